@@ -1,0 +1,138 @@
+"""Model files by their name's ending: .safetensors opens without torch, .pt through torch's safe reader."""
+
+import json
+import os
+import pickle
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ncaengine import model as models
+from ncaengine.errors import NCAError
+from ncaengine.importers import notebook, selforg
+from ncaengine.model import F32, Model
+
+MAX_BYTES = 256 * 2**20
+KEY = "ncaengine"
+
+
+def load(path: str | Path) -> Model:
+    """Open a model: .safetensors or .pt of ncaengine, or a state dict of the article's notebook (.pt, .pth).
+
+    No code in a file is ever run. Raises NCAError with the file's name and what to do.
+    """
+    path = Path(path)
+    _check(path)
+    try:
+        match path.suffix.lower():
+            case ".safetensors":
+                return models.load_safetensors(path)
+            case ".pt" | ".pth":
+                return _from_torch(_read_torch(path), path)
+            case ".json":
+                raise NCAError(
+                    f"holds published weights; turn them into models first: ncaengine import {path} -o models/"
+                )
+            case _:
+                raise NCAError("is not a model file; models end in .safetensors, .pt or .pth.")
+    except NCAError as error:
+        raise NCAError(f"{path}: {error}") from None
+    except (OSError, MemoryError) as error:
+        raise NCAError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'not enough memory'}).") from None
+
+
+def save(model: Model, path: Path) -> None:
+    """Write a model as .pt or .safetensors, whole or not at all. Raises NCAError."""
+    writers: dict[str, Callable[[Model, Path], None]] = {".safetensors": models.save_safetensors, ".pt": _save_torch}
+    if path.suffix.lower() not in writers:
+        raise NCAError(f"{path}: a model's name must end in .pt or .safetensors.")
+    part = path.with_name(f".{path.name}.part")
+    try:
+        writers[path.suffix.lower()](model, part)
+        os.replace(part, path)
+    except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
+        part.unlink(missing_ok=True)
+        raise NCAError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error}).") from None
+
+
+def published(path: Path) -> Iterator[Model]:
+    """The models in a file of published weights. Raises NCAError with the file's name."""
+    if path.suffix.lower() != ".json":
+        yield load(path)
+        return
+    _check(path)
+    try:
+        data = json.loads(path.read_text("utf-8"))
+        if not selforg.matches(data):
+            raise NCAError("is JSON, but not an atlas of texture NCAs (it lacks `model_names` and `layers`).")
+        yield from selforg.models(data)
+    except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
+        raise NCAError(f"{path}: is not JSON ({error}).") from None
+    except NCAError as error:
+        raise NCAError(f"{path}: {error}") from None
+
+
+def _check(path: Path) -> None:
+    try:
+        size = path.stat().st_size
+        if path.is_dir():
+            raise NCAError(f"{path}: is a folder; give a model file.")
+    except OSError as error:
+        raise NCAError(f"{path}: cannot be read ({error.strerror}).") from None
+    if size == 0:
+        raise NCAError(f"{path}: is empty; copy or save it again.")
+    if size > MAX_BYTES:
+        raise NCAError(f"{path}: is {size / 2**20:.0f} MB, far larger than any texture NCA.")
+
+
+def _read_torch(path: Path) -> object:
+    import torch
+
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        found = re.search(r"GLOBAL ([\w.]+)", str(error)) or re.search(
+            r"([\w]+\.[\w.]+) (?:was not|is not)", str(error)
+        )
+        if found:
+            raise NCAError(
+                f"asks for Python code ({found[1]}) and ncaengine runs none from model files; "
+                "save its state_dict() with torch.save instead."
+            ) from None
+        raise NCAError("is damaged or was not written by torch.save; copy or save it again.") from None
+    except (RuntimeError, EOFError, ValueError, KeyError, IndexError, AttributeError, TypeError, UnicodeError) as error:
+        raise NCAError(f"is damaged or was not written by torch.save ({str(error).splitlines()[0][:120]}).") from None
+
+
+def _from_torch(data: object, path: Path) -> Model:
+    if not isinstance(data, Mapping):
+        raise NCAError(f"holds a {type(data).__name__}, not a model or a state dict.")
+    if KEY in data:
+        head = data[KEY]
+        if not isinstance(head, Mapping) or not isinstance(head.get("weights"), Mapping):
+            raise NCAError("has ncaengine's mark but not its form; save it again.")
+        return models.from_plain(head.get("config"), _arrays(head["weights"]))
+    arrays = _arrays({k: v for k, v in data.items() if hasattr(v, "detach")})
+    if notebook.matches(arrays):
+        return notebook.from_state_dict(arrays, path.stem)
+    keys = ", ".join(str(k)[:40] for k in list(data)[:4])
+    raise NCAError(
+        f"holds {keys or 'nothing'}{', …' if len(data) > 4 else ''}; that is neither a model of ncaengine nor "
+        "a notebook's state dict (w1.weight, w1.bias, w2.weight)."
+    )
+
+
+def _arrays(tensors: Mapping[Any, Any]) -> dict[str, F32]:
+    try:
+        return {str(k): v.detach().to("cpu").float().numpy() for k, v in tensors.items()}
+    except (AttributeError, RuntimeError, TypeError, NotImplementedError) as error:
+        raise NCAError(f"holds weights that are not plain tensors ({str(error).splitlines()[0][:80]}).") from None
+
+
+def _save_torch(model: Model, path: Path) -> None:
+    import torch
+
+    weights = {name: torch.from_numpy(getattr(model, name).copy()) for name in models.WEIGHTS}
+    head = {"version": models.FORMAT_VERSION, "config": models.to_plain(model.config), "weights": weights}
+    torch.save({KEY: head}, path)

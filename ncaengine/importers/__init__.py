@@ -1,0 +1,1 @@
+"""Published weights -> Model. Each module knows one family's file form."""

@@ -1,0 +1,126 @@
+"""Looking at a lattice: which part of the plane a picture shows, and where each pixel falls.
+
+Screen coordinates are in cell widths, y downwards; cell (column, row) has its middle at
+column·basis[0] + row·basis[1]. On the torus the plane repeats without end.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ncaengine.kernels import Kernel
+from ncaengine.model import F32, Colour
+from ncaengine.seeding import Size
+
+U8 = npt.NDArray[np.uint8]
+I64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class View:
+    """A picture of `width`x`height` pixels, `scale` pixels a cell width.
+
+    `x`, `y`: the point of the plane at the upper left corner of the picture, in cell widths.
+    """
+
+    width: int
+    height: int
+    scale: float
+    x: float
+    y: float
+
+    def point(self, pixel_x: float, pixel_y: float) -> tuple[float, float]:
+        """The point of the plane under a place in the picture (in pixels from its corner)."""
+        return pixel_x / self.scale + self.x, pixel_y / self.scale + self.y
+
+    def samples(self, kernel: Kernel) -> int:
+        """Points a pixel side at which the lattice is looked at, for smooth cell borders."""
+        (ax, _), (bx, by) = kernel.basis
+        aligned = bx == 0 and (self.scale * ax).is_integer() and (self.scale * by).is_integer()
+        on_grid = ((self.x + ax / 2) * self.scale).is_integer() and ((self.y + by / 2) * self.scale).is_integer()
+        if aligned and on_grid:
+            return 1  # every pixel lies inside one cell
+        return min(max(math.ceil(4 / self.scale), 3), 6)
+
+
+def extent(kernel: Kernel, size: Size) -> tuple[float, float]:
+    """Width and height in cell widths of the rectangle that the torus covers on the screen."""
+    (ax, _), (_, by) = kernel.basis
+    return size[0] * ax, size[1] * by
+
+
+def corner(kernel: Kernel) -> tuple[float, float]:
+    """The upper left corner of that rectangle: half a cell before the middle of cell (0, 0)."""
+    (ax, _), (_, by) = kernel.basis
+    return -ax / 2, -by / 2
+
+
+def whole(kernel: Kernel, size: Size, scale: int = 1, even: bool = False) -> View:
+    """The picture of a whole grid at `scale` pixels a cell, at least 1x1 pixel.
+
+    `even` makes both sides even, as video codecs need: the torus is drawn one pixel further.
+    """
+    width, height = (max(1, round(side * scale)) for side in extent(kernel, size))
+    if even:
+        width, height = width + width % 2, height + height % 2
+    return View(width, height, float(scale), *corner(kernel))
+
+
+def nearest(kernel: Kernel, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[I64, I64]:
+    """(column, row) on the unrolled plane of the cell nearest to each point."""
+    (ax, _), (bx, by) = kernel.basis
+    px, py = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    found = []
+    for i in (0, 1):
+        row = np.floor(py / by) + i
+        column = np.floor((px - row * bx) / ax + 0.5)
+        distance = np.hypot(px - column * ax - row * bx, py - row * by)
+        found.append((distance, column, row))
+    (d0, c0, r0), (d1, c1, r1) = found
+    first = d0 <= d1
+    return np.where(first, c0, c1).astype(np.int64), np.where(first, r0, r1).astype(np.int64)
+
+
+def on_torus(kernel: Kernel, size: Size, column: I64, row: I64) -> tuple[I64, I64]:
+    """The storage place (column, row) of cells of the unrolled plane."""
+    width, height = size
+    wraps = row // height
+    return (column + wraps * kernel.row_shift(height)) % width, row - wraps * height
+
+
+def cell_at(kernel: Kernel, size: Size, view: View, pixel_x: float, pixel_y: float) -> tuple[int, int]:
+    """The storage place (column, row) of the cell under a place in the picture."""
+    column, row = on_torus(kernel, size, *nearest(kernel, *view.point(pixel_x, pixel_y)))
+    return int(column), int(row)
+
+
+def to_rgb(state: F32, colour: Colour) -> F32:
+    """The RGB of each cell in [0, 1]: (…, 3) float32 from (…, channels)."""
+    rgb: F32 = np.clip(state[..., :3] * np.float32(colour.scale) + np.float32(colour.offset), 0, 1)
+    return rgb
+
+
+def draw(state: F32, kernel: Kernel, colour: Colour, view: View) -> U8:
+    """The picture in NumPy: (height, width, 3) uint8; what shaders/canvas.frag draws."""
+    size = (state.shape[1], state.shape[0])
+    rgb, n = to_rgb(state, colour), view.samples(kernel)
+    total = np.zeros((view.height, view.width, 3), np.float32)
+    for j in range(n):
+        for i in range(n):
+            x, y = view.point(np.arange(view.width) + (i + 0.5) / n, np.arange(view.height) + (j + 0.5) / n)  # type: ignore[arg-type]
+            column, row = on_torus(kernel, size, *nearest(kernel, *np.meshgrid(x, y)))
+            total += rgb[row, column]
+    return quantise(total / np.float32(n * n))
+
+
+def quantise(rgb: F32) -> U8:
+    """[0, 1] to uint8, rounded to nearest."""
+    out: U8 = (np.clip(rgb, 0, 1) * 255 + 0.5).astype(np.uint8)
+    return out
+
+
+def raw(state: F32, colour: Colour) -> U8:
+    """One cell one pixel in storage order: (height, width, 3) uint8."""
+    return quantise(to_rgb(state, colour))

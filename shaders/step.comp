@@ -1,0 +1,50 @@
+#version 430
+// One step: every cell perceives its neighbourhood through the kernel's stencils, feeds the small
+// net, and adds the net's output to its state if its hash says that it fires.
+// Lines that start with "//@" are replaced by code made for one model and kernel (ncaengine/glsl.py).
+layout(local_size_x = GROUP_X, local_size_y = GROUP_Y) in;
+
+// State before and after the step: layers of (height, width) vec4, four channels a layer.
+layout(binding = 0, rgba32f) readonly uniform image2DArray before;
+layout(binding = 1, rgba32f) writeonly uniform image2DArray after;
+
+// b2 (channels), then for each hidden unit its b1 (1), its row of w1 (inputs) and its column of
+// w2 (channels).
+layout(std430, binding = 2) readonly buffer Weights { float weights[]; };
+
+uniform ivec2 size;          // (width, height) in cells
+uniform int row_shift;       // columns, 0 ... width - 1: how the torus closes over the top edge
+uniform uint step_number;
+uniform uint rng_seed;
+uniform uint fire_threshold; // a cell fires if its hash is smaller; 0xFFFFFFFF: all fire
+
+#include "pcg4d.glsl"
+
+// The weights of as many hidden units as fit, filled together by the workgroup.
+shared float part[PART];
+
+void fill_part(int first, int count) {
+    for (int i = int(gl_LocalInvocationIndex); i < count; i += GROUP_X * GROUP_Y)
+        part[i] = weights[first + i];
+    barrier();
+}
+
+void main() {
+    // Filled first: on llvmpipe every value that lives across a barrier goes through memory.
+    fill_part(0, PART);
+
+    // Invocations beyond the edge repeat its cells: llvmpipe runs code after an early return, or
+    // inside an if, many times slower.
+    ivec2 cell = min(ivec2(gl_GlobalInvocationID.xy), size - 1);
+
+    //@ neighbourhood
+
+    //@ perception
+
+    //@ network
+
+    bool fires = fire_threshold == 0xFFFFFFFFu
+        || pcg4d(uvec4(cell, step_number, rng_seed)).x < fire_threshold;
+
+    //@ store
+}
