@@ -58,7 +58,8 @@ class GLCells:
         return np.ascontiguousarray(flat[..., : self._model.config.channels])
 
     def step(self, number: int, rng_seed: int, fire_rate: float) -> None:
-        assert self._kernel is not None and self._weights is not None
+        assert self._kernel is not None
+        assert self._weights is not None
         width, height = self._size
         uniforms = {
             "size": self._size,
@@ -88,7 +89,8 @@ class GLCells:
 
         `lines`, 0 … 1: how dark the lines between cells are.
         """
-        assert self._model is not None and self._kernel is not None
+        assert self._model is not None
+        assert self._kernel is not None
         kernel, colour = self._kernel, self._model.config.colour
         target.use()
         target.viewport = (0, 0, view.width, view.height)

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass, field
+from typing import Any
 
 import moderngl
 
@@ -22,10 +23,10 @@ class Device:
     _compute: dict[str, moderngl.ComputeShader] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        version = f"{self.ctx.version_code // 100}.{self.ctx.version_code // 10 % 10}"
         if self.ctx.version_code < NEEDED:
             raise NCAError(
-                f"This machine has OpenGL {self.ctx.version_code // 100}.{self.ctx.version_code // 10 % 10} and the shaders "
-                "need 4.3; record with --backend torch instead."
+                f"This machine has OpenGL {version} and the shaders need 4.3; record with --backend torch instead."
             )
         info = self.ctx.info
         self.description = (
@@ -74,12 +75,11 @@ def tidy(log: str) -> str:
 
 def headless() -> moderngl.Context:
     """A context without a window. Raises NCAError where the machine has no OpenGL 4.3."""
-    attempts = [{"backend": "egl"}, {}] if sys.platform.startswith("linux") else [{}]
+    attempts: list[dict[str, Any]] = [{"backend": "egl"}, {}] if sys.platform.startswith("linux") else [{}]
     reasons = []
     for attempt in attempts:
         try:
-            ctx: moderngl.Context = moderngl.create_context(standalone=True, require=NEEDED, **attempt)  # type: ignore[arg-type]
-            return ctx
+            return moderngl.create_context(require=NEEDED, standalone=True, **attempt)
         except Exception as error:  # glcontext raises bare Exceptions
             reasons.append(str(error).strip() or type(error).__name__)
     raise NCAError(f"OpenGL 4.3 without a window cannot be had here ({reasons[0]}); use --backend torch.")

@@ -177,7 +177,7 @@ def load(path: Path) -> Kernel:
 
 
 def _readable(message: str) -> str:
-    """msgspec's message with its JSON path turned into the key of a TOML file."""
+    """The message of msgspec with its JSON path turned into the key of a TOML file."""
     said, _, where = message.partition(" - at ")
     key = where.strip("`").removeprefix("$").removeprefix(".")
     if missing := re.search(r"missing required field `(\w+)`", said):

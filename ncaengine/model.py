@@ -7,6 +7,7 @@ One step of a cell, for every family (filter-major perception p):
 """
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -28,18 +29,14 @@ FORMAT_VERSION = 1
 WEIGHTS = ("w1", "b1", "w2", "b2")
 
 
-class _Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    pass
-
-
-class Feature(_Data):
+class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One filter of the perception: the kernel's `stencil` times `gain`."""
 
     stencil: str
     gain: float = 1.0
 
 
-class Clips(_Data):
+class Clips(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Saturations as (lowest, highest); None where a stage is not clipped."""
 
     perception: Range | None = None
@@ -48,21 +45,21 @@ class Clips(_Data):
     state: Range | None = None
 
 
-class Seed(_Data):
+class Seed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The initial state: all zeros, or uniform noise in [-level/2, level/2)."""
 
     kind: Literal["zeros", "noise"] = "zeros"
     level: float = 1.0
 
 
-class Colour(_Data):
+class Colour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the first three channels become RGB in [0, 1]: state * scale + offset, then clipped."""
 
     scale: float = 1.0
     offset: float = 0.5
 
 
-class Config(_Data):
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything about a model but its weights. Defaults are those of the article's notebook."""
 
     channels: Annotated[int, msgspec.Meta(ge=3, le=256)] = 12
@@ -172,9 +169,10 @@ def load_safetensors(path: Path) -> Model:
                 raise NCAError(
                     "holds no ncaengine configuration; only models saved by ncaengine open from .safetensors."
                 )
-            if sum(np.prod(file.get_slice(key).get_shape(), dtype=object) for key in file.keys()) > 10**7:
+            keys = list(file.keys())
+            if sum(math.prod(file.get_slice(key).get_shape()) for key in keys) > 10**7:
                 raise NCAError("holds over ten million numbers, far more than any texture NCA.")
-            weights = {key: file.get_tensor(key) for key in file.keys()}
+            weights = {key: file.get_tensor(key) for key in keys}
         head = json.loads(text)
         return from_plain(head["config"], weights)
     except (

@@ -1,5 +1,6 @@
 """The torch reference: the ground truth that the shader is tested against, and what training trains."""
 
+from collections.abc import Callable
 from typing import cast
 
 import torch
@@ -9,7 +10,7 @@ from ncaengine.kernels import Kernel
 from ncaengine.model import WEIGHTS, Model
 from ncaengine.pcg import ALWAYS, fire_threshold
 
-_ACTIVATIONS = {"relu": torch.relu, "linear": lambda x: x, "tanh": torch.tanh}
+_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": torch.relu, "linear": lambda x: x, "tanh": torch.tanh}
 
 
 class Reference(nn.Module):
@@ -20,6 +21,10 @@ class Reference(nn.Module):
 
     def __init__(self, model: Model, kernel: Kernel) -> None:
         super().__init__()
+        self.w1: Tensor
+        self.b1: Tensor
+        self.w2: Tensor
+        self.b2: Tensor
         self.config, self.kernel = model.config, kernel
         for name in WEIGHTS:
             self.register_parameter(name, nn.Parameter(torch.from_numpy(getattr(model, name).copy())))

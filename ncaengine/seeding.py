@@ -3,6 +3,7 @@
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from ncaengine import pcg
 from ncaengine.errors import NCAError
@@ -54,7 +55,7 @@ def resized(state: F32, fresh: F32, keep: Keep) -> F32:
     return out
 
 
-def _places(old: int, new: int) -> np.ndarray:  # type: ignore[type-arg]
+def _places(old: int, new: int) -> npt.NDArray[np.int64]:
     """For each new index the old one that lands there when centres coincide."""
     return np.arange(new) + (old - new) // 2
 
