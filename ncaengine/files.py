@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ncaengine import model as models
+from ncaengine import resources
 from ncaengine.errors import NCAError
 from ncaengine.importers import notebook, selforg
 from ncaengine.model import F32, Model
@@ -40,6 +41,14 @@ def load(path: str | Path) -> Model:
         raise NCAError(f"{path}: {error}") from None
     except (OSError, MemoryError) as error:
         raise NCAError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'not enough memory'}).") from None
+
+
+def shipped() -> Path:
+    """The model that opens when none is named. Raises NCAError if this installation has none."""
+    found = sorted(resources.folder("assets").glob("*.safetensors"))
+    if not found:
+        raise NCAError("This installation ships no model; name a model file.")
+    return found[0]
 
 
 def save(model: Model, path: Path) -> None:

@@ -1,0 +1,7 @@
+"""`python -m ncaengine` is `ncaengine`."""
+
+import sys
+
+from ncaengine.cli import main
+
+sys.exit(main())

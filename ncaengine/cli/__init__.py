@@ -1,0 +1,58 @@
+"""The command line: one dataclass a command, its fields the flags. Exit codes: 0 done, 1 a problem, 2 usage.
+
+Modules here import only what `--help` needs; the engine is imported when a command runs.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import tyro
+
+from ncaengine import __version__
+from ncaengine.cli.importing import Import
+from ncaengine.cli.inspecting import Info, Kernels
+from ncaengine.cli.record import Record
+from ncaengine.cli.view import View
+from ncaengine.errors import NCAError
+
+COMMANDS: dict[str, Callable[..., Any]] = {
+    "view": View,
+    "record": Record,
+    "import": Import,
+    "info": Info,
+    "kernels": Kernels,
+}
+
+DESCRIPTION = "A real-time engine for texture neural cellular automata."
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run a command and return the exit code; `args` are those of the process if None.
+
+    A usage error leaves through SystemExit(2), --help through SystemExit(0), as argparse does.
+    """
+    args = sys.argv[1:] if args is None else args
+    if args == ["--version"]:
+        print(f"ncaengine {__version__}")
+        return 0
+    command = tyro.extras.subcommand_cli_from_dict(
+        COMMANDS, prog="ncaengine", description=DESCRIPTION, args=args or ["--help"], sort_subcommands=False
+    )
+    try:
+        command.run()
+    except NCAError as error:
+        return _problem(str(error))
+    except MemoryError:
+        return _problem("There is not enough memory for this; use a smaller --size.")
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # as in `ncaengine info … | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _problem(sentence: str) -> int:
+    print(f"ncaengine: {sentence}", file=sys.stderr)
+    return 1
