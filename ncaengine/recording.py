@@ -28,7 +28,8 @@ class Recording:
     start; a grid that grows meanwhile is seen through that frame, and a smaller one repeats, as on
     its torus. Raises NCAError if the output cannot be written.
 
-    `width` and `height` are the pictures' pixels. `capture` takes a frame as the grid is now; `run` advances the simulation between frames.
+    `width` and `height` are the pictures' pixels. `capture` takes a frame as the grid is now; `run`
+    advances the simulation between frames.
     """
 
     def __init__(

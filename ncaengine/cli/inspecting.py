@@ -81,13 +81,17 @@ class Kernels:
         """Print the kernels, then the broken plugins with their reasons."""
         from rich.console import Console
         from rich.markup import escape
+        from rich.padding import Padding
 
         from ncaengine import kernels
 
         catalogue = kernels.discover(self.plugins)
         console = Console(highlight=False)
         for kernel in catalogue.kernels.values():
-            console.print("\n".join(escape(line) if i else line for i, line in enumerate(_kernel_lines(kernel))))
+            head, *rest = _kernel_lines(kernel)
+            console.print(head)
+            for line in rest:
+                console.print(Padding(escape(line), (0, 0, 0, 4)))
         for path, reason in catalogue.broken.items():
             console.print(f"[bold red]broken[/] {escape(f'{path}: {reason}')}", soft_wrap=True)
 
@@ -99,4 +103,4 @@ def _kernel_lines(kernel: "Kernel") -> list[str]:
     unmatched = kernel.unmatched()
     verdict = "[yellow]not matched[/]" if unmatched else "[green]matched[/]"
     first = f"[bold]{kernel.name:18}[/] {len(seen):2} neighbours, radius {kernel.radius}  gains {gains}  {verdict}"
-    return [first, f"    {kernel.description}", *(f"    {said}" for said in unmatched)]
+    return [first, kernel.description, *unmatched]

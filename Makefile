@@ -1,0 +1,60 @@
+# ncaengine: `make demo` and `make test` install all they need, in .venv and through apt.
+PYTHON ?= python3
+BIN := .venv/bin
+# OpenGL (Mesa's software renderer included), what GLFW loads for a window, and Python's venv.
+SYSTEM := libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri libx11-6 libxcursor1 libxi6 libxinerama1 libxrandr2 libxkbcommon0 python3-venv
+
+.DEFAULT_GOAL := help
+.PHONY: help setup system demo test lint types unit format wheel clean
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: setup  ## Open a window on a shipped model; without a display, record a video of it
+	@$(BIN)/ncaengine view || { \
+	    $(BIN)/ncaengine record assets/$(DEMO).safetensors -o demo.mp4 --size 128x128 --scale 4 --steps 600 && \
+	    echo "No window could be opened here; the video is $(CURDIR)/demo.mp4"; }
+
+DEMO := pebbles
+
+test: setup lint types unit  ## Check style and types, run all tests
+
+unit: setup  ## Run the tests only
+	$(BIN)/pytest
+
+lint: setup  ## Check style
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: setup  ## Check types
+	$(BIN)/mypy
+
+format: setup  ## Mend style
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+wheel: setup  ## Build dist/*.whl
+	$(BIN)/python -m build --wheel
+
+setup: system .venv/.ready  ## Install what is needed: system libraries and .venv
+
+.venv/.ready: pyproject.toml
+	@echo "Setting up .venv: ncaengine with torch and what the tests need (about 6 GB, some minutes)"
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
+	@touch $@
+
+# Only what is missing is installed; machines without apt are left alone.
+system:
+	@command -v dpkg-query >/dev/null && command -v apt-get >/dev/null || exit 0; \
+	missing=; for package in $(SYSTEM); do \
+	    dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q '^install ok installed' || missing="$$missing $$package"; \
+	done; \
+	[ -n "$$missing" ] || exit 0; \
+	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	echo "Installing through apt:$$missing"; \
+	$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing
+
+clean:  ## Remove what the targets made
+	rm -rf .venv build dist demo.mp4 .mypy_cache .pytest_cache .ruff_cache .hypothesis
