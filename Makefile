@@ -1,8 +1,9 @@
 # ncaengine: `make demo` and `make test` install all they need, in .venv and through apt.
 PYTHON ?= python3
 BIN := .venv/bin
+DEMO := pebbles
 # OpenGL (Mesa's software renderer included), what GLFW loads for a window, and Python's venv.
-SYSTEM := libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri libx11-6 libxcursor1 libxi6 libxinerama1 libxrandr2 libxkbcommon0 python3-venv
+SYSTEM := libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri libx11-6 libxext6 libxcursor1 libxi6 libxinerama1 libxrandr2 libxkbcommon0 python3-venv
 
 .DEFAULT_GOAL := help
 .PHONY: help setup system demo test lint types unit format wheel clean
@@ -15,7 +16,6 @@ demo: setup  ## Open a window on a shipped model; without a display, record a vi
 	    $(BIN)/ncaengine record assets/$(DEMO).safetensors -o demo.mp4 --size 128x128 --scale 4 --steps 600 && \
 	    echo "No window could be opened here; the video is $(CURDIR)/demo.mp4"; }
 
-DEMO := pebbles
 
 test: setup lint types unit  ## Check style and types, run all tests
 

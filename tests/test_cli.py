@@ -1,0 +1,179 @@
+"""The command line: what it prints, and one clear sentence for everything that can be wrong."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ncaengine import files
+from ncaengine.cli import COMMANDS, main
+from ncaengine.model import Config, Model, Seed
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def model(tmp_path):
+    rng = np.random.default_rng(5)
+    w1, w2 = (rng.normal(0, 0.2, shape).astype(np.float32) for shape in ((8, 48), (12, 8)))
+    made = Model(Config(hidden=8, seed=Seed("noise")), w1, np.zeros(8, np.float32), w2, np.zeros(12, np.float32))
+    for ending in ("safetensors", "pt"):
+        files.save(made, tmp_path / f"m.{ending}")
+    return str(tmp_path / "m.safetensors")
+
+
+def run(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
+    """In a process of its own, as a user does."""
+    environment = {**os.environ, **variables}
+    command = [sys.executable, "-m", "ncaengine", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=120)
+
+
+def problem(capsys, *arguments: object) -> str:
+    """The sentence of a command that must fail with 1."""
+    assert main([str(a) for a in arguments]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("ncaengine: ")
+    assert said.count("\n") == 1, said
+    assert "Traceback" not in said
+    return said
+
+
+def test_help_names_every_command_and_loads_no_engine():
+    heavy = {"torch", "numpy", "moderngl", "av", "imgui_bundle"}
+    code = f"import sys, ncaengine.cli; print(sorted({heavy} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+    said = run("--help")
+    assert said.returncode == 0
+    assert all(name in said.stdout for name in COMMANDS)
+    assert run().stdout == said.stdout
+
+
+def test_record_in_opengl_equals_torch_nearly_and_itself_exactly(tmp_path, model):
+    frames = {}
+    for name, backend in (("a", "gl"), ("b", "gl"), ("c", "torch")):
+        out = f"{tmp_path}/{name}/"
+        done = run("record", model, "-o", out, "--size", "12x8", "--steps", 9, "--kernel", "hexagonal", "--seed", 7,
+                   "--scale", 3, "--backend", backend)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert "5 frames, step 9, 36x21 pixels" in done.stdout
+        frames[name] = [np.asarray(Image.open(p)).astype(int) for p in sorted(Path(out).iterdir())]
+    assert all(np.array_equal(a, b) for a, b in zip(frames["a"], frames["b"], strict=True))
+    assert max(np.abs(a - c).max() for a, c in zip(frames["a"], frames["c"], strict=True)) <= 2
+
+
+def test_auto_falls_back_to_torch_and_says_so(tmp_path, model):
+    hidden = {"__EGL_VENDOR_LIBRARY_FILENAMES": "/nonexistent", "MESA_GL_VERSION_OVERRIDE": "4.2"}
+    asked = ("record", model, "-o", f"{tmp_path}/a.png", "--size", 8, "--steps", 2)
+    done = run(*asked, **hidden)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("ncaengine: Running on torch, slower: ")
+    assert done.stderr.count("\n") == 1
+    refused = run(*asked, "--backend", "gl", **hidden)
+    assert refused.returncode == 1
+    assert "use --backend torch" in refused.stderr
+
+
+def test_opengl_below_4_3_is_refused_with_the_way_out(tmp_path, model):
+    old = {"MESA_GL_VERSION_OVERRIDE": "4.2", "MESA_GLSL_VERSION_OVERRIDE": "420"}
+    done = run("record", model, "-o", f"{tmp_path}/a.png", "--backend", "gl", **old)
+    assert done.returncode == 1
+    assert "4.3" in done.stderr
+    assert "--backend torch" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_view_without_a_display_says_what_to_do(model):
+    bare = dict.fromkeys(("DISPLAY", "WAYLAND_DISPLAY"), "")
+    done = run("view", model, **bare)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "ncaengine record" in done.stderr
+
+
+def test_info(capsys, model):
+    assert main(["info", model]) == 0
+    assert "parameters" in capsys.readouterr().out
+    assert main(["info", model, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["hidden"], told["parameters"]) == (8, 8 * 48 + 8 + 12 * 8 + 12)
+
+
+def test_kernels_lists_broken_plugins_with_their_reason(capsys, tmp_path):
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "kernel.toml").write_text('name = "odd"\n')
+    assert main(["kernels", "--plugins", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    for name in ("square", "hexagonal", "hexagonal-distill", "von-neumann", "square-wide"):
+        assert f"\n{name} " in f"\n{said}"
+    assert "not matched" in said
+    assert "broken" in said
+    assert "`basis` is missing" in said
+
+
+def test_import_writes_the_chosen_models(capsys, tmp_path):
+    atlas = ROOT.parent / "shared/data/published/selforg-textures/hexells.json"
+    if not atlas.exists():
+        pytest.skip("published weights (../shared/data) are not here")
+    assert main(["import", str(atlas), "-o", str(tmp_path / "models"), "--name", "dots*"]) == 0
+    assert "2 models" in capsys.readouterr().out
+    assert sorted(p.name for p in (tmp_path / "models").iterdir()) == ["dots-mondrian.pt", "dots.pt"]
+    assert "no model's name" in problem(capsys, "import", atlas, "--name", "nothing like it")
+
+
+@pytest.mark.parametrize(
+    "size", ["0", "-1", "1000000000", "0x5", "5x-1", "9999999999999x2", "16384x16384", "wide", "3x"]
+)
+def test_absurd_sizes(capsys, tmp_path, model, size):
+    said = problem(capsys, "record", model, "-o", tmp_path / "a.png", f"--size={size}", "--backend", "torch")
+    assert "grid" in said or "size" in said
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--kernel", "octagonal"], "there are: "),
+        (["--steps", "0"], "--steps"),
+        (["--steps-per-frame", "-2"], "--steps-per-frame"),
+        (["--scale", "0"], "--scale"),
+        (["--fps", "7"], "divisor"),
+        (["--fire-rate", "1.5"], "from 0 to 1"),
+        (["--fire-rate", "nan"], "from 0 to 1"),
+        (["--plugins", "/no/such/folder"], "not a folder"),
+    ],
+)
+def test_bad_flags(capsys, tmp_path, model, flags, said):
+    assert said in problem(capsys, "record", model, "-o", tmp_path / "a.mp4", "--backend", "torch", *flags)
+
+
+@pytest.mark.parametrize("command", ["info", "view"])
+@pytest.mark.parametrize("make", ["missing", "empty", "truncated", "folder", "other"])
+def test_bad_models(capsys, tmp_path, model, command, make):
+    path = tmp_path / "bad.pt"
+    whole = Path(model).with_suffix(".pt").read_bytes()
+    if make == "folder":
+        path.mkdir()
+    elif make != "missing":
+        path.write_bytes({"empty": b"", "truncated": whole[: len(whole) // 2], "other": b"hello" * 99}[make])
+    assert "bad.pt" in problem(capsys, command, path)
+
+
+@pytest.mark.parametrize("name", ["a.xyz", "no/folder/a.mp4", "m.safetensors/"])
+def test_unwritable_outputs(capsys, tmp_path, model, name):
+    said = problem(
+        capsys, "record", model, "-o", f"{tmp_path}/{name}", "--size", "8", "--steps", "2", "--backend", "torch"
+    )
+    assert name in said
+
+
+@pytest.mark.parametrize("arguments", [["record"], ["dance"], ["record", "m.pt", "-o", "a.mp4", "--steps", "many"]])
+def test_usage_errors_exit_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    assert left.value.code == 2
