@@ -6,11 +6,15 @@ A `grid` may be given as its number or as the Grid itself.
 
 import operator
 from collections.abc import Iterable
+from typing import Annotated
 
 import msgspec
 
 from ncaengine.errors import NCAError
 from ncaengine.seeding import Keep, Size
+
+RngSeed = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""Taken modulo 2**32; the range is what a journal can hold."""
 
 
 class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
@@ -37,7 +41,7 @@ class AddGrid(Command, frozen=True):
     kernel: str = "square"
     steps_per_second: float = 60.0
     fire_rate: float | None = None
-    rng_seed: int = 0
+    rng_seed: RngSeed = 0
 
 
 class RemoveGrid(OnGrid, frozen=True):
@@ -73,16 +77,26 @@ class Set(OnGrid, frozen=True):
 class Step(OnGrid, frozen=True):
     """Make `count` steps now, paused or not, beside those that the clock asks for."""
 
-    count: int = 1
+    count: Annotated[int, msgspec.Meta(ge=0)] = 1
 
 
 class Reseed(OnGrid, frozen=True):
     """Back to the model's initial state, with a number that decides its noise and all fire masks."""
 
-    rng_seed: int
+    rng_seed: RngSeed
 
 
 AnyCommand = AddGrid | RemoveGrid | SetModel | SetKernel | Resize | Set | Step | Reseed
+
+
+def checked(command: AnyCommand) -> AnyCommand:
+    """The command, its values checked as those of a journal are. Raises NCAError."""
+    try:
+        plain = msgspec.to_builtins(command, enc_hook=operator.methodcaller("item"))  # NumPy's numbers
+        found: AnyCommand = msgspec.convert(plain, AnyCommand)
+    except (msgspec.MsgspecError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise NCAError(f"This {type(command).__name__} is not possible: {error}.") from None
+    return found
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -74,12 +74,7 @@ def step_source(config: Config, kernel: Kernel, form: Form, shared_bytes: int) -
     `shared_bytes` is the device's memory of a workgroup; hidden units are taken in as many parts
     as they need to fit. Raises NCAError if the kernel lacks a stencil that the model perceives.
     """
-    missing = sorted({f.stencil for f in config.features} - set(kernel.stencils))
-    if missing:
-        raise NCAError(
-            f"The model {config.name!r} perceives through {', '.join(missing)}, which the kernel "
-            f"{kernel.name!r} does not have; choose another kernel."
-        )
+    kernel.require((f.stencil for f in config.features), config.name)
     stride = unit_floats(config)
     fits = min(config.hidden, (shared_bytes // 4 - config.channels) // stride)
     if fits < 1:

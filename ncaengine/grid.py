@@ -31,6 +31,7 @@ class Grid:
         self.cells.specialise(model, kernel)
         self.cells.write(seeding.initial(model.config, size, rng_seed))
         self._scheduled: list[tuple[int, int, AnyCommand]] = []
+        self._removed = False
 
     def __index__(self) -> int:
         return self.id
@@ -65,7 +66,7 @@ class Grid:
 
     def _resize(self, size: Size, keep: Keep) -> None:
         fresh = seeding.initial(self.model.config, size, self.rng_seed)
-        self.cells.write(seeding.resized(self.state(), fresh, keep))
+        self.cells.write(seeding.resized(self.state(), fresh, keep, self.kernel))
         self.size = size
         self.changes += 1
 
@@ -80,6 +81,11 @@ class Grid:
         self.pace.steps_per_second = settings.steps_per_second
         self.changes += 1
 
+    def _remove(self) -> None:
+        self.cells.release()
+        self._scheduled.clear()
+        self._removed = True
+
     def _schedule(self, at_step: int, order: int, command: AnyCommand) -> None:
         heapq.heappush(self._scheduled, (at_step, order, command))
 
@@ -88,6 +94,8 @@ class Grid:
         while count > 0 or (self._scheduled and self._scheduled[0][0] <= self.step):
             while self._scheduled and self._scheduled[0][0] <= self.step:
                 apply(heapq.heappop(self._scheduled)[2])
+            if self._removed:
+                return
             if count > 0:
                 self.cells.step(self.step, self.rng_seed, self.settings.fire_rate)
                 self.step += 1

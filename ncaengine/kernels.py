@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -62,11 +63,11 @@ class Moments(msgspec.Struct, frozen=True):
 
 
 class KernelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The form of a kernel.toml."""
+    """The form of a kernel.toml. `stencils` holds tables at first, Stencils once they are checked too."""
 
     name: str
     basis: tuple[tuple[float, float], tuple[float, float]]
-    stencils: dict[str, Stencil]
+    stencils: dict[str, Any]
     title: str = ""
     description: str = ""
 
@@ -90,6 +91,15 @@ class Kernel:
     def radius(self) -> int:
         """The largest radius of its stencils, in cells."""
         return max(stencil.radius for stencil in self.stencils.values())
+
+    def require(self, stencils: Iterable[str], model: str) -> None:
+        """Raises NCAError if one of the `stencils` that `model` perceives through is not here."""
+        missing = sorted(set(stencils) - set(self.stencils))
+        if missing:
+            raise NCAError(
+                f"The model {model!r} perceives through {', '.join(missing)}, which the kernel "
+                f"{self.name!r} does not have; choose another kernel."
+            )
 
     def row_shift(self, height: int) -> int:
         """Columns by which the torus is shifted where it closes over the top and bottom edge.
@@ -165,10 +175,14 @@ def load(path: Path) -> Kernel:
         raise NCAError(f"{path}: is not UTF-8 text; save it as UTF-8.") from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise NCAError(f"{path}: is not TOML: {error}.") from None
+    key = ""
     try:
         file = msgspec.convert(table, KernelFile, strict=False)
+        for name in file.stencils:  # one by one, because msgspec does not say which entry of a dict is wrong
+            key = f"stencils.{name}"
+            file.stencils[name] = msgspec.convert(file.stencils[name], Stencil, strict=False)
     except msgspec.ValidationError as error:
-        raise NCAError(f"{path}: {_readable(str(error))}") from None
+        raise NCAError(f"{path}: {_readable(str(error), key)}") from None
     problem = _problem(file)
     if problem:
         raise NCAError(f"{path}: {problem}")
@@ -176,14 +190,15 @@ def load(path: Path) -> Kernel:
     return Kernel(file.name, file.title or file.name, file.description, file.basis, stencils, path)
 
 
-def _readable(message: str) -> str:
-    """The message of msgspec with its JSON path turned into the key of a TOML file."""
+def _readable(message: str, above: str) -> str:
+    """The message of msgspec with its JSON path, below the key `above`, turned into the key of a TOML file."""
     said, _, where = message.partition(" - at ")
-    key = where.strip("`").removeprefix("$").removeprefix(".")
+    key = f"{above}{where.strip('`').removeprefix('$')}".removeprefix(".")
+    said = said.replace("`object`", "a table")
     if missing := re.search(r"missing required field `(\w+)`", said):
         full = f"{key}.{missing[1]}" if key else missing[1]
         return f"key `{full}` is missing; add it (see the shipped kernel.toml files)."
-    if unknown := re.search(r"contains unknown field `(.+)`", said):
+    if unknown := re.search(r"contains unknown field `(.+)`", said, re.DOTALL):
         full = f"{key}.{unknown[1]}" if key else unknown[1]
         return f"key `{full}` is unknown; remove it or mend its spelling."
     return f"key `{key}`: {said[0].lower()}{said[1:]}."

@@ -26,6 +26,8 @@ Activation = Literal["relu", "linear", "tanh"]
 Padding = Literal["circular", "replicate", "zero"]
 
 FORMAT_VERSION = 1
+MAX_NUMBERS = 10**7
+"""In the weights of a file; the largest Config has 4.5 million."""
 WEIGHTS = ("w1", "b1", "w2", "b2")
 
 
@@ -104,9 +106,11 @@ class Model:
         c = self.config
         shapes = {"w1": (c.hidden, c.inputs), "b1": (c.hidden,), "w2": (c.channels, c.hidden), "b2": (c.channels,)}
         for name, shape in shapes.items():
-            array = np.ascontiguousarray(getattr(self, name), np.float32)
-            if array.shape != shape:
-                raise NCAError(f"weights {name} have shape {array.shape}, but the configuration asks for {shape}.")
+            given = np.shape(getattr(self, name))  # looked at first: a broken file may claim a huge one
+            if given != shape:
+                raise NCAError(f"weights {name} have shape {given}, but the configuration asks for {shape}.")
+            with np.errstate(over="ignore"):
+                array = np.ascontiguousarray(getattr(self, name), np.float32)
             if not np.isfinite(array).all():
                 raise NCAError(f"weights {name} hold NaN or infinity; the training that made them diverged.")
             array.setflags(write=False)
@@ -170,7 +174,7 @@ def load_safetensors(path: Path) -> Model:
                     "holds no ncaengine configuration; only models saved by ncaengine open from .safetensors."
                 )
             keys = list(file.keys())
-            if sum(math.prod(file.get_slice(key).get_shape()) for key in keys) > 10**7:
+            if sum(math.prod(file.get_slice(key).get_shape()) for key in keys) > MAX_NUMBERS:
                 raise NCAError("holds over ten million numbers, far more than any texture NCA.")
             weights = {key: file.get_tensor(key) for key in keys}
         head = json.loads(text)

@@ -17,10 +17,12 @@ class Reference(nn.Module):
     """One model on one kernel. States are (batch, channels, height, width) float32.
 
     Parameters w1, b1, w2, b2 are those of `Model`, so that training trains what the engine runs.
+    Raises NCAError if the kernel lacks a stencil that the model perceives.
     """
 
     def __init__(self, model: Model, kernel: Kernel) -> None:
         super().__init__()
+        kernel.require((f.stencil for f in model.config.features), model.config.name)
         self.w1: Tensor
         self.b1: Tensor
         self.w2: Tensor

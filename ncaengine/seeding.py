@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from ncaengine import pcg
 from ncaengine.errors import NCAError
+from ncaengine.kernels import Kernel
 from ncaengine.model import F32, Config
 
 Size = tuple[int, int]
@@ -35,29 +36,39 @@ def initial(config: Config, size: Size, rng_seed: int) -> F32:
     return np.zeros((height, width, config.channels), np.float32)
 
 
-def resized(state: F32, fresh: F32, keep: Keep) -> F32:
+def resized(state: F32, fresh: F32, keep: Keep, kernel: Kernel) -> F32:
     """`state` brought to the size of `fresh`, whose cells fill what the old content does not reach.
 
-    centre: cropped or extended about the centre; tile: repeated from the centre outwards, on the
-    torus; nothing: `fresh` as it is.
+    centre: cropped or extended about the centre of the picture; tile: repeated from there without
+    end, as on the torus; nothing: `fresh` as it is. Neighbours stay neighbours: on a skewed
+    lattice, whose picture is a rectangle of rows pushed aside, the content moves by whole cells.
     """
     if keep == "nothing":
         return fresh
-    height, width = fresh.shape[:2]
-    rows, columns = _places(state.shape[0], height), _places(state.shape[1], width)
-    if keep == "tile":
-        picked = state[np.ix_(rows % state.shape[0], columns % state.shape[1])]
-        return np.ascontiguousarray(picked)
+    (old_height, old_width), (height, width) = state.shape[:2], fresh.shape[:2]
+    down = (height - old_height) // 2
+    right = (width - old_width) // 2 - kernel.row_shift(down)
+    # Places of the new picture, row by row; then the cell of the unrolled plane that lies there.
+    new_row = np.arange(height, dtype=np.int32)[:, None]
+    new_column = np.arange(width, dtype=np.int32)[None, :] - _pushed(kernel, new_row)
+    row, column = new_row - down, new_column - right
     out = fresh.copy()
-    row_in = np.flatnonzero((rows >= 0) & (rows < state.shape[0]))
-    column_in = np.flatnonzero((columns >= 0) & (columns < state.shape[1]))
-    out[np.ix_(row_in, column_in)] = state[np.ix_(rows[row_in], columns[column_in])]
+    target = np.broadcast_to(new_row, (height, width)), new_column % width
+    if keep == "tile":
+        wraps = row // old_height
+        out[target] = state[row % old_height, (column + wraps * kernel.row_shift(old_height)) % old_width]
+        return out
+    place = column + _pushed(kernel, row)
+    inside = (row >= 0) & (row < old_height) & (place >= 0) & (place < old_width)
+    rows = np.broadcast_to(row, inside.shape)[inside]
+    out[target[0][inside], target[1][inside]] = state[rows, column[inside] % old_width]
     return out
 
 
-def _places(old: int, new: int) -> npt.NDArray[np.int64]:
-    """For each new index the old one that lands there when centres coincide."""
-    return np.arange(new) + (old - new) // 2
+def _pushed(kernel: Kernel, row: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """Columns by which the lattice pushes each row to the right on the screen, rounded down."""
+    (pitch, _), (skew, _) = kernel.basis
+    return np.floor(row * (skew / pitch) + 1e-9).astype(np.int32)
 
 
 def with_channels(state: F32, channels: int) -> F32:

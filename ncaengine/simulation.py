@@ -84,9 +84,11 @@ class Simulation:
 
     def submit(self, command: AnyCommand, at_step: int | None = None) -> None:
         """Carry out a command now, between two ticks, or when its grid has made `at_step` steps."""
+        command = commands.checked(command)
         if at_step is None:
             self._apply(command)
         elif isinstance(command, OnGrid):
+            self._check(command)
             self._grid(command.grid)._schedule(at_step, len(self.journal), command)
         else:
             raise NCAError("Only a command to a grid can wait for a step.")
@@ -96,8 +98,18 @@ class Simulation:
         """Let time pass: every grid that is not paused makes the steps that fall due."""
         self.tick += ticks
         for grid in list(self.grids.values()):
-            if not grid.settings.paused:
-                grid._run(grid.pace.advance(ticks), self._apply)
+            left = ticks
+            # A command that waits for a step may change the pace. Tick by tick, what follows does
+            # not depend on the strides in which time is let pass, which a replay does not know.
+            while left > 0 and grid._scheduled:
+                self._pass(grid, 1)
+                left -= 1
+            if left > 0:
+                self._pass(grid, left)
+
+    def _pass(self, grid: Grid, ticks: int) -> None:
+        if not grid.settings.paused:
+            grid._run(grid.pace.advance(ticks), self._apply)
 
     def replay(self, journal: Iterable[Entry], until_tick: int | None = None) -> None:
         """Submit a journal's commands, each at its tick, and run on to `until_tick`.
@@ -134,12 +146,24 @@ class Simulation:
             raise NCAError(f"There is no model {name!r} here; there are: {', '.join(self.models) or 'none'}.")
         return self.models[name]
 
+    def _check(self, command: AnyCommand) -> None:
+        """Raises what `_apply` would, as far as it is known before the command's step has come."""
+        match command:
+            case commands.SetModel(_, name):
+                self._model(name)
+            case commands.SetKernel(_, name):
+                self.catalogue.get(name)
+            case commands.Resize(_, size):
+                seeding.check_size(size, self.backend.max_side)
+            case commands.Set(number, setting, value):
+                changed(self._grid(number).settings, setting, value)
+
     def _apply(self, command: AnyCommand) -> None:
         match command:
             case commands.AddGrid():
                 self._add(command)
             case commands.RemoveGrid(number):
-                self._grid(number).cells.release()
+                self._grid(number)._remove()
                 del self.grids[number]
             case commands.SetModel(number, name):
                 self._grid(number)._use(self._model(name), self.grids[number].kernel)
