@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import msgspec
 import numpy as np
 
 from ncaengine import resources
@@ -40,20 +39,6 @@ class Source:
             return self.origins[line - 1] if 0 < line <= len(self.origins) else match[0]
 
         return re.sub(r"\b0:(\d+)(?:\(\d+\))?|\b0\((\d+)\)", place, log)
-
-
-def program_key(config: Config, kernel: Kernel) -> Config:
-    """The part of a configuration that the shader's text depends on, beside the kernel."""
-    neutral = Config()
-    return msgspec.structs.replace(
-        config,
-        name=neutral.name,
-        family=neutral.family,
-        attribution={},
-        seed=neutral.seed,
-        colour=neutral.colour,
-        fire_rate=neutral.fire_rate,
-    )
 
 
 def unit_floats(config: Config) -> int:

@@ -62,7 +62,11 @@ class Colour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything about a model but its weights. Defaults are those of the article's notebook."""
+    """Everything about a model but its weights. Defaults are those of the article's notebook.
+
+    `kernels` are those that the model is known to grow its texture on, the one it starts on first;
+    it runs on any other too.
+    """
 
     channels: Annotated[int, msgspec.Meta(ge=3, le=256)] = 12
     hidden: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 96
@@ -78,6 +82,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fire_rate: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.5
     seed: Seed = Seed()
     colour: Colour = Colour()
+    kernels: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=16)] = ("square", "hexagonal")
     name: str = "model"
     family: str = "ncaengine"
     attribution: dict[str, str] = {}

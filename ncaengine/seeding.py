@@ -68,7 +68,8 @@ def resized(state: F32, fresh: F32, keep: Keep, kernel: Kernel) -> F32:
 def _pushed(kernel: Kernel, row: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     """Columns by which the lattice pushes each row to the right on the screen, rounded down."""
     (pitch, _), (skew, _) = kernel.basis
-    return np.floor(row * (skew / pitch) + 1e-9).astype(np.int32)
+    pushed: npt.NDArray[np.int32] = np.floor(row * (skew / pitch) + 1e-9).astype(np.int32)
+    return pushed
 
 
 def with_channels(state: F32, channels: int) -> F32:

@@ -59,6 +59,7 @@ def _rows(model: "Model") -> list[tuple[str, str]]:
         ("features", ", ".join(f"{f.stencil} ×{f.gain:g}" for f in c.features)),
         ("hidden", f"{c.hidden}, {c.activation}"),
         ("clips", ", ".join(f"{k} {v[0]:g} … {v[1]:g}" for k, v in clips.items() if v) or "none"),
+        ("kernels", ", ".join(c.kernels)),
         ("padding", c.padding),
         ("fire rate", f"{c.fire_rate:g}"),
         ("seed", c.seed.kind + (f" of level {c.seed.level:g}" if c.seed.kind == "noise" else "")),

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ncaengine.errors import NCAError
+from ncaengine.importers import ARTICLE_KERNELS
 from ncaengine.model import F32, Config, Feature, Model
 
 KEYS = {"w1.weight", "w1.bias", "w2.weight"}
@@ -37,7 +38,9 @@ def from_state_dict(tensors: Mapping[str, F32], name: str) -> Model:
     if not (3 <= channels <= 256 and 1 <= hidden <= 1024):
         raise NCAError(f"{channels} channels and {hidden} hidden units; 3 to 256 and 1 to 1024 can run.")
     filter_major = w1.reshape(hidden, channels, 4).transpose(0, 2, 1).reshape(hidden, inputs)
-    config = Config(channels=channels, hidden=hidden, features=FEATURES, name=name, family="notebook")
+    config = Config(
+        channels=channels, hidden=hidden, features=FEATURES, kernels=ARTICLE_KERNELS, name=name, family="notebook"
+    )
     b2 = tensors.get("w2.bias", np.zeros(channels, np.float32))
     return Model(config, filter_major, tensors["w1.bias"], w2, b2)
 

@@ -6,9 +6,9 @@ gains; activations saturate as the demo's bytes did.
 """
 
 import base64
-import binascii
 import io
 import json
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,11 +16,13 @@ import numpy as np
 from PIL import Image
 
 from ncaengine.errors import NCAError
+from ncaengine.importers import ARTICLE_KERNELS
 from ncaengine.model import F32, Clips, Colour, Config, Feature, Model
 
 FEATURES = (Feature("identity"), Feature("gradient_x"), Feature("gradient_y"), Feature("laplacian", 0.5))
 CLIPS = Clips(perception=(-2.0, 2.0), hidden=(0.0, 2.0), update=(-2.0, 2.0), state=(-2.0, 2.0))
 MAX_PIXELS = 2**24
+_BOMB = (Image.DecompressionBombWarning, Image.DecompressionBombError)
 
 
 def matches(data: object) -> bool:
@@ -42,7 +44,7 @@ def models(data: dict[str, Any]) -> Iterator[Model]:
     for m, name in enumerate(_unique(names)):
         config = Config(
             channels=channels, hidden=hidden, features=FEATURES, activation="linear", clips=CLIPS,
-            colour=Colour(0.5, 0.5), name=name, family="selforg-textures",
+            colour=Colour(0.5, 0.5), kernels=ARTICLE_KERNELS, name=name, family="selforg-textures",
         )  # fmt: skip
         yield Model(config, first[m, :-1].T, first[m, -1], second[m, :-1].T, second[m, -1])
 
@@ -54,8 +56,9 @@ def _layer(layer: Any, count: int) -> F32:
         rows, outputs = (int(v) for v in _list(layer["shape"]))
         across, down = (int(v) for v in _list(layer["layout"]))
         packed = base64.b64decode(layer["data"].split(",", 1)[-1], validate=True)
-        image = Image.open(io.BytesIO(packed))
-    except (KeyError, TypeError, ValueError, AttributeError, binascii.Error, OSError) as error:
+        with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning):
+            image = Image.open(io.BytesIO(packed))
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError, *_BOMB) as error:
         raise NCAError(f"a layer is damaged ({type(error).__name__}: {error}).") from None
     if min(rows, outputs, across, down) < 1 or outputs % 4 or across * down < count:
         raise NCAError(f"a layer of shape {rows}x{outputs} in {across}x{down} tiles cannot hold {count} models.")
@@ -68,7 +71,8 @@ def _layer(layer: Any, count: int) -> F32:
     # (down, rows, across, outputs/4, 4) -> tiles in reading order
     tiles = pixels.reshape(down, rows, across, outputs // 4, 4).transpose(0, 2, 1, 3, 4)
     flat = tiles.reshape(down * across, rows, outputs)[:count]
-    weights: F32 = (flat / np.float32(255) - np.float32(127 / 255)) * np.float32(scale)
+    with np.errstate(over="ignore", invalid="ignore"):  # Model refuses what is not finite
+        weights: F32 = (flat / np.float32(255) - np.float32(127 / 255)) * np.float32(scale)
     return weights
 
 
