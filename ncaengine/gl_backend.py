@@ -8,6 +8,7 @@ import moderngl
 import numpy as np
 
 from ncaengine import glsl
+from ncaengine.errors import NCAError
 from ncaengine.gpu import SHARED_BYTES, Device, headless
 from ncaengine.kernels import Kernel
 from ncaengine.model import F32, Model
@@ -38,17 +39,31 @@ class GLCells:
         height, width, channels = state.shape
         count = -(-channels // 4)
         if not self._images or self._images[0].size != (width, height, count):
-            for image in self._images:
-                image.release()
-            self._images = [self._ctx.texture_array((width, height, count), 4, dtype="f4") for _ in range(2)]
-            for image in self._images:
-                image.filter = (moderngl.NEAREST, moderngl.NEAREST)
+            fresh = self._allocate(width, height, count)
+            self._drop_images()
+            self._images = fresh
         planes = np.zeros((count, height, width, 4), np.float32)
         for k in range(count):
             part = state[..., 4 * k : 4 * k + 4]
             planes[k, ..., : part.shape[2]] = part
         self._images[0].write(planes)
         self._size = (width, height)
+
+    def _allocate(self, width: int, height: int, count: int) -> list[moderngl.TextureArray]:
+        """Two images; the present ones live on if there is no memory for them."""
+        images = [self._ctx.texture_array((width, height, count), 4, dtype="f4") for _ in range(2)]
+        if self._ctx.error == "GL_OUT_OF_MEMORY":
+            for image in images:
+                image.release()
+            raise NCAError(f"The device has not enough memory for {width}x{height} cells.")
+        for image in images:
+            image.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        return images
+
+    def _drop_images(self) -> None:
+        for image in self._images:
+            image.release()
+        self._images = []
 
     def read(self) -> F32:
         assert self._model is not None
@@ -112,11 +127,10 @@ class GLCells:
         self._backend.triangle.render(moderngl.TRIANGLES, vertices=3)
 
     def release(self) -> None:
-        for image in self._images:
-            image.release()
+        self._drop_images()
         if self._weights:
             self._weights.release()
-        self._images, self._weights = [], None
+            self._weights = None
 
 
 class GLBackend:

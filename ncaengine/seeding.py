@@ -15,17 +15,17 @@ Size = tuple[int, int]
 Keep = Literal["centre", "tile", "nothing"]
 
 MAX_SIDE = 16384
+MAX_CELLS = 2**24
+"""A state of 12 channels is then 0.8 GB, and a resize holds it five times over for a moment."""
 
 
 def check_size(size: Size, max_side: int = MAX_SIDE) -> None:
-    """Raises NCAError unless both sides lie in 1 … `max_side` and one state stays under 4 GiB at 16 channels."""
+    """Raises NCAError unless both sides lie in 1 … `max_side` and there are at most MAX_CELLS cells."""
     width, height = size
     if not (1 <= width <= max_side and 1 <= height <= max_side):
         raise NCAError(f"A grid of {width}x{height} cells is not possible; each side must be from 1 to {max_side}.")
-    if width * height > 2**26:
-        raise NCAError(
-            f"A grid of {width}x{height} cells needs too much memory; the most is 67 million cells (8192x8192)."
-        )
+    if width * height > MAX_CELLS:
+        raise NCAError(f"A grid of {width}x{height} cells needs too much memory; the most is 16 million, as 4096x4096.")
 
 
 def initial(config: Config, size: Size, rng_seed: int) -> F32:

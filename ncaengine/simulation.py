@@ -159,6 +159,12 @@ class Simulation:
                 changed(self._grid(number).settings, setting, value)
 
     def _apply(self, command: AnyCommand) -> None:
+        try:
+            self._change(command)
+        except MemoryError:
+            raise NCAError("There is not enough memory for this.") from None
+
+    def _change(self, command: AnyCommand) -> None:
         match command:
             case commands.AddGrid():
                 self._add(command)
