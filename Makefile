@@ -6,7 +6,7 @@ DEMO := pebbles
 SYSTEM := libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri libx11-6 libxext6 libxcursor1 libxi6 libxinerama1 libxrandr2 libxkbcommon0 python3-venv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system demo test lint types unit format wheel clean
+.PHONY: help setup system demo test lint types unit format pictures wheel clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ types: setup  ## Check types
 format: setup  ## Mend style
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+pictures: setup  ## Make the README's pictures anew
+	$(BIN)/python assets/pictures/make.py
 
 wheel: setup  ## Build dist/*.whl
 	$(BIN)/python -m build --wheel
