@@ -1,0 +1,10 @@
+"""The window of `ncaengine view`: the only part that uses imgui and glfw.
+
+show(models, Options(kernel="hexagonal"), kernels.discover())
+"""
+
+from ncaengine.viewer.app import Options
+from ncaengine.viewer.unseen import screenshot
+from ncaengine.viewer.window import show
+
+__all__ = ["Options", "screenshot", "show"]

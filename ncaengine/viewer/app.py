@@ -1,0 +1,236 @@
+"""App: all that the window knows beside the simulation, and what its buttons and keys do. No imgui in here.
+
+Every change of the simulation goes through `App.do`, which submits commands and turns an NCAError
+into a toast, so that whatever goes wrong is read and the window runs on.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal, cast
+
+from ncaengine.commands import AnyCommand, Reseed, Resize, Set, SetKernel, SetModel, Step
+from ncaengine.errors import NCAError
+from ncaengine.gpu import Device
+from ncaengine.grid import Grid
+from ncaengine.model import Model
+from ncaengine.seeding import Keep, Size
+from ncaengine.settings import SPECS
+from ncaengine.simulation import Simulation
+from ncaengine.viewer.camera import Camera
+from ncaengine.viewer.pacing import Meter
+from ncaengine.viewer.recorder import Recorder
+
+SIZE_ON_GPU, SIZE_IN_SOFTWARE = (256, 256), (128, 128)
+MOST_TOASTS = 4
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the window starts.
+
+    size: (width, height) in cells, None for what the machine can do. steps_per_second: one number
+    for all grids or one a model.
+    """
+
+    size: Size | None = None
+    kernel: str = "square"
+    steps_per_second: tuple[float, ...] = (60.0,)
+    rng_seed: int = 0
+
+    def rates(self, count: int) -> tuple[float, ...]:
+        """Steps per second of each of `count` grids. Raises NCAError if their number does not fit."""
+        if len(self.steps_per_second) == 1:
+            return self.steps_per_second * count
+        if len(self.steps_per_second) != count:
+            raise NCAError(f"{len(self.steps_per_second)} speeds for {count} models; give one for all or one a model.")
+        return self.steps_per_second
+
+
+@dataclass(eq=False)
+class Toast:
+    """A line at the window's foot. Errors stay until they are dismissed; news goes by itself."""
+
+    text: str
+    kind: Literal["error", "news"]
+    until: float = float("inf")
+
+
+@dataclass(eq=False)
+class Pane:
+    """One grid's place in the window."""
+
+    grid: Grid
+    camera: Camera = field(default_factory=Camera)
+    meter: Meter = field(default_factory=Meter)
+
+
+class App:
+    """The window's own state and the actions behind its keys and buttons, all on the selected grid."""
+
+    def __init__(self, sim: Simulation, software: bool = False) -> None:
+        self.sim, self.software = sim, software
+        self.recorder = Recorder(sim)
+        self.panes: list[Pane] = []
+        self.toasts: list[Toast] = []
+        self.selected = 0
+        self.lines, self.show_panel, self.show_help, self.closing = True, True, False, False
+        self.keep: Keep = "centre"
+        self.frames = Meter()
+
+    # The grids
+
+    @property
+    def pane(self) -> Pane:
+        """The selected pane."""
+        return self.panes[min(self.selected, len(self.panes) - 1)]
+
+    @property
+    def grid(self) -> Grid:
+        """The selected grid."""
+        return self.pane.grid
+
+    @property
+    def running(self) -> bool:
+        """Whether anything moves by itself."""
+        return self.recorder.recording is not None or any(
+            not grid.settings.paused and grid.settings.steps_per_second > 0 for grid in self.sim.grids.values()
+        )
+
+    def open(self, models: Sequence[Model], options: Options) -> None:
+        """Add a grid for each model. Raises NCAError if one cannot be had."""
+        size = options.size or (SIZE_IN_SOFTWARE if self.software else SIZE_ON_GPU)
+        for model, rate in zip(models, options.rates(len(models)), strict=True):
+            self.sim.add(model, size, options.kernel, rate, rng_seed=options.rng_seed)
+        self.sync()
+
+    def sync(self) -> None:
+        """Bring the panes in line with the simulation's grids and read the meters."""
+        known = {pane.grid.id: pane for pane in self.panes}
+        self.panes = [
+            known.get(number) or Pane(grid, Camera(finest=2 if self.software else 6))
+            for number, grid in self.sim.grids.items()
+        ]
+        for pane in self.panes:
+            pane.meter.update(pane.grid.step)
+        now = time.monotonic()
+        self.toasts = [toast for toast in self.toasts if toast.until > now][-MOST_TOASTS:]
+
+    # Saying and doing
+
+    def tell(self, text: str, kind: Literal["error", "news"] = "news") -> None:
+        """Show a line; the same one is shown once."""
+        self.toasts = [toast for toast in self.toasts if toast.text != text]
+        self.toasts.append(Toast(text, kind, float("inf") if kind == "error" else time.monotonic() + 6))
+
+    def attempt(self, action: Callable[[], object]) -> bool:
+        """Run an action; an NCAError becomes a toast. Returns whether it went well."""
+        try:
+            action()
+        except (NCAError, MemoryError) as error:
+            self.tell(str(error) or "There is not enough memory for that.", "error")
+            return False
+        return True
+
+    def do(self, *commands: AnyCommand) -> bool:
+        """Submit commands, up to the first that cannot be carried out."""
+        return all(self.attempt(partial(self.sim.submit, command)) for command in commands)
+
+    # Actions
+
+    def select(self, index: int) -> None:
+        """Select a pane by its place, round about; a place that is not there changes nothing."""
+        if 0 <= index < len(self.panes):
+            self.selected = index
+
+    def select_next(self, by: int = 1) -> None:
+        """Select the next or previous pane."""
+        self.selected = (self.selected + by) % max(1, len(self.panes))
+
+    def set(self, setting: str, value: float | bool) -> None:
+        """Change a setting of the selected grid."""
+        self.do(Set(self.grid.id, setting, value))
+
+    def toggle_pause(self) -> None:
+        """Pause or run the selected grid."""
+        self.set("paused", not self.grid.settings.paused)
+
+    def toggle_all(self) -> None:
+        """Pause all grids, or run them if all stand still."""
+        paused = any(not grid.settings.paused for grid in self.sim.grids.values())
+        self.do(*(Set(number, "paused", paused) for number in self.sim.grids))
+
+    def step(self) -> None:
+        """Pause the selected grid and make one step."""
+        if not self.grid.settings.paused:
+            self.set("paused", True)
+        self.do(Step(self.grid.id))
+
+    def faster(self, factor: float) -> None:
+        """Multiply the selected grid's speed, within its range."""
+        spec = SPECS["steps_per_second"]
+        now = self.grid.settings.steps_per_second
+        self.set("steps_per_second", min(max(now * factor, spec.low), spec.high) if now else max(factor, 1.0))
+
+    def reseed(self, same: bool = False) -> None:
+        """Start the selected grid afresh, with the next seed number or the same one."""
+        self.do(Reseed(self.grid.id, self.grid.rng_seed + (not same)))
+
+    def use_seed(self, rng_seed: int) -> None:
+        """Start the selected grid afresh from a seed number."""
+        self.do(Reseed(self.grid.id, rng_seed))
+
+    def kernels(self) -> tuple[list[str], list[str]]:
+        """Names of the kernels that the selected grid's model is known to grow on, and of all others."""
+        every, known = self.sim.catalogue.kernels, self.grid.model.config.kernels
+        return [name for name in known if name in every], [name for name in every if name not in known]
+
+    def next_kernel(self, every: bool = False) -> None:
+        """Run the selected grid on the next kernel that its model is known to grow on, or the next of all."""
+        known, others = self.kernels()
+        names = known + others if every or not known else known
+        here = names.index(self.grid.kernel.name) if self.grid.kernel.name in names else -1
+        self.use_kernel(names[(here + 1) % len(names)])
+
+    def use_kernel(self, name: str) -> None:
+        """Run the selected grid on a kernel."""
+        self.do(SetKernel(self.grid.id, name))
+
+    def use_model(self, name: str) -> None:
+        """Run another model on the selected grid."""
+        self.do(SetModel(self.grid.id, name))
+
+    def resize(self, size: Size) -> None:
+        """Resize the selected grid in the chosen way."""
+        if size != self.grid.size:
+            self.do(Resize(self.grid.id, size, self.keep))
+
+    def fit(self) -> None:
+        """Show the whole of the selected grid."""
+        self.pane.camera.fit()
+
+    def toggle_repeat(self) -> None:
+        """Show the selected grid's endless plane, or one grid."""
+        self.pane.camera.repeat = not self.pane.camera.repeat
+
+    def toggle_recording(self) -> None:
+        """Start to record the selected grid, or finish the recording."""
+        if self.recorder.recording is None:
+            self.attempt(lambda: self.recorder.start(self.grid))
+        else:
+            self.attempt(lambda: self.tell(self.recorder.stop()))
+
+    def record_frame(self) -> None:
+        """Let one frame of the recording pass."""
+        self.attempt(self.recorder.frame)
+
+    def close(self) -> None:
+        """Finish a recording that still runs."""
+        self.attempt(self.recorder.stop)
+
+
+def is_software(sim: Simulation) -> bool:
+    """Whether the simulation's shaders run on the processor."""
+    device = getattr(sim.backend, "device", None)
+    return device is not None and cast(Device, device).form == "unrolled"

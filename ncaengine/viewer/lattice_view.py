@@ -1,0 +1,48 @@
+"""One grid's picture on the GPU: drawn when the grid or the view changed, and only then."""
+
+from typing import cast
+
+import moderngl
+
+from ncaengine.gl_backend import GLCells
+from ncaengine.grid import Grid
+from ncaengine.view import View
+
+
+class Picture:
+    """A texture of the on-screen size that holds one view of a grid."""
+
+    def __init__(self, ctx: moderngl.Context) -> None:
+        self._ctx = ctx
+        self._target: moderngl.Framebuffer | None = None
+        self._texture: moderngl.Texture | None = None
+        self._drawn: object = None
+        self.draws = 0
+
+    def draw(self, grid: Grid, view: View, lines: float) -> int:
+        """Bring the picture up to date; returns the texture's OpenGL name."""
+        target, texture = self._of_size(view.width, view.height)
+        wanted = (grid, grid.changes, view, lines)
+        if wanted != self._drawn:
+            cast(GLCells, grid.cells).draw_into(target, view, lines)
+            self._ctx.screen.use()
+            self._drawn = wanted
+            self.draws += 1
+        return texture.glo
+
+    def _of_size(self, width: int, height: int) -> tuple[moderngl.Framebuffer, moderngl.Texture]:
+        if self._target is None or self._texture is None or self._texture.size != (width, height):
+            self.release()
+            self._texture = self._ctx.texture((width, height), 4)
+            self._texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
+            self._target = self._ctx.framebuffer([self._texture])
+            self._ctx.screen.use()
+            self._drawn = None
+        return self._target, self._texture
+
+    def release(self) -> None:
+        """Give the texture back."""
+        if self._target is not None and self._texture is not None:
+            self._target.release()
+            self._texture.release()
+        self._target = self._texture = None

@@ -1,0 +1,76 @@
+"""The window's plan: panes, side bar, status bar; one call draws a frame of it."""
+
+from collections.abc import Callable
+
+import moderngl
+from imgui_bundle import imgui
+
+from ncaengine.viewer import messages, panel, shortcuts, theme, widgets
+from ncaengine.viewer.app import App
+from ncaengine.viewer.panel import Panel
+from ncaengine.viewer.panes import Panes
+from ncaengine.viewer.theme import em, u32
+
+
+class Layout:
+    """All that is drawn."""
+
+    def __init__(self, ctx: moderngl.Context, fonts: theme.Fonts) -> None:
+        self._fonts = fonts
+        self.panes = Panes(ctx, fonts)
+        self._panel = Panel(fonts)
+
+    def show(self, app: App) -> None:
+        """One frame, over the whole window."""
+        app.sync()
+        shortcuts.handle(app)
+        viewport = imgui.get_main_viewport()
+        imgui.set_next_window_pos(viewport.pos)
+        imgui.set_next_window_size(viewport.size)
+        flags = imgui.WindowFlags_.no_decoration | imgui.WindowFlags_.no_move | imgui.WindowFlags_.no_saved_settings
+        flags |= imgui.WindowFlags_.no_bring_to_front_on_focus
+        variables: list[widgets.Variable] = [
+            (imgui.StyleVar_.window_padding, (0, 0)),
+            (imgui.StyleVar_.window_rounding, 0),
+        ]
+        with widgets.style(variables=variables):
+            imgui.begin("ncaengine", None, flags)
+        self._regions(app)
+        imgui.end()
+        messages.help_(app, self._fonts)
+
+    def _regions(self, app: App) -> None:
+        free, at = imgui.get_content_region_avail(), imgui.get_cursor_screen_pos()
+        foot = em(theme.STATUS_HEIGHT)
+        side = panel.width() if app.show_panel and app.panes else 0.0
+        height = free.y - foot
+        _region("panes", at.x, at.y, free.x - side, height, em(theme.GAP), lambda: self.panes.show(app))
+        if side:
+            self._side(app, at.x + free.x - side, at.y, side, height)
+        self._status(app, at.x, at.y + height, free.x, foot)
+        messages.toasts(app, at.x + em(theme.GAP), at.y + height - em(theme.GAP), free.x - side - 2 * em(theme.GAP))
+
+    def _side(self, app: App, x: float, y: float, width: float, height: float) -> None:
+        draw = imgui.get_window_draw_list()
+        draw.add_rect_filled((x, y), (x + width, y + height), u32(theme.CARD))
+        draw.add_line((x, y), (x, y + height), u32(theme.LINE))
+        _region("side", x, y, width, height, em(theme.PADDING), lambda: self._panel.show(app), scrolls=True)
+
+    def _status(self, app: App, x: float, y: float, width: float, height: float) -> None:
+        imgui.get_window_draw_list().add_line((x, y), (x + width, y), u32(theme.LINE))
+        with widgets.style(variables=[(imgui.StyleVar_.frame_padding, (em(0.5), em(0.2)))]):
+            _region("status", x, y + 1, width, height - 1, em(0.35), lambda: messages.status(app), wide=em(theme.GAP))
+
+
+def _region(
+    name: str, x: float, y: float, width: float, height: float, padding: float, show: Callable[[], None],
+    scrolls: bool = False, wide: float | None = None,
+) -> None:  # fmt: skip
+    """A part of the window: a child with its own padding (`wide` at its sides, if it differs)."""
+    imgui.set_cursor_screen_pos((x, y))
+    flags = 0 if scrolls else imgui.WindowFlags_.no_scrollbar | imgui.WindowFlags_.no_scroll_with_mouse
+    across = padding if wide is None else wide
+    with widgets.style(variables=[(imgui.StyleVar_.window_padding, (across, padding))]):
+        imgui.begin_child(name, (max(width, 1), max(height, 1)), imgui.ChildFlags_.always_use_window_padding, flags)
+        show()
+        imgui.end_child()

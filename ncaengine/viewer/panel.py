@@ -1,0 +1,132 @@
+"""The side bar: everything about the selected grid."""
+
+from imgui_bundle import imgui
+
+from ncaengine.settings import SPECS
+from ncaengine.viewer import icons, shortcuts, theme, widgets
+from ncaengine.viewer.app import App
+from ncaengine.viewer.record_panel import RecordPanel
+from ncaengine.viewer.theme import em
+
+PRESETS = (64, 128, 256, 512)
+KEEPS = (
+    ("centre", "Keep the middle", "What is there stays in the middle; new cells start from the seed."),
+    ("tile", "Repeat as a tile", "What is there is repeated over the new size."),
+    ("nothing", "Start afresh", "All cells start from the seed."),
+)
+
+
+class Panel:
+    """The side bar. It holds only what is being typed."""
+
+    def __init__(self, fonts: theme.Fonts) -> None:
+        self._fonts = fonts
+        self._typed: list[int] | None = None
+        self._seed: int | None = None
+        self._record = RecordPanel()
+
+    def show(self, app: App) -> None:
+        """Draw it into the current window."""
+        self._head(app)
+        self._transport(app)
+        widgets.section()
+        self._model(app)
+        widgets.section("Size")
+        self._size(app)
+        widgets.section("Settings")
+        self._settings(app)
+        widgets.section("Record")
+        self._record.show(app)
+
+    def _head(self, app: App) -> None:
+        config = app.grid.model.config
+        width = imgui.get_content_region_avail().x
+        with theme.face(self._fonts.bold, 1.3):
+            imgui.text_unformatted(widgets.trimmed(config.name, width))
+        with widgets.style([(imgui.Col_.text, theme.DIM)]):
+            facts = f"{config.channels} channels · {config.hidden} hidden · {app.grid.model.parameters:,} weights"
+            imgui.text_unformatted(widgets.trimmed(facts.replace(",", " "), width))
+        if config.attribution:
+            widgets.tooltip("\n".join(f"{key}: {value}" for key, value in config.attribution.items()))
+        widgets.gap(0.2)
+
+    def _transport(self, app: App) -> None:
+        width, paused = widgets.share(3), app.grid.settings.paused
+        accent = (theme.ACCENT, theme.ACCENT_OVER, theme.BACK) if paused else None
+        text = f"{icons.PLAY}  Run" if paused else f"{icons.PAUSE}  Pause"
+        if widgets.button(f"{text}###pause", width, _hint("Pause or run this grid.", App.toggle_pause), accent):
+            app.toggle_pause()
+        imgui.same_line()
+        if widgets.button(f"{icons.STEP}  Step###step", width, _hint("Make a single step.", App.step)):
+            app.step()
+        imgui.same_line()
+        help_ = _hint("Start afresh from a new seed number.", App.reseed)
+        if widgets.button(f"{icons.RESEED}  Reseed###reseed", width, help_):
+            app.reseed()
+
+    def _model(self, app: App) -> None:
+        sim, grid = app.sim, app.grid
+        name = next((n for n, model in sim.models.items() if model is grid.model), grid.model.config.name)
+        widgets.label("Model")
+        if picked := widgets.choice("##model", name, ((n, n, "") for n in sim.models), name):
+            app.use_model(picked)
+        widgets.label("Kernel", "The neighbourhood that a cell sees.")
+        known, others = app.kernels()
+        found = [sim.catalogue.kernels[name] for name in known + others]
+        unknown = "\nThe model is not known to grow its texture on it."
+        kernels = ((k.name, k.title, k.description + (unknown if k.name in others else "")) for k in found)
+        broken = ((path.parent.name, f"{path}: {why}") for path, why in sim.catalogue.broken.items())
+        if kernel := widgets.choice("##kernel", grid.kernel.title, kernels, grid.kernel.name, broken):
+            app.use_kernel(kernel)
+        widgets.tooltip(_hint(grid.kernel.description, App.next_kernel))
+        widgets.label("Seed", "The number that decides the first noise and which cells fire when.")
+        _, number = imgui.input_int("##seed", grid.rng_seed if self._seed is None else self._seed, 0, 0)
+        self._seed = number if imgui.is_item_active() else None
+        if imgui.is_item_deactivated_after_edit():
+            app.use_seed(number)
+
+    def _size(self, app: App) -> None:
+        size = self._typed or list(app.grid.size)
+        widgets.label("Cells", "Width and height of the grid.")
+        width = widgets.share(2)
+        active = entered = False
+        for axis, name in enumerate(("width", "height")):
+            if axis:
+                imgui.same_line()
+            imgui.set_next_item_width(width)
+            _, size[axis] = imgui.input_int(f"##{name}", size[axis], 0, 0)
+            active |= imgui.is_item_active()
+            entered |= imgui.is_item_deactivated_after_edit()
+            widgets.tooltip(f"{name.capitalize()} in cells")
+        if entered:
+            app.resize((size[0], size[1]))
+        self._typed = size if active and not entered else None
+        widgets.label("Resizing", "What becomes of the cells when the size changes.")
+        titles = {value: title for value, title, _ in KEEPS}
+        if keep := widgets.choice("##keep", titles[app.keep], KEEPS, app.keep):
+            app.keep = keep  # type: ignore[assignment]
+        width = widgets.share(len(PRESETS))
+        for side in PRESETS:
+            if side != PRESETS[0]:
+                imgui.same_line()
+            chosen = (theme.ACCENT_DEEP, theme.ACCENT_DEEP, theme.TEXT) if app.grid.size == (side, side) else None
+            if widgets.button(f"{side}###preset{side}", width, f"{side} × {side} cells", chosen):
+                app.resize((side, side))
+
+    def _settings(self, app: App) -> None:
+        for spec in SPECS.values():
+            if spec.name == "paused":  # the button above
+                continue
+            value = widgets.setting(spec, getattr(app.grid.settings, spec.name))
+            if value is not None:
+                app.set(spec.name, value)
+
+
+def _hint(text: str, action: object) -> str:
+    key = shortcuts.key_of(action)  # type: ignore[arg-type]
+    return f"{text} ({key})" if key else text
+
+
+def width() -> float:
+    """Width of the side bar in pixels."""
+    return em(theme.SIDE_WIDTH)

@@ -1,0 +1,197 @@
+"""The grids side by side: each a card with its title, its measured speed and its picture."""
+
+import math
+
+import moderngl
+from imgui_bundle import ImVec4, imgui
+
+from ncaengine import view
+from ncaengine.viewer import icons, theme, widgets
+from ncaengine.viewer.app import App, Pane
+from ncaengine.viewer.camera import LINES_FROM
+from ncaengine.viewer.lattice_view import Picture
+from ncaengine.viewer.theme import em, u32
+
+LINES = 0.3
+"""How dark the lines between cells are."""
+ZOOM_STEP = 1.25
+THOUGH_HELD = int(imgui.HoveredFlags_.allow_when_blocked_by_active_item)
+LEFT, MIDDLE = int(imgui.MouseButton_.left), int(imgui.MouseButton_.middle)
+
+
+def arrange(count: int, width: float, height: float, gap: float, head: float) -> tuple[int, int]:
+    """(columns, rows) that give `count` panes with a head the largest square pictures; side by side when in doubt."""
+
+    def side(columns: int) -> float:
+        rows = math.ceil(count / columns)
+        return min((width - gap * (columns - 1)) / columns, (height - gap * (rows - 1)) / rows - head)
+
+    def worth(columns: int) -> float:
+        empty = -count % columns
+        return side(columns) * (1 - 0.12 * empty) + columns
+
+    best = max(range(1, count + 1), key=worth)
+    return best, math.ceil(count / best)
+
+
+class Panes:
+    """All cards. It holds their textures."""
+
+    def __init__(self, ctx: moderngl.Context, fonts: theme.Fonts) -> None:
+        self._ctx, self._fonts = ctx, fonts
+        self.pictures: dict[int, Picture] = {}
+
+    def show(self, app: App) -> None:
+        """Fill the current window's free space with a card a grid."""
+        for number in [n for n in self.pictures if n not in app.sim.grids]:
+            self.pictures.pop(number).release()
+        if not app.panes:
+            return
+        free, gap = imgui.get_content_region_avail(), em(theme.GAP)
+        columns, rows = arrange(len(app.panes), free.x, free.y, gap, self._head_height())
+        width, height = (free.x - gap * (columns - 1)) // columns, (free.y - gap * (rows - 1)) // rows
+        start = imgui.get_cursor_screen_pos()
+        for index, pane in enumerate(app.panes):
+            row, column = divmod(index, columns)
+            imgui.set_cursor_screen_pos((start.x + column * (width + gap), start.y + row * (height + gap)))
+            self._card(app, index, pane, max(width, 1.0), max(height, 1.0))
+
+    def release(self) -> None:
+        """Give all textures back."""
+        for picture in self.pictures.values():
+            picture.release()
+
+    def _head_height(self) -> float:
+        return 2 * imgui.get_text_line_height() + em(0.25) + 2 * em(0.6)
+
+    def _card(self, app: App, index: int, pane: Pane, width: float, height: float) -> None:
+        flags = imgui.WindowFlags_.no_scrollbar | imgui.WindowFlags_.no_scroll_with_mouse
+        with widgets.style([(imgui.Col_.child_bg, theme.CARD)], [(imgui.StyleVar_.window_padding, (0, 0))]):
+            imgui.begin_child(f"grid{pane.grid.id}", (width, height), 0, flags)
+        at = imgui.get_cursor_screen_pos()
+        draw, inner = imgui.get_window_draw_list(), em(0.8)
+        imgui.set_cursor_screen_pos((at.x + inner, at.y + em(0.6)))
+        self._head(app, index, pane, width - 2 * inner)
+        margin = em(0.35)
+        top = at.y + self._head_height()
+        imgui.set_cursor_screen_pos((at.x + margin, top))
+        self._canvas(app, pane, int(width - 2 * margin), int(at.y + height - top - margin))
+        if imgui.is_window_hovered(THOUGH_HELD) and (imgui.is_mouse_clicked(LEFT) or imgui.is_mouse_clicked(MIDDLE)):
+            app.select(index)
+        recorded = app.recorder.grid is pane.grid
+        if recorded or (index == app.selected and len(app.panes) > 1):
+            colour = theme.RED if recorded else theme.ACCENT
+            end = (at.x + width - 1, at.y + height - 1)
+            draw.add_rect((at.x + 1, at.y + 1), end, u32(colour), em(0.35), thickness=max(1.5, em(0.1)))
+        imgui.end_child()
+
+    def _head(self, app: App, index: int, pane: Pane, width: float) -> None:
+        grid, at, line = pane.grid, imgui.get_cursor_screen_pos(), imgui.get_text_line_height() + em(0.25)
+        rate, asked, colour = _speed(app, pane)
+        asked = asked if width > em(12) else ""
+        end = self._right(asked, theme.DIM, at.x + width, at.y)
+        end = self._right(rate, colour, end, at.y, self._fonts.bold) - em(0.8)
+        x = at.x
+        if len(app.panes) > 1:
+            x += self._number(index, app.selected == index, x, at.y)
+        self._left(grid.model.config.name, theme.TEXT, x, at.y, end, self._fonts.bold)
+        facts = f"{grid.kernel.title} · {grid.size[0]} × {grid.size[1]}"
+        steps = f"step {grid.step:,}".replace(",", " ")
+        end = at.x + width
+        if imgui.calc_text_size(facts).x + imgui.calc_text_size(steps).x + em(1) < width:
+            end = self._right(steps, theme.FAINT, end, at.y + line) - em(0.8)
+        self._left(facts, theme.DIM, at.x, at.y + line, end)
+
+    def _number(self, index: int, selected: bool, x: float, y: float) -> float:
+        side, draw = imgui.get_text_line_height(), imgui.get_window_draw_list()
+        back, ink = (theme.ACCENT, theme.BACK) if selected else (theme.FIELD, theme.DIM)
+        draw.add_rect_filled((x, y), (x + side, y + side), u32(back), em(0.25))
+        text = str(index + 1)
+        with theme.face(self._fonts.bold, 0.82):
+            size = imgui.calc_text_size(text)
+            draw.add_text((round(x + (side - size.x) / 2), round(y + (side - size.y) / 2)), u32(ink), text)
+        return float(side) + em(0.5)
+
+    def _left(
+        self, text: str, colour: ImVec4, x: float, y: float, end: float, font: imgui.ImFont | None = None
+    ) -> None:
+        with theme.face(font or self._fonts.regular):
+            imgui.get_window_draw_list().add_text((x, y), u32(colour), widgets.trimmed(text, max(0.0, end - x)))
+
+    def _right(self, text: str, colour: ImVec4, end: float, y: float, font: imgui.ImFont | None = None) -> float:
+        """Text that ends at `end`; returns where it starts."""
+        with theme.face(font or self._fonts.regular):
+            x = round(end - imgui.calc_text_size(text).x)
+            imgui.get_window_draw_list().add_text((x, y), u32(colour), text)
+        return x
+
+    def _canvas(self, app: App, pane: Pane, width: int, height: int) -> None:
+        if width < 8 or height < 8:
+            return
+        at, density = imgui.get_cursor_screen_pos(), imgui.get_io().display_framebuffer_scale.x or 1.0
+        draw, end = imgui.get_window_draw_list(), (at.x + width, at.y + height)
+        draw.add_rect_filled((at.x, at.y), end, u32(theme.WELL), em(0.25))
+        buttons = imgui.ButtonFlags_.mouse_button_left | imgui.ButtonFlags_.mouse_button_middle
+        imgui.invisible_button(f"canvas{pane.grid.id}", (width, height), buttons)
+        size = (int(width * density), int(height * density))
+        self._steer(pane, size, (at.x, at.y), density)
+        placed = pane.camera.place(pane.grid.kernel, pane.grid.size, *size)
+        if placed is None:
+            return
+        lines = LINES if app.lines and placed.view.scale >= LINES_FROM else 0.0
+        picture = self.pictures.setdefault(pane.grid.id, Picture(self._ctx))
+        texture = imgui.ImTextureRef(picture.draw(pane.grid, placed.view, lines))
+        left, top = at.x + placed.left / density, at.y + placed.top / density
+        draw.add_image(texture, (left, top), (left + placed.view.width / density, top + placed.view.height / density))
+        if imgui.is_item_hovered():
+            pointer = imgui.get_io().mouse_pos
+            inside = ((pointer.x - left) * density, (pointer.y - top) * density)
+            _badge(_pointed(pane, placed.view, *inside), at.x, end[1])
+
+    def _steer(self, pane: Pane, size: tuple[int, int], at: tuple[float, float], density: float) -> None:
+        """Wheel, drag and double click on the canvas, the last item."""
+        io, camera, grid = imgui.get_io(), pane.camera, pane.grid
+        if imgui.is_item_hovered():
+            if io.mouse_wheel:
+                pointer = ((io.mouse_pos.x - at[0]) * density, (io.mouse_pos.y - at[1]) * density)
+                camera.zoom_about(grid.kernel, grid.size, size, pointer, ZOOM_STEP**io.mouse_wheel)
+            if imgui.is_mouse_double_clicked(LEFT):
+                camera.fit()
+        moved = io.mouse_delta.x or io.mouse_delta.y
+        if imgui.is_item_active() and moved and _dragged() and (camera.zoom is not None or camera.repeat):
+            camera.pan(grid.kernel, grid.size, size, (io.mouse_delta.x * density, io.mouse_delta.y * density))
+
+
+def _pointed(pane: Pane, seen: view.View, x: float, y: float) -> str:
+    """The zoom, and the cell under a place in the picture."""
+    text = f"{seen.scale:.3g} px a cell"
+    if 0 <= x < seen.width and 0 <= y < seen.height:
+        column, row = view.cell_at(pane.grid.kernel, pane.grid.size, seen, x, y)
+        text += f"  ·  column {column}, row {row}"
+    return text
+
+
+def _badge(text: str, x: float, bottom: float) -> None:
+    """A line over the lower left corner of a picture."""
+    size, pad = imgui.calc_text_size(text), em(0.4)
+    low = (x + em(0.5), bottom - em(0.5) - size.y - 2 * em(0.2))
+    high = (low[0] + size.x + 2 * pad, bottom - em(0.5))
+    draw = imgui.get_window_draw_list()
+    draw.add_rect_filled(low, high, u32(theme.BACK, 0.85), em(0.25))
+    draw.add_text((low[0] + pad, low[1] + em(0.2)), u32(theme.TEXT), text)
+
+
+def _dragged() -> bool:
+    return imgui.is_mouse_dragging(LEFT) or imgui.is_mouse_dragging(MIDDLE)
+
+
+def _speed(app: App, pane: Pane) -> tuple[str, str, ImVec4]:
+    """The measured speed, what was asked for, and the colour that says whether it is reached."""
+    asked = pane.grid.settings.steps_per_second
+    if app.recorder.grid is pane.grid:
+        return f"{icons.RECORD}  {app.recorder.clock}", "", theme.RED
+    if pane.grid.settings.paused:
+        return f"{icons.PAUSE}  Paused", "", theme.DIM
+    rate = pane.meter.rate
+    colour = theme.AMBER if rate < 0.9 * asked - 1 else theme.ACCENT
+    return f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}", f" / {asked:.4g} steps/s", colour

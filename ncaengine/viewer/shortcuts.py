@@ -1,0 +1,90 @@
+"""The one table of keys: what is pressed, what happens, and how the help says it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from imgui_bundle import imgui
+
+from ncaengine.viewer.app import App
+
+Key = imgui.Key
+SHIFT, CTRL = int(Key.mod_shift), int(Key.mod_ctrl)
+ANY_POPUP = int(imgui.PopupFlags_.any_popup)
+ONCE = int(imgui.InputFlags_.route_always)
+REPEAT = ONCE | int(imgui.InputFlags_.repeat)
+
+
+@dataclass(frozen=True)
+class Shortcut:
+    """`shown` is the key's name in the help, '' to leave it out there; `repeats` while it is held."""
+
+    group: str
+    shown: str
+    chords: tuple[int, ...]
+    help: str
+    action: Callable[[App], object]
+    repeats: bool = False
+
+
+def _help(app: App) -> None:
+    app.show_help = not app.show_help
+
+
+def _panel(app: App) -> None:
+    app.show_panel = not app.show_panel
+
+
+def _lines(app: App) -> None:
+    app.lines = not app.lines
+
+
+def _quit(app: App) -> None:
+    app.closing = True
+
+
+def _digit(index: int) -> Shortcut:
+    shown = "1 … 9" if index == 0 else ""
+    return Shortcut("Grids", shown, (int(Key._1) + index,), "Select a grid by number", lambda app: app.select(index))
+
+
+RUN, LOOK, GRIDS, WINDOW = "Run", "Look", "Grids", "Window"
+TABLE = (
+    Shortcut(RUN, "Space", (int(Key.space),), "Pause or run", App.toggle_pause),
+    Shortcut(RUN, "Shift Space", (SHIFT | Key.space,), "Pause or run all grids", App.toggle_all),
+    Shortcut(RUN, "→", (int(Key.right_arrow),), "Make a single step", App.step, repeats=True),
+    Shortcut(RUN, "↑", (int(Key.up_arrow),), "Twice as fast", lambda app: app.faster(2), repeats=True),
+    Shortcut(RUN, "↓", (int(Key.down_arrow),), "Half as fast", lambda app: app.faster(0.5), repeats=True),
+    Shortcut(RUN, "R", (int(Key.r),), "Start afresh from a new seed", App.reseed),
+    Shortcut(RUN, "Shift R", (SHIFT | Key.r,), "Start afresh from the same seed", lambda app: app.reseed(same=True)),
+    Shortcut(LOOK, "Wheel", (), "Zoom about the pointer", lambda app: None),
+    Shortcut(LOOK, "Drag", (), "Move the picture", lambda app: None),
+    Shortcut(LOOK, "F", (int(Key.f),), "Fit the grid (or double-click it)", App.fit),
+    Shortcut(LOOK, "T", (int(Key.t),), "Repeat the grid as a tile", App.toggle_repeat),
+    Shortcut(LOOK, "L", (int(Key.l),), "Lines between cells, when zoomed in", _lines),
+    Shortcut(GRIDS, "K", (int(Key.k),), "Next kernel the model knows", App.next_kernel),
+    Shortcut(GRIDS, "Shift K", (SHIFT | Key.k,), "Next of all kernels", lambda app: app.next_kernel(every=True)),
+    Shortcut(GRIDS, "Tab", (int(Key.tab),), "Select the next grid", App.select_next),
+    *(_digit(index) for index in range(9)),
+    Shortcut(WINDOW, "Ctrl R", (CTRL | Key.r,), "Start or stop recording", App.toggle_recording),
+    Shortcut(WINDOW, "H", (int(Key.h),), "Hide or show the side bar", _panel),
+    Shortcut(WINDOW, "?", (SHIFT | Key.slash, int(Key.f1)), "This help (or F1)", _help),
+    Shortcut(WINDOW, "Ctrl Q", (CTRL | Key.q,), "Quit", _quit),
+)
+
+
+def handle(app: App) -> None:
+    """Do what the keys pressed in this frame ask for; typing into a field, lists and the help take precedence."""
+    if app.show_help or imgui.get_io().want_text_input or imgui.is_popup_open("", ANY_POPUP):
+        return
+    for entry in TABLE:
+        if entry.group != WINDOW and not app.panes:
+            continue
+        flags = REPEAT if entry.repeats else ONCE
+        if any(imgui.shortcut(chord, flags) for chord in entry.chords):
+            entry.action(app)
+            return
+
+
+def key_of(action: Callable[[App], object]) -> str:
+    """How the help names the key of an action, for tooltips."""
+    return next((entry.shown for entry in TABLE if entry.action is action), "")

@@ -1,0 +1,125 @@
+"""Small pieces that all panels share: aligned rows, buttons of one width, trimmed text, tooltips."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from imgui_bundle import ImVec4, imgui
+
+from ncaengine.settings import Spec
+from ncaengine.viewer import theme
+from ncaengine.viewer.theme import em
+
+Variable = tuple[int, float | tuple[float, float]]
+
+TOOLTIP = int(imgui.HoveredFlags_.for_tooltip | imgui.HoveredFlags_.allow_when_disabled)
+
+LABEL_WIDTH = 5.6
+"""Width of the column of labels, in em."""
+
+
+@contextmanager
+def style(colours: Sequence[tuple[int, ImVec4]] = (), variables: Sequence[Variable] = ()) -> Iterator[None]:
+    """Push colours and style variables for a while."""
+    for which, colour in colours:
+        imgui.push_style_color(which, colour)
+    for which, value in variables:
+        imgui.push_style_var(which, value)
+    yield
+    imgui.pop_style_var(len(variables))
+    imgui.pop_style_color(len(colours))
+
+
+def gap(height: float) -> None:
+    """Free height, in em."""
+    imgui.dummy((0, em(height)))
+
+
+def tooltip(text: str) -> None:
+    """A tooltip for the last item, wrapped."""
+    if text and imgui.is_item_hovered(TOOLTIP):
+        imgui.begin_tooltip()
+        imgui.push_text_wrap_pos(em(18))
+        imgui.text_unformatted(text)
+        imgui.pop_text_wrap_pos()
+        imgui.end_tooltip()
+
+
+def trimmed(text: str, width: float) -> str:
+    """`text`, cut with … where it is wider than `width` pixels."""
+    if imgui.calc_text_size(text).x <= width:
+        return text
+    while text and imgui.calc_text_size(text + "…").x > width:
+        text = text[:-1]
+    return text.rstrip() + "…"
+
+
+def section(title: str = "") -> None:
+    """A light line, and a heading under it."""
+    gap(0.1)
+    imgui.separator()
+    gap(0.1)
+    if title:
+        with style([(imgui.Col_.text, theme.DIM)]):
+            imgui.text_unformatted(title)
+
+
+def label(text: str, help_: str = "") -> None:
+    """The left column of a row; the next item fills the right one."""
+    imgui.align_text_to_frame_padding()
+    imgui.text_unformatted(trimmed(text, em(LABEL_WIDTH) - em(0.4)))
+    tooltip(help_)
+    imgui.same_line(em(theme.PADDING) + em(LABEL_WIDTH))
+    imgui.set_next_item_width(-1)
+
+
+def share(parts: int, of: float | None = None) -> float:
+    """Width of one of `parts` equal items in what is left of the row."""
+    free = imgui.get_content_region_avail().x if of is None else of
+    return max(1.0, (free - imgui.get_style().item_spacing.x * (parts - 1)) // parts)
+
+
+def button(text: str, width: float, help_: str = "", colour: tuple[ImVec4, ImVec4, ImVec4] | None = None) -> bool:
+    """A button of a given width, `colour` for its face, its text under the pointer and its text."""
+    pushed: list[tuple[int, ImVec4]] = []
+    if colour:
+        face, over, ink = colour
+        pushed = [(imgui.Col_.button, face), (imgui.Col_.button_hovered, over), (imgui.Col_.button_active, over)]
+        pushed.append((imgui.Col_.text, ink))
+    with style(pushed):
+        pressed = imgui.button(text, (width, 0))
+    tooltip(help_)
+    return pressed
+
+
+def choice(
+    id_: str, shown: str, options: Iterable[tuple[str, str, str]], current: str, broken: Iterable[tuple[str, str]] = ()
+) -> str | None:
+    """A drop-down of (value, title, help); returns the value picked, if any. `broken` ones cannot be: (title, why)."""
+    picked = None
+    if imgui.begin_combo(id_, shown):
+        for value, title, help_ in options:
+            if imgui.selectable(title, value == current)[0]:
+                picked = value
+            tooltip(help_)
+        for title, why in broken:
+            imgui.selectable(title, False, imgui.SelectableFlags_.disabled)
+            tooltip(why)
+        if imgui.is_key_pressed(imgui.Key.escape):
+            imgui.close_current_popup()
+        imgui.end_combo()
+    return picked
+
+
+def setting(spec: Spec, value: float | bool) -> float | bool | None:
+    """The control that a setting's declaration asks for; returns a new value, if any."""
+    label(spec.title, spec.help)
+    if isinstance(value, bool):
+        changed, checked = imgui.checkbox(f"##{spec.name}", value)
+        tooltip(spec.help)
+        return checked if changed else None
+    flags = imgui.SliderFlags_.always_clamp | (imgui.SliderFlags_.logarithmic if spec.logarithmic else 0)
+    shown = f"%.3g {spec.unit}".strip() if spec.high > 10 else f"%.2f {spec.unit}".strip()
+    moved, number = imgui.slider_float(f"##{spec.name}", float(value), spec.low, spec.high, shown, flags)
+    if not imgui.is_item_active():
+        tooltip(f"{spec.help} From {spec.low:g} to {spec.high:g} {spec.unit}".rstrip() + ". Ctrl-click to type.")
+    return float(f"{number:.6g}") if moved else None

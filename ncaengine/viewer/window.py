@@ -1,0 +1,229 @@
+"""The operating system's window: opening it, the loop, and a picture of it without a display."""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+
+import moderngl
+import numpy as np
+from imgui_bundle import hello_imgui, imgui, immapp  # before glfw, which then uses the same library
+
+import glfw  # isort: skip
+from imgui_bundle.glfw_utils import glfw_window_hello_imgui  # isort: skip
+
+from ncaengine.errors import NCAError
+from ncaengine.gl_backend import GLBackend
+from ncaengine.gpu import Device
+from ncaengine.kernels import Catalogue
+from ncaengine.model import Model
+from ncaengine.simulation import Simulation
+from ncaengine.view import U8
+from ncaengine.viewer import theme
+from ncaengine.viewer.app import App, Options, is_software
+from ncaengine.viewer.display import preflight
+from ncaengine.viewer.layout import Layout
+from ncaengine.viewer.pacing import Pacer
+
+FRAME = 1 / 60
+"""Seconds that a frame takes at least."""
+BUDGET, LONGEST = 0.012, 0.05
+"""Seconds a frame for the simulation; where drawing takes longer, as long as that, up to LONGEST."""
+SMALLEST = (640, 400)
+AWAKE, NAP = 1.0, 0.25
+"""Seconds of drawing after the last input, and between looks for input when nothing moves."""
+
+
+def show(models: Sequence[Model], options: Options, catalogue: Catalogue) -> None:
+    """Open the window on a grid a model; returns when it is closed.
+
+    Raises NCAError when there is no display or no OpenGL 4.3, or a grid cannot be made.
+    """
+    with Window(models, options, catalogue) as window:
+        window.run()
+
+
+class Window:
+    """The window, its Simulation and its App; `with` closes all of them.
+
+    hidden: nothing appears on a screen, and on Linux none is needed. tests: registers tests with
+    the ImGui Test Engine.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[Model],
+        options: Options,
+        catalogue: Catalogue,
+        size: tuple[int, int] = (1280, 800),
+        hidden: bool = False,
+        tests: Callable[[], None] | None = None,
+    ) -> None:
+        self._fonts, self._grab = theme.Fonts(), False
+        self._error: BaseException | None = None
+        self._pixels: U8 | None = None
+        self._last_input = time.perf_counter()
+        self._spent = 0.0
+        if not models:
+            raise NCAError("Give at least one model to look at.")
+        options.rates(len(models))
+        catalogue.get(options.kernel)
+        preflight(hidden)
+        self._params = self._parameters(size, hidden, tests)
+        immapp.manual_render.setup_from_runner_params(self._params)
+        try:
+            moderngl.init_context()
+            self.ctx = moderngl.get_context()
+            if not hidden:
+                glfw.set_window_size_limits(glfw_window_hello_imgui(), *SMALLEST, glfw.DONT_CARE, glfw.DONT_CARE)
+            self.sim = Simulation(GLBackend(Device(self.ctx)), catalogue)
+            self.app = App(self.sim, is_software(self.sim))
+            self.app.open(models, options)
+            self.layout = Layout(self.ctx, self._fonts)
+            self._pacer = Pacer(self.sim.advance, self.sim.backend.finish)
+        except BaseException:
+            self._tear_down()
+            raise
+
+    def _parameters(
+        self, size: tuple[int, int], hidden: bool, tests: Callable[[], None] | None
+    ) -> hello_imgui.RunnerParams:
+        params = hello_imgui.RunnerParams()
+        params.app_window_params.window_title = "ncaengine"
+        params.app_window_params.window_geometry.size = size
+        params.app_window_params.hidden = hidden
+        params.ini_disable = True
+        params.imgui_window_params.default_imgui_window_type = hello_imgui.DefaultImGuiWindowType.no_default_window
+        params.imgui_window_params.background_color = theme.BACK
+        params.fps_idling.enable_idling = False
+        params.fps_idling.fps_idling_mode = hello_imgui.FpsIdlingMode.early_return
+        params.fps_idling.vsync_to_monitor = False
+        gl = params.renderer_backend_options.open_gl_options
+        gl.major_version, gl.minor_version, gl.use_core_profile = 4, 3, True
+        gl.use_forward_compat, gl.glsl_version, gl.anti_aliasing_samples = True, "430", 0
+        calls = params.callbacks
+        calls.load_additional_fonts = self._fonts.load
+        calls.setup_imgui_config = _configure
+        calls.setup_imgui_style = theme.apply  # colours; sizes again in the first frame, when fonts are known
+        calls.show_gui = self._guarded(self._show)
+        calls.before_swap = self._guarded(self._read_back)
+        if tests is not None:
+            params.use_imgui_test_engine = True
+            calls.register_tests = tests
+        return params
+
+    def _guarded(self, call: Callable[[], None]) -> Callable[[], None]:
+        """A callback for hello_imgui, which cannot pass exceptions on; `frame` raises them."""
+
+        def run() -> None:
+            try:
+                call()
+            except BaseException as error:
+                self._error = self._error or error
+
+        return run
+
+    def _show(self) -> None:
+        if imgui.get_frame_count() <= 1:
+            theme.apply()
+        self.layout.show(self.app)
+
+    def _read_back(self) -> None:
+        if self._grab:
+            io = imgui.get_io()  # the context itself does not notice when the window is resized
+            width = int(io.display_size.x * io.display_framebuffer_scale.x)
+            height = int(io.display_size.y * io.display_framebuffer_scale.y)
+            data = self.ctx.screen.read(viewport=(0, 0, width, height), components=3, alignment=1)
+            self._pixels = np.frombuffer(data, np.uint8).reshape(height, width, 3)[::-1].copy()
+            self._grab = False
+
+    def frame(self) -> None:
+        """Let time pass and draw once."""
+        if self.app.recorder.recording is not None:
+            self.app.record_frame()
+            self._pacer.restart()
+        elif self.app.running:
+            self.app.attempt(partial(self._pacer.frame, min(max(BUDGET, self._spent), LONGEST)))
+        else:
+            self._pacer.restart()
+        start = time.perf_counter()
+        try:
+            immapp.manual_render.render()
+        except RuntimeError:  # imgui's complaint about a frame that our own error cut short
+            if self._error is None:
+                raise
+        self._spent = time.perf_counter() - start
+        self.app.frames.update(imgui.get_frame_count())
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+
+    def run(self) -> None:
+        """Frames until the window is closed; a nap where nothing moves."""
+        while not self.closed:
+            start = time.perf_counter()
+            self.frame()
+            recording = self.app.recorder.recording
+            least = 1 / recording.fps if recording is not None else FRAME
+            if not self.app.running and start - self._last_input > AWAKE:
+                self._sleep()
+            elif (spare := least - (time.perf_counter() - start)) > 0:
+                time.sleep(spare)
+                self._notice_input()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the user asked to leave."""
+        return self.app.closing or self._params.app_shall_exit
+
+    def _notice_input(self) -> None:
+        io = imgui.get_io()
+        if io.mouse_delta.x or io.mouse_delta.y or io.mouse_wheel or imgui.is_any_item_active():
+            self._last_input = time.perf_counter()
+
+    def _sleep(self) -> None:
+        """Wait for input without drawing, but for a toast that is due to go or a cursor that blinks."""
+        while not self.closed:
+            start = time.perf_counter()
+            glfw.wait_events_timeout(NAP)
+            waited = time.perf_counter() - start
+            if waited < NAP * 0.98:
+                self._last_input = time.perf_counter()
+                return
+            if imgui.get_io().want_text_input or any(toast.until < time.monotonic() for toast in self.app.toasts):
+                return
+
+    def pixels(self) -> U8:
+        """Draw once more and return the window's picture: (height, width, 3) uint8."""
+        self._grab = True
+        self.frame()
+        assert self._pixels is not None
+        return self._pixels
+
+    def close(self) -> None:
+        """Finish a recording, release everything and close the window."""
+        self.app.close()
+        self.layout.panes.release()
+        self.sim.release()
+        self._tear_down()
+
+    def _tear_down(self) -> None:
+        """Close the window; hello_imgui insists on a whole frame before, which an error may have prevented."""
+        self._params.callbacks.show_gui = lambda: None
+        with suppress(RuntimeError):
+            immapp.manual_render.render()
+            immapp.manual_render.tear_down()
+
+    def __enter__(self) -> "Window":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _configure() -> None:
+    """Keys belong to our shortcuts, not to imgui's keyboard navigation."""
+    hello_imgui.imgui_default_settings.setup_default_imgui_config()
+    io = imgui.get_io()
+    io.config_flags &= ~imgui.ConfigFlags_.nav_enable_keyboard
+    io.config_windows_move_from_title_bar_only = True

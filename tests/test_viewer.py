@@ -1,0 +1,368 @@
+"""The window, driven by the ImGui Test Engine: no display, on GLFW's null platform.
+
+Each scenario runs in a process of its own, since a window brings its own OpenGL context:
+`python tests/test_viewer.py SCENARIO FOLDER` runs one by hand. A scenario's script runs on a
+second thread beside the frames: it clicks and types, and looks at the App, but calls no OpenGL.
+"""
+
+import os
+import subprocess
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import NOTEBOOK_CONFIG, ROOT, random_model, small
+
+from ncaengine import commands, kernels, viewer
+from ncaengine.errors import NCAError
+from ncaengine.recording import Recording
+from ncaengine.simulation import Simulation
+from ncaengine.viewer.app import App
+from ncaengine.viewer.panes import arrange
+from ncaengine.viewer.shortcuts import TABLE
+
+LIMIT = 60.0
+"""Seconds of frames after which a script counts as stuck."""
+
+
+def model(name="small"):
+    return random_model(small(NOTEBOOK_CONFIG, name=name))
+
+
+# What runs in the other process
+
+
+def drive(options: viewer.Options, count: int, script: Callable[[Any, App], None], size=(1280, 800)) -> None:
+    """Run `script(engine, app)` in a hidden window with `count` grids."""
+    from imgui_bundle import hello_imgui, imgui
+
+    from ncaengine.viewer.window import Window
+
+    done: list[BaseException | None] = []
+    registered = []
+
+    def guarded(engine: Any) -> None:
+        try:
+            engine.set_ref("ncaengine")
+            script(engine, window.app)
+            done.append(None)
+        except BaseException as error:
+            traceback.print_exc()
+            done.append(error)
+
+    def register() -> None:
+        engine = hello_imgui.get_imgui_test_engine()
+        io = imgui.test_engine.get_io(engine)
+        io.config_run_speed = imgui.test_engine.TestRunSpeed.fast
+        io.config_log_to_tty = True
+        test = imgui.test_engine.register_test(engine, "viewer", script.__name__)
+        test.test_func = guarded
+        registered.append(test)
+        imgui.test_engine.queue_test(engine, test)
+
+    models = [model("ab"[i]) for i in range(count)]
+    with Window(models, options, kernels.discover(), size, hidden=True, tests=register) as window:
+        end = time.perf_counter() + LIMIT
+        while not done and time.perf_counter() < end:
+            window.frame()
+        for _ in range(2):
+            window.frame()
+        status = registered[0].output.status
+        print("FRAMES", imgui.get_frame_count(), time.perf_counter() - end + LIMIT)
+    if not done:
+        raise TimeoutError(f"{script.__name__} is stuck; the last status is {status}")
+    if done[0]:
+        raise done[0]
+    assert status.name in ("success", "running"), status
+
+
+def wait_until(engine: Any, what: Callable[[], bool], frames: int = 600) -> None:
+    for _ in range(frames):
+        if what():
+            return
+        engine.yield_()
+    raise AssertionError("what was waited for did not happen")
+
+
+def pick(engine: Any, combo: str, item: str) -> None:
+    engine.set_ref(engine.window_info("//ncaengine/side").window)
+    engine.combo_click(f"{combo}/{item}")
+    engine.set_ref("ncaengine")
+
+
+def work(folder: Path) -> None:
+    """Kernel by key, size and speed by the panel, a recording by buttons."""
+    from imgui_bundle import imgui
+
+    key = imgui.Key
+    path = "o.mp4"
+    os.chdir(folder)
+
+    def script(engine: Any, app: App) -> None:
+        first, second = app.sim.grids[1], app.sim.grids[2]
+        wait_until(engine, lambda: first.step > 2 and second.step > 0)
+        engine.item_click("**/canvas1")
+        engine.key_press(int(key.k))
+        assert first.kernel.name == "hexagonal"
+        assert second.kernel.name == "square"
+        engine.item_input_value("**/##width", 50)
+        engine.item_input_value("**/##height", 30)
+        assert first.size == (50, 30)
+        assert second.size == (40, 40)
+        step = first.step
+        wait_until(engine, lambda: first.step > step)
+        engine.key_press(int(key.tab))
+        assert app.grid is second
+        engine.item_input_value("**/##steps_per_second", 20.0)
+        assert second.settings.steps_per_second == 20
+        assert first.settings.steps_per_second == 60
+        engine.item_click("**/canvas1")
+        assert app.grid is first
+        engine.item_input_value("**/##file", path)
+        assert app.recorder.name == path
+        engine.item_click("**/###record")
+        recording = app.recorder.recording
+        assert recording is not None, [toast.text for toast in app.toasts]
+        wait_until(engine, lambda: recording.frames >= 20)
+        engine.item_click("**/###record")
+        wait_until(engine, lambda: app.recorder.recording is None)
+        assert [toast.kind for toast in app.toasts] == ["news"]
+        journal = [type(entry.command).__name__ for entry in app.sim.journal]
+        assert journal == ["AddGrid", "AddGrid", "SetKernel", "Resize", "Resize", "Set", "Reseed"]
+        (folder / "frames.txt").write_text(str(recording.frames))
+
+    drive(viewer.Options((40, 40), "square", (60.0, 5.0)), 2, script, (580, 800))
+
+
+def panel(folder: Path) -> None:
+    """Everything else in the panel, the mouse, the help and the toasts."""
+    from imgui_bundle import imgui
+
+    key = imgui.Key
+
+    def script(engine: Any, app: App) -> None:
+        grid = app.sim.grids[1]
+        engine.key_press(int(key.space))
+        assert grid.settings.paused
+        step = grid.step
+        engine.item_click("**/###step")
+        engine.key_press(int(key.right_arrow))
+        wait_until(engine, lambda: grid.step == step + 2)
+        engine.item_click("**/###pause")
+        assert not grid.settings.paused
+        engine.item_click("**/###reseed")
+        assert grid.rng_seed == 4
+        engine.item_input_value("**/##seed", 11)
+        assert grid.rng_seed == 11
+        engine.item_click("**/###preset64")
+        assert grid.size == (64, 64)
+        pick(engine, "##keep", "Repeat as a tile")
+        assert app.keep == "tile"
+        pick(engine, "##kernel", "Von Neumann")
+        assert grid.kernel.name == "von-neumann"
+        engine.item_input_value("**/##fire_rate", 0.25)
+        assert grid.settings.fire_rate == 0.25
+        # A mistake is told and nothing stops.
+        engine.item_input_value("**/##width", 0)
+        assert grid.size == (64, 64)
+        assert [toast.kind for toast in app.toasts] == ["error"]
+        step = grid.step
+        wait_until(engine, lambda: grid.step > step)
+        engine.set_ref("//" + f"##toast{app.toasts[0].text}")
+        engine.item_click("###dismiss")
+        engine.set_ref("ncaengine")
+        assert not app.toasts
+        # Zoom about the pointer, pan, fit.
+        engine.mouse_move("**/canvas1")
+        fitted = app.pane.camera.zoom
+        engine.mouse_wheel_y(6)
+        assert fitted is None
+        assert app.pane.camera.zoom > 10
+        engine.mouse_down(0)
+        before = app.pane.camera.x
+        here = imgui.get_io().mouse_pos
+        engine.mouse_move_to_pos((here.x + 60, here.y + 20))
+        engine.mouse_up(0)
+        assert app.pane.camera.x < before
+        engine.mouse_double_click(0)
+        engine.yield_()
+        assert app.pane.camera.zoom is None
+        # The help opens and closes, and keys do nothing else meanwhile.
+        engine.key_press(int(key.f1))
+        assert app.show_help
+        engine.key_press(int(key.space))
+        assert not grid.settings.paused
+        engine.key_press(int(key.escape))
+        assert not app.show_help
+        engine.key_press(int(key.h))
+        assert not app.show_panel
+
+    drive(viewer.Options((40, 40), rng_seed=3), 1, script, (580, 800))
+
+
+def seed(folder: Path) -> None:
+    """A recording from the seed, and the same one by code without a window."""
+    options = viewer.Options((40, 30), "hexagonal", (45.0,), rng_seed=5)
+
+    def script(engine: Any, app: App) -> None:
+        grid = app.sim.grids[1]
+        wait_until(engine, lambda: grid.step > 3)
+        app.recorder.name = f"{folder}/live/"
+        app.recorder.fps = 30
+        engine.item_click("**/###record")
+        recording = app.recorder.recording
+        wait_until(engine, lambda: recording.frames >= 8)
+        engine.item_click("**/###record")
+        wait_until(engine, lambda: app.recorder.recording is None)
+
+    drive(options, 1, script, (580, 800))
+    frames = len(list((folder / "live").glob("*.png")))
+    with Simulation() as sim:
+        grid = sim.add(model("a"), (40, 30), "hexagonal", steps_per_second=45.0, rng_seed=5)
+        with Recording(f"{folder}/headless/", sim, grid, fps=30) as recording:
+            for _ in range(frames):
+                sim.advance(recording.ticks_per_frame)
+                recording.capture()
+
+
+def idle(folder: Path) -> None:
+    """A paused grid is neither stepped nor drawn again; another view of it is."""
+    from ncaengine.viewer.window import Window
+
+    with Window([model()], viewer.Options((40, 40)), kernels.discover(), hidden=True) as window:
+        window.app.toggle_pause()
+        for _ in range(3):
+            window.frame()
+        picture = window.layout.panes.pictures[1]
+        draws = picture.draws
+        for _ in range(10):
+            window.frame()
+        assert not window.app.running
+        assert picture.draws == draws
+        window.app.do(commands.Step(1))
+        window.frame()
+        window.app.pane.camera.zoom = 20
+        window.frame()
+        assert picture.draws == draws + 2
+
+
+def refused(folder: Path) -> None:
+    """No display: one sentence that says what to do instead."""
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        os.environ.pop(name, None)
+    try:
+        viewer.show([model()], viewer.Options(), kernels.discover())
+    except NCAError as error:
+        (folder / "said.txt").write_text(str(error))
+
+
+SCENARIOS = {scenario.__name__: scenario for scenario in (work, panel, seed, idle, refused)}
+
+
+# What runs under pytest
+
+
+def run(name: str, folder: Path) -> None:
+    command = [sys.executable, "-W", "error", __file__, name, str(folder)]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+
+
+def decoded(path: Path) -> list[np.ndarray]:
+    import av
+
+    with av.open(path) as file:
+        return [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+
+
+def test_keys_panel_and_recording(tmp_path: Path) -> None:
+    run("work", tmp_path)
+    frames = decoded(tmp_path / "o.mp4")
+    assert len(frames) == int((tmp_path / "frames.txt").read_text()) >= 20
+    assert frames[0].shape == (26, 50, 3)  # 30 rows of a hexagonal lattice, √3/2 of a cell apart
+
+
+def test_panel_mouse_help_and_toasts(tmp_path: Path) -> None:
+    run("panel", tmp_path)
+
+
+def test_a_recording_from_the_seed_is_the_one_made_without_a_window(tmp_path: Path) -> None:
+    from PIL import Image
+
+    run("seed", tmp_path)
+    live, headless = (sorted((tmp_path / name).glob("*.png")) for name in ("live", "headless"))
+    assert len(live) == len(headless) >= 8
+    pictures = [[np.asarray(Image.open(path)) for path in paths] for paths in (live, headless)]
+    assert any((pictures[0][0] != later).any() for later in pictures[0][1:])
+    for ours, theirs in zip(*pictures, strict=True):
+        assert (ours == theirs).all()
+
+
+def test_nothing_is_drawn_while_nothing_changes(tmp_path: Path) -> None:
+    run("idle", tmp_path)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a display can be taken away on Linux only")
+def test_without_a_display_one_sentence_says_what_to_do(tmp_path: Path) -> None:
+    run("refused", tmp_path)
+    said = (tmp_path / "said.txt").read_text()
+    assert said.startswith("No display can be opened (")
+    assert "ncaengine record" in said
+    assert "\n" not in said
+
+
+def test_a_screenshot_needs_no_display(tmp_path: Path) -> None:
+    from PIL import Image
+
+    code = (
+        "import sys; sys.path.insert(0, 'tests')\n"
+        "from test_viewer import *\n"
+        "grids, options = [model()], viewer.Options((32, 32))\n"
+        f"viewer.screenshot(grids, options, kernels.discover(), {str(tmp_path / 's.png')!r}, (640, 480), 0.1)\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
+    picture = np.asarray(Image.open(tmp_path / "s.png"))
+    assert picture.shape == (480, 640, 3)
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
+
+
+def test_every_key_is_told_once() -> None:
+    chords = [chord for entry in TABLE for chord in entry.chords]
+    assert len(chords) == len(set(chords))
+    shown = [entry.shown for entry in TABLE if entry.shown]
+    assert len(shown) == len(set(shown))
+
+
+@pytest.mark.parametrize(
+    ("count", "width", "height", "plan"),
+    [(1, 960, 740, (1, 1)), (2, 960, 740, (2, 1)), (2, 480, 540, (2, 1)), (4, 960, 740, (2, 2)), (3, 960, 740, (3, 1))],
+)
+def test_panes_are_arranged_side_by_side(count: int, width: int, height: int, plan: tuple[int, int]) -> None:
+    assert arrange(count, width, height, 12, 55) == plan
+
+
+def test_speeds_are_one_for_all_or_one_a_model() -> None:
+    assert viewer.Options(steps_per_second=(30.0,)).rates(3) == (30, 30, 30)
+    assert viewer.Options(steps_per_second=(30.0, 5.0)).rates(2) == (30, 5)
+    with pytest.raises(NCAError, match="2 speeds for 3 models"):
+        viewer.Options(steps_per_second=(30.0, 5.0)).rates(3)
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("error")
+    SCENARIOS[sys.argv[1]](Path(sys.argv[2]))
