@@ -38,15 +38,16 @@ class GLCells:
     def write(self, state: F32) -> None:
         height, width, channels = state.shape
         count = -(-channels // 4)
-        if not self._images or self._images[0].size != (width, height, count):
-            fresh = self._allocate(width, height, count)
+        room = (_room(width, self._backend.max_side), _room(height, self._backend.max_side), count)
+        if not self._images or self._images[0].size != room:
+            fresh = self._allocate(*room)
             self._drop_images()
             self._images = fresh
         planes = np.zeros((count, height, width, 4), np.float32)
         for k in range(count):
             part = state[..., 4 * k : 4 * k + 4]
             planes[k, ..., : part.shape[2]] = part
-        self._images[0].write(planes)
+        self._images[0].write(planes, viewport=(0, 0, 0, width, height, count))
         self._size = (width, height)
 
     def _allocate(self, width: int, height: int, count: int) -> list[moderngl.TextureArray]:
@@ -68,8 +69,9 @@ class GLCells:
     def read(self) -> F32:
         assert self._model is not None
         width, height = self._size
-        planes = np.frombuffer(self._images[0].read(), np.float32).reshape(-1, height, width, 4)
-        flat = planes.transpose(1, 2, 0, 3).reshape(height, width, -1)
+        across, down, count = self._images[0].size
+        planes = np.frombuffer(self._images[0].read(), np.float32).reshape(count, down, across, 4)
+        flat = planes[:, :height, :width].transpose(1, 2, 0, 3).reshape(height, width, -1)
         return np.ascontiguousarray(flat[..., : self._model.config.channels])
 
     def step(self, number: int, rng_seed: int, fire_rate: float) -> None:
@@ -121,10 +123,11 @@ class GLCells:
             "colour": (colour.scale, colour.offset),
             "lines": lines,
         }
-        _set(self._backend.canvas, uniforms)
+        program, triangle = self._backend.canvas(view.aligned(kernel))
+        _set(program, uniforms)
         self._ctx.disable(moderngl.BLEND | moderngl.DEPTH_TEST | moderngl.CULL_FACE)
         self._ctx.disable_direct(0x0C11)  # GL_SCISSOR_TEST, which a user interface may have left on
-        self._backend.triangle.render(moderngl.TRIANGLES, vertices=3)
+        triangle.render(moderngl.TRIANGLES, vertices=3)
 
     def release(self) -> None:
         self._drop_images()
@@ -142,8 +145,7 @@ class GLBackend:
         self._owns = device is None
         self.device = device or Device(headless())
         self.description, self.max_side = self.device.description, self.device.max_side
-        self.canvas = self.device.render(glsl.assemble("canvas.vert"), glsl.assemble("canvas.frag"))
-        self.triangle = self.device.ctx.vertex_array(self.canvas, [])
+        self._canvas: dict[bool, tuple[moderngl.Program, moderngl.VertexArray]] = {}
         self._offscreen: moderngl.Framebuffer | None = None
 
     def step_program(self, model: Model, kernel: Kernel) -> moderngl.ComputeShader:
@@ -153,11 +155,21 @@ class GLBackend:
     def cells(self) -> GLCells:
         return GLCells(self)
 
+    def canvas(self, aligned: bool) -> tuple[moderngl.Program, moderngl.VertexArray]:
+        """The program that draws lattices and its triangle; a simpler one for aligned views."""
+        if aligned not in self._canvas:
+            fragment = glsl.assemble("canvas.frag", {"ALIGNED": 1} if aligned else {})
+            program = self.device.render(glsl.assemble("canvas.vert"), fragment)
+            self._canvas[aligned] = program, self.device.ctx.vertex_array(program, [])
+        return self._canvas[aligned]
+
     def offscreen(self, width: int, height: int) -> moderngl.Framebuffer:
         """An RGBA8 framebuffer of this size; the last one is kept."""
         if self._offscreen is None or self._offscreen.size != (width, height):
+            fresh = self.device.ctx.framebuffer([self.device.ctx.texture((width, height), 4)])
+            fresh.use()  # before the old one goes: moderngl binds again what was in use last
             self._drop_offscreen()
-            self._offscreen = self.device.ctx.framebuffer([self.device.ctx.texture((width, height), 4)])
+            self._offscreen = fresh
         return self._offscreen
 
     def _drop_offscreen(self) -> None:
@@ -172,11 +184,22 @@ class GLBackend:
 
     def release(self) -> None:
         self._drop_offscreen()
-        self.triangle.release()
-        self.canvas.release()
+        for program, triangle in self._canvas.values():
+            triangle.release()
+            program.release()
         self.device.release()
         if self._owns:
             self.device.ctx.release()
+
+
+def _room(side: int, most: int) -> int:
+    """The side of an image that holds `side` cells: not a power of 2, where that is possible.
+
+    llvmpipe compiles a program anew, for seconds, when a side of an image becomes a power of 2 or
+    ceases to be one; this way no resize waits for that.
+    """
+    room = side if side & (side - 1) else max(side + 1, 3)
+    return min(room, most)
 
 
 def _set(program: moderngl.ComputeShader | moderngl.Program, uniforms: dict[str, object]) -> None:

@@ -59,7 +59,9 @@ def resized(state: F32, fresh: F32, keep: Keep, kernel: Kernel) -> F32:
         out[target] = state[row % old_height, (column + wraps * kernel.row_shift(old_height)) % old_width]
         return out
     place = column + _pushed(kernel, row)
-    inside = (row >= 0) & (row < old_height) & (place >= 0) & (place < old_width)
+    # A width that stays is no edge: what a skewed lattice moves out on one side comes in on the other.
+    within = (place >= 0) & (place < old_width) | (width == old_width)
+    inside = (row >= 0) & (row < old_height) & within
     rows = np.broadcast_to(row, inside.shape)[inside]
     out[target[0][inside], target[1][inside]] = state[rows, column[inside] % old_width]
     return out

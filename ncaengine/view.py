@@ -16,6 +16,7 @@ from ncaengine.seeding import Size
 
 U8 = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]
+F64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,16 @@ class View:
         """The point of the plane under a place in the picture (in pixels from its corner)."""
         return pixel_x / self.scale + self.x, pixel_y / self.scale + self.y
 
-    def samples(self, kernel: Kernel) -> int:
-        """Points a pixel side at which the lattice is looked at, for smooth cell borders."""
+    def aligned(self, kernel: Kernel) -> bool:
+        """Whether every pixel lies inside one cell: rectangular cells of whole pixels."""
         (ax, _), (bx, by) = kernel.basis
-        aligned = bx == 0 and (self.scale * ax).is_integer() and (self.scale * by).is_integer()
-        on_grid = ((self.x + ax / 2) * self.scale).is_integer() and ((self.y + by / 2) * self.scale).is_integer()
-        if aligned and on_grid:
-            return 1  # every pixel lies inside one cell
-        return min(max(math.ceil(4 / self.scale), 3), 6)
+        places = self.scale * ax, self.scale * by, (self.x + ax / 2) * self.scale, (self.y + by / 2) * self.scale
+        return bx == 0 and all(math.isclose(place, round(place), abs_tol=1e-6) for place in places)
+
+    def samples(self, kernel: Kernel) -> int:
+        """Points a pixel side at which the lattice is looked at: several where cells are small."""
+        smallest = self.scale * min(kernel.basis[0][0], kernel.basis[1][1])
+        return 1 if smallest >= 2 or self.aligned(kernel) else min(max(math.ceil(4 / smallest), 3), 6)
 
 
 def extent(kernel: Kernel, size: Size) -> tuple[float, float]:
@@ -68,19 +71,32 @@ def whole(kernel: Kernel, size: Size, scale: int = 1, even: bool = False) -> Vie
     return View(width, height, float(scale), *corner(kernel))
 
 
+def around(kernel: Kernel, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[I64, I64, F64]:
+    """The four cells among which are the nearest to each point and those that it borders on there.
+
+    (4, …) columns and rows on the unrolled plane, and how far inside each cell the point lies: its
+    distance to the border with the nearest rival, in cell widths, below 0 outside.
+    """
+    (ax, _), (bx, by) = kernel.basis
+    px, py = np.broadcast_arrays(np.asarray(x, np.float64), np.asarray(y, np.float64))
+    four = (4, *[1] * px.ndim)
+    rows = np.floor(py / by) + np.array([0, 0, 1, 1]).reshape(four)
+    columns = np.floor((px - rows * bx) / ax) + np.array([0, 1, 0, 1]).reshape(four)
+    middle_x, middle_y = columns * ax + rows * bx, rows * by
+    squared = (px - middle_x) ** 2 + (py - middle_y) ** 2
+    inside = np.full(squared.shape, np.inf)
+    for k in range(4):
+        for j in set(range(4)) - {k}:
+            apart = np.hypot(middle_x[j] - middle_x[k], middle_y[j] - middle_y[k])
+            inside[k] = np.minimum(inside[k], (squared[j] - squared[k]) / (2 * apart))
+    return columns.astype(np.int64), rows.astype(np.int64), inside
+
+
 def nearest(kernel: Kernel, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[I64, I64]:
     """(column, row) on the unrolled plane of the cell nearest to each point."""
-    (ax, _), (bx, by) = kernel.basis
-    px, py = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    found = []
-    for i in (0, 1):
-        row = np.floor(py / by) + i
-        column = np.floor((px - row * bx) / ax + 0.5)
-        distance = np.hypot(px - column * ax - row * bx, py - row * by)
-        found.append((distance, column, row))
-    (d0, c0, r0), (d1, c1, r1) = found
-    first = d0 <= d1
-    return np.where(first, c0, c1).astype(np.int64), np.where(first, r0, r1).astype(np.int64)
+    columns, rows, inside = around(kernel, x, y)
+    first = inside.argmax(0)[None]
+    return np.take_along_axis(columns, first, 0)[0], np.take_along_axis(rows, first, 0)[0]
 
 
 def on_torus(kernel: Kernel, size: Size, column: I64, row: I64) -> tuple[I64, I64]:
@@ -109,9 +125,12 @@ def draw(state: F32, kernel: Kernel, colour: Colour, view: View) -> U8:
     total = np.zeros((view.height, view.width, 3), np.float32)
     for j in range(n):
         for i in range(n):
-            x, y = view.point(np.arange(view.width) + (i + 0.5) / n, np.arange(view.height) + (j + 0.5) / n)  # type: ignore[arg-type]
-            column, row = on_torus(kernel, size, *nearest(kernel, *np.meshgrid(x, y)))
-            total += rgb[row, column]
+            x = (np.arange(view.width) + (i + 0.5) / n) / view.scale + view.x
+            y = (np.arange(view.height) + (j + 0.5) / n) / view.scale + view.y
+            columns, rows, inside = around(kernel, *np.meshgrid(x, y))
+            column, row = on_torus(kernel, size, columns, rows)
+            weight = np.clip(0.5 + inside * view.scale * n, 0, 1).astype(np.float32)[..., None]
+            total += (weight * rgb[row, column]).sum(0) / weight.sum(0)
     return quantise(total / np.float32(n * n))
 
 

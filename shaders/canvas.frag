@@ -1,7 +1,8 @@
 #version 430
 // Draws a lattice: each pixel is the mean of `samples` x `samples` points, each the colour of the
-// lattice's nearest cell, so that cells have their true (Voronoi) shape. ncaengine/view.py draws
-// the same picture in NumPy.
+// lattice's nearest cell, blended into its neighbours' where a border crosses the point's share of
+// the pixel. Cells have their true (Voronoi) shape. ncaengine/view.py draws the
+// same picture in NumPy.
 layout(binding = 0) uniform sampler2DArray state; // layer 0 of (layers, height, width) vec4
 
 uniform ivec2 size;      // (width, height) of the grid in cells
@@ -16,27 +17,11 @@ uniform float lines;     // 0 … 1: how dark the lines between cells are
 
 out vec4 pixel;
 
-int floor_div(int a, int b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
-
-// The cell (column, row) on the unrolled plane that is nearest to a point, and in z the distance
-// to the line between it and the next nearest, in cell widths.
-vec3 nearest(vec2 point) {
-    float low = floor(point.y / basis_y.y);
-    vec2 best = vec2(0.0);
-    float near = 1e30, next = 1e30;
-    for (int i = 0; i < 2; i++) {
-        float row = low + float(i);
-        float exact = (point.x - row * basis_y.x) / basis_x.x;
-        float column = floor(exact + 0.5);
-        float beside = column + (exact > column ? 1.0 : -1.0);
-        for (int j = 0; j < 2; j++) {
-            float c = j == 0 ? column : beside;
-            float d = distance(point, c * basis_x + row * basis_y);
-            if (d < near) { next = near; near = d; best = vec2(c, row); }
-            else next = min(next, d);
-        }
-    }
-    return vec3(best, 0.5 * (next - near));
+// floor(a / b) through floats, mended: integer division is slow on llvmpipe.
+int floor_div(int a, int b) {
+    int q = int(floor(float(a) / float(b)));
+    int r = a - q * b;
+    return q + (r < 0 ? -1 : r >= b ? 1 : 0);
 }
 
 ivec2 on_torus(ivec2 cell) {
@@ -45,18 +30,59 @@ ivec2 on_torus(ivec2 cell) {
     return ivec2(column - size.x * floor_div(column, size.x), cell.y - size.y * wraps);
 }
 
+vec3 colour_of(vec2 cell) {
+    vec3 rgb = texelFetch(state, ivec3(on_torus(ivec2(cell)), 0), 0).rgb;
+    return clamp(rgb * colour.x + colour.y, 0.0, 1.0);
+}
+
+// How dark a line is at a distance (in cell widths) from the border.
+float line(float border) { return lines * (1.0 - smoothstep(0.5, 1.5, border * scale)); }
+
+#ifdef ALIGNED
+// The colour at a point, for rectangular cells of whole pixels: no pixel lies in two of them.
+vec3 look(vec2 point, float fine) {
+    vec2 pitch = vec2(basis_x.x, basis_y.y);
+    vec2 cell = floor(point / pitch + 0.5);
+    vec2 border = (0.5 - abs(point / pitch - cell)) * pitch;
+    return colour_of(cell) * (1.0 - line(min(border.x, border.y)));
+}
+#else
+// The colour at a point. The nearest cell and those that share a border with it there are among the
+// two nearest of the row above and the row below; a cell's weight rises from 0 to 1 within `fine`
+// points a cell width across the border to its nearest rival.
+vec3 look(vec2 point, float fine) {
+    vec2 cell[4], middle[4];
+    float squared[4];
+    for (int k = 0; k < 4; k++) {
+        float row = floor(point.y / basis_y.y) + float(k / 2);
+        cell[k] = vec2(floor((point.x - row * basis_y.x) / basis_x.x) + float(k % 2), row);
+        middle[k] = cell[k].x * basis_x + row * basis_y;
+        squared[k] = dot(point - middle[k], point - middle[k]);
+    }
+    vec3 sum = vec3(0.0);
+    float total = 0.0, border = -1e30;
+    for (int k = 0; k < 4; k++) {
+        float inside = 1e30;
+        for (int j = 0; j < 4; j++)
+            if (j != k)
+                inside = min(inside, 0.5 * (squared[j] - squared[k]) / distance(middle[j], middle[k]));
+        float weight = clamp(0.5 + inside * fine, 0.0, 1.0);
+        sum += weight * colour_of(cell[k]);
+        total += weight;
+        border = max(border, inside);
+    }
+    return sum / total * (1.0 - line(border));
+}
+#endif
+
 void main() {
     // gl_FragCoord counts rows from the bottom of the framebuffer, whose first row is the picture's
     // top row: textures and read-back images then come out upright.
     vec2 corner = floor(gl_FragCoord.xy);
+    float n = float(samples);
     vec3 sum = vec3(0.0);
     for (int j = 0; j < samples; j++)
-        for (int i = 0; i < samples; i++) {
-            vec2 inside = (vec2(i, j) + 0.5) / float(samples);
-            vec3 found = nearest((corner + inside) / scale + origin);
-            vec3 rgb = texelFetch(state, ivec3(on_torus(ivec2(found.xy)), 0), 0).rgb;
-            float line = lines * (1.0 - smoothstep(0.5, 1.5, found.z * scale));
-            sum += clamp(rgb * colour.x + colour.y, 0.0, 1.0) * (1.0 - line);
-        }
-    pixel = vec4(sum / float(samples * samples), 1.0);
+        for (int i = 0; i < samples; i++)
+            sum += look((corner + (vec2(i, j) + 0.5) / n) / scale + origin, scale * n);
+    pixel = vec4(sum / (n * n), 1.0);
 }

@@ -108,10 +108,7 @@ class App:
     def sync(self) -> None:
         """Bring the panes in line with the simulation's grids and read the meters."""
         known = {pane.grid.id: pane for pane in self.panes}
-        self.panes = [
-            known.get(number) or Pane(grid, Camera(finest=2 if self.software else 6))
-            for number, grid in self.sim.grids.items()
-        ]
+        self.panes = [known.get(number) or Pane(grid) for number, grid in self.sim.grids.items()]
         for pane in self.panes:
             pane.meter.update(pane.grid.step)
         now = time.monotonic()

@@ -15,21 +15,6 @@ LINES_FROM = 12.0
 
 
 @dataclass(frozen=True)
-class ScreenView(View):
-    """A view whose pixels lie on whole pixels of the grid's picture, drawn with at most `finest` samples a side."""
-
-    finest: int = 6
-
-    def samples(self, kernel: Kernel) -> int:
-        """As View's, but forgiving the rounding of a panned corner, and cheaper where asked."""
-        (ax, _), (bx, by) = kernel.basis
-        if bx == 0 and _whole(self.scale * ax) and _whole(self.scale * by):
-            return 1
-        needed = super().samples(kernel)
-        return min(needed, self.finest) if self.scale >= 2 else needed
-
-
-@dataclass(frozen=True)
 class Placed:
     """A view and the place of its upper left corner in the pane, in pixels."""
 
@@ -50,7 +35,6 @@ class Camera:
     x: float = 0.0
     y: float = 0.0
     repeat: bool = False
-    finest: int = 6
 
     def fit(self) -> None:
         """Show the whole grid."""
@@ -85,7 +69,7 @@ class Camera:
         if right <= left or bottom <= top:
             return None
         x, y = corner_x + (left - tile_left) / scale, corner_y + (top - tile_top) / scale
-        return Placed(ScreenView(right - left, bottom - top, scale, x, y, self.finest), left, top)
+        return Placed(View(right - left, bottom - top, scale, x, y), left, top)
 
     def zoom_about(
         self, kernel: Kernel, size: Size, pane: tuple[int, int], at: tuple[float, float], factor: float
@@ -108,10 +92,6 @@ class Camera:
         self.zoom = scale if self.zoom is None else self.zoom
         self.x -= by[0] / scale
         self.y -= by[1] / scale
-
-
-def _whole(number: float) -> bool:
-    return math.isclose(number, round(number), abs_tol=1e-6)
 
 
 def _held(middle: float, start: float, length: float, seen: float) -> float:
