@@ -1,0 +1,106 @@
+"""Fixtures that the whole suite shares.
+
+OpenGL is part of what is tested: where it is missing the tests fail. Set NCAENGINE_TEST_NO_GL=1 to
+skip those tests on a machine that is known to have none.
+"""
+
+import os
+
+# Before torch or NumPy come in: threads that wait for each other are slow on a busy machine.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import contextlib
+
+# Before OpenGL: torch's optimisers load triton, whose LLVM crashes the process if Mesa's is there first.
+with contextlib.suppress(ImportError):
+    import triton  # noqa: F401
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+from helpers import SHARED
+
+from ncaengine import kernels
+from ncaengine.errors import NCAError
+from ncaengine.files import published
+from ncaengine.gl_backend import GLBackend
+from ncaengine.kernels import Catalogue
+from ncaengine.model import Model
+from ncaengine.simulation import Simulation
+from ncaengine.torch_backend import TorchBackend
+
+hypothesis.settings.register_profile(
+    "ncaengine",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    # Fixtures here hold what no example changes, and a loaded machine is no reason to fail.
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("ncaengine")
+
+
+@pytest.fixture(scope="session")
+def _gl_of_session() -> Iterator[GLBackend]:
+    if os.environ.get("NCAENGINE_TEST_NO_GL") == "1":
+        pytest.skip("NCAENGINE_TEST_NO_GL=1: this machine is said to have no OpenGL 4.3")
+    try:
+        backend = GLBackend()
+    except NCAError as error:
+        pytest.fail(f"{error} The suite needs OpenGL 4.3; NCAENGINE_TEST_NO_GL=1 skips what does.", pytrace=False)
+    yield backend
+    backend.device.ctx.__enter__()  # not `with`: the context is gone afterwards
+    backend.release()
+
+
+@pytest.fixture
+def gl(_gl_of_session: GLBackend) -> Iterator[GLBackend]:
+    """The one OpenGL backend of the process, its context current; afterwards it must have seen no error."""
+    with _gl_of_session.device.ctx as ctx:
+        yield _gl_of_session
+        assert ctx.error == "GL_NO_ERROR"
+
+
+@pytest.fixture(params=["torch", "gl"])
+def backend(request: pytest.FixtureRequest) -> TorchBackend | GLBackend:
+    """Each backend in turn."""
+    return TorchBackend() if request.param == "torch" else request.getfixturevalue("gl")
+
+
+@pytest.fixture(scope="session")
+def catalogue() -> Catalogue:
+    """The built-in kernels alone, whatever plugins this machine has."""
+    return kernels.Catalogue(
+        {k.name: k for k in map(kernels.load, sorted(kernels.resources.folder("plugins").glob("*/kernel.toml")))}, {}
+    )
+
+
+@pytest.fixture
+def simulate(catalogue: Catalogue) -> Iterator[Callable[..., Simulation]]:
+    """Makes Simulations on a backend; afterwards their grids are released and the backend stays."""
+    made: list[Simulation] = []
+
+    def make(backend: TorchBackend | GLBackend) -> Simulation:
+        made.append(Simulation(backend, catalogue))
+        return made[-1]
+
+    yield make
+    for simulation in made:
+        for grid in simulation.grids.values():
+            grid.cells.release()
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of third-party data."""
+    if not SHARED.is_dir():
+        pytest.skip(f"third-party data is not here ({SHARED}); see its README for where each file comes from")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def hexells(shared: Path) -> dict[str, Model]:
+    """The 173 published models of hexells by name."""
+    return {m.config.name: m for m in published(shared / "published/selforg-textures/hexells.json")}

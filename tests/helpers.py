@@ -1,0 +1,71 @@
+"""What several test files use: random models and states, and plain second opinions."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ncaengine.importers.notebook import FEATURES as NOTEBOOK
+from ncaengine.importers.selforg import CLIPS
+from ncaengine.importers.selforg import FEATURES as ARTICLE
+from ncaengine.model import F32, Colour, Config, Model
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared/data"
+
+SELFORG = Config(
+    features=ARTICLE,
+    activation="linear",
+    clips=CLIPS,
+    colour=Colour(0.5, 0.5),
+    name="selforg",
+    family="selforg-textures",
+)
+"""The conventions of the published atlases, at full size (12 channels, 96 hidden units)."""
+NOTEBOOK_CONFIG = Config(features=NOTEBOOK, name="notebook", family="notebook")
+"""The conventions of the article's notebook, at full size."""
+
+
+def random_model(config: Config, seed: int = 0, scale: float = 1.0) -> Model:
+    """Weights about as large as trained ones, so that hidden units and updates are of the order 1 and 0.1."""
+    rng = np.random.default_rng(seed)
+
+    def normal(size: tuple[int, ...], spread: float) -> F32:
+        return (rng.standard_normal(size) * spread * scale).astype(np.float32)
+
+    gain = float(np.mean([abs(f.gain) for f in config.features]))
+    return Model(
+        config,
+        normal((config.hidden, config.inputs), 1 / (gain * config.inputs**0.5)),
+        normal((config.hidden,), 0.1),
+        normal((config.channels, config.hidden), 0.1 / config.hidden**0.5),
+        normal((config.channels,), 0.02),
+    )
+
+
+def small(config: Config, hidden: int = 8, channels: int = 5, name: str = "small") -> Config:
+    """The same conventions at a size that compiles in no time."""
+    import msgspec
+
+    return msgspec.structs.replace(config, hidden=hidden, channels=channels, name=name)
+
+
+def random_state(width: int, height: int, channels: int, seed: int = 0, spread: float = 0.5) -> F32:
+    """(height, width, channels) float32, normal."""
+    rng = np.random.default_rng(seed)
+    return (rng.standard_normal((height, width, channels)) * spread).astype(np.float32)
+
+
+def pcg4d_of_ints(x: int, y: int, z: int, w: int) -> tuple[int, int, int, int]:
+    """PCG4D after its paper, in Python's integers: a second opinion that shares no code with the engine."""
+    mask = 0xFFFFFFFF
+    x, y, z, w = ((v * 1664525 + 1013904223) & mask for v in (x, y, z, w))
+    x = (x + y * w) & mask
+    y = (y + z * x) & mask
+    z = (z + x * y) & mask
+    w = (w + y * z) & mask
+    x, y, z, w = (v ^ (v >> 16) for v in (x, y, z, w))
+    x = (x + y * w) & mask
+    y = (y + z * x) & mask
+    z = (z + x * y) & mask
+    w = (w + y * z) & mask
+    return x, y, z, w

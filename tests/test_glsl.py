@@ -1,0 +1,306 @@
+"""The shader's text: what it depends on, where its errors lie, and when a program is compiled."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+import moderngl
+import msgspec
+import numpy as np
+import pytest
+from helpers import NOTEBOOK_CONFIG, SELFORG, random_model, random_state, small
+
+from ncaengine import glsl, gpu, resources
+from ncaengine.commands import Resize, SetKernel, SetModel
+from ncaengine.errors import NCAError
+from ncaengine.gl_backend import GLBackend
+from ncaengine.glsl import Source
+from ncaengine.kernels import Catalogue
+from ncaengine.model import Clips, Colour, Config, Feature, Seed
+from ncaengine.simulation import Simulation
+
+SMALL = small(SELFORG, hidden=6, channels=4)
+
+
+def text(config: Config, catalogue: Catalogue, kernel: str = "square", form: glsl.Form = "unrolled") -> str:
+    return glsl.step_source(config, catalogue.get(kernel), form, gpu.SHARED_BYTES).text
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "another"},
+        {"family": "another"},
+        {"attribution": {"licence": "CC0"}},
+        {"fire_rate": 0.25},
+        {"seed": Seed("noise", 2.0)},
+        {"colour": Colour(2.0, 0.1)},
+    ],
+    ids=str,
+)
+def test_the_text_does_not_depend_on(catalogue: Catalogue, changes: dict[str, object]) -> None:
+    assert text(msgspec.structs.replace(SMALL, **changes), catalogue) == text(SMALL, catalogue)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"channels": 5},
+        {"hidden": 7},
+        {"activation": "tanh"},
+        {"padding": "zero"},
+        {"clips": Clips()},
+        {"features": (Feature("identity"), Feature("laplacian"))},
+        {"features": (*SELFORG.features[:3], Feature("laplacian", 0.25))},
+    ],
+    ids=str,
+)
+def test_the_text_depends_on(catalogue: Catalogue, changes: dict[str, object]) -> None:
+    assert text(msgspec.structs.replace(SMALL, **changes), catalogue) != text(SMALL, catalogue)
+
+
+def test_the_text_depends_on_kernel_and_form(catalogue: Catalogue) -> None:
+    texts = {text(SMALL, catalogue, kernel, form) for kernel in catalogue.kernels for form in ("unrolled", "looped")}
+    assert len(texts) == 10
+
+
+def test_the_text_holds_no_weights(catalogue: Catalogue, gl: GLBackend) -> None:
+    one, other = (random_model(SMALL, seed) for seed in (1, 2))
+    assert gl.step_program(one, catalogue.get("square")) is gl.step_program(other, catalogue.get("square"))
+
+
+def test_a_stencil_that_the_kernel_lacks_is_told(catalogue: Catalogue) -> None:
+    config = msgspec.structs.replace(SMALL, features=(Feature("identity"), Feature("bilaplacian")))
+    with pytest.raises(
+        NCAError, match="'small' perceives through bilaplacian, which the kernel 'square' does not have"
+    ):
+        text(config, catalogue)
+
+
+def test_weights_are_packed_as_the_shader_reads_them() -> None:
+    model = random_model(SMALL)
+    packed = glsl.pack_weights(model)
+    assert packed.dtype == np.float32
+    stride = glsl.unit_floats(SMALL)
+    assert stride == 1 + 16 + 4
+    assert packed.shape == (4 + 6 * stride,)
+    assert np.array_equal(packed[:4], model.b2)
+    for unit in range(6):
+        part = packed[4 + unit * stride :][:stride]
+        assert part[0] == model.b1[unit]
+        assert np.array_equal(part[1:17], model.w1[unit])
+        assert np.array_equal(part[17:], model.w2[:, unit])
+
+
+# Errors
+
+
+def test_every_line_has_its_origin(catalogue: Catalogue) -> None:
+    source = glsl.step_source(SMALL, catalogue.get("square"), "unrolled", gpu.SHARED_BYTES)
+    lines = source.text.splitlines()
+    assert len(lines) == len(source.origins)
+    folder = resources.folder("shaders").parent
+    for line, origin in zip(lines, source.origins, strict=True):
+        place, number = re.fullmatch(r"(shaders/\S+?):(\d+)(?: \(.*\))?", origin).groups()
+        ours = (folder / place).read_text("utf-8").splitlines()[int(number) - 1]
+        assert line == ours or "//@" in ours or line.startswith("#define")
+
+
+def test_an_unbroken_shader_has_no_marks_left(catalogue: Catalogue) -> None:
+    made = text(SMALL, catalogue)
+    assert not re.search(r"^\s*(//@|#include)", made, re.M)
+
+
+@pytest.fixture
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of shaders/ in which a test may break things."""
+    folder = tmp_path / "shaders"
+    (folder / "include").mkdir(parents=True)
+    for path in resources.folder("shaders").rglob("*.*"):
+        (folder / path.relative_to(resources.folder("shaders"))).write_text(path.read_text("utf-8"), "utf-8")
+    monkeypatch.setattr(glsl.resources, "folder", lambda name: tmp_path / name)
+    return folder
+
+
+def broken(path: Path, after: str) -> int:
+    """Put a faulty line after the first that holds `after`; returns its number."""
+    lines = path.read_text("utf-8").splitlines()
+    at = next(i for i, line in enumerate(lines) if after in line) + 1
+    path.write_text("\n".join([*lines[:at], "    int broken = undeclared_name;", *lines[at:]]) + "\n", "utf-8")
+    return at + 1
+
+
+@pytest.mark.parametrize(
+    ("file", "after"),
+    [
+        ("step.comp", "void main"),
+        ("step.comp", "//@ network"),
+        ("include/pcg4d.glsl", "v.x += v.y"),
+        ("step.comp", "shared float"),
+    ],
+)
+def test_a_broken_step_shader_is_told_by_file_and_line(
+    gl: GLBackend, catalogue: Catalogue, copied: Path, file: str, after: str
+) -> None:
+    line = broken(copied / file, after)
+    with pytest.raises(NCAError) as caught:
+        gl.step_program(random_model(SMALL), catalogue.get("square"))
+    said = str(caught.value)
+    assert f"shaders/{file}:{line}" in said
+    assert "undeclared_name" in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("file", ["canvas.frag", "canvas.vert"])
+def test_a_broken_canvas_shader_is_told_by_file_and_line(gl: GLBackend, copied: Path, file: str) -> None:
+    line = broken(copied / file, "void main")
+    with pytest.raises(NCAError) as caught:
+        gl.device.render(glsl.assemble("canvas.vert"), glsl.assemble("canvas.frag"))
+    assert f"shaders/{file}:{line}" in str(caught.value)
+    assert "undeclared_name" in str(caught.value)
+
+
+def test_an_error_in_made_code_names_its_mark(
+    gl: GLBackend, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(glsl, "_perception", lambda *_: ["int fine;", "int bad = undeclared_name;"])
+    with pytest.raises(NCAError, match=r"shaders/step\.comp:\d+ \(perception, line 2\)"):
+        gl.step_program(random_model(SMALL), catalogue.get("square"))
+
+
+SOURCE = Source("a\nb\nc\n", ("shaders/x.comp:1", "shaders/x.comp:1 (made, line 1)", "shaders/x.comp:9"))
+
+
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [
+        # Mesa, NVIDIA, AMD
+        ("0:3(12): error: `foo' undeclared", "shaders/x.comp:9: error: `foo' undeclared"),
+        ("0(3) : error C1503: undefined variable", "shaders/x.comp:9 : error C1503: undefined variable"),
+        ("ERROR: 0:3: 'foo' : undeclared identifier", "ERROR: shaders/x.comp:9: 'foo' : undeclared identifier"),
+        ("0:2(1): error: no", "shaders/x.comp:1 (made, line 1): error: no"),
+        ("0:3: a\n0:1: b", "shaders/x.comp:9: a\nshaders/x.comp:1: b"),
+        ("0:99(1): error: beyond", "0:99(1): error: beyond"),
+        ("0:0: error: before", "0:0: error: before"),
+        ("nothing of a line, 10:30 o'clock", "nothing of a line, 10:30 o'clock"),
+    ],
+)
+def test_logs_of_drivers_are_explained(log: str, said: str) -> None:
+    assert SOURCE.explain(log) == said
+
+
+def test_a_log_is_tidied_to_one_line() -> None:
+    log = "GLSL Compiler failed\n\ncompute_shader\n==============\n0:1(2): error: x\n0:2(2): error: y\n"
+    assert gpu.tidy(log) == "compute_shader; 0:1(2): error: x; 0:2(2): error: y"
+
+
+# The program cache
+
+
+@pytest.fixture
+def compiled(gl: GLBackend, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The texts that reach the driver."""
+    seen: list[str] = []
+
+    class Counting:
+        """The context, with a note of each compute shader."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(real, name)
+
+        def compute_shader(self, source: str) -> moderngl.ComputeShader:
+            seen.append(source)
+            return real.compute_shader(source)
+
+    real = gl.device.ctx
+    monkeypatch.setattr(gl.device, "ctx", Counting())
+    monkeypatch.setattr(gl.device, "_compute", {})
+    return seen
+
+
+def test_resizing_and_switching_back_compile_nothing(
+    gl: GLBackend, compiled: list[str], simulate: Callable[..., Simulation]
+) -> None:
+    sim = simulate(gl)
+    one, twin, other = (
+        random_model(SMALL, 1),
+        random_model(SMALL, 2).renamed("twin"),
+        random_model(small(NOTEBOOK_CONFIG), 3),
+    )
+    grid = sim.add(one, (9, 8))
+    sim.register(twin)
+    assert len(compiled) == 1
+    for size in ((1, 1), (40, 3), (16, 16)):
+        sim.submit(Resize(grid, size))
+    sim.submit(SetModel(grid, "twin"))
+    assert len(compiled) == 1
+    sim.submit(SetKernel(grid, "hexagonal"))
+    assert len(compiled) == 2
+    for kernel in ("square", "hexagonal") * 3:
+        sim.submit(SetKernel(grid, kernel))
+    sim.add(twin, (5, 5), "hexagonal")
+    assert len(compiled) == 2
+    sim.add(other, (5, 5))
+    assert len(compiled) == 3
+
+
+def test_forgetting_programs_keeps_those_named(gl: GLBackend, compiled: list[str], catalogue: Catalogue) -> None:
+    model = random_model(SMALL)
+    kept = gl.step_program(model, catalogue.get("square"))
+    gl.step_program(model, catalogue.get("hexagonal"))
+    gl.device.forget({compiled[0]})
+    assert gl.step_program(model, catalogue.get("square")) is kept
+    assert len(compiled) == 2
+    gl.step_program(model, catalogue.get("hexagonal"))
+    assert len(compiled) == 3
+
+
+def test_every_uniform_of_the_canvas_is_in_use(gl: GLBackend) -> None:
+    declared = set(re.findall(r"^uniform \w+ (\w+);", glsl.assemble("canvas.frag").text, re.M))
+    assert declared
+    assert declared <= set(gl.canvas(aligned=False)[0])
+
+
+@pytest.mark.parametrize("kernel", ["square", "hexagonal"])
+def test_every_uniform_of_the_step_is_in_use(gl: GLBackend, catalogue: Catalogue, kernel: str) -> None:
+    declared = set(re.findall(r"^uniform \w+ (\w+);", text(SMALL, catalogue), re.M))
+    unused = {"row_shift"} if kernel == "square" else set()
+    assert declared - set(gl.step_program(random_model(SMALL), catalogue.get(kernel))) == unused
+
+
+def test_too_old_an_opengl_is_told() -> None:
+    class Old:
+        version_code = 410
+        info: ClassVar[dict[str, str]] = {}
+
+    with pytest.raises(NCAError, match=r"OpenGL 4\.1 and the shaders need 4\.3; record with --backend torch"):
+        gpu.Device(Old())
+
+
+def test_a_machine_without_opengl_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(**_: object) -> None:
+        raise Exception("libEGL.so not loaded")  # noqa: TRY002 (as glcontext does)
+
+    monkeypatch.setattr(gpu.moderngl, "create_context", none)
+    with pytest.raises(NCAError, match=r"cannot be had here \(libEGL.so not loaded\); use --backend torch"):
+        gpu.headless()
+
+
+def test_large_numbers_and_whole_ones_are_floats_in_the_text() -> None:
+    assert [glsl._float(v) for v in (1, -2.5, 1e10, 1 / 3, 1e-30)] == ["1.0", "-2.5", "1e+10", "0.333333343", "1e-30"]
+
+
+def test_a_state_is_the_same_whatever_the_form(
+    gl: GLBackend, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, before, found = random_model(SMALL), random_state(20, 10, 4), []
+    for form in ("unrolled", "looped"):
+        monkeypatch.setattr(gl.device, "form", form)
+        cells = gl.cells()
+        cells.specialise(model, catalogue.get("hexagonal"))
+        cells.write(before)
+        cells.step(0, 0, 0.5)
+        found.append(cells.read())
+        cells.release()
+    np.testing.assert_allclose(found[0], found[1], atol=1e-6)

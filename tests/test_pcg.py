@@ -1,0 +1,115 @@
+"""The integer hash: NumPy, torch and GLSL agree bit for bit, and with an independent implementation."""
+
+import numpy as np
+import pytest
+from helpers import pcg4d_of_ints
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ncaengine import pcg, reference
+from ncaengine.gl_backend import GLBackend
+from ncaengine.kernels import Catalogue
+from ncaengine.model import Config, Feature, Model
+
+WORD = st.integers(0, 2**32 - 1)
+SIDE = st.integers(1, 40)
+RATE = st.floats(0, 1) | st.sampled_from([0.0, 0.5, 1.0, 2**-32, 1 - 2**-32, 1 - 2**-33])
+
+
+@given(st.lists(st.tuples(WORD, WORD, WORD, WORD), min_size=1, max_size=20))
+def test_hash_is_that_of_the_paper(words: list[tuple[int, int, int, int]]) -> None:
+    x, y, z, w = np.array(words, np.uint32).T
+    found = np.stack(pcg.pcg4d(x, y, z, w), axis=1)
+    assert found.tolist() == [list(pcg4d_of_ints(*each)) for each in words]
+
+
+@given(SIDE, SIDE, WORD, WORD, RATE)
+def test_numpy_and_torch_fire_the_same_cells(width: int, height: int, step: int, seed: int, rate: float) -> None:
+    there = reference.fire_mask(width, height, step, seed, rate).numpy()
+    assert np.array_equal(pcg.fire_mask(width, height, step, seed, rate), there)
+
+
+@given(st.integers(1, 4), st.integers(1, 4), WORD, WORD, RATE)
+def test_a_cell_fires_if_its_word_lies_below_the_threshold(w: int, h: int, step: int, seed: int, rate: float) -> None:
+    below = rate * 2**32
+    expected = [[pcg4d_of_ints(x, y, step, seed)[0] < round(below) for x in range(w)] for y in range(h)]
+    if round(below) >= 2**32 - 1:
+        expected = [[True] * w] * h
+    assert pcg.fire_mask(w, h, step, seed, rate).tolist() == expected
+
+
+def constant(channels: int = 3) -> Model:
+    """A model whose update is 1 everywhere, so that the cells that change are those that fire."""
+    config = Config(channels=channels, hidden=1, features=(Feature("identity"),), activation="linear")
+    zeros = np.zeros
+    return Model(
+        config,
+        zeros((1, channels), np.float32),
+        zeros(1, np.float32),
+        zeros((channels, 1), np.float32),
+        np.ones(channels, np.float32),
+    )
+
+
+@settings(max_examples=60)
+@given(SIDE, SIDE, WORD, WORD, RATE)
+def test_the_shader_fires_the_same_cells(
+    gl: GLBackend, catalogue: Catalogue, width: int, height: int, step: int, seed: int, rate: float
+) -> None:
+    cells = gl.cells()
+    cells.specialise(CONSTANT, catalogue.get("square"))
+    cells.write(np.zeros((height, width, 3), np.float32))
+    cells.step(step, seed, rate)
+    changed = cells.read()
+    cells.release()
+    expected = pcg.fire_mask(width, height, step, seed, rate)
+    assert np.array_equal(changed, np.repeat(expected[..., None], 3, axis=2).astype(np.float32))
+
+
+CONSTANT = constant()
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**32 - 1])
+def test_rate_0_never_and_rate_1_always_fires(seed: int) -> None:
+    for mask in (pcg.fire_mask, lambda *a: reference.fire_mask(*a).numpy()):
+        assert not mask(64, 64, 3, seed, 0.0).any()
+        assert mask(64, 64, 3, seed, 1.0).all()
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_the_rate_is_the_share_of_cells_that_fire(rate: float) -> None:
+    share = np.mean([pcg.fire_mask(128, 128, step, 1, rate).mean() for step in range(20)])
+    assert share == pytest.approx(rate, abs=4 * (rate * (1 - rate) / (20 * 128 * 128)) ** 0.5)
+
+
+def test_steps_and_seeds_give_masks_of_their_own() -> None:
+    masks = {pcg.fire_mask(16, 16, step, seed, 0.5).tobytes() for step in range(8) for seed in range(8)}
+    assert len(masks) == 64
+
+
+@given(st.integers(-(2**40), 2**40), st.integers(-(2**40), 2**40))
+def test_numbers_are_taken_modulo_2_to_the_32(step: int, seed: int) -> None:
+    here = pcg.fire_mask(5, 3, step, seed, 0.5)
+    assert np.array_equal(here, pcg.fire_mask(5, 3, step % 2**32, seed % 2**32, 0.5))
+    assert np.array_equal(here, reference.fire_mask(5, 3, step, seed, 0.5).numpy())
+
+
+@given(SIDE, SIDE, st.integers(1, 8), WORD)
+def test_noise_lies_in_its_range_and_does_not_depend_on_the_size(w: int, h: int, channels: int, seed: int) -> None:
+    noise = pcg.uniform(w, h, channels, seed)
+    assert noise.shape == (h, w, channels)
+    assert noise.dtype == np.float32
+    assert noise.min() >= -0.5
+    assert noise.max() < 0.5
+    assert np.array_equal(noise, pcg.uniform(w + 3, h + 2, channels + 1, seed)[:h, :w, :channels])
+
+
+def test_noise_is_that_of_the_hash() -> None:
+    word = pcg4d_of_ints(2, 1, 0xA0000003, 9)[1]
+    assert pcg.uniform(3, 2, 4, 9)[1, 2, 3] == np.float32((word >> 8) / 2**24 - 0.5)
+
+
+def test_noise_is_flat() -> None:
+    noise = pcg.uniform(64, 64, 12, 5)
+    assert abs(noise.mean()) < 0.005
+    assert noise.std() == pytest.approx(12**-0.5, abs=0.005)

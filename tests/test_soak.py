@@ -1,0 +1,75 @@
+"""An evening in a minute: kernels toggled and grids resized a hundred times leave no error and no memory behind."""
+
+import gc
+import random
+import statistics
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import SELFORG, random_model
+
+from ncaengine.commands import Resize, SetKernel, Step
+from ncaengine.gl_backend import GLBackend
+from ncaengine.kernels import Catalogue
+from ncaengine.simulation import Simulation
+
+LARGEST = 600
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is read from /proc")
+
+
+def resident() -> int:
+    """Bytes of this process in memory."""
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+def assert_flat(memory: list[int]) -> None:
+    """The end holds no more than the time after the warm-up, within 5 %."""
+    early, late = statistics.median(memory[10:30]), statistics.median(memory[-20:])
+    assert late <= 1.05 * early, f"{early / 2**20:.0f} MB after the warm-up, {late / 2**20:.0f} MB at the end"
+
+
+def test_toggling_and_resizing_leave_nothing_behind(
+    gl: GLBackend, catalogue: Catalogue, simulate: Callable[..., Simulation]
+) -> None:
+    sim = simulate(gl)
+    grid = sim.add(random_model(SELFORG), (LARGEST, LARGEST))
+    for kernel in catalogue.kernels:  # the warm-up: every program, and the largest images twice
+        sim.submit(SetKernel(grid, kernel))
+        sim.submit(Resize(grid, (LARGEST, LARGEST - 1)))
+        sim.submit(Step(grid, 1))
+        grid.image()
+    programs = len(gl.device._compute)
+    rng, memory, names = random.Random(0), [], list(catalogue.kernels)
+    for n in range(100):
+        size = rng.randint(1, LARGEST), rng.randint(1, LARGEST)
+        sim.submit(Resize(grid, size, rng.choice(["centre", "tile", "nothing"])))
+        sim.submit(SetKernel(grid, names[n % len(names)]))
+        sim.submit(Step(grid, 1))
+        if n % 10 == 0:
+            assert grid.image().shape[1] == size[0]
+        assert gl.device.ctx.error == "GL_NO_ERROR"
+        memory.append(resident())
+    assert np.isfinite(grid.state()).all()
+    assert grid.step == 105
+    assert len(gl.device._compute) == programs
+    assert_flat(memory)
+
+
+def test_grids_that_come_and_go_leave_nothing_behind(gl: GLBackend, simulate: Callable[..., Simulation]) -> None:
+    """A hundred grids of a megabyte: each released, none kept by the backend, whatever size its picture had."""
+    from ncaengine.commands import RemoveGrid
+
+    sim, memory = simulate(gl), []
+    model = random_model(SELFORG)
+    for n in range(100):
+        grid = sim.add(model, (100 + n % 3, 70), "square")
+        grid.image()
+        sim.submit(RemoveGrid(grid))
+        assert gl.device.ctx.error == "GL_NO_ERROR"
+        memory.append(resident())
+    assert_flat(memory)
