@@ -167,8 +167,7 @@ class GLBackend:
         """An RGBA8 framebuffer of this size; the last one is kept."""
         if self._offscreen is None or self._offscreen.size != (width, height):
             fresh = self.device.ctx.framebuffer([self.device.ctx.texture((width, height), 4)])
-            fresh.use()  # before the old one goes: moderngl binds again what was in use last
-            self._drop_offscreen()
+            self._drop_offscreen()  # not before: moderngl binds again what was in use, which must still be there
             self._offscreen = fresh
         return self._offscreen
 
