@@ -47,10 +47,10 @@ def load(path: str | Path) -> Model:
 
 def shipped() -> Path:
     """The model that opens when none is named. Raises NCAError if this installation has none."""
-    found = sorted(resources.folder("assets").glob("*.safetensors"))
-    if not found:
-        raise NCAError("This installation ships no model; name a model file.")
-    return found[0]
+    path = resources.folder("assets") / "pebbles.safetensors"
+    if not path.is_file():
+        raise NCAError("This installation lacks the model that it ships; name a model file.")
+    return path
 
 
 def save(model: Model, path: Path) -> None:

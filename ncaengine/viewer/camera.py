@@ -47,7 +47,7 @@ class Camera:
         across, down = view.extent(kernel, size)
         exact = min(width / across, height / down)
         whole = math.floor(exact)
-        equal = kernel.basis == ((1.0, 0.0), (0.0, 1.0)) and whole >= 0.75 * exact
+        equal = kernel.basis == ((1.0, 0.0), (0.0, 1.0)) and whole >= 0.9 * exact
         return min(float(whole) if equal else exact, LARGEST)
 
     def place(self, kernel: Kernel, size: Size, width: int, height: int) -> Placed | None:

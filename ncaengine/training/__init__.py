@@ -1,0 +1,1 @@
+"""Training of texture NCAs from a picture (needs torch; no GL, no window)."""
