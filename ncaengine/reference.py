@@ -35,7 +35,7 @@ class Reference(nn.Module):
 
     def model(self) -> Model:
         """The present weights as a Model."""
-        return Model(self.config, *(getattr(self, name).detach().cpu().numpy() for name in WEIGHTS))
+        return Model(self.config, *(getattr(self, name).detach().cpu().numpy().copy() for name in WEIGHTS))
 
     def perceive(self, x: Tensor) -> Tensor:
         """Filter-major perception: (batch, features·channels, height, width)."""

@@ -46,8 +46,9 @@ def resized(state: F32, fresh: F32, keep: Keep, kernel: Kernel) -> F32:
     if keep == "nothing":
         return fresh
     (old_height, old_width), (height, width) = state.shape[:2], fresh.shape[:2]
-    down = (height - old_height) // 2
-    right = (width - old_width) // 2 - kernel.row_shift(down)
+    # Rounded towards 0, so that a resize there and back moves nothing.
+    down, right = int((height - old_height) / 2), int((width - old_width) / 2)
+    right -= kernel.row_shift(down) if down > 0 else -kernel.row_shift(-down)
     # Places of the new picture, row by row; then the cell of the unrolled plane that lies there.
     new_row = np.arange(height, dtype=np.int32)[:, None]
     new_column = np.arange(width, dtype=np.int32)[None, :] - _pushed(kernel, new_row)

@@ -47,7 +47,8 @@ class Simulation:
 
     `tick` counts the time that has passed, in 1/TICKS_PER_SECOND s. `journal` holds every command
     since the start. All changes go through `submit`; a command that cannot be carried out raises
-    NCAError and changes nothing.
+    NCAError and changes nothing; one that waited for a step raises out of the call that reached it,
+    after all grids have run.
     """
 
     def __init__(self, backend: Backend | None = None, catalogue: Catalogue | None = None) -> None:
@@ -58,6 +59,7 @@ class Simulation:
         self.tick = 0
         self.journal: list[Entry] = []
         self._next_id = 1
+        self._late: list[NCAError] = []
 
     def register(self, model: Model) -> str:
         """Make a model known to commands; returns its name here, which a number may follow."""
@@ -93,6 +95,7 @@ class Simulation:
         else:
             raise NCAError("Only a command to a grid can wait for a step.")
         self.journal.append(Entry(self.tick, command, at_step))
+        self._tell()
 
     def advance(self, ticks: int = 1) -> None:
         """Let time pass: every grid that is not paused makes the steps that fall due."""
@@ -106,10 +109,11 @@ class Simulation:
                 left -= 1
             if left > 0:
                 self._pass(grid, left)
+        self._tell()
 
     def _pass(self, grid: Grid, ticks: int) -> None:
         if not grid.settings.paused:
-            grid._run(grid.pace.advance(ticks), self._apply)
+            grid._run(grid.pace.advance(ticks), self._apply_late)
 
     def replay(self, journal: Iterable[Entry], until_tick: int | None = None) -> None:
         """Submit a journal's commands, each at its tick, and run on to `until_tick`.
@@ -164,6 +168,18 @@ class Simulation:
         except MemoryError:
             raise NCAError("There is not enough memory for this.") from None
 
+    def _apply_late(self, command: AnyCommand) -> None:
+        """Carry out a command that waited for its step; a problem is told once all grids have run."""
+        try:
+            self._apply(command)
+        except NCAError as error:
+            self._late.append(error)
+
+    def _tell(self) -> None:
+        late, self._late = self._late, []
+        if late:
+            raise late[0]
+
     def _change(self, command: AnyCommand) -> None:
         match command:
             case commands.AddGrid():
@@ -182,7 +198,7 @@ class Simulation:
                 grid = self._grid(number)
                 grid._set(changed(grid.settings, setting, value))
             case commands.Step(number, count):
-                self._grid(number)._run(count, self._apply)
+                self._grid(number)._run(count, self._apply_late)
             case commands.Reseed(number, rng_seed):
                 self._grid(number)._reseed(rng_seed)
             case _:

@@ -434,7 +434,7 @@ def test_about_the_centre_on_a_square_grid(w: int, h: int, new_w: int, new_h: in
     margin = 12
     wide = np.zeros((h + 2 * margin, w + 2 * margin, 1), np.float32)
     wide[margin : margin + h, margin : margin + w] = old
-    top, left = margin - (new_h - h) // 2, margin - (new_w - w) // 2
+    top, left = margin - int((new_h - h) / 2), margin - int((new_w - w) / 2)
     window = wide[top : top + new_h, left : left + new_w]
     assert np.array_equal(found, np.where(window > 0, window, fresh))
 
@@ -444,7 +444,7 @@ def test_tiled_on_a_square_grid(w: int, h: int, new_w: int, new_h: int) -> None:
     old = ids(w, h)
     found = seeding.resized(old, -ids(new_w, new_h), "tile", SQUARE)
     many = np.tile(old, (30, 30, 1))
-    top, left = 13 * h - (new_h - h) // 2, 13 * w - (new_w - w) // 2
+    top, left = 13 * h - int((new_h - h) / 2), 13 * w - int((new_w - w) / 2)
     assert np.array_equal(found, many[top : top + new_h, left : left + new_w])
 
 
@@ -605,3 +605,22 @@ def test_a_simulation_gives_back_what_it_holds(catalogue: Catalogue) -> None:
     with Simulation(TorchBackend(), catalogue) as sim:
         sim.add(B, (4, 4))
     assert not sim.grids
+
+
+@given(SIDE, SIDE, st.integers(0, 6), st.integers(0, 6), st.sampled_from(["square", "hexagonal"]))
+def test_growing_and_shrinking_back_moves_nothing(w: int, h: int, more_w: int, more_h: int, kernel: str) -> None:
+    old = ids(w, h)
+    grown = seeding.resized(old, np.zeros((h + more_h, w + more_w, 1), np.float32), "centre", BUILT_IN[kernel])
+    assert np.array_equal(seeding.resized(grown, np.zeros_like(old), "centre", BUILT_IN[kernel]), old)
+
+
+def test_a_waiting_command_that_fails_stops_no_grid() -> None:
+    with Simulation(TorchBackend()) as sim:
+        a, b = (sim.add(random_model(Config(hidden=4)), (4, 4)) for _ in range(2))
+        blind = random_model(Config(hidden=4, features=(Feature("sixth_sense"),), name="blind"))
+        sim.submit(SetModel(a.id, sim.register(blind)), at_step=10)
+        with pytest.raises(NCAError, match="sixth_sense"):
+            sim.advance(TICKS_PER_SECOND)
+        assert (a.step, b.step) == (60, 60)
+        sim.advance(TICKS_PER_SECOND)
+        assert (a.step, b.step) == (120, 120)

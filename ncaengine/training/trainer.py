@@ -6,7 +6,6 @@ python -m ncaengine.training.trainer pebbles -o pebbles.safetensors --features V
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -133,7 +132,7 @@ def train(
         sane = x.detach().abs().amax((1, 2, 3), keepdim=True) < RUNAWAY
         pools[turn, chosen] = torch.where(sane, x.detach(), 0.0)
         if report is not None:
-            report(Progress(iteration, float(loss.detach()), lambda: deepcopy(nca).model(), pools[0]))
+            report(Progress(iteration, float(loss.detach()), nca.model, pools[0]))
     return nca.model()
 
 
