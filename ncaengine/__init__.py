@@ -3,7 +3,7 @@
 import ncaengine as nca
 
     sim = nca.Simulation()
-    dots = sim.add(nca.load("dots.pt"), size=(256, 256), kernel="hexagonal")
+    dots = sim.add(nca.load("dots.pt"), size=(256, 256))
     with nca.Recording("dots.mp4", sim, dots, fps=60) as video:
         video.run(seconds=10)
     state = dots.state()            # (height, width, channels) float32
@@ -36,6 +36,10 @@ __all__ = [
     "AddGrid", "NCAError", "Recording", "RemoveGrid", "Reseed", "Resize", "Set", "SetKernel", "SetModel",
     "Simulation", "Step", "load", "open_backend", "save",
 ]  # fmt: skip
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 def __getattr__(name: str) -> object:

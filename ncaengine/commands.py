@@ -68,7 +68,7 @@ class Resize(OnGrid, frozen=True):
 
 
 class Set(OnGrid, frozen=True):
-    """One of the numbers in settings.Settings."""
+    """One of the settings: steps_per_second, fire_rate or paused (see settings.Settings)."""
 
     setting: str
     value: float | bool
@@ -95,7 +95,9 @@ def checked(command: AnyCommand) -> AnyCommand:
         plain = msgspec.to_builtins(command, enc_hook=operator.methodcaller("item"))  # NumPy's numbers
         found: AnyCommand = msgspec.convert(plain, AnyCommand)
     except (msgspec.MsgspecError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise NCAError(f"This {type(command).__name__} is not possible: {error}.") from None
+        said, _, where = str(error).partition(" - at ")
+        key = where.strip("`$.") or "command"
+        raise NCAError(f"{type(command).__name__} with such a {key} is not possible: {said}.") from None
     return found
 
 

@@ -201,7 +201,7 @@ def _readable(message: str, above: str) -> str:
     if unknown := re.search(r"contains unknown field `(.+)`", said, re.DOTALL):
         full = f"{key}.{unknown[1]}" if key else unknown[1]
         return f"key `{full}` is unknown; remove it or mend its spelling."
-    return f"key `{key}`: {said[0].lower()}{said[1:]}."
+    return f"key `{key}`: {said[0].lower()}{said[1:]}; the shipped kernel.toml files show the form."
 
 
 def _problem(file: KernelFile) -> str:
@@ -258,28 +258,37 @@ class Catalogue:
         """The kernel called `name`. Raises NCAError listing those there are."""
         if name in self.kernels:
             return self.kernels[name]
-        raise NCAError(f"There is no kernel {name!r}; there are: {', '.join(self.kernels)}.")
+        broken = "".join(f" Broken: {path}: {reason}" for path, reason in self.broken.items())
+        raise NCAError(f"There is no kernel {name!r}; there are: {', '.join(self.kernels)}.{broken}")
 
 
 def discover(folders: Iterable[Path] = ()) -> Catalogue:
     """Find kernels: built-ins, installed packages, the user's plugin folder, then `folders`.
 
-    A later kernel replaces an earlier one of the same name. Raises NCAError if one of `folders`
-    is not a folder.
+    A kernel whose name an earlier one has counts as broken. Raises NCAError if one of `folders`
+    is not a folder or holds no kernel.
     """
     kernels: dict[str, Kernel] = {}
     broken: dict[Path, str] = {}
     for folder in folders:
         if not folder.is_dir():
             raise NCAError(f"{folder} is not a folder of plugins; give one that holds NAME/kernel.toml.")
+        if not _manifests(folder):
+            raise NCAError(f"{folder} holds no NAME/kernel.toml; give the folder that holds the plugins' folders.")
     for root in (resources.folder("plugins"), *_installed(broken), user_folder(), *folders):
-        for path in sorted(root.glob("*/kernel.toml")) + sorted(root.glob("kernel.toml")):
+        for path in _manifests(root):
             try:
                 kernel = load(path)
-                kernels[kernel.name] = kernel
+                taken = kernels.setdefault(kernel.name, kernel)
+                if taken.source.resolve() != path.resolve():
+                    raise NCAError(f"key `name`: {kernel.name!r} is the name of {taken.source}; choose another.")
             except NCAError as error:
                 broken[path] = str(error).removeprefix(f"{path}: ")
     return Catalogue(kernels, broken)
+
+
+def _manifests(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*/kernel.toml")) + sorted(folder.glob("kernel.toml"))
 
 
 def user_folder() -> Path:

@@ -17,7 +17,6 @@ from ncaengine.view import U8, View
 
 QUEUE = 8
 """Frames that may wait for the encoder before the simulation waits for it."""
-MAX_PIXELS = 2**28
 
 
 class Recording:
@@ -25,8 +24,8 @@ class Recording:
 
     fps: a divisor of 3600 (default 60; 50 for a GIF). scale: pixels a cell, a whole number.
     raw: one cell one pixel in storage order. All frames have the size that the grid had at the
-    start; a grid that grows meanwhile is seen through that frame, and a smaller one repeats, as on
-    its torus. Raises NCAError if the output cannot be written.
+    start; a grid that grows meanwhile shows its middle, and a smaller one repeats, as on its
+    torus. Raises NCAError if the output cannot be written.
 
     `width` and `height` are the pictures' pixels. `capture` takes a frame as the grid is now; `run`
     advances the simulation between frames.
@@ -43,13 +42,14 @@ class Recording:
     ) -> None:
         self.path, self.sim, self.raw, self.frames = str(path), sim, raw, 0
         self.grid = grid or next(iter(sim.grids.values()))
-        self.fps, self.scale = fps or sinks.default_fps(self.path), scale
-        if TICKS_PER_SECOND % self.fps or self.fps < 1:
+        self.fps, self.scale = sinks.default_fps(self.path) if fps is None else fps, scale
+        if self.fps < 1 or TICKS_PER_SECOND % self.fps:
             raise NCAError(
                 f"{self.fps} frames a second cannot be recorded; use 60, 50, 30, 25, 24 or a divisor of 3600."
             )
         self.ticks_per_frame = TICKS_PER_SECOND // self.fps
         shape = self._view()
+        self._extent = view.extent(self.grid.kernel, self.grid.size)
         self.width, self.height = shape.width, shape.height
         self._encoder = _Encoder(self.path, sinks.open_sink(self.path, self.fps, shape.width, shape.height))
 
@@ -58,17 +58,17 @@ class Recording:
         if self.raw:
             width, height = self.grid.size
             return View(width + (even and width % 2), height + (even and height % 2), 1.0, -0.5, -0.5)
-        if not 1 <= self.scale <= 64:
-            raise NCAError(f"A scale of {self.scale} pixels a cell is not possible; use 1 to 64.")
-        shape = view.whole(self.grid.kernel, self.grid.size, self.scale, even)
-        if shape.width * shape.height > MAX_PIXELS:
-            raise NCAError(f"Pictures of {shape.width}x{shape.height} pixels are too large; use a smaller --scale.")
-        return shape
+        return view.whole(self.grid.kernel, self.grid.size, self.scale, even)
 
     def picture(self) -> U8:
         """The frame as it would be captured now: (height, width, 3) uint8."""
-        x, y = view.corner(self.grid.kernel)
-        picture = self.grid.picture(View(self.width, self.height, float(self.scale), x, y), self.raw)
+        # In whole pixels: a grid that has kept its size must not be drawn between them.
+        scale, now = float(self.scale), view.extent(self.grid.kernel, self.grid.size)
+        x, y = (
+            place + round((length - before) / 2 * scale) / scale
+            for place, length, before in zip(view.corner(self.grid.kernel), now, self._extent, strict=True)
+        )
+        picture = self.grid.picture(View(self.width, self.height, scale, x, y), self.raw)
         if picture.shape[:2] != (self.height, self.width):
             picture = np.take(np.take(picture, range(self.height), 0, mode="wrap"), range(self.width), 1, mode="wrap")
         return picture

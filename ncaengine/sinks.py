@@ -8,7 +8,6 @@ from typing import Protocol
 
 import av
 import av.filter
-import numpy as np
 from PIL import Image
 
 from ncaengine.errors import NCAError
@@ -41,6 +40,11 @@ def needs_even(output: str) -> bool:
     return output.lower().endswith(".mp4")
 
 
+def is_still(output: str) -> bool:
+    """Whether only the last picture is kept."""
+    return output.lower().endswith(".png")
+
+
 def check(output: str, fps: int, width: int, height: int) -> None:
     """Raises NCAError if the name, the rate or the size of the pictures cannot be recorded."""
     name = output.lower()
@@ -68,6 +72,8 @@ def open_sink(output: str, fps: int, width: int, height: int) -> Sink:
                 return Gif(output, fps, width, height)
             case _:
                 return Still(Path(output))
+    except FileNotFoundError:
+        raise NCAError(f"{output}: cannot be written, for its folder does not exist; make it first.") from None
     except OSError as error:
         raise NCAError(f"{output}: cannot be written ({error.strerror or error}).") from None
 
@@ -152,13 +158,15 @@ class Still:
     """Only the last picture, as PNG."""
 
     def __init__(self, path: Path) -> None:
-        self._path, self._last = path, np.zeros((1, 1, 3), np.uint8)
+        self._path = path
+        self._last: U8 | None = None
 
     def write(self, picture: U8) -> None:
         self._last = picture
 
     def close(self) -> None:
-        Image.fromarray(self._last).save(self._path)
+        if self._last is not None:
+            Image.fromarray(self._last).save(self._path)
 
 
 class Frames:

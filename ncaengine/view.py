@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ncaengine.errors import NCAError
 from ncaengine.kernels import Kernel
 from ncaengine.model import F32, Colour
 from ncaengine.seeding import Size
@@ -17,6 +18,9 @@ from ncaengine.seeding import Size
 U8 = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
+
+MAX_SCALE = 64
+MAX_PIXELS = 2**28
 
 
 @dataclass(frozen=True)
@@ -63,11 +67,16 @@ def corner(kernel: Kernel) -> tuple[float, float]:
 def whole(kernel: Kernel, size: Size, scale: int = 1, even: bool = False) -> View:
     """The picture of a whole grid at `scale` pixels a cell, at least 1x1 pixel.
 
-    `even` makes both sides even, as video codecs need: the torus is drawn one pixel further.
+    `even` makes both sides even, as video codecs need: the torus is drawn one pixel further. Raises
+    NCAError unless `scale` is 1 … MAX_SCALE and the picture has at most MAX_PIXELS.
     """
+    if not 1 <= scale <= MAX_SCALE:
+        raise NCAError(f"A scale of {scale} pixels a cell is not possible; use 1 to {MAX_SCALE}.")
     width, height = (max(1, round(side * scale)) for side in extent(kernel, size))
     if even:
         width, height = width + width % 2, height + height % 2
+    if width * height > MAX_PIXELS:
+        raise NCAError(f"Pictures of {width}x{height} pixels are too large; use a smaller scale.")
     return View(width, height, float(scale), *corner(kernel))
 
 

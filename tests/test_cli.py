@@ -146,6 +146,8 @@ def test_absurd_sizes(capsys, tmp_path, model, size):
         (["--fire-rate", "1.5"], "from 0 to 1"),
         (["--fire-rate", "nan"], "from 0 to 1"),
         (["--plugins", "/no/such/folder"], "not a folder"),
+        (["--seed", "4294967296"], "--seed"),
+        (["--seed=-1"], "--seed"),
     ],
 )
 def test_bad_flags(capsys, tmp_path, model, flags, said):
@@ -177,3 +179,26 @@ def test_usage_errors_exit_with_2(arguments, capsys):
     with pytest.raises(SystemExit) as left:
         main(arguments)
     assert left.value.code == 2
+
+
+def test_a_still_is_drawn_once(capsys, tmp_path, model):
+    out = tmp_path / "a.png"
+    assert main(["record", model, "-o", str(out), "--size", "8", "--steps", "7", "--backend", "torch"]) == 0
+    assert "1 frame, step 7" in capsys.readouterr().out
+    with Image.open(out) as picture:
+        assert picture.size == (8, 8)
+
+
+def test_a_kernel_that_a_model_was_not_made_for_is_said(capsys, tmp_path, model):
+    asked = ["record", model, "-o", f"{tmp_path}/a.png", "--size", "8", "--steps", "2", "--backend", "torch"]
+    assert main([*asked, "--kernel", "von-neumann"]) == 0
+    assert "was made for square and hexagonal" in capsys.readouterr().err
+    assert main([*asked, "--kernel", "hexagonal"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_broken_plugin_is_said_and_the_rest_recorded(capsys, tmp_path, model):
+    (tmp_path / "kernel.toml").write_text('name = "odd"')
+    asked = ["record", model, "-o", f"{tmp_path}/a.png", "--size", "8", "--steps", "2", "--backend", "torch"]
+    assert main([*asked, "--plugins", str(tmp_path)]) == 0
+    assert "left out a broken plugin" in capsys.readouterr().err

@@ -264,16 +264,28 @@ def test_an_unknown_kernel_is_told_with_those_there_are(catalogue: Catalogue) ->
         catalogue.get("octagonal")
 
 
-def test_later_places_replace_earlier_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Built-ins, then the user's folder, then those given, in their order."""
+def test_a_name_that_is_taken_counts_as_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Built-ins come first, then the user's folder, then those given, in their order."""
     places = [tmp_path / name for name in ("user", "one", "two")]
     monkeypatch.setattr(kernels, "user_folder", lambda: places[0])
     for place in places:
-        write(place, VALID.replace('"mine"', '"square"').replace('"Mine"', f'"{place.name}"'))
-    write(places[0], VALID, "extra")
-    titles = [kernels.discover(places[1:n]).get("square").title for n in (1, 2, 3)]
-    assert titles == ["user", "one", "two"]
-    assert "mine" in kernels.discover().kernels
+        write(place, VALID.replace('"Mine"', f'"{place.name}"'))
+    write(places[0], VALID.replace('"mine"', '"square"'), "extra")
+    found = kernels.discover([*places[1:], places[1]])  # a folder given twice is no clash
+    assert (found.get("mine").title, found.get("square").title) == ("user", "Square")
+    assert len(found.broken) == 3
+    assert all("choose another" in reason and "`name`" in reason for reason in found.broken.values())
+
+
+def test_an_unknown_name_tells_of_broken_plugins(tmp_path: Path) -> None:
+    write(tmp_path, VALID.replace('"mine"', '"My kernel"'))
+    with pytest.raises(NCAError, match=r"no kernel 'mine'.*Broken: .*kernel\.toml: key `name`"):
+        kernels.discover([tmp_path]).get("mine")
+
+
+def test_a_folder_without_plugins_is_said(tmp_path: Path) -> None:
+    with pytest.raises(NCAError, match=r"holds no NAME/kernel\.toml"):
+        kernels.discover([tmp_path])
 
 
 def test_the_user_folder_follows_the_desktop(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -115,6 +115,15 @@ def test_a_resize_meanwhile_keeps_the_frames_size(tmp_path):
         assert [f.shape for f in frames_of(f"{tmp_path}/a/")] == [(8, 8, 3)] * 3
 
 
+def test_a_grid_that_grows_meanwhile_shows_its_middle(tmp_path):
+    sim, grid = start((8, 6))
+    with Recording(f"{tmp_path}/a.mp4", sim, grid, scale=2) as video:
+        before = video.picture()
+        sim.submit(commands.Resize(grid.id, (20, 12)))
+        assert np.array_equal(video.picture(), before)
+        video.capture()
+
+
 def test_a_shorter_recording_removes_the_older_frames_only(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "notes.txt").write_text("mine")
@@ -131,10 +140,11 @@ def test_a_shorter_recording_removes_the_older_frames_only(tmp_path):
     [
         ("a.avi", {}, "ending"),
         ("a", {}, "ending"),
-        ("no/such/folder/a.mp4", {}, "cannot be written"),
+        ("no/such/folder/a.mp4", {}, "folder does not exist"),
         ("a.gif", {"fps": 60}, "GIF"),
         ("a.mp4", {"fps": 7}, "divisor"),
         ("a.mp4", {"fps": -60}, "cannot be recorded"),
+        ("a.mp4", {"fps": 0}, "cannot be recorded"),
         ("a.mp4", {"scale": 0}, "scale"),
         ("a.mp4", {"scale": 65}, "scale"),
     ],

@@ -1,15 +1,54 @@
 """Flags that several commands share."""
 
 import re
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from ncaengine.errors import NCAError
 
+if TYPE_CHECKING:
+    from ncaengine.kernels import Catalogue
+    from ncaengine.model import Model
+
 Plugins = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="DIR [DIR ...]")]
 SizeText = Annotated[str, tyro.conf.arg(metavar="WxH")]
+
+
+def say(line: str) -> None:
+    """A line for people, beside what a command prints."""
+    print(f"ncaengine: {line}", file=sys.stderr)
+
+
+def plural(count: int, word: str) -> str:
+    """'1 frame', '2 frames'."""
+    return f"{count} {word}{'s' * (count != 1)}"
+
+
+def find_kernels(plugins: Sequence[Path], wanted: str, models: "Sequence[Model]") -> "Catalogue":
+    """The kernels; says which plugins are broken, and which models were not made for the one wanted.
+
+    Raises NCAError if there is no such kernel.
+    """
+    from ncaengine import kernels
+
+    catalogue = kernels.discover(plugins)
+    catalogue.get(wanted)
+    for path, reason in catalogue.broken.items():
+        say(f"left out a broken plugin, {path}: {reason}")
+    for config in (model.config for model in models):
+        if wanted not in config.kernels:
+            say(f"{config.name} was made for {' and '.join(config.kernels)}; on {wanted} it may not grow its texture.")
+    return catalogue
+
+
+def check_seed(seed: int) -> None:
+    """Raises NCAError unless the number is one that the hash can tell from others."""
+    if not 0 <= seed < 2**32:
+        raise NCAError(f"--seed is {seed}; it must be from 0 to {2**32 - 1}.")
 
 
 def parse_size(text: str) -> tuple[int, int]:

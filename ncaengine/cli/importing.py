@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from ncaengine.cli.flags import plural
 from ncaengine.errors import NCAError
 
 
@@ -36,4 +37,4 @@ class Import:
             raise NCAError(f"{self.output}: cannot be made a folder ({error.strerror}).") from None
         for model in found:
             files.save(model, self.output / f"{model.config.name}.{self.format}")
-        print(f"{self.output}: {len(found)} model{'s' * (len(found) != 1)}, as {found[0].config.name}.{self.format}")
+        print(f"{self.output}: {plural(len(found), 'model')}, as {found[0].config.name}.{self.format}")

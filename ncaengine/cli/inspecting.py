@@ -58,7 +58,7 @@ def _rows(model: "Model") -> list[tuple[str, str]]:
         ("channels", str(c.channels)),
         ("features", ", ".join(f"{f.stencil} ×{f.gain:g}" for f in c.features)),
         ("hidden", f"{c.hidden}, {c.activation}"),
-        ("clips", ", ".join(f"{k} {v[0]:g} … {v[1]:g}" for k, v in clips.items() if v) or "none"),
+        ("clips", ", ".join(f"{k} {v[0]:g}…{v[1]:g}" for k, v in clips.items() if v) or "none"),
         ("kernels", ", ".join(c.kernels)),
         ("padding", c.padding),
         ("fire rate", f"{c.fire_rate:g}"),
@@ -104,4 +104,4 @@ def _kernel_lines(kernel: "Kernel") -> list[str]:
     unmatched = kernel.unmatched()
     verdict = "[yellow]not matched[/]" if unmatched else "[green]matched[/]"
     first = f"[bold]{kernel.name:18}[/] {len(seen):2} neighbours, radius {kernel.radius}  gains {gains}  {verdict}"
-    return [first, kernel.description, *unmatched]
+    return [first, *filter(None, [kernel.description]), *unmatched]

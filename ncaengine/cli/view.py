@@ -6,17 +6,17 @@ from typing import Annotated
 
 import tyro
 
-from ncaengine.cli.flags import Plugins, SizeText, parse_size
+from ncaengine.cli.flags import Plugins, check_seed, find_kernels, parse_size
 
 
 @dataclass(frozen=True)
 class View:
     """Open a window on one model or several side by side."""
 
-    models: tyro.conf.Positional[tuple[Path, ...]] = ()
+    models: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="[MODEL ...]"), tyro.conf.Positional] = ()
     """Model files (.safetensors, .pt, or a notebook's state dict); none opens one that ships."""
-    size: SizeText | None = None
-    """Cells of each grid; by default 256x256, or 128x128 where there is no GPU."""
+    size: Annotated[str, tyro.conf.arg(metavar="WxH", help_behavior_hint="(default: what the device can do)")] = ""
+    """Cells of each grid, width x height: 256x256, or 128x128 where there is no GPU."""
     kernel: str = "square"
     """Neighbourhood at the start; K switches it in the window."""
     steps_per_second: Annotated[tuple[float, ...], tyro.conf.arg(aliases=["-r"], metavar="RATE [RATE ...]")] = (60.0,)
@@ -28,10 +28,11 @@ class View:
 
     def run(self) -> None:
         """Open the window and return when it is closed."""
-        from ncaengine import files, kernels, viewer
+        from ncaengine import files, viewer
 
+        check_seed(self.seed)
         paths = self.models or (files.shipped(),)
         models = [files.load(path) for path in paths]
-        size = None if self.size is None else parse_size(self.size)
+        size = parse_size(self.size) if self.size else None
         options = viewer.Options(size, self.kernel, self.steps_per_second, self.seed)
-        viewer.show(models, options, kernels.discover(self.plugins))
+        viewer.show(models, options, find_kernels(self.plugins, self.kernel, models))
