@@ -252,6 +252,55 @@ def idle(folder: Path) -> None:
         assert picture.draws == draws + 2
 
 
+def quick(folder: Path) -> None:
+    """Chords of no length between slow frames; a number that is typed, Enter, and Tab; the name of the next file."""
+    from imgui_bundle import imgui
+
+    from ncaengine.viewer.recorder import free_name
+    from ncaengine.viewer.window import Window
+
+    key = imgui.Key
+    os.chdir(folder)
+    with Window([model("a"), model("b")], viewer.Options((40, 40)), kernels.discover(), hidden=True) as window:
+        app, io = window.app, imgui.get_io()
+
+        def keys(*events: tuple[int, bool]) -> None:
+            for which, down in events:
+                io.add_key_event(which, down)
+            for _ in range(5):
+                window.frame()
+
+        def click(x: float, y: float) -> None:
+            io.add_mouse_pos_event(x, y)
+            keys()
+            for down in (True, False):
+                io.add_mouse_button_event(0, down)
+                keys()
+
+        keys()
+        r, ctrl, tab = (key.r, True), (key.mod_ctrl, True), (key.tab, True)
+        keys(r, (key.r, False), ctrl, r, (key.mod_ctrl, False), (key.r, False))  # as xdotool does it
+        assert app.grid.rng_seed == 1
+        assert app.recorder.recording is not None
+        keys(ctrl, r, (key.mod_ctrl, False), (key.r, False))
+        assert app.recorder.recording is None
+        assert app.toasts[0].text.startswith(f"Saved a-square.mp4 in {str(folder)[:20]}")
+        assert free_name(app.grid) == "a-square-2.mp4"
+        keys((key.k, True), tab, (key.k, False), (key.tab, False))  # two keys in one frame
+        assert [pane.grid.kernel.name for pane in app.panes] == ["hexagonal", "square"]
+        assert app.selected == 1
+        click(1130, 312)  # the width
+        assert io.want_text_input
+        for letter in "5rh0":
+            io.add_input_character(ord(letter))
+            keys()
+        keys((key.enter, True), (key.enter, False))
+        assert app.grid.size == (50, 40)
+        keys(tab, (key.tab, False))
+        assert not io.want_text_input
+        assert app.selected == 0
+
+
 def refused(folder: Path) -> None:
     """No display: one sentence that says what to do instead."""
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
@@ -262,7 +311,7 @@ def refused(folder: Path) -> None:
         (folder / "said.txt").write_text(str(error))
 
 
-SCENARIOS = {scenario.__name__: scenario for scenario in (work, panel, seed, idle, refused)}
+SCENARIOS = {scenario.__name__: scenario for scenario in (work, panel, seed, idle, quick, refused)}
 
 
 # What runs under pytest
@@ -316,6 +365,10 @@ def test_nothing_is_drawn_while_nothing_changes(tmp_path: Path) -> None:
     run("idle", tmp_path)
 
 
+def test_quick_chords_typed_numbers_and_the_next_name(tmp_path: Path) -> None:
+    run("quick", tmp_path)
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a display can be taken away on Linux only")
 def test_without_a_display_one_sentence_says_what_to_do(tmp_path: Path) -> None:
     run("refused", tmp_path)
@@ -359,8 +412,9 @@ def test_panes_are_arranged_side_by_side(count: int, width: int, height: int, pl
 def test_speeds_are_one_for_all_or_one_a_model() -> None:
     assert viewer.Options(steps_per_second=(30.0,)).rates(3) == (30, 30, 30)
     assert viewer.Options(steps_per_second=(30.0, 5.0)).rates(2) == (30, 5)
-    with pytest.raises(NCAError, match="2 speeds for 3 models"):
-        viewer.Options(steps_per_second=(30.0, 5.0)).rates(3)
+    for count, said in ((3, "2 speeds for 3 models;"), (1, "2 speeds for 1 model;")):
+        with pytest.raises(NCAError, match=said):
+            viewer.Options(steps_per_second=(30.0, 5.0)).rates(count)
 
 
 if __name__ == "__main__":

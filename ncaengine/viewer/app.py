@@ -44,7 +44,8 @@ class Options:
         if len(self.steps_per_second) == 1:
             return self.steps_per_second * count
         if len(self.steps_per_second) != count:
-            raise NCAError(f"{len(self.steps_per_second)} speeds for {count} models; give one for all or one a model.")
+            models = "1 model" if count == 1 else f"{count} models"
+            raise NCAError(f"{len(self.steps_per_second)} speeds for {models}; give one for all or one a model.")
         return self.steps_per_second
 
 

@@ -24,7 +24,7 @@ def preflight(hidden: bool) -> None:
     if hidden and sys.platform.startswith("linux"):
         glfw.init_hint(glfw.PLATFORM, glfw.PLATFORM_NULL)
     if not glfw.init():
-        raise NCAError(f"No display can be opened ({_last(reasons)}); record a video instead: ncaengine record …")
+        raise NCAError(f"No display can be opened ({_last(reasons)}); record a video instead, with `ncaengine record`.")
     hints = {glfw.CONTEXT_VERSION_MAJOR: 4, glfw.CONTEXT_VERSION_MINOR: 3, glfw.OPENGL_FORWARD_COMPAT: 1}
     hints |= {glfw.OPENGL_PROFILE: glfw.OPENGL_CORE_PROFILE, glfw.VISIBLE: 0}
     if hidden and sys.platform.startswith("linux"):
@@ -35,7 +35,7 @@ def preflight(hidden: bool) -> None:
     if not window:
         raise NCAError(
             f"No window with OpenGL 4.3 can be opened ({_last(reasons)}); "
-            "record a video instead: ncaengine record … --backend torch"
+            "record a video instead, with `ncaengine record --backend torch`."
         )
     glfw.destroy_window(window)
     glfw.window_hint(glfw.VISIBLE, int(not hidden))

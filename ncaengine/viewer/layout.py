@@ -68,7 +68,9 @@ def _region(
 ) -> None:  # fmt: skip
     """A part of the window: a child with its own padding (`wide` at its sides, if it differs)."""
     imgui.set_cursor_screen_pos((x, y))
-    flags = 0 if scrolls else imgui.WindowFlags_.no_scrollbar | imgui.WindowFlags_.no_scroll_with_mouse
+    flags = 0 if scrolls else int(imgui.WindowFlags_.no_scrollbar | imgui.WindowFlags_.no_scroll_with_mouse)
+    if not imgui.is_any_item_active():  # Tab goes from field to field while one is typed into, else from grid to grid
+        flags |= imgui.WindowFlags_.no_nav_inputs
     across = padding if wide is None else wide
     with widgets.style(variables=[(imgui.StyleVar_.window_padding, (across, padding))]):
         imgui.begin_child(name, (max(width, 1), max(height, 1)), imgui.ChildFlags_.always_use_window_padding, flags)

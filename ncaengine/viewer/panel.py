@@ -8,6 +8,7 @@ from ncaengine.viewer.app import App
 from ncaengine.viewer.record_panel import RecordPanel
 from ncaengine.viewer.theme import em
 
+DIGITS = int(imgui.InputTextFlags_.chars_decimal)
 PRESETS = (64, 128, 256, 512)
 KEEPS = (
     ("centre", "Keep the middle", "What is there stays in the middle; new cells start from the seed."),
@@ -71,16 +72,18 @@ class Panel:
         if picked := widgets.choice("##model", name, ((n, n, "") for n in sim.models), name):
             app.use_model(picked)
         widgets.label("Kernel", "The neighbourhood that a cell sees.")
-        known, others = app.kernels()
-        found = [sim.catalogue.kernels[name] for name in known + others]
+        found = sim.catalogue.kernels
         unknown = "\nThe model is not known to grow its texture on it."
-        kernels = ((k.name, k.title, k.description + (unknown if k.name in others else "")) for k in found)
+        kernels, more = (
+            [(name, found[name].title, found[name].description + warning) for name in names]
+            for names, warning in zip(app.kernels(), ("", unknown), strict=True)
+        )
         broken = ((path.parent.name, f"{path}: {why}") for path, why in sim.catalogue.broken.items())
-        if kernel := widgets.choice("##kernel", grid.kernel.title, kernels, grid.kernel.name, broken):
+        if kernel := widgets.choice("##kernel", grid.kernel.title, kernels, grid.kernel.name, more, broken, named=True):
             app.use_kernel(kernel)
         widgets.tooltip(_hint(grid.kernel.description, App.next_kernel))
         widgets.label("Seed", "The number that decides the first noise and which cells fire when.")
-        _, number = imgui.input_int("##seed", grid.rng_seed if self._seed is None else self._seed, 0, 0)
+        _, number = imgui.input_int("##seed", grid.rng_seed if self._seed is None else self._seed, 0, 0, DIGITS)
         self._seed = number if imgui.is_item_active() else None
         if imgui.is_item_deactivated_after_edit():
             app.use_seed(number)
@@ -94,7 +97,7 @@ class Panel:
             if axis:
                 imgui.same_line()
             imgui.set_next_item_width(width)
-            _, size[axis] = imgui.input_int(f"##{name}", size[axis], 0, 0)
+            _, size[axis] = imgui.input_int(f"##{name}", size[axis], 0, 0, DIGITS)
             active |= imgui.is_item_active()
             entered |= imgui.is_item_deactivated_after_edit()
             widgets.tooltip(f"{name.capitalize()} in cells")

@@ -11,9 +11,6 @@ from ncaengine.viewer.recorder import FRAME_RATES, SCALES, free_name
 class RecordPanel:
     """The last section of the side bar."""
 
-    def __init__(self) -> None:
-        self._free: tuple[object, str] = (None, "")
-
     def show(self, app: App) -> None:
         """Draw it into the current window."""
         if app.recorder.recording is None:
@@ -25,7 +22,7 @@ class RecordPanel:
     def _form(self, app: App) -> None:
         recorder = app.recorder
         widgets.label("File", "Ends in .mp4, .gif or .png, or in / for a folder of pictures. Empty for a free name.")
-        _, recorder.name = imgui.input_text_with_hint("##file", self._suggestion(app), recorder.name)
+        _, recorder.name = imgui.input_text_with_hint("##file", free_name(app.grid), recorder.name)
         widgets.tooltip("Ends in .mp4, .gif or .png, or in / for a folder of pictures. Leave it empty for a free name.")
         widgets.label("Frames", "Frames a second of the video.")
         rates = ((str(fps), f"{fps} frames/s", "") for fps in FRAME_RATES)
@@ -44,7 +41,6 @@ class RecordPanel:
         help_ = "Record the selected grid. Time then follows the video's frames. (Ctrl R)"
         if widgets.button(f"{icons.RECORD}  Record###record", -1, help_, colours):
             app.toggle_recording()
-            self._free = (None, "")
 
     def _progress(self, app: App) -> None:
         recording = app.recorder.recording
@@ -63,14 +59,6 @@ class RecordPanel:
         colours = (theme.RED_DEEP, theme.RED, theme.TEXT)
         if widgets.button(f"{icons.STOP}  Stop###record", -1, "Finish the file. (Ctrl R)", colours):
             app.toggle_recording()
-            self._free = (None, "")
-
-    def _suggestion(self, app: App) -> str:
-        """A free name, looked up again only when the grid's model or kernel changed."""
-        key = (app.grid.model, app.grid.kernel)
-        if self._free[0] != key:
-            self._free = (key, free_name(app.grid))
-        return self._free[1]
 
 
 def _scale(app: App, scale: int) -> str:

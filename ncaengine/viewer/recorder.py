@@ -82,7 +82,13 @@ class Recorder:
         seconds, recording, self.recording = self.seconds, self.recording, None
         recording.close()
         frames = f"{recording.frames} frame{'s' if recording.frames != 1 else ''}"
-        return f"Saved {recording.path}: {frames}, {seconds:.1f} s."
+        path = Path(recording.path).resolve()
+        return f"Saved {path.name} in {_short(str(path.parent))}: {frames}, {seconds:.1f} s."
+
+
+def _short(text: str, most: int = 48) -> str:
+    """`text` with … in its middle where it is longer than `most` letters."""
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[-(most // 2) + 1 :]}"
 
 
 def free_name(grid: Grid, folder: Path | None = None) -> str:

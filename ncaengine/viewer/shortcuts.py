@@ -10,8 +10,7 @@ from ncaengine.viewer.app import App
 Key = imgui.Key
 SHIFT, CTRL = int(Key.mod_shift), int(Key.mod_ctrl)
 ANY_POPUP = int(imgui.PopupFlags_.any_popup)
-ONCE = int(imgui.InputFlags_.route_always)
-REPEAT = ONCE | int(imgui.InputFlags_.repeat)
+MODIFIERS = SHIFT | CTRL | int(Key.mod_alt) | int(Key.mod_super)
 
 
 @dataclass(frozen=True)
@@ -76,13 +75,19 @@ def handle(app: App) -> None:
     """Do what the keys pressed in this frame ask for; typing into a field, lists and the help take precedence."""
     if app.show_help or imgui.get_io().want_text_input or imgui.is_popup_open("", ANY_POPUP):
         return
+    held = _modifiers()
     for entry in TABLE:
         if entry.group != WINDOW and not app.panes:
             continue
-        flags = REPEAT if entry.repeats else ONCE
-        if any(imgui.shortcut(chord, flags) for chord in entry.chords):
+        keys = [Key(chord & ~MODIFIERS) for chord in entry.chords if chord & MODIFIERS == held]
+        if any(imgui.is_key_pressed(key, entry.repeats) for key in keys):
             entry.action(app)
-            return
+
+
+def _modifiers() -> int:
+    """The modifiers held, with those let go in this very frame: a quick chord's key may come with their release."""
+    let_go = (key for key in (Key.mod_shift, Key.mod_ctrl) if imgui.is_key_released(key))
+    return sum(map(int, let_go)) | imgui.get_io().key_mods
 
 
 def key_of(action: Callable[[App], object]) -> str:

@@ -17,6 +17,7 @@ def _colour(code: str, alpha: float = 1.0) -> ImVec4:
     return ImVec4(red, green, blue, alpha)
 
 
+NONE = _colour("000000", 0)
 BACK = _colour("121316")
 CARD = _colour("1a1c20")
 WELL = _colour("0d0e10")

@@ -10,11 +10,13 @@ from ncaengine.viewer import theme
 from ncaengine.viewer.theme import em
 
 Variable = tuple[int, float | tuple[float, float]]
+Option = tuple[str, str, str]
+"""What a drop-down offers: (value, title, help)."""
 
 TOOLTIP = int(imgui.HoveredFlags_.for_tooltip | imgui.HoveredFlags_.allow_when_disabled)
 
-LABEL_WIDTH = 5.6
-"""Width of the column of labels, in em."""
+LABEL_WIDTH, VALUE_WIDTH = 5.6, 5.5
+"""Width of the column of labels, and of the values beside sliders, in em."""
 
 
 @contextmanager
@@ -92,15 +94,26 @@ def button(text: str, width: float, help_: str = "", colour: tuple[ImVec4, ImVec
 
 
 def choice(
-    id_: str, shown: str, options: Iterable[tuple[str, str, str]], current: str, broken: Iterable[tuple[str, str]] = ()
-) -> str | None:
-    """A drop-down of (value, title, help); returns the value picked, if any. `broken` ones cannot be: (title, why)."""
+    id_: str, shown: str, options: Iterable[Option], current: str,
+    more: Iterable[Option] = (), broken: Iterable[tuple[str, str]] = (), named: bool = False,
+) -> str | None:  # fmt: skip
+    """A drop-down; returns the value picked, if any.
+
+    more: options below a line. broken: those that cannot be, (title, why). named: show each value
+    beside its title, unless that says the same.
+    """
     picked = None
     if imgui.begin_combo(id_, shown):
-        for value, title, help_ in options:
-            if imgui.selectable(title, value == current)[0]:
-                picked = value
-            tooltip(help_)
+        for index, group in enumerate(filter(None, map(list, (options, more)))):
+            if index:
+                imgui.separator()
+            for value, title, help_ in group:
+                if imgui.selectable(title, value == current)[0]:
+                    picked = value
+                tooltip(help_)
+                if named and title.lower().replace(" ", "-") != value:
+                    imgui.same_line()
+                    imgui.text_disabled(value)
         for title, why in broken:
             imgui.selectable(title, False, imgui.SelectableFlags_.disabled)
             tooltip(why)
@@ -118,8 +131,15 @@ def setting(spec: Spec, value: float | bool) -> float | bool | None:
         tooltip(spec.help)
         return checked if changed else None
     flags = imgui.SliderFlags_.always_clamp | (imgui.SliderFlags_.logarithmic if spec.logarithmic else 0)
-    shown = f"%.3g {spec.unit}".strip() if spec.high > 10 else f"%.2f {spec.unit}".strip()
-    moved, number = imgui.slider_float(f"##{spec.name}", float(value), spec.low, spec.high, shown, flags)
+    form = "%.2f" if spec.high <= 10 else "%.3g" if value < 100 else "%.0f"
+    name, end = f"##{spec.name}", imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x
+    typing = imgui.internal.temp_input_is_active(imgui.get_id(name))
+    imgui.set_next_item_width(-em(VALUE_WIDTH))
+    with style([] if typing else [(imgui.Col_.text, theme.NONE)]):  # the handle would cover the number
+        moved, number = imgui.slider_float(name, float(value), spec.low, spec.high, form, flags)
     if not imgui.is_item_active():
         tooltip(f"{spec.help} From {spec.low:g} to {spec.high:g} {spec.unit}".rstrip() + ". Ctrl-click to type.")
+    shown = f"{form % value} {spec.unit}".rstrip()
+    imgui.same_line(end - imgui.calc_text_size(shown).x)
+    imgui.text_unformatted(shown)
     return float(f"{number:.6g}") if moved else None
