@@ -2,8 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := pebbles
-# OpenGL (Mesa's software renderer included), what GLFW loads for a window, and Python's venv.
-SYSTEM := libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri libx11-6 libxext6 libxcursor1 libxi6 libxinerama1 libxrandr2 libxkbcommon0 python3-venv
+# OpenGL (Mesa's software renderer included) and what GLFW loads for a window.
+SYSTEM := libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri libx11-6 libxext6 libxcursor1 libxi6 libxinerama1 libxrandr2 libxkbcommon0
 
 .DEFAULT_GOAL := help
 .PHONY: help setup system demo test lint types unit format pictures wheel clean
@@ -55,6 +55,7 @@ system:
 	missing=; for package in $(SYSTEM); do \
 	    dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q '^install ok installed' || missing="$$missing $$package"; \
 	done; \
+	$(PYTHON) -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
 	[ -n "$$missing" ] || exit 0; \
 	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	echo "Installing through apt:$$missing"; \
