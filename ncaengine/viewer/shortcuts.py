@@ -49,25 +49,27 @@ def _digit(index: int) -> Shortcut:
 RUN, LOOK, GRIDS, WINDOW = "Run", "Look", "Grids", "Window"
 TABLE = (
     Shortcut(RUN, "Space", (int(Key.space),), "Pause or run", App.toggle_pause),
-    Shortcut(RUN, "Shift Space", (SHIFT | Key.space,), "Pause or run all grids", App.toggle_all),
+    Shortcut(RUN, "Shift Space", (SHIFT | int(Key.space),), "Pause or run all grids", App.toggle_all),
     Shortcut(RUN, "→", (int(Key.right_arrow),), "Make a single step", App.step, repeats=True),
     Shortcut(RUN, "↑", (int(Key.up_arrow),), "Twice as fast", lambda app: app.faster(2), repeats=True),
     Shortcut(RUN, "↓", (int(Key.down_arrow),), "Half as fast", lambda app: app.faster(0.5), repeats=True),
     Shortcut(RUN, "R", (int(Key.r),), "Start afresh from a new seed", App.reseed),
-    Shortcut(RUN, "Shift R", (SHIFT | Key.r,), "Start afresh from the same seed", lambda app: app.reseed(same=True)),
+    Shortcut(
+        RUN, "Shift R", (SHIFT | int(Key.r),), "Start afresh from the same seed", lambda app: app.reseed(same=True)
+    ),
     Shortcut(LOOK, "Wheel", (), "Zoom about the pointer", lambda app: None),
     Shortcut(LOOK, "Drag", (), "Move the picture", lambda app: None),
     Shortcut(LOOK, "F", (int(Key.f),), "Fit the grid (or double-click it)", App.fit),
     Shortcut(LOOK, "T", (int(Key.t),), "Repeat the grid as a tile", App.toggle_repeat),
     Shortcut(LOOK, "L", (int(Key.l),), "Lines between cells, when zoomed in", _lines),
     Shortcut(GRIDS, "K", (int(Key.k),), "Next kernel the model knows", App.next_kernel),
-    Shortcut(GRIDS, "Shift K", (SHIFT | Key.k,), "Next of all kernels", lambda app: app.next_kernel(every=True)),
+    Shortcut(GRIDS, "Shift K", (SHIFT | int(Key.k),), "Next of all kernels", lambda app: app.next_kernel(every=True)),
     Shortcut(GRIDS, "Tab", (int(Key.tab),), "Select the next grid", App.select_next),
     *(_digit(index) for index in range(9)),
-    Shortcut(WINDOW, "Ctrl R", (CTRL | Key.r,), "Start or stop recording", App.toggle_recording),
+    Shortcut(WINDOW, "Ctrl R", (CTRL | int(Key.r),), "Start or stop recording", App.toggle_recording),
     Shortcut(WINDOW, "H", (int(Key.h),), "Hide or show the side bar", _panel),
-    Shortcut(WINDOW, "?", (SHIFT | Key.slash, int(Key.f1)), "This help (or F1)", _help),
-    Shortcut(WINDOW, "Ctrl Q", (CTRL | Key.q,), "Quit", _quit),
+    Shortcut(WINDOW, "?", (SHIFT | int(Key.slash), int(Key.f1)), "This help (or F1)", _help),
+    Shortcut(WINDOW, "Ctrl Q", (CTRL | int(Key.q),), "Quit", _quit),
 )
 
 
