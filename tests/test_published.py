@@ -28,7 +28,7 @@ TEN = [
 NEAR = 0.03
 FULL = os.environ.get("NCAENGINE_FULL") == "1"
 full = pytest.mark.skipif(
-    not FULL, reason="about an hour: run it with NCAENGINE_FULL=1 python -m pytest tests/test_published.py"
+    not FULL, reason="some 20 minutes: run it with NCAENGINE_FULL=1 python -m pytest tests/test_published.py"
 )
 
 
