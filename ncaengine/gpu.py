@@ -29,9 +29,7 @@ class Device:
                 f"This machine has OpenGL {version} and the shaders need 4.3; record with --backend torch instead."
             )
         info = self.ctx.info
-        self.description = (
-            f"OpenGL {self.ctx.version_code // 100}.{self.ctx.version_code // 10 % 10} on {info['GL_RENDERER']}"
-        )
+        self.description = f"OpenGL {version} on {info['GL_RENDERER']}"
         self.max_side = min(int(info["GL_MAX_TEXTURE_SIZE"]), int(info["GL_MAX_VIEWPORT_DIMS"][0]))
         software = any(word in info["GL_RENDERER"].lower() for word in ("llvmpipe", "softpipe", "swiftshader"))
         self.form: Form = "unrolled" if software else "looped"

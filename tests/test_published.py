@@ -70,7 +70,13 @@ def test_the_ten_are_published(hexells: dict[str, Model]) -> None:
     assert set(TEN) <= set(hexells)
 
 
-@pytest.mark.parametrize(("name", "kernel"), [("dots", "square"), ("interlaced_0081", "hexagonal")])
+CASES = [("dots", "square", 64, 200), ("interlaced_0081", "hexagonal", 64, 200)]
+ALL = [(name, kernel, 128, 400) for name in TEN for kernel in ("square", "hexagonal", "hexagonal-distill")]
+
+
+@pytest.mark.parametrize(
+    ("name", "kernel", "side", "steps"), [*CASES, *(pytest.param(*case, marks=full) for case in ALL)]
+)
 def test_a_run_has_the_references_colours(
     gl: GLBackend,
     catalogue: Catalogue,
@@ -78,24 +84,11 @@ def test_a_run_has_the_references_colours(
     hexells: dict[str, Model],
     name: str,
     kernel: str,
+    side: int,
+    steps: int,
 ) -> None:
-    state = run(simulate(gl), hexells[name], kernel, 64, 200)
-    assert_alike(hexells[name], state, reference(hexells[name], kernel, catalogue, 64, 200))
-
-
-@full
-@pytest.mark.parametrize("kernel", ["square", "hexagonal", "hexagonal-distill"])
-@pytest.mark.parametrize("name", TEN)
-def test_the_ten_have_the_references_colours(
-    gl: GLBackend,
-    catalogue: Catalogue,
-    simulate: Callable[..., Simulation],
-    hexells: dict[str, Model],
-    name: str,
-    kernel: str,
-) -> None:
-    state = run(simulate(gl), hexells[name], kernel, 128, 400)
-    assert_alike(hexells[name], state, reference(hexells[name], kernel, catalogue, 128, 400))
+    state = run(simulate(gl), hexells[name], kernel, side, steps)
+    assert_alike(hexells[name], state, reference(hexells[name], kernel, catalogue, side, steps))
 
 
 @full
