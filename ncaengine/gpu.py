@@ -55,14 +55,11 @@ class Device:
             faulty = vertex if "vertex_shader" in log else fragment
             raise NCAError(f"The driver refused a shader: {tidy(faulty.explain(log))}") from None
 
-    def forget(self, keep: set[str]) -> None:
-        """Release compiled programs other than those whose text is in `keep`."""
-        for text in [t for t in self._compute if t not in keep]:
-            self._compute.pop(text).release()
-
     def release(self) -> None:
         """Release all programs; the context stays with whoever made it."""
-        self.forget(set())
+        for program in self._compute.values():
+            program.release()
+        self._compute.clear()
 
 
 def tidy(log: str) -> str:

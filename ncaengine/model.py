@@ -127,10 +127,6 @@ class Model:
         """How many weights and biases there are."""
         return sum(getattr(self, name).size for name in WEIGHTS)
 
-    def renamed(self, name: str) -> "Model":
-        """The same model under another name."""
-        return Model(msgspec.structs.replace(self.config, name=name), self.w1, self.b1, self.w2, self.b2)
-
 
 def _check_numbers(c: Config) -> None:
     numbers = [f.gain for f in c.features] + [c.seed.level, c.colour.scale, c.colour.offset, c.fire_rate]

@@ -110,14 +110,6 @@ def test_other_dtypes_and_orders_become_float32() -> None:
     assert made.w1[1].tolist() == [3, 4, 5]
 
 
-def test_renamed() -> None:
-    made = random_model(NOTEBOOK_CONFIG)
-    other = made.renamed("another")
-    assert other.config.name == "another"
-    assert msgspec.structs.replace(other.config, name="notebook") == made.config
-    assert np.array_equal(other.w1, made.w1)
-
-
 @pytest.mark.parametrize("name", model.WEIGHTS)
 @pytest.mark.parametrize("bad", ["shape", "transposed", "nan", "inf", "overflow"])
 def test_misfits_are_refused(name: str, bad: str) -> None:
