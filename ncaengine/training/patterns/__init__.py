@@ -1,0 +1,29 @@
+"""Procedural target textures: NumPy only, seamless on the torus, the same for the same seed.
+
+They are ours, so models trained on them may be shipped. Every generator takes a side in pixels and
+a number `rng_seed` and gives (side, side, 3) float32 RGB in [0, 1].
+"""
+
+from collections.abc import Callable, Mapping
+
+from ncaengine.model import F32
+from ncaengine.training.patterns.made import bricks, honeycomb, knit, scales, waves, weave
+from ncaengine.training.patterns.organic import bubbles, coral, cracks, giraffe, leopard, lichen, pebbles, zebra
+
+PATTERNS: Mapping[str, Callable[..., F32]] = {
+    "pebbles": pebbles,
+    "coral": coral,
+    "zebra": zebra,
+    "leopard": leopard,
+    "giraffe": giraffe,
+    "bubbles": bubbles,
+    "cracks": cracks,
+    "lichen": lichen,
+    "weave": weave,
+    "scales": scales,
+    "bricks": bricks,
+    "knit": knit,
+    "honeycomb": honeycomb,
+    "waves": waves,
+}
+"""The generators by name: (side, rng_seed) -> picture."""
