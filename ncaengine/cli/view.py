@@ -14,7 +14,8 @@ class View:
     """Open a window on one model or several side by side."""
 
     models: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="[MODEL ...]"), tyro.conf.Positional] = ()
-    """Model files (.safetensors, .pt, or a notebook's state dict); none opens one that ships."""
+    """Model files (.safetensors, .pt, or a notebook's state dict); none opens one that ships. A file that is
+    written anew, as by a training, is loaded again and its grids run on."""
     size: Annotated[str, tyro.conf.arg(metavar="WxH", help_behavior_hint="(default: what the device can do)")] = ""
     """Cells of each grid, width x height: 256x256, or 128x128 where there is no GPU."""
     kernel: str = "square"
@@ -31,8 +32,8 @@ class View:
         from ncaengine import files, viewer
 
         check_seed(self.seed)
-        paths = self.models or (files.shipped(),)
-        models = [files.load(path) for path in paths]
+        watch = viewer.Watch()
+        models = [watch.open(path) for path in self.models or (files.shipped(),)]
         size = parse_size(self.size) if self.size else None
         options = viewer.Options(size, self.kernel, self.steps_per_second, self.seed)
-        viewer.show(models, options, find_kernels(self.plugins, self.kernel, models))
+        viewer.show(models, options, find_kernels(self.plugins, self.kernel, models), watch)

@@ -4,7 +4,8 @@ show(models, Options(kernel="hexagonal"), kernels.discover())
 """
 
 from ncaengine.viewer.app import Options
+from ncaengine.viewer.reload import Watch
 from ncaengine.viewer.unseen import screenshot
 from ncaengine.viewer.window import show
 
-__all__ = ["Options", "screenshot", "show"]
+__all__ = ["Options", "Watch", "screenshot", "show"]

@@ -21,6 +21,7 @@ from ncaengine.simulation import Simulation
 from ncaengine.viewer.camera import Camera
 from ncaengine.viewer.pacing import Meter
 from ncaengine.viewer.recorder import Recorder
+from ncaengine.viewer.reload import Change, Watch
 
 SIZE_ON_GPU, SIZE_IN_SOFTWARE = (256, 256), (128, 128)
 MOST_TOASTS = 4
@@ -68,10 +69,18 @@ class Pane:
 
 
 class App:
-    """The window's own state and the actions behind its keys and buttons, all on the selected grid."""
+    """The window's own state and the actions behind its keys and buttons, all on the selected grid.
 
-    def __init__(self, sim: Simulation, software: bool = False) -> None:
-        self.sim, self.software = sim, software
+    models: those on offer, each in its last version, by a name that all its versions share.
+    note: the last file that was reloaded, and when, in words.
+    """
+
+    def __init__(self, sim: Simulation, software: bool = False, watch: Watch | None = None) -> None:
+        self.sim, self.software, self.watch = sim, software, watch or Watch()
+        self.models: dict[str, Model] = {}
+        # The simulation keeps every version as well, since its journal names it: 24 kB for one of the usual size.
+        self._names: dict[Model, str] = {}
+        self.note = ""
         self.recorder = Recorder(sim)
         self.panes: list[Pane] = []
         self.toasts: list[Toast] = []
@@ -104,7 +113,15 @@ class App:
         size = options.size or (SIZE_IN_SOFTWARE if self.software else SIZE_ON_GPU)
         for model, rate in zip(models, options.rates(len(models)), strict=True):
             self.sim.add(model, size, options.kernel, rate, rng_seed=options.rng_seed)
+            self._offer(self._names.get(model, self.sim.register(model)), model)
         self.sync()
+
+    def _offer(self, name: str, model: Model) -> None:
+        self.models[name], self._names[model] = model, name
+
+    def name_of(self, model: Model) -> str:
+        """The name under which a model, in whatever version, is on offer."""
+        return self._names.get(model, model.config.name)
 
     def sync(self) -> None:
         """Bring the panes in line with the simulation's grids and read the meters."""
@@ -114,6 +131,30 @@ class App:
             pane.meter.update(pane.grid.step)
         now = time.monotonic()
         self.toasts = [toast for toast in self.toasts if toast.until > now][-MOST_TOASTS:]
+
+    def reload(self) -> bool:
+        """Run what was written to the models' files since the last look; returns whether there was anything."""
+        changes = self.watch.poll()
+        for change in changes:
+            about = f"{change.path}: "  # so begins what was said of a version before
+            self.toasts = [toast for toast in self.toasts if not toast.text.startswith(about)]
+            if isinstance(change.found, NCAError):
+                self.tell(f"{change.found} The version before it runs on.", "error")
+            else:
+                self._replace(change, change.found)
+        return bool(changes)
+
+    def _replace(self, change: Change, model: Model) -> None:
+        """Run the new version of a model on every grid that runs some version of it."""
+        name = self._names.get(change.before)
+        if name is None:  # watched, but never shown
+            return
+        self._offer(name, model)
+        running = [number for number, grid in self.sim.grids.items() if self._names.get(grid.model) == name]
+        version = self.sim.register(model)
+        done = [self.do(SetModel(number, version)) for number in running]
+        if all(done):
+            self.note = f"{change.path.name} reloaded {time.strftime('%H:%M:%S')}"
 
     # Saying and doing
 
@@ -196,8 +237,8 @@ class App:
         self.do(SetKernel(self.grid.id, name))
 
     def use_model(self, name: str) -> None:
-        """Run another model on the selected grid."""
-        self.do(SetModel(self.grid.id, name))
+        """Run another model of those on offer on the selected grid."""
+        self.do(SetModel(self.grid.id, self.sim.register(self.models[name])))
 
     def resize(self, size: Size) -> None:
         """Resize the selected grid in the chosen way."""

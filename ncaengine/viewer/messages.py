@@ -8,18 +8,24 @@ from ncaengine.viewer.theme import em, u32
 
 
 def status(app: App) -> None:
-    """The status bar, into the current window: the device, the frame rate, the way to the help."""
+    """The status bar, into the current window: the device, what was reloaded, the frame rate, the way to the help."""
     imgui.align_text_to_frame_padding()
     width = imgui.get_content_region_avail().x
     start = imgui.get_cursor_pos_x()
     rate = f"{app.frames.rate:.0f} frames/s" if app.running else "idle"
     keys = f"{icons.HELP}  Keys###keys"
+    note = widgets.trimmed(app.note, 0.4 * width)
     taken = imgui.calc_text_size(keys, True).x + imgui.calc_text_size("000 frames/s").x + em(4)
+    noted = imgui.calc_text_size(note).x + em(2) if note else 0
     recording = app.recorder.recording
     said = app.sim.backend.description if recording is None else f"{icons.RECORD}  Recording {recording.path}"
     with widgets.style([(imgui.Col_.text, theme.DIM if recording is None else theme.RED)]):
-        imgui.text_unformatted(widgets.trimmed(said, width - taken))
+        imgui.text_unformatted(widgets.trimmed(said, width - taken - noted))
         widgets.tooltip(said)
+    with widgets.style([(imgui.Col_.text, theme.ACCENT)]):
+        imgui.same_line(start + width - taken - noted + em(1))
+        imgui.text_unformatted(note)
+        widgets.tooltip(app.note)
     with widgets.style([(imgui.Col_.text, theme.DIM)]):
         imgui.same_line(start + width - taken + em(1))
         imgui.text_unformatted(rate)

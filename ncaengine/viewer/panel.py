@@ -66,19 +66,19 @@ class Panel:
             app.reseed()
 
     def _model(self, app: App) -> None:
-        sim, grid = app.sim, app.grid
-        name = next((n for n, model in sim.models.items() if model is grid.model), grid.model.config.name)
+        grid, catalogue = app.grid, app.sim.catalogue
+        name = app.name_of(grid.model)
         widgets.label("Model")
-        if picked := widgets.choice("##model", name, ((n, n, "") for n in sim.models), name):
+        if picked := widgets.choice("##model", name, ((n, n, "") for n in app.models), name):
             app.use_model(picked)
         widgets.label("Kernel", "The neighbourhood that a cell sees.")
-        found = sim.catalogue.kernels
+        found = catalogue.kernels
         unknown = "\nThe model is not known to grow its texture on it."
         kernels, more = (
             [(name, found[name].title, found[name].description + warning) for name in names]
             for names, warning in zip(app.kernels(), ("", unknown), strict=True)
         )
-        broken = ((path.parent.name, f"{path}: {why}") for path, why in sim.catalogue.broken.items())
+        broken = ((path.parent.name, f"{path}: {why}") for path, why in catalogue.broken.items())
         if kernel := widgets.choice("##kernel", grid.kernel.title, kernels, grid.kernel.name, more, broken, named=True):
             app.use_kernel(kernel)
         widgets.tooltip(_hint(grid.kernel.description, App.next_kernel))

@@ -24,6 +24,7 @@ from ncaengine.viewer.app import App, Options, is_software
 from ncaengine.viewer.display import preflight
 from ncaengine.viewer.layout import Layout
 from ncaengine.viewer.pacing import Pacer
+from ncaengine.viewer.reload import Watch
 
 FRAME = 1 / 60
 """Seconds that a frame takes at least."""
@@ -34,12 +35,13 @@ AWAKE, NAP = 1.0, 0.25
 """Seconds of drawing after the last input, and between looks for input when nothing moves."""
 
 
-def show(models: Sequence[Model], options: Options, catalogue: Catalogue) -> None:
+def show(models: Sequence[Model], options: Options, catalogue: Catalogue, watch: Watch | None = None) -> None:
     """Open the window on a grid a model; returns when it is closed.
 
+    Models that `watch` opened are reloaded when their files change.
     Raises NCAError when there is no display or no OpenGL 4.3, or a grid cannot be made.
     """
-    with Window(models, options, catalogue) as window:
+    with Window(models, options, catalogue, watch=watch) as window:
         window.run()
 
 
@@ -58,6 +60,7 @@ class Window:
         size: tuple[int, int] = (1280, 800),
         hidden: bool = False,
         tests: Callable[[], None] | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self._fonts, self._grab = theme.Fonts(), False
         self._error: BaseException | None = None
@@ -77,7 +80,7 @@ class Window:
             if not hidden:
                 glfw.set_window_size_limits(glfw_window_hello_imgui(), *SMALLEST, glfw.DONT_CARE, glfw.DONT_CARE)
             self.sim = Simulation(GLBackend(Device(self.ctx)), catalogue)
-            self.app = App(self.sim, is_software(self.sim))
+            self.app = App(self.sim, is_software(self.sim), watch)
             self.app.open(models, options)
             self.layout = Layout(self.ctx, self._fonts)
             self._pacer = Pacer(self.sim.advance, self.sim.backend.finish)
@@ -138,7 +141,8 @@ class Window:
             self._grab = False
 
     def frame(self) -> None:
-        """Let time pass and draw once."""
+        """Take in files that changed, let time pass and draw once."""
+        self.app.reload()
         if self.app.recorder.recording is not None:
             self.app.record_frame()
             self._pacer.restart()
@@ -182,7 +186,7 @@ class Window:
             self._last_input = time.perf_counter()
 
     def _sleep(self) -> None:
-        """Wait for input without drawing, but for a toast that is due to go or a cursor that blinks."""
+        """Wait for input without drawing, but for a file that changed, a toast due to go or a cursor that blinks."""
         while not self.closed:
             start = time.perf_counter()
             glfw.wait_events_timeout(NAP)
@@ -190,7 +194,8 @@ class Window:
             if waited < NAP * 0.98:
                 self._last_input = time.perf_counter()
                 return
-            if imgui.get_io().want_text_input or any(toast.until < time.monotonic() for toast in self.app.toasts):
+            due = any(toast.until < time.monotonic() for toast in self.app.toasts)
+            if self.app.reload() or due or imgui.get_io().want_text_input:
                 return
 
     def pixels(self) -> U8:

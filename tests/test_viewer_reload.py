@@ -1,0 +1,336 @@
+"""Model files that change while they are shown: noticed, loaded, run on from the same state, and replayed.
+
+The window's own part runs in a process of its own, as in test_viewer.py:
+`python tests/test_viewer_reload.py FOLDER` runs it by hand.
+"""
+
+import os
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import NOTEBOOK_CONFIG, ROOT, random_model, small
+
+from ncaengine import commands, kernels, viewer
+from ncaengine.errors import NCAError
+from ncaengine.files import save
+from ncaengine.gl_backend import GLBackend
+from ncaengine.kernels import Catalogue
+from ncaengine.model import Config, Feature, Model
+from ncaengine.simulation import Simulation
+from ncaengine.viewer.app import App, Options
+from ncaengine.viewer.reload import PERIOD, Change, Watch
+
+OPTIONS = Options((12, 10), steps_per_second=(0.0,))
+
+
+def model(seed: int, name: str = "zebra") -> Model:
+    return random_model(small(NOTEBOOK_CONFIG, name=name), seed)
+
+
+class Clock:
+    """Seconds that pass only when somebody says so."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Written:
+    """A watched file, looked at again by `look`, that is written later each time, however fast a test is."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.clock, self.time = path, Clock(), 10**18
+        self.replace(model(0))
+        self.watch = Watch(self.clock)
+        self.first = self.watch.open(path)
+
+    def _date(self) -> None:
+        self.time += 10**9
+        os.utime(self.path, ns=(self.time, self.time))
+
+    def replace(self, model: Model) -> None:
+        save(model, self.path)
+        self._date()
+
+    def rewrite(self, data: bytes) -> None:
+        with self.path.open("r+b" if self.path.exists() else "wb") as file:
+            file.truncate(0)
+            file.write(data)
+        self._date()
+
+    def look(self) -> list[Change]:
+        self.clock.now += PERIOD
+        return self.watch.poll()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Written:
+    return Written(tmp_path / "zebra.safetensors")
+
+
+@pytest.fixture
+def app(file: Written, gl: GLBackend, catalogue: Catalogue) -> Iterator[App]:
+    """Two grids of the watched model and one of another, no window."""
+    sim = Simulation(gl, catalogue)
+    app = App(sim, watch=file.watch)
+    app.open([file.first, model(9, "other"), file.first], OPTIONS)
+    yield app
+    for grid in sim.grids.values():
+        grid.cells.release()
+
+
+def same(a: Model, b: Model) -> bool:
+    return a.config == b.config and all((getattr(a, n) == getattr(b, n)).all() for n in ("w1", "b1", "w2", "b2"))
+
+
+# Files
+
+
+@pytest.mark.parametrize("ending", ["safetensors", "pt"])
+def test_a_file_that_is_replaced_is_loaded_once(tmp_path: Path, ending: str) -> None:
+    file = Written(tmp_path / f"zebra.{ending}")
+    assert file.look() == []
+    file.replace(model(1))
+    [change] = file.look()
+    assert change.path == file.path
+    assert change.before is file.first
+    assert same(change.found, model(1))
+    assert file.look() == []
+    file.replace(model(2))
+    [later] = file.look()
+    assert later.before is change.found
+
+
+def test_looks_are_half_a_second_apart(file: Written) -> None:
+    file.look()
+    file.replace(model(1))
+    file.clock.now += 0.9 * PERIOD
+    assert file.watch.poll() == []
+    file.clock.now += 0.2 * PERIOD
+    assert len(file.watch.poll()) == 1
+
+
+def test_a_file_that_is_being_written_is_waited_for(file: Written, tmp_path: Path) -> None:
+    save(model(1), tmp_path / "whole.safetensors")
+    whole = (tmp_path / "whole.safetensors").read_bytes()
+    for part in (0, 4, len(whole) // 2, len(whole) - 1):
+        file.rewrite(whole[:part])
+        assert file.look() == []
+    file.rewrite(whole)
+    [change] = file.look()
+    assert same(change.found, model(1))
+
+
+def test_a_broken_file_is_complained_about_once_a_version(file: Written) -> None:
+    for text in (b"nonsense", b"more nonsense"):
+        file.rewrite(text)
+        assert file.look() == []
+        [change] = file.look()
+        assert isinstance(change.found, NCAError)
+        assert str(change.found).startswith(f"{file.path}: ")
+        assert change.before is file.first
+        assert [file.look() for _ in range(3)] == [[]] * 3
+    file.replace(model(1))
+    [change] = file.look()
+    assert same(change.found, model(1))
+    assert change.before is file.first
+
+
+def test_a_file_that_is_away_is_waited_for(file: Written, tmp_path: Path) -> None:
+    file.path.rename(tmp_path / "elsewhere")
+    assert [file.look() for _ in range(3)] == [[]] * 3
+    (tmp_path / "elsewhere").rename(file.path)
+    assert file.look() == []
+    file.path.unlink()
+    assert file.look() == []
+    file.replace(model(1))
+    assert len(file.look()) == 1
+
+
+def test_a_path_is_opened_once(file: Written) -> None:
+    assert file.watch.open(file.path) is file.first
+    with pytest.raises(NCAError, match=r"none\.pt: cannot be read"):
+        file.watch.open(file.path.with_name("none.pt"))
+    file.replace(model(1))
+    assert len(file.look()) == 1
+
+
+# Grids
+
+
+def reload(app: App, file: Written, looks: int = 1) -> None:
+    for _ in range(looks):
+        file.clock.now += PERIOD
+        app.reload()
+
+
+def test_grids_of_the_file_run_on_with_the_new_model(app: App, file: Written) -> None:
+    grids = app.sim.grids
+    for number in grids:
+        app.do(commands.Step(number, 5))
+    before = {number: grid.state() for number, grid in grids.items()}
+    file.replace(model(1))
+    reload(app, file)
+    assert [same(grid.model, model(1)) for grid in grids.values()] == [True, False, True]
+    assert [grid.step for grid in grids.values()] == [5, 5, 5]
+    for number, grid in grids.items():
+        assert (grid.state() == before[number]).all()
+    assert app.note.startswith("zebra.safetensors reloaded ")
+    assert not app.toasts
+
+
+def test_the_panel_offers_the_last_version_only(app: App, file: Written) -> None:
+    for seed in (1, 2, 3):
+        file.replace(model(seed))
+        reload(app, file)
+    assert list(app.models) == ["zebra", "other"]
+    assert {app.name_of(grid.model) for grid in app.sim.grids.values()} == {"zebra", "other"}
+    app.select(1)
+    app.use_model("zebra")
+    assert same(app.grid.model, model(3))
+    file.replace(model(4))
+    reload(app, file)
+    assert all(same(grid.model, model(4)) for grid in app.sim.grids.values())
+
+
+def test_a_broken_version_leaves_the_grids_alone_and_is_told_until_a_good_one_comes(app: App, file: Written) -> None:
+    journal = list(app.sim.journal)
+    for text in (b"nonsense", b"more nonsense"):
+        file.rewrite(text)
+        reload(app, file, looks=4)
+        assert app.sim.journal == journal
+        assert [toast.kind for toast in app.toasts] == ["error"]
+        assert app.toasts[0].text.startswith(f"{file.path}: is not a whole")
+        assert app.toasts[0].text.endswith("The version before it runs on.")
+        assert app.note == ""
+    file.replace(model(1))
+    reload(app, file)
+    assert not app.toasts
+    assert app.note
+
+
+def test_a_version_that_a_grid_cannot_run_is_told_and_the_next_one_runs(app: App, file: Written) -> None:
+    file.replace(random_model(Config(channels=3, hidden=2, features=(Feature("bilaplacian"),), name="zebra")))
+    reload(app, file)
+    assert app.sim.grids[1].model is file.first
+    assert [(toast.kind, "bilaplacian" in toast.text) for toast in app.toasts] == [("error", True)]
+    assert app.note == ""
+    file.replace(model(1))
+    reload(app, file)
+    assert [same(grid.model, model(1)) for grid in app.sim.grids.values()] == [True, False, True]
+
+
+def test_other_channels_take_over_the_state_as_set_model_does(app: App, file: Written) -> None:
+    app.do(commands.Step(1, 5))
+    before = app.sim.grids[1].state()
+    file.replace(random_model(small(NOTEBOOK_CONFIG, channels=7, name="zebra"), 1))
+    reload(app, file)
+    after = app.sim.grids[1].state()
+    assert (after[..., :5] == before).all()
+    assert (after[..., 5:] == 0).all()
+
+
+def test_new_weights_compile_nothing(app: App, file: Written, gl: GLBackend) -> None:
+    programs = dict(gl.device._compute)
+    for seed in (1, 2, 3):
+        file.replace(model(seed, name=f"zebra {seed}"))
+        reload(app, file)
+    assert same(app.sim.grids[1].model, model(3, name="zebra 3"))
+    assert gl.device._compute == programs
+    file.replace(random_model(small(NOTEBOOK_CONFIG, hidden=37), 1))  # which no other test compiles
+    reload(app, file)
+    assert len(gl.device._compute) == len(programs) + 1
+
+
+# The window, in the other process
+
+
+def window(folder: Path) -> None:
+    """A file that changes under a running window, then under one that naps; the journal gives the same state."""
+    from ncaengine.viewer import window as module
+
+    file = Written(folder / "zebra.safetensors")
+    options = viewer.Options((40, 30), steps_per_second=(60.0,))
+    with module.Window([file.first], options, kernels.discover(), hidden=True, watch=file.watch) as shown:
+        app, sim = shown.app, shown.app.sim
+        grid = sim.grids[1]
+
+        def frames(steps: int) -> None:
+            end = grid.step + steps
+            while grid.step < end:
+                shown.frame()
+
+        frames(5)
+        file.replace(model(1))
+        file.clock.now += PERIOD
+        before = grid.step
+        shown.frame()
+        assert same(grid.model, model(1))
+        assert grid.step >= before
+        frames(5)
+        file.rewrite(b"nonsense")
+        for _ in range(2):
+            file.clock.now += PERIOD
+            shown.frame()
+        assert same(grid.model, model(1))
+        assert [toast.kind for toast in app.toasts] == ["error"]
+        frames(5)
+        app.toggle_pause()
+        nap(module, shown, file)
+        assert same(grid.model, model(2))
+        app.step()
+        state, tick, journal, models = grid.state(), sim.tick, list(sim.journal), list(sim.models.values())
+    names = [type(entry.command).__name__ for entry in journal]
+    assert names == ["AddGrid", "SetModel", "Set", "SetModel", "Step"]
+    with Simulation() as again:
+        for version in models:
+            again.register(version)
+        again.replay(journal, tick)
+        assert np.array_equal(again.grids[1].state(), state)
+
+
+def nap(module: Any, shown: Any, file: Written) -> None:
+    """Run the window until it is closed; it naps, and a file that changes then is drawn."""
+    from imgui_bundle import imgui
+
+    module.AWAKE, module.NAP = -1.0, 0.01
+    module.glfw.wait_events_timeout = time.sleep  # GLFW's null platform does not wait
+    real, looks, frames = shown.app.reload, 0, imgui.get_frame_count()
+
+    def reload() -> bool:
+        nonlocal looks
+        looks += 1
+        if looks == 10:
+            file.replace(model(2))
+            file.clock.now += PERIOD
+        shown.app.closing = looks > 10
+        return bool(real())
+
+    shown.app.reload = reload
+    shown.run()
+    assert looks == 11
+    assert imgui.get_frame_count() - frames == 2
+
+
+# What runs under pytest
+
+
+def test_a_window_shows_what_a_training_writes(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "error", __file__, str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False, env=environment)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("error")
+    window(Path(sys.argv[1]))
