@@ -58,13 +58,20 @@ def save(model: Model, path: Path) -> None:
     writers: dict[str, Callable[[Model, Path], None]] = {".safetensors": models.save_safetensors, ".pt": _save_torch}
     if path.suffix.lower() not in writers:
         raise NCAError(f"{path}: a model's name must end in .pt or .safetensors.")
+    replace_file(path, lambda part: writers[path.suffix.lower()](model, part))
+
+
+def replace_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Have `write` make a file beside `path` and put it in its place: whole or not at all. Raises NCAError."""
     part = path.with_name(f".{path.name}.part")
     try:
-        writers[path.suffix.lower()](model, part)
+        write(part)
         os.replace(part, path)
     except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise NCAError(f"{path}: cannot be written ({reason}).") from None
+    finally:
         part.unlink(missing_ok=True)
-        raise NCAError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error}).") from None
 
 
 def published(path: Path) -> Iterator[Model]:
