@@ -1,12 +1,17 @@
 # ncaengine: `make demo` and `make test` install all they need, in .venv and through apt.
 PYTHON ?= python3
 BIN := .venv/bin
-DEMO := pebbles
+DEMO := bubbles
+# Trained in this order; each but the first starts from the weights of the first.
+GALLERY := giraffe zebra bubbles cracks lichen coral leopard weave scales honeycomb knit waves
+# A feature net for `make gallery`: names or files, as `ncaengine train --features` takes them.
+FEATURES ?= auto
+TRAIN = $(BIN)/ncaengine train --size 64 --batch 2 --author "the ncaengine authors" --licence Apache-2.0 --features $(FEATURES)
 # OpenGL (Mesa's software renderer included) and what GLFW loads for a window.
 SYSTEM := libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri libx11-6 libxext6 libxcursor1 libxi6 libxinerama1 libxrandr2 libxkbcommon0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system demo test lint types unit format pictures wheel clean
+.PHONY: help setup system demo test lint types unit format pictures gallery study wheel clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +41,17 @@ format: setup  ## Mend style
 
 pictures: setup  ## Make the README's pictures anew
 	$(BIN)/python assets/pictures/make.py
+	$(BIN)/ncaengine sheet $(GALLERY:%=assets/%.safetensors) -o assets/pictures/gallery.png --steps 1000 --columns 4
+
+# Resumes where it was stopped; delete build/gallery to begin anew.
+gallery: setup  ## Train the models of assets/ anew: some hours on a CPU
+	$(TRAIN) pebbles -o build/gallery --format safetensors --iterations 5000 --resume
+	$(TRAIN) $(GALLERY) -o build/gallery --format safetensors --iterations 1600 --from build/gallery/pebbles.safetensors --resume
+	cp build/gallery/*.safetensors assets/
+
+study: setup  ## Make the study of channels anew: an hour on a CPU
+	$(BIN)/ncaengine study channels giraffe --iterations 500 --features $(FEATURES) -o build/study --resume
+	mkdir -p assets/studies/channels && cp build/study/report.* build/study/*.png assets/studies/channels/
 
 wheel: setup  ## Build dist/*.whl
 	$(BIN)/python -m build --wheel

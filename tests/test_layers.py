@@ -17,8 +17,8 @@ LAYERS = (
         "errors", "resources", "pcg", "kernels", "model", "seeding", "view", "settings", "glsl", "backend", "commands",
         "clock", "importers", "importers.*",
     ),
-    ("files", "reference", "torch_backend", "training", "training.*"),
-    ("gpu", "gl_backend", "grid", "simulation", "recording", "sinks"),
+    ("files", "sheets", "reference", "torch_backend", "training", "training.*"),
+    ("gpu", "gl_backend", "grid", "simulation", "recording", "sinks", "study", "evaluation"),
     ("viewer", "viewer.*", "cli", "cli.*", "__main__"),
 )  # fmt: skip
 """Modules of the package by layer; a module imports from its own layer or one above it in this list."""

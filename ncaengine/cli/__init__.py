@@ -11,15 +11,23 @@ from typing import Any
 import tyro
 
 from ncaengine import __version__
+from ncaengine.cli.evaluate import Evaluate
 from ncaengine.cli.importing import Import
 from ncaengine.cli.inspecting import Info, Kernels
 from ncaengine.cli.record import Record
+from ncaengine.cli.sheet import Sheet
+from ncaengine.cli.study import Study
+from ncaengine.cli.train import Train
 from ncaengine.cli.view import View
 from ncaengine.errors import NCAError
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "view": View,
     "record": Record,
+    "train": Train,
+    "study": Study,
+    "sheet": Sheet,
+    "evaluate": Evaluate,
     "import": Import,
     "info": Info,
     "kernels": Kernels,

@@ -1,148 +1,114 @@
-"""Procedural target textures: NumPy only, seamless on the torus, the same for the same seed.
+"""Target textures: image files of any kind, brought to a training's size, and the patterns by name."""
 
-They are ours, so models trained on them may be shipped. Every generator takes a side in pixels and
-a number `rng_seed` and gives (side, side, 3) float32 RGB in [0, 1].
-"""
-
-from collections.abc import Callable, Mapping
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ncaengine.errors import NCAError
 from ncaengine.model import F32
+from ncaengine.training.patterns import PATTERNS
 
-F64 = npt.NDArray[np.float64]
-
-_OVERSAMPLING = 4
-_LIGHT = np.array([-0.48, -0.62, 0.62])  # from the top left; x right, y down, z to the eye
-
-
-def pebbles(side: int = 128, rng_seed: int = 1) -> F32:
-    """Rounded river stones in warm colours with dark joints, each some 15 px wide.
-
-    Voronoi cells of relaxed points (Lloyd 1982), rounded by a smooth minimum of the distances to
-    the cell's edges, lit as domes.
-    """
-    rng = np.random.default_rng(rng_seed)
-    count = max(12, round((side / 15.0) ** 2))
-    points = _spread(rng, count)
-    n = side * _OVERSAMPLING
-    scale = np.sqrt(count)  # lengths below are in units of the mean distance of points
-    axis = (np.arange(n) + 0.5) / n
-    offsets = _wrapped(axis[None, :, None] - points[:, 0]) * scale, _wrapped(axis[:, None, None] - points[:, 1]) * scale
-    squared = offsets[0] ** 2 + offsets[1] ** 2
-    order = np.argpartition(squared, 8, axis=2)[..., :8]
-    order = np.take_along_axis(order, np.argsort(np.take_along_axis(squared, order, 2), 2), 2)
-    near = np.take_along_axis(squared, order, 2)
-    gaps = _wrapped(points[order[..., 1:]] - points[order[..., :1]]) * scale
-    edges = (near[..., 1:] - near[..., :1]) / (2 * np.hypot(gaps[..., 0], gaps[..., 1]))
-    edge = -np.log(np.exp(-14 * edges).sum(2)) / 14  # smooth minimum: round corners
-    inside = np.clip((edge - 0.05) / 0.38, 0, 1)
-    height = np.sqrt(1 - (1 - inside) ** 2) * 0.30
-    shade = _lit(height, n / scale)
-    palette = np.array(
-        [[0.86, 0.36, 0.16], [0.95, 0.62, 0.22], [0.72, 0.20, 0.14], [0.93, 0.80, 0.56], [0.55, 0.30, 0.22]]
-    )
-    kinds = np.arange(count) % len(palette)
-    rng.shuffle(kinds)
-    stone = np.clip(palette[kinds] * rng.uniform(0.9, 1.08, (count, 1)), 0, 1)[order[..., 0]]
-    mask = _smoothstep((edge - 0.02) / 0.09)[..., None]
-    colour = stone * (0.25 + 0.95 * shade[..., None]) + 0.35 * np.clip(shade[..., None] - 0.78, 0, 1)
-    return _finish(mask * colour + (1 - mask) * np.array([0.08, 0.05, 0.07]))
-
-
-def coral(side: int = 128, rng_seed: int = 5) -> F32:
-    """Brain coral: rounded salmon ridges with pale crests over teal valleys, wavelength some 17 px.
-
-    Band-passed noise, sharpened by alternating the band-pass with a saturation (the labyrinths of
-    Swift & Hohenberg 1977).
-    """
-    rng = np.random.default_rng(rng_seed)
-    band = _band(side, 17.0, 0.2)
-    field = _filtered(rng.standard_normal((side, side)), band)
-    for _ in range(14):
-        field = np.tanh(1.6 * field / field.std())
-        field = _filtered(field, band)
-    n = side * _OVERSAMPLING
-    spectrum = np.zeros((n, n), complex)  # zero-padding the spectrum enlarges without a seam
-    keep = np.fft.fftfreq(side, 1 / side).astype(int)
-    spectrum[np.ix_(keep, keep)] = np.fft.fft2(field)
-    field = np.real(np.fft.ifft2(spectrum))
-    field = field / np.sqrt(2) / field.std()
-    shade = _lit(0.30 * np.tanh(1.3 * field), n / (side / 17.0))
-    stops = np.array([-1.0, -0.35, -0.05, 0.1, 0.6, 1.0])
-    valley, wall = [[0.01, 0.30, 0.36], [0.02, 0.22, 0.32]], [[0.20, 0.05, 0.18], [0.86, 0.20, 0.26]]
-    colours = np.array([*valley, *wall, [0.99, 0.46, 0.34], [1.0, 0.83, 0.6]])
-    colour = np.stack([np.interp(field, stops, colours[:, k]) for k in range(3)], -1)
-    return _finish(colour * (0.45 + 0.65 * shade[..., None]))
-
-
-TARGETS: Mapping[str, Callable[..., F32]] = {"pebbles": pebbles, "coral": coral}
-"""The generators by name: (side, rng_seed) -> picture."""
+SHORTEST = 16
+"""A target's shorter side has at least so many pixels."""
 
 
 def load(name: str, longest: int = 128) -> F32:
-    """A generator's picture by name, or an image file with its longer side brought down to `longest` pixels.
+    """A pattern by name, or an image file with its longer side brought down to `longest` pixels.
 
-    Gives (height, width, 3) in [0, 1]. Raises NCAError where `name` is neither.
+    Gives (height, width, 3) float32 RGB in [0, 1]. An image is turned as its EXIF says, and transparent
+    places are white, as on a page. Grey of 16 bits and 32-bit integers are divided by 65535, floats count
+    from 0 to 1; where the largest value is beyond that, it is white. Raises NCAError where `name` is
+    neither a pattern nor an image that can be read, or the image is too large, too small or too narrow.
     """
-    if name in TARGETS:
-        return TARGETS[name](longest)
+    if name in PATTERNS:
+        return PATTERNS[name](longest)
+    _check(name)
     try:
-        image = Image.open(name).convert("RGB")
+        with warnings.catch_warnings(action="ignore"):  # as of odd metadata, which no user can act on
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(name) as image:
+                size = image.size
+                picture = _rgb(image, longest)
+    except NCAError as error:
+        raise NCAError(f"{name}: {error}") from None
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError, MemoryError):
+        raise NCAError(f"{name}: has too many pixels; scale it down to some {4 * longest} pixels a side first.") from None
+    except UnidentifiedImageError:
+        raise NCAError(f"{name}: is not an image of a known kind; save it as PNG or JPEG.") from None
+    except Exception as error:  # on damaged files Pillow raises nearly anything
+        raise NCAError(f"{name}: cannot be read ({error}); copy it again, or save it as PNG or JPEG.") from None
+    height, width, _ = picture.shape
+    if min(height, width) < min(SHORTEST, longest):
+        raise NCAError(
+            f"{name}: is {size[0]}x{size[1]} pixels, {width}x{height} at the training's size, and a target's shorter "
+            f"side has at least {SHORTEST}; crop it or take a larger one."
+        )
+    return picture
+
+
+def collect(paths: Sequence[str]) -> list[str]:
+    """The targets that are named: patterns and files as they are, and for a folder the image files in it, sorted.
+
+    Raises NCAError where a name is none of these, or a folder holds no image.
+    """
+    found = []
+    for name in paths:
+        if name not in PATTERNS and os.path.isdir(name):
+            found += _images(Path(name))
+        else:
+            if name not in PATTERNS:
+                _check(name)
+            found.append(name)
+    return found
+
+
+def _check(name: str) -> None:
+    """Raises NCAError where this is not a file."""
+    if os.path.isdir(name):
+        raise NCAError(f"{name}: is a folder; name an image in it.")
+    if not os.path.isfile(name):
+        raise NCAError(f"{name}: is neither an image file nor one of the patterns {', '.join(PATTERNS)}.")
+
+
+def _images(folder: Path) -> list[str]:
+    kinds = Image.registered_extensions()  # of which some are films or PDF
+    endings = {end for end, kind in kinds.items() if Image.MIME.get(kind, "").startswith("image/")}
+    try:
+        files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     except OSError as error:
-        raise NCAError(f"{name}: is no image ({error}) and none of {', '.join(TARGETS)}.") from None
+        raise NCAError(f"{folder}: cannot be read ({error.strerror}).") from None
+    found = [str(path) for path in files if path.suffix.lower() in endings]
+    if not found:
+        raise NCAError(f"{folder}: holds no image files; name another folder, or files.")
+    return found
+
+
+def _rgb(image: Image.Image, longest: int) -> F32:
+    """The picture at its final size, (height, width, 3) in [0, 1]."""
+    image.draft(None, (4 * longest, 4 * longest))  # lets JPEG decode a huge picture small
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode[0] in "IF":
+        return _from_numbers(np.asarray(image), longest)
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    image = image if image.mode == mode else image.convert(mode)  # which would copy a huge picture
     image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    if image.mode == "RGBA":
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     return np.asarray(image, np.float32) / np.float32(255)
 
 
-def _wrapped(offset: F64) -> F64:
-    return offset - np.round(offset)
-
-
-def _smoothstep(x: F64) -> F64:
-    x = np.clip(x, 0, 1)
-    return x * x * (3 - 2 * x)
-
-
-def _spread(rng: np.random.Generator, count: int, rounds: int = 6) -> F64:
-    """(count, 2) points on the unit torus, evened out by Lloyd's relaxation on random samples."""
-    points = rng.random((count, 2))
-    for _ in range(rounds):
-        samples = rng.random((count * 120, 2))
-        offsets = _wrapped(samples[:, None] - points)
-        owner = (offsets**2).sum(2).argmin(1)
-        total = np.zeros((count, 2))
-        np.add.at(total, owner, offsets[np.arange(len(samples)), owner])
-        points = (points + total / np.maximum(np.bincount(owner, minlength=count), 1)[:, None]) % 1
-    return points
-
-
-def _band(side: int, wavelength: float, width: float) -> F64:
-    """A ring in the frequency plane about `wavelength` pixels, Gaussian in the octave."""
-    f = np.fft.fftfreq(side)
-    radius = np.hypot(f[None], f[:, None])
-    radius[0, 0] = 1e-9
-    return np.asarray(np.exp(-0.5 * (np.log2(radius * wavelength) / width) ** 2))
-
-
-def _filtered(x: F64, band: F64) -> F64:
-    return np.asarray(np.fft.ifft2(np.fft.fft2(x) * band).real)
-
-
-def _lit(height: F64, unit: float) -> F64:
-    """Lambert's cosine, [0, 1], of a height field whose lengths count `unit` pixels."""
-    slope_x = (np.roll(height, -1, 1) - np.roll(height, 1, 1)) * unit / 2
-    slope_y = (np.roll(height, -1, 0) - np.roll(height, 1, 0)) * unit / 2
-    normal = np.stack([-slope_x, -slope_y, np.ones_like(height)], -1)
-    normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
-    return np.asarray(np.clip(normal @ (_LIGHT / np.linalg.norm(_LIGHT)), 0, 1))
-
-
-def _finish(colour: F64) -> F32:
-    """Average the oversampled picture down and clip it."""
-    n = colour.shape[0] // _OVERSAMPLING
-    small = colour.reshape(n, _OVERSAMPLING, n, _OVERSAMPLING, 3).mean((1, 3))
-    return np.asarray(np.clip(small, 0, 1), np.float32)
+def _from_numbers(grey: npt.NDArray[np.generic], longest: int) -> F32:
+    """From integers of over 8 bits, or floats, which Pillow's own conversion would cut to 8 bits, not scale."""
+    white = 65535 if np.issubdtype(grey.dtype, np.integer) else 1.0
+    values = grey.astype(np.float32)
+    if not np.isfinite(values).all():
+        raise NCAError("holds values that are not finite; save it as PNG.")
+    values /= max(white, float(values.max()))  # in place: it may be huge
+    image = Image.fromarray(values)
+    image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    return np.repeat(np.asarray(image).clip(0, 1)[..., None], 3, 2)

@@ -1,80 +1,45 @@
-"""Trains a texture NCA from one picture (Niklasson et al., "Self-Organising Textures", Distill 2021).
+"""Trains a texture NCA (Niklasson et al., "Self-Organising Textures", Distill 2021), an iteration at a time.
 
-python -m ncaengine.training.trainer pebbles -o pebbles.safetensors --features VGG.safetensors …
+An iteration takes grids from a pool, now and then a fresh seed among them, runs them for a random number
+of steps, and changes the weights so that the loss of their pictures falls; the grids go back to the pool.
 """
 
-import sys
-from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+import copy
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from itertools import product
-from pathlib import Path
-from typing import Annotated
+from typing import Any
 
 import numpy as np
 import torch
-import tyro
-from msgspec import structs
-from PIL import Image
-from rich import progress
+import torch.utils.checkpoint
+from torch import Tensor
 
-from ncaengine import files, kernels, model, seeding
+from ncaengine import kernels, model, seeding
 from ncaengine.errors import NCAError
-from ncaengine.model import F32, Model
+from ncaengine.kernels import Kernel
+from ncaengine.model import Model
 from ncaengine.reference import Reference
-from ncaengine.training import features, losses, targets
+from ncaengine.training import losses
+from ncaengine.training.config import Training
+from ncaengine.training.step import Step, stepper
 
-ARTICLE_FEATURES = (
-    model.Feature("identity", 1.0),
-    model.Feature("gradient_x", 8.0),
-    model.Feature("gradient_y", 8.0),
-    model.Feature("laplacian", 4.0),
-)
-"""Gains of the article's notebook, whose stencils are not divided."""
 RUNAWAY = 20.0
-"""A state that goes beyond this is not kept."""
-METHOD = "Niklasson et al., Self-Organising Textures, Distill 2021"
+"""A state that goes beyond this does not return to the pool."""
+KEEP_EVERY = 20
+"""Iterations between two states of the weights to fall back to."""
+MAX_ROLLBACKS = 8
+"""In succession, before the run gives up."""
 
 
-@dataclass(frozen=True)
-class Config:
-    """Settings of a training run. Lengths in cells, rollouts in steps."""
-
-    iterations: int = 2000
-    size: int = 96  # side of the square grids that are trained
-    batch: int = 4
-    pool: int = 64  # states kept between iterations; 256 on a GPU
-    rollout: tuple[int, int] = (32, 64)  # the shortest and the longest
-    seed_rate: float = 0.5  # the chance that an iteration puts a fresh seed into its batch
-    learning_rate: float = 1e-3
-    drops: tuple[float, ...] = (0.5, 0.8, 0.93)  # parts of the run after which the learning rate falls to 0.3 of itself
-    overflow: float = 10.0  # weight of the overflow loss
-    directions: int = 32  # projections of the sliced transport
-    kernels: tuple[str, ...] = ("square", "hexagonal")  # trained in turn, so that the model runs on all of them
-    rng_seed: int = 0
-    device: str = "cpu"
-    compile: bool = False  # torch.compile the step: faster after a minute, needs a C++ compiler
-    architecture: Annotated[model.Config, tyro.conf.Suppress] = field(
-        default_factory=lambda: model.Config(features=ARTICLE_FEATURES)
-    )
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a run tells after an iteration, which counts from 1."""
-
-    iteration: int
-    loss: float
-    snapshot: Callable[[], Model]
-    pool: torch.Tensor
-
-
-def initial_model(settings: model.Config, rng_seed: int) -> Model:
+def initial_model(settings: model.Config, seed: int) -> Model:
     """Weights to start from: w1 and b1 as torch's convolutions start, but w1 over the gains; w2 at zero.
 
     The state stands still at first, and without the division the first few updates blow it up.
     """
-    rng = np.random.default_rng(rng_seed)
+    rng = np.random.default_rng(seed)
     bound = settings.inputs**-0.5
     gains = np.repeat([feature.gain for feature in settings.features], settings.channels)
     w1 = rng.uniform(-bound, bound, (settings.hidden, settings.inputs)) / gains
@@ -83,117 +48,186 @@ def initial_model(settings: model.Config, rng_seed: int) -> Model:
     return Model(settings, w1.astype(np.float32), b1.astype(np.float32), w2, b2)
 
 
-def train(
-    target: F32,
-    settings: Config,
-    net: losses.FeatureNet,
-    report: Callable[[Progress], None] | None = None,
-    start: Model | None = None,
-) -> Model:
-    """Train a model whose pictures look like `target`, (height, width, 3) in [0, 1].
+class Trainer:
+    """A run between two iterations: weights, optimiser, pool. Everything random follows from seed and iteration.
 
-    `net` gives the feature maps that are compared. `report` is called after each iteration. `start` continues
-    from a trained model, whose configuration then stands for `settings.architecture`.
+    So a run that was stopped goes on as if it had not been, from `state()`.
     """
-    s, device = settings, torch.device(settings.device)
-    torch.manual_seed(s.rng_seed)
-    rng = np.random.default_rng(s.rng_seed)
-    start = start or initial_model(s.architecture, s.rng_seed)
-    catalogue, config = kernels.discover(), start.config
-    twins = [Reference(start, catalogue.get(name)).to(device) for name in s.kernels]
-    nca = twins[0]
-    for twin, name in product(twins, model.WEIGHTS):  # one set of weights on every kernel
-        setattr(twin, name, getattr(nca, name))
-    steps = [torch.compile(twin) if s.compile else twin for twin in twins]
-    picture = torch.from_numpy(np.ascontiguousarray(target, np.float32)).permute(2, 0, 1)[None].to(device)
-    likeness = losses.SlicedTransport(net, picture, s.directions)
-    optimizer = torch.optim.Adam(nca.parameters(), s.learning_rate)
-    schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, [round(d * s.iterations) for d in s.drops], 0.3)
-    pools = torch.zeros(len(twins), s.pool, config.channels, s.size, s.size, device=device)
-    for iteration in range(1, s.iterations + 1):
-        turn = iteration % len(twins)
-        chosen = rng.choice(s.pool, s.batch, replace=False)
-        x = pools[turn, chosen]
-        if rng.random() < s.seed_rate:
-            x[0] = torch.from_numpy(seeding.initial(config, (s.size, s.size), iteration)).permute(2, 0, 1)
-        for _ in range(rng.integers(s.rollout[0], s.rollout[1] + 1)):
-            fires = (torch.rand(s.batch, 1, s.size, s.size, device=device) < config.fire_rate).float()
-            x = steps[turn](x, fires)
-        rgb = losses.on_screen(x[:, :3] * config.colour.scale + config.colour.offset, twins[turn].kernel)
-        loss = likeness(rgb) + s.overflow * losses.overflow(x)
-        optimizer.zero_grad()
+
+    def __init__(
+        self,
+        start: Model,
+        loss: losses.Loss,
+        settings: Training,
+        trained_on: Sequence[Kernel] | None = None,
+        device: torch.device | None = None,
+        compiled: bool = False,
+    ) -> None:
+        """`trained_on` holds the kernels that the settings name. Raises NCAError where they lack a stencil."""
+        catalogue = None if trained_on else kernels.discover()
+        self.kernels = tuple(trained_on or (catalogue.get(name) for name in settings.kernels))  # type: ignore[union-attr]
+        self.settings, self.loss, self.device = settings, loss, device or torch.device("cpu")
+        self.config, size = start.config, settings.size
+        twins = [Reference(start, kernel).to(self.device) for kernel in self.kernels]
+        for twin, name in product(twins[1:], model.WEIGHTS):  # one set of weights on every kernel
+            setattr(twin, name, getattr(twins[0], name))
+        self.nca, self.steps = twins[0], [stepper(twin, size, compiled) for twin in twins]
+        self.optimizer = torch.optim.Adam(self.nca.parameters(), settings.learning_rate)
+        each = max(settings.batch, settings.pool // len(twins))
+        seed = torch.from_numpy(seeding.initial(self.config, (size, size), settings.seed)).permute(2, 0, 1)
+        self.pools = seed.to(self.device).repeat(len(twins), each, 1, 1, 1)
+        self.iteration, self.rollbacks, self.caution = 0, 0, 1.0
+        self._good = self._older = self._weights()
+        self._in_succession = 0
+
+    def model(self) -> Model:
+        """The present weights."""
+        return self.nca.model()
+
+    def iterate(self) -> float:
+        """One iteration; returns its loss, or NaN where it diverged and was rolled back, at half the learning rate.
+
+        Raises NCAError if that did not help several times running.
+        """
+        self.iteration += 1
+        s, turn = self.settings, self.iteration % len(self.kernels)
+        rng = np.random.default_rng((s.seed, self.iteration))
+        generator = torch.Generator(self.device).manual_seed(int(rng.integers(2**62)))
+        chosen = torch.from_numpy(rng.choice(self.pools.shape[1], s.batch, replace=False)).to(self.device)
+        x = self.pools[turn, chosen]
+        if rng.random() < s.fresh:
+            x[0] = self._fresh(int(rng.integers(2**32)))
+        x = self._rollout(self.steps[turn], x, int(rng.integers(s.rollout[0], s.rollout[1] + 1)), generator)
+        pictures = x[:, :3] * self.config.colour.scale + self.config.colour.offset
+        loss = self.loss(losses.on_screen(pictures, self.kernels[turn]), generator)
+        loss = loss + s.overflow * losses.overflow(x)
+        if not (math.isfinite(value := float(loss.detach())) and self._update(loss)):
+            self._roll_back()
+            return math.nan
+        x = x.detach()
+        sane = x.abs().amax((1, 2, 3), keepdim=True) < RUNAWAY  # False for NaN too
+        self.pools[turn, chosen] = torch.where(sane, x, self._fresh(self.iteration))
+        if self.iteration % KEEP_EVERY == 0:
+            self._older, self._good, self._in_succession = self._good, self._weights(), 0
+        return value
+
+    def _fresh(self, seed: int) -> Tensor:
+        side = self.settings.size
+        return torch.from_numpy(seeding.initial(self.config, (side, side), seed)).permute(2, 0, 1).to(self.device)
+
+    def _rollout(self, step: Step, x: Tensor, steps: int, generator: torch.Generator) -> Tensor:
+        """`steps` steps; where their memory would not fit, in segments that the backward pass computes again."""
+        masks = [step.mask(len(x), generator) for _ in range(steps)]
+
+        def run(x: Tensor, start: int, stop: int) -> Tensor:
+            for mask in masks[start:stop]:
+                x = step(x, mask)
+            return x
+
+        segment = segment_length(steps, self.bytes_a_step, free_memory(self.device))
+        if segment >= steps:
+            return run(x, 0, steps)
+        x.requires_grad_()  # else the first segment's weights get no gradient
+        for start in range(0, steps, segment):
+            x = torch.utils.checkpoint.checkpoint(run, x, start, start + segment, use_reentrant=False)
+        return x
+
+    @property
+    def bytes_a_step(self) -> int:
+        """Memory that the backward pass needs of each step."""
+        c = self.config
+        return self.settings.batch * self.settings.size**2 * 4 * (c.inputs + c.hidden + 2 * c.channels)
+
+    def _update(self, loss: Tensor) -> bool:
+        """Change the weights; False, and nothing changed, where a gradient is not finite."""
+        self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        for gradient in [p.grad for p in nca.parameters() if p.grad is not None]:
-            if not gradient.isfinite().all():
-                raise NCAError(f"The training diverged at iteration {iteration}; lower the learning rate.")
+        gradients = [p.grad for p in self.nca.parameters() if p.grad is not None]
+        if not all(bool(g.isfinite().all()) for g in gradients):
+            return False
+        for gradient in gradients:
             gradient.div_(gradient.norm() + 1e-8)
-        optimizer.step()
-        schedule.step()
-        sane = x.detach().abs().amax((1, 2, 3), keepdim=True) < RUNAWAY
-        pools[turn, chosen] = torch.where(sane, x.detach(), 0.0)
-        if report is not None:
-            report(Progress(iteration, float(loss.detach()), nca.model, pools[0]))
-    return nca.model()
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate
+        self.optimizer.step()
+        return True
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the present iteration."""
+        s = self.settings
+        passed = sum(self.iteration > drop * s.iterations for drop in s.drops)
+        return s.learning_rate * 0.3**passed * self.caution
+
+    def _weights(self) -> dict[str, Any]:
+        return copy.deepcopy({"weights": self.nca.state_dict(), "adam": self.optimizer.state_dict()})
+
+    def _roll_back(self) -> None:
+        """To weights of at least KEEP_EVERY iterations ago: the last ones kept may be on their way out."""
+        self._in_succession += 1
+        if self._in_succession > MAX_ROLLBACKS:
+            raise NCAError(
+                f"The training diverged {self._in_succession} times running, at iteration {self.iteration}; "
+                "start anew with a lower --learning-rate."
+            )
+        self.rollbacks, self.caution = self.rollbacks + 1, self.caution / 2
+        self._good = self._older
+        self.nca.load_state_dict(self._good["weights"])
+        self.optimizer.load_state_dict(copy.deepcopy(self._good["adam"]))
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next iterations depend on but settings, loss and configuration; tensors and numbers."""
+        counters = {name: getattr(self, name) for name in _COUNTERS}
+        return {"now": self._weights(), "good": self._good, "older": self._older, "pools": self.pools, **counters}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state()` gave, with the same settings. Raises NCAError where it does not fit."""
+        try:
+            if state["pools"].shape != self.pools.shape:
+                raise NCAError("is the checkpoint of a run with another pool, size or batch.")
+            self.nca.load_state_dict(state["now"]["weights"])
+            self.optimizer.load_state_dict(state["now"]["adam"])
+            self._good, self._older = state["good"], state["older"]
+            self.pools.copy_(state["pools"])
+            for name in _COUNTERS:
+                setattr(self, name, state[name])
+        except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+            raise NCAError(f"does not fit this run ({str(error).splitlines()[0][:120]}).") from None
 
 
-def picture_of(states: torch.Tensor, colour: model.Colour) -> Image.Image:
-    """States (batch, channels, height, width) side by side, as a picture."""
-    rgb = (states[:, :3].detach().cpu() * colour.scale + colour.offset).clamp(0, 1)
-    row = torch.cat(list(rgb), 2).permute(1, 2, 0)
-    return Image.fromarray((row.numpy() * 255 + 0.5).astype(np.uint8))
+_COUNTERS = ("iteration", "rollbacks", "caution", "_in_succession")
 
 
-@dataclass(frozen=True)
-class Run:
-    """The command line: train a texture NCA from a picture."""
-
-    target: Annotated[str, tyro.conf.Positional]
-    """An image file, or the name of a procedural target: pebbles, coral."""
-    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    """The model to write, .pt or .safetensors; a picture of its grids goes beside it."""
-    features: tuple[Path, ...]
-    """Weights of the feature nets, .safetensors: VGG-19, its 16x distilled form, or both."""
-    settings: Annotated[Config, tyro.conf.arg(name="")]
-    resume: Path | None = None  # a model to continue from
-    threads: int = 0  # of the CPU; 0 lets torch choose
-    checkpoint_every: int = 100  # iterations from one writing of the output to the next
-    author: str = ""  # for the model's attribution
-    licence: str = ""  # for the model's attribution
+def segment_length(steps: int, bytes_a_step: int, free: int) -> int:
+    """Steps between two states that are kept: all if they fit into half of the free memory, else about √steps."""
+    return steps if steps * bytes_a_step <= free // 2 else max(1, round(steps**0.5))
 
 
-def run(a: Run) -> Model:
-    """Train with a progress bar, writing the model and its picture now and then. Raises NCAError or OSError."""
-    if a.threads:
-        torch.set_num_threads(a.threads)
-    credit, settings = {"author": a.author, "licence": a.licence, "method": METHOD}, a.settings
-    start = files.load(a.resume) if a.resume else initial_model(settings.architecture, settings.rng_seed)
-    config = structs.replace(start.config, name=a.output.stem, attribution={k: v for k, v in credit.items() if v})
-    start = replace(start, config=config)
-    target, net = targets.load(a.target), features.load(a.features).to(settings.device)
-    columns = progress.BarColumn(), progress.MofNCompleteColumn(), "loss {task.fields[loss]:.4f}"
-    with progress.Progress("{task.description}", *columns, progress.TimeRemainingColumn()) as bar:
-        task = bar.add_task(a.output.stem, total=settings.iterations, loss=float("nan"))
-        recent: deque[float] = deque(maxlen=20)
-
-        def report(now: Progress) -> None:
-            recent.append(now.loss)
-            bar.update(task, completed=now.iteration, loss=float(np.median(recent)))
-            if now.iteration % a.checkpoint_every == 0 or now.iteration == settings.iterations:
-                files.save(now.snapshot(), a.output)
-                picture_of(now.pool[:4], config.colour).save(a.output.with_suffix(".png"))
-
-        return train(target, settings, net, report, start)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
+def free_memory(device: torch.device) -> int:
+    """Bytes that can still be had, as far as the system tells."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
     try:
-        run(tyro.cli(Run, prog="python -m ncaengine.training.trainer", args=arguments))
-    except (NCAError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+        with open("/proc/meminfo") as file:
+            return next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        return 8 * 2**30
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """So many CPU threads for torch meanwhile; 0 leaves the choice to torch."""
+    before = torch.get_num_threads()
+    if count:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def with_kernels(start: Model, settings: Training) -> Model:
+    """A model to continue from, which says the kernels that it is trained on now."""
+    import msgspec
+
+    return replace(start, config=msgspec.structs.replace(start.config, kernels=settings.kernels))

@@ -1,0 +1,180 @@
+"""`ncaengine sheet`."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from ncaengine.cli.flags import Plugins, SizeText, check_seed, find_kernels, parse_size, plural, say
+from ncaengine.errors import NCAError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from PIL.Image import Image
+
+    from ncaengine.kernels import Kernel
+    from ncaengine.model import Model
+    from ncaengine.seeding import Size
+    from ncaengine.sheets import Tile
+    from ncaengine.simulation import Simulation
+    from ncaengine.view import U8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """Grow models and draw them side by side on a contact sheet."""
+
+    models: Annotated[
+        tuple[Path, ...],
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="MODEL [MODEL ...]", help_behavior_hint="(required)"),
+    ] = ()
+    """Model files. One picture each gives a grid of them; with several steps, kernels or --targets, each has a row."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
+    """The .png to write. A file of that name is overwritten."""
+    size: SizeText = "128x128"
+    """Cells of each grid, width x height; one number for a square."""
+    steps: Annotated[tuple[int, ...], tyro.conf.arg(metavar="STEP [STEP ...]")] = (500,)
+    """When to take the pictures, in steps since the seed."""
+    kernels: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME [NAME ...]")] = ("square",)
+    """Neighbourhoods to grow each model on: see `ncaengine kernels`."""
+    seed: int = 0
+    """Decides the cells that fire, and a noise seed."""
+    scale: int = 2
+    """Pixels a cell."""
+    targets: Annotated[tuple[str, ...], tyro.conf.arg(metavar="IMAGE [IMAGE ...]")] = ()
+    """What each model learned from, shown first in its row: one for each model. An image beside a model file that
+    is called NAME_target.png is found by itself."""
+    columns: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: nearly a square)")] = None
+    """Pictures side by side in a grid of them."""
+    backend: Literal["auto", "gl", "torch"] = "auto"
+    """auto: OpenGL, or torch where there is no OpenGL 4.3."""
+    plugins: Plugins = ()
+    """More folders of kernel plugins."""
+
+    def run(self) -> None:
+        """Grow the models, with a progress bar, write the sheet and say what is on it."""
+        self._check()
+        from ncaengine import files, sheets, simulation
+
+        sheets.check_output(self.output)
+        models, size = [files.load(path) for path in self.models], parse_size(self.size)
+        for name in self.kernels:
+            catalogue = find_kernels(self.plugins, name, models)
+        kernels = [catalogue.get(name) for name in dict.fromkeys(self.kernels)]
+        steps = sorted(set(self.steps))
+        self._check_pictures(models, kernels, size, len(steps))
+        one = len(steps) * len(kernels) == 1 and not self.targets
+        rows: list[list[Tile]] = [[] for _ in models] if one else self._targets(size)
+        backend, notice = simulation.open_backend(self.backend)
+        if notice:
+            say(notice)
+        with simulation.Simulation(backend, catalogue) as sim:
+            grown = self._grow(sim, models, kernels, size, steps)
+            rows = [[*row, *tiles] for row, tiles in zip(rows, grown, strict=True)]
+        names = _names(self.models, models)
+        page = self._page(rows, one, names)
+        sheets.save(page, self.output)
+        pictures = plural(sum(map(len, rows)), "picture")
+        print(f"{self.output}: {plural(len(models), 'model')}, {pictures}, {page.width}x{page.height} pixels")
+
+    def _check(self) -> None:
+        if not self.models:
+            raise NCAError("Name a model to grow.")
+        if not self.steps or min(self.steps) < 0:
+            raise NCAError("--steps needs numbers of at least 0, for example --steps 500 5000.")
+        if not self.kernels:
+            raise NCAError("--kernels needs names, for example --kernels square hexagonal.")
+        if self.columns is not None and self.columns < 1:
+            raise NCAError(f"--columns is {self.columns}; it must be at least 1.")
+        if self.targets and len(self.targets) != len(self.models):
+            raise NCAError(
+                f"--targets names {plural(len(self.targets), 'image')} for {plural(len(self.models), 'model')}; "
+                "it needs one for each."
+            )
+        check_seed(self.seed)
+
+    def _check_pictures(self, models: "Sequence[Model]", kernels: "Sequence[Kernel]", size: "Size", each: int) -> None:
+        """What would go wrong only after a long time of growing."""
+        from ncaengine import seeding, view
+
+        seeding.check_size(size)
+        for model in models:
+            for kernel in kernels:
+                kernel.require((feature.stencil for feature in model.config.features), model.config.name)
+        views = [view.whole(kernel, size, self.scale) for kernel in kernels]
+        if len(models) * each * sum(v.width * v.height for v in views) > view.MAX_PIXELS:
+            raise NCAError(
+                "So many pictures of this size are too large for one sheet; use a smaller --scale or --size."
+            )
+
+    def _targets(self, size: "Size") -> "list[list[Tile]]":
+        """The start of each row: the model's target at the grids' scale, or an empty place if only others have one."""
+        from ncaengine import sheets
+
+        beside = [path.with_name(f"{path.stem}_target.png") for path in self.models]
+        names = self.targets or [str(path) if path.is_file() else "" for path in beside]
+        if not any(names):
+            return [[] for _ in names]
+        return [[sheets.Tile(_shown(name, size, self.scale), "target") if name else sheets.EMPTY] for name in names]
+
+    def _grow(
+        self,
+        sim: "Simulation",
+        models: "Sequence[Model]",
+        kernels: "Sequence[Kernel]",
+        size: "Size",
+        steps: "Sequence[int]",
+    ) -> "Iterator[list[Tile]]":
+        """The pictures of each model in turn."""
+        from rich.console import Console
+        from rich.progress import Progress
+
+        from ncaengine.commands import RemoveGrid
+        from ncaengine.evaluation import grow
+        from ncaengine.sheets import Tile
+
+        console = Console(stderr=True)
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+            task = progress.add_task("", total=len(models) * len(kernels) * steps[-1])
+            for model in models:
+                progress.update(task, description=model.config.name)
+                tiles = []
+                for kernel in kernels:
+                    grid = sim.add(model, size, kernel.name, rng_seed=self.seed)
+                    for step in grow(sim, grid, steps, lambda made: progress.advance(task, made)):
+                        tiles.append(Tile(grid.image(self.scale), f"{kernel.name}, {step:,}"))
+                    sim.submit(RemoveGrid(grid.id))
+                yield tiles
+
+    def _page(self, rows: "list[list[Tile]]", one: bool, names: "Sequence[str]") -> "Image":
+        from ncaengine import sheets
+
+        if not one:
+            return sheets.sheet(rows, names[0]) if len(rows) == 1 else sheets.sheet(rows, headings=names)
+        tiles = [sheets.Tile(row[0].picture, name) for row, name in zip(rows, names, strict=True)]
+        columns = self.columns or math.ceil(len(tiles) ** 0.5)
+        return sheets.sheet([tiles[k : k + columns] for k in range(0, len(tiles), columns)])
+
+
+def _shown(target: str, size: "Size", scale: int) -> "U8":
+    """A target's middle in a picture as large as a grid's, at its scale, so that neither looks coarser than it is."""
+    import numpy as np
+    from PIL import Image
+
+    from ncaengine import sheets, view
+    from ncaengine.training import targets
+
+    picture = Image.fromarray(view.quantise(targets.load(target)))
+    page = Image.new("RGB", size, sheets.BACK)
+    page.paste(picture, ((size[0] - picture.width) // 2, (size[1] - picture.height) // 2))
+    return np.asarray(page.resize((size[0] * scale, size[1] * scale), Image.Resampling.NEAREST))
+
+
+def _names(paths: "Sequence[Path]", models: "Sequence[Model]") -> list[str]:
+    """The models' names, or the files' where several have one name."""
+    names = [model.config.name for model in models]
+    return [str(path) if names.count(name) > 1 else name for path, name in zip(paths, names, strict=True)]

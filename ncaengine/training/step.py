@@ -1,0 +1,183 @@
+"""One step of a batch, made for training: equal to the reference's, with a backward pass of its own.
+
+The antithetic mask, where exactly one of the cells (x, y) and (x, y + height/2) fires, lets perception and
+net run for half of the cells, gathered into one matrix. What one window of less than half the height sees
+are independent coin flips, as in the reference at a fire rate of ½.
+"""
+
+import shutil
+from collections.abc import Callable
+from typing import Any, Protocol, cast
+
+import torch
+from torch import Tensor
+
+from ncaengine.kernels import Kernel
+from ncaengine.model import Clips
+from ncaengine.reference import Reference
+
+Taps = list[tuple[int, int, float]]
+
+
+class Step(Protocol):
+    """A step whose cells to fire are drawn beforehand, so that a rollout can be recomputed."""
+
+    def mask(self, batch: int, generator: torch.Generator) -> Tensor:
+        """The cells that fire, in the form that this step takes."""
+
+    def __call__(self, x: Tensor, mask: Tensor) -> Tensor:
+        """(batch, channels, size, size) float32 after one step."""
+
+
+def stepper(nca: Reference, size: int, compiled: bool) -> Step:
+    """The fastest step that computes what `nca` does on grids of `size`."""
+    c = nca.config
+    plain = c.clips != Clips() or c.activation != "relu" or c.padding != "circular" or c.fire_rate != 0.5 or size % 2
+    return Plain(nca, size) if plain else Gathered(nca, size, compiled)
+
+
+def can_compile(device: torch.device) -> bool:
+    """Whether torch.compile has what it needs: a C++ compiler for CPUs, Triton for NVIDIA's GPUs."""
+    if device.type == "cuda":
+        return True
+    return device.type == "cpu" and any(map(shutil.which, ("c++", "g++", "clang++")))
+
+
+class Plain:
+    """The reference itself, every cell firing by a coin of its own."""
+
+    def __init__(self, nca: Reference, size: int) -> None:
+        self.nca, self.size = nca, size
+
+    def mask(self, batch: int, generator: torch.Generator) -> Tensor:
+        """(batch, 1, size, size), 1 where a cell fires."""
+        coins = torch.rand(batch, 1, self.size, self.size, generator=generator, device=generator.device)
+        return (coins < self.nca.config.fire_rate).float()
+
+    def __call__(self, x: Tensor, mask: Tensor) -> Tensor:
+        """See Step."""
+        return cast(Tensor, self.nca(x, mask))
+
+
+class Gathered:
+    """The step on half of the cells, channels last. Needs an even height, a torus, ReLU, no clips, fire rate ½."""
+
+    def __init__(self, nca: Reference, size: int, compiled: bool) -> None:
+        self.nca, self.size = nca, size
+        taps = [[(i, j, w * f.gain) for i, j, w in nca.kernel.stencils[f.stencil].taps()] for f in nca.config.features]
+        self.function = _function(nca.kernel, taps, compiled)
+
+    def mask(self, batch: int, generator: torch.Generator) -> Tensor:
+        """(batch, size/2, size, 1) bool: whether the upper cell of a pair fires, else the lower one."""
+        coins = torch.rand(batch, self.size // 2, self.size, 1, generator=generator, device=generator.device)
+        return coins < 0.5
+
+    def __call__(self, x: Tensor, mask: Tensor) -> Tensor:
+        """See Step."""
+        n = self.nca
+        y = self.function.apply(x.permute(0, 2, 3, 1).contiguous(), mask, n.w1, n.b1, n.w2, n.b2)
+        return cast(Tensor, y.permute(0, 3, 1, 2))
+
+
+def _function(kernel: Kernel, taps: list[Taps], compiled: bool) -> type[torch.autograd.Function]:
+    """The step as an autograd function of (x, mask, w1, b1, w2, b2), x (batch, height, width, channels).
+
+    Its backward is in three pieces because a compiler fuses no further than a matrix product or a
+    concatenation: the gradient of the net, its scatter to the cells, the transposed stencils.
+    """
+    radius = kernel.radius
+    pieces: tuple[Any, ...] = (
+        _forward(radius, kernel, taps),
+        _net_gradient,
+        _scattered(radius, kernel),
+        _stencil_gradient(radius, taps),
+    )
+    if compiled:
+        # The taps' weights are constants; without this they become inputs after the second kernel.
+        torch._dynamo.config.specialize_float = True
+        pieces = tuple(torch.compile(piece, dynamic=False) for piece in pieces)
+    forward, net_gradient, scattered, stencil_gradient = pieces
+
+    class StepFunction(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor, mask: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
+            # Detached, for the compiler looks at .grad, which is a warning on what is no leaf.
+            y, perceived, hidden = forward(x.detach(), mask, w1, b1, w2, b2)
+            ctx.save_for_backward(mask, perceived, hidden, w1, w2)
+            return cast(Tensor, y)
+
+        @staticmethod
+        def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
+            mask, perceived, hidden, w1, w2 = ctx.saved_tensors
+            g = g.contiguous()
+            gradient, *weights = net_gradient(g, mask, perceived, hidden, w1, w2)
+            return stencil_gradient(g, scattered(gradient, mask)), None, *weights
+
+    return StepFunction
+
+
+def _wrap(x: Tensor, radius: int, row_shift: int) -> Tensor:
+    """(b, h + 2r, w + 2r, c): the torus around (b, h, w, c), see Kernel.row_shift."""
+    above, below = x[:, -radius:], x[:, :radius]
+    if row_shift:
+        above, below = torch.roll(above, row_shift, 2), torch.roll(below, -row_shift, 2)
+    x = torch.cat([above, x, below], 1)
+    return torch.cat([x[:, :, -radius:], x, x[:, :, :radius]], 2)
+
+
+def _stencil(padded: Tensor, radius: int, taps: Taps, sign: int) -> Tensor:
+    """The sum of `padded` (b, h + 2r, w + 2r, c) shifted by the taps; sign -1 for the transposed stencil."""
+    h, w = padded.shape[1] - 2 * radius, padded.shape[2] - 2 * radius
+    total = None
+    for row, column, weight in taps:
+        i, j = radius + sign * row, radius + sign * column
+        term = weight * padded[:, i : i + h, j : j + w]
+        total = term if total is None else total + term
+    return torch.zeros_like(padded[:, :h, :w]) if total is None else total
+
+
+def _forward(radius: int, kernel: Kernel, taps: list[Taps]) -> Callable[..., tuple[Tensor, Tensor, Tensor]]:
+    def forward(
+        x: Tensor, mask: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        b, h, w, c = x.shape
+        k = h // 2
+        padded = _wrap(x, radius, kernel.row_shift(h))
+        maps = [_stencil(padded, radius, t, 1) for t in taps]
+        perceived = torch.cat([torch.where(mask, p[:, :k], p[:, k:]) for p in maps], -1).view(-1, len(taps) * c)
+        hidden = torch.relu(torch.addmm(b1, perceived, w1.T))
+        update = torch.addmm(b2, hidden, w2.T).view(b, k, w, c)
+        upper, lower = x[:, :k], x[:, k:]
+        y = torch.cat([torch.where(mask, upper + update, upper), torch.where(mask, lower, lower + update)], 1)
+        return y, perceived, hidden
+
+    return forward
+
+
+def _net_gradient(
+    g: Tensor, mask: Tensor, perceived: Tensor, hidden: Tensor, w1: Tensor, w2: Tensor
+) -> tuple[Tensor, ...]:
+    b, h, w, c = g.shape
+    k = h // 2
+    update = torch.where(mask, g[:, :k], g[:, k:]).view(-1, c)
+    inner = torch.where(hidden > 0, update @ w2, 0.0)
+    gradient = (inner @ w1).view(b, k, w, -1)
+    return gradient, inner.T @ perceived, inner.sum(0), update.T @ hidden, update.sum(0)
+
+
+def _scattered(radius: int, kernel: Kernel) -> Callable[[Tensor, Tensor], Tensor]:
+    def scattered(gradient: Tensor, mask: Tensor) -> Tensor:
+        whole = torch.cat([torch.where(mask, gradient, 0.0), torch.where(mask, 0.0, gradient)], 1)
+        return _wrap(whole, radius, kernel.row_shift(whole.shape[1]))
+
+    return scattered
+
+
+def _stencil_gradient(radius: int, taps: list[Taps]) -> Callable[[Tensor, Tensor], Tensor]:
+    def stencil_gradient(g: Tensor, padded: Tensor) -> Tensor:
+        c = g.shape[3]
+        for n, t in enumerate(taps):
+            g = g + _stencil(padded[..., n * c : n * c + c], radius, t, -1)
+        return g
+
+    return stencil_gradient
