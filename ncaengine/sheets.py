@@ -105,6 +105,17 @@ def curve(
     return page
 
 
+def framed(picture: U8, size: tuple[int, int], scale: int) -> U8:
+    """A target as large as a grid of `size` cells at `scale` pixels a cell: its middle, or itself amid a margin.
+
+    Beside the grid, neither then looks coarser than it is.
+    """
+    image, (width, height) = Image.fromarray(picture), size
+    page = Image.new("RGB", size, BACK)
+    page.paste(image, ((width - image.width) // 2, (height - image.height) // 2))
+    return np.asarray(page.resize((width * scale, height * scale), Image.Resampling.NEAREST))
+
+
 def check_output(path: Path) -> None:
     """Raises NCAError unless a picture can be written there: a name ending in .png, in a folder that is there."""
     if path.suffix.lower() != ".png":

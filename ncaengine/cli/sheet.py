@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ncaengine.seeding import Size
     from ncaengine.sheets import Tile
     from ncaengine.simulation import Simulation
-    from ncaengine.view import U8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,12 +113,19 @@ class Sheet:
     def _targets(self, size: "Size") -> "list[list[Tile]]":
         """The start of each row: the model's target at the grids' scale, or an empty place if only others have one."""
         from ncaengine import sheets
+        from ncaengine.training import targets
+        from ncaengine.view import quantise
 
         beside = [path.with_name(f"{path.stem}_target.png") for path in self.models]
         names = self.targets or [str(path) if path.is_file() else "" for path in beside]
         if not any(names):
             return [[] for _ in names]
-        return [[sheets.Tile(_shown(name, size, self.scale), "target") if name else sheets.EMPTY] for name in names]
+
+        def tile(name: str) -> "Tile":
+            picture = sheets.framed(quantise(targets.load(name)), size, self.scale)
+            return sheets.Tile(picture, "target")
+
+        return [[tile(name) if name else sheets.EMPTY] for name in names]
 
     def _grow(
         self,
@@ -158,20 +164,6 @@ class Sheet:
         tiles = [sheets.Tile(row[0].picture, name) for row, name in zip(rows, names, strict=True)]
         columns = self.columns or math.ceil(len(tiles) ** 0.5)
         return sheets.sheet([tiles[k : k + columns] for k in range(0, len(tiles), columns)])
-
-
-def _shown(target: str, size: "Size", scale: int) -> "U8":
-    """A target's middle in a picture as large as a grid's, at its scale, so that neither looks coarser than it is."""
-    import numpy as np
-    from PIL import Image
-
-    from ncaengine import sheets, view
-    from ncaengine.training import targets
-
-    picture = Image.fromarray(view.quantise(targets.load(target)))
-    page = Image.new("RGB", size, sheets.BACK)
-    page.paste(picture, ((size[0] - picture.width) // 2, (size[1] - picture.height) // 2))
-    return np.asarray(page.resize((size[0] * scale, size[1] * scale), Image.Resampling.NEAREST))
 
 
 def _names(paths: "Sequence[Path]", models: "Sequence[Model]") -> list[str]:

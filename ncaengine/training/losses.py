@@ -1,11 +1,12 @@
 """Losses of the training: what pictures should look like, each `loss(pictures, generator)`, and what a state may be."""
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from ncaengine.errors import NCAError
 from ncaengine.kernels import Kernel
@@ -113,7 +114,31 @@ class Excitation:
         way = torch.rand(2, generator=generator, device=pictures.device).tolist()
         shifts = [int(part * side) for part, side in zip(way, pictures.shape[2:], strict=True)]
         seen = pictures.roll(shifts, (2, 3)).clamp(0, 1)
-        return -self.net.layer(seen, self.name)[:, self.channel].mean()
+        activation = self.net.layer(seen, self.name)[:, self.channel]
+        if not activation.any():  # many channels are silent on an even picture
+            with LeakyGradient():
+                activation = self.net.layer(seen, self.name)[:, self.channel]
+        return -activation.mean()
+
+
+class LeakyGradient(TorchFunctionMode):
+    """Inside `with`, a ReLU gives what it always does, but lets a tenth of the gradient through where it gives 0.
+
+    A silent channel so learns which way to wake (Olah, Mordvintsev & Schubert, "Feature Visualization", Distill
+    2017, whose library redirects the gradients of ReLUs likewise).
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        if func not in (nn.functional.relu, torch.relu):
+            return func(*args, **(kwargs or {}))
+        below = args[0].clamp(max=0) / 10
+        return args[0].clamp(min=0) + below - below.detach()
 
 
 def make(name: str, net: Features, target: Tensor | None = None, *, neuron: str = "", directions: int = 32) -> Loss:

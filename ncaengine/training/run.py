@@ -186,11 +186,13 @@ class Run:
 
     def preview(self, count: int = 3) -> Image.Image:
         """The target beside grids of the pool, each kernel's in its own shape on the screen."""
-        t = self.trainer
-        tiles = [] if self.target is None else [sheets.Tile(quantise(self.target), "target")]
+        t, side = self.trainer, self.settings.size
+        scale, tiles = max(1, 256 // side), []
+        if self.target is not None:
+            tiles.append(sheets.Tile(sheets.framed(quantise(self.target), (side, side), scale), "target"))
         for kernel, pool in zip(t.kernels, t.pools, strict=True):
             states = pool[:count].permute(0, 2, 3, 1).cpu().numpy()
-            view = whole(kernel, (states.shape[2], states.shape[1]), 2)
+            view = whole(kernel, (side, side), scale)
             tiles += [sheets.Tile(draw(state, kernel, t.config.colour, view), kernel.name) for state in states]
         return sheets.sheet([tiles], f"{self.job.output.stem}, iteration {t.iteration:,}")
 

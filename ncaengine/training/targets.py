@@ -37,7 +37,9 @@ def load(name: str, longest: int = 128) -> F32:
     except NCAError as error:
         raise NCAError(f"{name}: {error}") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError, MemoryError):
-        raise NCAError(f"{name}: has too many pixels; scale it down to some {4 * longest} pixels a side first.") from None
+        raise NCAError(
+            f"{name}: has too many pixels; scale it down to some {4 * longest} pixels a side first."
+        ) from None
     except UnidentifiedImageError:
         raise NCAError(f"{name}: is not an image of a known kind; save it as PNG or JPEG.") from None
     except Exception as error:  # on damaged files Pillow raises nearly anything
