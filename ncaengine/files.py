@@ -67,8 +67,10 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     try:
         write(part)
         os.replace(part, path)
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
+    except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        if "inline_container" in reason:  # torch's words for a file that it could not write on
+            reason = "is the disk full?"
         raise NCAError(f"{path}: cannot be written ({reason}).") from None
     finally:
         part.unlink(missing_ok=True)

@@ -65,6 +65,10 @@ def thin_vgg(blocks: tuple[int, ...], channels: int = 4) -> dict[str, Tensor]:
     return made
 
 
+def opened(*files: Path) -> features.Features:
+    return features.open_nets([str(file) for file in files])[0]
+
+
 VGG16, VGG19 = thin_vgg((2, 2, 3, 3, 3)), thin_vgg((2, 2, 4, 4, 4))
 
 
@@ -83,7 +87,7 @@ def test_maps_of_the_vgg_file_are_those_of_torchvision() -> None:
     full.load_state_dict({k.removeprefix("features."): v for k, v in safetensors.torch.load_file(VGG).items()}, False)
     x = pictures()
     normalised = (x - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None]
-    net = features.load([VGG])
+    net = opened(VGG)
     assert net.names == ("pixels", "conv1_1", "conv2_1", "conv3_1")
     with torch.no_grad():
         for found, end in zip(net(x), (0, 2, 7, 12), strict=True):
@@ -93,11 +97,11 @@ def test_maps_of_the_vgg_file_are_those_of_torchvision() -> None:
 
 @shared
 def test_the_two_files_together_complete_each_other_in_either_order() -> None:
-    net = features.load([VGG, DISTILLED])
+    net = opened(VGG, DISTILLED)
     assert net.names == ("pixels", "conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
     assert [m.shape[1] for m in net(pictures())] == [3, 64, 128, 256, 128, 128]
-    assert features.load([DISTILLED, VGG]).names == net.names
-    assert features.load([DISTILLED]).names == net.names
+    assert opened(DISTILLED, VGG).names == net.names
+    assert opened(DISTILLED).names == net.names
 
 
 @shared
@@ -108,7 +112,7 @@ def test_the_distilled_net_is_what_its_paper_says() -> None:
     x0 = torch.einsum("oi,bihw->bohw", w["conv0.weight"][:, :, 0, 0], x) + w["conv0.bias"][:, None, None]
     want = torch.nn.functional.pad(x0, [1] * 4, "reflect")
     want = torch.nn.functional.conv2d(want, w["conv11.weight"], w["conv11.bias"]).relu()
-    assert torch.allclose(features.load([DISTILLED])(x)[1], want, rtol=1e-4, atol=1e-3)
+    assert torch.allclose(opened(DISTILLED)(x)[1], want, rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize("name", ["net.safetensors", "net.pth", "net.pt"])

@@ -56,7 +56,7 @@ def test_another_part_of_the_same_texture_is_near(name: str) -> None:
     whole = pattern("pebbles", 96)
     target, part = whole[..., :48, :48], whole[..., 48:, 48:]
     loss = losses.make(name, RANDOM, target)
-    assert float(loss(part, generator())) < 0.2 * float(loss(pattern("coral", 48), generator()))
+    assert float(loss(part, generator())) < 0.25 * float(loss(pattern("coral", 48), generator()))
 
 
 @pytest.mark.parametrize("name", LIKENESS)

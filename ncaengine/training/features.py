@@ -84,11 +84,6 @@ def open_nets(names: Sequence[str]) -> tuple[Features, str | None]:
     return Features(members).requires_grad_(False), notice
 
 
-def load(paths: Sequence[Path]) -> Features:
-    """The pixels and the nets in these files, as `open_nets` puts them together. Raises NCAError."""
-    return open_nets([str(path) for path in paths])[0]
-
-
 def _weights(name: str) -> weights.StateDict:
     name = "vgg19" if name == "auto" else name
     if name in weights.HUB:

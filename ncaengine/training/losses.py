@@ -96,6 +96,7 @@ class Gram:
 class Excitation:
     """Minus the mean activation of one channel of a layer: the picture that excites it most.
 
+    It counts in root mean squares of the layer over noise, so that nets of other scales weigh alike.
     The second experiment of Niklasson et al., "Self-Organising Textures" (Distill 2021), after Mordvintsev,
     Olah & Tyka, "Inceptionism" (2015). The picture is taken as the screen shows it, cut to [0, 1], and
     rolled by a random way each time, so that no place of the torus always lies at the net's border.
@@ -104,8 +105,10 @@ class Excitation:
     def __init__(self, net: Features, layer: str, channel: int) -> None:
         """Raises NCAError where the net has no such layer, or the layer no such channel."""
         self.net, self.name, self.channel = net, layer, channel
+        noise = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
         with torch.no_grad():
-            channels = net.layer(torch.zeros(1, 3, 64, 64, device=net.get_buffer("mean").device), layer).shape[1]
+            fmap = net.layer(noise.to(net.get_buffer("mean").device), layer)
+        self.scale, channels = _scale(fmap), fmap.shape[1]
         if not 0 <= channel < channels:
             raise NCAError(f"Layer {layer} has the channels 0 to {channels - 1}; there is no channel {channel}.")
 
@@ -118,7 +121,7 @@ class Excitation:
         if not activation.any():  # many channels are silent on an even picture
             with LeakyGradient():
                 activation = self.net.layer(seen, self.name)[:, self.channel]
-        return -activation.mean()
+        return -self.scale * activation.mean()
 
 
 class LeakyGradient(TorchFunctionMode):

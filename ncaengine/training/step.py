@@ -5,6 +5,7 @@ net run for half of the cells, gathered into one matrix. What one window of less
 are independent coin flips, as in the reference at a fire rate of ½.
 """
 
+import logging
 import shutil
 from collections.abc import Callable
 from typing import Any, Protocol, cast
@@ -93,6 +94,8 @@ def _function(kernel: Kernel, taps: list[Taps], compiled: bool) -> type[torch.au
         _stencil_gradient(radius, taps),
     )
     if compiled:
+        # It warns of a missing GPU, which nobody asked for.
+        logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
         # The taps' weights are constants; without this they become inputs after the second kernel.
         torch._dynamo.config.specialize_float = True
         pieces = tuple(torch.compile(piece, dynamic=False) for piece in pieces)
