@@ -10,7 +10,7 @@ from ncaengine import kernels, viewer
 from ncaengine.viewer.app import App
 
 HERE = Path(__file__).parent
-MODELS = ("pebbles", "coral")
+MODELS = ("bubbles", "giraffe")
 BACK, INK = (20, 21, 24), (200, 203, 208)
 
 
@@ -38,6 +38,16 @@ def growth(steps: tuple[int, ...] = (0, 40, 120, 400, 2000), cells: int = 96, sc
     sheet.save(HERE / "growth.png", optimize=True)
 
 
+def portraits(steps: int = 1000) -> None:
+    """NAME.png: each model of assets/."""
+    with nca.Simulation() as sim:
+        for path in sorted(HERE.parent.glob("*.safetensors")):
+            grid = sim.add(nca.load(path), (128, 128), rng_seed=1)
+            sim.submit(nca.Step(grid.id, steps))
+            Image.fromarray(grid.image(2)).save(HERE / f"{path.stem}.png", optimize=True)
+            sim.submit(nca.RemoveGrid(grid.id))
+
+
 def window(steps: int = 600) -> None:
     """window.png: the window with one model on a square and on a hexagonal grid."""
 
@@ -54,4 +64,5 @@ def window(steps: int = 600) -> None:
 
 if __name__ == "__main__":
     growth()
+    portraits()
     window()

@@ -84,7 +84,7 @@ def cells(x: F64, y: F64, points: F64) -> Cells:
     scale = np.sqrt(len(points))
     offsets = wrapped(x[..., None] - points[:, 0]) * scale, wrapped(y[..., None] - points[:, 1]) * scale
     squared = offsets[0] ** 2 + offsets[1] ** 2
-    order = np.argpartition(squared, 8, axis=2)[..., :8]
+    order = np.argpartition(squared, min(8, len(points) - 1), axis=2)[..., :8]
     order = np.take_along_axis(order, np.argsort(np.take_along_axis(squared, order, 2), 2), 2)
     near = np.take_along_axis(squared, order, 2)
     gaps = wrapped(points[order[..., 1:]] - points[order[..., :1]]) * scale
