@@ -46,7 +46,8 @@ def reference(kernel: str = "square", **config: Any) -> Reference:
 
 def trainer(settings: Training = TINY, loss: losses.Loss | None = None, **more: Any) -> Trainer:
     start = initial_model(settings.architecture("tiny"), settings.seed)
-    return Trainer(start, loss or losses.SlicedTransport(colours, TARGET), settings, **more)
+    trained_on = [kernels.discover().get(name) for name in settings.kernels]
+    return Trainer(start, loss or losses.SlicedTransport(colours, TARGET), settings, trained_on, **more)
 
 
 def weights(run: Trainer) -> np.ndarray:

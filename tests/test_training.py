@@ -148,7 +148,10 @@ def test_a_full_disk_leaves_the_older_files_whole(job: Job) -> None:
     run.train(stopped=after(run, 3))
     before = {path: path.read_bytes() for path in job.folder.parent.rglob("*") if path.is_file()}
     again = Run(replace(job, resume=True), say=said.append)
-    with full_disk(free=1000), pytest.raises(NCAError, match=r"cannot be written \((File too large|is the disk full\?)\)"):
+    with (
+        full_disk(free=1000),
+        pytest.raises(NCAError, match=r"cannot be written \((File too large|is the disk full\?)\)"),
+    ):
         again.train(stopped=after(again, 6))
     assert any("The training goes on" in line for line in said)
     assert {path: path.read_bytes() for path in job.folder.parent.rglob("*") if path.is_file()} == before

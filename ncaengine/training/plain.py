@@ -16,6 +16,7 @@ import torch
 import tyro
 from torch import Tensor, nn
 
+from ncaengine import kernels
 from ncaengine.training import features, losses, targets
 from ncaengine.training.config import Training
 from ncaengine.training.run import pick_device
@@ -103,7 +104,7 @@ class Compare:
         start = initial_model(s.architecture("plain"), 0)
         ours = {
             f"trainer, {'compiled' if compiled else 'not compiled'}": Trainer(
-                start, loss, s, device=device, compiled=compiled
+                start, loss, s, [kernels.discover().get("square")], device, compiled
             ).iterate
             for compiled in (True, False)[not can_compile(device) :]
         }

@@ -8,7 +8,6 @@ import copy
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -17,7 +16,7 @@ import torch
 import torch.utils.checkpoint
 from torch import Tensor
 
-from ncaengine import kernels, model, seeding
+from ncaengine import model, seeding
 from ncaengine.errors import NCAError
 from ncaengine.kernels import Kernel
 from ncaengine.model import Model
@@ -59,14 +58,13 @@ class Trainer:
         start: Model,
         loss: losses.Loss,
         settings: Training,
-        trained_on: Sequence[Kernel] | None = None,
+        trained_on: Sequence[Kernel],
         device: torch.device | None = None,
         compiled: bool = False,
     ) -> None:
         """`trained_on` holds the kernels that the settings name. Raises NCAError where they lack a stencil."""
-        catalogue = None if trained_on else kernels.discover()
-        self.kernels = tuple(trained_on or (catalogue.get(name) for name in settings.kernels))  # type: ignore[union-attr]
-        self.settings, self.loss, self.device = settings, loss, device or torch.device("cpu")
+        self.settings, self.loss, self.kernels = settings, loss, tuple(trained_on)
+        self.device = device or torch.device("cpu")
         self.config, size = start.config, settings.size
         twins = [Reference(start, kernel).to(self.device) for kernel in self.kernels]
         for twin, name in product(twins[1:], model.WEIGHTS):  # one set of weights on every kernel
@@ -224,10 +222,3 @@ def threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def with_kernels(start: Model, settings: Training) -> Model:
-    """A model to continue from, which says the kernels that it is trained on now."""
-    import msgspec
-
-    return replace(start, config=msgspec.structs.replace(start.config, kernels=settings.kernels))
