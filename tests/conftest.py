@@ -92,6 +92,17 @@ def simulate(catalogue: Catalogue) -> Iterator[Callable[..., Simulation]]:
             grid.cells.release()
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """torch on one CPU thread: threads that wait for each other are slow on a busy machine."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of third-party data."""

@@ -1,7 +1,5 @@
 """The losses: near nothing for the target itself, more for other textures, and what excitation climbs."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
@@ -23,12 +21,7 @@ RANDOM = Features([RandomFilters(16)]).requires_grad_(False)
 LIKENESS = ("transport", "gram")
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def pattern(name: str, side: int = 64) -> Tensor:

@@ -1,7 +1,6 @@
 """The trainer on tiny grids and a random feature net: deterministic, resumable, safe from NaN, equal to the engine."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -26,12 +25,7 @@ TINY = Training(iterations=40, size=16, batch=2, pool=8, rollout=(4, 8), hidden=
 TARGET = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(1)) * 0.4
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def colours(pictures: Tensor) -> list[Tensor]:
