@@ -47,7 +47,7 @@ def load(path: str | Path) -> Model:
 
 def shipped() -> Path:
     """The model that opens when none is named. Raises NCAError if this installation has none."""
-    path = resources.folder("assets") / "pebbles.safetensors"
+    path = resources.folder("assets") / "bubbles.safetensors"
     if not path.is_file():
         raise NCAError("This installation lacks the model that it ships; name a model file.")
     return path
