@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := bubbles
 # Trained in this order; each but the first starts from the weights of the first.
-GALLERY := giraffe zebra bubbles cracks lichen coral leopard weave scales honeycomb knit waves
+GALLERY := bubbles giraffe zebra cracks lichen scales coral leopard honeycomb weave
 # A feature net for `make gallery`: names or files, as `ncaengine train --features` takes them.
 FEATURES ?= auto
 TRAIN = $(BIN)/ncaengine train --size 64 --batch 2 --author "the ncaengine authors" --licence Apache-2.0 --features $(FEATURES)
@@ -41,7 +41,7 @@ format: setup  ## Mend style
 
 pictures: setup  ## Make the README's pictures anew
 	$(BIN)/python assets/pictures/make.py
-	$(BIN)/ncaengine sheet $(GALLERY:%=assets/%.safetensors) -o assets/pictures/gallery.png --steps 1000 --columns 4
+	$(BIN)/ncaengine sheet $(GALLERY:%=assets/%.safetensors) -o assets/pictures/gallery.png --steps 1000 --columns 5
 
 # Resumes where it was stopped; delete build/gallery to begin anew.
 gallery: setup  ## Train the models of assets/ anew: some hours on a CPU
