@@ -108,11 +108,12 @@ def _markdown(base: Job, name: str, rows: Sequence[Row], device: str) -> str:
     s = base.settings
     best = min(rows, key=lambda row: row.loss)
     fast = max(row.steps_per_second for row in rows)
+    where = " and ".join(s.kernels) + (" in turn" if len(s.kernels) > 1 else "")
     lines = [
         f"# {name}: more or fewer channels",
         "",
         f"Each model was trained for {s.iterations:,} iterations on grids of {s.size}x{s.size}, batch {s.batch}, on",
-        f"{' and '.join(s.kernels)} in turn, with {s.hidden} hidden units; everything but the channels is the same.",
+        f"{where}, with {s.hidden} hidden units; everything but the channels is the same.",
         "",
         "| channels | parameters | loss in training | loss of rollouts | steps/s | of the fastest |",
         "|---:|---:|---:|---:|---:|---:|",
