@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := bubbles
-# Trained in this order; each but the first starts from the weights of the first.
+# The textures of the contact sheet; `make gallery` starts each from the weights of pebbles.
 GALLERY := bubbles giraffe zebra cracks lichen scales coral leopard honeycomb weave
 # A feature net for `make gallery`: names or files, as `ncaengine train --features` takes them.
 FEATURES ?= auto
