@@ -110,6 +110,7 @@ def test_a_run_resumes_with_its_own_target_and_settings_only(job: Job) -> None:
     for other, words in (
         (replace(job, target="pebbles"), "another target"),
         (replace(job, settings=replace(TINY, size=16)), "--size 32"),
+        (replace(job, settings=replace(TINY, iterations=2)), "2 iterations already"),
     ):
         with pytest.raises(NCAError, match=words):
             Run(replace(other, resume=True))
@@ -121,6 +122,8 @@ def test_a_run_resumes_with_its_own_target_and_settings_only(job: Job) -> None:
 
 def test_a_run_starts_from_another_model(job: Job, tmp_path: Path) -> None:
     first = Run(job).train()
+    with pytest.raises(NCAError, match="leave out --hidden"):
+        Run(replace(job, output=tmp_path / "x.pt", start=job.output, settings=replace(TINY, hidden=20)))
     run = Run(replace(job, output=tmp_path / "second.pt", start=job.output))
     assert np.array_equal(run.trainer.model().w1, first.w1)
     assert run.trainer.config.name == "second"
@@ -212,6 +215,9 @@ def test_train_writes_one_model_an_image(tmp_path: Path, capsys: pytest.CaptureF
         (["coral", "-o", "x.pt", "--stencils", "identity", "swirl"], "swirl"),
         (["coral", "-o", "x.pt", "--threads", "-1"], "--threads"),
         (["coral", "-o", "x.pt", "--loss", "excitation"], "--neuron"),
+        (["-o", "out", "--loss", "excitation", "--neuron", "random10:1"], "name the model"),
+        (["coral", "-o", "empty.pt"], "is a folder"),
+        (["coral", "-o", "x.pt", "--stencils"], "--stencils"),
     ],
 )
 def test_what_cannot_be_trained_is_told_in_one_sentence(
@@ -219,6 +225,7 @@ def test_what_cannot_be_trained_is_told_in_one_sentence(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
+    (tmp_path / "empty.pt").mkdir()
     (tmp_path / "text.png").write_text("no image")
     assert train(*words) == 1
     error = capsys.readouterr().err

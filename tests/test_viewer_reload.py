@@ -188,6 +188,20 @@ def test_grids_of_the_file_run_on_with_the_new_model(app: App, file: Written) ->
     assert not app.toasts
 
 
+@pytest.mark.parametrize("value", [1e3, np.nan])
+def test_a_grid_that_exploded_starts_afresh_with_the_next_version(app: App, file: Written, value: float) -> None:
+    first, *others = app.sim.grids.values()
+    for grid in (first, *others):
+        app.do(commands.Step(grid.id, 5))
+    state = first.state()
+    state[3, 2, 1] = value
+    first.cells.write(state)
+    file.replace(model(1))
+    reload(app, file)
+    assert (first.step, np.abs(first.state()).max()) == (0, 0)
+    assert all(grid.step == 5 for grid in others)
+
+
 def test_the_panel_offers_the_last_version_only(app: App, file: Written) -> None:
     for seed in (1, 2, 3):
         file.replace(model(seed))

@@ -35,7 +35,7 @@ class Evaluate:
     target: Annotated[str, tyro.conf.arg(metavar="IMAGE")]
     """The picture that they should look like: an image file, or a pattern's name."""
     target_size: int = 128
-    """Its longer side is brought down to so many pixels, as the training did (train --size)."""
+    """Its longer side is brought down to so many pixels, as the training did (train --target-size)."""
     loss: Literal["transport", "gram"] = "transport"
     """How features are compared: sliced optimal transport, or Gram matrices."""
     features: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NET [NET ...]")] = ("auto",)

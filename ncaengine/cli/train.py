@@ -73,6 +73,8 @@ class Train:
         )  # fmt: skip
         if len(names) == 1 and self.output.suffix in (".pt", ".safetensors"):
             return [job]
+        if excited:
+            raise NCAError(f"{self.output}: name the model to write, ending in .pt or .safetensors.")
         if self.output.suffix:
             raise NCAError(f"{self.output}: must end in .pt or .safetensors for one image, or be a folder for several.")
         outputs = [self.output / f"{Path(name).stem}.{self.format}" for name in names]

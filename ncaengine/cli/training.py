@@ -51,7 +51,7 @@ def run_all(
 
 @contextmanager
 def stop_signals() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C was pressed, or SIGTERM came; a second one interrupts at once."""
+    """Whether Ctrl-C was pressed, or SIGTERM or SIGHUP (a closed terminal) came; a second one interrupts at once."""
     asked: list[int] = []
 
     def handle(number: int, frame: object) -> None:
@@ -60,7 +60,7 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
         asked.append(number)
         say("Stopping after this iteration; once more stops at once, and loses what is not in the checkpoint.")
 
-    signals = signal.SIGINT, signal.SIGTERM
+    signals = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = [signal.signal(number, handle) for number in signals]
     try:
         yield lambda: bool(asked)

@@ -58,8 +58,11 @@ def load(path: Path) -> Checkpoint:
             str(plain["origin"]),
         )
     except FileNotFoundError:
-        raise NCAError(f"{path}: is not there; this run was not begun, or it was finished.") from None
+        raise NCAError(
+            f"{path}: is not there; this run was not begun, or it was finished; to train a finished model on, "
+            "begin with it: --from MODEL."
+        ) from None
     except NCAError:
         raise
     except Exception:  # on damaged files torch's reader raises nearly anything
-        raise NCAError(f"{path}: is not a whole checkpoint; train anew without --resume.") from None
+        raise NCAError(f"{path}: is not a whole checkpoint; delete it and train anew without --resume.") from None

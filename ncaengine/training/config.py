@@ -78,6 +78,8 @@ class Training:
             raise NCAError(f"--rollout is {self.rollout[0]} {self.rollout[1]}; give the shortest, then the longest.")
         if not self.kernels or len(set(self.kernels)) < len(self.kernels):
             raise NCAError("--kernels must name each kernel once.")
+        if not self.stencils:
+            raise NCAError("--stencils must name at least one stencil.")
         if self.pool < self.batch * len(self.kernels):
             raise NCAError(
                 f"--pool is {self.pool}; {len(self.kernels)} kernels with --batch {self.batch} need at least "

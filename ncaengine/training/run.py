@@ -68,6 +68,10 @@ class Run:
         saved = checkpoint.load(path) if job.resume else None
         self.settings = merged(saved.settings, job.settings) if saved else job.settings
         self.settings.check()
+        if job.output.is_dir():
+            raise NCAError(f"{job.output}: is a folder; choose another name for the model.")
+        if saved and saved.state.get("iteration", 0) >= self.settings.iterations:
+            raise NCAError(f"{path}: has {len(saved.losses)} iterations already; give more than that to --iterations.")
         self.device = pick_device(job.device)
         self.target = targets.load(job.target, self.settings.target_size) if job.target else None
         net, notice = features.open_nets(job.nets)
@@ -121,6 +125,10 @@ class Run:
             return initial_model(saved.config, s.seed)
         if job.start:
             start = files.load(job.start)
+            for name in ("channels", "hidden"):
+                theirs = getattr(start.config, name)
+                if getattr(s, name) not in (theirs, getattr(Training(), name)):
+                    raise NCAError(f"{job.start}: has {theirs} {name}; leave out --{name}, or begin without --from.")
             config = structs.replace(start.config, kernels=s.kernels, name=job.output.stem)
         else:
             config = s.architecture(job.output.stem)

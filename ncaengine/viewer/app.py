@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal, cast
 
+import numpy as np
+
 from ncaengine.commands import AnyCommand, Reseed, Resize, Set, SetKernel, SetModel, Step
 from ncaengine.errors import NCAError
 from ncaengine.gpu import Device
@@ -25,6 +27,8 @@ from ncaengine.viewer.reload import Change, Watch
 
 SIZE_ON_GPU, SIZE_IN_SOFTWARE = (256, 256), (128, 128)
 MOST_TOASTS = 4
+EXPLODED = 8.0
+"""A state beyond this, as early weights of a training make it, starts afresh with the next version of its model."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +157,10 @@ class App:
         running = [number for number, grid in self.sim.grids.items() if self._names.get(grid.model) == name]
         version = self.sim.register(model)
         done = [self.do(SetModel(number, version)) for number in running]
+        for number in running:
+            grid = self.sim.grids[number]
+            if not np.abs(grid.state()).max() < EXPLODED:  # not >=, for NaN: no weights would ever heal that
+                self.do(Reseed(number, grid.rng_seed))
         if all(done):
             self.note = f"{change.path.name} reloaded {time.strftime('%H:%M:%S')}"
 
