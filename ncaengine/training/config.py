@@ -59,7 +59,7 @@ class Training:
     def check(self) -> None:
         """Raises NCAError, naming the setting, where a value is out of range."""
         for name, lowest, highest in (
-            ("iterations", 1, 10**7),
+            ("iterations", 1, 10_000_000),
             ("size", 8, 2048),
             ("target_size", 16, 2048),
             ("batch", 1, 1024),
@@ -67,13 +67,13 @@ class Training:
             ("fresh", 0, 1),
             ("channels", 3, 256),
             ("hidden", 1, 1024),
-            ("overflow", 0, 1e6),
+            ("overflow", 0, 1_000_000),
             ("learning_rate", 1e-8, 1),
             ("seed", 0, 2**32 - 1),
         ):
             value = getattr(self, name)
             if not lowest <= value <= highest:
-                raise NCAError(f"--{name.replace('_', '-')} is {value:g}; it must be from {lowest} to {highest:g}.")
+                raise NCAError(f"--{name.replace('_', '-')} is {value:g}; it must be from {lowest} to {highest}.")
         if not 1 <= self.rollout[0] <= self.rollout[1] <= 4096:
             raise NCAError(f"--rollout is {self.rollout[0]} {self.rollout[1]}; give the shortest, then the longest.")
         if not self.kernels or len(set(self.kernels)) < len(self.kernels):

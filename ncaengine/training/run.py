@@ -81,11 +81,14 @@ class Run:
         found = catalogue or kernels.discover()
         trained_on = [found.get(name) for name in self.settings.kernels]
         compiled = job.compiled and can_compile(self.device)
+        if compiled:
+            say("Compiling the step: the first iterations take up to a minute.")
         self.trainer = Trainer(self._start(saved), loss, self.settings, trained_on, self.device, compiled)
         self.losses: list[float] = saved.losses if saved else []
         self.origin = _origin(self.target, net.names, self.settings.neuron)
         if saved:
             self._restore(saved, path)
+            say(f"{job.output}: going on after iteration {self.trainer.iteration:,}.")
         _make_folder(job.folder)
         self.board = _board(job.log_dir, job.output.stem)
 
