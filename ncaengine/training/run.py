@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ class Run:
             raise NCAError(f"{path}: has {len(saved.losses)} iterations already; give more than that to --iterations.")
         self.device = pick_device(job.device)
         self.target = targets.load(job.target, self.settings.target_size) if job.target else None
-        net, notice = features.open_nets(job.nets)
+        net, notice = _nets(job.nets)
         if notice:
             say(notice)
         loss = losses.make(self.settings.loss, net.to(self.device), self._picture(), neuron=self.settings.neuron)
@@ -206,6 +207,12 @@ class Run:
             view = whole(kernel, (side, side), scale)
             tiles += [sheets.Tile(draw(state, kernel, t.config.colour, view), kernel.name) for state in states]
         return sheets.sheet([tiles], f"{self.job.output.stem}, iteration {t.iteration:,}")
+
+
+@lru_cache(maxsize=1)
+def _nets(names: tuple[str, ...]) -> tuple[features.Features, str | None]:
+    """The feature nets, opened or downloaded once for all images of a command."""
+    return features.open_nets(names)
 
 
 def pick_device(name: str) -> torch.device:
