@@ -1,10 +1,11 @@
 """What a Simulation asks of the device that computes: OpenGL (gl_backend) or torch (torch_backend)."""
 
+from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from ncaengine.kernels import Kernel
 from ncaengine.model import F32, Model
-from ncaengine.view import U8, View
+from ncaengine.view import I32, RGB, U8, Look, View
 
 Choice = Literal["auto", "gl", "torch"]
 
@@ -12,8 +13,11 @@ Choice = Literal["auto", "gl", "torch"]
 class Cells(Protocol):
     """One grid's state on a device, with the program that steps it."""
 
-    def specialise(self, model: Model, kernel: Kernel) -> None:
-        """Run this model on this kernel from now on; the state stays. Raises NCAError and changes nothing."""
+    def specialise(self, model: Model, kernel: Kernel, others: Sequence[Model] = ()) -> None:
+        """Run this model on this kernel from now on; the state stays. Raises NCAError and changes nothing.
+
+        others: the models that cells run whose `model` field is 1, 2, …; of as many channels.
+        """
 
     def write(self, state: F32) -> None:
         """Replace the state: (height, width, channels) float32, of any size."""
@@ -21,10 +25,27 @@ class Cells(Protocol):
     def read(self) -> F32:
         """The state: (height, width, channels) float32, a copy."""
 
-    def step(self, number: int, rng_seed: int, fire_rate: float) -> None:
-        """One step, the `number`-th since the seed, which with `rng_seed` decides the cells that fire."""
+    def write_fields(self, fields: F32 | None) -> None:
+        """Replace the fields: (height, width, 4) float32 of the state's size (see fields), None for the defaults."""
 
-    def draw(self, view: View) -> U8:
+    def read_cells(self, cells: I32) -> F32:
+        """The state of some cells: (n, channels) float32 of (n, 2) int32 (column, row) within the grid."""
+
+    def blend(self, cells: I32, weight: F32, target: F32) -> None:
+        """Mix `target` (n, k) into the first k channels of some cells, (n, 2) distinct (column, row).
+
+        state = state + weight·(target - state) with `weight` (n,) in [0, 1], exactly `target` where it is 1.
+        """
+
+    def step(self, number: int, rng_seed: int, fire_rate: float, scale: float = 1.0, angle: float = 0.0) -> None:
+        """One step, the `number`-th since the seed, which with `rng_seed` decides the cells that fire.
+
+        scale: cell scale, by which and by whose square first and second derivatives are divided.
+        angle: of every cell's own x axis, in degrees from +x towards +y (clockwise on the screen).
+        Fields multiply fire_rate and scale and are added to angle.
+        """
+
+    def draw(self, view: View, look: Look = RGB) -> U8:
         """The picture of a view: (height, width, 3) uint8."""
 
     def release(self) -> None:

@@ -10,11 +10,11 @@ class Pace:
     """Turns ticks into steps: at a constant rate r exactly floor(ticks·r/TICKS_PER_SECOND) of them.
 
     A change of rate keeps the fraction of a step that has gathered, so that turning a dial does
-    not lose time.
+    not lose time. gathered: that fraction.
     """
 
-    def __init__(self, steps_per_second: float) -> None:
-        self._gathered = Fraction(0)
+    def __init__(self, steps_per_second: float, gathered: Fraction = Fraction(0)) -> None:
+        self.gathered = gathered
         self.steps_per_second = steps_per_second
 
     @property
@@ -29,11 +29,11 @@ class Pace:
 
     def advance(self, ticks: int) -> int:
         """Steps that fall due within the next `ticks` ticks."""
-        self._gathered += ticks * self._rate / TICKS_PER_SECOND
-        steps = int(self._gathered)
-        self._gathered -= steps
+        self.gathered += ticks * self._rate / TICKS_PER_SECOND
+        steps = int(self.gathered)
+        self.gathered -= steps
         return steps
 
     def restart(self) -> None:
         """Drop the gathered fraction, as at a fresh start."""
-        self._gathered = Fraction(0)
+        self.gathered = Fraction(0)

@@ -10,9 +10,13 @@ from typing import Annotated
 
 import msgspec
 
+from ncaengine.brushes import Pattern, Point, Tool
 from ncaengine.errors import NCAError
+from ncaengine.fields import MAX_MODELS, Field
 from ncaengine.seeding import Keep, Size
+from ncaengine.view import Look
 
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 RngSeed = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 """Taken modulo 2**32; the range is what a journal can hold."""
 
@@ -48,10 +52,19 @@ class RemoveGrid(OnGrid, frozen=True):
     """Take a grid away."""
 
 
+class Duplicate(OnGrid, frozen=True):
+    """A new grid that is in everything like this one, and goes its own way from now on."""
+
+
 class SetModel(OnGrid, frozen=True):
-    """Run another model on the same state; channels that it lacks are dropped, new ones start at 0."""
+    """Run another model on the same state; channels that it lacks are dropped, new ones start at 0.
+
+    slot: which of the grid's models it becomes, for cells whose `model` field says so; those beyond
+    the first must have as many channels as the first, and are taken away if `model` is ''.
+    """
 
     model: str
+    slot: Annotated[int, msgspec.Meta(ge=0, lt=MAX_MODELS)] = 0
 
 
 class SetKernel(OnGrid, frozen=True):
@@ -67,8 +80,70 @@ class Resize(OnGrid, frozen=True):
     keep: Keep = "centre"
 
 
+class Paint(OnGrid, frozen=True):
+    """A stroke of a brush along `path`, in cell widths on the endless plane of the screen (see view).
+
+    tool: "erase" (back to the seed), "noise" (uniform in ±value), "image" (the colours of the array
+    registered under that name, one pixel a cell, repeated from the picture's corner), "patch" (what
+    Copy took, about the last point of `path`), or the field that takes `value`. radius: in cell
+    widths; the share `softness` of it fades. more: this goes on with the stroke before, for undo.
+    """
+
+    tool: Tool
+    path: Annotated[tuple[Point, ...], msgspec.Meta(min_length=1, max_length=4096)]
+    radius: Annotated[float, msgspec.Meta(gt=0, le=4096)] = 8.0
+    strength: Share = 1.0
+    softness: Share = 0.3
+    value: float = 1.0
+    image: str = ""
+    more: bool = False
+
+
+class Fill(OnGrid, frozen=True):
+    """A whole field at once. See brushes.pattern."""
+
+    field: Field
+    pattern: Pattern = "even"
+    values: tuple[float, float] = (1.0, 1.0)
+    count: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 4
+    fuzz: Annotated[float, msgspec.Meta(ge=0, le=4096)] = 0.0
+
+
+class Copy(OnGrid, frozen=True):
+    """Take the cells within `radius` of a point, for Paint's "patch"."""
+
+    at: Point
+    radius: Annotated[float, msgspec.Meta(gt=0, le=1024)] = 16.0
+
+
+class Undo(OnGrid, frozen=True):
+    """Back to the moment before the grid's last edit (of state, fields, size, model, kernel or seed)."""
+
+
+class Redo(OnGrid, frozen=True):
+    """Make the edit that was undone last again, on the present state."""
+
+
+class Rewind(OnGrid, frozen=True):
+    """Go back `steps` steps, or forward again if below 0, as far as the grid's timeline reaches."""
+
+    steps: int
+
+
+class Load(OnGrid, frozen=True):
+    """Replace the state by the array registered under this name; the grid takes its size."""
+
+    array: str
+
+
+class Show(OnGrid, frozen=True):
+    """What is shown of the cells."""
+
+    look: Look
+
+
 class Set(OnGrid, frozen=True):
-    """One of the settings: steps_per_second, fire_rate or paused (see settings.Settings)."""
+    """One of the settings: see settings.Settings."""
 
     setting: str
     value: float | bool
@@ -86,7 +161,9 @@ class Reseed(OnGrid, frozen=True):
     rng_seed: RngSeed
 
 
-AnyCommand = AddGrid | RemoveGrid | SetModel | SetKernel | Resize | Set | Step | Reseed
+AnyEdit = SetModel | SetKernel | Resize | Reseed | Paint | Fill | Load | Set
+"""Those that change what a grid's cells become."""
+AnyCommand = AnyEdit | AddGrid | RemoveGrid | Duplicate | Copy | Undo | Redo | Rewind | Show | Step
 
 
 def checked(command: AnyCommand) -> AnyCommand:

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from ncaengine import commands, seeding, view
+from ncaengine import commands, view
 from ncaengine.grid import Grid
-from ncaengine.kernels import Kernel
 from ncaengine.model import Model
 from ncaengine.seeding import Size
 from ncaengine.simulation import Simulation
@@ -88,7 +86,7 @@ def _rollout(sim: Simulation, grid: Grid, loss: "Loss", plan: Plan, seed: int, t
     for _ in grow(sim, grid, plan.steps, tell):
         measure()
     if plan.heal:
-        cut_hole(grid)
+        cut_hole(sim, grid)
         measure()
         for _ in grow(sim, grid, [grid.step + plan.heal], tell):
             measure()
@@ -107,21 +105,11 @@ def grow(sim: Simulation, grid: Grid, steps: Sequence[int], tell: Tell = lambda 
         yield step
 
 
-def cut_hole(grid: Grid) -> None:
-    """Set a disc about the middle of the picture, its radius a quarter of the shorter side, back to the seed."""
-    state, inside = grid.state(), disc(grid.kernel, grid.size)
-    state[inside] = seeding.initial(grid.model.config, grid.size, grid.rng_seed)[inside]
-    grid.cells.write(state)  # no command does this yet; a journal does not replay it
-
-
-def disc(kernel: Kernel, size: Size) -> npt.NDArray[np.bool_]:
-    """The cells of that disc as the screen shows it: (height, width)."""
-    (ax, _), (bx, by) = kernel.basis
-    width, height = view.extent(kernel, size)
-    row, column = np.indices((size[1], size[0]))
-    x = (column * ax + row * bx) % width + ax / 2  # from the picture's corner; rows that are pushed out come in again
-    y = row * by + by / 2
-    return np.asarray(np.hypot(x - width / 2, y - height / 2) < min(width, height) / 4)
+def cut_hole(sim: Simulation, grid: Grid) -> None:
+    """Erase a disc about the middle of the picture, its radius a quarter of the shorter side."""
+    (x, y), (across, down) = view.corner(grid.kernel), view.extent(grid.kernel, grid.size)
+    middle = (x + across / 2, y + down / 2)
+    sim.submit(commands.Paint(grid.id, "erase", (middle,), min(across, down) / 4, softness=0.0))
 
 
 def _loss_of(grid: Grid, loss: "Loss") -> float:

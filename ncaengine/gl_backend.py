@@ -1,19 +1,25 @@
-"""The GPU's side of a grid: state in two image arrays, weights in a buffer, one dispatch a step.
+"""The GPU's side of a grid: state in two image arrays, weights in a buffer, one dispatch a step and model.
 
 The state lies in rgba32f images rather than in a buffer because llvmpipe loads them twice as fast
 (2.4 against 1.2 million cell-steps a second at 256², measured side by side on one busy machine).
 """
+
+from collections.abc import Sequence
 
 import moderngl
 import numpy as np
 
 from ncaengine import glsl
 from ncaengine.errors import NCAError
+from ncaengine.fields import MAX_MODELS, PLANE, plain
+from ncaengine.gl_canvas import Canvas, Shown, set_uniforms
+from ncaengine.gl_edit import Editor
 from ncaengine.gpu import SHARED_BYTES, Device, headless
 from ncaengine.kernels import Kernel
 from ncaengine.model import F32, Model
 from ncaengine.pcg import fire_threshold
-from ncaengine.view import U8, View
+from ncaengine.seeding import check_models
+from ncaengine.view import I32, RGB, U8, Look, View
 
 
 class GLCells:
@@ -22,18 +28,24 @@ class GLCells:
     def __init__(self, backend: "GLBackend") -> None:
         self._backend, self._ctx = backend, backend.device.ctx
         self._images: list[moderngl.TextureArray] = []
-        self._weights: moderngl.Buffer | None = None
-        self._model: Model | None = None
+        self._weights: list[moderngl.Buffer] = []
+        self._models: list[Model] = []
+        self._programs: dict[bool, list[moderngl.ComputeShader]] = {}
         self._kernel: Kernel | None = None
         self._size = (0, 0)
+        self._fields: moderngl.Texture | None = None
+        self._numbers = [0]  # those that the model field holds; other models need no pass
+        self._framed, self._stepped = False, False
 
-    def specialise(self, model: Model, kernel: Kernel) -> None:
-        program = self._backend.step_program(model, kernel)
-        if model is not self._model:
-            if self._weights:
-                self._weights.release()
-            self._weights = self._ctx.buffer(glsl.pack_weights(model).tobytes())
-        self._program, self._model, self._kernel = program, model, kernel
+    def specialise(self, model: Model, kernel: Kernel, others: Sequence[Model] = ()) -> None:
+        models = [model, *others]
+        check_models(models)
+        # Compiled before anything changes: of the two programs that which the settings asked for last.
+        framed = bool(others) or self._framed
+        programs = [self._backend.step_program(each, kernel, framed) for each in models]
+        self._drop_weights()
+        self._weights = [self._ctx.buffer(glsl.pack_weights(each).tobytes()) for each in models]
+        self._models, self._kernel, self._programs = models, kernel, {framed: programs}
 
     def write(self, state: F32) -> None:
         height, width, channels = state.shape
@@ -48,7 +60,12 @@ class GLCells:
             part = state[..., 4 * k : 4 * k + 4]
             planes[k, ..., : part.shape[2]] = part
         self._images[0].write(planes, viewport=(0, 0, 0, width, height, count))
-        self._size = (width, height)
+        self._size, self._stepped = (width, height), False
+
+    @property
+    def _previous(self) -> moderngl.TextureArray:
+        """The state before the last step; after a write the state itself."""
+        return self._images[1 if self._stepped else 0]
 
     def _allocate(self, width: int, height: int, count: int) -> list[moderngl.TextureArray]:
         """Two images; the present ones live on if there is no memory for them."""
@@ -67,17 +84,46 @@ class GLCells:
         self._images = []
 
     def read(self) -> F32:
-        assert self._model is not None
         width, height = self._size
         across, down, count = self._images[0].size
         planes = np.frombuffer(self._images[0].read(), np.float32).reshape(count, down, across, 4)
         flat = planes[:, :height, :width].transpose(1, 2, 0, 3).reshape(height, width, -1)
-        return np.ascontiguousarray(flat[..., : self._model.config.channels])
+        return np.ascontiguousarray(flat[..., : self._models[0].config.channels])
 
-    def step(self, number: int, rng_seed: int, fire_rate: float) -> None:
+    def write_fields(self, fields: F32 | None) -> None:
+        old, most = self._fields, self._backend.max_side
+        if fields is None:
+            self._fields, self._numbers = None, [0]
+        else:
+            height, width = fields.shape[:2]
+            room = _room(width, most), _room(height, most)
+            if old is None or old.size != room:
+                self._fields = self._allocate_fields(*room)
+            assert self._fields is not None
+            self._fields.write(np.ascontiguousarray(fields, np.float32), (0, 0, width, height))
+            numbers = np.clip(fields[..., PLANE["model"]] + np.float32(0.5), 0, MAX_MODELS - 1).astype(int)
+            self._numbers = np.flatnonzero(np.bincount(numbers.ravel())).tolist()
+        if old is not None and old is not self._fields:
+            old.release()
+
+    def _allocate_fields(self, width: int, height: int) -> moderngl.Texture:
+        fresh = self._ctx.texture((width, height), 4, dtype="f4")
+        if self._ctx.error == "GL_OUT_OF_MEMORY":
+            fresh.release()
+            raise NCAError(f"The device has not enough memory for fields of {width}x{height} cells.")
+        fresh.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        return fresh
+
+    def read_cells(self, cells: I32) -> F32:
+        return self._backend.editor.gather(self._images[0], cells, self._models[0].config.channels)
+
+    def blend(self, cells: I32, weight: F32, target: F32) -> None:
+        self._backend.editor.blend(self._images[0], cells, weight, target)
+
+    def step(self, number: int, rng_seed: int, fire_rate: float, scale: float = 1.0, angle: float = 0.0) -> None:
         assert self._kernel is not None
-        assert self._weights is not None
         width, height = self._size
+        self._framed = self._fields is not None or scale != 1 or angle != 0 or len(self._models) > 1
         uniforms = {
             "size": self._size,
             "row_shift": self._kernel.row_shift(height) % width,
@@ -85,55 +131,55 @@ class GLCells:
             "rng_seed": rng_seed & 0xFFFFFFFF,
             "fire_threshold": fire_threshold(fire_rate),
         }
-        _set(self._program, uniforms)
+        if self._framed:
+            uniforms |= {"fire_rate": fire_rate, "scale": scale, "angle": angle, "models": len(self._models)}
+            (self._fields or self._backend.plain_fields).bind_to_image(3, read=True, write=False)
         before, after = self._images
         before.bind_to_image(0, read=True, write=False)
         after.bind_to_image(1, read=False, write=True)
-        self._weights.bind_to_storage_buffer(2)
         group = glsl.GROUP[self._backend.device.form]
-        self._program.run(-(-width // group[0]), -(-height // group[1]))
+        programs, last = self._step_programs(), len(self._models) - 1
+        for slot in {min(number, last) for number in self._numbers}:
+            set_uniforms(programs[slot], {**uniforms, "slot": slot})
+            self._weights[slot].bind_to_storage_buffer(2)
+            programs[slot].run(-(-width // group[0]), -(-height // group[1]))
         self._ctx.memory_barrier()
-        self._images = [after, before]
+        self._images, self._stepped = [after, before], True
 
-    def draw(self, view: View) -> U8:
+    def _step_programs(self) -> list[moderngl.ComputeShader]:
+        """Of each model the program that this step needs; compiled at the first."""
+        assert self._kernel is not None
+        if self._framed not in self._programs:
+            self._programs[self._framed] = [
+                self._backend.step_program(model, self._kernel, self._framed) for model in self._models
+            ]
+        return self._programs[self._framed]
+
+    def draw(self, view: View, look: Look = RGB) -> U8:
         target = self._backend.offscreen(view.width, view.height)
-        self.draw_into(target, view)
+        self.draw_into(target, view, look)
         pixels = np.frombuffer(target.read(components=4, alignment=1), np.uint8)
         return np.ascontiguousarray(pixels.reshape(view.height, view.width, 4)[..., :3])
 
-    def draw_into(self, target: moderngl.Framebuffer, view: View, lines: float = 0.0) -> None:
+    def draw_into(self, target: moderngl.Framebuffer, view: View, look: Look = RGB, lines: float = 0.0) -> None:
         """Draw a view, first row at the bottom of the framebuffer (which a texture shows at its top).
 
         `lines`, 0 … 1: how dark the lines between cells are.
         """
-        assert self._model is not None
         assert self._kernel is not None
-        kernel, colour = self._kernel, self._model.config.colour
-        target.use()
-        target.viewport = (0, 0, view.width, view.height)
-        self._images[0].use(0)
-        uniforms = {
-            "size": self._size,
-            "basis_x": kernel.basis[0],
-            "basis_y": kernel.basis[1],
-            "row_shift": kernel.row_shift(self._size[1]),
-            "origin": (view.x, view.y),
-            "scale": view.scale,
-            "samples": view.samples(kernel),
-            "colour": (colour.scale, colour.offset),
-            "lines": lines,
-        }
-        program, triangle = self._backend.canvas(view.aligned(kernel))
-        _set(program, uniforms)
-        self._ctx.disable(moderngl.BLEND | moderngl.DEPTH_TEST | moderngl.CULL_FACE)
-        self._ctx.disable_direct(0x0C11)  # GL_SCISSOR_TEST, which a user interface may have left on
-        triangle.render(moderngl.TRIANGLES, vertices=3)
+        config = self._models[0].config
+        now = Shown(self._images[0], self._previous, self._fields, self._size, self._kernel, config)
+        self._backend.canvas.draw(target, view, look, now, lines)
 
     def release(self) -> None:
         self._drop_images()
-        if self._weights:
-            self._weights.release()
-            self._weights = None
+        self._drop_weights()
+        self.write_fields(None)
+
+    def _drop_weights(self) -> None:
+        for buffer in self._weights:
+            buffer.release()
+        self._weights = []
 
 
 class GLBackend:
@@ -145,23 +191,20 @@ class GLBackend:
         self._owns = device is None
         self.device = device or Device(headless())
         self.description, self.max_side = self.device.description, self.device.max_side
-        self._canvas: dict[bool, tuple[moderngl.Program, moderngl.VertexArray]] = {}
+        self.canvas, self.editor = Canvas(self.device), Editor(self.device)
+        # A cell's defaults; the step repeats the edge. The side is that of _room.
+        self.plain_fields = self.device.ctx.texture((3, 3), 4, plain(3, 3).tobytes(), dtype="f4")
         self._offscreen: moderngl.Framebuffer | None = None
 
-    def step_program(self, model: Model, kernel: Kernel) -> moderngl.ComputeShader:
-        """The compiled step of a model on a kernel, from the cache if it was there."""
-        return self.device.compute(glsl.step_source(model.config, kernel, self.device.form, SHARED_BYTES))
+    def step_program(self, model: Model, kernel: Kernel, framed: bool = False) -> moderngl.ComputeShader:
+        """The compiled step of a model on a kernel, from the cache if it was there.
+
+        `framed`: the one that heeds fields, scale and angle.
+        """
+        return self.device.compute(glsl.step_source(model.config, kernel, self.device.form, SHARED_BYTES, framed))
 
     def cells(self) -> GLCells:
         return GLCells(self)
-
-    def canvas(self, aligned: bool) -> tuple[moderngl.Program, moderngl.VertexArray]:
-        """The program that draws lattices and its triangle; a simpler one for aligned views."""
-        if aligned not in self._canvas:
-            fragment = glsl.assemble("canvas.frag", {"ALIGNED": 1} if aligned else {})
-            program = self.device.render(glsl.assemble("canvas.vert"), fragment)
-            self._canvas[aligned] = program, self.device.ctx.vertex_array(program, [])
-        return self._canvas[aligned]
 
     def offscreen(self, width: int, height: int) -> moderngl.Framebuffer:
         """An RGBA8 framebuffer of this size; the last one is kept."""
@@ -183,9 +226,9 @@ class GLBackend:
 
     def release(self) -> None:
         self._drop_offscreen()
-        for program, triangle in self._canvas.values():
-            triangle.release()
-            program.release()
+        self.canvas.release()
+        self.editor.release()
+        self.plain_fields.release()
         self.device.release()
         if self._owns:
             self.device.ctx.release()
@@ -199,10 +242,3 @@ def _room(side: int, most: int) -> int:
     """
     room = side if side & (side - 1) else max(side + 1, 3)
     return min(room, most)
-
-
-def _set(program: moderngl.ComputeShader | moderngl.Program, uniforms: dict[str, object]) -> None:
-    """Set those uniforms that the linked program still has: a square kernel has no row shift."""
-    for name, value in uniforms.items():
-        if name in program:
-            program[name] = value

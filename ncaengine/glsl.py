@@ -18,6 +18,11 @@ Form = Literal["unrolled", "looped"]
 GROUP = {"unrolled": (128, 8), "looped": (32, 4)}
 """Invocations of a workgroup (x, y)."""
 
+_GRADIENTS = {
+    "gradient_x": "along * gradient_x_{0} + across * gradient_y_{0}",
+    "gradient_y": "along * gradient_y_{0} - across * gradient_x_{0}",
+}
+"""What a cell takes for its gradients, by layer, where its own x axis is turned."""
 _ACTIVATIONS: dict[Activation, str] = {"relu": "max(h, 0.0)", "linear": "h", "tanh": "tanh(h)"}
 
 
@@ -53,11 +58,12 @@ def pack_weights(model: Model) -> F32:
     return packed
 
 
-def step_source(config: Config, kernel: Kernel, form: Form, shared_bytes: int) -> Source:
+def step_source(config: Config, kernel: Kernel, form: Form, shared_bytes: int, fields: bool = False) -> Source:
     """The step shader for a configuration and a kernel.
 
     `shared_bytes` is the device's memory of a workgroup; hidden units are taken in as many parts
-    as they need to fit. Raises NCAError if the kernel lacks a stencil that the model perceives.
+    as they need to fit. `fields`: heed fields and the settings scale and angle, and step the cells of
+    one of several models. Raises NCAError if the kernel lacks a stencil that the model perceives.
     """
     kernel.require((f.stencil for f in config.features), config.name)
     stride = unit_floats(config)
@@ -71,10 +77,11 @@ def step_source(config: Config, kernel: Kernel, form: Form, shared_bytes: int) -
         "PART": config.channels + chunk * stride,
         "GROUP_X": group[0],
         "GROUP_Y": group[1],
+        **({"FIELDS": 1} if fields else {}),
     }
     made = {
-        "neighbourhood": _neighbourhood(config, kernel),
-        "perception": _perception(config, kernel),
+        "neighbourhood": _neighbourhood(config, kernel, fields),
+        "perception": _perception(config, kernel, fields),
         "network": _network(config, form, chunk),
         "store": _store(config),
     }
@@ -120,17 +127,18 @@ def _cell(row: int, column: int, layer: int) -> str:
     return f"s_{_tag(row)}_{_tag(column)}_{layer}"
 
 
-def _taps(config: Config, kernel: Kernel) -> list[tuple[int, int]]:
-    """Every place that some feature looks at, the cell itself included."""
-    seen = {(0, 0)}
-    for feature in config.features:
-        seen |= {(row, column) for row, column, _ in kernel.stencils[feature.stencil].taps()}
-    return sorted(seen)
+def _taps(config: Config, kernel: Kernel, fields: bool) -> list[tuple[int, int]]:
+    """Every place that some feature looks at, the cell itself included; a turned gradient needs both."""
+    stencils = {feature.stencil for feature in config.features}
+    if fields and stencils & _GRADIENTS.keys():
+        stencils |= _GRADIENTS.keys()
+    seen = {(row, column) for stencil in stencils for row, column, _ in kernel.stencils[stencil].taps()}
+    return sorted(seen | {(0, 0)})
 
 
-def _neighbourhood(config: Config, kernel: Kernel) -> list[str]:
+def _neighbourhood(config: Config, kernel: Kernel, fields: bool) -> list[str]:
     """vec4 s_row_column_layer of every place seen, wrapped, held at the edge, or 0 beyond it."""
-    taps, out = _taps(config, kernel), []
+    taps, out = _taps(config, kernel, fields), []
     skewed = kernel.basis[1][0] != 0 and config.padding == "circular"
     reach = range(kernel.radius)
     for row in sorted({r for r, _ in taps}):
@@ -157,13 +165,22 @@ def _neighbourhood(config: Config, kernel: Kernel) -> list[str]:
     return out
 
 
-def _perception(config: Config, kernel: Kernel) -> list[str]:
+def _perception(config: Config, kernel: Kernel, fields: bool) -> list[str]:
     """vec4 p_feature_layer of every feature."""
     out = []
+    if fields and any(feature.stencil in _GRADIENTS for feature in config.features):
+        for name in _GRADIENTS:
+            taps = list(kernel.stencils[name].taps())
+            out += [f"vec4 {name}_{k} = first * ({_weighted(taps, k)});" for k in range(layers(config))]
     for f, feature in enumerate(config.features):
         taps = [(row, column, weight * feature.gain) for row, column, weight in kernel.stencils[feature.stencil].taps()]
         for layer in range(layers(config)):
-            out.append(f"vec4 p_{f}_{layer} = {_clipped(_weighted(taps, layer), config.clips.perception)};")
+            value = _weighted(taps, layer)
+            if fields and feature.stencil in _GRADIENTS:
+                value = f"{_float(feature.gain)} * ({_GRADIENTS[feature.stencil].format(layer)})"
+            elif fields:
+                value = ("{}", "first * ({})", "second * ({})")[kernel.order(feature.stencil)].format(value)
+            out.append(f"vec4 p_{f}_{layer} = {_clipped(value, config.clips.perception)};")
     return out
 
 

@@ -1,6 +1,9 @@
 """The OpenGL context (a window's or our own without one), its limits, and compiled programs."""
 
+import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,10 +20,17 @@ SHARED_BYTES = 32 * 1024
 
 @dataclass(eq=False)
 class Device:
-    """A context with its program cache."""
+    """A context with its program cache.
+
+    forgiving: where the driver refuses a new version of a shader, go on with the last one that it
+    took, as while somebody edits the files.
+    """
 
     ctx: moderngl.Context
+    forgiving: bool = False
     _compute: dict[str, moderngl.ComputeShader] = field(default_factory=dict)
+    _last: dict[tuple[str, ...], moderngl.ComputeShader] = field(default_factory=dict)
+    _refused: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         version = f"{self.ctx.version_code // 100}.{self.ctx.version_code // 10 % 10}"
@@ -39,12 +49,28 @@ class Device:
 
         Raises NCAError with the place in our files, if the driver refuses it.
         """
-        if source.text not in self._compute:
+        text = source.text
+        if text in self._compute:
+            return self._compute[text]
+        purpose = _purpose(source)
+        if text not in self._refused:
             try:
-                self._compute[source.text] = self.ctx.compute_shader(source.text)
+                self._compute[text] = self._last[purpose] = self.ctx.compute_shader(text)
+                return self._compute[text]
             except moderngl.Error as error:
-                raise NCAError(f"The driver refused a shader: {tidy(source.explain(str(error)))}") from None
-        return self._compute[source.text]
+                self._refused[text] = tidy(source.explain(str(error)))
+        if self.forgiving and purpose in self._last:
+            return self._last[purpose]
+        raise NCAError(f"The driver refused a shader: {self._refused[text]}")
+
+    @contextmanager
+    def strict(self) -> Iterator[None]:
+        """Forgive nothing for a while."""
+        before, self.forgiving = self.forgiving, False
+        try:
+            yield
+        finally:
+            self.forgiving = before
 
     def render(self, vertex: Source, fragment: Source) -> moderngl.Program:
         """A compiled vertex and fragment shader. Raises NCAError with the place in our files."""
@@ -60,6 +86,14 @@ class Device:
         for program in self._compute.values():
             program.release()
         self._compute.clear()
+        self._last.clear()
+
+
+def _purpose(source: Source) -> tuple[str, ...]:
+    """What a program is for, whatever its file says now: the file, and the lines that we made for it."""
+    pairs = zip(source.text.split("\n"), source.origins, strict=False)
+    made = [line for line, origin in pairs if origin.endswith(")") or re.match(r"#define [A-Z_]+ -?\d+$", line)]
+    return (source.origins[0].partition(":")[0], *made)
 
 
 def tidy(log: str) -> str:

@@ -120,6 +120,15 @@ class Kernel:
             sums += weight * np.array([1, x, y, x * x + y * y, x * x - y * y, 2 * x * y])
         return Moments(*(float(s) for s in sums))
 
+    def order(self, stencil: str) -> int:
+        """The derivative's order, that of the lowest moment that is not 0: what a change of cell scale divides by."""
+        orders = {"identity": 0, "gradient_x": 1, "gradient_y": 1, "laplacian": 2}
+        if stencil in orders:
+            return orders[stencil]
+        found = self.moments(stencil)
+        least = 1e-4 * sum(abs(weight) for _, _, weight in self.stencils[stencil].taps())
+        return 0 if abs(found.constant) > least else 1 if max(abs(found.x), abs(found.y)) > least else 2
+
     def gains(self) -> tuple[float, float, float]:
         """Gain of gradient_x on x, of gradient_y on y and of the Laplacian on (x²+y²)/4."""
         return (self.moments("gradient_x").x, self.moments("gradient_y").y, self.moments("laplacian").round / 4)

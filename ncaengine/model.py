@@ -128,6 +128,11 @@ class Model:
         return sum(getattr(self, name).size for name in WEIGHTS)
 
 
+def same(a: Model, b: Model) -> bool:
+    """Whether two models agree to the last bit."""
+    return a is b or (a.config == b.config and all(np.array_equal(getattr(a, n), getattr(b, n)) for n in WEIGHTS))
+
+
 def _check_numbers(c: Config) -> None:
     numbers = [f.gain for f in c.features] + [c.seed.level, c.colour.scale, c.colour.offset, c.fire_rate]
     if not np.isfinite(numbers).all():

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 U32 = npt.NDArray[np.uint32]
+I32 = npt.NDArray[np.int32]
+F32 = npt.NDArray[np.float32]
 ALWAYS = 0xFFFFFFFF
 """The threshold at which every cell fires, whatever its hash."""
 
@@ -34,23 +36,61 @@ def fire_threshold(fire_rate: float) -> int:
     return min(round(fire_rate * 2.0**32), ALWAYS)
 
 
-def fire_mask(width: int, height: int, step: int, rng_seed: int, fire_rate: float) -> npt.NDArray[np.bool_]:
-    """Which cells fire: (height, width) bool. `step` and `rng_seed` are taken modulo 2**32."""
+def fire_mask(
+    width: int, height: int, step: int, rng_seed: int, fire_rate: float, rate: F32 | None = None
+) -> npt.NDArray[np.bool_]:
+    """Which cells fire: (height, width) bool. `step` and `rng_seed` are taken modulo 2**32.
+
+    rate: (height, width) float32, what each cell multiplies fire_rate by. A cell of rate 1 heeds the
+    whole word, as without rates; of others the upper 24 bits count, which float32 holds exactly, so
+    that all devices compare the same numbers.
+    """
     threshold = fire_threshold(fire_rate)
-    if threshold == ALWAYS:
+    if threshold == ALWAYS and rate is None:
         return np.ones((height, width), np.bool_)
     column = np.arange(width, dtype=np.uint32)[None, :]
     row = np.arange(height, dtype=np.uint32)[:, None]
     word = pcg4d(column, row, np.uint32(step & ALWAYS), np.uint32(rng_seed & ALWAYS))[0]  # type: ignore[arg-type]
-    return word < np.uint32(threshold)
+    fires: npt.NDArray[np.bool_] = np.logical_or(word < np.uint32(threshold), threshold == ALWAYS)
+    return fires if rate is None else np.where(rate == 1, fires, _share(word) < np.float32(fire_rate) * rate)
 
 
-def uniform(width: int, height: int, channels: int, rng_seed: int) -> npt.NDArray[np.float32]:
+def uniform(width: int, height: int, channels: int, rng_seed: int) -> F32:
     """Noise of a seed: (height, width, channels) float32 in [-0.5, 0.5)."""
     column = np.arange(width, dtype=np.uint32)[None, :, None]
     row = np.arange(height, dtype=np.uint32)[:, None, None]
-    # The high half of the third coordinate is never reached by a step, so that a seed's noise and
-    # the first fire masks of the same rng_seed have nothing in common.
-    channel = np.arange(channels, dtype=np.uint32)[None, None, :] + np.uint32(0xA0000000)
+    return _noise(column, row, channels, 0xA0000000, rng_seed)
+
+
+def uniform_at(cells: I32, channels: int, rng_seed: int) -> F32:
+    """The noise of a seed at (n, 2) int32 (column, row): (n, channels) float32, that of `uniform` there."""
+    column, row = cells.astype(np.uint32).T[..., None]
+    return _noise(column, row, channels, 0xA0000000, rng_seed)
+
+
+def noise_at(cells: I32, channels: int, number: int, rng_seed: int) -> F32:
+    """Noise of the `number`-th edit at (n, 2) int32 (column, row): (n, channels) float32 in [-1, 1).
+
+    `number` and `rng_seed` are taken modulo 2**32. They are hashed into one word first, so that every
+    edit of every seed has noise of its own, alike whatever the grid's size.
+    """
+    both = pcg4d(*(np.array([word & ALWAYS], np.uint32) for word in (number, rng_seed, 0xB0000000, 0)))
+    column, row = cells.astype(np.uint32).T[..., None]
+    return _noise(column, row, channels, 0xB0000000, int(both[0][0])) * np.float32(2)
+
+
+def _noise(column: U32, row: U32, channels: int, offset: int, rng_seed: int) -> F32:
+    """(…, channels) float32 in [-0.5, 0.5) of coordinates (…, 1).
+
+    `offset` lifts the channel, the hash's third coordinate, to where no step's number comes, so that
+    the noise and the fire masks of the same rng_seed have nothing in common.
+    """
+    channel = np.arange(channels, dtype=np.uint32) + np.uint32(offset)
     word = pcg4d(column, row, channel, np.uint32(rng_seed & ALWAYS))[1]  # type: ignore[arg-type]
-    return ((word >> np.uint32(8)).astype(np.float32) / np.float32(1 << 24)) - np.float32(0.5)
+    return _share(word) - np.float32(0.5)
+
+
+def _share(word: U32) -> F32:
+    """The upper 24 bits as a float in [0, 1), without rounding."""
+    share: F32 = (word >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-24)
+    return share

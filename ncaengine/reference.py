@@ -6,10 +6,13 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from ncaengine.fields import PLANE
 from ncaengine.kernels import Kernel
 from ncaengine.model import WEIGHTS, Model
 from ncaengine.pcg import ALWAYS, fire_threshold
 
+Frame = tuple[Tensor, Tensor]
+"""The frame that cells perceive in: their scale, and the angle of their x axis in radians; both broadcast."""
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": torch.relu, "linear": lambda x: x, "tanh": torch.tanh}
 
 
@@ -30,38 +33,70 @@ class Reference(nn.Module):
         self.config, self.kernel = model.config, kernel
         for name in WEIGHTS:
             self.register_parameter(name, nn.Parameter(torch.from_numpy(getattr(model, name).copy())))
-        dense = [torch.from_numpy(kernel.dense(f.stencil)) * f.gain for f in model.config.features]
+        features = model.config.features
+        dense = [torch.from_numpy(kernel.dense(f.stencil)) * f.gain for f in features]
         self.register_buffer("stencils", torch.stack(dense)[:, None])
+        self._partners = torch.stack([_partner(kernel, f.stencil) * f.gain for f in features])[:, None]
+        self._turns = torch.tensor([f.stencil in ("gradient_x", "gradient_y") for f in features])[:, None, None]
+        self._orders = torch.tensor([kernel.order(f.stencil) for f in features])[:, None, None]
 
     def model(self) -> Model:
         """The present weights as a Model."""
         return Model(self.config, *(getattr(self, name).detach().cpu().numpy().copy() for name in WEIGHTS))
 
-    def perceive(self, x: Tensor) -> Tensor:
+    def perceive(self, x: Tensor, frame: Frame | None = None) -> Tensor:
         """Filter-major perception: (batch, features·channels, height, width)."""
         b, c, h, w = x.shape
         stencils = cast(Tensor, self.stencils)
         padded = pad(x, self.kernel.radius, self.config.padding, self.kernel.row_shift(h))
         # (b·c, 1) -> (b·c, features): one convolution for all channels.
         flat = padded.reshape(b * c, 1, *padded.shape[2:])
-        y = nn.functional.conv2d(flat, stencils).reshape(b, c, len(stencils), h, w)
+        y = nn.functional.conv2d(flat, stencils)
+        if frame is not None:
+            scale, angle = frame
+            across = nn.functional.conv2d(flat, self._partners.to(x.device))
+            along = torch.where(self._turns.to(x.device), torch.cos(angle), torch.ones_like(angle))
+            y = (along * y + torch.sin(angle) * across) / scale ** self._orders.to(x.device)
+        y = y.reshape(b, c, len(stencils), h, w)
         return _clip(y.transpose(1, 2).reshape(b, -1, h, w), self.config.clips.perception)
 
-    def update(self, x: Tensor) -> Tensor:
+    def update(self, x: Tensor, frame: Frame | None = None) -> Tensor:
         """What each cell would add to its state if it fired."""
         clips = self.config.clips
-        hidden = nn.functional.conv2d(self.perceive(x), self.w1[:, :, None, None], self.b1)
+        hidden = nn.functional.conv2d(self.perceive(x, frame), self.w1[:, :, None, None], self.b1)
         hidden = _clip(_ACTIVATIONS[self.config.activation](hidden), clips.hidden)
         return _clip(nn.functional.conv2d(hidden, self.w2[:, :, None, None], self.b2), clips.update)
 
-    def forward(self, x: Tensor, fires: Tensor) -> Tensor:
+    def forward(self, x: Tensor, fires: Tensor, frame: Frame | None = None) -> Tensor:
         """One step. `fires` broadcasts to (batch, 1, height, width): 1 where a cell updates, else 0."""
-        return _clip(x + self.update(x) * fires, self.config.clips.state)
+        return _clip(x + self.update(x, frame) * fires, self.config.clips.state)
 
-    def step(self, x: Tensor, step: int, rng_seed: int, fire_rate: float) -> Tensor:
-        """One step with the engine's own fire mask."""
-        fires = fire_mask(x.shape[3], x.shape[2], step, rng_seed, fire_rate, x.device)
-        return cast(Tensor, self(x, fires.to(x.dtype)))
+    def step(
+        self,
+        x: Tensor,
+        step: int,
+        rng_seed: int,
+        fire_rate: float,
+        scale: float = 1.0,
+        angle: float = 0.0,
+        fields: Tensor | None = None,
+    ) -> Tensor:
+        """One step with the engine's own fire mask; see backend.Cells. fields: (4, height, width) float32."""
+        rate = None if fields is None else fields[PLANE["rate"]]
+        fires = fire_mask(x.shape[3], x.shape[2], step, rng_seed, fire_rate, x.device, rate).to(x.dtype)
+        if fields is None and scale == 1 and angle == 0:
+            return cast(Tensor, self(x, fires))
+        scales, angles = torch.tensor(scale, device=x.device), torch.tensor(angle, device=x.device)
+        if fields is not None:
+            scales, angles = scales * fields[PLANE["scale"]], angles + fields[PLANE["angle"]]
+        return cast(Tensor, self(x, fires, (scales, torch.deg2rad(angles))))
+
+
+def _partner(kernel: Kernel, stencil: str) -> Tensor:
+    """The dense stencil that a gradient becomes if the cell turns its x axis by 90° towards +y, else zeros."""
+    turned = {"gradient_x": ("gradient_y", 1.0), "gradient_y": ("gradient_x", -1.0)}
+    other, sign = turned.get(stencil, (stencil, 0.0))
+    return torch.from_numpy(kernel.dense(other)) * sign
 
 
 def _clip(x: Tensor, bounds: tuple[float, float] | None) -> Tensor:
@@ -96,11 +131,17 @@ def pad(x: Tensor, radius: int, padding: str, row_shift: int) -> Tensor:
 
 
 def fire_mask(
-    width: int, height: int, step: int, rng_seed: int, fire_rate: float, device: torch.device | None = None
+    width: int,
+    height: int,
+    step: int,
+    rng_seed: int,
+    fire_rate: float,
+    device: torch.device | None = None,
+    rate: Tensor | None = None,
 ) -> Tensor:
-    """Which cells fire, (height, width) bool: PCG4D in int32, which wraps as uint32 does."""
+    """Which cells fire, (height, width) bool: PCG4D in int32, which wraps as uint32 does. See pcg.fire_mask."""
     threshold = fire_threshold(fire_rate)
-    if threshold == ALWAYS:
+    if threshold == ALWAYS and rate is None:
         return torch.ones(height, width, dtype=torch.bool, device=device)
     column = torch.arange(width, dtype=torch.int32, device=device).expand(height, width)
     row = torch.arange(height, dtype=torch.int32, device=device)[:, None].expand(height, width)
@@ -110,7 +151,11 @@ def fire_mask(
     v = [a ^ ((a >> 16) & 0xFFFF) for a in v]  # the mask makes the shift a logical one
     _mix(v)
     flip = -(2**31)  # unsigned order is signed order with the top bit flipped
-    return (v[0] ^ flip) < _signed(threshold ^ 2**31)
+    fires = ((v[0] ^ flip) < _signed(threshold ^ 2**31)) | (threshold == ALWAYS)
+    if rate is None:
+        return fires
+    share = ((v[0] >> 8) & 0xFFFFFF) * torch.tensor(2.0**-24, device=device)
+    return torch.where(rate == 1, fires, share < torch.tensor(fire_rate, device=device) * rate)
 
 
 def _mix(v: list[Tensor]) -> None:

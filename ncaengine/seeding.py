@@ -1,5 +1,6 @@
 """States as arrays: how a grid starts, and what a resize keeps. All are (height, width, channels) float32."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -7,12 +8,13 @@ import numpy.typing as npt
 
 from ncaengine import pcg
 from ncaengine.errors import NCAError
+from ncaengine.fields import MAX_MODELS
 from ncaengine.kernels import Kernel
-from ncaengine.model import F32, Config
+from ncaengine.model import F32, Colour, Config, Model
 
 Size = tuple[int, int]
 """(width, height) in cells, as in pictures."""
-Keep = Literal["centre", "tile", "nothing"]
+Keep = Literal["centre", "corner", "tile", "nothing"]
 
 MAX_SIDE = 16384
 MAX_CELLS = 2**24
@@ -28,6 +30,28 @@ def check_size(size: Size, max_side: int = MAX_SIDE) -> None:
         raise NCAError(f"A grid of {width}x{height} cells needs too much memory; the most is 16 million, as 4096x4096.")
 
 
+def check_models(models: Sequence[Model]) -> None:
+    """Raises NCAError unless the cells of one grid can run these models beside each other."""
+    if len(models) > MAX_MODELS:
+        raise NCAError(f"A grid cannot run {len(models)} models; the most is {MAX_MODELS}.")
+    first = models[0].config
+    for other in (model.config for model in models[1:]):
+        for what, ours, theirs in (
+            ("channels", first.channels, other.channels),
+            ("padding", first.padding, other.padding),
+            ("colour convention", first.colour, other.colour),
+        ):
+            if ours != theirs:
+                raise NCAError(
+                    f"The models {first.name!r} and {other.name!r} cannot share a grid, because they differ in "
+                    f"{what} ({_spoken(ours)} and {_spoken(theirs)}); choose one that agrees."
+                )
+
+
+def _spoken(value: object) -> str:
+    return f"{value.scale:g}·state + {value.offset:g}" if isinstance(value, Colour) else str(value)
+
+
 def initial(config: Config, size: Size, rng_seed: int) -> F32:
     """The model's initial state for a number `rng_seed`."""
     width, height = size
@@ -36,18 +60,26 @@ def initial(config: Config, size: Size, rng_seed: int) -> F32:
     return np.zeros((height, width, config.channels), np.float32)
 
 
+def initial_at(config: Config, cells: pcg.I32, rng_seed: int) -> F32:
+    """The initial state of some cells, that of `initial`: (n, channels) of (n, 2) int32 (column, row)."""
+    if config.seed.kind == "noise":
+        return pcg.uniform_at(cells, config.channels, rng_seed) * np.float32(config.seed.level)
+    return np.zeros((len(cells), config.channels), np.float32)
+
+
 def resized(state: F32, fresh: F32, keep: Keep, kernel: Kernel) -> F32:
     """`state` brought to the size of `fresh`, whose cells fill what the old content does not reach.
 
-    centre: cropped or extended about the centre of the picture; tile: repeated from there without
-    end, as on the torus; nothing: `fresh` as it is. Neighbours stay neighbours: on a skewed
-    lattice, whose picture is a rectangle of rows pushed aside, the content moves by whole cells.
+    centre: cropped or extended about the centre of the picture; corner: at its right and lower
+    edges; tile: repeated from the centre without end, as on the torus; nothing: `fresh` as it is.
+    Neighbours stay neighbours: on a skewed lattice, whose picture is a rectangle of rows pushed
+    aside, the content moves by whole cells.
     """
     if keep == "nothing":
         return fresh
     (old_height, old_width), (height, width) = state.shape[:2], fresh.shape[:2]
     # Rounded towards 0, so that a resize there and back moves nothing.
-    down, right = int((height - old_height) / 2), int((width - old_width) / 2)
+    down, right = (0, 0) if keep == "corner" else (int((height - old_height) / 2), int((width - old_width) / 2))
     right -= kernel.row_shift(down) if down > 0 else -kernel.row_shift(-down)
     # Places of the new picture, row by row; then the cell of the unrolled plane that lies there.
     new_row = np.arange(height, dtype=np.int32)[:, None]

@@ -19,8 +19,20 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fire_rate: Annotated[
         float,
         msgspec.Meta(ge=0, le=1, title="Fire rate", description="A cell's chance to update itself in a step.",
-                     extra={"unit": "", "logarithmic": False}),
+                     extra={"unit": "", "logarithmic": False, "uniform": "fire_threshold"}),
     ] = 0.5  # fmt: skip
+    scale: Annotated[
+        float,
+        msgspec.Meta(ge=0.25, le=4, title="Cell scale",
+                     description="Size of a cell (dx): below 1 the texture grows larger, above 1 finer.",
+                     extra={"unit": "×", "logarithmic": True, "uniform": "scale"}),
+    ] = 1.0  # fmt: skip
+    angle: Annotated[
+        float,
+        msgspec.Meta(ge=-180, le=180, title="Rotation",
+                     description="Turns what a cell takes for its x axis, clockwise, and with it the texture.",
+                     extra={"unit": "°", "logarithmic": False, "uniform": "angle"}),
+    ] = 0.0  # fmt: skip
     paused: Annotated[bool, msgspec.Meta(title="Pause", description="Whether the grid stands still.")] = False
 
 
@@ -35,6 +47,8 @@ class Spec:
     high: float
     unit: str
     logarithmic: bool
+    uniform: str
+    """The step shader's uniform that it sets, '' for what the clock heeds."""
 
 
 def _spec(name: str, hint: Any) -> Spec:
@@ -49,6 +63,7 @@ def _spec(name: str, hint: Any) -> Spec:
         high,
         extra.get("unit", ""),
         extra.get("logarithmic", False),
+        extra.get("uniform", ""),
     )
 
 
@@ -68,3 +83,8 @@ def changed(settings: Settings, name: str, value: float | bool) -> Settings:
         return msgspec.convert({**msgspec.structs.asdict(settings), name: value}, Settings)
     except msgspec.ValidationError as error:
         raise NCAError(f"{spec.title}: {error}.") from None
+
+
+def heeded_by_cells(name: str) -> bool:
+    """Whether a setting decides what a step makes of the cells; the others, and unknown names, do not."""
+    return name in SPECS and bool(SPECS[name].uniform)

@@ -8,18 +8,26 @@ state = a.state()
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import partial
 from types import TracebackType
-from typing import assert_never
 
-from ncaengine import commands, kernels, seeding
+import numpy as np
+
+from ncaengine import commands, edits, kernels, seeding, timeline
 from ncaengine.backend import Backend, Choice
+from ncaengine.brushes import Patch
+from ncaengine.calls import Calls
+from ncaengine.clock import TICKS_PER_SECOND
 from ncaengine.commands import AnyCommand, Entry, OnGrid
 from ncaengine.errors import NCAError
-from ncaengine.grid import Grid
+from ncaengine.grid import Grid, Snapshot, Waiting
 from ncaengine.kernels import Catalogue
-from ncaengine.model import Model
+from ncaengine.model import Model, same
+from ncaengine.painting import Array
 from ncaengine.seeding import Size
-from ncaengine.settings import Settings, changed
+from ncaengine.settings import Settings, changed, heeded_by_cells
+from ncaengine.timeline import Moment
 
 
 def open_backend(choice: Choice = "auto") -> tuple[Backend, str]:
@@ -42,32 +50,70 @@ def open_backend(choice: Choice = "auto") -> tuple[Backend, str]:
     return TorchBackend(), f"Running on torch, slower: {reason}" if reason else ""
 
 
-class Simulation:
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """What a journal begins with: nothing, or the grids of a session at its tick."""
+
+    tick: int = 0
+    next_id: int = 1
+    grids: tuple[Snapshot, ...] = ()
+
+
+class Simulation(Calls):
     """Grids that run together.
 
     `tick` counts the time that has passed, in 1/TICKS_PER_SECOND s. `journal` holds every command
     since the start. All changes go through `submit`; a command that cannot be carried out raises
     NCAError and changes nothing; one that waited for a step raises out of the call that reached it,
-    after all grids have run.
+    after all grids have run. `history`: bytes that each grid may keep to go back in time, 0 for none.
+    `arrays`: images, (height, width, 3) uint8, and states that commands name. `next_id`: the number
+    of the next grid.
     """
 
-    def __init__(self, backend: Backend | None = None, catalogue: Catalogue | None = None) -> None:
+    def __init__(
+        self, backend: Backend | None = None, catalogue: Catalogue | None = None, history: int = timeline.BYTES
+    ) -> None:
         self.backend = backend or open_backend()[0]
         self.catalogue = catalogue or kernels.discover()
+        self.history = history
         self.models: dict[str, Model] = {}
+        self.arrays: dict[str, Array] = {}
+        self.patch: Patch | None = None
         self.grids: dict[int, Grid] = {}
         self.tick = 0
         self.journal: list[Entry] = []
-        self._next_id = 1
+        self.origin = Origin()
+        self.next_id = 1
+        self._served = 0
         self._late: list[NCAError] = []
 
-    def register(self, model: Model) -> str:
-        """Make a model known to commands; returns its name here, which a number may follow."""
-        name, n = model.config.name, 1
-        while self.models.get(name, model) is not model:
+    def register(self, model: Model, name: str = "") -> str:
+        """Make a model known to commands; returns its name here, which a number may follow.
+
+        One that is known already, to the last bit, keeps the name that it has.
+        """
+        base = name = name or model.config.name
+        n = 1
+        while name in self.models and not same(self.models[name], model):
             n += 1
-            name = f"{model.config.name}-{n}"
-        self.models[name] = model
+            name = f"{base}-{n}"
+        self.models.setdefault(name, model)
+        return name
+
+    def register_array(self, name: str, array: Array) -> str:
+        """Make an image or a state known to commands; returns its name here, which a number may follow.
+
+        Raises NCAError unless it is (height, width, 3) uint8 or (height, width, channels) float32, finite.
+        """
+        if array.ndim != 3 or not array.size or array.dtype not in (np.uint8, np.float32):
+            raise NCAError("An array must be (height, width, 3) uint8 or (height, width, channels) float32.")
+        if (array.dtype == np.uint8 and array.shape[2] != 3) or not np.isfinite(array).all():
+            raise NCAError("An image has three channels, and a state has finite numbers only.")
+        base, n = name, 1
+        while name in self.arrays and not np.array_equal(self.arrays[name], array):
+            n += 1
+            name = f"{base}-{n}"
+        self.arrays.setdefault(name, array.copy())
         return name
 
     def add(
@@ -82,50 +128,86 @@ class Simulation:
         """Register a model and submit AddGrid; returns the grid."""
         name = self.register(model)
         self.submit(commands.AddGrid(name, size, kernel, steps_per_second, fire_rate, rng_seed))
-        return self.grids[self._next_id - 1]
+        return self.grids[self.next_id - 1]
 
     def submit(self, command: AnyCommand, at_step: int | None = None) -> None:
         """Carry out a command now, between two ticks, or when its grid has made `at_step` steps."""
+        self._take(command, at_step)
+        self._tell()
+
+    def _take(self, command: AnyCommand, at_step: int | None) -> None:
         command = commands.checked(command)
+        if isinstance(command, OnGrid) and command.grid in self.grids:
+            self.grids[command.grid]._settle(self._apply_late)
         if at_step is None:
             self._apply(command)
         elif isinstance(command, OnGrid):
             self._check(command)
-            self._grid(command.grid)._schedule(at_step, len(self.journal), command)
+            self._grid(command.grid)._wait(at_step, len(self.journal), command)
         else:
             raise NCAError("Only a command to a grid can wait for a step.")
         self.journal.append(Entry(self.tick, command, at_step))
-        self._tell()
 
     def advance(self, ticks: int = 1) -> None:
         """Let time pass: every grid that is not paused makes the steps that fall due."""
-        self.tick += ticks
-        for grid in list(self.grids.values()):
-            left = ticks
-            # A command that waits for a step may change the pace. Tick by tick, what follows does
-            # not depend on the strides in which time is let pass, which a replay does not know.
-            while left > 0 and grid._scheduled:
-                self._pass(grid, 1)
-                left -= 1
-            if left > 0:
-                self._pass(grid, left)
-        self._tell()
+        self.begin(ticks)
+        self.work()
 
-    def _pass(self, grid: Grid, ticks: int) -> None:
-        if not grid.settings.paused:
-            grid._run(grid.pace.advance(ticks), self._apply_late)
+    def begin(self, ticks: int) -> None:
+        """Let time pass without making the steps that fall due: `work` does, a part of them at a time.
+
+        A command to a grid first makes its own. What was still to be made is made at once.
+        """
+        self._work()
+        self.tick += ticks
+        for grid in self.grids.values():
+            grid._owe(ticks)
+
+    @property
+    def busy(self) -> bool:
+        """Whether there may be steps to make yet."""
+        return any(grid.owes for grid in self.grids.values())
+
+    @property
+    def demand(self) -> float:
+        """Cell-steps that a tick asks for, all grids together."""
+        running = (grid for grid in self.grids.values() if not grid.settings.paused)
+        return sum((g.settings.steps_per_second * g.size[0] * g.size[1] for g in running), 0.0) / TICKS_PER_SECOND
+
+    def work(self, most: float = float("inf")) -> int:
+        """Make steps that fell due, grid by grid in turn, until some `most` cell-steps are made; returns how many.
+
+        At least one step is made, if there is any.
+        """
+        made = self._work(most)
+        self._tell()
+        return made
+
+    def _work(self, most: float = float("inf")) -> int:
+        made = 0
+        while made < most and (owing := [grid for grid in self.grids.values() if grid.owes]):
+            # A step at a time where there is a limit, so that no grid is far ahead of the others.
+            grid = next((grid for grid in owing if grid.id > self._served), owing[0])
+            self._served = grid.id
+            one = None if most == float("inf") else 1
+            made += grid._settle(self._apply_late, one) * grid.size[0] * grid.size[1]
+        return made
 
     def replay(self, journal: Iterable[Entry], until_tick: int | None = None) -> None:
         """Submit a journal's commands, each at its tick, and run on to `until_tick`.
 
-        The models that it names must be registered.
+        The models that it names must be registered. What failed only when its step came does so again, unsaid.
         """
         for entry in journal:
-            if entry.tick > self.tick:
-                self.advance(entry.tick - self.tick)
-            self.submit(entry.command, entry.at_step)
-        if until_tick is not None and until_tick > self.tick:
-            self.advance(until_tick - self.tick)
+            self._pass(entry.tick)
+            self._take(entry.command, entry.at_step)
+        self._pass(until_tick or 0)
+        self._late.clear()
+
+    def _pass(self, tick: int) -> None:
+        if tick > self.tick:
+            self.begin(tick - self.tick)
+            self._work()
 
     def release(self) -> None:
         """Give the device's memory back."""
@@ -145,33 +227,45 @@ class Simulation:
             raise NCAError(f"There is no grid {number}.")
         return self.grids[number]
 
-    def _model(self, name: str) -> Model:
+    def model(self, name: str) -> Model:
+        """A registered model. Raises NCAError."""
         if name not in self.models:
             raise NCAError(f"There is no model {name!r} here; there are: {', '.join(self.models) or 'none'}.")
         return self.models[name]
 
+    def array(self, name: str, image: bool) -> Array:
+        """A registered image, or state. Raises NCAError."""
+        if name not in self.arrays or (self.arrays[name].dtype == np.uint8) != image:
+            kind = "image" if image else "state"
+            raise NCAError(f"There is no {kind} {name!r} here; register one first, or open it in the window.")
+        return self.arrays[name]
+
+    def check_size(self, size: Size) -> None:
+        """Raises NCAError unless a grid may have this size here."""
+        seeding.check_size(size, self.backend.max_side)
+
     def _check(self, command: AnyCommand) -> None:
         """Raises what `_apply` would, as far as it is known before the command's step has come."""
         match command:
-            case commands.SetModel(_, name):
-                self._model(name)
+            case commands.SetModel(_, name) if name:
+                self.model(name)
             case commands.SetKernel(_, name):
                 self.catalogue.get(name)
             case commands.Resize(_, size):
-                seeding.check_size(size, self.backend.max_side)
+                self.check_size(size)
             case commands.Set(number, setting, value):
                 changed(self._grid(number).settings, setting, value)
 
-    def _apply(self, command: AnyCommand) -> None:
+    def _apply(self, command: AnyCommand, waited: Waiting | None = None) -> None:
         try:
-            self._change(command)
+            self._change(command, waited)
         except MemoryError:
             raise NCAError("There is not enough memory for this.") from None
 
-    def _apply_late(self, command: AnyCommand) -> None:
+    def _apply_late(self, waiting: Waiting) -> None:
         """Carry out a command that waited for its step; a problem is told once all grids have run."""
         try:
-            self._apply(command)
+            self._apply(waiting[2], waiting)
         except NCAError as error:
             self._late.append(error)
 
@@ -180,36 +274,53 @@ class Simulation:
         if late:
             raise late[0]
 
-    def _change(self, command: AnyCommand) -> None:
+    def _change(self, command: AnyCommand, waited: Waiting | None) -> None:
+        if isinstance(command, commands.AddGrid):
+            self._add(command)
+            return
+        grid = self._grid(command.grid)
         match command:
-            case commands.AddGrid():
-                self._add(command)
-            case commands.RemoveGrid(number):
-                self._grid(number)._remove()
-                del self.grids[number]
-            case commands.SetModel(number, name):
-                self._grid(number)._use(self._model(name), self.grids[number].kernel)
-            case commands.SetKernel(number, name):
-                self._grid(number)._use(self.grids[number].model, self.catalogue.get(name))
-            case commands.Resize(number, size, keep):
-                seeding.check_size(size, self.backend.max_side)
-                self._grid(number)._resize(size, keep)
-            case commands.Set(number, setting, value):
-                grid = self._grid(number)
-                grid._set(changed(grid.settings, setting, value))
-            case commands.Step(number, count):
-                self._grid(number)._run(count, self._apply_late)
-            case commands.Reseed(number, rng_seed):
-                self._grid(number)._reseed(rng_seed)
+            case commands.RemoveGrid():
+                grid._remove()
+                del self.grids[grid.id]
+            case commands.Duplicate():
+                self._join(grid.snapshot(self.next_id))
+            case commands.Copy(_, at, radius):
+                self.patch = edits.copied(grid, at, radius)
+            case commands.Undo():
+                grid._undo()
+            case commands.Redo():
+                grid._redo()
+            case commands.Rewind(_, steps):
+                grid._rewind(steps)
+            case commands.Step(_, count):
+                grid._run(count, self._apply_late)
+            case commands.Show(_, look):
+                grid._show(look)
+            case commands.Set(_, setting, value) if not heeded_by_cells(setting):
+                grid._set_pace(changed(grid.settings, setting, value))
             case _:
-                assert_never(command)
+                edit = edits.planned(grid, command, self)
+                grid._edit(replace(edit, again=partial(grid._wait, *waited) if waited else None))
 
     def _add(self, command: commands.AddGrid) -> None:
-        model, kernel = self._model(command.model), self.catalogue.get(command.kernel)
-        seeding.check_size(command.size, self.backend.max_side)
+        model, kernel = self.model(command.model), self.catalogue.get(command.kernel)
+        self.check_size(command.size)
         fire_rate = model.config.fire_rate if command.fire_rate is None else command.fire_rate
         settings = changed(changed(Settings(), "steps_per_second", command.steps_per_second), "fire_rate", fire_rate)
-        self.grids[self._next_id] = Grid(
-            self._next_id, self.backend, model, kernel, command.size, settings, command.rng_seed
-        )
-        self._next_id += 1
+        state = seeding.initial(model.config, command.size, command.rng_seed)
+        moment = Moment(0, 0, 0, state, None, (model,), kernel, settings, command.rng_seed)
+        self._join(Snapshot(self.next_id, moment))
+
+    def _join(self, snapshot: Snapshot) -> None:
+        self.grids[snapshot.id] = Grid(snapshot, self.backend, self.history)
+        self.next_id += 1
+
+    def take_over(self, grids: Iterable[Grid], tick: int, next_id: int) -> None:
+        """Go on with other grids, as a session does: no command, but a new beginning of the journal."""
+        for grid in self.grids.values():
+            grid._remove()
+        self.grids = {grid.id: grid for grid in grids}
+        self.tick, self.next_id = tick, max(next_id, max(self.grids, default=0) + 1)
+        self.origin = Origin(tick, self.next_id, tuple(grid.snapshot() for grid in self.grids.values()))
+        self.journal.clear()

@@ -1,23 +1,42 @@
-"""Where a recording's frames go, chosen by the output's name: .mp4, .gif, .png, or a folder ('frames/')."""
+"""Where a recording's frames go, chosen by the output's name: .mp4, .gif, .webp, .png, or a folder ('frames/').
 
+And stills: PNGs that carry a text about themselves and a session, so that they open as they were.
+"""
+
+import errno
+import io
 import os
 import re
+import struct
+import zlib
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import av
 import av.filter
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from ncaengine.errors import NCAError
+from ncaengine.files import replace_file
 from ncaengine.view import U8
 
 FRAME = "frame_{:06d}.png"
-_KINDS = ".mp4 (video), .gif, .png (the last state) or a name ending in / (a folder of frames)"
+_KINDS = ".mp4 (video), .gif, .webp, .png (the last state) or a name ending in / (a folder of frames)"
 GIF_RATES = (1, 2, 4, 5, 10, 20, 25, 50)
 """A GIF's frame lasts whole hundredths of a second, and browsers slow down those shorter than two."""
-VIDEO_SIDE, GIF_SIDE = 16384, 65535
+WEBP_FASTEST = 90
+"""Frames a second; browsers slow down a WebP's frames of a hundredth of a second and less."""
+SIDES = {".mp4": 16384, ".gif": 65535, ".webp": 16383}
+OTHER_SIDE = 65535
+MAX_RIFF = 2**32 - 10
+"""Bytes of a WebP, whose length is written in 32 bits."""
+
+SESSION = b"ncSs"
+"""The chunk of a still's session: private, ancillary and safe to copy, as the case of its letters tells."""
+_TOO_MUCH = "holds more than a still does; choose one that was saved here."
+MAX_PNG, MAX_BLOB, MAX_TEXT = 512 * 2**20, 256 * 2**20, 16 * 2**20
+"""Bytes of a still's file, of its session and of its text, the last two as they are unpacked."""
 
 
 class Sink(Protocol):
@@ -45,16 +64,20 @@ def is_still(output: str) -> bool:
     return output.lower().endswith(".png")
 
 
-def check(output: str, fps: int, width: int, height: int) -> None:
+def check(output: str, fps: int, width: int = 1, height: int = 1) -> None:
     """Raises NCAError if the name, the rate or the size of the pictures cannot be recorded."""
     name = output.lower()
-    if not name.endswith(("/", os.sep, ".mp4", ".gif", ".png")):
+    if not name.endswith(("/", os.sep, ".mp4", ".gif", ".webp", ".png")):
         raise NCAError(f"{output}: the ending is not one that can be recorded; use {_KINDS}.")
     if name.endswith(".gif") and fps not in GIF_RATES:
         raise NCAError(f"A GIF cannot have {fps} frames a second; use one of {', '.join(map(str, GIF_RATES))}.")
-    limit = VIDEO_SIDE if name.endswith(".mp4") else GIF_SIDE
+    if name.endswith(".webp") and fps > WEBP_FASTEST:
+        raise NCAError(f"A WebP cannot have {fps} frames a second; {WEBP_FASTEST} is the most.")
+    limit = SIDES.get(Path(name).suffix, OTHER_SIDE)
     if max(width, height) > limit:
         raise NCAError(f"{output}: pictures of {width}x{height} are too large; {limit} pixels a side is the most.")
+    if not name.endswith(("/", os.sep)) and not Path(output).absolute().parent.is_dir():
+        raise NCAError(f"{output}: cannot be written, for its folder does not exist; make it first.")
 
 
 def open_sink(output: str, fps: int, width: int, height: int) -> Sink:
@@ -70,10 +93,10 @@ def open_sink(output: str, fps: int, width: int, height: int) -> Sink:
                 return Mp4(output, fps, width, height)
             case ".gif":
                 return Gif(output, fps, width, height)
+            case ".webp":
+                return WebP(output, fps, width, height)
             case _:
                 return Still(Path(output))
-    except FileNotFoundError:
-        raise NCAError(f"{output}: cannot be written, for its folder does not exist; make it first.") from None
     except OSError as error:
         raise NCAError(f"{output}: cannot be written ({error.strerror or error}).") from None
 
@@ -154,6 +177,49 @@ class Gif:
             self._container.close()
 
 
+class WebP:
+    """Every pixel as it is, in a file that grows frame by frame: what is written of a killed recording still plays.
+
+    ffmpeg's own encoder of animations keeps all frames in memory until the end.
+    """
+
+    def __init__(self, path: str, fps: int, width: int, height: int) -> None:
+        self._file = open(path, "wb")  # noqa: SIM115 - closed by `close`
+        self._fps, self._count = fps, 0
+        self._sides = _u24(width - 1) + _u24(height - 1)
+
+    def write(self, picture: U8) -> None:
+        packed = io.BytesIO()
+        Image.fromarray(picture).save(packed, "WEBP", lossless=True, quality=20, method=0)  # slower is hardly smaller
+        if not self._count:
+            animated, endless = struct.pack("<I", 2), bytes(6)
+            self._append(b"RIFF\0\0\0\0WEBP" + _riff(b"VP8X", animated + self._sides) + _riff(b"ANIM", endless))
+        before, after = (round(n * 1000 / self._fps) for n in (self._count, self._count + 1))  # no drift from rounding
+        corner, opaque, inner = bytes(6), b"\2", packed.getvalue()[len("RIFFsizeWEBP") :]
+        self._append(_riff(b"ANMF", corner + self._sides + _u24(after - before) + opaque + inner))
+        self._count += 1
+
+    def _append(self, data: bytes) -> None:
+        length = self._file.seek(0, os.SEEK_END) + len(data)
+        if length > MAX_RIFF:
+            raise OSError(errno.EFBIG, "a WebP holds 4 GB at most")
+        self._file.write(data)
+        self._file.seek(4)
+        self._file.write(struct.pack("<I", length - 8))
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _u24(number: int) -> bytes:
+    return number.to_bytes(3, "little")
+
+
+def _riff(kind: bytes, data: bytes) -> bytes:
+    return kind + struct.pack("<I", len(data)) + data + bytes(len(data) % 2)
+
+
 class Still:
     """Only the last picture, as PNG."""
 
@@ -187,3 +253,89 @@ class Frames:
             number = re.fullmatch(r"frame_(\d{6})\.png", path.name)
             if number and int(number[1]) >= self._count:
                 path.unlink()
+
+
+def save_png(path: Path, picture: U8, text: dict[str, str], blob: bytes | None = None) -> None:
+    """Write a picture, (height, width, 3) uint8, as PNG: whole or not at all.
+
+    text: entries by their keyword, of 1 to 79 letters of ASCII. blob: a session, up to MAX_BLOB
+    bytes, in a chunk of its own. Raises NCAError if it cannot be written.
+    """
+    if blob is not None and len(blob) > MAX_BLOB:
+        raise NCAError(f"{path}: a session of {len(blob) >> 20} MB is too large for a picture; save it as a session.")
+    info = PngImagePlugin.PngInfo()
+    for key, value in text.items():
+        info.add_text(key, value)
+    if blob is not None:
+        info.add(SESSION, zlib.compress(blob))
+    replace_file(path, lambda part: Image.fromarray(picture).save(part, "PNG", pnginfo=info))
+
+
+def read_png(path: Path) -> tuple[dict[str, str], bytes | None]:
+    """The text of a PNG by keyword, and the session in it, if any. The picture itself is not looked at.
+
+    Raises NCAError if it cannot be read, is no PNG, is broken, or beyond MAX_PNG, MAX_BLOB or MAX_TEXT.
+    """
+    try:
+        with open(path, "rb") as file:
+            return _read(file, os.fstat(file.fileno()).st_size)
+    except OSError as error:
+        raise NCAError(f"{path}: cannot be read ({error.strerror or error}).") from None
+    except NCAError as error:
+        raise NCAError(f"{path}: {error}") from None
+    except (ValueError, struct.error, zlib.error):
+        raise NCAError(f"{path}: is broken; save the still again.") from None
+
+
+def _read(file: BinaryIO, size: int) -> tuple[dict[str, str], bytes | None]:
+    """Raises ValueError, struct.error or zlib.error for what is broken, NCAError for what is refused."""
+    if size > MAX_PNG:
+        raise NCAError(f"is {size >> 20} MB, too large for a still; {MAX_PNG >> 20} MB is the most.")
+    if file.read(8) != b"\x89PNG\r\n\x1a\n":
+        raise NCAError("is not a PNG; choose a still that was saved here.")
+    text: dict[str, str] = {}
+    blob, room = None, MAX_TEXT
+    while True:
+        length, kind = struct.unpack(">I4s", file.read(8))
+        if file.tell() + length + 4 > size:
+            raise ValueError
+        if kind not in {b"tEXt", b"zTXt", b"iTXt", SESSION}:
+            file.seek(length + 4, os.SEEK_CUR)
+            if kind == b"IEND":
+                return text, blob
+            continue
+        most = MAX_BLOB if kind == SESSION else MAX_TEXT
+        if length > most + most // 1000 + 1000:  # what cannot be packed grows a little by it
+            raise NCAError(_TOO_MUCH)
+        data = file.read(length)
+        if struct.unpack(">I", file.read(4))[0] != zlib.crc32(kind + data):
+            raise ValueError
+        if kind == SESSION:
+            blob = _inflate(data, MAX_BLOB) if blob is None else blob
+        else:
+            key, value, taken = _entry(kind, data, room)
+            text[key], room = value, room - taken
+
+
+def _inflate(data: bytes, most: int) -> bytes:
+    """Unpack what zlib packed, never beyond `most` bytes, however little `data` looks."""
+    unpacker = zlib.decompressobj()
+    out = unpacker.decompress(data, most + 1)
+    if len(out) > most:
+        raise NCAError(_TOO_MUCH)
+    if not unpacker.eof:
+        raise ValueError
+    return out
+
+
+def _entry(kind: bytes, data: bytes, room: int) -> tuple[str, str, int]:
+    """Keyword, text, and the bytes of it, of a tEXt, zTXt or iTXt chunk."""
+    key, _, rest = data.partition(b"\0")
+    if kind == b"iTXt":
+        packed, (_language, _translated, value) = rest[:1] == b"\1", rest[2:].split(b"\0", 2)
+    else:
+        packed, value = kind == b"zTXt", rest[kind == b"zTXt" :]
+    plain = _inflate(value, room) if packed else value
+    if len(plain) > room:
+        raise NCAError(_TOO_MUCH)
+    return key.decode("latin-1"), plain.decode("utf-8" if kind == b"iTXt" else "latin-1"), len(plain)

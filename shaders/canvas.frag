@@ -1,14 +1,11 @@
 #version 430
 // Draws a lattice: each pixel is the mean of `samples` x `samples` points, each the colour of the
 // lattice's nearest cell, blended into its neighbours' where a border crosses the point's share of
-// the pixel. Cells have their true (Voronoi) shape. ncaengine/view.py draws the
-// same picture in NumPy.
-layout(binding = 0) uniform sampler2DArray state; // layer 0 of (layers, height, width) vec4
+// the pixel. Cells have their true (Voronoi) shape. ncaengine/view.py draws the same picture in NumPy.
+layout(binding = 0) uniform sampler2DArray state; // layer 0 of (layers, height, width) vec4; or look.comp's
 
-uniform ivec2 size;      // (width, height) of the grid in cells
 uniform vec2 basis_x;    // screen step of one column, in cell widths: (pitch, 0)
 uniform vec2 basis_y;    // screen step of one row
-uniform int row_shift;   // columns: how the torus closes over the top edge
 uniform vec2 origin;     // lattice point, in cell widths, at the picture's upper left corner
 uniform float scale;     // pixels a cell width
 uniform int samples;
@@ -17,18 +14,7 @@ uniform float lines;     // 0 … 1: how dark the lines between cells are
 
 out vec4 pixel;
 
-// floor(a / b) through floats, mended: integer division is slow on llvmpipe.
-int floor_div(int a, int b) {
-    int q = int(floor(float(a) / float(b)));
-    int r = a - q * b;
-    return q + (r < 0 ? -1 : r >= b ? 1 : 0);
-}
-
-ivec2 on_torus(ivec2 cell) {
-    int wraps = floor_div(cell.y, size.y);
-    int column = cell.x + wraps * row_shift;
-    return ivec2(column - size.x * floor_div(column, size.x), cell.y - size.y * wraps);
-}
+#include "torus.glsl"
 
 vec3 colour_of(vec2 cell) {
     vec3 rgb = texelFetch(state, ivec3(on_torus(ivec2(cell)), 0), 0).rgb;

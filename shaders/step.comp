@@ -2,6 +2,7 @@
 // One step: every cell perceives its neighbourhood through the kernel's stencils, feeds the small
 // net, and adds the net's output to its state if its hash says that it fires.
 // Lines that start with "//@" are replaced by code made for one model and kernel (ncaengine/glsl.py).
+// With FIELDS, cells differ in fire rate, scale and angle, and only those of one model are stepped.
 layout(local_size_x = GROUP_X, local_size_y = GROUP_Y) in;
 
 // State before and after the step: layers of (height, width) vec4, four channels a layer.
@@ -17,6 +18,18 @@ uniform int row_shift;       // columns, 0 ... width - 1: how the torus closes o
 uniform uint step_number;
 uniform uint rng_seed;
 uniform uint fire_threshold; // a cell fires if its hash is smaller; 0xFFFFFFFF: all fire
+
+#ifdef FIELDS
+// Rate, scale, angle in degrees and model of each cell (ncaengine/fields.py). Beyond the image its
+// edge goes on, so that a small one serves for defaults.
+layout(binding = 3, rgba32f) readonly uniform image2D fields;
+
+uniform float fire_rate;     // that of fire_threshold, for cells of another rate than 1
+uniform float scale;         // multiplied by the cell's own
+uniform float angle;         // degrees from +x towards +y, added to the cell's own
+uniform int models;          // of the grid; cells of a higher number run the last
+uniform int slot;            // the number of this one
+#endif
 
 #include "pcg4d.glsl"
 
@@ -37,14 +50,28 @@ void main() {
     // inside an if, many times slower.
     ivec2 cell = min(ivec2(gl_GlobalInvocationID.xy), size - 1);
 
+#ifdef FIELDS
+    vec4 field = imageLoad(fields, min(cell, imageSize(fields) - 1));
+    float first = 1.0 / (scale * field.y), second = first * first; // factors of derivatives by order
+    float turn = radians(angle + field.z), along = cos(turn), across = sin(turn);
+#endif
+
     //@ neighbourhood
 
     //@ perception
 
     //@ network
 
-    bool fires = fire_threshold == 0xFFFFFFFFu
-        || pcg4d(uvec4(cell, step_number, rng_seed)).x < fire_threshold;
+    uint word = pcg4d(uvec4(cell, step_number, rng_seed)).x;
+    bool fires = fire_threshold == 0xFFFFFFFFu || word < fire_threshold;
 
-    //@ store
+#ifdef FIELDS
+    // The upper 24 bits as a float, exactly: 2^-24 times a whole number.
+    precise float chance = fire_rate * field.x;
+    fires = field.x == 1.0 ? fires : float(word >> 8u) * 5.9604644775390625e-8 < chance;
+    if (clamp(int(field.w + 0.5), 0, models - 1) == slot)
+#endif
+    {
+        //@ store
+    }
 }

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from helpers import NOTEBOOK_CONFIG, SELFORG, random_model, random_state, small
 
-from ncaengine import glsl, gpu, resources
+from ncaengine import glsl, gpu, resources, settings
 from ncaengine.commands import Resize, SetKernel, SetModel
 from ncaengine.errors import NCAError
 from ncaengine.gl_backend import GLBackend
@@ -138,6 +138,7 @@ def broken(path: Path, after: str) -> int:
         ("step.comp", "//@ network"),
         ("include/pcg4d.glsl", "v.x += v.y"),
         ("step.comp", "shared float"),
+        ("step.comp", "//@ store"),
     ],
 )
 def test_a_broken_step_shader_is_told_by_file_and_line(
@@ -248,14 +249,36 @@ def test_resizing_and_switching_back_compile_nothing(
 def test_every_uniform_of_the_canvas_is_in_use(gl: GLBackend) -> None:
     declared = set(re.findall(r"^uniform \w+ (\w+);", glsl.assemble("canvas.frag").text, re.M))
     assert declared
-    assert declared <= set(gl.canvas(aligned=False)[0])
+    assert declared <= set(gl.canvas.program(aligned=False)[0])
 
 
 @pytest.mark.parametrize("kernel", ["square", "hexagonal"])
 def test_every_uniform_of_the_step_is_in_use(gl: GLBackend, catalogue: Catalogue, kernel: str) -> None:
+    own = {"fire_rate", "scale", "angle", "models", "slot"}
     declared = set(re.findall(r"^uniform \w+ (\w+);", text(SMALL, catalogue), re.M))
     unused = {"row_shift"} if kernel == "square" else set()
-    assert declared - set(gl.step_program(random_model(SMALL), catalogue.get(kernel))) == unused
+    model = random_model(SMALL)
+    assert own < declared
+    assert declared - set(gl.step_program(model, catalogue.get(kernel))) == unused | own
+    assert declared - set(gl.step_program(model, catalogue.get(kernel), framed=True)) == unused
+
+
+def test_every_setting_of_the_step_is_heeded(gl: GLBackend, catalogue: Catalogue) -> None:
+    """By its uniform, which is active in the linked program that runs once it is not the default."""
+    set_ = {name: spec.uniform for name, spec in settings.SPECS.items() if spec.uniform}
+    assert {"fire_rate", "scale", "angle"} <= set(set_)
+    model, square = random_model(SMALL), catalogue.get("square")
+    assert set(set_.values()) <= set(gl.step_program(model, square, framed=True))
+    assert set_["fire_rate"] in gl.step_program(model, square)
+
+
+def test_the_plain_step_has_nothing_of_fields(gl: GLBackend, catalogue: Catalogue) -> None:
+    names = set(gl.step_program(random_model(SMALL), catalogue.get("square")))
+    assert "fields" not in names
+    assert "fields" in gl.step_program(random_model(SMALL), catalogue.get("square"), framed=True)
+    assert "#define FIELDS" not in text(SMALL, catalogue)
+    for only in ("gradient_x_0", "first *", "field.x *"):
+        assert only not in re.sub(r"#ifdef FIELDS.*?#endif", "", text(SMALL, catalogue), flags=re.S)
 
 
 def test_too_old_an_opengl_is_told() -> None:

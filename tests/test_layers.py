@@ -15,10 +15,11 @@ PACKAGE = ROOT / "ncaengine"
 LAYERS = (
     (
         "errors", "resources", "pcg", "kernels", "model", "seeding", "view", "settings", "glsl", "backend", "commands",
-        "clock", "importers", "importers.*",
+        "clock", "close", "fields", "brushes", "painting", "timeline", "importers", "importers.*",
     ),
     ("files", "sheets", "reference", "torch_backend", "training", "training.*"),
-    ("gpu", "gl_backend", "grid", "simulation", "recording", "sinks", "study", "evaluation"),
+    ("gpu", "gl_backend", "gl_canvas", "gl_edit", "grid", "edits", "calls", "sessions",
+     "scripts", "simulation", "recording", "sinks", "study", "evaluation"),
     ("viewer", "viewer.*", "cli", "cli.*", "__main__"),
 )  # fmt: skip
 """Modules of the package by layer; a module imports from its own layer or one above it in this list."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from helpers import pcg4d_of_ints
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -107,6 +108,70 @@ def test_noise_lies_in_its_range_and_does_not_depend_on_the_size(w: int, h: int,
 def test_noise_is_that_of_the_hash() -> None:
     word = pcg4d_of_ints(2, 1, 0xA0000003, 9)[1]
     assert pcg.uniform(3, 2, 4, 9)[1, 2, 3] == np.float32((word >> 8) / 2**24 - 0.5)
+
+
+def every_cell(width: int, height: int) -> np.ndarray:
+    """(height·width, 2) int32 (column, row), rows first."""
+    rows, columns = np.mgrid[:height, :width]
+    return np.stack([columns.ravel(), rows.ravel()], 1).astype(np.int32)
+
+
+@given(SIDE, SIDE, st.integers(1, 8), st.integers(-(2**40), 2**40))
+def test_noise_at_some_cells_is_that_of_the_grid(w: int, h: int, channels: int, seed: int) -> None:
+    found = pcg.uniform_at(every_cell(w, h)[::3], channels, seed)
+    assert np.array_equal(found, pcg.uniform(w, h, channels, seed).reshape(-1, channels)[::3])
+
+
+@given(st.integers(0, 2**40), st.integers(-(2**40), 2**40))
+def test_noise_of_an_edit_is_that_of_the_hash(number: int, seed: int) -> None:
+    cells = np.array([[5, 3], [0, 40_000]], np.int32)
+    found = pcg.noise_at(cells, 4, number, seed)
+    assert found.dtype == np.float32
+    assert found.shape == (2, 4)
+    both = pcg4d_of_ints(number % 2**32, seed % 2**32, 0xB0000000, 0)[0]
+    for (column, row), values in zip(cells.tolist(), found, strict=True):
+        words = [pcg4d_of_ints(column, row, 0xB0000000 + c, both)[1] for c in range(4)]
+        assert values.tolist() == [(word >> 8) / 2**23 - 1 for word in words]
+
+
+def test_noise_of_edits_is_flat_and_of_its_own() -> None:
+    cells = every_cell(64, 64)
+    edits = [pcg.noise_at(cells, 3, number, seed) for number in range(4) for seed in range(4)]
+    assert pcg.noise_at(cells[:0], 3, 0, 0).shape == (0, 3)
+    for noise in edits:
+        assert noise.min() >= -1
+        assert noise.max() < 1
+        assert abs(noise.mean()) < 0.02
+        assert noise.std() == pytest.approx(3**-0.5, abs=0.01)
+    alike = np.corrcoef([noise.ravel() for noise in edits]) - np.eye(16)
+    assert np.abs(alike).max() < 0.05
+
+
+@given(SIDE, SIDE, WORD, WORD, RATE)
+def test_rates_of_1_change_nothing(width: int, height: int, step: int, seed: int, rate: float) -> None:
+    ones = np.ones((height, width), np.float32)
+    expected = pcg.fire_mask(width, height, step, seed, rate)
+    assert np.array_equal(pcg.fire_mask(width, height, step, seed, rate, ones), expected)
+    there = reference.fire_mask(width, height, step, seed, rate, rate=torch.from_numpy(ones))
+    assert np.array_equal(there.numpy(), expected)
+
+
+@given(WORD, WORD, RATE, st.lists(st.floats(0, 4, width=32), min_size=6, max_size=6))
+def test_rates_multiply_the_fire_rate(step: int, seed: int, rate: float, rates: list[float]) -> None:
+    field = np.float32(rates).reshape(2, 3)
+    expected = pcg.fire_mask(3, 2, step, seed, rate)
+    for row, column in np.argwhere(field != 1):
+        share = (pcg4d_of_ints(int(column), int(row), step, seed)[0] >> 8) / 2**24
+        expected[row, column] = share < np.float32(rate) * field[row, column]
+    assert np.array_equal(pcg.fire_mask(3, 2, step, seed, rate, field), expected)
+    there = reference.fire_mask(3, 2, step, seed, rate, rate=torch.from_numpy(field))
+    assert np.array_equal(there.numpy(), expected)
+
+
+def test_a_rate_is_a_share_of_the_fire_rate() -> None:
+    field = np.full((128, 128), 0.25, np.float32)
+    share = np.mean([pcg.fire_mask(128, 128, step, 1, 0.5, field).mean() for step in range(20)])
+    assert share == pytest.approx(0.125, abs=4 * (0.125 * 0.875 / (20 * 128 * 128)) ** 0.5)
 
 
 def test_noise_is_flat() -> None:

@@ -11,12 +11,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from ncaengine import commands, files, sinks
 from ncaengine.errors import NCAError
 from ncaengine.model import Config, Model, Seed
-from ncaengine.recording import Recording
+from ncaengine.recording import BACK, GAP, Film, Recording
 from ncaengine.simulation import Simulation
 from ncaengine.torch_backend import TorchBackend
 
@@ -35,14 +35,17 @@ def start(size=(13, 9), kernel="square", rate=120.0):
 
 
 def frames_of(path: str | Path) -> list[np.ndarray]:
-    if str(path).endswith(("/", ".png")):
+    if Path(path).is_dir() or str(path).endswith(".png"):
         found = sorted(Path(path).glob("*.png")) if Path(path).is_dir() else [Path(path)]
         return [np.asarray(Image.open(p)) for p in found]
+    if str(path).endswith(".webp"):  # ffmpeg reads no animated WebP
+        with Image.open(path) as file:
+            return [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(file)]
     with av.open(str(path)) as container:
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
 
 
-@pytest.mark.parametrize(("name", "count"), [("a.mp4", 6), ("a.gif", 5), ("a.png", 1), ("a/", 6)])
+@pytest.mark.parametrize(("name", "count"), [("a.mp4", 6), ("a.gif", 5), ("a.webp", 6), ("a.png", 1), ("a/", 6)])
 def test_every_output_holds_the_frames_and_the_last_state(tmp_path, name, count):
     sim, grid = start()
     out = f"{tmp_path}/{name}"
@@ -54,7 +57,7 @@ def test_every_output_holds_the_frames_and_the_last_state(tmp_path, name, count)
     assert grid.step == 12
     assert found[-1].shape == last.shape == (72, 104, 3)
     off = np.abs(found[-1].astype(int) - last).mean()
-    assert off == 0 if name.endswith(("png", "/")) else off < 8, off
+    assert off == 0 if name.endswith(("webp", "png", "/")) else off < 8, off
 
 
 def test_an_mp4_keeps_brightness_and_colours(tmp_path):
@@ -124,6 +127,87 @@ def test_a_grid_that_grows_meanwhile_shows_its_middle(tmp_path):
         video.capture()
 
 
+@pytest.mark.parametrize(("raw", "scale"), [(False, 3), (True, 1)])
+@pytest.mark.parametrize("name", ["a.mp4", "a/"])
+def test_grids_side_by_side_are_the_single_pictures_pixel_for_pixel(tmp_path, name, raw, scale):
+    sim, first = start((13, 9))
+    second, third = sim.add(lively(), (7, 15), "hexagonal", rng_seed=4), sim.add(lively(), (4, 4))
+    grids = (first, second, third)
+    with Recording(f"{tmp_path}/{name}", sim, grids, scale=scale, raw=raw) as video:
+        sim.advance(video.ticks_per_frame)
+        singles, picture = [grid.image(scale, raw) for grid in grids], video.picture()
+        video.capture()
+    height = max(single.shape[0] for single in singles)
+    left, covered = 0, np.zeros(picture.shape[:2], bool)
+    for single in singles:
+        high, wide = single.shape[:2]
+        top = (picture.shape[0] - high) // 2
+        assert np.array_equal(picture[top : top + high, left : left + wide], single)
+        covered[top : top + high, left : left + wide] = True
+        left += wide + GAP
+    width = left - GAP
+    even = name.endswith("mp4")
+    assert picture.shape == (height + (even and height % 2), width + (even and width % 2), 3)
+    assert (picture[~covered] == BACK).all()
+    assert frames_of(f"{tmp_path}/{name}")[0].shape == picture.shape == (video.height, video.width, 3)
+
+
+def test_a_resize_meanwhile_leaves_the_grids_beside_it_in_place(tmp_path):
+    sim, first = start((8, 6))
+    second = sim.add(lively(), (5, 6))
+    with Recording(f"{tmp_path}/a/", sim, [first, second], scale=2) as video:
+        before = video.picture()
+        sim.submit(commands.Resize(first.id, (20, 12)))
+        assert np.array_equal(video.picture(), before)
+        sim.submit(commands.Resize(first.id, (2, 2)))
+        assert np.array_equal(video.picture()[:, 16 + GAP :], before[:, 16 + GAP :])
+
+
+def test_a_grid_that_is_removed_ends_the_recording_with_what_there_is(tmp_path):
+    sim, first = start()
+    second = sim.add(lively(), (5, 5))
+    with Recording(f"{tmp_path}/a/", sim, [first, second]) as video:
+        video.run(0.05)
+        sim.submit(commands.RemoveGrid(second.id))
+        with pytest.raises(NCAError, match="Grid 2 cannot be recorded any more"):
+            video.capture()
+    assert len(frames_of(f"{tmp_path}/a/")) == 3
+    with pytest.raises(NCAError, match="Grid 2 cannot be recorded"):
+        Recording(f"{tmp_path}/b/", sim, second)
+    for nothing in ([], None):
+        with pytest.raises(NCAError, match="add one first"):
+            Recording(f"{tmp_path}/b/", Simulation(TorchBackend()), nothing)
+    assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize(("name", "size"), [("a.webp", (5, 7)), ("a.mp4", (6, 8))])
+def test_pictures_of_any_size_become_frames_of_the_first_ones(tmp_path, name, size):
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 256, (*shape, 3), np.uint8) for shape in ((5, 7), (9, 3), (2, 20))]
+    with Film(f"{tmp_path}/{name}", 50) as film:
+        assert (film.width, film.height) == (0, 0)
+        for picture in pictures:
+            film.add(picture)
+    found = frames_of(f"{tmp_path}/{name}")
+    assert [frame.shape[:2] for frame in found] == [size] * 3
+    assert film.frames == 3
+    if name == "a.webp":
+        assert np.array_equal(found[0], pictures[0])
+        assert np.array_equal(found[1][:, :3], pictures[1][:5])
+        assert (found[1][:, 3:] == BACK).all()
+        assert np.array_equal(found[2][:2], pictures[2][:, :7])
+        assert (found[2][2:] == BACK).all()
+
+
+def test_a_film_says_at_once_what_it_can_know(tmp_path):
+    with pytest.raises(NCAError, match="folder does not exist"):
+        Film(f"{tmp_path}/no/a.mp4")
+    with Film(f"{tmp_path}/a.mp4") as film:
+        pass
+    assert film.frames == 0
+    assert not Path(film.path).exists()
+
+
 def test_a_shorter_recording_removes_the_older_frames_only(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "notes.txt").write_text("mine")
@@ -142,6 +226,7 @@ def test_a_shorter_recording_removes_the_older_frames_only(tmp_path):
         ("a", {}, "ending"),
         ("no/such/folder/a.mp4", {}, "folder does not exist"),
         ("a.gif", {"fps": 60}, "GIF"),
+        ("a.webp", {"fps": 100}, "90 is the most"),
         ("a.mp4", {"fps": 7}, "divisor"),
         ("a.mp4", {"fps": -60}, "cannot be recorded"),
         ("a.mp4", {"fps": 0}, "cannot be recorded"),

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ncaengine import kernels, seeding
+from ncaengine.model import Config, Seed
 
 BUILT_IN = {p.parent.name: kernels.load(p) for p in kernels.resources.folder("plugins").glob("*/kernel.toml")}
 SQUARE, HEXAGONAL = BUILT_IN["square"], BUILT_IN["hexagonal"]
@@ -106,3 +107,14 @@ def test_growing_and_shrinking_back_moves_nothing(w: int, h: int, more_w: int, m
     old = ids(w, h)
     grown = seeding.resized(old, np.zeros((h + more_h, w + more_w, 1), np.float32), "centre", BUILT_IN[kernel])
     assert np.array_equal(seeding.resized(grown, np.zeros_like(old), "centre", BUILT_IN[kernel]), old)
+
+
+@given(SIDE, SIDE, st.sampled_from(["zeros", "noise"]), st.integers(-(2**40), 2**40))
+def test_the_initial_state_of_some_cells_is_that_of_the_grid(w: int, h: int, kind: str, rng_seed: int) -> None:
+    config = Config(channels=4, seed=Seed(kind, 0.7))
+    rows, columns = np.mgrid[:h, :w]
+    cells = np.stack([columns.ravel(), rows.ravel()], 1).astype(np.int32)[::2]
+    found = seeding.initial_at(config, cells, rng_seed)
+    assert found.dtype == np.float32
+    assert np.array_equal(found, seeding.initial(config, (w, h), rng_seed)[cells[:, 1], cells[:, 0]])
+    assert seeding.initial_at(config, cells[:0], rng_seed).shape == (0, 4)

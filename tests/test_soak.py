@@ -51,6 +51,7 @@ def test_toggling_and_resizing_leave_nothing_behind(
     gl: GLBackend, catalogue: Catalogue, simulate: Callable[..., Simulation]
 ) -> None:
     sim = simulate(gl)
+    sim.history = 2**25  # bytes of the timeline, which the warm-up fills
     grid = sim.add(random_model(SELFORG), (LARGEST, LARGEST))
     for kernel in catalogue.kernels:  # the warm-up: every program, and the largest images twice
         sim.submit(SetKernel(grid, kernel))

@@ -151,6 +151,7 @@ LOOKS = [
     (5.0, (-3.3, 2.71)),
     (2.3, (101.9, -57.3)),
     (24.0, (0.13, 0.77)),
+    (128.0, (-0.31, 1.07)),
 ]
 
 
@@ -236,7 +237,7 @@ def test_lines_between_cells_darken_borders_and_spare_middles(gl: GLBackend, lin
     cells.write(np.full((4, 4, 3), 1.0, np.float32))
     look = View(80, 60, 20.0, 0.0, 0.0)
     target = gl.offscreen(80, 60)
-    cells.draw_into(target, look, lines)
+    cells.draw_into(target, look, lines=lines)
     picture = np.frombuffer(target.read(components=3, alignment=1), np.uint8).reshape(60, 80, 3)
     cells.release()
     assert picture[0, 0].tolist() == [255, 255, 255]  # the middle of cell (0, 0)

@@ -11,25 +11,43 @@ from ncaengine.viewer.pacing import LONGEST_GAP, Meter, Pacer
 
 
 class Machine:
-    """A clock that only moves when somebody sleeps or steps: `cost` seconds a tick."""
+    """A clock and a simulation in one, where time moves only when somebody sleeps or steps.
 
-    def __init__(self, cost=0.0):
-        self.now, self.cost, self.ticks, self.slices = 100.0, cost, 0, []
+    A tick asks for `steps` steps of one cell each, and each step takes `cost` seconds.
+    """
+
+    def __init__(self, cost=0.0, steps=1):
+        self.now, self.cost, self.steps, self.ticks, self.owed, self.slices = 100.0, cost, steps, 0, 0, []
 
     def __call__(self):
         return self.now
 
-    def advance(self, ticks):
+    @property
+    def busy(self):
+        return self.owed > 0
+
+    @property
+    def demand(self):
+        return float(self.steps)
+
+    def begin(self, ticks):
+        assert not self.owed, "a tick began before the one before it was done"
         self.ticks += ticks
-        self.slices.append(ticks)
-        self.now += ticks * self.cost
+        self.owed += ticks * self.steps
+
+    def work(self, most):
+        made = min(self.owed, max(1, int(most)))
+        self.owed -= made
+        self.slices.append(made)
+        self.now += made * self.cost
+        return made
 
     def finish(self):
         pass
 
 
 def pacer_on(machine):
-    return Pacer(machine.advance, machine.finish, machine)
+    return Pacer(machine, machine.finish, machine)
 
 
 def test_a_fast_machine_follows_the_wall_clock_exactly():
@@ -67,6 +85,18 @@ def test_a_step_dearer_than_the_budget_still_happens():
     pacer.frame(0.012)
     machine.now += 0.1
     assert pacer.frame(0.012) >= 1
+
+
+def test_a_tick_dearer_than_the_budget_is_spread_over_frames():
+    machine = Machine(cost=0.02, steps=8)  # as four grids that are asked for two steps each
+    pacer = pacer_on(machine)
+    pacer.frame(0.012)
+    for _ in range(30):
+        machine.now += 0.016
+        start = machine.now
+        pacer.frame(0.012)
+        assert machine.now - start <= 0.021  # one step
+    assert machine.ticks >= 3
 
 
 def test_a_long_gap_is_not_made_up_for():

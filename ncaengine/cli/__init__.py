@@ -15,6 +15,7 @@ from ncaengine.cli.evaluate import Evaluate
 from ncaengine.cli.importing import Import
 from ncaengine.cli.inspecting import Info, Kernels
 from ncaengine.cli.record import Record
+from ncaengine.cli.replay import Replay
 from ncaengine.cli.sheet import Sheet
 from ncaengine.cli.study import Study
 from ncaengine.cli.train import Train
@@ -24,6 +25,7 @@ from ncaengine.errors import NCAError
 COMMANDS: dict[str, Callable[..., Any]] = {
     "view": View,
     "record": Record,
+    "replay": Replay,
     "train": Train,
     "study": Study,
     "sheet": Sheet,

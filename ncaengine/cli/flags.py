@@ -11,6 +11,8 @@ import tyro
 from ncaengine.errors import NCAError
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from ncaengine.kernels import Catalogue
     from ncaengine.model import Model
 
@@ -57,3 +59,19 @@ def parse_size(text: str) -> tuple[int, int]:
     if not match:
         raise NCAError(f"The size {text!r} cannot be read; write it as 256x192 (width x height, in cells) or 256.")
     return int(match[1]), int(match[2] or match[1])
+
+
+def progress_bar(unit: str) -> "Progress":
+    """A bar with count and time left on stderr, for `with`; nothing where that is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    parts = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    return Progress(*parts, console=console, transient=True, disable=not console.is_terminal)

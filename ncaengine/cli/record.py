@@ -6,24 +6,45 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from ncaengine.cli.flags import Plugins, SizeText, check_seed, find_kernels, parse_size, plural, say
+from ncaengine.cli.flags import (
+    Plugins,
+    SizeText,
+    check_seed,
+    find_kernels,
+    parse_size,
+    plural,
+    progress_bar,
+    say,
+)
 from ncaengine.errors import NCAError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ncaengine.grid import Grid
+    from ncaengine.kernels import Catalogue
     from ncaengine.recording import Recording
     from ncaengine.simulation import Simulation
 
 
 @dataclass(frozen=True)
 class Record:
-    """Record a rollout as a video, a GIF, a still or a folder of frames."""
+    """Record a rollout, a saved session or a script as a video, a GIF, a still or a folder of frames."""
 
-    model: tyro.conf.Positional[Path]
-    """Model file: .safetensors, .pt, or a notebook's state dict (.pt, .pth)."""
     output: Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
-    """.mp4, .gif, .png (the last state) or a name ending in / (a folder of PNG frames, which replace older
+    """.mp4, .webp, .gif, .png (the last state) or a name ending in / (a folder of PNG frames, which replace older
     ones). A file of that name is overwritten."""
+    model: Annotated[Path | None, tyro.conf.arg(metavar="[MODEL]"), tyro.conf.Positional] = None
+    """Model file: .safetensors, .pt, or a notebook's state dict (.pt, .pth)."""
+    session: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Go on with a session saved by the window (.nca, or a still that holds one), in the place of a model."""
+    script: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Play a script (.toml) of grids and commands, in the place of a model. Its seconds are the video's."""
+    grids: Annotated[tuple[int, ...], tyro.conf.arg(metavar="N [N ...]")] = ()
+    """Numbers of the grids of a session or a script to record side by side; by default all that there are at the
+    start."""
+    seconds: float = 10.0
+    """How long to record a session, at its own speeds."""
     size: SizeText = "256x256"
     """Cells of the grid, width x height; one number for a square."""
     steps: int = 600
@@ -50,44 +71,83 @@ class Record:
     def run(self) -> None:
         """Record, with a progress bar, and say what was written."""
         self._check()
-        from ncaengine import files, recording, simulation
+        video, grid = self._rollout() if self.model else self._performance()
+        frames = plural(video.frames, "frame")
+        print(f"{self.output}: {frames}, step {grid.step}, {video.width}x{video.height} pixels")
 
+    def _rollout(self) -> "tuple[Recording, Grid]":
+        """One model from its seed."""
+        from ncaengine import files, recording
+
+        assert self.model is not None
         model, size = files.load(self.model), parse_size(self.size)
-        catalogue = find_kernels(self.plugins, self.kernel, [model])
-        backend, notice = simulation.open_backend(self.backend)
-        if notice:
-            say(notice)
-        with simulation.Simulation(backend, catalogue) as sim:
+        with self._open(find_kernels(self.plugins, self.kernel, [model]), history=0) as sim:
             grid = sim.add(model, size, self.kernel, fire_rate=self.fire_rate, rng_seed=self.seed)
             with recording.Recording(self.output, sim, grid, self.fps, self.scale, self.raw) as video:
                 self._frames(sim, grid, video)
-        frames = plural(video.frames, "frame")
-        print(f"{self.output}: {frames}, step {grid.step}, {video.width}x{video.height} pixels")
+        return video, grid
+
+    def _performance(self) -> "tuple[Recording, Grid]":
+        """A session or a script, by its own clock."""
+        from ncaengine import kernels, recording, scripts, sessions, timeline
+        from ncaengine.clock import TICKS_PER_SECOND
+
+        with self._open(kernels.discover(self.plugins), history=timeline.BYTES) as sim:
+            if self.script:
+                script = scripts.load(self.script)
+            else:
+                assert self.session is not None
+                sessions.restore(sim, sessions.load(self.session))
+                script = scripts.Script(self.seconds)
+            script.start(sim)
+            chosen = [sim.grid(number) for number in self.grids or sim.grids]
+            with recording.Recording(self.output, sim, chosen, self.fps, self.scale, self.raw) as video:
+                end = round(script.seconds * TICKS_PER_SECOND)
+                self._watch(video, script.play(sim, video.ticks_per_frame), end)
+        return video, chosen[0]
+
+    def _open(self, catalogue: "Catalogue", history: int) -> "Simulation":
+        from ncaengine import simulation
+
+        backend, notice = simulation.open_backend(self.backend)
+        if notice:
+            say(notice)
+        return simulation.Simulation(backend, catalogue, history)
 
     def _check(self) -> None:
         for name in ("steps", "steps_per_frame", "scale"):
             value = getattr(self, name)
             if value < 1:
                 raise NCAError(f"--{name.replace('_', '-')} is {value}; it must be at least 1.")
+        if not 0 < self.seconds <= 86400:
+            raise NCAError(f"--seconds is {self.seconds:g}; it must be above 0 and at most a day.")
+        if sum(source is not None for source in (self.model, self.session, self.script)) != 1:
+            raise NCAError("Name either a model, or a --session, or a --script to record.")
         check_seed(self.seed)
 
-    def _frames(self, sim: "Simulation", grid: "Grid", video: "Recording") -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    def _watch(self, video: "Recording", frames: "Iterator[int]", end: int) -> None:
+        """Record frame by frame, with a progress bar of the ticks passed."""
+        from ncaengine.sinks import is_still
 
+        still = is_still(self.output)
+        with progress_bar("frames") as progress:
+            task = progress.add_task(Path(self.output).name, total=end // video.ticks_per_frame)
+            try:
+                for _ in frames:
+                    if not still:
+                        video.capture()
+                    progress.advance(task)
+            except KeyboardInterrupt:
+                say("Stopped; what was recorded by then is kept.")
+        if still:
+            video.capture()
+
+    def _frames(self, sim: "Simulation", grid: "Grid", video: "Recording") -> None:
         from ncaengine.commands import Step
         from ncaengine.sinks import is_still
 
         still = is_still(self.output)
-        bar = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("steps"),
-            TimeRemainingColumn(),
-        )
-        console = Console(stderr=True)
-        with Progress(*bar, console=console, transient=True, disable=not console.is_terminal) as progress:
+        with progress_bar("steps") as progress:
             task = progress.add_task(Path(self.output).name, total=self.steps)
             try:
                 while grid.step < self.steps:

@@ -8,9 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Literal, cast
-
-import numpy as np
 
 from ncaengine.commands import AnyCommand, Reseed, Resize, Set, SetKernel, SetModel, Step
 from ncaengine.errors import NCAError
@@ -20,15 +19,17 @@ from ncaengine.model import Model
 from ncaengine.seeding import Keep, Size
 from ncaengine.settings import SPECS
 from ncaengine.simulation import Simulation
+from ncaengine.viewer import opening
 from ncaengine.viewer.camera import Camera
 from ncaengine.viewer.pacing import Meter
+from ncaengine.viewer.prefs import Prefs
 from ncaengine.viewer.recorder import Recorder
-from ncaengine.viewer.reload import Change, Watch
+from ncaengine.viewer.reload import Watch
+from ncaengine.viewer.reloading import Reloader
+from ncaengine.viewer.tools import Tools
 
 SIZE_ON_GPU, SIZE_IN_SOFTWARE = (256, 256), (128, 128)
 MOST_TOASTS = 4
-EXPLODED = 8.0
-"""A state beyond this, as early weights of a training make it, starts afresh with the next version of its model."""
 
 
 @dataclass(frozen=True)
@@ -79,19 +80,41 @@ class App:
     note: the last file that was reloaded, and when, in words.
     """
 
-    def __init__(self, sim: Simulation, software: bool = False, watch: Watch | None = None) -> None:
-        self.sim, self.software, self.watch = sim, software, watch or Watch()
+    def __init__(
+        self, sim: Simulation, software: bool = False, watch: Watch | None = None, prefs: Prefs | None = None
+    ) -> None:
+        self.sim, self.software, self.watch, self.prefs = sim, software, watch or Watch(), prefs or Prefs()
         self.models: dict[str, Model] = {}
         # The simulation keeps every version as well, since its journal names it: 24 kB for one of the usual size.
         self._names: dict[Model, str] = {}
         self.note = ""
         self.recorder = Recorder(sim)
+        self.reloader = Reloader(self)
+        self.tools = Tools(self)
         self.panes: list[Pane] = []
         self.toasts: list[Toast] = []
         self.selected = 0
-        self.lines, self.show_panel, self.show_help, self.closing = True, True, False, False
+        self.show_help, self.show_gallery, self.closing = False, False, False
         self.keep: Keep = "centre"
         self.frames = Meter()
+
+    @property
+    def show_panel(self) -> bool:
+        """Whether the side bar is there; the next start remembers it."""
+        return self.prefs.show_panel
+
+    @show_panel.setter
+    def show_panel(self, value: bool) -> None:
+        self.prefs.show_panel = value
+
+    @property
+    def lines(self) -> bool:
+        """Whether lines part the cells, when close; the next start remembers it."""
+        return self.prefs.lines
+
+    @lines.setter
+    def lines(self, value: bool) -> None:
+        self.prefs.lines = value
 
     # The grids
 
@@ -114,17 +137,43 @@ class App:
 
     def open(self, models: Sequence[Model], options: Options) -> None:
         """Add a grid for each model. Raises NCAError if one cannot be had."""
-        size = options.size or (SIZE_IN_SOFTWARE if self.software else SIZE_ON_GPU)
+        size = options.size or self.usual_size
         for model, rate in zip(models, options.rates(len(models)), strict=True):
             self.sim.add(model, size, options.kernel, rate, rng_seed=options.rng_seed)
-            self._offer(self._names.get(model, self.sim.register(model)), model)
+            self.make_known(model)
+            if path := self.watch.path_of(model):
+                self.remember(path)
         self.sync()
 
-    def _offer(self, name: str, model: Model) -> None:
+    @property
+    def usual_size(self) -> Size:
+        """(width, height) of a grid for which none was asked."""
+        return SIZE_IN_SOFTWARE if self.software else SIZE_ON_GPU
+
+    def open_session(self, path: Path) -> None:
+        """Open a session, or a still that holds one, in place of everything. Raises NCAError."""
+        # DISPATCH POINT: sessions.load goes here.
+        raise NCAError(f"{path}: sessions and stills cannot be opened yet; open a model instead.")
+
+    def remember(self, path: Path) -> None:
+        """Note a file as opened; the shipped ones are on offer anyway."""
+        if path.absolute() not in opening.shipped():
+            self.prefs.opened(path)
+
+    def make_known(self, model: Model) -> None:
+        """Put a model on offer, if it is not."""
+        self.offer(self._names.get(model, self.sim.register(model)), model)
+
+    def offer(self, name: str, model: Model) -> None:
+        """Put a model, or a new version of it, on offer under a name that all its versions share."""
         self.models[name], self._names[model] = model, name
 
+    def known_name(self, model: Model) -> str | None:
+        """The name under which a model, in whatever version, is on offer; None if it is not."""
+        return self._names.get(model)
+
     def name_of(self, model: Model) -> str:
-        """The name under which a model, in whatever version, is on offer."""
+        """The name to show for a model."""
         return self._names.get(model, model.config.name)
 
     def sync(self) -> None:
@@ -137,32 +186,8 @@ class App:
         self.toasts = [toast for toast in self.toasts if toast.until > now][-MOST_TOASTS:]
 
     def reload(self) -> bool:
-        """Run what was written to the models' files since the last look; returns whether there was anything."""
-        changes = self.watch.poll()
-        for change in changes:
-            about = f"{change.path}: "  # so begins what was said of a version before
-            self.toasts = [toast for toast in self.toasts if not toast.text.startswith(about)]
-            if isinstance(change.found, NCAError):
-                self.tell(f"{change.found} The version before it runs on.", "error")
-            else:
-                self._replace(change, change.found)
-        return bool(changes)
-
-    def _replace(self, change: Change, model: Model) -> None:
-        """Run the new version of a model on every grid that runs some version of it."""
-        name = self._names.get(change.before)
-        if name is None:  # watched, but never shown
-            return
-        self._offer(name, model)
-        running = [number for number, grid in self.sim.grids.items() if self._names.get(grid.model) == name]
-        version = self.sim.register(model)
-        done = [self.do(SetModel(number, version)) for number in running]
-        for number in running:
-            grid = self.sim.grids[number]
-            if not np.abs(grid.state()).max() < EXPLODED:  # not >=, for NaN: no weights would ever heal that
-                self.do(Reseed(number, grid.rng_seed))
-        if all(done):
-            self.note = f"{change.path.name} reloaded {time.strftime('%H:%M:%S')}"
+        """Run what was written to models, kernels and shaders since the last look; returns if there was anything."""
+        return self.reloader.look()
 
     # Saying and doing
 
@@ -260,6 +285,10 @@ class App:
     def toggle_repeat(self) -> None:
         """Show the selected grid's endless plane, or one grid."""
         self.pane.camera.repeat = not self.pane.camera.repeat
+
+    def open_gallery(self) -> None:
+        """Show the models that can be opened."""
+        self.show_gallery = True
 
     def toggle_recording(self) -> None:
         """Start to record the selected grid, or finish the recording."""

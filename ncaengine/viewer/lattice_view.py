@@ -22,9 +22,9 @@ class Picture:
     def draw(self, grid: Grid, view: View, lines: float) -> int:
         """Bring the picture up to date; returns the texture's OpenGL name."""
         target, texture = self._of_size(view.width, view.height)
-        wanted = (grid, grid.changes, view, lines)
+        wanted = (grid, grid.changes, view, grid.look, lines)
         if wanted != self._drawn:
-            cast(GLCells, grid.cells).draw_into(target, view, lines)
+            cast(GLCells, grid.cells).draw_into(target, view, grid.look, lines)
             self._ctx.screen.use()
             self._drawn = wanted
             self.draws += 1

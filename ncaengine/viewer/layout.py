@@ -5,11 +5,15 @@ from collections.abc import Callable
 import moderngl
 from imgui_bundle import imgui
 
-from ncaengine.viewer import messages, panel, shortcuts, theme, widgets
+from ncaengine.viewer import messages, prefs, shortcuts, splitters, theme, widgets
 from ncaengine.viewer.app import App
+from ncaengine.viewer.palette_box import Palette
 from ncaengine.viewer.panel import Panel
 from ncaengine.viewer.panes import Panes
 from ncaengine.viewer.theme import em, u32
+
+LEAST_REST = 14.0
+"""What the side bar leaves to the grids, in em."""
 
 
 class Layout:
@@ -19,9 +23,13 @@ class Layout:
         self._fonts = fonts
         self.panes = Panes(ctx, fonts)
         self._panel = Panel(fonts)
+        self._palette = Palette(fonts)
+        self._side_before = 0.0
 
     def show(self, app: App) -> None:
         """One frame, over the whole window."""
+        kept = app.prefs
+        theme.follow(kept.theme, kept.text_size)
         app.sync()
         shortcuts.handle(app)
         viewport = imgui.get_main_viewport()
@@ -37,18 +45,33 @@ class Layout:
             imgui.begin("ncaengine", None, flags)
         self._regions(app)
         imgui.end()
+        self._palette.show(app)
         messages.help_(app, self._fonts)
 
     def _regions(self, app: App) -> None:
         free, at = imgui.get_content_region_avail(), imgui.get_cursor_screen_pos()
         foot = em(theme.STATUS_HEIGHT)
-        side = panel.width() if app.show_panel and app.panes else 0.0
+        side = em(app.prefs.side) if app.show_panel and app.panes else 0.0
+        side = min(side, max(free.x - em(LEAST_REST), 0.6 * free.x))
         height = free.y - foot
         _region("panes", at.x, at.y, free.x - side, height, em(theme.GAP), lambda: self.panes.show(app))
-        if side:
-            self._side(app, at.x + free.x - side, at.y, side, height)
+        if side > 0:
+            edge = at.x + free.x - side
+            self._side(app, edge, at.y, side, height)
+            _region("edge", edge - em(0.5), at.y, em(0.8), height, 0, lambda: self._edge(app, height))
         self._status(app, at.x, at.y + height, free.x, foot)
         messages.toasts(app, at.x + em(theme.GAP), at.y + height - em(theme.GAP), free.x - side - 2 * em(theme.GAP))
+
+    def _edge(self, app: App, height: float) -> None:
+        """The edge of the side bar, to be dragged; a double click brings its plain width back."""
+        at, kept = imgui.get_cursor_screen_pos(), app.prefs
+        got = splitters.grip("##edge", (at.x, at.y), (em(0.8), height))
+        if got.pressed:
+            self._side_before = kept.side
+        if got.doubled:
+            self._side_before = kept.side = theme.SIDE_WIDTH
+        elif got.by is not None:
+            kept.side = min(max(self._side_before - got.by / em(1), prefs.LEAST_SIDE), prefs.MOST_SIDE)
 
     def _side(self, app: App, x: float, y: float, width: float, height: float) -> None:
         draw = imgui.get_window_draw_list()

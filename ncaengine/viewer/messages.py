@@ -1,21 +1,29 @@
 """The foot of the window: the status bar, the toasts above it, and the help."""
 
-from imgui_bundle import imgui
+from collections.abc import Sequence
+from itertools import chain
+
+from imgui_bundle import ImVec2, imgui
 
 from ncaengine.viewer import icons, shortcuts, theme, widgets
 from ncaengine.viewer.app import App, Toast
+from ncaengine.viewer.shortcuts import Shortcut
 from ncaengine.viewer.theme import em, u32
+
+GROUPS = list(dict.fromkeys(entry.group for entry in shortcuts.TABLE))
+APART = 2.2
+"""Between two columns of the help, in em."""
 
 
 def status(app: App) -> None:
-    """The status bar, into the current window: the device, what was reloaded, the frame rate, the way to the help."""
+    """The status bar, into the current window: the device, what was reloaded, the frame rate, the ways to commands."""
     imgui.align_text_to_frame_padding()
-    width = imgui.get_content_region_avail().x
-    start = imgui.get_cursor_pos_x()
+    width, start = imgui.get_content_region_avail().x, imgui.get_cursor_pos_x()
     rate = f"{app.frames.rate:.0f} frames/s" if app.running else "idle"
-    keys = f"{icons.HELP}  Keys###keys"
+    buttons = (f"{icons.FIND}  Commands###commands", f"{icons.HELP}  Keys###keys")
+    ends = sum(imgui.calc_text_size(text, True).x + em(1.2) for text in buttons)
     note = widgets.trimmed(app.note, 0.4 * width)
-    taken = imgui.calc_text_size(keys, True).x + imgui.calc_text_size("000 frames/s").x + em(4)
+    taken = ends + imgui.calc_text_size("000 frames/s").x + em(2.5)
     noted = imgui.calc_text_size(note).x + em(2) if note else 0
     recording = app.recorder.recording
     said = app.sim.backend.description if recording is None else f"{icons.RECORD}  Recording {recording.path}"
@@ -29,10 +37,13 @@ def status(app: App) -> None:
     with widgets.style([(imgui.Col_.text, theme.DIM)]):
         imgui.same_line(start + width - taken + em(1))
         imgui.text_unformatted(rate)
-        imgui.same_line(start + width - imgui.calc_text_size(keys, True).x - em(1.2))
-        clear = (theme.BACK, theme.FIELD, theme.DIM)
-        if widgets.button(keys, 0, "All keys (?)", clear):
-            app.show_help = True
+    clear = (theme.BACK, theme.FIELD, theme.DIM)
+    imgui.same_line(start + width - ends)
+    if widgets.button(buttons[0], 0, "All that can be done, by name (Ctrl P)", clear):
+        widgets.summon(shortcuts.PALETTE)
+    imgui.same_line(0, em(0.2))
+    if widgets.button(buttons[1], 0, "All keys (?)", clear):
+        app.show_help = True
 
 
 def toasts(app: App, left: float, bottom: float, width: float) -> None:
@@ -76,23 +87,20 @@ def help_(app: App, fonts: theme.Fonts) -> None:
     """The table of keys, over everything, while `app.show_help`."""
     if app.show_help and not imgui.is_popup_open("##help"):
         imgui.open_popup("##help")
-    centre = imgui.get_main_viewport().get_center()
-    imgui.set_next_window_pos(centre, imgui.Cond_.always, (0.5, 0.5))
-    flags = imgui.WindowFlags_.no_decoration | imgui.WindowFlags_.no_move | imgui.WindowFlags_.always_auto_resize
-    with widgets.style(variables=[(imgui.StyleVar_.window_padding, (em(1.8), em(1.5)))]):
+    view = imgui.get_main_viewport()
+    imgui.set_next_window_pos(view.get_center(), imgui.Cond_.always, (0.5, 0.5))
+    imgui.set_next_window_size_constraints((0, 0), (view.size.x - em(1), view.size.y - em(1)))
+    flags = imgui.WindowFlags_.no_title_bar | imgui.WindowFlags_.no_resize | imgui.WindowFlags_.no_move
+    flags |= imgui.WindowFlags_.always_auto_resize | imgui.WindowFlags_.no_saved_settings
+    with widgets.style(variables=[(imgui.StyleVar_.window_padding, (em(1.8), em(1.4)))]):
         visible, _ = imgui.begin_popup_modal("##help", None, flags)
     if not visible:
         return
     with theme.face(fonts.bold, 1.3):
         imgui.text_unformatted("Keys and mouse")
-    widgets.gap(0.3)
-    groups = list(dict.fromkeys(entry.group for entry in shortcuts.TABLE))
-    if imgui.begin_table("##groups", 2, imgui.TableFlags_.sizing_fixed_fit):
-        for index, half in enumerate((groups[0::2], groups[1::2])):
-            imgui.table_next_column()
-            for group in half:
-                _group(group, fonts, index)
-        imgui.end_table()
+    widgets.gap(0.2)
+    _groups(view.size.x - em(1))
+    _scroll()
     keys = (imgui.Key.escape, imgui.Key.f1, imgui.Key.slash, imgui.Key.enter)
     outside = imgui.is_mouse_clicked(0) and not imgui.is_window_hovered(imgui.HoveredFlags_.root_and_child_windows)
     appearing = imgui.is_window_appearing()
@@ -102,28 +110,62 @@ def help_(app: App, fonts: theme.Fonts) -> None:
     imgui.end_popup()
 
 
-def _group(group: str, fonts: theme.Fonts, column: int) -> None:
+def _groups(width: float) -> None:
+    """The groups of the table, in as few columns as the window's height asks for and as `width` pixels allow."""
+    groups = [[entry for entry in shortcuts.TABLE if entry.group == name and entry.shown] for name in GROUPS]
+    heights = [len(entries) + 1.5 for entries in groups]
+    for most in (3 if sum(heights) > 40 else 2, 2, 1):
+        columns = [[groups[index] for index in column] for column in columned(heights, most)]
+        widths = [_widths(list(chain(*column))) for column in columns]
+        if sum(map(sum, widths)) + em(APART) * (len(columns) - 1) <= width - em(4):
+            break
+    start = imgui.get_cursor_pos()
+    for column, (keys, texts) in zip(columns, widths, strict=True):
+        imgui.set_cursor_pos(start)
+        imgui.begin_group()
+        for entries in column:
+            _group(entries, keys, keys + texts)
+        imgui.end_group()
+        start = ImVec2(start.x + keys + texts + em(APART), start.y)
+
+
+def _widths(entries: Sequence[Shortcut]) -> tuple[float, float]:
+    """Pixels that the keys of a column and their explanations take."""
+    keys = max(widgets.key_width(entry.shown) for entry in entries) + em(0.8)
+    return keys, max(imgui.calc_text_size(entry.help).x for entry in entries)
+
+
+def columned(heights: Sequence[float], count: int) -> list[list[int]]:
+    """Places of things of these heights, in their order, in at most `count` columns, the highest as low as can be."""
+    limits = sorted({sum(heights[i:j]) for i in range(len(heights)) for j in range(i + 1, len(heights) + 1)})
+    for limit in limits:
+        columns: list[list[int]] = []
+        room = 0.0
+        for index, height in enumerate(heights):
+            if height > room:
+                columns.append([])
+                room = limit
+            columns[-1].append(index)
+            room -= height
+        if len(columns) <= count and all(height <= limit for height in heights):
+            return columns
+    return [[]]
+
+
+def _scroll() -> None:
+    """Keys move what does not fit into the window."""
+    keys = {imgui.Key.down_arrow: 2, imgui.Key.up_arrow: -2, imgui.Key.page_down: 15, imgui.Key.page_up: -15}
+    by = sum(lines for key, lines in keys.items() if imgui.is_key_pressed(key))
+    if by:
+        imgui.set_scroll_y(imgui.get_scroll_y() + em(by))
+
+
+def _group(entries: Sequence[Shortcut], keys: float, width: float) -> None:
     with widgets.style([(imgui.Col_.text, theme.DIM)]):
-        imgui.text_unformatted(group)
-    start = imgui.get_cursor_pos_x()
-    for entry in shortcuts.TABLE:
-        if entry.group != group or not entry.shown:
-            continue
-        _key(entry.shown, fonts)
-        imgui.same_line()
-        imgui.set_cursor_pos_x(start + em(6.2))
-        imgui.text_unformatted(entry.help)
-        imgui.same_line(0, 0)
-        imgui.dummy((em(2.5) if column == 0 else 0, 0))
-    widgets.gap(0.5)
-
-
-def _key(text: str, fonts: theme.Fonts) -> None:
-    """A key cap."""
-    at, size, pad = imgui.get_cursor_screen_pos(), imgui.calc_text_size(text), em(0.45)
-    height = imgui.get_text_line_height()
-    draw = imgui.get_window_draw_list()
-    low, high = (at.x, at.y - em(0.1)), (at.x + size.x + 2 * pad, at.y + height + em(0.1))
-    draw.add_rect_filled(low, high, u32(theme.FIELD), em(0.25))
-    draw.add_text((at.x + pad, at.y), u32(theme.TEXT), text)
-    imgui.dummy((size.x + 2 * pad, height))
+        imgui.text_unformatted(entries[0].group)
+    for entry in entries:
+        at = imgui.get_cursor_screen_pos()
+        widgets.key_caps(entry.shown, at.x, at.y, theme.FIELD)
+        imgui.get_window_draw_list().add_text((at.x + keys, at.y), u32(theme.TEXT), entry.help)
+        imgui.dummy((width, imgui.get_text_line_height()))
+    widgets.gap(0.4)

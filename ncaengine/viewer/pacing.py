@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 from ncaengine.clock import TICKS_PER_SECOND
 
@@ -12,22 +13,39 @@ LONGEST_GAP = 0.25
 """Seconds of wall clock that one frame may ask for, after the window was dragged or the machine slept."""
 
 
+class Timed(Protocol):
+    """What the Pacer asks of a Simulation."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether there may be steps to make yet."""
+
+    @property
+    def demand(self) -> float:
+        """Cell-steps that a tick asks for."""
+
+    def begin(self, ticks: int) -> None:
+        """Let time pass; steps fall due."""
+
+    def work(self, most: float) -> int:
+        """Make steps that fell due, some `most` cell-steps of them but at least one; returns how many."""
+
+
 class Pacer:
     """Lets a simulation follow the wall clock as far as its budget allows.
 
-    `advance(ticks)` runs the simulation, `finish()` waits for the device. What does not fit into
-    the budget of a frame is dropped, in ticks, so that a slow machine runs slower, not later.
-    `dropped` counts those ticks.
+    `finish()` waits for the device. What does not fit into the budget of a frame is dropped, in
+    ticks, so that a slow machine runs slower, not later; `dropped` counts those ticks. Steps of a
+    tick that has begun are never dropped: they are made in the next frames, where the budget holds
+    only some of them, so that a frame waits for one step of one grid at most.
     """
 
-    def __init__(
-        self, advance: Callable[[int], None], finish: Callable[[], None], clock: Clock = time.perf_counter
-    ) -> None:
-        self._advance, self._finish, self._clock = advance, finish, clock
+    def __init__(self, sim: Timed, finish: Callable[[], None], clock: Clock = time.perf_counter) -> None:
+        self._sim, self._finish, self._clock = sim, finish, clock
         self._last: float | None = None
         self._fraction = 0.0
-        self._cost = 1e-4  # seconds a tick, as measured of late
-        self._slice = 1
+        self._cost = 1e-6  # seconds a cell-step, as measured of late
+        self._most = 0.5  # cell-steps of the last slice; they grow from a single step, as the cost becomes known
         self.dropped = 0
 
     def restart(self) -> None:
@@ -35,31 +53,37 @@ class Pacer:
         self._last, self._fraction = None, 0.0
 
     def frame(self, budget: float) -> int:
-        """Run what fell due since the last frame, for about `budget` seconds; returns the ticks run."""
+        """Run what fell due since the last frame, for about `budget` seconds; returns the ticks begun."""
         start = self._clock()
         gap = 0.0 if self._last is None else min(start - self._last, LONGEST_GAP)
         self._last = start
         exact = gap * TICKS_PER_SECOND + self._fraction
         due = int(exact)
         self._fraction = exact - due
-        ran = 0
-        while ran < due:
-            left = budget - (self._clock() - start)
-            if ran and left < self._cost:
+        begun, worked = 0, False
+        while self._sim.busy or begun < due:
+            left = (budget - (self._clock() - start)) / self._cost
+            if worked and left < self._most / 4:
                 break
-            ran += self._run(min(due - ran, max(1, int(left / self._cost)), 2 * self._slice))
-        self.dropped += due - ran
-        return ran
+            if not self._sim.busy:
+                demand = self._sim.demand
+                room = max(1, int(min(left, 2 * self._most) / demand)) if demand else due
+                ticks = min(due - begun, room)
+                self._sim.begin(ticks)
+                begun += ticks
+            worked |= self._run(max(1.0, min(left, 2 * self._most)))
+        self.dropped += due - begun
+        return begun
 
-    def _run(self, ticks: int) -> int:
-        """One slice: time that a step takes is known only when the device is done with it."""
+    def _run(self, most: float) -> bool:
+        """One slice: the time that steps take is known only when the device is done with them."""
         before = self._clock()
-        self._advance(ticks)
+        made = self._sim.work(most)
         self._finish()
-        cost = (self._clock() - before) / ticks
-        self._cost = max(0.7 * self._cost + 0.3 * cost, 1e-7)
-        self._slice = ticks
-        return ticks
+        if made:
+            self._cost = max(0.7 * self._cost + 0.3 * (self._clock() - before) / made, 1e-12)
+            self._most = float(made)
+        return made > 0
 
 
 class Meter:

@@ -1,17 +1,26 @@
 """The side bar: everything about the selected grid."""
 
+from collections.abc import Callable
+
 from imgui_bundle import imgui
 
 from ncaengine.settings import SPECS
 from ncaengine.viewer import icons, shortcuts, theme, widgets
 from ncaengine.viewer.app import App
+from ncaengine.viewer.brush_panel import BrushPanel
+from ncaengine.viewer.grids_panel import GridsPanel
+from ncaengine.viewer.look_panel import LookPanel
+from ncaengine.viewer.maps_panel import MapsPanel
+from ncaengine.viewer.probe_panel import ProbePanel
 from ncaengine.viewer.record_panel import RecordPanel
 from ncaengine.viewer.theme import em
 
 DIGITS = int(imgui.InputTextFlags_.chars_decimal)
+SECTIONS = ("Model", "Size", "Settings", "Grids", "Brush", "Maps", "View", "Cells", "Record")
 PRESETS = (64, 128, 256, 512)
 KEEPS = (
     ("centre", "Keep the middle", "What is there stays in the middle; new cells start from the seed."),
+    ("corner", "Keep the corner", "What is there stays at the upper left; new cells start from the seed."),
     ("tile", "Repeat as a tile", "What is there is repeated over the new size."),
     ("nothing", "Start afresh", "All cells start from the seed."),
 )
@@ -24,20 +33,25 @@ class Panel:
         self._fonts = fonts
         self._typed: list[int] | None = None
         self._seed: int | None = None
-        self._record = RecordPanel()
+        self._sections: tuple[tuple[str, Callable[[App], None]], ...] = (
+            ("Model", self._model),
+            ("Size", self._size),
+            ("Settings", self._settings),
+            ("Grids", GridsPanel().show),
+            ("Brush", BrushPanel().show),
+            ("Maps", MapsPanel().show),
+            ("View", LookPanel().show),
+            ("Cells", ProbePanel().show),
+            ("Record", RecordPanel().show),
+        )
 
     def show(self, app: App) -> None:
         """Draw it into the current window."""
         self._head(app)
         self._transport(app)
-        widgets.section()
-        self._model(app)
-        widgets.section("Size")
-        self._size(app)
-        widgets.section("Settings")
-        self._settings(app)
-        widgets.section("Record")
-        self._record.show(app)
+        for title, show in self._sections:
+            if widgets.section(title, app.prefs.closed):
+                show(app)
 
     def _head(self, app: App) -> None:
         config = app.grid.model.config

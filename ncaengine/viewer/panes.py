@@ -6,17 +6,24 @@ import moderngl
 from imgui_bundle import ImVec4, imgui
 
 from ncaengine import view
-from ncaengine.viewer import icons, theme, widgets
+from ncaengine.viewer import icons, splitters, theme, widgets
 from ncaengine.viewer.app import App, Pane
 from ncaengine.viewer.camera import LINES_FROM
+from ncaengine.viewer.hand import Hand
+from ncaengine.viewer.handle import Handle
 from ncaengine.viewer.lattice_view import Picture
+from ncaengine.viewer.lens import Lens
+from ncaengine.viewer.splitters import Splitter
+from ncaengine.viewer.spot import Spot
 from ncaengine.viewer.theme import em, u32
 
 LINES = 0.3
 """How dark the lines between cells are."""
 ZOOM_STEP = 1.25
+LEAST_CARD = 7.0
+"""Width and height that a card keeps when the gap beside it is dragged, in em."""
 THOUGH_HELD = int(imgui.HoveredFlags_.allow_when_blocked_by_active_item)
-LEFT, MIDDLE = int(imgui.MouseButton_.left), int(imgui.MouseButton_.middle)
+LEFT, MIDDLE, RIGHT = (int(imgui.MouseButton_[name]) for name in ("left", "middle", "right"))
 
 
 def arrange(count: int, width: float, height: float, gap: float, head: float) -> tuple[int, int]:
@@ -40,6 +47,8 @@ class Panes:
     def __init__(self, ctx: moderngl.Context, fonts: theme.Fonts) -> None:
         self._ctx, self._fonts = ctx, fonts
         self.pictures: dict[int, Picture] = {}
+        self._lens, self._hand, self._handle = Lens(), Hand(), Handle()
+        self._columns, self._rows = Splitter("##columns"), Splitter("##rows")
 
     def show(self, app: App) -> None:
         """Fill the current window's free space with a card a grid."""
@@ -47,14 +56,26 @@ class Panes:
             self.pictures.pop(number).release()
         if not app.panes:
             return
-        free, gap = imgui.get_content_region_avail(), em(theme.GAP)
+        free, gap, start = imgui.get_content_region_avail(), em(theme.GAP), imgui.get_cursor_screen_pos()
         columns, rows = arrange(len(app.panes), free.x, free.y, gap, self._head_height())
-        width, height = (free.x - gap * (columns - 1)) // columns, (free.y - gap * (rows - 1)) // rows
-        start = imgui.get_cursor_screen_pos()
+        self._drag(app, columns, rows, (start.x, start.y), (free.x, free.y))
+        across = splitters.spans(splitters.fitting(app.prefs.columns, columns), free.x, gap)
+        down = splitters.spans(splitters.fitting(app.prefs.rows, rows), free.y, gap)
         for index, pane in enumerate(app.panes):
             row, column = divmod(index, columns)
-            imgui.set_cursor_screen_pos((start.x + column * (width + gap), start.y + row * (height + gap)))
-            self._card(app, index, pane, max(width, 1.0), max(height, 1.0))
+            (left, width), (top, height) = across[column], down[row]
+            imgui.set_cursor_screen_pos((start.x + left, start.y + top))
+            self._card(app, index, pane, width, height)
+
+    def _drag(self, app: App, columns: int, rows: int, at: tuple[float, float], size: tuple[float, float]) -> None:
+        """The gaps between the cards; where they are is remembered as long as there are as many."""
+        kept, gap, least = app.prefs, em(theme.GAP), em(LEAST_CARD)
+        if columns > 1:
+            weights = splitters.fitting(kept.columns, columns)
+            kept.columns = self._columns.show(weights, at, size, gap, least, upright=True)
+        if rows > 1:
+            weights = splitters.fitting(kept.rows, rows)
+            kept.rows = self._rows.show(weights, at, size, gap, least, upright=False)
 
     def release(self) -> None:
         """Give all textures back."""
@@ -132,9 +153,11 @@ class Panes:
         draw, end = imgui.get_window_draw_list(), (at.x + width, at.y + height)
         draw.add_rect_filled((at.x, at.y), end, u32(theme.WELL), em(0.25))
         buttons = imgui.ButtonFlags_.mouse_button_left | imgui.ButtonFlags_.mouse_button_middle
+        buttons |= imgui.ButtonFlags_.mouse_button_right
         imgui.invisible_button(f"canvas{pane.grid.id}", (width, height), buttons)
         size = (int(width * density), int(height * density))
-        self._steer(pane, size, (at.x, at.y), density)
+        hovered, active = imgui.is_item_hovered(), imgui.is_item_active()
+        self._steer(pane, size, (at.x, at.y), density, app.tools.active)
         placed = pane.camera.place(pane.grid.kernel, pane.grid.size, *size)
         if placed is None:
             return
@@ -143,22 +166,30 @@ class Panes:
         texture = imgui.ImTextureRef(picture.draw(pane.grid, placed.view, lines))
         left, top = at.x + placed.left / density, at.y + placed.top / density
         draw.add_image(texture, (left, top), (left + placed.view.width / density, top + placed.view.height / density))
-        if imgui.is_item_hovered():
+        spot = Spot(pane, placed.view, left, top, density, hovered, active)
+        self._lens.show(app, spot)
+        self._hand.show(app, spot)
+        self._handle.show(app, spot)
+        if hovered:
             pointer = imgui.get_io().mouse_pos
             inside = ((pointer.x - left) * density, (pointer.y - top) * density)
             _badge(_pointed(pane, placed.view, *inside), at.x, end[1])
 
-    def _steer(self, pane: Pane, size: tuple[int, int], at: tuple[float, float], density: float) -> None:
-        """Wheel, drag and double click on the canvas, the last item."""
+    def _steer(
+        self, pane: Pane, size: tuple[int, int], at: tuple[float, float], density: float, painting: bool
+    ) -> None:
+        """Wheel, drag and double click on the canvas, the last item. With a brush in hand (see hand) wheels zoom
+        with Ctrl held, and the middle or right button moves the picture.
+        """
         io, camera, grid = imgui.get_io(), pane.camera, pane.grid
         if imgui.is_item_hovered():
-            if io.mouse_wheel:
+            if io.mouse_wheel and (io.key_ctrl or not painting):
                 pointer = ((io.mouse_pos.x - at[0]) * density, (io.mouse_pos.y - at[1]) * density)
                 camera.zoom_about(grid.kernel, grid.size, size, pointer, ZOOM_STEP**io.mouse_wheel)
-            if imgui.is_mouse_double_clicked(LEFT):
+            if imgui.is_mouse_double_clicked(LEFT) and not painting:
                 camera.fit()
         moved = io.mouse_delta.x or io.mouse_delta.y
-        if imgui.is_item_active() and moved and _dragged() and (camera.zoom is not None or camera.repeat):
+        if imgui.is_item_active() and moved and _dragged(painting) and (camera.zoom is not None or camera.repeat):
             camera.pan(grid.kernel, grid.size, size, (io.mouse_delta.x * density, io.mouse_delta.y * density))
 
 
@@ -181,8 +212,8 @@ def _badge(text: str, x: float, bottom: float) -> None:
     draw.add_text((low[0] + pad, low[1] + em(0.2)), u32(theme.TEXT), text)
 
 
-def _dragged() -> bool:
-    return imgui.is_mouse_dragging(LEFT) or imgui.is_mouse_dragging(MIDDLE)
+def _dragged(painting: bool) -> bool:
+    return any(imgui.is_mouse_dragging(button) for button in (MIDDLE, RIGHT) + (LEFT,) * (not painting))
 
 
 def _speed(app: App, pane: Pane) -> tuple[str, str, ImVec4]:
@@ -193,5 +224,7 @@ def _speed(app: App, pane: Pane) -> tuple[str, str, ImVec4]:
     if pane.grid.settings.paused:
         return f"{icons.PAUSE}  Paused", "", theme.DIM
     rate = pane.meter.rate
-    colour = theme.AMBER if rate < 0.9 * asked - 1 else theme.ACCENT
-    return f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}", f" / {asked:.4g} steps/s", colour
+    shown = f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}"
+    if rate < 0.9 * asked - 1:
+        return f"{icons.SLOW} {shown}", f" / {asked:.4g} steps/s", theme.AMBER
+    return shown, f" / {asked:.4g} steps/s", theme.ACCENT

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from imgui_bundle import imgui
 
+from ncaengine.viewer import widgets
 from ncaengine.viewer.app import App
 
 Key = imgui.Key
@@ -15,7 +16,10 @@ MODIFIERS = SHIFT | CTRL | int(Key.mod_alt) | int(Key.mod_super)
 
 @dataclass(frozen=True)
 class Shortcut:
-    """`shown` is the key's name in the help, '' to leave it out there; `repeats` while it is held."""
+    """`shown` is the key's name in the help, '' to leave it out there; `repeats` while it is held.
+
+    listed: whether the palette offers it.
+    """
 
     group: str
     shown: str
@@ -23,6 +27,7 @@ class Shortcut:
     help: str
     action: Callable[[App], object]
     repeats: bool = False
+    listed: bool = True
 
 
 def _help(app: App) -> None:
@@ -41,11 +46,28 @@ def _quit(app: App) -> None:
     app.closing = True
 
 
+def _theme(app: App) -> None:
+    kept = app.prefs
+    kept.theme = "dark" if kept.theme == "light" else "light"
+
+
+def _palette(app: App) -> None:
+    widgets.summon(PALETTE)
+
+
+def _text(steps: int) -> Callable[[App], object]:
+    return lambda app: app.prefs.enlarge(steps)
+
+
 def _digit(index: int) -> Shortcut:
     shown = "1 … 9" if index == 0 else ""
-    return Shortcut("Grids", shown, (int(Key._1) + index,), "Select a grid by number", lambda app: app.select(index))
+    chords = (int(Key._1) + index,)
+    return Shortcut(GRIDS, shown, chords, "Select a grid by number", lambda app: app.select(index), listed=False)
 
 
+PALETTE = "##palette"
+_PLUS = (CTRL | int(Key.equal), CTRL | SHIFT | int(Key.equal), CTRL | int(Key.keypad_add))
+_MINUS = (CTRL | int(Key.minus), CTRL | int(Key.keypad_subtract))
 RUN, LOOK, GRIDS, WINDOW = "Run", "Look", "Grids", "Window"
 TABLE = (
     Shortcut(RUN, "Space", (int(Key.space),), "Pause or run", App.toggle_pause),
@@ -61,13 +83,20 @@ TABLE = (
     Shortcut(LOOK, "Drag", (), "Move the picture", lambda app: None),
     Shortcut(LOOK, "F", (int(Key.f),), "Fit the grid (or double-click it)", App.fit),
     Shortcut(LOOK, "T", (int(Key.t),), "Repeat the grid as a tile", App.toggle_repeat),
-    Shortcut(LOOK, "L", (int(Key.l),), "Lines between cells, when zoomed in", _lines),
+    Shortcut(LOOK, "L", (int(Key.l),), "Lines between cells, up close", _lines),
     Shortcut(GRIDS, "K", (int(Key.k),), "Next kernel the model knows", App.next_kernel),
     Shortcut(GRIDS, "Shift K", (SHIFT | int(Key.k),), "Next of all kernels", lambda app: app.next_kernel(every=True)),
     Shortcut(GRIDS, "Tab", (int(Key.tab),), "Select the next grid", App.select_next),
     *(_digit(index) for index in range(9)),
     Shortcut(WINDOW, "Ctrl R", (CTRL | int(Key.r),), "Start or stop recording", App.toggle_recording),
+    Shortcut(
+        WINDOW, "Ctrl P", (CTRL | int(Key.p), CTRL | SHIFT | int(Key.p)), "Find a command", _palette, listed=False
+    ),
     Shortcut(WINDOW, "H", (int(Key.h),), "Hide or show the side bar", _panel),
+    Shortcut(WINDOW, "Ctrl T", (CTRL | int(Key.t),), "Light or dark", _theme),
+    Shortcut(WINDOW, "Ctrl +", _PLUS, "Larger text", _text(1), repeats=True),
+    Shortcut(WINDOW, "Ctrl −", _MINUS, "Smaller text", _text(-1), repeats=True),
+    Shortcut(WINDOW, "Ctrl 0", (CTRL | int(Key._0), CTRL | int(Key.keypad0)), "Text in its plain size", _text(0)),
     Shortcut(WINDOW, "?", (SHIFT | int(Key.slash), int(Key.f1)), "This help (or F1)", _help),
     Shortcut(WINDOW, "Ctrl Q", (CTRL | int(Key.q),), "Quit", _quit),
 )

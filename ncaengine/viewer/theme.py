@@ -18,24 +18,62 @@ def _colour(code: str, alpha: float = 1.0) -> ImVec4:
 
 
 NONE = _colour("000000", 0)
-BACK = _colour("121316")
-CARD = _colour("1a1c20")
-WELL = _colour("0d0e10")
-FIELD = _colour("26292f")
-FIELD_OVER = _colour("2f333a")
-FIELD_HELD = _colour("393e46")
-LINE = _colour("2a2d33")
-TEXT = _colour("e6e7e9")
-DIM = _colour("8d939c")
-FAINT = _colour("5c626b")
-ACCENT = _colour("6fc3a6")
-ACCENT_OVER = _colour("86d1b7")
-ACCENT_MID = _colour("3c7766")
-ACCENT_HELD = _colour("4b9480")
-ACCENT_DEEP = _colour("2f5d50")
-AMBER = _colour("e0b05c")
-RED = _colour("e5645c")
-RED_DEEP = _colour("6b2d2a")
+
+# Filled in by `use`. Read them as theme.TEXT when drawing, since a copy would not follow the theme.
+BACK: ImVec4
+"""Behind all; the text on ACCENT."""
+CARD: ImVec4
+WELL: ImVec4
+"""Behind pictures."""
+FIELD: ImVec4
+FIELD_OVER: ImVec4
+FIELD_HELD: ImVec4
+LINE: ImVec4
+TEXT: ImVec4
+DIM: ImVec4
+FAINT: ImVec4
+ACCENT: ImVec4
+ACCENT_OVER: ImVec4
+ACCENT_MID: ImVec4
+"""The handles of sliders."""
+ACCENT_HELD: ImVec4
+ACCENT_DEEP: ImVec4
+"""Behind TEXT that is chosen."""
+AMBER: ImVec4
+RED: ImVec4
+RED_DEEP: ImVec4
+SHADE: ImVec4
+"""Over the window while a box asks for an answer."""
+
+DARK = """
+BACK 121316  CARD 1a1c20  WELL 0d0e10  FIELD 26292f  FIELD_OVER 2f333a  FIELD_HELD 393e46  LINE 2a2d33
+TEXT e6e7e9  DIM 9ea4ad  FAINT 858b94
+ACCENT 6fc3a6  ACCENT_OVER 86d1b7  ACCENT_MID 4f9480  ACCENT_HELD 62b096  ACCENT_DEEP 2f5d50
+AMBER e8bb6a  RED ee7a72  RED_DEEP 6b2d2a
+"""
+LIGHT = """
+BACK e6e8ea  CARD f8f9f9  WELL d6d9dc  FIELD e7eaec  FIELD_OVER dadfe2  FIELD_HELD ccd2d7  LINE d8dcdf
+TEXT 1c2023  DIM 535b64  FAINT 646c74
+ACCENT 12694f  ACCENT_OVER 0e5842  ACCENT_MID 3f8a73  ACCENT_HELD 24735b  ACCENT_DEEP b9e0d1
+AMBER 835300  RED ad1240  RED_DEEP f3c6d0
+"""
+THEMES = {
+    name: {key: _colour(code) for key, code in zip(*[iter(text.split())] * 2, strict=True)}
+    | {"SHADE": _colour("000000", shade)}
+    for name, text, shade in (("dark", DARK, 0.55), ("light", LIGHT, 0.28))
+}
+"""Colours by theme and name. Text keeps a contrast of 4.5 to what it stands on; a test computes it."""
+
+name = ""
+"""The theme in use."""
+
+
+def use(which: str) -> None:
+    """Take a theme's colours from now on; `apply` hands them to imgui."""
+    globals().update(THEMES[which], name=which)
+
+
+use("dark")
 
 
 class Fonts:
@@ -76,13 +114,28 @@ def u32(colour: ImVec4, alpha: float = 1.0) -> int:
     return int(imgui.get_color_u32(ImVec4(colour.x, colour.y, colour.z, colour.w * alpha)))
 
 
+_applied = [0.0]
+"""The em that the style's sizes were last computed with."""
+
+
+def follow(which: str, text_size: float) -> None:
+    """Bring imgui's style in line with the theme, the size of text (a factor) and the monitor; once a frame."""
+    imgui.get_style().font_scale_main = text_size  # from the next frame on
+    if which != name:
+        use(which)
+        apply()
+    elif _applied[0] != hello_imgui.em_size():
+        apply()
+
+
 def apply() -> None:
     """Set imgui's style."""
+    _applied[0] = hello_imgui.em_size()
     style = imgui.get_style()
-    imgui.style_colors_dark(style)
-    for names, colour in _COLOURS:
-        for name in names.split():
-            style.set_color_(getattr(imgui.Col_, name), colour)
+    (imgui.style_colors_light if name == "light" else imgui.style_colors_dark)(style)
+    for colour, parts in _PARTS.items():
+        for part in parts.split():
+            style.set_color_(getattr(imgui.Col_, part), globals()[colour])
     style.window_padding = ImVec2(em(0.6), em(0.5))
     style.frame_padding = ImVec2(em(0.6), em(0.38))
     style.item_spacing = ImVec2(em(0.5), em(0.5))
@@ -98,28 +151,21 @@ def apply() -> None:
     style.hover_stationary_delay, style.hover_delay_short = 0.1, 0.25
 
 
-_COLOURS = [
-    ("text", TEXT),
-    ("text_disabled", DIM),
-    ("window_bg", BACK),
-    ("child_bg", ImVec4(0, 0, 0, 0)),
-    ("popup_bg", CARD),
-    ("border separator", LINE),
-    ("frame_bg button", FIELD),
-    ("frame_bg_hovered button_hovered", FIELD_OVER),
-    ("frame_bg_active button_active", FIELD_HELD),
-    ("check_mark", ACCENT),
-    ("slider_grab", ACCENT_MID),
-    ("slider_grab_active", ACCENT_HELD),
-    ("header", ACCENT_DEEP),
-    ("header_hovered", FIELD_OVER),
-    ("header_active", FIELD_HELD),
-    ("text_selected_bg", ACCENT_DEEP),
-    ("input_text_cursor", ACCENT_OVER),
-    ("checkbox_selected_bg", FIELD),
-    ("nav_cursor", ACCENT),
-    ("scrollbar_bg", ImVec4(0, 0, 0, 0)),
-    ("scrollbar_grab", FIELD_OVER),
-    ("scrollbar_grab_hovered scrollbar_grab_active", FIELD_HELD),
-    ("modal_window_dim_bg", _colour("000000", 0.55)),
-]
+_PARTS = {
+    "TEXT": "text",
+    "DIM": "text_disabled",
+    "BACK": "window_bg",
+    "NONE": "child_bg scrollbar_bg",
+    "CARD": "popup_bg",
+    "LINE": "border separator",
+    "FIELD": "frame_bg button checkbox_selected_bg",
+    "FIELD_OVER": "frame_bg_hovered button_hovered header_hovered scrollbar_grab",
+    "FIELD_HELD": "frame_bg_active button_active header_active scrollbar_grab_hovered scrollbar_grab_active",
+    "ACCENT": "check_mark nav_cursor",
+    "ACCENT_OVER": "input_text_cursor",
+    "ACCENT_MID": "slider_grab",
+    "ACCENT_HELD": "slider_grab_active",
+    "ACCENT_DEEP": "header text_selected_bg",
+    "SHADE": "modal_window_dim_bg",
+}
+"""Which parts of imgui have a colour."""

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from imgui_bundle import ImVec4, imgui
 
 from ncaengine.settings import Spec
-from ncaengine.viewer import theme
-from ncaengine.viewer.theme import em
+from ncaengine.viewer import icons, theme
+from ncaengine.viewer.theme import em, u32
 
 Variable = tuple[int, float | tuple[float, float]]
 Option = tuple[str, str, str]
@@ -15,6 +15,11 @@ Option = tuple[str, str, str]
 
 TOOLTIP = int(imgui.HoveredFlags_.for_tooltip | imgui.HoveredFlags_.allow_when_disabled)
 
+ROOT = 0x6E6361
+"""Where `rooted` names begin, any number that imgui hardly computes itself."""
+
+CAP_PADDING, CAP_SPACE = 0.4, 0.25
+"""Inside a key's cap, and between two of them, in em."""
 LABEL_WIDTH, VALUE_WIDTH = 5.6, 5.5
 """Width of the column of labels, and of the values beside sliders, in em."""
 
@@ -29,6 +34,20 @@ def style(colours: Sequence[tuple[int, ImVec4]] = (), variables: Sequence[Variab
     yield
     imgui.pop_style_var(len(variables))
     imgui.pop_style_color(len(colours))
+
+
+@contextmanager
+def rooted() -> Iterator[None]:
+    """Names inside are the same from every part of the window, as of a popup that several parts open."""
+    imgui.internal.push_override_id(ROOT)
+    yield
+    imgui.pop_id()
+
+
+def summon(name: str) -> None:
+    """Open a popup that is drawn inside `rooted`; from anywhere in a frame."""
+    with rooted():
+        imgui.open_popup(name)
 
 
 def gap(height: float) -> None:
@@ -55,14 +74,31 @@ def trimmed(text: str, width: float) -> str:
     return text.rstrip() + "…"
 
 
-def section(title: str = "") -> None:
-    """A light line, and a heading under it."""
+def section(title: str, closed: list[str]) -> bool:
+    """A light line, and under it a heading that folds and unfolds what follows; returns whether that is to be shown.
+
+    closed: the titles of those that are folded, which a click changes.
+    """
     gap(0.1)
     imgui.separator()
-    gap(0.1)
-    if title:
-        with style([(imgui.Col_.text, theme.DIM)]):
-            imgui.text_unformatted(title)
+    at, width, line = imgui.get_cursor_screen_pos(), imgui.get_content_region_avail().x, imgui.get_text_line_height()
+    pressed = imgui.invisible_button(f"###section{title}", (max(width, 1), line + em(0.3)))
+    if pressed:
+        fold(title, closed)
+    is_open, ink = title not in closed, theme.TEXT if imgui.is_item_hovered() else theme.DIM
+    draw, y = imgui.get_window_draw_list(), round(at.y + em(0.15))
+    draw.add_text((at.x, y), u32(ink), title)
+    chevron = icons.OPEN if is_open else icons.CLOSED
+    draw.add_text((at.x + width - em(0.9), y), u32(ink if imgui.is_item_hovered() else theme.FAINT), chevron)
+    return is_open
+
+
+def fold(title: str, closed: list[str]) -> None:
+    """Fold a section, or unfold it."""
+    if title in closed:
+        closed.remove(title)
+    else:
+        closed.append(title)
 
 
 def label(text: str, help_: str = "") -> None:
@@ -72,6 +108,26 @@ def label(text: str, help_: str = "") -> None:
     tooltip(help_)
     imgui.same_line(em(theme.PADDING) + em(LABEL_WIDTH))
     imgui.set_next_item_width(-1)
+
+
+def key_width(text: str) -> float:
+    """Width of a shortcut's key caps in pixels."""
+    return sum(_cap_width(word) for word in text.split()) + em(CAP_SPACE) * text.count(" ")
+
+
+def key_caps(text: str, x: float, y: float, face: ImVec4) -> None:
+    """The keys of a shortcut, a cap each; its words are apart by single spaces, and … has no cap."""
+    draw, height = imgui.get_window_draw_list(), imgui.get_text_line_height()
+    for word in text.split():
+        width = _cap_width(word)
+        if word != "…":
+            draw.add_rect_filled((x, y - em(0.1)), (x + width, y + height + em(0.1)), u32(face), em(0.25))
+        draw.add_text((x + (0 if word == "…" else em(CAP_PADDING)), y), u32(theme.TEXT), word)
+        x += width + em(CAP_SPACE)
+
+
+def _cap_width(word: str) -> float:
+    return imgui.calc_text_size(word).x + (0.0 if word == "…" else 2 * em(CAP_PADDING))
 
 
 def share(parts: int, of: float | None = None) -> float:

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
+from typing import Any, cast
 
 import moderngl
 import numpy as np
@@ -19,12 +21,18 @@ from ncaengine.kernels import Catalogue
 from ncaengine.model import Model
 from ncaengine.simulation import Simulation
 from ncaengine.view import U8
-from ncaengine.viewer import theme
+from ncaengine.viewer import opening, theme
 from ncaengine.viewer.app import App, Options, is_software
 from ncaengine.viewer.display import preflight
+from ncaengine.viewer.gallery import Gallery
 from ncaengine.viewer.layout import Layout
+from ncaengine.viewer.opening import Shelf
 from ncaengine.viewer.pacing import Pacer
+from ncaengine.viewer.prefs import Prefs
+from ncaengine.viewer.prefs import load as load_prefs
+from ncaengine.viewer.prefs import save as save_prefs
 from ncaengine.viewer.reload import Watch
+from ncaengine.viewer.thumbnails import cache_folder
 
 FRAME = 1 / 60
 """Seconds that a frame takes at least."""
@@ -48,8 +56,9 @@ def show(models: Sequence[Model], options: Options, catalogue: Catalogue, watch:
 class Window:
     """The window, its Simulation and its App; `with` closes all of them.
 
-    hidden: nothing appears on a screen, and on Linux none is needed. tests: registers tests with
-    the ImGui Test Engine.
+    size: (width, height), None for the last one. hidden: nothing appears on a screen, on Linux none
+    is needed, and nothing is remembered. tests: registers tests with the ImGui Test Engine. prefs:
+    those to use, instead of the user's own, which are saved on closing.
     """
 
     def __init__(
@@ -57,22 +66,27 @@ class Window:
         models: Sequence[Model],
         options: Options,
         catalogue: Catalogue,
-        size: tuple[int, int] = (1280, 800),
+        size: tuple[int, int] | None = None,
         hidden: bool = False,
         tests: Callable[[], None] | None = None,
         watch: Watch | None = None,
+        prefs: Prefs | None = None,
     ) -> None:
+        self._keeps = prefs is None and not hidden
+        self._prefs = prefs or (load_prefs() if self._keeps else Prefs())
+        self._dropped: list[str] = []
         self._fonts, self._grab = theme.Fonts(), False
         self._error: BaseException | None = None
         self._pixels: U8 | None = None
         self._last_input = time.perf_counter()
         self._spent = 0.0
+        self._growing = False
         if not models:
             raise NCAError("Give at least one model to look at.")
         options.rates(len(models))
         catalogue.get(options.kernel)
         preflight(hidden)
-        self._params = self._parameters(size, hidden, tests)
+        self._params = self._parameters(size or self._prefs.size, hidden, tests)
         immapp.manual_render.setup_from_runner_params(self._params)
         try:
             moderngl.init_context()
@@ -80,10 +94,13 @@ class Window:
             if not hidden:
                 glfw.set_window_size_limits(glfw_window_hello_imgui(), *SMALLEST, glfw.DONT_CARE, glfw.DONT_CARE)
             self.sim = Simulation(GLBackend(Device(self.ctx)), catalogue)
-            self.app = App(self.sim, is_software(self.sim), watch)
+            self.app = App(self.sim, is_software(self.sim), watch, self._prefs)
             self.app.open(models, options)
+            self.app.reloader.watch_shaders()
             self.layout = Layout(self.ctx, self._fonts)
-            self._pacer = Pacer(self.sim.advance, self.sim.backend.finish)
+            self.gallery = Gallery(self.ctx, self._fonts, Shelf(self.sim.backend, None if hidden else cache_folder()))
+            glfw.set_drop_callback(glfw_window_hello_imgui(), cast(Any, self._drop))  # glfw keeps it alive
+            self._pacer = Pacer(self.sim, self.sim.backend.finish)
         except BaseException:
             self._tear_down()
             raise
@@ -130,6 +147,7 @@ class Window:
         if imgui.get_frame_count() <= 1:
             theme.apply()
         self.layout.show(self.app)
+        self.gallery.show(self.app)
 
     def _read_back(self) -> None:
         if self._grab:
@@ -143,6 +161,7 @@ class Window:
     def frame(self) -> None:
         """Take in files that changed, let time pass and draw once."""
         self.app.reload()
+        self._open_dropped()
         if self.app.recorder.recording is not None:
             self.app.record_frame()
             self._pacer.restart()
@@ -150,6 +169,7 @@ class Window:
             self.app.attempt(partial(self._pacer.frame, min(max(BUDGET, self._spent), LONGEST)))
         else:
             self._pacer.restart()
+        self._growing = self.gallery.work(self.app, self._spent)
         start = time.perf_counter()
         try:
             immapp.manual_render.render()
@@ -162,6 +182,15 @@ class Window:
             error, self._error = self._error, None
             raise error
 
+    def _drop(self, _window: object, paths: Sequence[str]) -> None:
+        self._dropped += paths
+
+    def _open_dropped(self) -> None:
+        """Open what was dropped since the last frame: not in GLFW's call, which no error may leave."""
+        if self._dropped:
+            paths, self._dropped = [Path(path) for path in self._dropped], []
+            opening.drop(self.app, paths)
+
     def run(self) -> None:
         """Frames until the window is closed; a nap where nothing moves."""
         while not self.closed:
@@ -169,7 +198,7 @@ class Window:
             self.frame()
             recording = self.app.recorder.recording
             least = 1 / recording.fps if recording is not None else FRAME
-            if not self.app.running and start - self._last_input > AWAKE:
+            if not self.app.running and not self._growing and start - self._last_input > AWAKE:
                 self._sleep()
             elif (spare := least - (time.perf_counter() - start)) > 0:
                 time.sleep(spare)
@@ -208,6 +237,12 @@ class Window:
     def close(self) -> None:
         """Finish a recording, release everything and close the window."""
         self.app.close()
+        if self._keeps:
+            size = imgui.get_io().display_size
+            self._prefs.size = max(int(size.x), SMALLEST[0]), max(int(size.y), SMALLEST[1])
+            save_prefs(self._prefs)
+        self.gallery.release()
+        glfw.set_drop_callback(glfw_window_hello_imgui(), cast(Any, None))
         self.layout.panes.release()
         self.sim.release()
         self._tear_down()

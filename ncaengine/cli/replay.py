@@ -1,0 +1,42 @@
+"""`ncaengine replay`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from ncaengine.cli.flags import Plugins, plural, say
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Make all of a journal again, without a window, and print what came of it."""
+
+    journal: tyro.conf.Positional[Path]
+    """A journal that the window or a program saved (.jsonl)."""
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
+    """Save the end as a session (.nca), to go on with."""
+    backend: Literal["auto", "gl", "torch"] = "auto"
+    """auto: OpenGL, or torch where there is no OpenGL 4.3. States agree to the last bit on one device only."""
+    plugins: Plugins = ()
+    """More folders of kernel plugins."""
+
+    def run(self) -> None:
+        """Replay, and print a line a grid and the fingerprint of all states."""
+        from ncaengine import kernels, sessions, simulation
+        from ncaengine.clock import TICKS_PER_SECOND
+
+        journal = sessions.load_journal(self.journal)
+        backend, notice = simulation.open_backend(self.backend)
+        if notice:
+            say(notice)
+        with simulation.Simulation(backend, kernels.discover(self.plugins), journal.head.history) as sim:
+            journal.replay(sim)
+            for grid in sim.grids.values():
+                print(f"grid {grid.id}: {grid.model.config.name}, {grid.kernel.name}, {grid.size[0]}x{grid.size[1]}, "
+                      f"step {grid.step}")  # fmt: skip
+            print(f"{plural(len(journal.entries), 'command')}, {sim.tick / TICKS_PER_SECOND:g} s, "
+                  f"states {sessions.fingerprint(sim)}")  # fmt: skip
+            if self.output:
+                sessions.save(self.output, sessions.pack(sim))

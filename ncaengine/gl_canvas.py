@@ -1,0 +1,153 @@
+"""Lattice -> pixels on the GPU: the program that draws a view of a state into a framebuffer.
+
+What is shown as the model's plain colours is drawn at once. For every other look each cell is
+shaded first, into an image of the grid's size: a picture looks at a cell several times, and some
+looks take many loads.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import moderngl
+
+from ncaengine import glsl
+from ncaengine.fields import PLANE, Field
+from ncaengine.gpu import Device
+from ncaengine.kernels import Kernel
+from ncaengine.model import Colour, Config
+from ncaengine.seeding import Size
+from ncaengine.view import ALIVE, RAMPS, TINT, TINTS, UPDATE_GAIN, Look, Mode, View
+
+GROUP = (32, 8)
+"""Invocations of a workgroup of shaders/look.comp."""
+MODES: tuple[Mode, ...] = get_args(Mode)
+_AS_IT_IS = Colour(1.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What there is to draw of a grid.
+
+    now, before: the state and the one before the last step, layers of (height, width) vec4. fields:
+    (height, width) vec4 in the order of fields.SPECS, None for the defaults.
+    """
+
+    now: moderngl.TextureArray
+    before: moderngl.TextureArray
+    fields: moderngl.Texture | None
+    size: Size
+    kernel: Kernel
+    config: Config
+
+
+class Canvas:
+    """The drawing programs of a device."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self._programs: dict[bool, tuple[moderngl.Program, moderngl.VertexArray]] = {}
+        self._shaders: dict[tuple[Mode, str], moderngl.ComputeShader] = {}
+        self._shaded: moderngl.TextureArray | None = None
+
+    def draw(self, target: moderngl.Framebuffer, view: View, look: Look, shown: Shown, lines: float = 0.0) -> None:
+        """Draw a view, first row at the bottom of the framebuffer (which a texture shows at its top).
+
+        `lines`, 0 … 1: how dark the lines between cells are.
+        """
+        kernel, colour, ctx = shown.kernel, shown.config.colour, self._device.ctx
+        state = shown.now
+        if look.mode != "rgb" or (look.overlay and shown.fields is not None):
+            state, colour = self._shade(look, shown), _AS_IT_IS
+        target.use()
+        target.viewport = (0, 0, view.width, view.height)
+        state.use(0)
+        uniforms = {
+            "size": shown.size,
+            "basis_x": kernel.basis[0],
+            "basis_y": kernel.basis[1],
+            "row_shift": kernel.row_shift(shown.size[1]),
+            "origin": (view.x, view.y),
+            "scale": view.scale,
+            "samples": view.samples(kernel),
+            "colour": (colour.scale, colour.offset),
+            "lines": lines,
+        }
+        program, triangle = self.program(view.aligned(kernel))
+        set_uniforms(program, uniforms)
+        ctx.disable(moderngl.BLEND | moderngl.DEPTH_TEST | moderngl.CULL_FACE)
+        ctx.disable_direct(0x0C11)  # GL_SCISSOR_TEST, which a user interface may have left on
+        triangle.render(moderngl.TRIANGLES, vertices=3)
+
+    def _shade(self, look: Look, shown: Shown) -> moderngl.TextureArray:
+        """An image whose first layer holds the colours of all cells."""
+        shaded = self._room(*shown.now.size[:2])
+        shown.now.use(0)
+        shown.before.use(1)
+        if shown.fields is not None:
+            shown.fields.use(2)
+        shaded.bind_to_image(0, read=False, write=True)
+        colour, channels = shown.config.colour, shown.config.channels
+        uniforms: dict[str, object] = {
+            "size": shown.size,
+            "row_shift": shown.kernel.row_shift(shown.size[1]),
+            "count": channels,
+            "channels": look.channels,
+            "gain": look.gain * (UPDATE_GAIN / channels if look.mode == "update" else 1),
+            "colour": (colour.scale, colour.offset),
+            "alive": ALIVE,
+            "tint": TINT,
+        }
+        if look.mode in RAMPS:
+            uniforms["ramp"] = list(map(tuple, RAMPS[look.mode]))
+        if look.overlay:
+            uniforms["tints"] = list(map(tuple, TINTS[look.overlay]))
+        program = self.shader(look.mode, look.overlay if shown.fields is not None else "")
+        set_uniforms(program, uniforms)
+        width, height = shown.size
+        program.run(-(-width // GROUP[0]), -(-height // GROUP[1]))
+        self._device.ctx.memory_barrier()
+        return shaded
+
+    def shader(self, mode: Mode, overlay: Field | Literal[""]) -> moderngl.ComputeShader:
+        """The program that shades the cells of a grid."""
+        if (mode, overlay) not in self._shaders:
+            defines = {"MODE": MODES.index(mode), "OVERLAY": PLANE[overlay] + 1 if overlay else 0}
+            self._shaders[mode, overlay] = self._device.compute(glsl.assemble("look.comp", defines))
+        return self._shaders[mode, overlay]
+
+    def _room(self, width: int, height: int) -> moderngl.TextureArray:
+        """The image for colours of cells, grown if it is too small: grids of several sizes share it."""
+        old = self._shaded.size if self._shaded else (0, 0)
+        if self._shaded is None or old[0] < width or old[1] < height:
+            fresh = self._device.ctx.texture_array((max(old[0], width), max(old[1], height), 1), 4, dtype="f1")
+            fresh.filter = (moderngl.NEAREST, moderngl.NEAREST)
+            if self._shaded:
+                self._shaded.release()
+            self._shaded = fresh
+        return self._shaded
+
+    def program(self, aligned: bool) -> tuple[moderngl.Program, moderngl.VertexArray]:
+        """The program that draws lattices and its triangle; a simpler one for aligned views."""
+        if aligned not in self._programs:
+            fragment = glsl.assemble("canvas.frag", {"ALIGNED": 1} if aligned else {})
+            program = self._device.render(glsl.assemble("canvas.vert"), fragment)
+            self._programs[aligned] = program, self._device.ctx.vertex_array(program, [])
+        return self._programs[aligned]
+
+    def release(self) -> None:
+        """Give the programs back."""
+        for program, triangle in self._programs.values():
+            triangle.release()
+            program.release()
+        self._programs.clear()
+        self._shaders.clear()  # they are the device's
+        if self._shaded:
+            self._shaded.release()
+            self._shaded = None
+
+
+def set_uniforms(program: moderngl.ComputeShader | moderngl.Program, uniforms: dict[str, object]) -> None:
+    """Set those uniforms that the linked program still has: a square kernel has no row shift."""
+    for name, value in uniforms.items():
+        if name in program:
+            program[name] = value

@@ -1,0 +1,329 @@
+"""Sessions: grids as they are, with all that they need, in one file; and journals that begin with one.
+
+A session (.nca) is a safetensors file: states, fields, weights and arrays as tensors, and the rest
+as JSON in the metadata. No code in it is ever run. A journal (.jsonl) has a header line, which
+holds the session that it begins with, and an entry a line (see commands.Entry).
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from ncaengine import commands, fields, seeding
+from ncaengine import model as models
+from ncaengine.commands import AnyCommand, Entry
+from ncaengine.errors import NCAError
+from ncaengine.files import replace_file
+from ncaengine.grid import Grid, Snapshot
+from ncaengine.model import F32, WEIGHTS, Config, Model
+from ncaengine.painting import Array
+from ncaengine.settings import Settings
+from ncaengine.simulation import Origin, Simulation
+from ncaengine.timeline import Moment
+from ncaengine.view import RGB, Look
+
+ENDING = ".nca"
+KEY = "ncaengine session"
+VERSION = 1
+MAX_BYTES, MAX_HEADER = 4 * 2**30, 100_000_000
+Opened = TypeVar("Opened")
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+
+
+class SavedModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A model; its weights are the tensors model.NUMBER.w1 and so on. `path`: the file it came from, if known."""
+
+    name: str
+    config: Config
+    path: str = ""
+    sha256: str = ""
+
+
+class SavedGrid(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A grid; its state and fields are the tensors grid.ID.state and grid.ID.fields."""
+
+    id: Annotated[int, msgspec.Meta(ge=1, le=2**31)]
+    models: tuple[str, ...]
+    kernel: str
+    age: Count
+    step: Count
+    marks: Count
+    rng_seed: commands.RngSeed
+    settings: Settings
+    look: Look = RGB
+    pace: str = "0"
+    waiting: tuple[tuple[int, int, AnyCommand], ...] = ()
+
+
+class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All of a session but its tensors. `window`: what the window keeps beside the simulation."""
+
+    version: int
+    tick: Count
+    next_id: Annotated[int, msgspec.Meta(ge=1, le=2**31)]
+    models: tuple[SavedModel, ...]
+    grids: tuple[SavedGrid, ...]
+    arrays: tuple[str, ...] = ()
+    window: dict[str, Any] = {}
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """A session that was opened: what it says, and its models, arrays and tensors by name."""
+
+    head: Head
+    models: dict[str, Model]
+    arrays: dict[str, Array]
+    tensors: dict[str, F32]
+
+
+def weights_hash(model: Model) -> str:
+    """SHA-256 of a model's configuration and weights, in hexadecimal."""
+    digest = hashlib.sha256(json.dumps(models.to_plain(model.config), sort_keys=True).encode())
+    for name in WEIGHTS:
+        digest.update(getattr(model, name).tobytes())
+    return digest.hexdigest()
+
+
+def pack(
+    sim: Simulation,
+    grids: Iterable[Grid] | None = None,
+    paths: Mapping[str, Path] | None = None,
+    window: dict[str, Any] | None = None,
+) -> bytes:
+    """The simulation, or only some of its `grids`, as the bytes of a session file.
+
+    paths: where models came from, by the names that the simulation has for them. Timelines, and with
+    them undo, are not kept, nor is what was copied; arrays are if all grids are.
+    """
+    sim.work()
+    chosen = [grid.snapshot() for grid in (sim.grids.values() if grids is None else grids)]
+    used = dict.fromkeys(model for grid in chosen for model in grid.moment.models)
+    present = Origin(sim.tick, sim.next_id, tuple(chosen))
+    return _packed(sim, present, list(used), {} if grids is not None else sim.arrays, paths or {}, window or {})
+
+
+def _packed(
+    sim: Simulation, origin: Origin, used: list[Model], arrays: Mapping[str, Array], paths: Mapping[str, Path],
+    window: dict[str, Any],
+) -> bytes:  # fmt: skip
+    names = {model: name for name, model in sim.models.items()}
+    tensors: dict[str, Any] = {f"array.{name}": array for name, array in arrays.items()}
+    for number, model in enumerate(used):
+        tensors |= {f"model.{number}.{name}": getattr(model, name) for name in WEIGHTS}
+    for grid in origin.grids:
+        tensors[f"grid.{grid.id}.state"] = grid.moment.state
+        if grid.moment.fields is not None:
+            tensors[f"grid.{grid.id}.fields"] = grid.moment.fields
+    models_ = tuple(SavedModel(names[m], m.config, str(paths.get(names[m], "")), weights_hash(m)) for m in used)
+    grids = tuple(_saved(grid, names) for grid in origin.grids)
+    head = Head(VERSION, origin.tick, origin.next_id, models_, grids, tuple(arrays), window)
+    data: bytes = safetensors.numpy.save(tensors, {KEY: msgspec.json.encode(head).decode()})
+    return data
+
+
+def _saved(grid: Snapshot, names: dict[Model, str]) -> SavedGrid:
+    m = grid.moment
+    return SavedGrid(
+        grid.id, tuple(names[model] for model in m.models), m.kernel.name, m.age, m.step, m.marks, m.rng_seed,
+        m.settings, grid.look, str(grid.gathered), grid.waiting,
+    )  # fmt: skip
+
+
+def unpack(data: bytes) -> Session:
+    """What `pack` made. Raises NCAError, without a file's name, if it is broken in any way."""
+    with _whole():
+        head = _head(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        return _checked(head, safetensors.numpy.load(data))
+
+
+@contextmanager
+def _whole() -> Iterator[None]:
+    """What broken files make others raise becomes an NCAError."""
+    try:
+        yield
+    except (safetensors.SafetensorError, msgspec.MsgspecError, ValueError, KeyError, TypeError, AttributeError,
+            RecursionError, OverflowError) as error:  # fmt: skip
+        raise NCAError(f"is not a whole session ({error}).") from None
+
+
+def _head(header: bytes) -> Head:
+    with_meta = json.loads(header).get("__metadata__") or {}
+    if KEY not in with_meta:
+        raise NCAError("is not a session of ncaengine.")
+    return msgspec.json.decode(with_meta[KEY], type=Head)
+
+
+def _checked(head: Head, tensors: dict[str, Any]) -> Session:
+    if head.version > VERSION:
+        raise NCAError("was written by a newer ncaengine; update this one.")
+    found: dict[str, Model] = {}
+    for number, saved in enumerate(head.models):
+        weights = {name: tensors[f"model.{number}.{name}"] for name in WEIGHTS}
+        found[saved.name] = models.from_plain(models.to_plain(saved.config), weights)
+    arrays = {name: tensors[f"array.{name}"] for name in head.arrays}
+    for grid in head.grids:
+        _check_grid(grid, found, tensors)
+    if len({grid.id for grid in head.grids}) != len(head.grids):
+        raise NCAError("holds two grids of one number.")
+    return Session(head, found, arrays, tensors)
+
+
+def _check_grid(grid: SavedGrid, found: dict[str, Model], tensors: dict[str, Any]) -> None:
+    state, maps = tensors[f"grid.{grid.id}.state"], tensors.get(f"grid.{grid.id}.fields")
+    if not grid.models or len(grid.models) > fields.MAX_MODELS or not set(grid.models) <= set(found):
+        raise NCAError(f"names models for grid {grid.id} that it does not hold.")
+    channels = found[grid.models[0]].config.channels
+    if state.ndim != 3 or state.shape[2] != channels or state.dtype != np.float32:
+        raise NCAError(f"holds a state for grid {grid.id} that does not fit its model.")
+    seeding.check_size((state.shape[1], state.shape[0]))
+    if maps is not None and (maps.dtype != np.float32 or maps.shape != (*state.shape[:2], len(fields.SPECS))):
+        raise NCAError(f"holds maps for grid {grid.id} that do not fit its state.")
+    Fraction(grid.pace)
+
+
+def restore(sim: Simulation, session: Session) -> None:
+    """Put the session's grids in the place of all that there are; a journal begins anew.
+
+    Raises NCAError, and changes nothing, if a kernel is missing or a grid cannot be had.
+    """
+    head = session.head
+    kernels = [sim.catalogue.get(grid.kernel) for grid in head.grids]
+    names = {saved.name: sim.register(session.models[saved.name], saved.name) for saved in head.models}
+    fresh: list[Grid] = []
+    try:
+        for saved, kernel in zip(head.grids, kernels, strict=True):
+            state = session.tensors[f"grid.{saved.id}.state"]
+            sim.check_size((state.shape[1], state.shape[0]))
+            used = tuple(sim.models[names[name]] for name in saved.models)
+            maps = session.tensors.get(f"grid.{saved.id}.fields")
+            moment = Moment(
+                saved.age, saved.marks, saved.step, state, maps, used, kernel, saved.settings, saved.rng_seed
+            )
+            snapshot = Snapshot(saved.id, moment, saved.look, Fraction(saved.pace), saved.waiting)
+            fresh.append(Grid(snapshot, sim.backend, sim.history))
+    except BaseException:
+        for grid in fresh:
+            grid.cells.release()
+        raise
+    sim.arrays.update(session.arrays)
+    sim.take_over(fresh, head.tick, head.next_id)
+
+
+def save(path: Path, data: bytes) -> None:
+    """Write the bytes of a session, whole or not at all. Raises NCAError."""
+    replace_file(path, lambda part: part.write_bytes(data))
+
+
+def load(path: Path) -> Session:
+    """Open a session file, or a still (.png) that holds one. Raises NCAError with its name."""
+    if path.suffix.lower() != ".png":
+        return _read(path, unpack)
+    from ncaengine import sinks
+
+    _, blob = sinks.read_png(path)
+    if blob is None:
+        raise NCAError(f"{path}: is a picture without a session in it; choose a still that was saved here.")
+    try:
+        return unpack(blob)
+    except NCAError as error:
+        raise NCAError(f"{path}: its session {error}") from None
+
+
+def peek(path: Path) -> Head:
+    """What a session file says of itself, its tensors not looked at. Raises NCAError with its name."""
+    try:
+        with path.open("rb") as file, _whole():
+            return _head(file.read(min(int.from_bytes(file.read(8), "little"), MAX_HEADER)))
+    except NCAError as error:
+        raise NCAError(f"{path}: {error}") from None
+    except OSError as error:
+        raise NCAError(f"{path}: cannot be read ({error.strerror}).") from None
+
+
+def save_session(sim: Simulation, path: str | Path) -> None:
+    """Save all grids of a simulation as they are. Raises NCAError."""
+    save(Path(path), pack(sim))
+
+
+def open_session(sim: Simulation, path: str | Path) -> None:
+    """Put the grids of a session file, or of a still, in the place of all that there are. Raises NCAError."""
+    restore(sim, load(Path(path)))
+
+
+def _read(path: Path, read: Callable[[bytes], Opened]) -> Opened:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise NCAError("is larger than 4 GB; that is no session.")
+        return read(path.read_bytes())
+    except NCAError as error:
+        raise NCAError(f"{path}: {error}") from None
+    except (OSError, MemoryError) as error:
+        raise NCAError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'not enough memory'}).") from None
+
+
+class JournalHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The first line of a journal file. `session`: base85; `until`: the tick at which it was saved."""
+
+    ncaengine_journal: int
+    history: int
+    until: Count
+    session: str
+
+
+@dataclass(frozen=True, eq=False)
+class Journal:
+    """A journal that was opened: what it begins with, its entries, and the tick at which it was saved."""
+
+    head: JournalHead
+    begin: Session
+    entries: list[Entry]
+
+    def replay(self, sim: Simulation) -> None:
+        """Make all of it again in `sim`, whose grids go. Raises NCAError."""
+        restore(sim, self.begin)
+        sim.replay(self.entries, self.head.until)
+
+
+def save_journal(path: Path, sim: Simulation) -> None:
+    """Write all commands since the start, or since a session was opened. Raises NCAError."""
+    begin = base64.b85encode(_packed(sim, sim.origin, list(sim.models.values()), sim.arrays, {}, {})).decode()
+    head = msgspec.json.encode(JournalHead(VERSION, sim.history, sim.tick, begin)) + b"\n"
+    replace_file(path, lambda part: part.write_bytes(head + commands.encode(sim.journal)))
+
+
+def load_journal(path: Path) -> Journal:
+    """Open a journal file. Raises NCAError with its name."""
+    return _read(path, _journal)
+
+
+def _journal(data: bytes) -> Journal:
+    first, _, rest = data.partition(b"\n")
+    try:
+        head = msgspec.json.decode(first, type=JournalHead)
+        begin = unpack(base64.b85decode(head.session))
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise NCAError(f"is not a journal of ncaengine ({error}).") from None
+    return Journal(head, begin, commands.decode(rest))
+
+
+def fingerprint(sim: Simulation) -> str:
+    """SHA-256 of every grid's step, state and fields, in hexadecimal: equal where all is equal, bit for bit."""
+    sim.work()
+    digest = hashlib.sha256()
+    for number, grid in sorted(sim.grids.items()):
+        digest.update(f"{number} {grid.size} {grid.step} {grid.kernel.name} {grid.rng_seed}\n".encode())
+        digest.update(grid.state().tobytes())
+        digest.update(b"" if grid.fields is None else grid.fields.tobytes())
+    return digest.hexdigest()

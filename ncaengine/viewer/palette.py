@@ -1,0 +1,175 @@
+"""The command palette's entries: all that the window can do, by name, and what of it matches what is typed."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from ncaengine.settings import SPECS
+from ncaengine.viewer import prefs, shortcuts, theme
+from ncaengine.viewer.app import App
+from ncaengine.viewer.panel import KEEPS
+from ncaengine.viewer.shortcuts import WINDOW
+
+NUMBER = re.compile(r"^(?P<name>.*?[^\d\s.,-])\s*(?P<number>-?\d{1,12}(?:[.,]\d*)?|-?[.,]\d{1,12})\D*$")
+SIZE = re.compile(r"(\d{1,5})(?:\s*[x×, ]\s*(\d{1,5}))?$")
+IN_USE = "in use"
+SIZES = ("64", "128", "256", "512", "384x256")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A thing to do. `action` None: choosing it writes its title into the field, for a number to follow.
+
+    hint: what it does or what it is now, beside the title. keys: the shortcut, as the help names it.
+    """
+
+    title: str
+    hint: str
+    action: Callable[[], object] | None
+    keys: str = ""
+
+
+Provider = Callable[[App, str], Iterable[Entry]]
+"""Gives the entries for what is typed; most look at the App only. Those that do not match are left out later."""
+
+
+# What is on offer
+
+
+def commands(app: App, _typed: str) -> Iterator[Entry]:
+    """All of the table of keys."""
+    for key in shortcuts.TABLE:
+        if key.chords and key.shown and key.listed and (app.panes or key.group == WINDOW):
+            yield Entry(key.help, key.group, partial(key.action, app), key.shown)
+
+
+def numbers(app: App, typed: str) -> Iterator[Entry]:
+    """Each setting of the selected grid, and its seed: with a number, it is set."""
+    if not app.panes:
+        return
+    found = NUMBER.match(typed)
+    number = found["number"] if found else ""
+    for spec in SPECS.values():
+        now = getattr(app.grid.settings, spec.name)
+        unit = f" {spec.unit}" if spec.unit else ""
+        if isinstance(now, bool):
+            continue
+        if number:
+            set_ = partial(app.set, spec.name, _float(number))
+            yield Entry(f"{spec.title} {number}{unit}", f"{now:g}{unit} now", set_)
+        else:
+            yield Entry(spec.title, f"{now:g}{unit}; type a number from {spec.low:g} to {spec.high:g}", None)
+    if number:
+        yield Entry(f"Seed {number}", f"{app.grid.rng_seed} now", partial(app.use_seed, int(_float(number))))
+    else:
+        yield Entry("Seed", f"{app.grid.rng_seed}; type a number", None)
+
+
+def _float(text: str) -> float:
+    return float(text.replace(",", "."))
+
+
+def sizes(app: App, typed: str) -> Iterator[Entry]:
+    """The size of the selected grid, what is typed or some to begin with, and what resizing does to its cells."""
+    if not app.panes:
+        return
+    found = SIZE.search(typed)
+    asked = [f"{found[1]}x{found[2] or found[1]}"] if found else SIZES
+    now = "{} × {} cells now".format(*app.grid.size)
+    for text in asked:
+        width, _, height = text.partition("x")
+        size = (int(width), int(height or width))
+        yield Entry(f"Size {size[0]} × {size[1]}", now, partial(app.resize, size))
+    if not found:
+        yield Entry("Size", "Type a width, or a width and a height", None)
+    for keep, title, help_ in KEEPS:
+        yield Entry(f"Resizing: {title}", IN_USE if keep == app.keep else help_, partial(setattr, app, "keep", keep))
+
+
+def choices(app: App, _typed: str) -> Iterator[Entry]:
+    """Models, kernels and grids."""
+    if not app.panes:
+        return
+    known, others = app.kernels()
+    running = app.name_of(app.grid.model)
+    for name in app.models:
+        yield Entry(
+            f"Model: {name}", IN_USE if name == running else "Run it on this grid", partial(app.use_model, name)
+        )
+    for name in known + others:
+        hint = "" if name in known else "The model is not known to grow on it"
+        title = f"Kernel: {app.sim.catalogue.kernels[name].title}"
+        yield Entry(title, IN_USE if name == app.grid.kernel.name else hint, partial(app.use_kernel, name))
+    for index, pane in enumerate(app.panes):
+        hint = f"{app.name_of(pane.grid.model)}, {pane.grid.kernel.title}"
+        keys = str(index + 1) if index < 9 else ""
+        yield Entry(f"Grid {index + 1}", hint, partial(app.select, index), keys)
+
+
+def appearance(app: App, typed: str) -> Iterator[Entry]:
+    """The theme, the size of text in percent, and the shares of the cards."""
+    kept = app.prefs
+    for name in theme.THEMES:
+        yield Entry(f"Theme: {name}", IN_USE if name == kept.theme else "", partial(setattr, kept, "theme", name))
+    if len(app.panes) > 1:
+        yield Entry("All grids alike in width and height", WINDOW, partial(_alike, app))
+    found = NUMBER.match(typed)
+    now, low, high = (f"{100 * size:.0f}" for size in (kept.text_size, prefs.LEAST_TEXT, prefs.MOST_TEXT))
+    if found:
+        asked = _float(found["number"])
+        size = min(max(asked if asked < 5 else asked / 100, prefs.LEAST_TEXT), prefs.MOST_TEXT)  # 1.2 or 120 %
+        yield Entry(
+            f"Text size {found['number']}{'' if asked < 5 else ' %'}",
+            f"{now} % now",
+            partial(setattr, kept, "text_size", size),
+        )
+    else:
+        yield Entry("Text size", f"{now} %; type a number from {low} to {high}", None)
+
+
+def _alike(app: App) -> None:
+    app.prefs.columns = app.prefs.rows = []
+
+
+PROVIDERS: list[Provider] = [commands, numbers, sizes, choices, appearance]
+"""Other modules append theirs."""
+
+
+# What matches
+
+
+def score(typed: str, title: str) -> float | None:
+    """How well a title matches what is typed, None if not at all: higher is better.
+
+    The letters must come in their order; runs of them and starts of words count more, and a short title
+    more than a long one.
+    """
+    letters, text = re.sub(r"\s+", "", typed.lower()), title.lower()
+    best: dict[int, float] = {-1: 0.0}  # the best worth of all ways that end at a place
+    for letter in letters:
+        following: dict[int, float] = {}
+        for place in (i for i, found in enumerate(text) if found == letter):
+            start = 2.0 if place == 0 or not text[place - 1].isalnum() else 0.0
+            ways = [
+                worth + (3.0 if end == place - 1 and end >= 0 else 0.0) for end, worth in best.items() if end < place
+            ]
+            if ways:
+                following[place] = max(ways) + start
+        best = following
+    return max(best.values()) - 0.01 * len(title) if best else None
+
+
+def matching(app: App, typed: str) -> list[Entry]:
+    """The entries that match what is typed, the best first; all of them, in their order, if nothing is."""
+    words = typed.replace("%", " ").replace("×", "x").strip()
+    entries = [entry for provider in PROVIDERS for entry in provider(app, words)]
+    if not words:
+        return entries
+    found = [(worth, entry) for entry in entries if (worth := score(words, _plain(entry.title))) is not None]
+    return [entry for _, entry in sorted(found, key=lambda pair: -pair[0])]
+
+
+def _plain(title: str) -> str:
+    """A title as it is typed."""
+    return title.replace(" × ", "x")

@@ -1,0 +1,23 @@
+#version 430
+// Mixes values into the state of some cells, in place. No two cells are the same.
+layout(local_size_x = 64) in;
+
+layout(binding = 0, rgba32f) uniform image2DArray state;
+layout(std430, binding = 2) readonly buffer Cells { ivec2 cells[]; };     // (column, row)
+layout(std430, binding = 3) readonly buffer Values { vec4 values[]; };    // (count, layers of `channels`)
+layout(std430, binding = 4) readonly buffer Weights { float weights[]; }; // 0 ... 1
+
+uniform int count;
+uniform int channels; // the first of the state, those mixed into
+
+void main() {
+    int invocation = int(gl_GlobalInvocationID.x), i = min(invocation, count - 1), layers = (channels + 3) / 4;
+    float weight = weights[i];
+    for (int k = 0; k < layers; k++) {
+        vec4 old = imageLoad(state, ivec3(cells[i], k)), target = values[i * layers + k];
+        vec4 mixed = weight == 1.0 ? target : old + weight * (target - old);
+        bvec4 given = lessThan(4 * k + ivec4(0, 1, 2, 3), ivec4(channels));
+        if (invocation < count)
+            imageStore(state, ivec3(cells[i], k), mix(old, mixed, given));
+    }
+}
