@@ -15,26 +15,52 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ncaengine.commands import AddGrid, RemoveGrid, Reseed, Resize, Set, SetKernel, SetModel, Step
+    from ncaengine.commands import (
+        AddGrid,
+        Copy,
+        Duplicate,
+        Fill,
+        Load,
+        Paint,
+        Redo,
+        RemoveGrid,
+        Reseed,
+        Resize,
+        Rewind,
+        Set,
+        SetKernel,
+        SetModel,
+        Show,
+        Step,
+        Undo,
+    )
     from ncaengine.errors import NCAError
     from ncaengine.files import load, save
-    from ncaengine.recording import Recording
+    from ncaengine.recording import Film, Recording
+    from ncaengine.sessions import fingerprint, open_session, save_journal, save_session
     from ncaengine.simulation import Simulation, open_backend
+    from ncaengine.view import Look
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "commands": ["AddGrid", "RemoveGrid", "Reseed", "Resize", "Set", "SetKernel", "SetModel", "Step"],
+    "commands": [
+        "AddGrid", "Copy", "Duplicate", "Fill", "Load", "Paint", "Redo", "RemoveGrid", "Reseed", "Resize", "Rewind",
+        "Set", "SetKernel", "SetModel", "Show", "Step", "Undo",
+    ],
     "errors": ["NCAError"],
     "files": ["load", "save"],
-    "recording": ["Recording"],
+    "recording": ["Film", "Recording"],
+    "sessions": ["fingerprint", "open_session", "save_journal", "save_session"],
     "simulation": ["Simulation", "open_backend"],
-}
+    "view": ["Look"],
+}  # fmt: skip
 _WHERE = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
-    "AddGrid", "NCAError", "Recording", "RemoveGrid", "Reseed", "Resize", "Set", "SetKernel", "SetModel",
-    "Simulation", "Step", "load", "open_backend", "save",
+    "AddGrid", "Copy", "Duplicate", "Fill", "Film", "Load", "Look", "NCAError", "Paint", "Recording", "Redo",
+    "RemoveGrid", "Reseed", "Resize", "Rewind", "Set", "SetKernel", "SetModel", "Show", "Simulation", "Step", "Undo",
+    "fingerprint", "load", "open_backend", "open_session", "save", "save_journal", "save_session",
 ]  # fmt: skip
 
 

@@ -111,7 +111,7 @@ def adjust(grid: Grid, settings: Settings) -> None:
 
 def paint(grid: Grid, command: Paint, image: Array | None, patch: Patch | None) -> None:
     """One stroke."""
-    canvas = painting.Canvas(grid.model.config, grid.kernel, grid.size, grid.rng_seed, grid._marks)
+    canvas = painting.Canvas(grid.model.config, grid.kernel, grid.size, grid.rng_seed, grid.marks)
     if command.tool in PLANE:
         maps = _own(grid)
         if command.tool == "model" and not 0 <= command.value < len(grid.models):
@@ -124,16 +124,18 @@ def paint(grid: Grid, command: Paint, image: Array | None, patch: Patch | None) 
 
 
 def fill(grid: Grid, command: Fill) -> None:
-    """A whole field."""
-    maps = _own(grid)
+    """A whole field. Between two models no third lies: a cell in a fuzzy border runs one of the two by chance."""
     painting.check(command.field, *command.values)
-    plane = brushes.pattern(grid.kernel, grid.size, command.pattern, command.values, command.count, command.fuzz)
+    if command.pattern in ("polar", "bipolar") and command.field != "angle":
+        raise NCAError(f"A {command.pattern} pattern is made of angles; it is for the alignment only.")
+    values = (0.0, 1.0) if command.field == "model" else command.values
+    plane = brushes.pattern(grid.kernel, grid.size, command.pattern, values, command.count, command.fuzz)
     if command.field == "model":
         row, column = (axis.ravel().astype(np.int32) for axis in np.indices(plane.shape))
-        whole = np.floor(plane)
-        cells = np.stack([column, row], 1)
-        up = brushes.dither((plane - whole).ravel(), cells, grid._marks, grid.rng_seed)
-        plane = whole + up.reshape(plane.shape)
+        second = brushes.dither(plane.ravel(), np.stack([column, row], 1), grid.marks, grid.rng_seed)
+        first, other = (np.float32(round(value)) for value in command.values)
+        plane = np.where(second.reshape(plane.shape), other, first)
+    maps = _own(grid)
     maps[..., PLANE[command.field]] = plane
     _use_fields(grid, maps)
 

@@ -32,7 +32,7 @@ SPECS: dict[Field, Spec] = {
     spec.name: spec
     for spec in (
         Spec("rate", "Rate", "Multiplies the fire rate: how often a cell updates itself.", 1.0, 0.0, 4.0, "×"),
-        Spec("scale", "Cell scale", "Multiplies the cell scale (dx): below 1 larger, above 1 finer.", 1.0, 0.25, 4.0, "×"),
+        Spec("scale", "Cell scale", "Multiplies the cell scale: below 1 larger, above 1 finer.", 1.0, 0.25, 4.0, "×"),
         Spec("angle", "Alignment", "Added to the rotation of a cell's x axis.", 0.0, -360.0, 360.0, "°"),
         Spec("model", "Model", "Which of the grid's models a cell runs.", 0.0, 0.0, MAX_MODELS - 1.0),
     )

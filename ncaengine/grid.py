@@ -40,7 +40,8 @@ class Grid:
 
     size: (width, height) in cells. step: steps made since the seed; age: since the grid was added.
     models: the first is what its cells run, but for those whose `model` field names another.
-    changes: grows with every change of what the grid shows. waiting: commands put off until a step.
+    marks: changes made to it. changes: grows with every change of what the grid shows. waiting:
+    commands put off until a step.
     """
 
     def __init__(self, snapshot: Snapshot, backend: Backend, history: int) -> None:
@@ -91,7 +92,7 @@ class Grid:
     def moment(self) -> Moment:
         """All that decides how it goes on."""
         return Moment(
-            self.age, self._marks, self.step, self.state(), self.fields, self.models, self.kernel,
+            self.age, self.marks, self.step, self.state(), self.fields, self.models, self.kernel,
             self.settings, self.rng_seed,
         )  # fmt: skip
 
@@ -101,7 +102,7 @@ class Grid:
         return Snapshot(number or self.id, self.moment(), self.look, self.pace.gathered, waiting)
 
     def _restore(self, moment: Moment) -> None:
-        self.age, self._marks, self.step = moment.age, moment.marks, moment.step
+        self.age, self.marks, self.step = moment.age, moment.marks, moment.step
         self.models, self.kernel, self.rng_seed = moment.models, moment.kernel, moment.rng_seed
         pace = {name: getattr(self.settings, name) for name in ("steps_per_second", "paused")}
         self.settings = msgspec.structs.replace(moment.settings, **pace)
@@ -120,7 +121,7 @@ class Grid:
     @property
     def can_undo(self) -> str:
         """What undo would take back, '' if nothing."""
-        last = self.timeline.last_edit(self._marks)
+        last = self.timeline.last_edit(self.marks)
         return "" if last is None else self.timeline.between(last, last + 1)[0].title
 
     @property
@@ -138,23 +139,23 @@ class Grid:
             self.timeline.keep(moment)
         if self.timeline.budget:
             self.timeline.marks.append(mark)
-        self._marks += 1
+        self.marks += 1
         self.changes += 1
         if anew and mark.title:
             self._undone.clear()
 
     def _cut(self) -> None:
         timeline = self.timeline
-        if self.age < timeline.tip or self._marks < timeline.last:
-            timeline.cut(self.age, self._marks)
+        if self.age < timeline.tip or self.marks < timeline.last:
+            timeline.cut(self.age, self.marks)
 
     def _undo(self) -> None:
-        first = self.timeline.last_edit(self._marks)
+        first = self.timeline.last_edit(self.marks)
         if first is None:
             raise NCAError("There is nothing to undo on this grid.")
-        group = [mark for mark in self.timeline.between(first, self._marks) if mark.title]
+        group = [mark for mark in self.timeline.between(first, self.marks) if mark.title]
         self._go(group[0].age, first)
-        self.timeline.cut(self.age, self._marks, group)
+        self.timeline.cut(self.age, self.marks, group)
         self._undone.append(group)
 
     def _redo(self) -> None:
@@ -169,17 +170,17 @@ class Grid:
         if not timeline.moments:
             raise NCAError("This grid keeps no timeline, or has not made a step yet; there is nothing to go back to.")
         age = min(max(self.age - steps, timeline.start), timeline.tip)
+        if self.age == timeline.tip > timeline.moments[-1].age and self.marks == timeline.last:
+            timeline.keep(self.moment())  # so that coming back to the present takes no time
         self._go(age, timeline.reached(age))
 
     def _go(self, age: int, marks: int) -> None:
         """To a place of the timeline: from the moment before it, by the same steps and changes."""
         self._restore(self.timeline.before(age, marks))
         while True:
-            while (
-                self._marks < marks and (mark := self.timeline.between(self._marks, self._marks + 1)[0]).age <= self.age
-            ):
+            while self.marks < marks and (mark := self.timeline.between(self.marks, self.marks + 1)[0]).age <= self.age:
                 mark.change()
-                self._marks += 1
+                self.marks += 1
             if self.age >= age:
                 break
             self._step()

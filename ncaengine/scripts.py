@@ -12,6 +12,7 @@ size = [256, 128]
 """
 
 import tomllib
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +32,8 @@ from ncaengine.view import U8
 
 MAX_BYTES = 4 * 2**20
 MAX_PIXELS = 2**26
-Seconds = Annotated[float, msgspec.Meta(gt=0, le=24 * 3600)]
+MAX_SECONDS, MAX_STEP = 24 * 3600, 2**62
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=MAX_SECONDS)]
 
 
 class ScriptGrid(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -122,8 +124,10 @@ def _command(number: int, table: dict[str, Any]) -> tuple[str, float, AnyCommand
         raise NCAError(f"command {number} needs either `second` or `step`, to say when.")
     rest = {key: value for key, value in table.items() if key != when[0]}
     at = table[when[0]]
-    if not isinstance(at, int | float) or at < 0 or (when[0] == "step" and not isinstance(at, int)):
-        raise NCAError(f"command {number}: `{when[0]}` is {at!r}; it must be a number from 0 up.")
+    kinds, most = (int, MAX_STEP) if when[0] == "step" else (int | float, MAX_SECONDS)
+    if isinstance(at, bool) or not isinstance(at, kinds) or not 0 <= at <= most:
+        whole = "whole number" if when[0] == "step" else "number"
+        raise NCAError(f"command {number}: `{when[0]}` is {at!r}; it must be a {whole} from 0 to {most}.")
     try:
         command: AnyCommand = msgspec.convert(rest, AnyCommand, strict=False)
     except msgspec.ValidationError as error:
@@ -144,7 +148,7 @@ def open_image(path: Path) -> U8:
     from PIL import Image
 
     try:
-        with Image.open(path) as picture:
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as picture:  # of large ones, told here
             if picture.width * picture.height > MAX_PIXELS:
                 raise NCAError(f"{path}: has {picture.width}x{picture.height} pixels; 64 million are the most.")
             return np.asarray(picture.convert("RGB"), np.uint8)

@@ -296,11 +296,11 @@ class Journal:
         sim.replay(self.entries, self.head.until)
 
 
-def save_journal(path: Path, sim: Simulation) -> None:
+def save_journal(sim: Simulation, path: str | Path) -> None:
     """Write all commands since the start, or since a session was opened. Raises NCAError."""
     begin = base64.b85encode(_packed(sim, sim.origin, list(sim.models.values()), sim.arrays, {}, {})).decode()
     head = msgspec.json.encode(JournalHead(VERSION, sim.history, sim.tick, begin)) + b"\n"
-    replace_file(path, lambda part: part.write_bytes(head + commands.encode(sim.journal)))
+    replace_file(Path(path), lambda part: part.write_bytes(head + commands.encode(sim.journal)))
 
 
 def load_journal(path: Path) -> Journal:

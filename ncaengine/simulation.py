@@ -137,10 +137,15 @@ class Simulation(Calls):
 
     def _take(self, command: AnyCommand, at_step: int | None) -> None:
         command = commands.checked(command)
+        if isinstance(command, commands.Copy):
+            self._work()  # a grid that is behind may have the patch of before to paste yet
         if isinstance(command, OnGrid) and command.grid in self.grids:
             self.grids[command.grid]._settle(self._apply_late)
         if at_step is None:
             self._apply(command)
+        elif isinstance(command, commands.Duplicate | commands.Copy):
+            # Their order among the grids would depend on the strides in which time is let pass.
+            raise NCAError(f"{type(command).__name__} cannot wait for a step; submit it at its time.")
         elif isinstance(command, OnGrid):
             self._check(command)
             self._grid(command.grid)._wait(at_step, len(self.journal), command)

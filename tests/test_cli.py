@@ -10,9 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ncaengine import files
+from ncaengine import files, sessions
 from ncaengine.cli import COMMANDS, main
+from ncaengine.clock import TICKS_PER_SECOND
+from ncaengine.commands import Paint, Reseed, Set
 from ncaengine.model import Config, Model, Seed
+from ncaengine.simulation import Simulation
+from ncaengine.torch_backend import TorchBackend
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -202,3 +206,106 @@ def test_a_broken_plugin_is_said_and_the_rest_recorded(capsys, tmp_path, model):
     asked = ["record", model, "-o", f"{tmp_path}/a.png", "--size", "8", "--steps", "2", "--backend", "torch"]
     assert main([*asked, "--plugins", str(tmp_path)]) == 0
     assert "left out a broken plugin" in capsys.readouterr().err
+
+
+# Sessions, journals and scripts
+
+
+@pytest.fixture
+def performed(tmp_path, model):
+    """A simulation that has run for a second, its session and its journal."""
+    with Simulation(TorchBackend()) as sim:
+        sim.add(files.load(model), (12, 8), rng_seed=1)
+        sim.add(files.load(model), (9, 10), "hexagonal", 30.0, rng_seed=2)
+        sim.advance(TICKS_PER_SECOND // 2)
+        sim.submit(Paint(1, "erase", ((4.0, 4.0),), 2.0))
+        sim.submit(Set(2, "angle", 45.0))
+        sim.submit(Reseed(2, 8), at_step=40)
+        sim.advance(TICKS_PER_SECOND // 2)
+        sessions.save_session(sim, tmp_path / "s.nca")
+        sessions.save_journal(sim, tmp_path / "j.jsonl")
+        yield sim
+
+
+def test_record_goes_on_with_a_session(capsys, tmp_path, performed):
+    out = tmp_path / "frames"
+    asked = ["record", "--session", str(tmp_path / "s.nca"), "-o", f"{out}/", "--seconds", "0.5", "--backend", "torch"]
+    assert main([*asked, "--grids", "2", "--fps", "30"]) == 0
+    performed.advance(TICKS_PER_SECOND // 2)
+    assert performed.grids[2].step == 5  # a command that waited in the session came
+    assert "15 frames, step 5" in capsys.readouterr().out
+    with Image.open(sorted(out.iterdir())[-1]) as last:
+        assert np.array_equal(np.asarray(last), performed.grids[2].image())
+    assert main(asked) == 0
+    with Image.open(out / "frame_000000.png") as both:
+        assert both.width > 12 + 9  # side by side
+    assert "There is no grid 7" in problem(capsys, *asked, "--grids", "7")
+
+
+def test_record_plays_a_script(capsys, tmp_path, model):
+    script = tmp_path / "film.toml"
+    script.write_text("""
+        seconds = 0.5
+        [[grids]]
+        model = "m.safetensors"
+        size = [12, 8]
+        rng_seed = 4
+        [[commands]]
+        second = 0.25
+        type = "Set"
+        grid = 1
+        setting = "angle"
+        value = 90
+    """)
+    out = tmp_path / "a.png"
+    assert main(["record", "--script", str(script), "-o", str(out), "--backend", "torch"]) == 0
+    assert "1 frame, step 30" in capsys.readouterr().out
+    with Simulation(TorchBackend()) as sim:
+        grid = sim.add(files.load(model), (12, 8), rng_seed=4)
+        sim.advance(TICKS_PER_SECOND // 4)
+        sim.set("angle", 90.0)
+        sim.advance(TICKS_PER_SECOND // 4)
+        with Image.open(out) as picture:
+            assert np.array_equal(np.asarray(picture), grid.image())
+
+
+def test_record_takes_one_source(capsys, tmp_path, model):
+    for sources in ([], [model, "--session", "s.nca"], ["--session", "s.nca", "--script", "f.toml"]):
+        assert "Name either a model" in problem(capsys, "record", *sources, "-o", tmp_path / "a.png")
+    for seconds in ("0", "nan", "1e9"):
+        said = problem(capsys, "record", "--session", "s.nca", "--seconds", seconds, "-o", tmp_path / "a.png")
+        assert "--seconds" in said
+    for flag, name in (("--session", "gone.nca"), ("--script", "gone.toml")):
+        asked = ("record", flag, tmp_path / name, "-o", tmp_path / "a.png", "--backend", "torch")
+        assert name in problem(capsys, *asked)
+
+
+def test_replay_makes_a_journal_again(capsys, tmp_path, performed):
+    again = tmp_path / "again.nca"
+    asked = ["replay", str(tmp_path / "j.jsonl"), "--backend", "torch", "-o", str(again)]
+    assert main(asked) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in said[:2]] == ["grid 1", "grid 2"]
+    assert said[2] == f"5 commands, 1 s, states {sessions.fingerprint(performed)}"
+    assert sessions.peek(again).grids == sessions.peek(tmp_path / "s.nca").grids
+    assert "not a journal" in problem(capsys, "replay", tmp_path / "s.nca", "--backend", "torch")
+    assert "gone.jsonl" in problem(capsys, "replay", tmp_path / "gone.jsonl", "--backend", "torch")
+
+
+def test_view_opens_a_session_alone_and_as_it_was(capsys, tmp_path, model, performed, monkeypatch):
+    from ncaengine import viewer
+
+    shown = []
+    monkeypatch.setattr(viewer, "show", lambda models, options, catalogue, watch, session: shown.append(session))
+    path = tmp_path / "s.nca"
+    assert main(["view", str(path)]) == 0
+    assert shown == [path]
+    assert "opens alone" in problem(capsys, "view", path, model)
+    assert "as it was saved" in problem(capsys, "view", path, "--size", "64")
+    assert "as it was saved" in problem(capsys, "view", path, "-r", "30")
+    Image.new("RGB", (3, 3)).save(tmp_path / "plain.png")
+    assert "without a session" in problem(capsys, "view", tmp_path / "plain.png")
+    path.write_bytes(path.read_bytes()[:-5])
+    assert "s.nca: is not a whole session" in problem(capsys, "view", path)
+    assert "gone.nca: cannot be read" in problem(capsys, "view", tmp_path / "gone.nca")
+    assert shown == [path]

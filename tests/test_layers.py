@@ -103,6 +103,13 @@ def test_the_package_itself_imports_nothing_at_run_time() -> None:
     assert set(at_run_time) <= set(sys.stdlib_module_names), at_run_time
 
 
+def test_every_name_of_the_package_is_there() -> None:
+    import ncaengine
+
+    assert sorted(ncaengine.__all__) == sorted(dir(ncaengine)) == sorted(ncaengine._WHERE)
+    assert all(getattr(ncaengine, name).__name__ == name for name in ncaengine.__all__)
+
+
 def test_every_pattern_of_the_layers_is_used() -> None:
     unused = [p for patterns in LAYERS for p in patterns if not p.endswith("*") and p not in MODULES]
     assert not unused, f"LAYERS names modules that do not exist: {unused}"

@@ -42,6 +42,25 @@ def test_tiled_on_a_square_grid(w: int, h: int, new_w: int, new_h: int) -> None:
     assert np.array_equal(found, many[top : top + new_h, left : left + new_w])
 
 
+@given(SIDE, SIDE, SIDE, SIDE)
+def test_at_the_corner_on_a_square_grid(w: int, h: int, new_w: int, new_h: int) -> None:
+    old, expected = ids(w, h), -ids(new_w, new_h)
+    found = seeding.resized(old, expected, "corner", SQUARE)
+    expected[:h, :w] = old[:new_h, :new_w]
+    assert np.array_equal(found, expected)
+
+
+@given(SIDE, SIDE, st.integers(0, 6), st.integers(0, 6))
+def test_at_the_corner_of_what_is_seen_of_a_hexagonal_grid(w: int, h: int, more_w: int, more_h: int) -> None:
+    """On the screen row r is pushed half a cell a row; the same places there show the same cells."""
+    old, size = ids(w, h), (w + more_w, h + more_h)
+    found = seeding.resized(old, np.zeros((size[1], size[0], 1), np.float32), "corner", HEXAGONAL)
+    rows, columns = np.mgrid[:h, :w]
+    seen = old[rows, (columns - rows // 2) % w]
+    assert np.array_equal(found[rows, (columns - rows // 2) % size[0]], seen)
+    assert (found > 0).sum() == w * h
+
+
 @pytest.mark.parametrize("kernel", ["square", "hexagonal"])
 @given(SIDE, SIDE, SIDE, SIDE)
 def test_nothing_kept(kernel: str, w: int, h: int, new_w: int, new_h: int) -> None:
@@ -50,7 +69,7 @@ def test_nothing_kept(kernel: str, w: int, h: int, new_w: int, new_h: int) -> No
 
 
 @pytest.mark.parametrize("kernel", ["square", "hexagonal", "square-wide"])
-@pytest.mark.parametrize("keep", ["centre", "tile"])
+@pytest.mark.parametrize("keep", ["centre", "corner", "tile"])
 @given(SIDE, SIDE)
 def test_the_same_size_changes_nothing(kernel: str, keep: seeding.Keep, w: int, h: int) -> None:
     assert np.array_equal(seeding.resized(ids(w, h), -ids(w, h), keep, BUILT_IN[kernel]), ids(w, h))

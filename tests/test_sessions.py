@@ -67,7 +67,7 @@ def test_a_session_goes_on_as_the_simulation_would_have(catalogue: Catalogue) ->
 
 def test_a_journal_file_holds_all_that_a_replay_needs(catalogue: Catalogue, tmp_path: Path) -> None:
     sim = lively(catalogue)
-    sessions.save_journal(tmp_path / "a.jsonl", sim)
+    sessions.save_journal(sim, tmp_path / "a.jsonl")
     again = simulation(catalogue)
     sessions.load_journal(tmp_path / "a.jsonl").replay(again)
     assert sessions.fingerprint(again) == sessions.fingerprint(sim)
@@ -78,7 +78,7 @@ def test_a_journal_file_holds_all_that_a_replay_needs(catalogue: Catalogue, tmp_
     sim.advance(100)
     sim.submit(Resize(1, (12, 12)))
     sim.advance(100)
-    sessions.save_journal(tmp_path / "b.jsonl", sim)
+    sessions.save_journal(sim, tmp_path / "b.jsonl")
     sessions.load_journal(tmp_path / "b.jsonl").replay(again)
     assert sessions.fingerprint(again) == sessions.fingerprint(sim)
 
@@ -167,7 +167,7 @@ def test_files_of_other_kinds_are_told_with_their_name(tmp_path: Path, catalogue
         sessions.load(tmp_path / "none.nca")
     with pytest.raises(NCAError, match=r"other\.nca: is not a journal"):
         sessions.load_journal(other)
-    sessions.save_journal(tmp_path / "j.jsonl", lively(catalogue))
+    sessions.save_journal(lively(catalogue), tmp_path / "j.jsonl")
     text = (tmp_path / "j.jsonl").read_bytes()
     (tmp_path / "j.jsonl").write_bytes(text + b'{"tick": 0}\n')
     with pytest.raises(NCAError, match=r"j\.jsonl: Line \d+ of the journal is not a command"):

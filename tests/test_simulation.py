@@ -572,3 +572,45 @@ def test_a_waiting_command_that_fails_stops_no_grid() -> None:
         assert (a.step, b.step) == (60, 60)
         sim.advance(TICKS_PER_SECOND)
         assert (a.step, b.step) == (120, 120)
+
+
+def test_what_grids_share_does_not_depend_on_which_of_them_is_ahead(catalogue: Catalogue) -> None:
+    """A patch that is copied while another grid is behind, which has an older one to paste yet."""
+    states = []
+    for whole in (True, False):
+        with Simulation(TorchBackend(), catalogue) as sim:
+            for seed in range(2):
+                sim.add(random_model(Config(channels=4, hidden=3, seed=Seed("noise", 1.0)), 1), (9, 7), rng_seed=seed)
+            sim.submit(commands.Copy(1, (2.0, 2.0), 2.0))
+            sim.submit(commands.Paint(2, "patch", ((5.0, 3.0),)), at_step=5)
+            sim.begin(TICKS_PER_SECOND // 4)
+            if whole:
+                sim.work()
+            sim.submit(commands.Copy(1, (7.0, 5.0), 3.0))
+            sim.work()
+            states.append(sim.grids[2].state())
+    assert np.array_equal(*states)
+
+
+@pytest.mark.parametrize("command", [commands.Duplicate(1), commands.Copy(1, (0.0, 0.0))])
+def test_what_grids_share_cannot_wait_for_a_step(catalogue: Catalogue, command: commands.AnyCommand) -> None:
+    with Simulation(TorchBackend(), catalogue) as sim:
+        sim.add(random_model(Config(channels=4, hidden=3), 1), (5, 4))
+        with pytest.raises(NCAError, match="cannot wait for a step"):
+            sim.submit(command, at_step=3)
+        assert len(sim.journal) == 1
+
+
+def test_a_fuzzy_border_between_two_models_runs_no_third(catalogue: Catalogue) -> None:
+    sim = simulation(catalogue)
+    sim.submit(AddGrid("c", (40, 9)))
+    for slot in (1, 2):
+        sim.submit(SetModel(1, "c", slot))
+    sim.submit(Fill(1, "model", "halves", (0.0, 2.0), fuzz=12.0))
+    found = sim.grids[1].field("model")
+    assert set(np.unique(found)) == {0, 2}
+    assert (found[:, 8:12] == 0).all()
+    assert (found[:, 28:32] == 2).all()
+    assert 0 < (found[:, 18:22] == 2).mean() < 1
+    with pytest.raises(NCAError, match="for the alignment only"):
+        sim.submit(Fill(1, "rate", "polar"))

@@ -60,14 +60,15 @@ def known(grid: Grid) -> tuple[object, ...]:
 
 
 places = st.tuples(st.floats(-30, 30, width=16), st.floats(-30, 30, width=16))
+SIDE = st.integers(1, 12)
 EDITS: st.SearchStrategy[AnyCommand] = st.one_of(
     st.builds(
         Paint, st.just(1), st.sampled_from(["erase", "noise", "image", "rate", "scale", "angle"]),
         st.lists(places, min_size=1, max_size=3).map(tuple), st.floats(0.5, 9, width=16), st.floats(0, 1, width=16),
         st.floats(0, 1, width=16), st.floats(0.25, 2, width=16), st.just("image"), st.booleans(),
     ),
-    st.builds(Fill, st.just(1), st.sampled_from(["rate", "angle"]), st.sampled_from(["even", "halves", "polar"])),
-    st.builds(Resize, st.just(1), st.tuples(st.integers(1, 12), st.integers(1, 12)), st.sampled_from(["centre", "tile"])),
+    st.builds(Fill, st.just(1), st.sampled_from(["rate", "angle"]), st.sampled_from(["even", "halves", "ramp"])),
+    st.builds(Resize, st.just(1), st.tuples(SIDE, SIDE), st.sampled_from(["centre", "corner", "tile"])),
     st.builds(Reseed, st.just(1), st.integers(0, 5)),
     st.builds(SetKernel, st.just(1), st.sampled_from(["square", "hexagonal"])),
     st.builds(SetModel, st.just(1), st.sampled_from(["a", "b"])),
@@ -192,7 +193,8 @@ def test_a_failed_edit_leaves_the_timeline_alone(catalogue: Catalogue) -> None:
     marks = len(grid.timeline.marks)
     for bad in (Paint(1, "model", ((0.0, 0.0),), value=3.0), Paint(1, "rate", ((0.0, 0.0),), value=99.0),
                 Paint(1, "image", ((0.0, 0.0),), image="none"), Paint(1, "patch", ((0.0, 0.0),)),
-                Fill(1, "rate", "even", (9.0, 9.0)), Load(1, "image"), SetModel(1, "b", 3), SetModel(1, "")):  # fmt: skip
+                Fill(1, "rate", "even", (9.0, 9.0)), Load(1, "image"), SetModel(1, "b", 3),
+                SetModel(1, "")):  # fmt: skip
         with pytest.raises(NCAError):
             sim.submit(bad)
     assert len(grid.timeline.marks) == marks

@@ -24,7 +24,9 @@ from ncaengine.errors import NCAError
 from ncaengine.recording import Recording
 from ncaengine.simulation import Simulation
 from ncaengine.viewer.app import App
+from ncaengine.viewer.panel import SECTIONS
 from ncaengine.viewer.panes import arrange
+from ncaengine.viewer.prefs import Prefs
 from ncaengine.viewer.shortcuts import TABLE
 
 LIMIT = 60.0
@@ -38,7 +40,9 @@ def model(name="small"):
 # What runs in the other process
 
 
-def drive(options: viewer.Options, count: int, script: Callable[[Any, App], None], size=(1280, 800)) -> None:
+def drive(
+    options: viewer.Options, count: int, script: Callable[[Any, App], None], size=(1280, 800), **more: Any
+) -> None:
     """Run `script(engine, app)` in a hidden window with `count` grids."""
     from imgui_bundle import hello_imgui, imgui
 
@@ -67,7 +71,9 @@ def drive(options: viewer.Options, count: int, script: Callable[[Any, App], None
         imgui.test_engine.queue_test(engine, test)
 
     models = [model("ab"[i]) for i in range(count)]
-    with Window(models, options, kernels.discover(), size, hidden=True, tests=register) as window:
+    prefs = Prefs(closed=[])
+    told = {"prefs": prefs, **more}
+    with Window(models, options, kernels.discover(), size, hidden=True, tests=register, **told) as window:
         end = time.perf_counter() + LIMIT
         while not done and time.perf_counter() < end:
             window.frame()
@@ -80,6 +86,11 @@ def drive(options: viewer.Options, count: int, script: Callable[[Any, App], None
     if done[0]:
         raise done[0]
     assert status.name in ("success", "running"), status
+
+
+def only(*titles: str) -> Prefs:
+    """Only these sections of the side bar are open: the engine finds by name what is near the screen."""
+    return Prefs(closed=[title for title in SECTIONS if title not in titles])
 
 
 def wait_until(engine: Any, what: Callable[[], bool], frames: int = 600) -> None:
@@ -137,7 +148,8 @@ def work(folder: Path) -> None:
         assert journal == ["AddGrid", "AddGrid", "SetKernel", "Resize", "Resize", "Set", "Reseed"]
         (folder / "frames.txt").write_text(str(recording.frames))
 
-    drive(viewer.Options((40, 40), "square", (60.0, 5.0)), 2, script, (580, 800))
+    prefs = only("Size", "Settings", "Record")
+    drive(viewer.Options((40, 40), "square", (60.0, 5.0)), 2, script, (580, 1000), prefs=prefs)
 
 
 def panel(folder: Path) -> None:
@@ -221,7 +233,7 @@ def seed(folder: Path) -> None:
         engine.item_click("**/###record")
         wait_until(engine, lambda: app.recorder.recording is None)
 
-    drive(options, 1, script, (580, 800))
+    drive(options, 1, script, (580, 800), prefs=only("Record"))
     frames = len(list((folder / "live").glob("*.png")))
     with Simulation() as sim:
         grid = sim.add(model("a"), (40, 30), "hexagonal", steps_per_second=45.0, rng_seed=5)
@@ -262,6 +274,7 @@ def quick(folder: Path) -> None:
     key = imgui.Key
     os.chdir(folder)
     with Window([model("a"), model("b")], viewer.Options((40, 40)), kernels.discover(), hidden=True) as window:
+        window.app.prefs.closed.clear()
         app, io = window.app, imgui.get_io()
 
         def keys(*events: tuple[int, bool]) -> None:
@@ -317,8 +330,9 @@ SCENARIOS = {scenario.__name__: scenario for scenario in (work, panel, seed, idl
 # What runs under pytest
 
 
-def run(name: str, folder: Path) -> None:
-    command = [sys.executable, "-W", "error", __file__, name, str(folder)]
+def run(name: str, folder: Path, file: str = __file__) -> None:
+    """A scenario of a test file in a process of its own; that file ends with `main`."""
+    command = [sys.executable, "-W", "error", file, name, str(folder)]
     done = subprocess.run(
         command,
         cwd=ROOT,

@@ -297,6 +297,7 @@ class StandIn:
         self.panes = [SimpleNamespace(grid=self.grid)]
         self.sim = SimpleNamespace(catalogue=SimpleNamespace(kernels={"square": kernel}))
         self.models, self.keep, self.prefs = {"dots": "dots"}, "centre", Prefs()
+        self.keeping = SimpleNamespace(ask=lambda kind: None)
         self.done: list[Any] = []
 
     def kernels(self) -> tuple[list[str], list[str]]:

@@ -268,7 +268,7 @@ def test_a_still_carries_a_session(recorder):
 
 def every_control() -> None:
     """What runs in a process with a window: each control of the form, driven by the ImGui Test Engine."""
-    from test_viewer import drive, pick, wait_until
+    from test_viewer import drive, only, pick, wait_until
 
     from ncaengine.viewer import Options
 
@@ -301,7 +301,7 @@ def every_control() -> None:
         assert recorder.active
         wait_until(engine, lambda: not recorder.active)
 
-    drive(Options((12, 10)), 1, script, (420, 1300))
+    drive(Options((12, 10)), 1, script, (420, 1300), prefs=only("Record"))
 
 
 def test_every_control_of_the_form_and_a_recording_that_ends_by_itself(tmp_path):

@@ -5,6 +5,8 @@ The window's own part runs in a process of its own, as in test_viewer.py:
 """
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 import time
@@ -21,6 +23,7 @@ from ncaengine import commands, kernels, viewer
 from ncaengine.errors import NCAError
 from ncaengine.files import save
 from ncaengine.gl_backend import GLBackend
+from ncaengine.gl_canvas import Canvas
 from ncaengine.kernels import Catalogue
 from ncaengine.model import Config, Feature, Model
 from ncaengine.simulation import Simulation
@@ -265,13 +268,233 @@ def test_new_weights_compile_nothing(app: App, file: Written, gl: GLBackend) -> 
     assert len(gl.device._compute) == len(programs) + 1
 
 
+# Kernels
+
+
+class Plugin:
+    """A kernel.toml in a folder of plugins, written later each time, however fast a test is."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.path, self.time = folder / name / "kernel.toml", 10**18
+        self.path.parent.mkdir(parents=True)
+        self.plain = (kernels.resources.folder("plugins") / "square" / "kernel.toml").read_text("utf-8")
+        self.write(f'name = "{name}"')
+
+    def write(self, name_line: str, divisor: int = 8, rest: str = "") -> None:
+        """The square kernel under another name, its gradient over another divisor."""
+        text = re.sub(r"(?m)^name = .*$", name_line, self.plain, count=1)
+        text = text.replace("divisor = 8", f"divisor = {divisor}", 1) + rest
+        self.path.write_text(text, "utf-8")
+        self.time += 10**9
+        os.utime(self.path, ns=(self.time, self.time))
+
+
+@pytest.fixture
+def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of plugins; the user's own is another, which is empty."""
+    monkeypatch.setattr(kernels, "user_folder", lambda: tmp_path / "user")
+    (tmp_path / "plugins").mkdir()
+    return tmp_path / "plugins"
+
+
+@pytest.fixture
+def with_plugin(plugins: Path, gl: GLBackend) -> Iterator[tuple[App, Plugin, Clock]]:
+    """Two grids on a plugin of one's own and one on a built-in kernel."""
+    clock, plugin = Clock(), Plugin(plugins, "mine")
+    sim = Simulation(gl, kernels.discover([plugins]))
+    app = App(sim, watch=Watch(clock, [plugins]))
+    for kernel in ("mine", "square", "mine"):
+        app.open([model(1)], Options((12, 10), kernel, (0.0,)))
+    yield app, plugin, clock
+    for grid in sim.grids.values():
+        grid.cells.release()
+
+
+def look(app: App, clock: Clock, times: int = 1) -> None:
+    for _ in range(times):
+        clock.now += PERIOD
+        app.reload()
+
+
+def test_a_kernel_that_changed_runs_where_it_ran(with_plugin: tuple[App, Plugin, Clock]) -> None:
+    app, plugin, clock = with_plugin
+    square = app.sim.grids[2].kernel
+    journal = len(app.sim.journal)
+    plugin.write('name = "mine"', divisor=4)
+    look(app, clock)
+    first, other, third = app.sim.grids.values()
+    assert first.kernel is third.kernel is app.sim.catalogue.get("mine")
+    assert first.kernel.stencils != square.stencils
+    assert other.kernel is square
+    assert [entry.command for entry in app.sim.journal[journal:]] == [
+        commands.SetKernel(first.id, "mine"),
+        commands.SetKernel(third.id, "mine"),
+    ]
+    assert app.note.startswith("kernel mine reloaded ")
+    assert not app.toasts
+
+
+def test_a_broken_kernel_is_told_once_and_the_last_one_runs_on(with_plugin: tuple[App, Plugin, Clock]) -> None:
+    app, plugin, clock = with_plugin
+    before, journal = app.sim.grids[1].kernel, list(app.sim.journal)
+    for text in ("name = ", 'name = "Not A Name"'):
+        plugin.write(text)
+        look(app, clock, 4)
+        [toast] = app.toasts
+        assert toast.text.startswith(f"{plugin.path}: ")
+        assert toast.text.endswith("The version before it runs on.")
+        assert app.sim.grids[1].kernel is before
+        assert app.sim.journal == journal
+    plugin.write('name = "mine"')
+    look(app, clock)
+    assert not app.toasts
+    assert app.sim.grids[1].kernel is not before
+
+
+def test_a_kernel_may_change_its_name_but_take_no_other(with_plugin: tuple[App, Plugin, Clock]) -> None:
+    app, plugin, clock = with_plugin
+    plugin.write('name = "hexagonal"')
+    look(app, clock)
+    assert "is the name of" in app.toasts[0].text
+    assert app.sim.grids[1].kernel.name == "mine"
+    plugin.write('name = "renamed"')
+    look(app, clock)
+    assert not app.toasts
+    assert "mine" not in app.sim.catalogue.kernels
+    assert [grid.kernel.name for grid in app.sim.grids.values()] == ["renamed", "square", "renamed"]
+
+
+def test_a_kernel_without_a_stencil_that_a_model_needs_is_told(with_plugin: tuple[App, Plugin, Clock]) -> None:
+    app, plugin, clock = with_plugin
+    extra = "\n[stencils.more]\nweights = [[1]]\n"
+    plugin.write('name = "mine"', rest=extra)
+    look(app, clock)
+    needs = random_model(Config(channels=3, hidden=2, features=(Feature("more"),), name="needs"))
+    app.do(commands.SetModel(1, app.sim.register(needs)))
+    before = app.sim.grids[1].kernel
+    plugin.write('name = "mine"')
+    look(app, clock)
+    assert app.sim.grids[1].kernel is before
+    assert app.sim.grids[3].kernel is app.sim.catalogue.get("mine")
+    assert [toast.kind for toast in app.toasts] == ["error"]
+    app.do(commands.Step(1, 2))
+    assert app.sim.grids[1].step == 2
+
+
+def test_new_plugins_are_found(with_plugin: tuple[App, Plugin, Clock]) -> None:
+    app, plugin, clock = with_plugin
+    look(app, clock)
+    journal = list(app.sim.journal)
+    Plugin(plugin.path.parent.parent, "second")
+    Plugin(kernels.user_folder(), "third")
+    broken = Plugin(plugin.path.parent.parent, "fourth")
+    broken.write("name = ")
+    look(app, clock)
+    assert {"second", "third"} < set(app.sim.catalogue.kernels)
+    assert app.sim.journal == journal
+    assert not app.toasts  # it may still be being written
+    look(app, clock)
+    [toast] = app.toasts
+    assert toast.text.startswith(f"{broken.path}: is not TOML")
+    broken.write('name = "fourth"')
+    look(app, clock)
+    assert "fourth" in app.sim.catalogue.kernels
+    assert not app.toasts
+
+
+# Shaders
+
+
+@pytest.fixture
+def shaders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the shaders, which the engine takes for its own."""
+    for name in ("shaders", "plugins"):
+        shutil.copytree(kernels.resources.folder(name), tmp_path / name)
+    monkeypatch.setattr(kernels.resources, "_PACKAGE", tmp_path / "ncaengine")
+    return tmp_path / "shaders"
+
+
+def rewrite(path: Path, old: str, new: str, second: int) -> None:
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), "utf-8")
+    os.utime(path, ns=(10**18 + second * 10**9,) * 2)
+
+
+MAIN = {"step.comp": "void main() {", "canvas.frag": "void main() {"}
+
+
+@pytest.fixture
+def edited(app: App, file: Written, gl: GLBackend, shaders: Path) -> Iterator[App]:
+    canvas = gl.canvas
+    gl.canvas = Canvas(gl.device)
+    app.reloader.watch_shaders()
+    yield app
+    gl.device.forgiving = False
+    gl.canvas.release()
+    gl.canvas = canvas
+
+
+@pytest.mark.parametrize("name", MAIN)
+def test_a_broken_shader_is_told_with_its_place_and_the_last_one_runs_on(
+    edited: App, file: Written, shaders: Path, name: str
+) -> None:
+    grid = edited.sim.grids[1]
+    picture = grid.image()
+    rewrite(shaders / name, MAIN[name], f"{MAIN[name]} broken;", 1)
+    line = next(n for n, text in enumerate((shaders / name).read_text().splitlines(), 1) if "broken;" in text)
+    reload(edited, file, looks=3)
+    [toast] = edited.toasts
+    assert toast.kind == "error"
+    assert f"shaders/{name}:{line}" in toast.text
+    edited.do(commands.Step(1, 3))
+    assert grid.step == 3
+    assert np.array_equal(grid.image().shape, picture.shape)
+    for other in edited.sim.grids.values():  # all that draws and steps, kernels that were not compiled before apart
+        other.image()
+        edited.do(commands.SetKernel(other.id, "square"))
+    assert edited.toasts == [toast]
+    rewrite(shaders / name, " broken;", "", 2)
+    reload(edited, file)
+    assert not edited.toasts
+    assert edited.note.startswith("shaders reloaded ")
+
+
+def test_a_new_shader_draws_and_steps_at_once(edited: App, file: Written, shaders: Path) -> None:
+    grid = edited.sim.grids[1]
+    edited.do(commands.Step(1, 3))
+    assert grid.image().any()
+    changes, state = grid.changes, grid.state()
+    rewrite(shaders / "canvas.frag", "void main() {", "void black() {", 1)
+    with (shaders / "canvas.frag").open("a") as written:
+        written.write("\nvoid main() { black(); pixel = vec4(0.0, 0.0, 0.0, 1.0); }\n")
+    os.utime(shaders / "canvas.frag", ns=(10**18 + 2 * 10**9,) * 2)
+    reload(edited, file)
+    assert not edited.toasts
+    assert not grid.image().any()
+    assert grid.changes > changes
+    assert np.array_equal(grid.state(), state)
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe", b'#version 430\n#include "none.glsl"\n', b"//@ nonsense\n"])
+def test_a_shader_that_cannot_be_read_is_told(edited: App, file: Written, shaders: Path, data: bytes) -> None:
+    (shaders / "canvas.frag").write_bytes(data)
+    reload(edited, file, looks=3)
+    [toast] = edited.toasts
+    assert "A shader cannot be read: " in toast.text
+    assert edited.sim.grids[1].image().shape
+
+
 # The window, in the other process
 
 
 def window(folder: Path) -> None:
-    """A file that changes under a running window, then under one that naps; the journal gives the same state."""
+    """Files that change under a running window, then under one that naps; the journal gives the same state."""
     from ncaengine.viewer import window as module
 
+    for name in ("shaders", "plugins"):
+        shutil.copytree(kernels.resources.folder(name), folder / name)
+    kernels.resources._PACKAGE = folder / "ncaengine"
     file = Written(folder / "zebra.safetensors")
     options = viewer.Options((40, 30), steps_per_second=(60.0,))
     with module.Window([file.first], options, kernels.discover(), hidden=True, watch=file.watch) as shown:
@@ -298,18 +521,37 @@ def window(folder: Path) -> None:
         assert same(grid.model, model(1))
         assert [toast.kind for toast in app.toasts] == ["error"]
         frames(5)
+        app.toasts.clear()
+        break_shaders(folder / "shaders", shown, file)
+        frames(5)
         app.toggle_pause()
         nap(module, shown, file)
         assert same(grid.model, model(2))
         app.step()
         state, tick, journal, models = grid.state(), sim.tick, list(sim.journal), list(sim.models.values())
     names = [type(entry.command).__name__ for entry in journal]
-    assert names == ["AddGrid", "SetModel", "Set", "SetModel", "Step"]
+    assert names == ["AddGrid", "SetModel", "Set", "SetModel", "Step"], names
     with Simulation() as again:
         for version in models:
             again.register(version)
         again.replay(journal, tick)
         assert np.array_equal(again.grids[1].state(), state)
+
+
+def break_shaders(folder: Path, shown: Any, file: Written) -> None:
+    """Shaders that break under a running window, and are mended."""
+    for second, name in enumerate(MAIN):
+        rewrite(folder / name, MAIN[name], f"{MAIN[name]} broken;", 10 * second)
+        for _ in range(2):
+            file.clock.now += PERIOD
+            shown.frame()
+        assert [f"shaders/{name}:" in toast.text for toast in shown.app.toasts] == [True]
+        for _ in range(3):
+            shown.frame()
+        rewrite(folder / name, " broken;", "", 10 * second + 1)
+        file.clock.now += PERIOD
+        shown.frame()
+        assert not shown.app.toasts
 
 
 def nap(module: Any, shown: Any, file: Written) -> None:

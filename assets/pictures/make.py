@@ -1,5 +1,6 @@
 """Makes the README's pictures with the project's own means: `make pictures`."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 import ncaengine as nca
 from ncaengine import kernels, viewer
+from ncaengine.grid import Grid
+from ncaengine.model import Model
 from ncaengine.viewer.app import App
 
 HERE = Path(__file__).parent
@@ -62,7 +65,69 @@ def window(steps: int = 600) -> None:
     viewer.screenshot(models, options, kernels.discover(), HERE / "window.png", prepare=prepare)
 
 
+def maps(cells: int = 128, scale: int = 3, gap: int = 12, line: int = 34) -> None:
+    """maps.png: two textures on one grid, a rate map, and two alignments, after 1,500 steps."""
+    shown: list[tuple[str, Image.Image]] = []
+    with nca.Simulation() as sim:
+
+        def show(title: str, grid: Grid) -> None:
+            sim.step(1500, grid)
+            shown.append((title, Image.fromarray(grid.image(scale))))
+
+        def model(name: str) -> Model:
+            return nca.load(HERE.parent / f"{name}.safetensors")
+
+        grid = sim.add(model("bubbles"), (cells, cells), rng_seed=2)
+        sim.submit(nca.SetModel(grid.id, sim.register(model("giraffe")), 1))
+        path = [(cells * (0.5 + 0.3 * np.cos(t)), cells * (0.5 + 0.3 * np.sin(t))) for t in np.linspace(0, 4.4, 40)]
+        sim.paint("model", path, cells / 7, 1, softness=0.5, grid=grid)
+        show("two models on one grid", grid)
+        grid = sim.add(model("coral"), (cells, cells), rng_seed=2)
+        sim.fill("rate", "halves", (0.25, 1), grid=grid)
+        show("left half at a quarter of the speed", grid)
+        polar, bipolar = ("alignment round a point", "scales", "polar"), ("between two poles", "zebra", "bipolar")
+        for title, name, pattern in (polar, bipolar):
+            grid = sim.add(model(name), (cells, cells), rng_seed=2)
+            sim.fill("angle", pattern, (0, 0), grid=grid)
+            show(title, grid)
+    side = cells * scale
+    sheet = Image.new("RGB", (len(shown) * (side + gap) - gap, side + line), BACK)
+    pen, small = ImageDraw.Draw(sheet), ImageFont.load_default(17)
+    for i, (title, picture) in enumerate(shown):
+        sheet.paste(picture, (i * (side + gap), 0))
+        pen.text((i * (side + gap) + side // 2, side + line // 2 + 2), title, INK, small, anchor="mm")
+    sheet.save(HERE / "maps.png", optimize=True)
+
+
+def cells(steps: int = 600) -> None:
+    """cells.png: the window so close that every cell is seen with its channels, on both lattices."""
+
+    def prepare(app: App) -> None:
+        app.sim.submit(nca.SetKernel(2, "hexagonal"))
+        for pane in app.panes:
+            app.sim.step(steps, pane.grid)
+            app.sim.set("paused", True, pane.grid)
+            pane.camera.zoom, pane.camera.x, pane.camera.y = 100, 40, 40
+        app.show_panel = False
+
+    models = [nca.load(HERE.parent / "scales.safetensors")] * 2
+    options = viewer.Options(size=(96, 96))
+    viewer.screenshot(models, options, kernels.discover(), HERE / "cells.png", (1280, 640), prepare=prepare)
+
+
+def keys() -> None:
+    """The README's table of keys."""
+    from ncaengine.viewer.keys import table
+
+    path = HERE.parent.parent / "README.md"
+    text = path.read_text("utf-8")
+    head, _, rest = text.partition("<!-- keys -->\n")
+    path.write_text(f"{head}<!-- keys -->\n{table()}<!-- /keys -->{rest.partition('<!-- /keys -->')[2]}", "utf-8")
+
+
+PICTURES = (growth, portraits, window, maps, cells, keys)
+
 if __name__ == "__main__":
-    growth()
-    portraits()
-    window()
+    for make in PICTURES:
+        if len(sys.argv) < 2 or make.__name__ in sys.argv[1:]:
+            make()

@@ -7,15 +7,19 @@ from typing import Annotated
 import tyro
 
 from ncaengine.cli.flags import Plugins, check_seed, find_kernels, parse_size
+from ncaengine.errors import NCAError
+
+SESSIONS = (".nca", ".png")
 
 
 @dataclass(frozen=True)
 class View:
-    """Open a window on one model or several side by side."""
+    """Open a window on one model or several side by side, or on a session as it was saved."""
 
     models: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="[MODEL ...]"), tyro.conf.Positional] = ()
     """Model files (.safetensors, .pt, or a notebook's state dict); none opens one that ships. A file that is
-    written anew, as by a training, is loaded again and its grids run on."""
+    written anew, as by a training, is loaded again and its grids run on. Or one session (.nca), or a still that
+    the window saved (.png)."""
     size: Annotated[str, tyro.conf.arg(metavar="WxH", help_behavior_hint="(default: what the device can do)")] = ""
     """Cells of each grid, width x height: 256x256, or 128x128 where there is no GPU."""
     kernel: str = "square"
@@ -32,8 +36,23 @@ class View:
         from ncaengine import files, viewer
 
         check_seed(self.seed)
-        watch = viewer.Watch()
+        if any(path.suffix.lower() in SESSIONS for path in self.models):
+            self._show_session()
+            return
+        watch = viewer.Watch(plugins=self.plugins)
         models = [watch.open(path) for path in self.models or (files.shipped(),)]
         size = parse_size(self.size) if self.size else None
         options = viewer.Options(size, self.kernel, self.steps_per_second, self.seed)
         viewer.show(models, options, find_kernels(self.plugins, self.kernel, models), watch)
+
+    def _show_session(self) -> None:
+        from ncaengine import sessions, viewer
+
+        if len(self.models) > 1:
+            raise NCAError("A session opens alone, in place of everything; open models beside it in the window.")
+        if self != View(self.models, plugins=self.plugins):
+            raise NCAError("A session opens as it was saved; leave the flags for size, kernel, speed and seed away.")
+        sessions.load(self.models[0])  # a broken one is told before there is a window
+        catalogue = find_kernels(self.plugins, self.kernel, [])
+        watch = viewer.Watch(plugins=self.plugins)
+        viewer.show([], viewer.Options(), catalogue, watch, self.models[0])

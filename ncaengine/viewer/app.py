@@ -19,14 +19,17 @@ from ncaengine.model import Model
 from ncaengine.seeding import Keep, Size
 from ncaengine.settings import SPECS
 from ncaengine.simulation import Simulation
+from ncaengine.view import U8
 from ncaengine.viewer import opening
 from ncaengine.viewer.camera import Camera
+from ncaengine.viewer.keeping import Keeping, open_session
 from ncaengine.viewer.pacing import Meter
 from ncaengine.viewer.prefs import Prefs
 from ncaengine.viewer.recorder import Recorder
 from ncaengine.viewer.reload import Watch
 from ncaengine.viewer.reloading import Reloader
 from ncaengine.viewer.tools import Tools
+from ncaengine.viewer.traces import Probe
 
 SIZE_ON_GPU, SIZE_IN_SOFTWARE = (256, 256), (128, 128)
 MOST_TOASTS = 4
@@ -55,13 +58,18 @@ class Options:
         return self.steps_per_second
 
 
+Button = tuple[str, str, Callable[[], object]]
+"""Title, help and action."""
+
+
 @dataclass(eq=False)
 class Toast:
-    """A line at the window's foot. Errors stay until they are dismissed; news goes by itself."""
+    """A line at the window's foot. Errors and questions stay until they are dismissed; news goes by itself."""
 
     text: str
     kind: Literal["error", "news"]
     until: float = float("inf")
+    buttons: tuple[Button, ...] = ()
 
 
 @dataclass(eq=False)
@@ -77,7 +85,8 @@ class App:
     """The window's own state and the actions behind its keys and buttons, all on the selected grid.
 
     models: those on offer, each in its last version, by a name that all its versions share.
-    note: the last file that was reloaded, and when, in words.
+    note: the last file that was reloaded, and when, in words. linked: numbers of the grids that change
+    together, see `each`. later: what is done before the next frame is drawn.
     """
 
     def __init__(
@@ -90,12 +99,16 @@ class App:
         self.note = ""
         self.recorder = Recorder(sim)
         self.reloader = Reloader(self)
+        self.keeping = Keeping(self)
         self.tools = Tools(self)
+        self.probe = Probe()
         self.panes: list[Pane] = []
         self.toasts: list[Toast] = []
         self.selected = 0
         self.show_help, self.show_gallery, self.closing = False, False, False
         self.keep: Keep = "centre"
+        self.linked: set[int] = set()
+        self.later: list[Callable[[], object]] = []
         self.frames = Meter()
 
     @property
@@ -131,7 +144,7 @@ class App:
     @property
     def running(self) -> bool:
         """Whether anything moves by itself."""
-        return self.recorder.recording is not None or any(
+        return self.recorder.active or any(
             not grid.settings.paused and grid.settings.steps_per_second > 0 for grid in self.sim.grids.values()
         )
 
@@ -152,8 +165,7 @@ class App:
 
     def open_session(self, path: Path) -> None:
         """Open a session, or a still that holds one, in place of everything. Raises NCAError."""
-        # DISPATCH POINT: sessions.load goes here.
-        raise NCAError(f"{path}: sessions and stills cannot be opened yet; open a model instead.")
+        open_session(self, path)
 
     def remember(self, path: Path) -> None:
         """Note a file as opened; the shipped ones are on offer anyway."""
@@ -178,10 +190,16 @@ class App:
 
     def sync(self) -> None:
         """Bring the panes in line with the simulation's grids and read the meters."""
+        later, self.later = self.later, []
+        for action in later:
+            self.attempt(action)
         known = {pane.grid.id: pane for pane in self.panes}
         self.panes = [known.get(number) or Pane(grid) for number, grid in self.sim.grids.items()]
+        self.selected = max(0, min(self.selected, len(self.panes) - 1))
+        self.linked &= self.sim.grids.keys()
         for pane in self.panes:
             pane.meter.update(pane.grid.step)
+        self.probe.keep(self.sim.grids)
         now = time.monotonic()
         self.toasts = [toast for toast in self.toasts if toast.until > now][-MOST_TOASTS:]
 
@@ -196,6 +214,10 @@ class App:
         self.toasts = [toast for toast in self.toasts if toast.text != text]
         self.toasts.append(Toast(text, kind, float("inf") if kind == "error" else time.monotonic() + 6))
 
+    def ask(self, text: str, *buttons: Button) -> None:
+        """Show a line with buttons; it stays until it is answered or dismissed."""
+        self.toasts.append(Toast(text, "news", buttons=buttons))
+
     def attempt(self, action: Callable[[], object]) -> bool:
         """Run an action; an NCAError becomes a toast. Returns whether it went well."""
         try:
@@ -209,6 +231,16 @@ class App:
         """Submit commands, up to the first that cannot be carried out."""
         return all(self.attempt(partial(self.sim.submit, command)) for command in commands)
 
+    def each(self, make: Callable[[int], AnyCommand | None]) -> bool:
+        """Submit a command to the selected grid and, if it is linked, one to each grid linked with it; None is none.
+
+        Returns whether all went well.
+        """
+        here = self.grid.id
+        numbers = [here, *sorted(self.linked - {here})] if here in self.linked else [here]
+        done = [self.do(command) for number in numbers if (command := make(number))]
+        return all(done)
+
     # Actions
 
     def select(self, index: int) -> None:
@@ -221,8 +253,8 @@ class App:
         self.selected = (self.selected + by) % max(1, len(self.panes))
 
     def set(self, setting: str, value: float | bool) -> None:
-        """Change a setting of the selected grid."""
-        self.do(Set(self.grid.id, setting, value))
+        """Change a setting of the selected grid and those linked with it."""
+        self.each(lambda number: Set(number, setting, value))
 
     def toggle_pause(self) -> None:
         """Pause or run the selected grid."""
@@ -237,21 +269,25 @@ class App:
         """Pause the selected grid and make one step."""
         if not self.grid.settings.paused:
             self.set("paused", True)
-        self.do(Step(self.grid.id))
+        self.each(Step)
 
     def faster(self, factor: float) -> None:
         """Multiply the selected grid's speed, within its range."""
         spec = SPECS["steps_per_second"]
-        now = self.grid.settings.steps_per_second
-        self.set("steps_per_second", min(max(now * factor, spec.low), spec.high) if now else max(factor, 1.0))
+
+        def times(number: int) -> AnyCommand:
+            now = self.sim.grids[number].settings.steps_per_second
+            return Set(number, spec.name, min(max(now * factor, spec.low), spec.high) if now else max(factor, 1.0))
+
+        self.each(times)
 
     def reseed(self, same: bool = False) -> None:
         """Start the selected grid afresh, with the next seed number or the same one."""
-        self.do(Reseed(self.grid.id, self.grid.rng_seed + (not same)))
+        self.each(lambda number: Reseed(number, self.sim.grids[number].rng_seed + (not same)))
 
     def use_seed(self, rng_seed: int) -> None:
         """Start the selected grid afresh from a seed number."""
-        self.do(Reseed(self.grid.id, rng_seed))
+        self.each(lambda number: Reseed(number, rng_seed))
 
     def kernels(self) -> tuple[list[str], list[str]]:
         """Names of the kernels that the selected grid's model is known to grow on, and of all others."""
@@ -267,16 +303,16 @@ class App:
 
     def use_kernel(self, name: str) -> None:
         """Run the selected grid on a kernel."""
-        self.do(SetKernel(self.grid.id, name))
+        self.each(lambda number: SetKernel(number, name))
 
     def use_model(self, name: str) -> None:
         """Run another model of those on offer on the selected grid."""
-        self.do(SetModel(self.grid.id, self.sim.register(self.models[name])))
+        known = self.sim.register(self.models[name])
+        self.each(lambda number: SetModel(number, known))
 
     def resize(self, size: Size) -> None:
         """Resize the selected grid in the chosen way."""
-        if size != self.grid.size:
-            self.do(Resize(self.grid.id, size, self.keep))
+        self.each(lambda number: Resize(number, size, self.keep) if size != self.sim.grids[number].size else None)
 
     def fit(self) -> None:
         """Show the whole of the selected grid."""
@@ -292,14 +328,24 @@ class App:
 
     def toggle_recording(self) -> None:
         """Start to record the selected grid, or finish the recording."""
-        if self.recorder.recording is None:
+        if not self.panes:
+            self.tell("There is no grid to record; open a model first.", "error")
+        elif not self.recorder.active:
             self.attempt(lambda: self.recorder.start(self.grid))
         else:
             self.attempt(lambda: self.tell(self.recorder.stop()))
 
     def record_frame(self) -> None:
-        """Let one frame of the recording pass."""
-        self.attempt(self.recorder.frame)
+        """Let one frame of the recording, or of its countdown, pass."""
+        self.attempt(lambda: self._tell_any(self.recorder.frame()))
+
+    def record_window(self, pixels: U8) -> None:
+        """Take the window's picture, (height, width, 3) uint8, if it is what is recorded."""
+        self.attempt(lambda: self._tell_any(self.recorder.take(pixels)))
+
+    def _tell_any(self, text: str) -> None:
+        if text:
+            self.tell(text)
 
     def close(self) -> None:
         """Finish a recording that still runs."""

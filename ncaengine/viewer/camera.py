@@ -8,7 +8,7 @@ from ncaengine.kernels import Kernel
 from ncaengine.seeding import Size
 from ncaengine.view import View
 
-LARGEST = 96.0
+LARGEST = 128.0
 """Pixels a cell at the strongest zoom."""
 LINES_FROM = 12.0
 """Pixels a cell from which thin lines part the cells."""

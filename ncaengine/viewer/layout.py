@@ -5,12 +5,13 @@ from collections.abc import Callable
 import moderngl
 from imgui_bundle import imgui
 
-from ncaengine.viewer import messages, prefs, shortcuts, splitters, theme, widgets
+from ncaengine.viewer import messages, prefs, shortcuts, splitters, theme, timebar, toolbar, widgets
 from ncaengine.viewer.app import App
 from ncaengine.viewer.palette_box import Palette
 from ncaengine.viewer.panel import Panel
 from ncaengine.viewer.panes import Panes
 from ncaengine.viewer.theme import em, u32
+from ncaengine.viewer.timebar import TimeBar
 
 LEAST_REST = 14.0
 """What the side bar leaves to the grids, in em."""
@@ -23,7 +24,7 @@ class Layout:
         self._fonts = fonts
         self.panes = Panes(ctx, fonts)
         self._panel = Panel(fonts)
-        self._palette = Palette(fonts)
+        self._palette, self._bar = Palette(fonts), TimeBar()
         self._side_before = 0.0
 
     def show(self, app: App) -> None:
@@ -50,11 +51,17 @@ class Layout:
 
     def _regions(self, app: App) -> None:
         free, at = imgui.get_content_region_avail(), imgui.get_cursor_screen_pos()
-        foot = em(theme.STATUS_HEIGHT)
+        foot, bar = em(theme.STATUS_HEIGHT), em(timebar.HEIGHT) if app.panes else 0.0
         side = em(app.prefs.side) if app.show_panel and app.panes else 0.0
         side = min(side, max(free.x - em(LEAST_REST), 0.6 * free.x))
         height = free.y - foot
-        _region("panes", at.x, at.y, free.x - side, height, em(theme.GAP), lambda: self.panes.show(app))
+        left = em(toolbar.WIDTH) if app.panes else 0
+        if left:
+            _region("tools", at.x, at.y, left, height, em(theme.GAP), lambda: toolbar.show(app), wide=em(0.4))
+        wide = free.x - side - left
+        _region("panes", at.x + left, at.y, wide, height - bar, em(theme.GAP), lambda: self.panes.show(app))
+        if app.panes:
+            self._time(app, at.x + left, at.y + height - bar, wide, bar)
         if side > 0:
             edge = at.x + free.x - side
             self._side(app, edge, at.y, side, height)
@@ -78,6 +85,10 @@ class Layout:
         draw.add_rect_filled((x, y), (x + width, y + height), u32(theme.CARD))
         draw.add_line((x, y), (x, y + height), u32(theme.LINE))
         _region("side", x, y, width, height, em(theme.PADDING), lambda: self._panel.show(app), scrolls=True)
+
+    def _time(self, app: App, x: float, y: float, width: float, height: float) -> None:
+        with widgets.style(variables=[(imgui.StyleVar_.frame_padding, (em(0.5), em(0.25)))]):
+            _region("time", x, y, width, height, 0, lambda: self._bar.show(app), wide=em(theme.GAP))
 
     def _status(self, app: App, x: float, y: float, width: float, height: float) -> None:
         imgui.get_window_draw_list().add_line((x, y), (x + width, y), u32(theme.LINE))

@@ -25,9 +25,11 @@ def status(app: App) -> None:
     note = widgets.trimmed(app.note, 0.4 * width)
     taken = ends + imgui.calc_text_size("000 frames/s").x + em(2.5)
     noted = imgui.calc_text_size(note).x + em(2) if note else 0
-    recording = app.recorder.recording
-    said = app.sim.backend.description if recording is None else f"{icons.RECORD}  Recording {recording.path}"
-    with widgets.style([(imgui.Col_.text, theme.DIM if recording is None else theme.RED)]):
+    recorder = app.recorder
+    said = app.sim.backend.description
+    if recorder.active:
+        said = f"{icons.RECORD}  Recording {recorder.output}, {recorder.clock}"
+    with widgets.style([(imgui.Col_.text, theme.RED if recorder.active else theme.DIM)]):
         imgui.text_unformatted(widgets.trimmed(said, width - taken - noted))
         widgets.tooltip(said)
     with widgets.style([(imgui.Col_.text, theme.ACCENT)]):
@@ -55,6 +57,7 @@ def toasts(app: App, left: float, bottom: float, width: float) -> None:
 def _toast(app: App, toast: Toast, left: float, bottom: float, width: float) -> float:
     error = toast.kind == "error"
     colour, icon = (theme.RED, icons.WARNING) if error else (theme.ACCENT, icons.DONE)
+    icon = icons.RESTORE if toast.buttons else icon
     imgui.set_next_window_pos((left, bottom), imgui.Cond_.always, (0, 1))
     imgui.set_next_window_size((width, 0))
     flags = imgui.WindowFlags_.no_decoration | imgui.WindowFlags_.no_move | imgui.WindowFlags_.no_saved_settings
@@ -79,8 +82,21 @@ def _toast(app: App, toast: Toast, left: float, bottom: float, width: float) -> 
         imgui.same_line(width - em(2.6))
         if widgets.button(f"{icons.CLOSE}###dismiss", em(1.9), "Dismiss", (theme.FIELD, theme.FIELD_HELD, theme.DIM)):
             app.toasts.remove(toast)
+        if toast.buttons:
+            _answers(app, toast)
         imgui.end()
     return float(bottom - size.y)
+
+
+def _answers(app: App, toast: Toast) -> None:
+    """The buttons of a question, the first of them lit."""
+    imgui.dummy((em(1.0), 0))
+    for index, (title, help_, action) in enumerate(toast.buttons):
+        imgui.same_line(0, em(0.7))
+        colours = (theme.CARD, theme.FIELD_HELD, theme.TEXT) if index else (theme.ACCENT, theme.ACCENT_OVER, theme.BACK)
+        if widgets.button(f"{title}###answer{index}", em(6), help_, colours):
+            app.toasts.remove(toast)
+            app.later.append(action)  # not while this frame is drawn of what it may take away
 
 
 def help_(app: App, fonts: theme.Fonts) -> None:

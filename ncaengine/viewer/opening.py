@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -12,9 +13,10 @@ from ncaengine.commands import AnyCommand, SetKernel, SetModel
 from ncaengine.errors import NCAError
 from ncaengine.kernels import Catalogue, Kernel
 from ncaengine.model import Model
-from ncaengine.viewer import thumbnails
+from ncaengine.viewer import arranging, thumbnails
 from ncaengine.viewer.reload import stamp
 from ncaengine.viewer.thumbnails import Thumbnail
+from ncaengine.viewer.tools import use_picture
 
 if TYPE_CHECKING:
     from ncaengine.viewer.app import App
@@ -23,6 +25,8 @@ Kind = Literal["model", "session"]
 MODELS = (".safetensors", ".pt", ".pth")
 SESSIONS = (".nca", ".png")
 """Sessions, and stills that hold one."""
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp")
+"""To paint with."""
 MOST_DROPPED = 16
 
 
@@ -68,6 +72,7 @@ def open_model(app: "App", path: Path, beside: bool = True) -> None:
 
 def _add(app: "App", model: Model) -> None:
     """A new grid, in size and speed like the selected one."""
+    arranging.check_room(app)
     kernel = _kernel_for(app, model).name
     if app.panes:
         like = app.grid
@@ -97,9 +102,14 @@ def _kernel_for(app: "App", model: Model) -> Kernel:
 
 
 def drop(app: "App", paths: Sequence[Path]) -> None:
-    """Open what was dropped on the window, each model in a grid of its own; what fails is told and the rest opens."""
+    """Open what was dropped on the window, each model in a grid of its own; what fails is told and the rest opens.
+
+    A picture that cannot be a still, or any while the Picture tool is in hand, is taken to paint with.
+    """
     for path in paths[:MOST_DROPPED]:
-        app.attempt(lambda path=path: open_path(app, path))  # type: ignore[misc]
+        ending = path.suffix.lower()
+        to_paint = ending in PICTURES and (ending not in SESSIONS or app.tools.name == "image")
+        app.attempt(partial(use_picture if to_paint else open_path, app, path))
     if len(paths) > MOST_DROPPED:
         app.tell(f"The first {MOST_DROPPED} of {len(paths)} dropped files were opened; drop fewer at once.", "error")
 

@@ -90,12 +90,12 @@ class Meter:
     """How fast a counter grows, over about the last `window` seconds."""
 
     def __init__(self, window: float = 1.5, clock: Clock = time.perf_counter) -> None:
-        self._window, self._clock = window, clock
+        self._window, self.clock = window, clock
         self._seen: deque[tuple[float, int]] = deque()
 
     def update(self, count: int) -> None:
         """Note the counter's value now; a smaller one than before starts afresh."""
-        now = self._clock()
+        now = self.clock()
         if self._seen and count < self._seen[-1][1]:
             self._seen.clear()
         self._seen.append((now, count))

@@ -4,9 +4,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
+from ncaengine.fields import SPECS as SPECS_OF_FIELDS
 from ncaengine.settings import SPECS
-from ncaengine.viewer import prefs, shortcuts, theme
+from ncaengine.viewer import maps_panel, opening, panel, prefs, shortcuts, theme, widgets
 from ncaengine.viewer.app import App
 from ncaengine.viewer.panel import KEEPS
 from ncaengine.viewer.shortcuts import WINDOW
@@ -107,11 +109,24 @@ def choices(app: App, _typed: str) -> Iterator[Entry]:
         yield Entry(f"Grid {index + 1}", hint, partial(app.select, index), keys)
 
 
+def maps(app: App, _typed: str) -> Iterator[Entry]:
+    """The maps that a click lays over the selected grid, and each of them back to its default."""
+    if not app.panes:
+        return
+    for preset in maps_panel.PRESETS:
+        yield Entry(f"Map: {preset.title}", preset.what, partial(maps_panel.apply, app, preset.fill))
+    for name, spec in SPECS_OF_FIELDS.items():
+        yield Entry(f"Map: clear {spec.title}", "To its default everywhere", partial(maps_panel.clear, app, name))
+
+
 def appearance(app: App, typed: str) -> Iterator[Entry]:
     """The theme, the size of text in percent, and the shares of the cards."""
     kept = app.prefs
     for name in theme.THEMES:
         yield Entry(f"Theme: {name}", IN_USE if name == kept.theme else "", partial(setattr, kept, "theme", name))
+    for title in panel.SECTIONS:
+        hint = "Folded; unfold it" if title in kept.closed else "Fold it"
+        yield Entry(f"Section: {title}", hint, partial(widgets.fold, title, kept.closed))
     if len(app.panes) > 1:
         yield Entry("All grids alike in width and height", WINDOW, partial(_alike, app))
     found = NUMBER.match(typed)
@@ -132,7 +147,17 @@ def _alike(app: App) -> None:
     app.prefs.columns = app.prefs.rows = []
 
 
-PROVIDERS: list[Provider] = [commands, numbers, sizes, choices, appearance]
+def sessions(app: App, _typed: str) -> Iterator[Entry]:
+    """The journal, and the sessions that were opened or saved last."""
+    ask = partial(app.keeping.ask, "journal")
+    yield Entry("Save the journal", "All commands since the start, to be made again", ask)
+    for path in map(Path, app.prefs.recent):
+        if path.suffix.lower() in opening.SESSIONS:
+            action = partial(app.later.append, partial(app.open_session, path))
+            yield Entry(f"Open {path.name}", f"In place of everything; in {path.parent}", action)
+
+
+PROVIDERS: list[Provider] = [commands, numbers, sizes, choices, maps, sessions, appearance]
 """Other modules append theirs."""
 
 

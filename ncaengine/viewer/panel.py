@@ -1,10 +1,11 @@
 """The side bar: everything about the selected grid."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from imgui_bundle import imgui
+from imgui_bundle import ImVec4, imgui
 
-from ncaengine.settings import SPECS
+from ncaengine.seeding import Size
+from ncaengine.settings import SPECS, Settings, Spec
 from ncaengine.viewer import icons, shortcuts, theme, widgets
 from ncaengine.viewer.app import App
 from ncaengine.viewer.brush_panel import BrushPanel
@@ -13,11 +14,13 @@ from ncaengine.viewer.look_panel import LookPanel
 from ncaengine.viewer.maps_panel import MapsPanel
 from ncaengine.viewer.probe_panel import ProbePanel
 from ncaengine.viewer.record_panel import RecordPanel
+from ncaengine.viewer.save_box import KeepPanel
 from ncaengine.viewer.theme import em
 
 DIGITS = int(imgui.InputTextFlags_.chars_decimal)
-SECTIONS = ("Model", "Size", "Settings", "Grids", "Brush", "Maps", "View", "Cells", "Record")
-PRESETS = (64, 128, 256, 512)
+SECTIONS = ("Model", "Size", "Settings", "Grids", "Brush", "Maps", "View", "Cells", "Record", "Session")
+SPEEDS = (1.0, 15.0, 60.0, 240.0, SPECS["steps_per_second"].high)
+PRESETS = (64, 128, 256, 512, 1024)
 KEEPS = (
     ("centre", "Keep the middle", "What is there stays in the middle; new cells start from the seed."),
     ("corner", "Keep the corner", "What is there stays at the upper left; new cells start from the seed."),
@@ -33,23 +36,15 @@ class Panel:
         self._fonts = fonts
         self._typed: list[int] | None = None
         self._seed: int | None = None
-        self._sections: tuple[tuple[str, Callable[[App], None]], ...] = (
-            ("Model", self._model),
-            ("Size", self._size),
-            ("Settings", self._settings),
-            ("Grids", GridsPanel().show),
-            ("Brush", BrushPanel().show),
-            ("Maps", MapsPanel().show),
-            ("View", LookPanel().show),
-            ("Cells", ProbePanel().show),
-            ("Record", RecordPanel().show),
-        )
+        others = GridsPanel(), BrushPanel(fonts), MapsPanel(), LookPanel(), ProbePanel(), RecordPanel(), KeepPanel()
+        self._sections: list[Callable[[App], None]] = [self._model, self._size, self._settings]
+        self._sections += [section.show for section in others]
 
     def show(self, app: App) -> None:
         """Draw it into the current window."""
         self._head(app)
         self._transport(app)
-        for title, show in self._sections:
+        for title, show in zip(SECTIONS, self._sections, strict=True):
             if widgets.section(title, app.prefs.closed):
                 show(app)
 
@@ -122,21 +117,62 @@ class Panel:
         titles = {value: title for value, title, _ in KEEPS}
         if keep := widgets.choice("##keep", titles[app.keep], KEEPS, app.keep):
             app.keep = keep  # type: ignore[assignment]
-        width = widgets.share(len(PRESETS))
-        for side in PRESETS:
-            if side != PRESETS[0]:
-                imgui.same_line()
-            chosen = (theme.ACCENT_DEEP, theme.ACCENT_DEEP, theme.TEXT) if app.grid.size == (side, side) else None
-            if widgets.button(f"{side}###preset{side}", width, f"{side} × {side} cells", chosen):
-                app.resize((side, side))
+        _buttons(app, ((str(side), f"preset{side}", (side, side), "") for side in PRESETS))
+        width, height = app.grid.size
+        wide = width, max(1, round(width * 9 / 16))
+        _buttons(
+            app,
+            (
+                ("×½", "half", (max(1, width // 2), max(1, height // 2)), "Half of both sides"),
+                ("×2", "double", (2 * width, 2 * height), "Twice both sides"),
+                ("16:9", "wide", wide, "As wide as now, and as high as a film's picture"),
+                ("Swap", "swap", (height, width), "Width and height change places"),
+            ),
+        )
 
     def _settings(self, app: App) -> None:
         for spec in SPECS.values():
             if spec.name == "paused":  # the button above
                 continue
-            value = widgets.setting(spec, getattr(app.grid.settings, spec.name))
+            usual = app.grid.model.config.fire_rate if spec.name == "fire_rate" else getattr(Settings(), spec.name)
+            value = widgets.setting(spec, getattr(app.grid.settings, spec.name), usual)
             if value is not None:
                 app.set(spec.name, value)
+            if spec.name == "steps_per_second":
+                self._speeds(app, spec)
+
+    def _speeds(self, app: App, spec: Spec) -> None:
+        now = app.grid.settings.steps_per_second
+        close = (imgui.StyleVar_.item_spacing, (em(0.25), em(0.5)))
+        with widgets.style(variables=[(imgui.StyleVar_.frame_padding, (em(0.1), em(0.15))), close]):
+            widgets.label("")
+            width = widgets.share(len(SPEEDS))
+            for speed in SPEEDS:
+                if speed != SPEEDS[0]:
+                    imgui.same_line()
+                chosen = _chosen() if now == speed else None
+                text = "∞" if speed >= spec.high else f"{speed:g}"
+                if widgets.button(f"{text}###speed{speed:g}", width, widgets.said(spec, speed).capitalize(), chosen):
+                    app.set(spec.name, speed)
+
+
+def _buttons(app: App, sizes: Iterable[tuple[str, str, Size, str]]) -> None:
+    """A row of buttons that resize, each (text, id, size, help)."""
+    sizes = list(sizes)
+    width = widgets.share(len(sizes))
+    with widgets.style(variables=[(imgui.StyleVar_.frame_padding, (em(0.1), em(0.25)))]):
+        for index, (text, id_, size, help_) in enumerate(sizes):
+            if index:
+                imgui.same_line()
+            said = f"{size[0]} × {size[1]} cells"
+            chosen = _chosen() if not help_ and app.grid.size == size else None
+            if widgets.button(f"{text}###{id_}", width, f"{help_}: {said}" if help_ else said, chosen):
+                app.resize(size)
+
+
+def _chosen() -> tuple[ImVec4, ImVec4, ImVec4]:
+    """Colours of a button whose choice is in use."""
+    return theme.ACCENT_DEEP, theme.ACCENT_DEEP, theme.TEXT
 
 
 def _hint(text: str, action: object) -> str:

@@ -6,7 +6,8 @@ import moderngl
 from imgui_bundle import ImVec4, imgui
 
 from ncaengine import view
-from ncaengine.viewer import icons, splitters, theme, widgets
+from ncaengine.settings import SPECS
+from ncaengine.viewer import arranging, icons, splitters, theme, widgets
 from ncaengine.viewer.app import App, Pane
 from ncaengine.viewer.camera import LINES_FROM
 from ncaengine.viewer.hand import Hand
@@ -20,6 +21,10 @@ from ncaengine.viewer.theme import em, u32
 LINES = 0.3
 """How dark the lines between cells are."""
 ZOOM_STEP = 1.25
+SLIDE, REST = 2.5, 0.25
+"""How far a notch of the wheel moves a picture, in em, and the seconds after which two fingers rest."""
+SMALL = 1.3
+"""Side of a small button in a card's head, in em."""
 LEAST_CARD = 7.0
 """Width and height that a card keeps when the gap beside it is dragged, in em."""
 THOUGH_HELD = int(imgui.HoveredFlags_.allow_when_blocked_by_active_item)
@@ -47,7 +52,9 @@ class Panes:
     def __init__(self, ctx: moderngl.Context, fonts: theme.Fonts) -> None:
         self._ctx, self._fonts = ctx, fonts
         self.pictures: dict[int, Picture] = {}
+        self.spots: dict[int, Spot] = {}
         self._lens, self._hand, self._handle = Lens(), Hand(), Handle()
+        self._sliding_until = 0.0
         self._columns, self._rows = Splitter("##columns"), Splitter("##rows")
 
     def show(self, app: App) -> None:
@@ -55,6 +62,7 @@ class Panes:
         for number in [n for n in self.pictures if n not in app.sim.grids]:
             self.pictures.pop(number).release()
         if not app.panes:
+            self._empty(app)
             return
         free, gap, start = imgui.get_content_region_avail(), em(theme.GAP), imgui.get_cursor_screen_pos()
         columns, rows = arrange(len(app.panes), free.x, free.y, gap, self._head_height())
@@ -66,6 +74,24 @@ class Panes:
             (left, width), (top, height) = across[column], down[row]
             imgui.set_cursor_screen_pos((start.x + left, start.y + top))
             self._card(app, index, pane, width, height)
+
+    def _empty(self, app: App) -> None:
+        """What a window without grids says."""
+        free, start, width = imgui.get_content_region_avail(), imgui.get_cursor_screen_pos(), em(16)
+        middle, top = start.x + free.x / 2, start.y + free.y / 2 - em(4)
+        for text, face, size, colour in (
+            ("Nothing is growing here", self._fonts.bold, 1.5, theme.TEXT),
+            ("Open a model, or drop one on this window.", self._fonts.regular, 1.0, theme.DIM),
+        ):
+            with theme.face(face, size), widgets.style([(imgui.Col_.text, colour)]):
+                imgui.set_cursor_screen_pos((middle - imgui.calc_text_size(text).x / 2, top))
+                imgui.text_unformatted(text)
+            top += em(2.3)
+        imgui.set_cursor_screen_pos((middle - width / 2, top + em(0.4)))
+        accent = (theme.ACCENT, theme.ACCENT_OVER, theme.BACK)
+        with widgets.style(variables=[(imgui.StyleVar_.frame_padding, (em(1), em(0.7)))]):
+            if widgets.button("Open the gallery###empty", width, "Choose among the models at hand.", accent):
+                app.open_gallery()
 
     def _drag(self, app: App, columns: int, rows: int, at: tuple[float, float], size: tuple[float, float]) -> None:
         """The gaps between the cards; where they are is remembered as long as there are as many."""
@@ -99,7 +125,7 @@ class Panes:
         self._canvas(app, pane, int(width - 2 * margin), int(at.y + height - top - margin))
         if imgui.is_window_hovered(THOUGH_HELD) and (imgui.is_mouse_clicked(LEFT) or imgui.is_mouse_clicked(MIDDLE)):
             app.select(index)
-        recorded = app.recorder.grid is pane.grid
+        recorded = pane.grid in app.recorder.grids
         if recorded or (index == app.selected and len(app.panes) > 1):
             colour = theme.RED if recorded else theme.ACCENT
             end = (at.x + width - 1, at.y + height - 1)
@@ -117,11 +143,48 @@ class Panes:
             x += self._number(index, app.selected == index, x, at.y)
         self._left(grid.model.config.name, theme.TEXT, x, at.y, end, self._fonts.bold)
         facts = f"{grid.kernel.title} · {grid.size[0]} × {grid.size[1]}"
-        steps = f"step {grid.step:,}".replace(",", " ")
-        end = at.x + width
-        if imgui.calc_text_size(facts).x + imgui.calc_text_size(steps).x + em(1) < width:
+        steps = f"step {widgets.grouped(grid.step)}"
+        x, end = at.x, at.x + width
+        if grid.id in app.linked:
+            self._left(icons.LINK, theme.ACCENT, x, at.y + line, end)
+            x += em(1.5)
+        if imgui.is_window_hovered(THOUGH_HELD):
+            end, steps = self._buttons(app, pane, end, at.y + line), ""
+        if x + imgui.calc_text_size(facts).x + imgui.calc_text_size(steps).x + em(1) < end:
             end = self._right(steps, theme.FAINT, end, at.y + line) - em(0.8)
-        self._left(facts, theme.DIM, at.x, at.y + line, end)
+        self._left(facts, theme.DIM, x, at.y + line, end)
+
+    def _buttons(self, app: App, pane: Pane, end: float, y: float) -> float:
+        """Small buttons that end at `end`; returns where they start."""
+        number, linked = pane.grid.id, pane.grid.id in app.linked
+        x, side = end + em(0.2), em(SMALL)
+        remove, copy = "Remove this grid. (Del)", "Duplicate this grid. (Ctrl D)"
+        chain = "Linked: changes go to all linked grids. (G)" if linked else "Link it with others. (G)"
+        for name, icon, help_ in (
+            ("remove", icons.CLOSE, remove),
+            ("copy", icons.DUPLICATE, copy),
+            ("link", icons.LINK, chain),
+        ):
+            x -= side
+            imgui.set_cursor_screen_pos((x, y - em(0.1)))
+            if imgui.invisible_button(f"{name}{number}", (side, side)):
+                self._press(app, name, number)
+            hovered = imgui.is_item_hovered()
+            widgets.tooltip(help_)
+            ink = theme.TEXT if hovered else theme.ACCENT if name == "link" and linked else theme.FAINT
+            with theme.face(self._fonts.regular, 0.85):
+                left = round(x + (side - imgui.calc_text_size(icon).x) / 2)
+                imgui.get_window_draw_list().add_text((left, round(y + em(0.07))), u32(ink), icon)
+        return x - em(0.3)
+
+    def _press(self, app: App, name: str, number: int) -> None:
+        if name == "link":
+            arranging.link(app, number)
+        elif name == "remove":
+            arranging.remove(app, number)
+        else:
+            app.select([pane.grid.id for pane in app.panes].index(number))
+            arranging.duplicate(app)
 
     def _number(self, index: int, selected: bool, x: float, y: float) -> float:
         side, draw = imgui.get_text_line_height(), imgui.get_window_draw_list()
@@ -154,6 +217,7 @@ class Panes:
         draw.add_rect_filled((at.x, at.y), end, u32(theme.WELL), em(0.25))
         buttons = imgui.ButtonFlags_.mouse_button_left | imgui.ButtonFlags_.mouse_button_middle
         buttons |= imgui.ButtonFlags_.mouse_button_right
+        imgui.set_next_item_allow_overlap()  # by the handle
         imgui.invisible_button(f"canvas{pane.grid.id}", (width, height), buttons)
         size = (int(width * density), int(height * density))
         hovered, active = imgui.is_item_hovered(), imgui.is_item_active()
@@ -167,6 +231,7 @@ class Panes:
         left, top = at.x + placed.left / density, at.y + placed.top / density
         draw.add_image(texture, (left, top), (left + placed.view.width / density, top + placed.view.height / density))
         spot = Spot(pane, placed.view, left, top, density, hovered, active)
+        self.spots[pane.grid.id] = spot
         self._lens.show(app, spot)
         self._hand.show(app, spot)
         self._handle.show(app, spot)
@@ -182,15 +247,29 @@ class Panes:
         with Ctrl held, and the middle or right button moves the picture.
         """
         io, camera, grid = imgui.get_io(), pane.camera, pane.grid
+        by_x, by_y = 0.0, 0.0
         if imgui.is_item_hovered():
-            if io.mouse_wheel and (io.key_ctrl or not painting):
+            if self._slid(painting):
+                by_x, by_y = em(SLIDE) * io.mouse_wheel_h, 0.0 if painting else em(SLIDE) * io.mouse_wheel
+            elif io.mouse_wheel and (io.key_ctrl or not painting):
                 pointer = ((io.mouse_pos.x - at[0]) * density, (io.mouse_pos.y - at[1]) * density)
                 camera.zoom_about(grid.kernel, grid.size, size, pointer, ZOOM_STEP**io.mouse_wheel)
-            if imgui.is_mouse_double_clicked(LEFT) and not painting:
+            if imgui.is_mouse_double_clicked(LEFT) and not painting and not io.key_alt:
                 camera.fit()
-        moved = io.mouse_delta.x or io.mouse_delta.y
-        if imgui.is_item_active() and moved and _dragged(painting) and (camera.zoom is not None or camera.repeat):
-            camera.pan(grid.kernel, grid.size, size, (io.mouse_delta.x * density, io.mouse_delta.y * density))
+        if imgui.is_item_active() and _dragged(painting):
+            by_x, by_y = by_x + io.mouse_delta.x, by_y + io.mouse_delta.y
+        if (by_x or by_y) and (camera.zoom is not None or camera.repeat):
+            camera.pan(grid.kernel, grid.size, size, (by_x * density, by_y * density))
+
+    def _slid(self, painting: bool) -> bool:
+        """Whether the wheel moves the picture instead of zooming: with Shift, or on a touchpad once two fingers go
+        sideways, until they rest. Ctrl, which a pinch also brings, zooms in any case.
+        """
+        io, now = imgui.get_io(), imgui.get_time()
+        sideways = io.mouse_wheel_h and not (painting and io.key_shift)
+        if sideways or (io.mouse_wheel and now < self._sliding_until):
+            self._sliding_until = now + REST
+        return not io.key_ctrl and (now < self._sliding_until or (io.key_shift and not painting))
 
 
 def _pointed(pane: Pane, seen: view.View, x: float, y: float) -> str:
@@ -219,12 +298,14 @@ def _dragged(painting: bool) -> bool:
 def _speed(app: App, pane: Pane) -> tuple[str, str, ImVec4]:
     """The measured speed, what was asked for, and the colour that says whether it is reached."""
     asked = pane.grid.settings.steps_per_second
-    if app.recorder.grid is pane.grid:
+    if pane.grid in app.recorder.grids:
         return f"{icons.RECORD}  {app.recorder.clock}", "", theme.RED
     if pane.grid.settings.paused:
         return f"{icons.PAUSE}  Paused", "", theme.DIM
     rate = pane.meter.rate
     shown = f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}"
+    if asked >= SPECS["steps_per_second"].high:
+        return shown, " / unlimited", theme.ACCENT
     if rate < 0.9 * asked - 1:
         return f"{icons.SLOW} {shown}", f" / {asked:.4g} steps/s", theme.AMBER
     return shown, f" / {asked:.4g} steps/s", theme.ACCENT

@@ -8,7 +8,7 @@ from imgui_bundle import imgui
 
 from ncaengine import resources
 from ncaengine.viewer import theme, widgets
-from ncaengine.viewer.opening import MODELS, SESSIONS
+from ncaengine.viewer.opening import MODELS, PICTURES, SESSIONS
 from ncaengine.viewer.theme import em
 
 Key = imgui.Key
@@ -27,8 +27,8 @@ class Item:
     modified: float = 0.0
 
 
-def listing(folder: Path) -> list[Item]:
-    """The folders in a folder, then the files that the window opens; hidden ones left out. Raises OSError."""
+def listing(folder: Path, endings: tuple[str, ...] = MODELS + SESSIONS) -> list[Item]:
+    """The folders in a folder, then the files of some endings; hidden ones left out. Raises OSError."""
     items = []
     for path in folder.iterdir():
         if path.name.startswith("."):
@@ -37,7 +37,7 @@ def listing(folder: Path) -> list[Item]:
             found, is_folder = path.stat(), path.is_dir()
         except OSError:  # a link to nowhere
             continue
-        if is_folder or path.suffix.lower() in MODELS + SESSIONS:
+        if is_folder or path.suffix.lower() in endings:
             items.append(Item(path, is_folder, found.st_size, found.st_mtime))
     return sorted(items, key=lambda item: (not item.folder, item.path.name.lower()))
 
@@ -45,8 +45,8 @@ def listing(folder: Path) -> list[Item]:
 class Picker:
     """The dialog's state: the folder it shows and the line that is chosen."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder.absolute()
+    def __init__(self, folder: Path, endings: tuple[str, ...] = MODELS + SESSIONS) -> None:
+        self.folder, self._endings = folder.absolute(), endings
         self.items: list[Item] = []
         self.chosen = 0
         self.problem = ""
@@ -57,7 +57,7 @@ class Picker:
         """Show a folder, from which its last one can be told apart: it is chosen when going up."""
         folder = folder.expanduser().absolute()
         try:
-            items = listing(folder)
+            items = listing(folder, self._endings)
         except OSError as error:
             self.problem = f"{folder}: cannot be read ({error.strerror})."
             return
@@ -151,7 +151,7 @@ class Picker:
         imgui.same_line(0, 0)
         start = imgui.get_cursor_pos_x()
         with widgets.style([(imgui.Col_.text, theme.ACCENT if item.folder else theme.DIM)]):
-            picture = item.path.suffix.lower() == ".png"
+            picture = item.path.suffix.lower() in PICTURES
             imgui.text_unformatted(FOLDER if item.folder else PICTURE if picture else FILE)
         imgui.same_line(start + em(1.7))
         imgui.text_unformatted(widgets.trimmed(item.path.name, imgui.get_content_region_avail().x))

@@ -14,7 +14,7 @@ LEAST_TEXT, MOST_TEXT, TEXT_STEP = 0.8, 2.0, 0.1
 LEAST_SIDE, MOST_SIDE = 15.0, 34.0
 """Width of the side bar in em."""
 
-CLOSED = ("Maps", "View", "Cells", "Record")
+CLOSED = ("Size", "Maps", "View", "Cells", "Record", "Session")
 """Sections of the side bar that are folded at first."""
 
 Weights = Annotated[list[Annotated[float, msgspec.Meta(gt=0)]], msgspec.Meta(max_length=64)]
@@ -26,7 +26,7 @@ class Prefs(msgspec.Struct):
     recent: files that were opened, the last one first. size: of the window, (width, height) in
     pixels. columns, rows: how the cards share the width and the height, see splitters.
     side: width of the side bar in em. text_size: a factor on all text and what is measured by it.
-    closed: titles of the side bar's sections that are folded.
+    closed: titles of the side bar's sections that are folded. details: whether cells show theirs, when close.
     """
 
     theme: Literal["dark", "light"] = "dark"
@@ -42,6 +42,7 @@ class Prefs(msgspec.Struct):
     side: Annotated[float, msgspec.Meta(ge=LEAST_SIDE, le=MOST_SIDE)] = 20.0
     text_size: Annotated[float, msgspec.Meta(ge=LEAST_TEXT, le=MOST_TEXT)] = 1.0
     closed: Annotated[list[str], msgspec.Meta(max_length=64)] = msgspec.field(default_factory=lambda: list(CLOSED))
+    details: bool = True
 
     def opened(self, path: str | Path) -> None:
         """Put a file first among the recent ones."""

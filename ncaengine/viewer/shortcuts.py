@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from imgui_bundle import imgui
 
-from ncaengine.viewer import widgets
+from ncaengine.viewer import arranging, looking, rewinding, widgets
 from ncaengine.viewer.app import App
+from ncaengine.viewer.tools import TOOLS, Tool, taking
 
 Key = imgui.Key
 SHIFT, CTRL = int(Key.mod_shift), int(Key.mod_ctrl)
@@ -38,12 +39,20 @@ def _panel(app: App) -> None:
     app.show_panel = not app.show_panel
 
 
-def _lines(app: App) -> None:
-    app.lines = not app.lines
-
-
 def _quit(app: App) -> None:
     app.closing = True
+
+
+def _save(app: App) -> None:
+    app.keeping.save()
+
+
+def _save_as(app: App) -> None:
+    app.keeping.ask("session")
+
+
+def _still(app: App) -> None:
+    app.keeping.still()
 
 
 def _theme(app: App) -> None:
@@ -65,14 +74,30 @@ def _digit(index: int) -> Shortcut:
     return Shortcut(GRIDS, shown, chords, "Select a grid by number", lambda app: app.select(index), listed=False)
 
 
+def _tool(tool: Tool) -> Shortcut:
+    key = int(getattr(Key, tool.letter.lower()))
+    if tool.name == "look":
+        return Shortcut(PAINT, tool.letter, (key, int(Key.escape)), "Look, with no tool (or Esc)", taking(tool.name))
+    return Shortcut(PAINT, tool.letter, (key,), f"Tool: {tool.title}", taking(tool.name))
+
+
+def _brush(by: int) -> Callable[[App], object]:
+    return lambda app: app.tools.widen(by)
+
+
 PALETTE = "##palette"
 _PLUS = (CTRL | int(Key.equal), CTRL | SHIFT | int(Key.equal), CTRL | int(Key.keypad_add))
 _MINUS = (CTRL | int(Key.minus), CTRL | int(Key.keypad_subtract))
-RUN, LOOK, GRIDS, WINDOW = "Run", "Look", "Grids", "Window"
+RUN, LOOK, PAINT, GRIDS, WINDOW = "Run", "Look", "Paint", "Grids", "Window"
 TABLE = (
     Shortcut(RUN, "Space", (int(Key.space),), "Pause or run", App.toggle_pause),
     Shortcut(RUN, "Shift Space", (SHIFT | int(Key.space),), "Pause or run all grids", App.toggle_all),
     Shortcut(RUN, "→", (int(Key.right_arrow),), "Make a single step", App.step, repeats=True),
+    Shortcut(RUN, "←", (int(Key.left_arrow),), "Go a step back", rewinding.back, repeats=True),
+    Shortcut(RUN, "Ctrl Z", (CTRL | int(Key.z),), "Undo the last edit", rewinding.undo, repeats=True),
+    Shortcut(
+        RUN, "Ctrl Y", (CTRL | int(Key.y), CTRL | SHIFT | int(Key.z)), "Make it again", rewinding.redo, repeats=True
+    ),
     Shortcut(RUN, "↑", (int(Key.up_arrow),), "Twice as fast", lambda app: app.faster(2), repeats=True),
     Shortcut(RUN, "↓", (int(Key.down_arrow),), "Half as fast", lambda app: app.faster(0.5), repeats=True),
     Shortcut(RUN, "R", (int(Key.r),), "Start afresh from a new seed", App.reseed),
@@ -80,15 +105,40 @@ TABLE = (
         RUN, "Shift R", (SHIFT | int(Key.r),), "Start afresh from the same seed", lambda app: app.reseed(same=True)
     ),
     Shortcut(LOOK, "Wheel", (), "Zoom about the pointer", lambda app: None),
+    Shortcut(LOOK, "Swipe", (), "Move the picture with two fingers, or Shift and the wheel", lambda app: None),
     Shortcut(LOOK, "Drag", (), "Move the picture", lambda app: None),
     Shortcut(LOOK, "F", (int(Key.f),), "Fit the grid (or double-click it)", App.fit),
     Shortcut(LOOK, "T", (int(Key.t),), "Repeat the grid as a tile", App.toggle_repeat),
-    Shortcut(LOOK, "L", (int(Key.l),), "Lines between cells, up close", _lines),
+    Shortcut(LOOK, "L", (int(Key.l),), "Lines between cells, up close", looking.toggle_lines),
+    Shortcut(LOOK, "O", (int(Key.o),), "Cell details: channels and gradient, close up", looking.toggle_details),
+    Shortcut(LOOK, "W", (int(Key.w),), "What is shown: colours, channels, change …", looking.next_mode),
+    Shortcut(LOOK, ".", (int(Key.period),), "Next channel", looking.next_channel, repeats=True),
+    Shortcut(LOOK, ",", (int(Key.comma),), "Previous channel", looking.previous_channel, repeats=True),
+    Shortcut(LOOK, "P", (int(Key.p),), "Pin the cell pointed at (or Alt-click it)", looking.mark),
+    *map(_tool, TOOLS.values()),
+    Shortcut(PAINT, "Wheel [ ]", (int(Key.left_bracket),), "Smaller or larger brush", _brush(-1), True, listed=False),
+    Shortcut(PAINT, "", (int(Key.right_bracket),), "Larger brush", _brush(1), True, listed=False),
+    Shortcut(PAINT, "Shift Wheel", (), "Weaker or stronger brush", lambda app: None),
+    Shortcut(PAINT, "Shift Drag", (), "Paint a map's default", lambda app: None),
+    Shortcut(PAINT, "Right Drag", (), "Move the picture, with a tool in hand", lambda app: None),
+    Shortcut(PAINT, "Ctrl Wheel", (), "Zoom, with a tool in hand", lambda app: None),
     Shortcut(GRIDS, "K", (int(Key.k),), "Next kernel the model knows", App.next_kernel),
     Shortcut(GRIDS, "Shift K", (SHIFT | int(Key.k),), "Next of all kernels", lambda app: app.next_kernel(every=True)),
     Shortcut(GRIDS, "Tab", (int(Key.tab),), "Select the next grid", App.select_next),
     *(_digit(index) for index in range(9)),
+    Shortcut(GRIDS, "Ctrl N", (CTRL | int(Key.n),), "Add a grid from another seed", arranging.add),
+    Shortcut(GRIDS, "Ctrl D", (CTRL | int(Key.d),), "Duplicate the grid", arranging.duplicate),
+    Shortcut(GRIDS, "Del", (int(Key.delete),), "Remove the grid", arranging.remove),
+    Shortcut(GRIDS, "G", (int(Key.g),), "Link it: linked grids change together", arranging.link),
+    Shortcut(GRIDS, "Shift G", (SHIFT | int(Key.g),), "Link all grids, or none", arranging.link_all),
+    Shortcut(GRIDS, "X", (int(Key.x),), "Compare two kernels side by side", arranging.compare_kernels),
+    Shortcut(GRIDS, "Shift X", (SHIFT | int(Key.x),), "Compare two speeds", arranging.compare_speeds),
+    Shortcut(GRIDS, "Ctrl X", (CTRL | int(Key.x),), "Compare two models", arranging.compare_models),
+    Shortcut(WINDOW, "Ctrl O", (CTRL | int(Key.o),), "Open a model, a session or a picture", App.open_gallery),
     Shortcut(WINDOW, "Ctrl R", (CTRL | int(Key.r),), "Start or stop recording", App.toggle_recording),
+    Shortcut(WINDOW, "Shift P", (SHIFT | int(Key.p),), "Save a picture that opens as it was", _still),
+    Shortcut(WINDOW, "Ctrl S", (CTRL | int(Key.s),), "Save the session", _save),
+    Shortcut(WINDOW, "Ctrl Shift S", (CTRL | SHIFT | int(Key.s),), "Save the session as …", _save_as),
     Shortcut(
         WINDOW, "Ctrl P", (CTRL | int(Key.p), CTRL | SHIFT | int(Key.p)), "Find a command", _palette, listed=False
     ),

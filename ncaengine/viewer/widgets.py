@@ -65,6 +65,11 @@ def tooltip(text: str) -> None:
         imgui.end_tooltip()
 
 
+def grouped(number: int) -> str:
+    """A whole number with its thousands apart."""
+    return f"{number:,}".replace(",", " ")
+
+
 def trimmed(text: str, width: float) -> str:
     """`text`, cut with … where it is wider than `width` pixels."""
     if imgui.calc_text_size(text).x <= width:
@@ -79,16 +84,15 @@ def section(title: str, closed: list[str]) -> bool:
 
     closed: the titles of those that are folded, which a click changes.
     """
-    gap(0.1)
     imgui.separator()
     at, width, line = imgui.get_cursor_screen_pos(), imgui.get_content_region_avail().x, imgui.get_text_line_height()
-    pressed = imgui.invisible_button(f"###section{title}", (max(width, 1), line + em(0.3)))
+    pressed = imgui.invisible_button(f"###section{title}", (max(width, 1), line + em(0.2)))
     if pressed:
         fold(title, closed)
     is_open, ink = title not in closed, theme.TEXT if imgui.is_item_hovered() else theme.DIM
-    draw, y = imgui.get_window_draw_list(), round(at.y + em(0.15))
+    draw, y = imgui.get_window_draw_list(), round(at.y + em(0.1))
     draw.add_text((at.x, y), u32(ink), title)
-    chevron = icons.OPEN if is_open else icons.CLOSED
+    chevron = icons.UNFOLDED if is_open else icons.FOLDED
     draw.add_text((at.x + width - em(0.9), y), u32(ink if imgui.is_item_hovered() else theme.FAINT), chevron)
     return is_open
 
@@ -179,8 +183,20 @@ def choice(
     return picked
 
 
-def setting(spec: Spec, value: float | bool) -> float | bool | None:
-    """The control that a setting's declaration asks for; returns a new value, if any."""
+def said(spec: Spec, value: float) -> str:
+    """A setting's value with its unit, as panels and cards show it."""
+    if spec.name == "steps_per_second" and value >= spec.high:
+        return "unlimited"
+    form = "%.0f" if spec.unit == "°" or value >= 100 else "%.2f" if spec.high <= 10 else "%.3g"
+    apart = "" if spec.unit in ("°", "×", "") else " "
+    return form % value + apart + spec.unit
+
+
+def setting(spec: Spec, value: float | bool, default: float | bool | None = None) -> float | bool | None:
+    """The control that a setting's declaration asks for; returns a new value, if any.
+
+    default: the value that the right button brings back.
+    """
     label(spec.title, spec.help)
     if isinstance(value, bool):
         changed, checked = imgui.checkbox(f"##{spec.name}", value)
@@ -194,8 +210,11 @@ def setting(spec: Spec, value: float | bool) -> float | bool | None:
     with style([] if typing else [(imgui.Col_.text, theme.NONE)]):  # the handle would cover the number
         moved, number = imgui.slider_float(name, float(value), spec.low, spec.high, form, flags)
     if not imgui.is_item_active():
-        tooltip(f"{spec.help} From {spec.low:g} to {spec.high:g} {spec.unit}".rstrip() + ". Ctrl-click to type.")
-    shown = f"{form % value} {spec.unit}".rstrip()
+        back = "" if default is None else f" Right-click for {said(spec, default)}."
+        tooltip(f"{spec.help} From {said(spec, spec.low)} to {said(spec, spec.high)}. Ctrl-click to type.{back}")
+        if default is not None and imgui.is_item_clicked(imgui.MouseButton_.right):
+            return default
+    shown = said(spec, value)
     imgui.same_line(end - imgui.calc_text_size(shown).x)
     imgui.text_unformatted(shown)
     return float(f"{number:.6g}") if moved else None

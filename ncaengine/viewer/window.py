@@ -1,8 +1,9 @@
 """The operating system's window: opening it, the loop, and a picture of it without a display."""
 
+import signal
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -23,15 +24,17 @@ from ncaengine.simulation import Simulation
 from ncaengine.view import U8
 from ncaengine.viewer import opening, theme
 from ncaengine.viewer.app import App, Options, is_software
+from ncaengine.viewer.autosave import PERIOD, Autosave, default_folder
 from ncaengine.viewer.display import preflight
 from ncaengine.viewer.gallery import Gallery
 from ncaengine.viewer.layout import Layout
 from ncaengine.viewer.opening import Shelf
-from ncaengine.viewer.pacing import Pacer
+from ncaengine.viewer.pacing import Clock, Pacer
 from ncaengine.viewer.prefs import Prefs
 from ncaengine.viewer.prefs import load as load_prefs
 from ncaengine.viewer.prefs import save as save_prefs
 from ncaengine.viewer.reload import Watch
+from ncaengine.viewer.save_box import SaveBox
 from ncaengine.viewer.thumbnails import cache_folder
 
 FRAME = 1 / 60
@@ -43,14 +46,36 @@ AWAKE, NAP = 1.0, 0.25
 """Seconds of drawing after the last input, and between looks for input when nothing moves."""
 
 
-def show(models: Sequence[Model], options: Options, catalogue: Catalogue, watch: Watch | None = None) -> None:
-    """Open the window on a grid a model; returns when it is closed.
+def show(
+    models: Sequence[Model], options: Options, catalogue: Catalogue, watch: Watch | None = None,
+    session: Path | None = None,
+) -> None:  # fmt: skip
+    """Open the window on a grid a model, or on a session; returns when it is closed.
 
     Models that `watch` opened are reloaded when their files change.
     Raises NCAError when there is no display or no OpenGL 4.3, or a grid cannot be made.
     """
-    with Window(models, options, catalogue, watch=watch) as window:
+    with Window(models, options, catalogue, watch=watch, session=session) as window, _closed_by_signals(window):
         window.run()
+
+
+@contextmanager
+def _closed_by_signals(window: "Window") -> Iterator[None]:
+    """Whoever ends the process politely closes the window."""
+
+    def close(*_: object) -> None:
+        window.app.closing = True
+
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    try:
+        before = {name: signal.signal(getattr(signal, name), close) for name in names}
+    except ValueError:  # not the main thread, which alone may ask
+        before = {}
+    try:
+        yield
+    finally:
+        for name, action in before.items():
+            signal.signal(getattr(signal, name), action)
 
 
 class Window:
@@ -58,7 +83,9 @@ class Window:
 
     size: (width, height), None for the last one. hidden: nothing appears on a screen, on Linux none
     is needed, and nothing is remembered. tests: registers tests with the ImGui Test Engine. prefs:
-    those to use, instead of the user's own, which are saved on closing.
+    those to use, instead of the user's own, which are saved on closing. session: a session or a still
+    to open, for which no models are needed. autosave: the folder for it, None for the user's own, or
+    for none where hidden; it is written every `period` seconds.
     """
 
     def __init__(
@@ -71,6 +98,10 @@ class Window:
         tests: Callable[[], None] | None = None,
         watch: Watch | None = None,
         prefs: Prefs | None = None,
+        session: Path | None = None,
+        autosave: Path | None = None,
+        period: float = PERIOD,
+        clock: Clock = time.perf_counter,
     ) -> None:
         self._keeps = prefs is None and not hidden
         self._prefs = prefs or (load_prefs() if self._keeps else Prefs())
@@ -81,13 +112,13 @@ class Window:
         self._last_input = time.perf_counter()
         self._spent = 0.0
         self._growing = False
-        if not models:
+        if not models and session is None:
             raise NCAError("Give at least one model to look at.")
         options.rates(len(models))
         catalogue.get(options.kernel)
         preflight(hidden)
         self._params = self._parameters(size or self._prefs.size, hidden, tests)
-        immapp.manual_render.setup_from_runner_params(self._params)
+        immapp.manual_render.setup_from_runner_params(self._params, immapp.AddOnsParams(with_implot=True))
         try:
             moderngl.init_context()
             self.ctx = moderngl.get_context()
@@ -95,12 +126,19 @@ class Window:
                 glfw.set_window_size_limits(glfw_window_hello_imgui(), *SMALLEST, glfw.DONT_CARE, glfw.DONT_CARE)
             self.sim = Simulation(GLBackend(Device(self.ctx)), catalogue)
             self.app = App(self.sim, is_software(self.sim), watch, self._prefs)
-            self.app.open(models, options)
+            if session:
+                self.app.open_session(session)
+            else:
+                self.app.open(models, options)
             self.app.reloader.watch_shaders()
             self.layout = Layout(self.ctx, self._fonts)
+            self.save_box = SaveBox(self._fonts)
             self.gallery = Gallery(self.ctx, self._fonts, Shelf(self.sim.backend, None if hidden else cache_folder()))
             glfw.set_drop_callback(glfw_window_hello_imgui(), cast(Any, self._drop))  # glfw keeps it alive
-            self._pacer = Pacer(self.sim, self.sim.backend.finish)
+            self._pacer = Pacer(self.sim, self.sim.backend.finish, clock)
+            if folder := autosave or (None if hidden else default_folder()):
+                self.app.keeping.autosave = Autosave(self.app, folder, period)
+                self.app.keeping.autosave.offer()
         except BaseException:
             self._tear_down()
             raise
@@ -148,6 +186,7 @@ class Window:
             theme.apply()
         self.layout.show(self.app)
         self.gallery.show(self.app)
+        self.save_box.show(self.app)
 
     def _read_back(self) -> None:
         if self._grab:
@@ -162,14 +201,20 @@ class Window:
         """Take in files that changed, let time pass and draw once."""
         self.app.reload()
         self._open_dropped()
-        if self.app.recorder.recording is not None:
+        recorder, autosave = self.app.recorder, self.app.keeping.autosave
+        if recorder.active:
             self.app.record_frame()
+        if recorder.recording is not None:
             self._pacer.restart()
         elif self.app.running:
             self.app.attempt(partial(self._pacer.frame, min(max(BUDGET, self._spent), LONGEST)))
         else:
             self._pacer.restart()
+        if autosave:
+            autosave.look()
         self._growing = self.gallery.work(self.app, self._spent)
+        if recorder.wants_pixels:
+            self._grab, self._pixels = True, None
         start = time.perf_counter()
         try:
             immapp.manual_render.render()
@@ -181,6 +226,8 @@ class Window:
         if self._error is not None:
             error, self._error = self._error, None
             raise error
+        if recorder.wants_pixels and self._pixels is not None:
+            self.app.record_window(self._pixels)
 
     def _drop(self, _window: object, paths: Sequence[str]) -> None:
         self._dropped += paths
@@ -211,7 +258,7 @@ class Window:
 
     def _notice_input(self) -> None:
         io = imgui.get_io()
-        if io.mouse_delta.x or io.mouse_delta.y or io.mouse_wheel or imgui.is_any_item_active():
+        if io.mouse_delta.x or io.mouse_delta.y or io.mouse_wheel or io.mouse_wheel_h or imgui.is_any_item_active():
             self._last_input = time.perf_counter()
 
     def _sleep(self) -> None:
@@ -224,7 +271,8 @@ class Window:
                 self._last_input = time.perf_counter()
                 return
             due = any(toast.until < time.monotonic() for toast in self.app.toasts)
-            if self.app.reload() or due or imgui.get_io().want_text_input:
+            autosave = self.app.keeping.autosave
+            if self.app.reload() or due or (autosave and autosave.due) or imgui.get_io().want_text_input:
                 return
 
     def pixels(self) -> U8:
@@ -234,9 +282,11 @@ class Window:
         assert self._pixels is not None
         return self._pixels
 
-    def close(self) -> None:
-        """Finish a recording, release everything and close the window."""
+    def close(self, crashed: bool = False) -> None:
+        """Finish a recording, release everything and close the window; what was kept for a crash is if it is one."""
         self.app.close()
+        if self.app.keeping.autosave:
+            self.app.keeping.autosave.close(crashed)
         if self._keeps:
             size = imgui.get_io().display_size
             self._prefs.size = max(int(size.x), SMALLEST[0]), max(int(size.y), SMALLEST[1])
@@ -257,8 +307,8 @@ class Window:
     def __enter__(self) -> "Window":
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.close(crashed=kind is not None and issubclass(kind, Exception))
 
 
 def _configure() -> None:

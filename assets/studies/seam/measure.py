@@ -1,0 +1,50 @@
+"""Does a border between two speeds show? `python assets/studies/seam/measure.py [NAME ...]`, names of shipped models.
+
+The left half of a grid runs at a quarter of the fire rate of the right half. After 3,000 steps the
+energy of the gradient across both borders (the torus has two) is compared with that elsewhere:
+mean squared difference of neighbouring columns' colours, over the eight pairs of columns nearest
+to the borders, and over all others.
+"""
+
+import statistics
+import sys
+
+import numpy as np
+
+import ncaengine as nca
+from ncaengine import resources, view
+from ncaengine.view import F64
+
+SIZE, STEPS, SEEDS, NEAR = (128, 384), 3000, 5, 4
+
+
+def energies(rgb: F64) -> F64:
+    """Mean squared difference of each column of (height, width, 3) and the next, round the torus: (width,)."""
+    return np.asarray(((np.roll(rgb, -1, 1) - rgb) ** 2).mean((0, 2)))
+
+
+def ratio(sim: nca.Simulation, name: str, seed: int, values: tuple[float, float]) -> float:
+    """Energy at the borders over that elsewhere, after a run with these rates left and right."""
+    model = nca.load(resources.folder("assets") / f"{name}.safetensors")
+    grid = sim.add(model, SIZE, rng_seed=seed)
+    sim.fill("rate", "halves", values, grid=grid)
+    sim.step(STEPS, grid)
+    found = energies(view.to_rgb(grid.state(), model.config.colour).astype(np.float64))
+    sim.submit(nca.RemoveGrid(grid.id))
+    width = SIZE[0]
+    near = [(border + k) % width for border in (-1, width // 2 - 1) for k in range(-(NEAR // 2) + 1, NEAR // 2 + 1)]
+    return float(found[near].mean() / np.delete(found, near).mean())
+
+
+def main(names: list[str]) -> None:
+    """Print a line a model: the five seeds' ratios and their median, with the border and without."""
+    with nca.Simulation(history=0) as sim:
+        for name in names:
+            for label, values in (("1/4 | 1", (0.25, 1.0)), ("1 | 1", (1.0, 1.0))):
+                found = [ratio(sim, name, seed, values) for seed in range(SEEDS)]
+                each = " ".join(f"{r:.3f}" for r in found)
+                print(f"{name:10} {label:8} median {statistics.median(found):.3f}   seeds {each}", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or ["bubbles", "zebra", "scales"])

@@ -1,0 +1,207 @@
+"""The bar of time: undo and redo, steps back, and the slider through a grid's timeline.
+
+What the keys do is tested on an App without a window, the bar itself in a scenario as in test_viewer:
+`python tests/test_viewer_time.py bar FOLDER` runs it by hand.
+"""
+
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import ROOT
+from test_viewer import drive, model, wait_until
+from test_viewer_shell import frames
+
+from ncaengine import commands, viewer
+from ncaengine.gl_backend import GLBackend
+from ncaengine.kernels import Catalogue
+from ncaengine.simulation import Simulation
+from ncaengine.viewer import rewinding
+from ncaengine.viewer.app import App, Options
+
+
+@pytest.fixture
+def app(gl: GLBackend, catalogue: Catalogue) -> Iterator[App]:
+    """One grid, no window."""
+    sim = Simulation(gl, catalogue)
+    app = App(sim)
+    app.open([model("a")], Options((12, 10), steps_per_second=(30.0,), rng_seed=7))
+    yield app
+    for grid in sim.grids.values():
+        grid.cells.release()
+
+
+def erase(app: App) -> None:
+    app.do(commands.Paint(app.grid.id, "erase", ((4.0, 4.0),), radius=3))
+
+
+def test_a_stroke_is_undone_and_made_again(app: App) -> None:
+    app.sim.step(20)
+    before = app.grid.state()
+    erase(app)
+    after = app.grid.state()
+    assert not np.array_equal(before, after)
+    rewinding.undo(app)
+    assert np.array_equal(app.grid.state(), before)
+    rewinding.redo(app)
+    assert np.array_equal(app.grid.state(), after)
+    assert [type(entry.command).__name__ for entry in app.sim.journal[-3:]] == ["Paint", "Undo", "Redo"]
+
+
+def test_without_an_edit_that_is_told_and_not_journalled(app: App) -> None:
+    before = len(app.sim.journal)
+    rewinding.undo(app)
+    rewinding.redo(app)
+    assert [toast.kind for toast in app.toasts] == ["news", "news"]
+    assert len(app.sim.journal) == before
+
+
+def test_a_hundred_steps_back_and_forth_change_nothing(app: App) -> None:
+    app.sim.step(130)
+    erase(app)
+    app.sim.step(20)
+    now, age = app.grid.state(), app.grid.age
+    rewinding.go(app, age - 100)
+    assert app.grid.step == 50
+    assert not np.array_equal(app.grid.state(), now)
+    rewinding.go(app, age)
+    assert np.array_equal(app.grid.state(), now)
+
+
+def test_coming_back_to_the_present_makes_no_steps(app: App) -> None:
+    app.sim.step(57)
+    rewinding.go(app, 3)
+    assert app.grid.timeline.moments[-1].age == 57
+    assert rewinding.kept(app.grid, 57) == rewinding.reachable(app, 57) == 57
+
+
+def test_a_step_back_pauses(app: App) -> None:
+    app.sim.step(5)
+    rewinding.back(app)
+    assert app.grid.settings.paused
+    assert app.grid.age == 4
+    for _ in range(9):
+        rewinding.back(app)
+    assert app.grid.age == 0
+    assert [type(entry.command).__name__ for entry in app.sim.journal].count("Rewind") == 5
+
+
+def test_a_place_far_from_any_moment_is_taken_only_where_that_is_quick(app: App, monkeypatch: Any) -> None:
+    app.sim.step(40)
+    ages = [moment.age for moment in app.grid.timeline.moments]
+    assert ages == [0, 16, 32]
+    assert rewinding.reachable(app, 29) == 29
+    monkeypatch.setattr(rewinding, "MOST_STEPS", 10)
+    assert rewinding.reachable(app, 25) == 25
+    assert rewinding.reachable(app, 29) == 32
+    monkeypatch.setattr(rewinding, "MOST_WORK", 5 * 12 * 10)
+    assert rewinding.reachable(app, 25) == 25
+    app.software = True
+    assert rewinding.reachable(app, 25) == 32
+    assert rewinding.reachable(app, 21) == 21
+
+
+# What runs in the other process
+
+
+def bar(folder: Path) -> None:
+    """Buttons, keys and the slider."""
+    from imgui_bundle import imgui
+
+    key = imgui.Key
+    ctrl = int(key.mod_ctrl)
+
+    def script(engine: Any, app: App) -> None:
+        grid = app.grid
+        wait_until(engine, lambda: grid.step > 2)
+        engine.item_click("**/###run")
+        assert grid.settings.paused
+        app.later.append(lambda: app.sim.step(100))
+        wait_until(engine, lambda: grid.step > 100)
+        step = grid.step
+        engine.item_click("**/###forward")
+        assert grid.step == step + 1
+        engine.item_click("**/###back")
+        engine.key_press(int(key.left_arrow))
+        wait_until(engine, lambda: grid.step == step - 1)
+        engine.key_press(int(key.right_arrow))
+        wait_until(engine, lambda: grid.step == step)
+        app.later.append(lambda: erase(app))
+        wait_until(engine, lambda: grid.can_undo == "Erase")
+        frames(engine)
+        engine.item_click("**/###undo")
+        assert (grid.can_undo, grid.can_redo) == ("", "Erase")
+        frames(engine)
+        engine.item_click("**/###redo")
+        assert grid.can_undo == "Erase"
+        engine.key_press(ctrl | int(key.z))
+        assert grid.can_undo == ""
+        engine.key_press(ctrl | int(key.mod_shift) | int(key.z))
+        assert grid.can_undo == "Erase"
+        engine.key_press(ctrl | int(key.z))
+        engine.key_press(ctrl | int(key.y))
+        assert grid.can_undo == "Erase"
+        # The slider: through moments while it is dragged, exactly where it is let go, back to the present.
+        engine.item_click("**/###run")
+        wait_until(engine, lambda: grid.step > step + 2)
+        rect = engine.item_info("**/##scrub").rect_full
+        engine.mouse_move_to_pos((rect.max.x - 2, rect.get_center().y))
+        engine.mouse_down(0)
+        frames(engine)
+        assert grid.settings.paused
+        tip = grid.timeline.tip
+        engine.mouse_move_to_pos((rect.min.x + 0.3 * rect.get_width(), rect.get_center().y))
+        frames(engine)
+        assert grid.age in [moment.age for moment in grid.timeline.moments]
+        assert grid.age < 0.6 * tip
+        engine.mouse_up(0)
+        wait_until(engine, lambda: abs(grid.age - 0.3 * tip) < 6)
+        assert grid.timeline.tip == tip
+        assert grid.settings.paused
+        engine.item_drag_with_delta("**/##scrub", (-900, 0))
+        frames(engine)
+        assert grid.age == 0
+        engine.item_drag_with_delta("**/##scrub", (900, 0))
+        frames(engine)
+        assert grid.age == tip
+        # Let go where it began, a running grid runs on.
+        engine.item_click("**/###run")
+        frames(engine)
+        engine.mouse_move_to_pos((rect.max.x - 2, rect.get_center().y))
+        engine.mouse_down(0)
+        frames(engine)
+        assert grid.settings.paused
+        engine.mouse_up(0)
+        frames(engine)
+        assert not grid.settings.paused
+        assert not app.toasts
+        kinds = {type(entry.command).__name__ for entry in app.sim.journal}
+        assert kinds == {"AddGrid", "Set", "Step", "Rewind", "Paint", "Undo", "Redo"}
+
+    drive(viewer.Options((32, 32), "square", (20.0,)), 1, script, (800, 500))
+
+
+@pytest.mark.parametrize("scenario", [bar])
+def test_in_the_window(scenario: Any, tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "error", __file__, scenario.__name__, str(tmp_path)]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("error")
+    bar(Path(sys.argv[2]))
