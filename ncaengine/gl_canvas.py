@@ -16,11 +16,12 @@ from ncaengine.gpu import Device
 from ncaengine.kernels import Kernel
 from ncaengine.model import Colour, Config
 from ncaengine.seeding import Size
-from ncaengine.view import ALIVE, RAMPS, TINT, TINTS, UPDATE_GAIN, Look, Mode, View
+from ncaengine.view import ALIVE, RAMPS, TINT, TINTS, UPDATE_GAIN, Look, Mode, Raster, View
 
 GROUP = (32, 8)
 """Invocations of a workgroup of shaders/look.comp."""
 MODES: tuple[Mode, ...] = get_args(Mode)
+RASTERS = get_args(Raster)
 _AS_IT_IS = Colour(1.0, 0.0)
 
 
@@ -45,7 +46,7 @@ class Canvas:
 
     def __init__(self, device: Device) -> None:
         self._device = device
-        self._programs: dict[bool, tuple[moderngl.Program, moderngl.VertexArray]] = {}
+        self._programs: dict[Raster, tuple[moderngl.Program, moderngl.VertexArray]] = {}
         self._shaders: dict[tuple[Mode, str], moderngl.ComputeShader] = {}
         self._shaded: moderngl.TextureArray | None = None
 
@@ -72,7 +73,7 @@ class Canvas:
             "colour": (colour.scale, colour.offset),
             "lines": lines,
         }
-        program, triangle = self.program(view.aligned(kernel))
+        program, triangle = self.program(view.raster(kernel))
         set_uniforms(program, uniforms)
         ctx.disable(moderngl.BLEND | moderngl.DEPTH_TEST | moderngl.CULL_FACE)
         ctx.disable_direct(0x0C11)  # GL_SCISSOR_TEST, which a user interface may have left on
@@ -126,13 +127,13 @@ class Canvas:
             self._shaded = fresh
         return self._shaded
 
-    def program(self, aligned: bool) -> tuple[moderngl.Program, moderngl.VertexArray]:
-        """The program that draws lattices and its triangle; a simpler one for aligned views."""
-        if aligned not in self._programs:
-            fragment = glsl.assemble("canvas.frag", {"ALIGNED": 1} if aligned else {})
+    def program(self, raster: Raster) -> tuple[moderngl.Program, moderngl.VertexArray]:
+        """The program that draws lattices and its triangle; simpler ones for rectangular cells."""
+        if raster not in self._programs:
+            fragment = glsl.assemble("canvas.frag", {"RASTER": RASTERS.index(raster)})
             program = self._device.render(glsl.assemble("canvas.vert"), fragment)
-            self._programs[aligned] = program, self._device.ctx.vertex_array(program, [])
-        return self._programs[aligned]
+            self._programs[raster] = program, self._device.ctx.vertex_array(program, [])
+        return self._programs[raster]
 
     def release(self) -> None:
         """Give the programs back."""

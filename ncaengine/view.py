@@ -79,6 +79,11 @@ class Look(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 RGB = Look()
 
 
+Raster = Literal["aligned", "boxed", "sampled"]
+"""How cells become pixels. aligned: rectangles of whole pixels, no pixel lies in two of them. boxed: each pixel is the
+mean of rectangles, by the area that they cover. sampled: the mean of the cells nearest to some points, for all else."""
+
+
 @dataclass(frozen=True)
 class View:
     """A picture of `width`x`height` pixels, `scale` pixels a cell width.
@@ -102,10 +107,21 @@ class View:
         places = self.scale * ax, self.scale * by, (self.x + ax / 2) * self.scale, (self.y + by / 2) * self.scale
         return bx == 0 and all(math.isclose(place, round(place), abs_tol=1e-6) for place in places)
 
+    def raster(self, kernel: Kernel) -> "Raster":
+        """How the lattice becomes pixels: see Raster."""
+        if kernel.basis[1][0] == 0 and self._smallest(kernel) >= 0.5:
+            return "aligned" if self.aligned(kernel) else "boxed"
+        return "sampled"
+
+    def _smallest(self, kernel: Kernel) -> float:
+        return self.scale * min(kernel.basis[0][0], kernel.basis[1][1])
+
     def samples(self, kernel: Kernel) -> int:
-        """Points a pixel side at which the lattice is looked at: several where cells are small."""
-        smallest = self.scale * min(kernel.basis[0][0], kernel.basis[1][1])
-        return 1 if smallest >= 2 or self.aligned(kernel) else min(max(math.ceil(4 / smallest), 3), 6)
+        """Points a pixel side at which the lattice is looked at; if boxed, cells that a pixel's side may touch."""
+        smallest, raster = self._smallest(kernel), self.raster(kernel)
+        if raster == "boxed":
+            return 2 if smallest >= 1 else 3
+        return 1 if smallest >= 2 or raster == "aligned" else min(max(math.ceil(4 / smallest), 3), 6)
 
 
 def extent(kernel: Kernel, size: Size) -> tuple[float, float]:
@@ -262,6 +278,8 @@ def draw(
     """The picture in NumPy: (height, width, 3) uint8; what shaders/canvas.frag draws. See shade for the rest."""
     size = (state.shape[1], state.shape[0])
     rgb, n = shade(look, state, kernel, colour, before, fields), view.samples(kernel)
+    if view.raster(kernel) == "boxed":
+        return _boxed(rgb, kernel, view, n)
     total = np.zeros((view.height, view.width, 3), np.float32)
     for j in range(n):
         for i in range(n):
@@ -272,6 +290,27 @@ def draw(
             weight = np.clip(0.5 + inside * view.scale * n, 0, 1).astype(np.float32)[..., None]
             total += (weight * rgb[row, column]).sum(0) / weight.sum(0)
     return quantise(total / np.float32(n * n))
+
+
+def _boxed(rgb: F32, kernel: Kernel, view: View, most: int) -> U8:
+    """The mean of rectangular cells over each pixel, by the area that they cover."""
+    total = np.zeros((view.height, view.width, 3), np.float32)
+    across = _shares(view.width, view.x, view.scale * kernel.basis[0][0], kernel.basis[0][0], most)
+    down = _shares(view.height, view.y, view.scale * kernel.basis[1][1], kernel.basis[1][1], most)
+    for rows, high in down:
+        for columns, wide in across:
+            part = rgb[rows % rgb.shape[0]][:, columns % rgb.shape[1]]
+            total += (high[:, None] * wide).astype(np.float32)[..., None] * part
+    return quantise(total)
+
+
+def _shares(pixels: int, start: float, scale: float, pitch: float, most: int) -> list[tuple[I64, F64]]:
+    """For each of `pixels` in a row, the cells that it may touch, one after the other, and their shares of it."""
+    low = np.arange(pixels) / scale + start / pitch + 0.5
+    first = np.floor(low)
+    cells = [first + k for k in range(most)]
+    shares = [np.clip(np.minimum(low + 1 / scale, c + 1) - np.maximum(low, c), 0, None) * scale for c in cells]
+    return [(cell.astype(np.int64), share) for cell, share in zip(cells, shares, strict=True)]
 
 
 def quantise(rgb: F32) -> U8:

@@ -1,7 +1,7 @@
 #version 430
-// Draws a lattice: each pixel is the mean of `samples` x `samples` points, each the colour of the
-// lattice's nearest cell, blended into its neighbours' where a border crosses the point's share of
-// the pixel. Cells have their true (Voronoi) shape. ncaengine/view.py draws the same picture in NumPy.
+// Draws a lattice, cells in their true (Voronoi) shape. RASTER (see Raster in ncaengine/view.py, which draws the same
+// picture in NumPy): 0 aligned, 1 boxed; 2 sampled: each pixel is the mean of `samples` x `samples` points, each the
+// colour of the lattice's nearest cell, blended into its neighbours' where a border crosses the point's share of it.
 layout(binding = 0) uniform sampler2DArray state; // layer 0 of (layers, height, width) vec4; or look.comp's
 
 uniform vec2 basis_x;    // screen step of one column, in cell widths: (pitch, 0)
@@ -24,7 +24,7 @@ vec3 colour_of(vec2 cell) {
 // How dark a line is at a distance (in cell widths) from the border.
 float line(float border) { return lines * (1.0 - smoothstep(0.5, 1.5, border * scale)); }
 
-#ifdef ALIGNED
+#if RASTER == 0
 // The colour at a point, for rectangular cells of whole pixels: no pixel lies in two of them.
 vec3 look(vec2 point, float fine) {
     vec2 pitch = vec2(basis_x.x, basis_y.y);
@@ -32,7 +32,7 @@ vec3 look(vec2 point, float fine) {
     vec2 border = (0.5 - abs(point / pitch - cell)) * pitch;
     return colour_of(cell) * (1.0 - line(min(border.x, border.y)));
 }
-#else
+#elif RASTER == 2
 // The colour at a point. The nearest cell and those that share a border with it there are among the
 // two nearest of the row above and the row below; a cell's weight rises from 0 to 1 within `fine`
 // points a cell width across the border to its nearest rival.
@@ -61,14 +61,34 @@ vec3 look(vec2 point, float fine) {
 }
 #endif
 
+#if RASTER == 1
+// The mean of rectangular cells over a pixel, by the area that they cover: `samples` of them a side at most.
+vec3 box(vec2 corner) {
+    vec2 pitch = vec2(basis_x.x, basis_y.y), share = scale * pitch;
+    vec2 low = (corner / scale + origin) / pitch + 0.5, high = low + 1.0 / share, first = floor(low);
+    vec3 sum = vec3(0.0);
+    for (int j = 0; j < samples; j++)
+        for (int i = 0; i < samples; i++) {
+            vec2 cell = first + vec2(i, j), part = clamp(min(high, cell + 1.0) - max(low, cell), 0.0, 1.0) * share;
+            sum += part.x * part.y * colour_of(cell);
+        }
+    vec2 middle = 0.5 * (low + high), border = (0.5 - abs(fract(middle) - 0.5)) * pitch;
+    return sum * (1.0 - line(min(border.x, border.y)));
+}
+#endif
+
 void main() {
     // gl_FragCoord counts rows from the bottom of the framebuffer, whose first row is the picture's
     // top row: textures and read-back images then come out upright.
     vec2 corner = floor(gl_FragCoord.xy);
+#if RASTER == 1
+    pixel = vec4(box(corner), 1.0);
+#else
     float n = float(samples);
     vec3 sum = vec3(0.0);
     for (int j = 0; j < samples; j++)
         for (int i = 0; i < samples; i++)
             sum += look((corner + (vec2(i, j) + 0.5) / n) / scale + origin, scale * n);
     pixel = vec4(sum / (n * n), 1.0);
+#endif
 }

@@ -249,7 +249,7 @@ def test_resizing_and_switching_back_compile_nothing(
 def test_every_uniform_of_the_canvas_is_in_use(gl: GLBackend) -> None:
     declared = set(re.findall(r"^uniform \w+ (\w+);", glsl.assemble("canvas.frag").text, re.M))
     assert declared
-    assert declared <= set(gl.canvas.program(aligned=False)[0])
+    assert declared <= set(gl.canvas.program("sampled")[0])
 
 
 @pytest.mark.parametrize("kernel", ["square", "hexagonal"])

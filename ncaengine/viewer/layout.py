@@ -37,7 +37,7 @@ class Layout:
         imgui.set_next_window_pos(viewport.pos)
         imgui.set_next_window_size(viewport.size)
         flags = imgui.WindowFlags_.no_decoration | imgui.WindowFlags_.no_move | imgui.WindowFlags_.no_saved_settings
-        flags |= imgui.WindowFlags_.no_bring_to_front_on_focus
+        flags |= imgui.WindowFlags_.no_bring_to_front_on_focus | imgui.WindowFlags_.no_background
         variables: list[widgets.Variable] = [
             (imgui.StyleVar_.window_padding, (0, 0)),
             (imgui.StyleVar_.window_rounding, 0),

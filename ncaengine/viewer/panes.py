@@ -27,6 +27,8 @@ SMALL = 1.3
 """Side of a small button in a card's head, in em."""
 LEAST_CARD = 7.0
 """Width and height that a card keeps when the gap beside it is dragged, in em."""
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom, in the window."""
 THOUGH_HELD = int(imgui.HoveredFlags_.allow_when_blocked_by_active_item)
 LEFT, MIDDLE, RIGHT = (int(imgui.MouseButton_[name]) for name in ("left", "middle", "right"))
 
@@ -113,14 +115,15 @@ class Panes:
 
     def _card(self, app: App, index: int, pane: Pane, width: float, height: float) -> None:
         flags = imgui.WindowFlags_.no_scrollbar | imgui.WindowFlags_.no_scroll_with_mouse
-        with widgets.style([(imgui.Col_.child_bg, theme.CARD)], [(imgui.StyleVar_.window_padding, (0, 0))]):
+        with widgets.style(variables=[(imgui.StyleVar_.window_padding, (0, 0))]):
             imgui.begin_child(f"grid{pane.grid.id}", (width, height), 0, flags)
         at = imgui.get_cursor_screen_pos()
-        draw, inner = imgui.get_window_draw_list(), em(0.8)
+        draw, inner, margin = imgui.get_window_draw_list(), em(0.8), em(0.35)
+        top = at.y + self._head_height()
+        well = (at.x + margin, top, at.x + width - margin, at.y + height - margin)
+        _around(draw, (at.x, at.y, at.x + width, at.y + height), well, theme.CARD)
         imgui.set_cursor_screen_pos((at.x + inner, at.y + em(0.6)))
         self._head(app, index, pane, width - 2 * inner)
-        margin = em(0.35)
-        top = at.y + self._head_height()
         imgui.set_cursor_screen_pos((at.x + margin, top))
         self._canvas(app, pane, int(width - 2 * margin), int(at.y + height - top - margin))
         if imgui.is_window_hovered(THOUGH_HELD) and (imgui.is_mouse_clicked(LEFT) or imgui.is_mouse_clicked(MIDDLE)):
@@ -213,8 +216,7 @@ class Panes:
         if width < 8 or height < 8:
             return
         at, density = imgui.get_cursor_screen_pos(), imgui.get_io().display_framebuffer_scale.x or 1.0
-        draw, end = imgui.get_window_draw_list(), (at.x + width, at.y + height)
-        draw.add_rect_filled((at.x, at.y), end, u32(theme.WELL), em(0.25))
+        draw, well = imgui.get_window_draw_list(), (at.x, at.y, at.x + width, at.y + height)
         buttons = imgui.ButtonFlags_.mouse_button_left | imgui.ButtonFlags_.mouse_button_middle
         buttons |= imgui.ButtonFlags_.mouse_button_right
         imgui.set_next_item_allow_overlap()  # by the handle
@@ -224,12 +226,15 @@ class Panes:
         self._steer(pane, size, (at.x, at.y), density, app.tools.active)
         placed = pane.camera.place(pane.grid.kernel, pane.grid.size, *size)
         if placed is None:
+            draw.add_rect_filled(well[:2], well[2:], u32(theme.WELL))
             return
         lines = LINES if app.lines and placed.view.scale >= LINES_FROM else 0.0
         picture = self.pictures.setdefault(pane.grid.id, Picture(self._ctx))
         texture = imgui.ImTextureRef(picture.draw(pane.grid, placed.view, lines))
         left, top = at.x + placed.left / density, at.y + placed.top / density
-        draw.add_image(texture, (left, top), (left + placed.view.width / density, top + placed.view.height / density))
+        right, bottom = left + placed.view.width / density, top + placed.view.height / density
+        _around(draw, well, (left, top, right, bottom), theme.WELL)
+        draw.add_image(texture, (left, top), (right, bottom))
         spot = Spot(pane, placed.view, left, top, density, hovered, active)
         self.spots[pane.grid.id] = spot
         self._lens.show(app, spot)
@@ -238,7 +243,7 @@ class Panes:
         if hovered:
             pointer = imgui.get_io().mouse_pos
             inside = ((pointer.x - left) * density, (pointer.y - top) * density)
-            _badge(_pointed(pane, placed.view, *inside), at.x, end[1])
+            _badge(_pointed(pane, placed.view, *inside), at.x, well[3])
 
     def _steer(
         self, pane: Pane, size: tuple[int, int], at: tuple[float, float], density: float, painting: bool
@@ -270,6 +275,15 @@ class Panes:
         if sideways or (io.mouse_wheel and now < self._sliding_until):
             self._sliding_until = now + REST
         return not io.key_ctrl and (now < self._sliding_until or (io.key_shift and not painting))
+
+
+def _around(draw: imgui.ImDrawList, outer: Box, inner: Box, colour: ImVec4) -> None:
+    """Fill what lies between two boxes: where they would lie over one another, software renderers paint all of both."""
+    (left, top, right, bottom), ink = outer, u32(colour)
+    draw.add_rect_filled((left, top), (right, inner[1]), ink)
+    draw.add_rect_filled((left, inner[3]), (right, bottom), ink)
+    draw.add_rect_filled((left, inner[1]), (inner[0], inner[3]), ink)
+    draw.add_rect_filled((inner[2], inner[1]), (right, inner[3]), ink)
 
 
 def _pointed(pane: Pane, seen: view.View, x: float, y: float) -> str:

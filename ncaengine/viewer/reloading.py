@@ -9,7 +9,7 @@ import numpy as np
 from ncaengine.commands import Reseed, SetKernel, SetModel
 from ncaengine.errors import NCAError
 from ncaengine.gl_backend import GLBackend
-from ncaengine.gl_canvas import Canvas
+from ncaengine.gl_canvas import RASTERS, Canvas
 from ncaengine.kernels import Catalogue, Kernel
 from ncaengine.model import Model
 from ncaengine.viewer.reload import Change, KernelWatch, ShaderWatch
@@ -132,8 +132,8 @@ class Reloader:
 def _compiled(canvas: Canvas) -> Canvas:
     """The canvas, all its programs compiled. Raises NCAError."""
     try:
-        for aligned in (False, True):
-            canvas.program(aligned)
+        for raster in RASTERS:
+            canvas.program(raster)
     except BaseException:
         canvas.release()
         raise

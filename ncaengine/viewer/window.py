@@ -39,8 +39,9 @@ from ncaengine.viewer.thumbnails import cache_folder
 
 FRAME = 1 / 60
 """Seconds that a frame takes at least."""
-BUDGET, LONGEST = 0.012, 0.05
-"""Seconds a frame for the simulation; where drawing takes longer, as long as that, up to LONGEST."""
+BUDGET, LONGEST = 0.012, 0.045
+"""Seconds a frame for the simulation at least; where drawing takes longer, as long as that, so long as both together
+stay within LONGEST."""
 SMALLEST = (640, 400)
 AWAKE, NAP = 1.0, 0.25
 """Seconds of drawing after the last input, and between looks for input when nothing moves."""
@@ -207,7 +208,7 @@ class Window:
         if recorder.recording is not None:
             self._pacer.restart()
         elif self.app.running:
-            self.app.attempt(partial(self._pacer.frame, min(max(BUDGET, self._spent), LONGEST)))
+            self.app.attempt(partial(self._pacer.frame, max(BUDGET, min(self._spent, LONGEST - self._spent))))
         else:
             self._pacer.restart()
         if autosave:
