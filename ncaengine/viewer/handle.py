@@ -50,7 +50,7 @@ class Handle:
         seen = {"right": right <= ends[0], "bottom": bottom <= ends[1]}
         seen["corner"] = seen["right"] and seen["bottom"]
         lit = ""
-        for name in ("right", "bottom", "corner"):
+        for name in ("corner", "right", "bottom"):  # the first takes the pointer
             if seen[name] and (name == "corner" or not app.tools.active):
                 lit = self._grip(app, spot, name, (right, bottom)) or lit
         drag = self._drag if self._drag and self._drag.grid is grid else None
@@ -68,7 +68,6 @@ class Handle:
             "corner": (right - 2 * reach, bottom - 2 * reach),
         }[name]
         imgui.set_cursor_screen_pos(low)
-        imgui.set_next_item_allow_overlap()
         size = max(1.0, right + reach - low[0]), max(1.0, bottom + reach - low[1])
         imgui.invisible_button(f"{name}{grid.id}", size)
         if imgui.is_item_activated():

@@ -219,7 +219,12 @@ class Panes:
         draw, well = imgui.get_window_draw_list(), (at.x, at.y, at.x + width, at.y + height)
         buttons = imgui.ButtonFlags_.mouse_button_left | imgui.ButtonFlags_.mouse_button_middle
         buttons |= imgui.ButtonFlags_.mouse_button_right
-        imgui.set_next_item_allow_overlap()  # by the handle
+        draw.channels_split(2)
+        if pane.grid.id in self.spots:  # before the canvas, whose clicks it takes; over it, where the picture last was
+            draw.channels_set_current(1)
+            self._handle.show(app, self.spots[pane.grid.id])
+            imgui.set_cursor_screen_pos((at.x, at.y))
+            draw.channels_set_current(0)
         imgui.invisible_button(f"canvas{pane.grid.id}", (width, height), buttons)
         size = (int(width * density), int(height * density))
         hovered, active = imgui.is_item_hovered(), imgui.is_item_active()
@@ -227,6 +232,7 @@ class Panes:
         placed = pane.camera.place(pane.grid.kernel, pane.grid.size, *size)
         if placed is None:
             draw.add_rect_filled(well[:2], well[2:], u32(theme.WELL))
+            draw.channels_merge()
             return
         lines = LINES if app.lines and placed.view.scale >= LINES_FROM else 0.0
         picture = self.pictures.setdefault(pane.grid.id, Picture(self._ctx))
@@ -239,7 +245,7 @@ class Panes:
         self.spots[pane.grid.id] = spot
         self._lens.show(app, spot)
         self._hand.show(app, spot)
-        self._handle.show(app, spot)
+        draw.channels_merge()
         if hovered:
             pointer = imgui.get_io().mouse_pos
             inside = ((pointer.x - left) * density, (pointer.y - top) * density)
