@@ -1,5 +1,8 @@
 """What several test files use: random models and states, and plain second opinions."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -69,3 +72,14 @@ def pcg4d_of_ints(x: int, y: int, z: int, w: int) -> tuple[int, int, int, int]:
     z = (z + x * y) & mask
     w = (w + y * z) & mask
     return x, y, z, w
+
+
+def apart(*command: object, folder: Path = ROOT) -> str:
+    """What a Python program prints, warnings being errors, in a process of its own, as a window needs."""
+    paths = os.pathsep.join((str(ROOT), str(ROOT / "tests")))
+    done = subprocess.run(
+        [sys.executable, "-W", "error", *map(str, command)],
+        cwd=folder, capture_output=True, text=True, timeout=240, check=False, env={**os.environ, "PYTHONPATH": paths},
+    )  # fmt: skip
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done.stdout

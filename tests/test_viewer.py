@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import NOTEBOOK_CONFIG, ROOT, random_model, small
+from helpers import NOTEBOOK_CONFIG, ROOT, apart, random_model, small
 
 from ncaengine import commands, kernels, viewer
 from ncaengine.errors import NCAError
@@ -330,19 +330,8 @@ SCENARIOS = {scenario.__name__: scenario for scenario in (work, panel, seed, idl
 # What runs under pytest
 
 
-def run(name: str, folder: Path, file: str = __file__) -> None:
-    """A scenario of a test file in a process of its own; that file ends with `main`."""
-    command = [sys.executable, "-W", "error", file, name, str(folder)]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+def run(name: str, folder: Path) -> None:
+    apart(__file__, name, folder)
 
 
 def decoded(path: Path) -> list[np.ndarray]:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_viewer import drive, run, wait_until
+from helpers import apart
+from test_viewer import drive, wait_until
 
 from ncaengine import viewer
 from ncaengine.commands import Set
@@ -36,7 +37,7 @@ def sliders(folder: Path) -> None:
 
 
 def test_every_setting_has_a_control(tmp_path: Path) -> None:
-    run("sliders", tmp_path, __file__)
+    apart(__file__, "sliders", tmp_path)
 
 
 if __name__ == "__main__":

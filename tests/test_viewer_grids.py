@@ -4,8 +4,6 @@ What buttons and keys do is tested on an App without a window, that they do it i
 test_viewer: `python tests/test_viewer_grids.py SCENARIO FOLDER` runs one by hand.
 """
 
-import os
-import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
@@ -14,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import ROOT
+from helpers import apart
 from hypothesis import given
 from hypothesis import strategies as st
 from test_viewer import drive, model, wait_until
@@ -27,7 +25,8 @@ from ncaengine.kernels import Catalogue
 from ncaengine.settings import SPECS
 from ncaengine.simulation import Simulation
 from ncaengine.viewer import arranging, handle, looking, maps_panel, opening, widgets
-from ncaengine.viewer.app import App, Options
+from ncaengine.viewer.app import App
+from ncaengine.viewer.parts import Options
 
 KERNELS = kernels.discover().kernels
 SMALL = viewer.Options((40, 40), rng_seed=3)
@@ -392,17 +391,7 @@ SCENARIOS = {scenario.__name__: scenario for scenario in (side_by_side, sizes)}
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_in_the_window(name: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-W", "error", __file__, name, str(tmp_path)]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    apart(__file__, name, tmp_path)
 
 
 if __name__ == "__main__":

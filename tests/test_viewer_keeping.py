@@ -19,7 +19,7 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
-from helpers import NOTEBOOK_CONFIG, ROOT, random_model, small
+from helpers import NOTEBOOK_CONFIG, ROOT, apart, random_model, small
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -36,10 +36,11 @@ from ncaengine.model import Model
 from ncaengine.simulation import Simulation
 from ncaengine.view import Look, Mode
 from ncaengine.viewer import autosave, keeping, opening
-from ncaengine.viewer.app import App, Options
+from ncaengine.viewer.app import App
 from ncaengine.viewer.autosave import Autosave, ago
 from ncaengine.viewer.camera import Camera
 from ncaengine.viewer.keeping import Extras, SavedPane, sound
+from ncaengine.viewer.parts import Options
 
 
 def model(name: str = "small", seed: int = 0) -> Model:
@@ -679,15 +680,6 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests")))}
 
 
-def run(*command: object) -> str:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", *map(str, command)],
-        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False, env=environment(),
-    )  # fmt: skip
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
 def start(name: str, folder: Path) -> "subprocess.Popen[str]":
     command = [sys.executable, "-W", "error", __file__, name, str(folder)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment())
@@ -695,7 +687,7 @@ def start(name: str, folder: Path) -> "subprocess.Popen[str]":
 
 @pytest.mark.parametrize("name", ["boxes", "recordings"])
 def test_by_mouse_and_keys(name: str, tmp_path: Path) -> None:
-    run(__file__, name, tmp_path)
+    apart(__file__, name, tmp_path)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs a system with signals")
@@ -706,7 +698,7 @@ def test_a_killed_window_is_restored_to_the_last_bit(tmp_path: Path) -> None:
         window.kill()
     assert len(states) == 64
     assert len(list(tmp_path.glob("*.nca"))) == 1
-    assert run(__file__, "reviving", tmp_path).splitlines()[-1] == states
+    assert apart(__file__, "reviving", tmp_path).splitlines()[-1] == states
     assert list(tmp_path.iterdir()) == []
 
 
@@ -723,9 +715,9 @@ def test_sigterm_closes_the_window(tmp_path: Path) -> None:
 
 
 def test_five_minutes_of_commands_in_a_window_replayed_without_one(tmp_path: Path) -> None:
-    run(__file__, "performance", tmp_path)
+    apart(__file__, "performance", tmp_path)
     told = json.loads((tmp_path / "told.json").read_text())
-    said = run("-m", "ncaengine", "replay", tmp_path / "long.jsonl", "-o", tmp_path / "again.nca", "--backend", "gl")
+    said = apart("-m", "ncaengine", "replay", tmp_path / "long.jsonl", "-o", tmp_path / "again.nca", "--backend", "gl")
     assert f"states {told['states']}" in said.splitlines()[-1]
     assert f"{told['commands']} commands" in said.splitlines()[-1]
     heads = [sessions.peek(tmp_path / name) for name in ("end.nca", "again.nca")]

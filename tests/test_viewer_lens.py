@@ -3,8 +3,6 @@
 Scenarios run as in test_viewer: `python tests/test_viewer_lens.py SCENARIO FOLDER` runs one by hand.
 """
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import NOTEBOOK_CONFIG, ROOT, random_model, small
+from helpers import NOTEBOOK_CONFIG, apart, random_model, small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -357,10 +355,7 @@ SCENARIOS = {scenario.__name__: scenario for scenario in (cells, looks)}
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_in_the_window(name: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-W", "error", __file__, name, str(tmp_path)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False, env=environment)
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    apart(__file__, name, tmp_path)
 
 
 if __name__ == "__main__":

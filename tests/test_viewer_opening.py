@@ -5,7 +5,6 @@ The window's own part runs in a process of its own, as in test_viewer.py:
 """
 
 import os
-import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from helpers import NOTEBOOK_CONFIG, ROOT, random_model, small
+from helpers import NOTEBOOK_CONFIG, apart, random_model, small
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,9 +27,10 @@ from ncaengine.kernels import Catalogue
 from ncaengine.model import Config, Feature, Model
 from ncaengine.simulation import Simulation
 from ncaengine.viewer import opening, thumbnails
-from ncaengine.viewer.app import App, Options
+from ncaengine.viewer.app import App
 from ncaengine.viewer.gallery import moved
 from ncaengine.viewer.opening import Shelf
+from ncaengine.viewer.parts import Options
 from ncaengine.viewer.picker import Picker, listing
 from ncaengine.viewer.thumbnails import SIDE, STEPS, Thumbnail
 
@@ -400,10 +400,7 @@ class Drops:
 
 
 def test_the_gallery_by_mouse_and_keys(tmp_path: Path) -> None:
-    command = [sys.executable, "-W", "error", __file__, "gallery", str(tmp_path)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests")))}
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False, env=environment)
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    apart(__file__, "gallery", tmp_path)
 
 
 if __name__ == "__main__":

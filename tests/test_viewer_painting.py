@@ -5,15 +5,13 @@
 
 import itertools
 import math
-import os
-import subprocess
 import sys
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import NOTEBOOK_CONFIG, ROOT, random_model, small
+from helpers import NOTEBOOK_CONFIG, apart, random_model, small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_viewer import drive, pick, wait_until
@@ -640,10 +638,7 @@ SCENARIOS = {scenario.__name__: scenario for scenario in (brushes, maps, picture
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_in_a_window(name, tmp_path: Path) -> None:
-    command = [sys.executable, "-W", "error", __file__, name, str(tmp_path)]
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False, env=env)
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    apart(__file__, name, tmp_path)
 
 
 if __name__ == "__main__":

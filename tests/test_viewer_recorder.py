@@ -1,14 +1,11 @@
 """The window's recorder without a window: its clock, and what it makes of each source; then its form in the window."""
 
-import os
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import ROOT
+from helpers import apart
 from hypothesis import given
 from hypothesis import strategies as st
 from test_recording import frames_of, lively
@@ -305,13 +302,7 @@ def every_control() -> None:
 
 
 def test_every_control_of_the_form_and_a_recording_that_ends_by_itself(tmp_path):
-    paths = os.pathsep.join(map(str, (ROOT, ROOT / "tests")))
-    done = subprocess.run(
-        [sys.executable, "-W", "error", __file__],
-        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
-        env={**os.environ, "PYTHONPATH": paths},
-    )  # fmt: skip
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    apart(__file__, folder=tmp_path)
     assert [frame.shape for frame in frames_of(tmp_path / "b.webp")] == [(30, 36, 3)] * 6
 
 

@@ -7,7 +7,6 @@ The window's own part runs in a process of its own, as in test_viewer.py:
 import os
 import re
 import shutil
-import subprocess
 import sys
 import time
 import warnings
@@ -17,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import NOTEBOOK_CONFIG, ROOT, random_model, small
+from helpers import NOTEBOOK_CONFIG, apart, random_model, small
 
 from ncaengine import commands, kernels, viewer
 from ncaengine.errors import NCAError
@@ -27,7 +26,8 @@ from ncaengine.gl_canvas import Canvas
 from ncaengine.kernels import Catalogue
 from ncaengine.model import Config, Feature, Model
 from ncaengine.simulation import Simulation
-from ncaengine.viewer.app import App, Options
+from ncaengine.viewer.app import App
+from ncaengine.viewer.parts import Options
 from ncaengine.viewer.reload import PERIOD, Change, Watch
 
 OPTIONS = Options((12, 10), steps_per_second=(0.0,))
@@ -581,10 +581,7 @@ def nap(module: Any, shown: Any, file: Written) -> None:
 
 
 def test_a_window_shows_what_a_training_writes(tmp_path: Path) -> None:
-    command = [sys.executable, "-W", "error", __file__, str(tmp_path)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False, env=environment)
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    apart(__file__, tmp_path)
 
 
 if __name__ == "__main__":

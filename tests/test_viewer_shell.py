@@ -3,15 +3,13 @@
 `python tests/test_viewer_shell.py SCENARIO FOLDER` runs a scenario by hand.
 """
 
-import os
-import subprocess
 import sys
 import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import ROOT
+from helpers import apart
 from test_viewer import drive, wait_until
 
 from ncaengine import commands, viewer
@@ -231,17 +229,7 @@ SCENARIOS = {scenario.__name__: scenario for scenario in (palette, themes, split
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_shell(name: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-W", "error", __file__, name, str(tmp_path)]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    apart(__file__, name, tmp_path)
 
 
 if __name__ == "__main__":

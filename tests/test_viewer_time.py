@@ -4,8 +4,6 @@ What the keys do is tested on an App without a window, the bar itself in a scena
 `python tests/test_viewer_time.py bar FOLDER` runs it by hand.
 """
 
-import os
-import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
@@ -14,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import ROOT
+from helpers import apart
 from test_viewer import drive, model, wait_until
 from test_viewer_shell import frames
 
@@ -23,7 +21,8 @@ from ncaengine.gl_backend import GLBackend
 from ncaengine.kernels import Catalogue
 from ncaengine.simulation import Simulation
 from ncaengine.viewer import rewinding
-from ncaengine.viewer.app import App, Options
+from ncaengine.viewer.app import App
+from ncaengine.viewer.parts import Options
 
 
 @pytest.fixture
@@ -189,17 +188,7 @@ def bar(folder: Path) -> None:
 
 @pytest.mark.parametrize("scenario", [bar])
 def test_in_the_window(scenario: Any, tmp_path: Path) -> None:
-    command = [sys.executable, "-W", "error", __file__, scenario.__name__, str(tmp_path)]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    apart(__file__, scenario.__name__, tmp_path)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 show(models, Options(kernel="hexagonal"), kernels.discover())
 """
 
-from ncaengine.viewer.app import Options
+from ncaengine.viewer.parts import Options
 from ncaengine.viewer.reload import Watch
 from ncaengine.viewer.unseen import screenshot
 from ncaengine.viewer.window import show

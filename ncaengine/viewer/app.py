@@ -6,7 +6,6 @@ into a toast, so that whatever goes wrong is read and the window runs on.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Literal, cast
@@ -21,9 +20,9 @@ from ncaengine.settings import SPECS
 from ncaengine.simulation import Simulation
 from ncaengine.view import U8
 from ncaengine.viewer import opening
-from ncaengine.viewer.camera import Camera
 from ncaengine.viewer.keeping import Keeping, open_session
 from ncaengine.viewer.pacing import Meter
+from ncaengine.viewer.parts import Button, Options, Pane, Toast
 from ncaengine.viewer.prefs import Prefs
 from ncaengine.viewer.recorder import Recorder
 from ncaengine.viewer.reload import Watch
@@ -33,52 +32,6 @@ from ncaengine.viewer.traces import Probe
 
 SIZE_ON_GPU, SIZE_IN_SOFTWARE = (256, 256), (128, 128)
 MOST_TOASTS = 4
-
-
-@dataclass(frozen=True)
-class Options:
-    """How the window starts.
-
-    size: (width, height) in cells, None for what the machine can do. steps_per_second: one number
-    for all grids or one a model.
-    """
-
-    size: Size | None = None
-    kernel: str = "square"
-    steps_per_second: tuple[float, ...] = (60.0,)
-    rng_seed: int = 0
-
-    def rates(self, count: int) -> tuple[float, ...]:
-        """Steps per second of each of `count` grids. Raises NCAError if their number does not fit."""
-        if len(self.steps_per_second) == 1:
-            return self.steps_per_second * count
-        if len(self.steps_per_second) != count:
-            models = "1 model" if count == 1 else f"{count} models"
-            raise NCAError(f"{len(self.steps_per_second)} speeds for {models}; give one for all or one a model.")
-        return self.steps_per_second
-
-
-Button = tuple[str, str, Callable[[], object]]
-"""Title, help and action."""
-
-
-@dataclass(eq=False)
-class Toast:
-    """A line at the window's foot. Errors and questions stay until they are dismissed; news goes by itself."""
-
-    text: str
-    kind: Literal["error", "news"]
-    until: float = float("inf")
-    buttons: tuple[Button, ...] = ()
-
-
-@dataclass(eq=False)
-class Pane:
-    """One grid's place in the window."""
-
-    grid: Grid
-    camera: Camera = field(default_factory=Camera)
-    meter: Meter = field(default_factory=Meter)
 
 
 class App:

@@ -6,7 +6,8 @@ from itertools import chain
 from imgui_bundle import ImVec2, imgui
 
 from ncaengine.viewer import icons, shortcuts, theme, widgets
-from ncaengine.viewer.app import App, Toast
+from ncaengine.viewer.app import App
+from ncaengine.viewer.parts import Toast
 from ncaengine.viewer.shortcuts import Shortcut
 from ncaengine.viewer.theme import em, u32
 

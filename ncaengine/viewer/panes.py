@@ -8,12 +8,13 @@ from imgui_bundle import ImVec4, imgui
 from ncaengine import view
 from ncaengine.settings import SPECS
 from ncaengine.viewer import arranging, icons, splitters, theme, widgets
-from ncaengine.viewer.app import App, Pane
+from ncaengine.viewer.app import App
 from ncaengine.viewer.camera import LINES_FROM
 from ncaengine.viewer.hand import Hand
 from ncaengine.viewer.handle import Handle
 from ncaengine.viewer.lattice_view import Picture
 from ncaengine.viewer.lens import Lens
+from ncaengine.viewer.parts import Pane
 from ncaengine.viewer.splitters import Splitter
 from ncaengine.viewer.spot import Spot
 from ncaengine.viewer.theme import em, u32

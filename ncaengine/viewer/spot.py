@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from ncaengine.view import View
 
 if TYPE_CHECKING:
-    from ncaengine.viewer.app import Pane
+    from ncaengine.viewer.parts import Pane
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from ncaengine.fields import MAX_MODELS, Field
 from ncaengine.grid import Grid
 
 if TYPE_CHECKING:
-    from ncaengine.viewer.app import App, Pane
+    from ncaengine.viewer.app import App
+    from ncaengine.viewer.parts import Pane
 
 Name = Literal["look", "erase", "noise", "image", "copy", "patch", "rate", "scale", "angle", "model"]
 Place = tuple[float, float]

@@ -7,7 +7,8 @@ from pathlib import Path
 from ncaengine.errors import NCAError
 from ncaengine.kernels import Catalogue
 from ncaengine.model import Model
-from ncaengine.viewer.app import App, Options
+from ncaengine.viewer.app import App
+from ncaengine.viewer.parts import Options
 from ncaengine.viewer.window import Window
 
 

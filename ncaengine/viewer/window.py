@@ -23,13 +23,14 @@ from ncaengine.model import Model
 from ncaengine.simulation import Simulation
 from ncaengine.view import U8
 from ncaengine.viewer import opening, theme
-from ncaengine.viewer.app import App, Options, is_software
+from ncaengine.viewer.app import App, is_software
 from ncaengine.viewer.autosave import PERIOD, Autosave, default_folder
 from ncaengine.viewer.display import preflight
 from ncaengine.viewer.gallery import Gallery
 from ncaengine.viewer.layout import Layout
 from ncaengine.viewer.opening import Shelf
 from ncaengine.viewer.pacing import Clock, Pacer
+from ncaengine.viewer.parts import Options
 from ncaengine.viewer.prefs import Prefs
 from ncaengine.viewer.prefs import load as load_prefs
 from ncaengine.viewer.prefs import save as save_prefs
