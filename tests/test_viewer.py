@@ -262,6 +262,10 @@ def idle(folder: Path) -> None:
         window.app.pane.camera.zoom = 20
         window.frame()
         assert picture.draws == draws + 2
+        assert window.pixels()[2, 2].max() < 60
+        window.app.prefs.theme = "light"  # the window's own back changes with all else
+        window.frame()
+        assert window.pixels()[2, 2].min() > 200
 
 
 def quick(folder: Path) -> None:

@@ -217,6 +217,7 @@ class Window:
         self._growing = self.gallery.work(self.app, self._spent)
         if recorder.wants_pixels:
             self._grab, self._pixels = True, None
+        hello_imgui.get_runner_params().imgui_window_params.background_color = theme.BACK  # as the theme is now
         start = time.perf_counter()
         try:
             immapp.manual_render.render()
