@@ -39,8 +39,9 @@ format: setup  ## Mend style
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-pictures: setup  ## Make the README's pictures anew
+pictures: setup  ## Make the README's pictures, its film and its table of keys anew
 	$(BIN)/python assets/pictures/make.py
+	$(BIN)/python assets/pictures/film.py
 	$(BIN)/ncaengine sheet $(GALLERY:%=assets/%.safetensors) -o assets/pictures/gallery.png --steps 1000 --columns 5
 
 # Resumes where it was stopped; delete build/gallery to begin anew.

@@ -67,7 +67,8 @@ class Layout:
             self._side(app, edge, at.y, side, height)
             _region("edge", edge - em(0.5), at.y, em(0.8), height, 0, lambda: self._edge(app, height))
         self._status(app, at.x, at.y + height, free.x, foot)
-        messages.toasts(app, at.x + em(theme.GAP), at.y + height - em(theme.GAP), free.x - side - 2 * em(theme.GAP))
+        gap = em(theme.GAP)
+        messages.toasts(app, at.x + left + gap, at.y + height - bar - gap, wide - 2 * gap)
 
     def _edge(self, app: App, height: float) -> None:
         """The edge of the side bar, to be dragged; a double click brings its plain width back."""
