@@ -131,18 +131,26 @@ class Grid:
 
     def _edit(self, mark: Mark, anew: bool = True) -> None:
         """Make a change and note it. `anew`: it is not one that was undone, which then are forgotten."""
-        first = bool(self.timeline.budget and mark.title and not mark.more)
-        moment = self.moment() if first else None
+        moment = self.moment() if self._keeps and mark.title and not mark.more else None
         mark.change()  # if this raises, nothing has happened
         self._cut()
         if moment:
             self.timeline.keep(moment)
-        if self.timeline.budget:
+        if self._keeps:
             self.timeline.marks.append(mark)
         self.marks += 1
+        if not self._keeps:
+            self.timeline.restart(self.age, self.marks)
         self.changes += 1
         if anew and mark.title:
             self._undone.clear()
+
+    @property
+    def _keeps(self) -> bool:
+        """Whether the timeline has room for two of its states; one without is of no use."""
+        width, height = self.size
+        state = 4 * width * height * (self.model.config.channels + len(fields.SPECS))
+        return bool(2 * state <= self.timeline.budget)
 
     def _cut(self) -> None:
         timeline = self.timeline
@@ -168,7 +176,7 @@ class Grid:
     def _rewind(self, steps: int) -> None:
         timeline = self.timeline
         if not timeline.moments:
-            raise NCAError("This grid keeps no timeline, or has not made a step yet; there is nothing to go back to.")
+            raise NCAError("This grid keeps no timeline, being too large for one, or has made no step yet.")
         age = min(max(self.age - steps, timeline.start), timeline.tip)
         if self.age == timeline.tip > timeline.moments[-1].age and self.marks == timeline.last:
             timeline.keep(self.moment())  # so that coming back to the present takes no time
@@ -234,7 +242,7 @@ class Grid:
             if self._removed:
                 return
             self._cut()
-            if self.timeline.due(self.age, self.size[0] * self.size[1]):
+            if self._keeps and self.timeline.due(self.age, self.size[0] * self.size[1]):
                 self.timeline.keep(self.moment())
             self._step()
             self.timeline.tip = self.age

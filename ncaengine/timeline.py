@@ -79,12 +79,10 @@ class Timeline:
 
     def due(self, age: int, cells: int) -> bool:
         """Whether a moment should be kept before the step that follows `age`."""
-        return self.budget > 0 and (not self.moments or age - self.moments[-1].age >= self.every(cells))
+        return not self.moments or age - self.moments[-1].age >= self.every(cells)
 
     def keep(self, moment: Moment) -> None:
         """Add the present moment. Where the budget is spent, older ones grow sparse; the first stays."""
-        if not self.budget:
-            return
         self.moments.append(moment)
         while len(self.moments) > 2 and sum(kept.bytes for kept in self.moments) > self.budget:
             del self.moments[self._least()]
@@ -124,6 +122,12 @@ class Timeline:
         for mark in dropped:
             if mark.again and mark not in undone:
                 mark.again()
+
+    def restart(self, age: int, marks: int) -> None:
+        """Forget everything; what comes is counted on from here."""
+        self.moments.clear()
+        self.marks.clear()
+        self.tip, self.first = age, marks
 
     def last_edit(self, marks: int) -> int | None:
         """How many marks came before the last edit that can be undone, once `marks` were made."""

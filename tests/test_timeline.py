@@ -185,6 +185,25 @@ def test_where_nothing_is_kept_it_is_said(catalogue: Catalogue) -> None:
     assert not sim.grids[1].timeline.moments
 
 
+def test_a_grid_too_large_for_the_budget_keeps_nothing_until_it_is_small_again(catalogue: Catalogue) -> None:
+    sim = simulation(catalogue, history=2**16)
+    grid = sim.grids[1]
+    sim.submit(Step(1, 40))
+    assert grid.timeline.moments
+    sim.submit(Resize(1, (64, 64)))  # 64 KB a state
+    assert not grid.timeline.moments
+    sim.submit(Step(1, 40))
+    sim.submit(Paint(1, "erase", ((3.0, 3.0),)))
+    for command in (Undo(1), Rewind(1, 5)):
+        with pytest.raises(NCAError):
+            sim.submit(command)
+    sim.submit(Resize(1, (8, 8)))
+    before = known(grid)
+    sim.submit(Step(1, 7))
+    sim.submit(Rewind(1, 7))
+    assert known(grid) == before
+
+
 def test_a_failed_edit_leaves_the_timeline_alone(catalogue: Catalogue) -> None:
     sim = simulation(catalogue)
     grid = sim.grids[1]
