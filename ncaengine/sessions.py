@@ -20,7 +20,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from ncaengine import commands, fields, seeding
+from ncaengine import commands, fields, seeding, stills
 from ncaengine import model as models
 from ncaengine.commands import AnyCommand, Entry
 from ncaengine.errors import NCAError
@@ -230,9 +230,7 @@ def load(path: Path) -> Session:
     """Open a session file, or a still (.png) that holds one. Raises NCAError with its name."""
     if path.suffix.lower() != ".png":
         return _read(path, unpack)
-    from ncaengine import sinks
-
-    _, blob = sinks.read_png(path)
+    _, blob = stills.read(path)
     if blob is None:
         raise NCAError(f"{path}: is a picture without a session in it; choose a still that was saved here.")
     try:

@@ -17,7 +17,7 @@ LAYERS = (
         "errors", "resources", "pcg", "kernels", "model", "seeding", "view", "settings", "glsl", "backend", "commands",
         "clock", "close", "fields", "brushes", "painting", "timeline", "importers", "importers.*",
     ),
-    ("files", "sheets", "reference", "torch_backend", "training", "training.*"),
+    ("files", "stills", "sheets", "reference", "torch_backend", "training", "training.*"),
     ("gpu", "gl_backend", "gl_canvas", "gl_edit", "grid", "edits", "calls", "sessions",
      "scripts", "simulation", "recording", "sinks", "study", "evaluation"),
     ("viewer", "viewer.*", "cli", "cli.*", "__main__"),

@@ -24,7 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from ncaengine import commands, kernels, sessions, sinks
+from ncaengine import commands, kernels, sessions, stills
 from ncaengine.brushes import Pattern, Tool
 from ncaengine.clock import TICKS_PER_SECOND
 from ncaengine.errors import NCAError
@@ -121,8 +121,8 @@ def test_a_session_that_cannot_be_opened_changes_nothing(make: Callable[..., App
     whole = (tmp_path / "good.nca").read_bytes()
     (tmp_path / "cut.nca").write_bytes(whole[:-9])
     (tmp_path / "kernel.nca").write_bytes(whole.replace(b'\\"kernel\\":\\"square\\"', b'\\"kernel\\":\\"sqvare\\"'))
-    sinks.save_png(tmp_path / "plain.png", np.zeros((3, 3, 3), np.uint8), {})
-    sinks.save_png(tmp_path / "broken.png", np.zeros((3, 3, 3), np.uint8), {}, whole[:-9])
+    stills.save(tmp_path / "plain.png", np.zeros((3, 3, 3), np.uint8), {})
+    stills.save(tmp_path / "broken.png", np.zeros((3, 3, 3), np.uint8), {}, whole[:-9])
     grid, cases = app.grid, {"cut.nca": "not a whole session", "kernel.nca": "sqvare", "gone.nca": "cannot be read",
                              "plain.png": "without a session", "broken.png": "its session is not a whole"}  # fmt: skip
     for name, said in cases.items():

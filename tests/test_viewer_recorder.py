@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_recording import frames_of, lively
 
-from ncaengine import __version__, commands, sinks
+from ncaengine import __version__, commands, sinks, stills
 from ncaengine.errors import NCAError
 from ncaengine.recording import Recording
 from ncaengine.simulation import Simulation
@@ -236,7 +236,7 @@ def test_a_still_tells_what_made_it(recorder, tmp_path):
     height, width = grid.image(3).shape[:2]
     assert said.startswith("Saved lively-hexagonal.png in ")
     assert said.endswith(f": {width} × {height} px, step 7.")
-    text, blob = sinks.read_png(tmp_path / "lively-hexagonal.png")
+    text, blob = stills.read(tmp_path / "lively-hexagonal.png")
     assert blob is None
     assert text == {
         "Software": f"ncaengine {__version__}",
@@ -258,7 +258,7 @@ def test_a_still_carries_a_session(recorder):
     recorder.session = lambda: b"as it was"
     recorder.still(grid, "a.png")
     recorder.still(grid, "b.PNG", b"another")
-    assert [sinks.read_png(Path(name))[1] for name in ("a.png", "b.PNG")] == [b"as it was", b"another"]
+    assert [stills.read(Path(name))[1] for name in ("a.png", "b.PNG")] == [b"as it was", b"another"]
     with pytest.raises(NCAError, match=r"must end in \.png"):
         recorder.still(grid, "a.jpg")
 
@@ -272,7 +272,7 @@ def every_control() -> None:
     def script(engine, app):
         recorder = app.recorder
         engine.item_click("**/###still")
-        assert sinks.read_png(Path("a-square.png"))[0]["Model"] == "a"
+        assert stills.read(Path("a-square.png"))[0]["Model"] == "a"
         pick(engine, "##source", "All grids, side by side")
         pick(engine, "##format", "GIF")
         assert (recorder.source, recorder.ending, recorder.path(app.grid), recorder.rate) == (

@@ -237,7 +237,7 @@ class Recorder:
         path: '' for a free name. blob: a session, so that the still opens as it was; by default
         what `session` makes. Raises NCAError if it cannot be saved.
         """
-        from ncaengine import sinks
+        from ncaengine import stills
 
         path = path.strip() or free_name(base_name(grid), ending=".png")
         if Path(path).suffix.lower() != ".png":
@@ -245,7 +245,7 @@ class Recorder:
         picture = grid.image(self.scale)
         if blob is None and self.session is not None:
             blob = self.session()
-        sinks.save_png(Path(path), picture, describe(grid), blob)
+        stills.save(Path(path), picture, describe(grid), blob)
         return f"Saved {_placed(path)}: {picture.shape[1]} × {picture.shape[0]} px, step {grid.step}."
 
 
