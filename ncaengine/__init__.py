@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ncaengine.errors import NCAError
     from ncaengine.files import load, save
     from ncaengine.recording import Film, Recording
-    from ncaengine.sessions import fingerprint, open_session, save_journal, save_session
+    from ncaengine.sessions import fingerprint, open_session, save_session
     from ncaengine.simulation import Simulation, open_backend
     from ncaengine.view import Look
 
@@ -51,7 +51,7 @@ _HOME = {
     "errors": ["NCAError"],
     "files": ["load", "save"],
     "recording": ["Film", "Recording"],
-    "sessions": ["fingerprint", "open_session", "save_journal", "save_session"],
+    "sessions": ["fingerprint", "open_session", "save_session"],
     "simulation": ["Simulation", "open_backend"],
     "view": ["Look"],
 }  # fmt: skip
@@ -60,7 +60,7 @@ _WHERE = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
     "AddGrid", "Copy", "Duplicate", "Fill", "Film", "Load", "Look", "NCAError", "Paint", "Recording", "Redo",
     "RemoveGrid", "Reseed", "Resize", "Rewind", "Set", "SetKernel", "SetModel", "Show", "Simulation", "Step", "Undo",
-    "fingerprint", "load", "open_backend", "open_session", "save", "save_journal", "save_session",
+    "fingerprint", "load", "open_backend", "open_session", "save", "save_session",
 ]  # fmt: skip
 
 

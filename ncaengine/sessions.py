@@ -1,11 +1,9 @@
-"""Sessions: grids as they are, with all that they need, in one file; and journals that begin with one.
+"""Sessions: grids as they are, with all that they need, in one file (.nca).
 
-A session (.nca) is a safetensors file: states, fields, weights and arrays as tensors, and the rest
-as JSON in the metadata. No code in it is ever run. A journal (.jsonl) has a header line, which
-holds the session that it begins with, and an entry a line (see commands.Entry).
+It is a safetensors file: states, fields, weights and arrays as tensors, and the rest as JSON in the
+metadata. No code in it is ever run.
 """
 
-import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,7 +20,7 @@ import safetensors.numpy
 
 from ncaengine import commands, fields, seeding, stills
 from ncaengine import model as models
-from ncaengine.commands import AnyCommand, Entry
+from ncaengine.commands import AnyCommand
 from ncaengine.errors import NCAError
 from ncaengine.files import replace_file
 from ncaengine.grid import Grid, Snapshot
@@ -112,6 +110,11 @@ def pack(
     used = dict.fromkeys(model for grid in chosen for model in grid.moment.models)
     present = Origin(sim.tick, sim.next_id, tuple(chosen))
     return _packed(sim, present, list(used), {} if grids is not None else sim.arrays, paths or {}, window or {})
+
+
+def pack_origin(sim: Simulation) -> bytes:
+    """What the simulation's journal begins with, and all models and arrays that it may name, as a session file."""
+    return _packed(sim, sim.origin, list(sim.models.values()), sim.arrays, {}, {})
 
 
 def _packed(
@@ -229,7 +232,7 @@ def save(path: Path, data: bytes) -> None:
 def load(path: Path) -> Session:
     """Open a session file, or a still (.png) that holds one. Raises NCAError with its name."""
     if path.suffix.lower() != ".png":
-        return _read(path, unpack)
+        return read_whole(path, unpack)
     _, blob = stills.read(path)
     if blob is None:
         raise NCAError(f"{path}: is a picture without a session in it; choose a still that was saved here.")
@@ -260,7 +263,8 @@ def open_session(sim: Simulation, path: str | Path) -> None:
     restore(sim, load(Path(path)))
 
 
-def _read(path: Path, read: Callable[[bytes], Opened]) -> Opened:
+def read_whole(path: Path, read: Callable[[bytes], Opened]) -> Opened:
+    """What `read` makes of a file's bytes; its NCAErrors get the file's name. Raises NCAError."""
     try:
         if path.stat().st_size > MAX_BYTES:
             raise NCAError("is larger than 4 GB; that is no session.")
@@ -269,51 +273,6 @@ def _read(path: Path, read: Callable[[bytes], Opened]) -> Opened:
         raise NCAError(f"{path}: {error}") from None
     except (OSError, MemoryError) as error:
         raise NCAError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'not enough memory'}).") from None
-
-
-class JournalHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The first line of a journal file. `session`: base85; `until`: the tick at which it was saved."""
-
-    ncaengine_journal: int
-    history: int
-    until: Count
-    session: str
-
-
-@dataclass(frozen=True, eq=False)
-class Journal:
-    """A journal that was opened: what it begins with, its entries, and the tick at which it was saved."""
-
-    head: JournalHead
-    begin: Session
-    entries: list[Entry]
-
-    def replay(self, sim: Simulation) -> None:
-        """Make all of it again in `sim`, whose grids go. Raises NCAError."""
-        restore(sim, self.begin)
-        sim.replay(self.entries, self.head.until)
-
-
-def save_journal(sim: Simulation, path: str | Path) -> None:
-    """Write all commands since the start, or since a session was opened. Raises NCAError."""
-    begin = base64.b85encode(_packed(sim, sim.origin, list(sim.models.values()), sim.arrays, {}, {})).decode()
-    head = msgspec.json.encode(JournalHead(VERSION, sim.history, sim.tick, begin)) + b"\n"
-    replace_file(Path(path), lambda part: part.write_bytes(head + commands.encode(sim.journal)))
-
-
-def load_journal(path: Path) -> Journal:
-    """Open a journal file. Raises NCAError with its name."""
-    return _read(path, _journal)
-
-
-def _journal(data: bytes) -> Journal:
-    first, _, rest = data.partition(b"\n")
-    try:
-        head = msgspec.json.decode(first, type=JournalHead)
-        begin = unpack(base64.b85decode(head.session))
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise NCAError(f"is not a journal of ncaengine ({error}).") from None
-    return Journal(head, begin, commands.decode(rest))
 
 
 def fingerprint(sim: Simulation) -> str:

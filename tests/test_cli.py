@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ncaengine import files, sessions
+from ncaengine import files, journals, sessions
 from ncaengine.cli import COMMANDS, main
 from ncaengine.clock import TICKS_PER_SECOND
 from ncaengine.commands import Paint, Reseed, Set
@@ -223,7 +223,7 @@ def performed(tmp_path, model):
         sim.submit(Reseed(2, 8), at_step=40)
         sim.advance(TICKS_PER_SECOND // 2)
         sessions.save_session(sim, tmp_path / "s.nca")
-        sessions.save_journal(sim, tmp_path / "j.jsonl")
+        journals.save(sim, tmp_path / "j.jsonl")
         yield sim
 
 

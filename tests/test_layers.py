@@ -18,7 +18,7 @@ LAYERS = (
         "clock", "close", "fields", "brushes", "painting", "timeline", "importers", "importers.*",
     ),
     ("files", "stills", "sheets", "reference", "torch_backend", "training", "training.*"),
-    ("gpu", "gl_backend", "gl_canvas", "gl_edit", "grid", "edits", "calls", "sessions",
+    ("gpu", "gl_backend", "gl_canvas", "gl_edit", "grid", "edits", "calls", "sessions", "journals",
      "scripts", "simulation", "recording", "sinks", "study", "evaluation"),
     ("viewer", "viewer.*", "cli", "cli.*", "__main__"),
 )  # fmt: skip

@@ -11,7 +11,7 @@ from helpers import random_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ncaengine import sessions
+from ncaengine import journals, sessions
 from ncaengine.commands import Fill, Paint, Reseed, Resize, Set, SetKernel, SetModel, Show, Step
 from ncaengine.errors import NCAError
 from ncaengine.gl_backend import GLBackend
@@ -67,9 +67,9 @@ def test_a_session_goes_on_as_the_simulation_would_have(catalogue: Catalogue) ->
 
 def test_a_journal_file_holds_all_that_a_replay_needs(catalogue: Catalogue, tmp_path: Path) -> None:
     sim = lively(catalogue)
-    sessions.save_journal(sim, tmp_path / "a.jsonl")
+    journals.save(sim, tmp_path / "a.jsonl")
     again = simulation(catalogue)
-    sessions.load_journal(tmp_path / "a.jsonl").replay(again)
+    journals.load(tmp_path / "a.jsonl").replay(again)
     assert sessions.fingerprint(again) == sessions.fingerprint(sim)
     assert again.tick == sim.tick
     # from a session that was opened, too
@@ -78,8 +78,8 @@ def test_a_journal_file_holds_all_that_a_replay_needs(catalogue: Catalogue, tmp_
     sim.advance(100)
     sim.submit(Resize(1, (12, 12)))
     sim.advance(100)
-    sessions.save_journal(sim, tmp_path / "b.jsonl")
-    sessions.load_journal(tmp_path / "b.jsonl").replay(again)
+    journals.save(sim, tmp_path / "b.jsonl")
+    journals.load(tmp_path / "b.jsonl").replay(again)
     assert sessions.fingerprint(again) == sessions.fingerprint(sim)
 
 
@@ -166,12 +166,12 @@ def test_files_of_other_kinds_are_told_with_their_name(tmp_path: Path, catalogue
     with pytest.raises(NCAError, match=r"none\.nca: cannot be read"):
         sessions.load(tmp_path / "none.nca")
     with pytest.raises(NCAError, match=r"other\.nca: is not a journal"):
-        sessions.load_journal(other)
-    sessions.save_journal(lively(catalogue), tmp_path / "j.jsonl")
+        journals.load(other)
+    journals.save(lively(catalogue), tmp_path / "j.jsonl")
     text = (tmp_path / "j.jsonl").read_bytes()
     (tmp_path / "j.jsonl").write_bytes(text + b'{"tick": 0}\n')
     with pytest.raises(NCAError, match=r"j\.jsonl: Line \d+ of the journal is not a command"):
-        sessions.load_journal(tmp_path / "j.jsonl")
+        journals.load(tmp_path / "j.jsonl")
 
 
 def test_a_session_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, catalogue: Catalogue) -> None:

@@ -24,7 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from ncaengine import commands, kernels, sessions, stills
+from ncaengine import commands, journals, kernels, sessions, stills
 from ncaengine.brushes import Pattern, Tool
 from ncaengine.clock import TICKS_PER_SECOND
 from ncaengine.errors import NCAError
@@ -436,7 +436,7 @@ def boxes(folder: Path) -> None:
         box()
         engine.item_click("###write")
         wait_until(engine, closed)
-        assert len(sessions.load_journal(Path("crashed.jsonl")).entries) == 1
+        assert len(journals.load(Path("crashed.jsonl")).entries) == 1
         ask(engine, "save the journal")
         box()
         engine.item_input_value("##name", "second")

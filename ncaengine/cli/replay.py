@@ -24,10 +24,10 @@ class Replay:
 
     def run(self) -> None:
         """Replay, and print a line a grid and the fingerprint of all states."""
-        from ncaengine import kernels, sessions, simulation
+        from ncaengine import journals, kernels, sessions, simulation
         from ncaengine.clock import TICKS_PER_SECOND
 
-        journal = sessions.load_journal(self.journal)
+        journal = journals.load(self.journal)
         backend, notice = simulation.open_backend(self.backend)
         if notice:
             say(notice)

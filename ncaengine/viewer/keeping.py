@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import msgspec
 
-from ncaengine import files, sessions
+from ncaengine import files, journals, sessions
 from ncaengine.errors import NCAError
 from ncaengine.grid import Grid
 from ncaengine.model import Model, same
@@ -191,7 +191,7 @@ class Keeping:
             if kind == "session":
                 save_session(self._app, path)
             else:
-                sessions.save_journal(self._app.sim, path)
+                journals.save(self._app.sim, path)
             self._app.tell(f"Saved {path.name} in {path.absolute().parent}.")
 
         return self._app.attempt(write)
