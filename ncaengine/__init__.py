@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         RemoveGrid,
         Reseed,
         Resize,
+        Revive,
         Rewind,
         Set,
         SetKernel,
@@ -45,8 +46,8 @@ __version__ = "0.1.0"
 
 _HOME = {
     "commands": [
-        "AddGrid", "Copy", "Duplicate", "Fill", "Load", "Paint", "Redo", "RemoveGrid", "Reseed", "Resize", "Rewind",
-        "Set", "SetKernel", "SetModel", "Show", "Step", "Undo",
+        "AddGrid", "Copy", "Duplicate", "Fill", "Load", "Paint", "Redo", "RemoveGrid", "Reseed", "Resize", "Revive",
+        "Rewind", "Set", "SetKernel", "SetModel", "Show", "Step", "Undo",
     ],
     "errors": ["NCAError"],
     "files": ["load", "save"],
@@ -59,8 +60,8 @@ _WHERE = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "AddGrid", "Copy", "Duplicate", "Fill", "Film", "Load", "Look", "NCAError", "Paint", "Recording", "Redo",
-    "RemoveGrid", "Reseed", "Resize", "Rewind", "Set", "SetKernel", "SetModel", "Show", "Simulation", "Step", "Undo",
-    "fingerprint", "load", "open_backend", "open_session", "save", "save_session",
+    "RemoveGrid", "Reseed", "Resize", "Revive", "Rewind", "Set", "SetKernel", "SetModel", "Show", "Simulation", "Step",
+    "Undo", "fingerprint", "load", "open_backend", "open_session", "save", "save_session",
 ]  # fmt: skip
 
 

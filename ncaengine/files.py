@@ -23,9 +23,10 @@ KEY = "ncaengine"
 def load(path: str | Path) -> Model:
     """Open a model: .safetensors or .pt of ncaengine, or a state dict of the article's notebook (.pt, .pth).
 
-    No code in a file is ever run. Raises NCAError with the file's name and what to do.
+    A bare name, as zebra, is that of a shipped model; see `resolved`. No code in a file is ever run.
+    Raises NCAError with the file's name and what to do.
     """
-    path = Path(path)
+    path = resolved(path)
     _check(path)
     try:
         match path.suffix.lower():
@@ -43,6 +44,21 @@ def load(path: str | Path) -> Model:
         raise NCAError(f"{path}: {error}") from None
     except (OSError, MemoryError) as error:
         raise NCAError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'not enough memory'}).") from None
+
+
+def resolved(name: str | Path, folder: Path = Path()) -> Path:
+    """The file meant: a path, seen from `folder`; or by a bare name (no folder, no ending) a shipped model.
+
+    Raises NCAError with the names that there are for a bare one that is neither.
+    """
+    name = Path(name)
+    path = folder / name
+    if name.suffix or len(name.parts) != 1 or os.path.isfile(path):
+        return path
+    models = {model.stem: model for model in sorted(resources.folder("assets").glob("*.safetensors"))}
+    if name.name not in models and not os.path.exists(path):
+        raise NCAError(f"{name}: is neither a file nor a shipped model; the shipped ones are: {', '.join(models)}.")
+    return models.get(name.name, path)
 
 
 def shipped() -> Path:
@@ -100,8 +116,8 @@ def _check(path: Path) -> None:
         size = path.stat().st_size
         if path.is_dir():
             raise NCAError(f"{path}: is a folder; give a model file.")
-    except OSError as error:
-        raise NCAError(f"{path}: cannot be read ({error.strerror}).") from None
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise NCAError(f"{path}: cannot be read ({getattr(error, 'strerror', error)}).") from None
     if size == 0:
         raise NCAError(f"{path}: is empty; copy or save it again.")
     if size > MAX_BYTES:

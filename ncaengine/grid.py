@@ -131,22 +131,22 @@ class Grid:
 
     def _edit(self, mark: Mark, anew: bool = True) -> None:
         """Make a change and note it. `anew`: it is not one that was undone, which then are forgotten."""
-        moment = self.moment() if self._keeps and mark.title and not mark.more else None
+        moment = self.moment() if self.keeps and mark.title and not mark.more else None
         mark.change()  # if this raises, nothing has happened
         self._cut()
         if moment:
             self.timeline.keep(moment)
-        if self._keeps:
+        if self.keeps:
             self.timeline.marks.append(mark)
         self.marks += 1
-        if not self._keeps:
+        if not self.keeps:
             self.timeline.restart(self.age, self.marks)
         self.changes += 1
         if anew and mark.title:
             self._undone.clear()
 
     @property
-    def _keeps(self) -> bool:
+    def keeps(self) -> bool:
         """Whether the timeline has room for two of its states; one without is of no use."""
         width, height = self.size
         state = 4 * width * height * (self.model.config.channels + len(fields.SPECS))
@@ -242,7 +242,7 @@ class Grid:
             if self._removed:
                 return
             self._cut()
-            if self._keeps and self.timeline.due(self.age, self.size[0] * self.size[1]):
+            if self.keeps and self.timeline.due(self.age, self.size[0] * self.size[1]):
                 self.timeline.keep(self.moment())
             self._step()
             self.timeline.tip = self.age

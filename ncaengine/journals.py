@@ -1,6 +1,7 @@
 """Journals (.jsonl): a header line with the session that it begins with, then an entry a line (commands.Entry)."""
 
 import base64
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,12 +32,12 @@ class Journal:
     begin: Session
     entries: list[Entry]
 
-    def replay(self, sim: Simulation) -> None:
-        """Make all of it again in `sim`, whose grids, models and arrays go. Raises NCAError."""
+    def replay(self, sim: Simulation, progress: Callable[[int], object] | None = None) -> None:
+        """Make all of it again in `sim`, whose grids, models and arrays go; see its `replay`. Raises NCAError."""
         sim.models.clear()
         sim.arrays.clear()
         restore(sim, self.begin)
-        sim.replay(self.entries, self.head.until)
+        sim.replay(self.entries, self.head.until, progress)
 
 
 def save(sim: Simulation, path: str | Path) -> None:

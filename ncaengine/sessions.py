@@ -34,6 +34,7 @@ from ncaengine.view import RGB, Look
 ENDING = ".nca"
 KEY = "ncaengine session"
 VERSION = 1
+NONE = "is not a session of ncaengine; choose a file that was saved as one, ending in .nca, or a still."
 MAX_BYTES, MAX_HEADER = 4 * 2**30, 100_000_000
 Opened = TypeVar("Opened")
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
@@ -156,15 +157,19 @@ def _whole() -> Iterator[None]:
     """What broken files make others raise becomes an NCAError."""
     try:
         yield
+    except msgspec.ValidationError as error:
+        raise NCAError(f"is not a whole session; in its head, {commands.explained(error, Head)}") from None
     except (safetensors.SafetensorError, msgspec.MsgspecError, ValueError, KeyError, TypeError, AttributeError,
-            RecursionError, OverflowError) as error:  # fmt: skip
-        raise NCAError(f"is not a whole session ({error}).") from None
+            RecursionError, OverflowError):  # fmt: skip
+        raise NCAError("is not a whole session; copy or save it again.") from None
 
 
 def _head(header: bytes) -> Head:
+    if not header.startswith(b"{"):
+        raise NCAError(NONE)
     with_meta = json.loads(header).get("__metadata__") or {}
     if KEY not in with_meta:
-        raise NCAError("is not a session of ncaengine.")
+        raise NCAError(NONE)
     return msgspec.json.decode(with_meta[KEY], type=Head)
 
 

@@ -7,24 +7,23 @@ sim.advance(10 * TICKS_PER_SECOND)
 state = a.state()
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 
-import numpy as np
-
-from ncaengine import commands, edits, kernels, seeding, timeline
+from ncaengine import commands, edits, files, kernels, seeding, timeline
 from ncaengine.backend import Backend, Choice
 from ncaengine.brushes import Patch
-from ncaengine.calls import Calls
+from ncaengine.calls import Calls, as_size
 from ncaengine.clock import TICKS_PER_SECOND
 from ncaengine.commands import AnyCommand, Entry, OnGrid
 from ncaengine.errors import NCAError
 from ncaengine.grid import Grid, Snapshot, Waiting
 from ncaengine.kernels import Catalogue
-from ncaengine.model import Model, same
-from ncaengine.painting import Array
+from ncaengine.model import Model
+from ncaengine.registry import Registry
 from ncaengine.seeding import Size
 from ncaengine.settings import Settings, changed, heeded_by_cells
 from ncaengine.timeline import Moment
@@ -50,6 +49,18 @@ def open_backend(choice: Choice = "auto") -> tuple[Backend, str]:
     return TorchBackend(), f"Running on torch, slower: {reason}" if reason else ""
 
 
+MOST_REMOVED = 4
+"""Grids that were removed and can be brought back."""
+
+
+class LateError(NCAError):
+    """What a command that waited for its step raised; `waiting` is that command."""
+
+    def __init__(self, sentence: str, waiting: Waiting) -> None:
+        super().__init__(sentence)
+        self.waiting = waiting
+
+
 @dataclass(frozen=True, eq=False)
 class Origin:
     """What a journal begins with: nothing, or the grids of a session at its tick."""
@@ -59,15 +70,14 @@ class Origin:
     grids: tuple[Snapshot, ...] = ()
 
 
-class Simulation(Calls):
+class Simulation(Registry, Calls):
     """Grids that run together.
 
     `tick` counts the time that has passed, in 1/TICKS_PER_SECOND s. `journal` holds every command
     since the start. All changes go through `submit`; a command that cannot be carried out raises
     NCAError and changes nothing; one that waited for a step raises out of the call that reached it,
     after all grids have run. `history`: bytes that each grid may keep to go back in time, 0 for none.
-    `arrays`: images, (height, width, 3) uint8, and states that commands name. `next_id`: the number
-    of the next grid.
+    `next_id`: the number of the next grid.
     """
 
     def __init__(
@@ -76,58 +86,37 @@ class Simulation(Calls):
         self.backend = backend or open_backend()[0]
         self.catalogue = catalogue or kernels.discover()
         self.history = history
-        self.models: dict[str, Model] = {}
-        self.arrays: dict[str, Array] = {}
+        super().__init__()
         self.patch: Patch | None = None
         self.grids: dict[int, Grid] = {}
         self.tick = 0
         self.journal: list[Entry] = []
+        self.removed: dict[int, Snapshot] = {}
         self.origin = Origin()
         self.next_id = 1
         self._served = 0
         self._late: list[NCAError] = []
 
-    def register(self, model: Model, name: str = "") -> str:
-        """Make a model known to commands; returns its name here, which a number may follow.
-
-        One that is known already, to the last bit, keeps the name that it has.
-        """
-        base = name = name or model.config.name
-        n = 1
-        while name in self.models and not same(self.models[name], model):
-            n += 1
-            name = f"{base}-{n}"
-        self.models.setdefault(name, model)
-        return name
-
-    def register_array(self, name: str, array: Array) -> str:
-        """Make an image or a state known to commands; returns its name here, which a number may follow.
-
-        Raises NCAError unless it is (height, width, 3) uint8 or (height, width, channels) float32, finite.
-        """
-        if array.ndim != 3 or not array.size or array.dtype not in (np.uint8, np.float32):
-            raise NCAError("An array must be (height, width, 3) uint8 or (height, width, channels) float32.")
-        if (array.dtype == np.uint8 and array.shape[2] != 3) or not np.isfinite(array).all():
-            raise NCAError("An image has three channels, and a state has finite numbers only.")
-        base, n = name, 1
-        while name in self.arrays and not np.array_equal(self.arrays[name], array):
-            n += 1
-            name = f"{base}-{n}"
-        self.arrays.setdefault(name, array.copy())
-        return name
-
     def add(
         self,
-        model: Model,
-        size: Size = (256, 256),
+        model: Model | str | Path,
+        size: Size | int = (256, 256),
         kernel: str = "square",
         steps_per_second: float = 60.0,
         fire_rate: float | None = None,
         rng_seed: int = 0,
     ) -> Grid:
-        """Register a model and submit AddGrid; returns the grid."""
+        """Register a model and submit AddGrid; returns the grid. Raises NCAError.
+
+        model: one that is open, or the path of a file, or a shipped one's name. size: (width, height) in
+        cells, or the side of a square.
+        """
+        if isinstance(model, str | Path):
+            model = files.load(model)
+        if not isinstance(model, Model):
+            raise NCAError(f"A grid runs a model, or the file or shipped name of one, not a {type(model).__name__}.")
         name = self.register(model)
-        self.submit(commands.AddGrid(name, size, kernel, steps_per_second, fire_rate, rng_seed))
+        self.submit(commands.AddGrid(name, as_size(size), kernel, steps_per_second, fire_rate, rng_seed))
         return self.grids[self.next_id - 1]
 
     def submit(self, command: AnyCommand, at_step: int | None = None) -> None:
@@ -198,21 +187,27 @@ class Simulation(Calls):
             made += grid._settle(self._apply_late, one) * grid.size[0] * grid.size[1]
         return made
 
-    def replay(self, journal: Iterable[Entry], until_tick: int | None = None) -> None:
+    def replay(
+        self, journal: Iterable[Entry], until_tick: int | None = None, progress: Callable[[int], object] | None = None
+    ) -> None:
         """Submit a journal's commands, each at its tick, and run on to `until_tick`.
 
         The models that it names must be registered. What failed only when its step came does so again, unsaid.
+        progress: called with the tick whenever up to a second of time has passed.
         """
         for entry in journal:
-            self._pass(entry.tick)
+            self._pass(entry.tick, progress)
             self._take(entry.command, entry.at_step)
-        self._pass(until_tick or 0)
+        self._pass(until_tick or 0, progress)
         self._late.clear()
 
-    def _pass(self, tick: int) -> None:
-        if tick > self.tick:
-            self.begin(tick - self.tick)
+    def _pass(self, tick: int, progress: Callable[[int], object] | None) -> None:
+        stride = TICKS_PER_SECOND if progress else tick
+        while tick > self.tick:
+            self.begin(min(tick - self.tick, stride))
             self._work()
+            if progress:
+                progress(self.tick)
 
     def release(self) -> None:
         """Give the device's memory back."""
@@ -231,19 +226,6 @@ class Simulation(Calls):
         if number not in self.grids:
             raise NCAError(f"There is no grid {number}.")
         return self.grids[number]
-
-    def model(self, name: str) -> Model:
-        """A registered model. Raises NCAError."""
-        if name not in self.models:
-            raise NCAError(f"There is no model {name!r} here; there are: {', '.join(self.models) or 'none'}.")
-        return self.models[name]
-
-    def array(self, name: str, image: bool) -> Array:
-        """A registered image, or state. Raises NCAError."""
-        if name not in self.arrays or (self.arrays[name].dtype == np.uint8) != image:
-            kind = "image" if image else "state"
-            raise NCAError(f"There is no {kind} {name!r} here; register one first, or open it in the window.")
-        return self.arrays[name]
 
     def check_size(self, size: Size) -> None:
         """Raises NCAError unless a grid may have this size here."""
@@ -272,7 +254,7 @@ class Simulation(Calls):
         try:
             self._apply(waiting[2], waiting)
         except NCAError as error:
-            self._late.append(error)
+            self._late.append(LateError(str(error), waiting))
 
     def _tell(self) -> None:
         late, self._late = self._late, []
@@ -283,11 +265,13 @@ class Simulation(Calls):
         if isinstance(command, commands.AddGrid):
             self._add(command)
             return
+        if isinstance(command, commands.Revive):
+            self._revive(command.grid)
+            return
         grid = self._grid(command.grid)
         match command:
             case commands.RemoveGrid():
-                grid._remove()
-                del self.grids[grid.id]
+                self._bury(grid)
             case commands.Duplicate():
                 self._join(grid.snapshot(self.next_id))
             case commands.Copy(_, at, radius):
@@ -321,6 +305,22 @@ class Simulation(Calls):
         self.grids[snapshot.id] = Grid(snapshot, self.backend, self.history)
         self.next_id += 1
 
+    def _bury(self, grid: Grid) -> None:
+        """Take a grid away, and keep the last few for Revive, if they are not too large."""
+        if grid.keeps:
+            self.removed[grid.id] = grid.snapshot()
+            for number in list(self.removed)[:-MOST_REMOVED]:
+                del self.removed[number]
+        grid._remove()
+        del self.grids[grid.id]
+
+    def _revive(self, number: int) -> None:
+        if number not in self.removed:
+            raise NCAError(f"There is no grid {number} to bring back.")
+        self.grids[number] = Grid(self.removed[number], self.backend, self.history)
+        self.grids = dict(sorted(self.grids.items()))
+        del self.removed[number]
+
     def take_over(self, grids: Iterable[Grid], tick: int, next_id: int) -> None:
         """Go on with other grids, as a session does: no command, but a new beginning of the journal."""
         for grid in self.grids.values():
@@ -329,3 +329,4 @@ class Simulation(Calls):
         self.tick, self.next_id = tick, max(next_id, max(self.grids, default=0) + 1)
         self.origin = Origin(tick, self.next_id, tuple(grid.snapshot() for grid in self.grids.values()))
         self.journal.clear()
+        self.removed.clear()

@@ -269,6 +269,50 @@ def test_record_plays_a_script(capsys, tmp_path, model):
             assert np.array_equal(np.asarray(picture), grid.image())
 
 
+def test_a_script_with_commands_after_its_end_is_told_before_it_starts(capsys, tmp_path, model):
+    script = tmp_path / "film.toml"
+    script.write_text('seconds = 0.1\n[[grids]]\nmodel = "m.safetensors"\nsize = [8, 8]\n'
+                      '[[commands]]\nsecond = 50\ntype = "Undo"\ngrid = 1\n')  # fmt: skip
+    assert main(["record", "--script", str(script), "-o", f"{tmp_path}/a.png", "--backend", "torch"]) == 0
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "command 1 (Undo) comes at 50 s, after the script's end at 0.1 s" in said
+
+
+def test_a_shipped_model_goes_by_its_name(capsys, tmp_path, monkeypatch):
+    from ncaengine import viewer
+
+    asked = ["record", "zebra", "-o", f"{tmp_path}/a.png", "--size", "8", "--steps", "1", "--backend", "torch"]
+    assert main(asked) == 0
+    assert main(["info", "zebra"]) == 0
+    shown = []
+    monkeypatch.setattr(viewer, "show", lambda models, *rest: shown.extend(models))
+    assert main(["view", "zebra"]) == 0
+    assert [found.config.name for found in shown] == ["zebra"]
+    capsys.readouterr()
+    for command in ("info", "view"):
+        assert "the shipped ones are: bubbles, " in problem(capsys, command, "zebrra")
+
+
+def test_a_mistyped_flag_is_looked_for_in_its_own_command(capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["view", "--sze", "3"])
+    said = capsys.readouterr()
+    assert left.value.code == 2
+    assert "--size WxH" in said.err + said.out
+    assert "ncaengine view --help" in said.err + said.out
+    assert "record" not in said.err + said.out
+
+
+@pytest.mark.parametrize("command", ["view", "record", "replay", "kernels"])
+def test_help_gives_defaults_in_words(capsys, command):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "(default: )" not in said
+    assert "(default: None)" not in said
+
+
 def test_record_takes_one_source(capsys, tmp_path, model):
     for sources in ([], [model, "--session", "s.nca"], ["--session", "s.nca", "--script", "f.toml"]):
         assert "Name either a model" in problem(capsys, "record", *sources, "-o", tmp_path / "a.png")
@@ -288,8 +332,21 @@ def test_replay_makes_a_journal_again(capsys, tmp_path, performed):
     assert [line.split(":")[0] for line in said[:2]] == ["grid 1", "grid 2"]
     assert said[2] == f"5 commands, 1 s, states {sessions.fingerprint(performed)}"
     assert sessions.peek(again).grids == sessions.peek(tmp_path / "s.nca").grids
+    assert not capsys.readouterr().err  # no bar where there is no terminal
     assert "not a journal" in problem(capsys, "replay", tmp_path / "s.nca", "--backend", "torch")
     assert "gone.jsonl" in problem(capsys, "replay", tmp_path / "gone.jsonl", "--backend", "torch")
+
+
+def test_a_replay_tells_how_far_it_is(tmp_path, performed):
+    performed.advance(2 * TICKS_PER_SECOND + 7)
+    journals.save(performed, tmp_path / "long.jsonl")
+    seen = []
+    with Simulation(TorchBackend()) as sim:
+        journals.load(tmp_path / "long.jsonl").replay(sim, seen.append)
+        assert sessions.fingerprint(sim) == sessions.fingerprint(performed)
+    assert seen == sorted(set(seen))
+    assert seen[-1] == performed.tick
+    assert all(b - a <= TICKS_PER_SECOND for a, b in zip([0, *seen], seen, strict=False))
 
 
 def test_view_opens_a_session_alone_and_as_it_was(capsys, tmp_path, model, performed, monkeypatch):
@@ -307,5 +364,7 @@ def test_view_opens_a_session_alone_and_as_it_was(capsys, tmp_path, model, perfo
     assert "without a session" in problem(capsys, "view", tmp_path / "plain.png")
     path.write_bytes(path.read_bytes()[:-5])
     assert "s.nca: is not a whole session" in problem(capsys, "view", path)
+    path.write_text("a letter")
+    assert "s.nca: is not a session of ncaengine; choose a file" in problem(capsys, "view", path)
     assert "gone.nca: cannot be read" in problem(capsys, "view", tmp_path / "gone.nca")
     assert shown == [path]

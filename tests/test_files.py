@@ -128,7 +128,31 @@ def test_parameters_that_require_a_gradient_open(tmp_path: Path) -> None:
     files.load(saved(tmp_path / "m.pt", {k: torch.nn.Parameter(v) for k, v in notebook().items()}))
 
 
+def test_a_bare_name_is_a_shipped_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert ncaengine.load("zebra").config.name == files.load(Path("zebra")).config.name == "zebra"
+    (tmp_path / "zebra").mkdir()
+    assert files.load("zebra").config.name == "zebra"  # a folder is no model
+    (tmp_path / "weave").write_bytes(b"x")
+    assert files.resolved("weave") == Path("weave")
+    assert files.resolved("weave", tmp_path) == tmp_path / "weave"
+    assert files.resolved("zebra.pt") == Path("zebra.pt")
+    assert files.resolved("coral", tmp_path).name == "coral.safetensors"
+
+
 # What does not
+
+
+def test_a_bare_name_that_is_not_shipped_lists_those_that_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = refused(Path("zebrra"))
+    assert said.startswith("is neither a file nor a shipped model; the shipped ones are: bubbles, ")
+    assert "zebra" in said
+    (tmp_path / "models").mkdir()
+    assert refused(Path("models")) == "is a folder; give a model file."
+    for odd in ("a\0.pt", "x" * 5000, "x" * 5000 + ".pt"):
+        with pytest.raises(NCAError):
+            files.load(odd)
 
 
 def test_no_such_file(tmp_path: Path) -> None:

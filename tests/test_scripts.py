@@ -1,6 +1,7 @@
 """Scripts: what a TOML file says is what happens, at its tick or step, and every mistake is told with its place."""
 
 import contextlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -114,7 +115,7 @@ def test_a_script_does_what_the_same_commands_do(folder: Path, catalogue: Catalo
 
 @given(st.lists(st.integers(0, 3 * TICKS_PER_SECOND), max_size=6), st.sampled_from([60, 72, 144, 3600]))
 def test_commands_come_at_their_ticks_whatever_the_frames(ticks: list[int], per_frame: int) -> None:
-    ordered = tuple((tick, Set(1, "angle", float(n))) for n, tick in enumerate(sorted(ticks)))
+    ordered = tuple(scripts.Due(tick, Set(1, "angle", float(n))) for n, tick in enumerate(sorted(ticks)))
     script = scripts.Script(2.0, ((A, scripts.ScriptGrid("a", (3, 3), steps_per_second=1.0)),), at_ticks=ordered)
     with Simulation(TorchBackend()) as sim:
         sim.advance(17)  # time may have passed before
@@ -123,7 +124,49 @@ def test_commands_come_at_their_ticks_whatever_the_frames(ticks: list[int], per_
         assert frames == [per_frame * (k + 1) for k in range(2 * TICKS_PER_SECOND // per_frame)]
         assert sim.tick == 17 + 2 * TICKS_PER_SECOND
         done = [(entry.tick - 17, entry.command) for entry in sim.journal[1:]]
-        assert done == [entry for entry in ordered if entry[0] <= 2 * TICKS_PER_SECOND]
+        assert done == [due[:2] for due in ordered if due.at <= 2 * TICKS_PER_SECOND]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("slot = 1", "slot = 5", r"command 3 \(SetModel\): "),
+        ("second = 1.5", 'second = 1.5\ngrid = 1\ntype = "Redo"', r"command 1 \(Redo\): There is nothing"),
+    ],
+)
+def test_what_fails_when_it_is_due_is_told_with_its_place(
+    folder: Path, catalogue: Catalogue, old: str, new: str, said: str
+) -> None:
+    text = TEXT.replace(old, new, 1)
+    if old != "slot = 1":
+        text = text.replace('type = "Set"\ngrid = 1\nsetting = "angle"\nvalue = 90\n', "", 1)
+    script = scripts.load(written(folder, text))
+    with Simulation(TorchBackend(), catalogue) as sim:
+        script.start(sim)
+        with pytest.raises(NCAError, match=said) as found:
+            list(script.play(sim, 60))
+    assert str(found.value).startswith(f"{folder / 'film.toml'}: command ")
+
+
+def test_a_command_after_the_end_is_told(folder: Path) -> None:
+    assert scripts.load(written(folder, TEXT)).unheard() == ""
+    path = written(folder, TEXT.replace("second = 1.5", "second = 50"))
+    said = "command 1 (Set) comes at 50 s, after the script's end at 2 s, and is never run"
+    assert scripts.load(path).unheard() == f"{path}: {said}."
+    path = written(folder, TEXT.replace("second = 1.5", "second = 50").replace("second = 0.5", "second = 60"))
+    assert scripts.load(path).unheard() == f"{path}: {said}, nor are 2 more."
+
+
+def test_a_grid_that_a_command_makes_may_be_named_by_those_after_it(folder: Path, catalogue: Catalogue) -> None:
+    made = '[[commands]]\nsecond = 0.5\ntype = "Duplicate"\ngrid = 1\n'
+    used = '[[commands]]\nsecond = 0.5\ntype = "Resize"\ngrid = 3\nsize = [4, 5]\n'
+    with Simulation(TorchBackend(), catalogue) as sim:
+        script = scripts.load(written(folder, TEXT + made + used))
+        script.start(sim)
+        list(script.play(sim, 60))
+        assert sim.grids[3].size == (4, 5)
+    with Simulation(TorchBackend(), catalogue) as sim, pytest.raises(NCAError, match="There is no grid 3"):
+        scripts.load(written(folder, TEXT + used + made)).start(sim)
 
 
 def test_a_shipped_model_goes_by_its_name(folder: Path) -> None:
@@ -144,23 +187,37 @@ def test_a_shipped_model_goes_by_its_name(folder: Path) -> None:
         ('"a.safetensors"', '"nosuch"', "nosuch"),
         ('"photo.png"', '"a.safetensors"', r"a\.safetensors: cannot be opened as a picture"),
         ('"photo.png"', '"gone.png"', r"gone\.png: cannot be opened as a picture \(No such file"),
-        ("second = 1.5", "", "command 1 needs either `second` or `step`"),
-        ("second = 1.5", "second = 1.5\nstep = 3", "command 1 needs either `second` or `step`"),
-        ("second = 1.5", "second = -1.5", "command 1: `second` is -1.5"),
-        ("second = 1.5", "second = inf", "command 1: `second` is inf"),
-        ("second = 1.5", "second = nan", "command 1: `second` is nan"),
-        ("second = 1.5", "second = true", "command 1: `second` is True"),
-        ("step = 20", "step = 2.5", "command 3: `step` is 2.5"),
-        ("step = 20", 'step = "x"', "command 3: `step` is 'x'"),
-        ("step = 20", "step = 99999999999999999999999", "command 3: `step` is"),
-        ('type = "Set"', 'type = "Dance"', "command 1: .*Dance"),
-        ('type = "Set"', "", "command 1: .*type"),
-        ('setting = "angle"', "sitting = 3", "command 1: .*sitting"),
-        ("radius = 2", "radius = -2", "command 2: .*radius"),
-        ("radius = 2", "radius = nan", "command 2: .*radius"),
-        ("size = [9, 7]", "size = [9, 7, 5]", "size"),
-        ("size = [9, 7]", 'size = "wide"', "size"),
-        ("size = [9, 7]", "size = [-9, 7]", "grid"),
+        ("second = 1.5", "", r"command 1 \(Set\): it needs either `second` or `step`"),
+        ("second = 1.5", "second = 1.5\nstep = 3", r"command 1 \(Set\): it needs either `second` or `step`"),
+        ("second = 1.5", "second = -1.5", r"command 1 \(Set\): `second` is -1.5"),
+        ("second = 1.5", "second = inf", r"command 1 \(Set\): `second` is inf"),
+        ("second = 1.5", "second = nan", r"command 1 \(Set\): `second` is nan"),
+        ("second = 1.5", "second = true", r"command 1 \(Set\): `second` is True"),
+        ("step = 20", "step = 2.5", r"command 3 \(SetModel\): `step` is 2.5"),
+        ("step = 20", 'step = "x"', r"command 3 \(SetModel\): `step` is 'x'"),
+        ("step = 20", "step = 99999999999999999999999", r"command 3 \(SetModel\): `step` is"),
+        ('type = "Set"', 'type = "Dance"', "command 1: `type` is 'Dance'; there are: SetModel, .*Paint"),
+        ('type = "Set"', "", "command 1: `type` is missing; there are: SetModel, "),
+        ('setting = "angle"', "sitting = 3", r"command 1 \(Set\): `sitting` is unknown; it has grid, setting, value\."),
+        ("radius = 2", "radius = -2", r"command 2 \(Paint\): `radius` must be above 0\."),
+        ("radius = 2", "radius = nan", r"command 2 \(Paint\): `radius`"),
+        ("radius = 2", "radios = 2", r"command 2 \(Paint\): `radios` is unknown; it has grid, tool, path, radius, "),
+        ("path = [[2, 3], [6.5, 4]]", "path = [[2, 3], [6.5]]", r"\(Paint\): entry 2 of `path` needs two numbers\."),
+        ("path = [[2, 3], [6.5, 4]]", 'path = [[2, "x"]]', "entry 2 of entry 1 of `path` must be a number, not a text"),
+        ("path = [[2, 3], [6.5, 4]]", "path = []", "`path` needs at least 1 entry"),
+        ('"halves"', '"thirds"', r"command 4 \(Fill\): `pattern` is 'thirds'; there are: .*halves"),
+        ('setting = "angle"', 'setting = "angel"', r"toml: command 1 \(Set\): There is no setting 'angel'"),
+        ("value = 90", "value = 900", r"toml: command 1 \(Set\): Rotation is 900"),
+        ('model = "other"', 'model = "strips"', r"toml: command 3 \(SetModel\): There is no model 'strips'"),
+        ('image = "photo"', 'image = "foto"', r"toml: command 2 \(Paint\): There is no image 'foto'"),
+        ("grid = 2\nfield", "grid = 9\nfield", r"toml: command 4 \(Fill\): There is no grid 9\."),
+        ("grid = 2\nmodel", "grid = 9\nmodel", r"toml: command 3 \(SetModel\): There is no grid 9\."),
+        ('kernel = "hexagonal"', 'kernel = "hex"', r"toml: grid 2: .*'hex'"),
+        ("size = [9, 7]", "size = [9, 7, 5]", "toml: grid 1: `size` needs two numbers"),
+        ("size = [9, 7]", 'size = "wide"', "toml: grid 1: `size` must be a list, not a text"),
+        ("size = [9, 7]", "size = [-9, 7]", "toml: grid 1: A grid of -9x7"),
+        ("rng_seed = 5", "seed = 5", "toml: grid 1: `seed` is unknown; it has model, size, .*, rng_seed"),
+        ('"b.safetensors"\nsize', '"bubblez"\nsize', "bubblez: is neither .* the shipped ones are: bubbles, "),
     ],
 )
 def test_each_mistake_is_told_with_its_place(folder: Path, catalogue: Catalogue, old: str, new: str, said: str) -> None:
@@ -200,6 +257,19 @@ def test_broken_scripts_raise_nothing_else(folder: Path, data: st.DataObject) ->
     (folder / "broken.toml").write_bytes(text)
     with contextlib.suppress(NCAError):
         scripts.load(folder / "broken.toml")
+
+
+@given(st.text(max_size=6) | st.sampled_from(["[1]", "[²]", "", "a - at `$.b`", "`"]), st.text(max_size=4))
+def test_a_key_of_any_name_is_told(tmp_path: Path, key: str, value: str) -> None:
+    path = tmp_path / "odd.toml"
+    quoted = json.dumps(key), json.dumps(value)  # which TOML reads alike
+    grid = "[[grids]]\n"
+    command = f'{grid}model = "zebra"\n[[commands]]\nstep = 1\ntype = "Undo"\n'
+    for above in ("", grid, command):
+        path.write_text(above + " = ".join(quoted), "utf-8")
+        with pytest.raises(NCAError) as found:
+            scripts.load(path)
+        assert str(found.value).startswith(f"{path}: ")
 
 
 def test_too_large_a_picture_is_refused(tmp_path: Path) -> None:

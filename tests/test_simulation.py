@@ -326,6 +326,7 @@ ON_GRID = st.one_of(
     st.builds(Step, NUMBER, st.integers(0, 3)),
     st.builds(Reseed, NUMBER, st.integers(-5, 2**32)),
     st.builds(RemoveGrid, NUMBER),
+    st.builds(commands.Revive, NUMBER),
     st.builds(Duplicate, NUMBER),
     st.builds(SetModel, NUMBER, st.sampled_from("abc"), st.integers(0, 2)),
     st.builds(Set, NUMBER, st.sampled_from(["scale", "angle"]), st.sampled_from([0.5, 1.0, 0.0, 45.0])),
@@ -614,3 +615,25 @@ def test_a_fuzzy_border_between_two_models_runs_no_third(catalogue: Catalogue) -
     assert 0 < (found[:, 18:22] == 2).mean() < 1
     with pytest.raises(NCAError, match="for the alignment only"):
         sim.submit(Fill(1, "rate", "polar"))
+
+
+def test_a_removed_grid_comes_back_as_it_was(backend: Any_, simulate: Make) -> None:
+    sim = simulate(backend)
+    for model in MODELS.values():
+        sim.register(model)
+    grids = [sim.add(B, (4, 3), rng_seed=n) for n in range(6)]
+    sim.submit(Fill(3, "rate", "halves", (0.5, 1.0)))
+    sim.submit(Reseed(3, 9), at_step=50)
+    sim.advance(1800)
+    before = picture(sim)["grids"]
+    for number in (3, 1, 2, 5, 6):
+        sim.submit(RemoveGrid(number))
+    assert list(sim.grids) == [4]
+    with pytest.raises(NCAError, match="no grid 3 to bring back"):  # only the last four are kept
+        sim.submit(commands.Revive(3))
+    for number in (6, 1, 5, 2):
+        sim.submit(commands.Revive(number))
+    assert picture(sim)["grids"] == {n: one for n, one in before.items() if n != 3}
+    with pytest.raises(NCAError, match="no grid 6 to bring back"):
+        sim.submit(commands.Revive(6))
+    assert sim.add(B, (2, 2)).id == len(grids) + 1

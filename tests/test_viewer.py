@@ -74,6 +74,7 @@ def drive(
     prefs = Prefs(closed=[])
     told = {"prefs": prefs, **more}
     with Window(models, options, kernels.discover(), size, hidden=True, tests=register, **told) as window:
+        window.app.recorder.scale = 1
         end = time.perf_counter() + LIMIT
         while not done and time.perf_counter() < end:
             window.frame()
@@ -145,7 +146,7 @@ def work(folder: Path) -> None:
         wait_until(engine, lambda: app.recorder.recording is None)
         assert [toast.kind for toast in app.toasts] == ["news"]
         journal = [type(entry.command).__name__ for entry in app.sim.journal]
-        assert journal == ["AddGrid", "AddGrid", "SetKernel", "Resize", "Resize", "Set", "Reseed"]
+        assert journal == ["AddGrid", "AddGrid", "SetKernel", "Resize", "Resize", "Set"]
         (folder / "frames.txt").write_text(str(recording.frames))
 
     prefs = only("Size", "Settings", "Record")
@@ -225,7 +226,7 @@ def seed(folder: Path) -> None:
     def script(engine: Any, app: App) -> None:
         grid = app.sim.grids[1]
         wait_until(engine, lambda: grid.step > 3)
-        app.recorder.name = f"{folder}/live/"
+        app.recorder.name, app.recorder.from_seed = f"{folder}/live/", True
         app.recorder.fps = 30
         engine.item_click("**/###record")
         recording = app.recorder.recording

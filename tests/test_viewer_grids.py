@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from test_viewer import drive, model, wait_until
 from test_viewer_shell import ask, frames
 
-from ncaengine import files, kernels, view, viewer
+from ncaengine import commands, files, kernels, view, viewer
 from ncaengine.commands import Fill
 from ncaengine.gl_backend import GLBackend
 from ncaengine.kernels import Catalogue
 from ncaengine.settings import SPECS
 from ncaengine.simulation import Simulation
-from ncaengine.viewer import arranging, handle, looking, maps_panel, opening, widgets
+from ncaengine.viewer import arranging, handle, looking, maps_panel, opening, panes, probe_panel, toolbar, widgets
 from ncaengine.viewer.app import App
 from ncaengine.viewer.parts import Options
 
@@ -206,6 +206,58 @@ def test_there_is_room_for_so_many(app: App, tmp_path: Path) -> None:
     assert len(app.panes) == arranging.MOST_GRIDS
 
 
+@pytest.mark.parametrize(("count", "plan"), [(16, (6, 3)), (12, (6, 2)), (9, (5, 2)), (5, (3, 2)), (2, (2, 1))])
+def test_many_grids_have_large_pictures(count: int, plan: tuple[int, int]) -> None:
+    assert panes.arrange(count, 1210, 712, 12, 53) == plan
+
+
+def test_a_narrow_button_keeps_its_icon() -> None:
+    assert widgets.icon_of("X  Start afresh###reseed") == "X###reseed"
+    assert widgets.icon_of("Add###gridAdd") == "Add###gridAdd"
+
+
+@given(st.floats(4, 80))
+def test_tools_stand_in_as_few_columns_as_the_height_allows(height: float) -> None:
+    count = toolbar.columns(height)
+    assert 1 <= count <= toolbar.MOST_COLUMNS
+    assert toolbar.columns(height + 1) <= count
+    assert toolbar.columns(13.6) == 2
+
+
+@given(st.floats(-1e6, 1e6), st.floats(0.01, 1e6), st.integers(0, 9))
+def test_numbers_of_an_axis_are_round_and_apart(low: float, wide: float, most: int) -> None:
+    places = probe_panel.ticks(low, low + wide, most)
+    assert len(places) <= max(most, 1) + 1
+    apart_ = np.diff(places)
+    assert np.all(apart_ >= 0.999 * wide / max(most, 1))
+    assert all(low - 1e-6 <= place <= low + wide + 1e-6 for place in places)
+
+
+def test_the_speed_heeds_no_jumps_in_time(app: App) -> None:
+    grid, now = app.grid, [0.0]
+    app.pane.meter.clock = lambda: now[0]
+    for undone in (commands.Reseed(grid.id, 8), None):
+        for _ in range(20):
+            now[0] += 0.1
+            app.sim.step(3)
+            app.sync()
+        assert app.pane.meter.rate == pytest.approx(30)
+        if undone:
+            app.do(undone)
+    app.set("paused", True)
+    for command in (commands.Rewind(grid.id, 40), commands.Rewind(grid.id, -30), commands.Undo(grid.id)):
+        app.do(command)
+        now[0] += 0.1
+        app.sync()
+        assert 0 <= app.pane.meter.rate < 31
+    app.set("paused", False)
+    for _ in range(20):
+        now[0] += 0.1
+        app.sim.step(3)
+        app.sync()
+        assert 0 <= app.pane.meter.rate < 31
+
+
 # The handle
 
 
@@ -303,7 +355,7 @@ def side_by_side(folder: Path) -> None:
         frames(engine)
         engine.key_press(int(key.space))
         assert app.grid.settings.paused
-        assert not app.toasts
+        assert all(toast.kind == "news" for toast in app.toasts), app.toasts
         commands = [type(entry.command).__name__ for entry in app.sim.journal]
         assert commands.count("RemoveGrid") == 6
         assert commands.count("Duplicate") == 4

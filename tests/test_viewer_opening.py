@@ -28,8 +28,9 @@ from ncaengine.model import Config, Feature, Model
 from ncaengine.simulation import Simulation
 from ncaengine.viewer import opening, thumbnails
 from ncaengine.viewer.app import App
-from ncaengine.viewer.gallery import moved
+from ncaengine.viewer.gallery import _facts, moved
 from ncaengine.viewer.opening import Shelf
+from ncaengine.viewer.palette import matching
 from ncaengine.viewer.parts import Options
 from ncaengine.viewer.picker import Picker, listing
 from ncaengine.viewer.thumbnails import SIDE, STEPS, Thumbnail
@@ -142,6 +143,12 @@ def test_the_shelf_holds_what_is_there_and_says_what_is_broken(
     assert entries["good"].thumbnail.done
     assert entries["broken"].error.startswith("Is not a whole .safetensors")
     assert "bilaplacian" in entries["odd"].error
+    other = tmp_path / "epoch-9.safetensors"
+    other.write_bytes(good.read_bytes())
+    found = opening.Entry(other, model=entries["good"].model)
+    assert found.name == "epoch-9"
+    assert "Model: good" in _facts(found).splitlines()
+    assert not any(line.startswith("Model:") for line in _facts(entries["good"]).splitlines())
     shelf.fill([str(good), str(broken)])
     assert shelf.recent[0] is entries["good"]
     saved(tmp_path, "good", seed=5)
@@ -227,6 +234,22 @@ def test_the_kernel_follows_a_model_that_does_not_know_it(app: App, tmp_path: Pa
     app.use_kernel("square")
     opening.open_path(app, path)
     assert app.grid.kernel.name == "hexagonal"
+
+
+def test_a_model_is_put_on_offer_without_a_grid_of_its_own(app: App, tmp_path: Path) -> None:
+    assert [path.stem for path in opening.others(app)] == [path.stem for path in opening.shipped()]
+    first = opening.shipped()[0]
+    assert f"Open {first.stem}" in {entry.title for entry in matching(app, first.stem)}
+    name = opening.load(app, first)
+    assert name in app.models
+    assert f"Open {first.stem}" not in {entry.title for entry in matching(app, first.stem)}
+    assert matching(app, f"open {first.stem}")[0].title == f"Model: {name}"
+    assert opening.shipped()[0] not in opening.others(app)
+    assert opening.load(app, saved(tmp_path, "second", 1)) == "second"
+    assert app.prefs.recent == [str(tmp_path / "second.safetensors")]
+    assert [pane.grid.model.config.name for pane in app.panes] == ["first"]
+    with pytest.raises(NCAError):
+        opening.load(app, tmp_path / "gone.pt")
 
 
 def test_a_shipped_model_is_not_among_the_recent_files(app: App) -> None:
@@ -360,13 +383,27 @@ def gallery(folder: Path) -> None:
         wait_until(engine, lambda: bool(app.toasts))
         assert app.show_gallery
         assert names() == [*shipped[:2], shipped[3]]
-        # The file dialog, by keys alone.
+        # The file dialog, by keys alone: what fails is told in it alone, Enter opens in the selected grid, Ctrl beside.
         engine.item_click("###page")
         engine.yield_(2)
+        app.toasts.clear()
+        engine.key_press(int(key.home))
+        engine.key_press(int(key.enter))
+        engine.yield_(2)
+        assert "broken" in window.gallery().picker.problem
+        assert app.show_gallery
+        assert not app.toasts
         engine.key_press(int(key.end))
         engine.key_press(int(key.enter))
         wait_until(engine, closed)
-        assert names()[-1] == "good"
+        assert names() == [*shipped[:2], "good"]
+        show()
+        engine.key_press(ctrl | int(key.o))
+        engine.yield_(2)
+        engine.key_press(int(key.end))
+        engine.key_press(ctrl | int(key.enter))
+        wait_until(engine, closed)
+        assert names() == [*shipped[:2], "good", "good"]
         assert app.prefs.recent[0] == str(good)
         count = len(app.panes)
         window.drop([str(good), str(folder)])
@@ -391,6 +428,10 @@ class Drops:
             return real(window, call)
 
         glfw.set_drop_callback = keep
+
+    def gallery(self) -> Any:
+        """The window's gallery."""
+        return self._call.__self__.gallery
 
     def drop(self, paths: list[str]) -> None:
         self._call(None, paths)

@@ -330,6 +330,40 @@ def test_the_model_brush_brings_its_model_along():
     assert not app.toasts
 
 
+def test_the_model_brush_with_no_other_model_says_what_to_do():
+    app = App(Simulation(TorchBackend()))
+    app.open((model("a"),), viewer.Options((24, 20)))
+    app.tools.take("model")
+    drag(app, (5, 5), (9, 5))
+    assert said(app) == ["Choose another model under Brush first."]
+    assert app.tools.lacks_model(app.grid)
+    app.make_known(model("b", 1))
+    assert not app.tools.lacks_model(app.grid)
+    app.tools.model = "a"
+    assert not painted(app)
+    drag(app, (5, 5), default=True)  # as an eraser, which does no harm
+    assert len(said(app)) == 1
+
+
+@pytest.mark.parametrize("name", ["erase", "rate", "angle", "copy"])
+def test_painting_at_the_middle_needs_no_pointer(name):
+    from ncaengine.viewer import palette
+
+    app = window()
+    act = palette.matching(app, "paint at the middle")[0].action
+    act()
+    assert said(app) == ["Take a tool in hand first, as Erase with the key E."]
+    app.tools.take(name)
+    app.tools.along = True
+    act()
+    last = app.sim.journal[-1].command
+    assert (last.at if name == "copy" else last.path[0]) == (11.5, 9.5)
+    app.pane.camera.zoom, app.pane.camera.x, app.pane.camera.y = 20.0, 3.0, 4.0
+    app.tools.take("noise")
+    act()
+    assert [command.path for command in painted(app)][-1] == ((3, 4),)
+
+
 def test_a_model_of_other_channels_is_refused_with_one_line():
     app = window()
     app.make_known(model("wide", 3, channels=7))
@@ -557,7 +591,10 @@ def maps(folder: Path) -> None:
     """Presets, the form of a map, models of the grid, the model brush with a model that does not go with them."""
     from imgui_bundle import imgui
 
+    from ncaengine.files import save
+
     key = imgui.Key
+    save(model("ours", 9), folder / "ours.safetensors")
 
     def script(engine, app) -> None:
         grid = app.sim.grids[1]
@@ -580,6 +617,19 @@ def maps(folder: Path) -> None:
         pick(engine, "##map-overlay", "None")
         assert grid.look.overlay == ""
         # Models.
+        engine.key_press(int(key.m))
+        engine.yield_()
+        shipped = opening.shipped()[0].stem
+        pick(engine, "##brush-model", shipped)
+        assert app.tools.model == shipped
+        assert shipped in app.models
+        pick(engine, "##brush-model", "Open a file…")
+        wait_until(engine, lambda: imgui.is_popup_open("", ANY_POPUP))
+        engine.set_ref("//##brush-models")
+        engine.item_input_value("**/##path", str(folder / "ours.safetensors"))
+        wait_until(engine, lambda: app.tools.model == "ours")
+        engine.set_ref("ncaengine")
+        app.tools.model = ""
         pick(engine, "##map-add", "b")
         assert [app.name_of(each) for each in grid.models] == ["a", "b"]
         click(engine, "###map-remove1")

@@ -1,7 +1,13 @@
-"""What the window remembers, its themes' contrast, and the arithmetic of its splitters and its palette. No window."""
+"""What the window remembers, its themes' contrast, and the arithmetic of its splitters and its palette.
+
+`python tests/test_viewer_prefs.py typing FOLDER` runs the one scenario that has a window.
+"""
 
 import itertools
 import os
+import sys
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,16 +15,23 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from helpers import NOTEBOOK_CONFIG, apart, random_model, small
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ncaengine.errors import NCAError
 from ncaengine.settings import Settings
+from ncaengine.view import Look
 from ncaengine.viewer import prefs, theme
 from ncaengine.viewer.messages import columned
-from ncaengine.viewer.palette import NUMBER, SIZE, matching, score
+from ncaengine.viewer.offers import NUMBER
+from ncaengine.viewer.palette import ALIASES, SIZE, matching
 from ncaengine.viewer.prefs import Prefs
+from ncaengine.viewer.ranking import score, tokens, worded
+from ncaengine.viewer.recorder import Recorder
 from ncaengine.viewer.shortcuts import TABLE
 from ncaengine.viewer.splitters import fitting, moved, spans
+from ncaengine.viewer.tools import Tools
 
 # Prefs
 
@@ -293,9 +306,18 @@ class StandIn:
 
     def __init__(self) -> None:
         kernel = SimpleNamespace(name="square", title="Square")
-        self.grid = SimpleNamespace(settings=Settings(), size=(64, 32), rng_seed=5, kernel=kernel, model="dots")
+        model = SimpleNamespace(config=SimpleNamespace(channels=12, name="dots"))
+        self.grid = SimpleNamespace(
+            id=1, settings=Settings(), size=(64, 32), rng_seed=5, kernel=kernel, model=model, models=[model],
+            look=Look(),
+        )  # fmt: skip
         self.panes = [SimpleNamespace(grid=self.grid)]
-        self.sim = SimpleNamespace(catalogue=SimpleNamespace(kernels={"square": kernel}))
+        self.sim = SimpleNamespace(
+            catalogue=SimpleNamespace(kernels={"square": kernel}), grids={1: self.grid}, journal=[], patch=None,
+            arrays={},
+        )  # fmt: skip
+        self.watch = SimpleNamespace(path_of=lambda model: None)
+        self.recorder, self.tools = Recorder(self.sim), Tools(self)  # type: ignore[arg-type]
         self.models, self.keep, self.prefs = {"dots": "dots"}, "centre", Prefs()
         self.keeping = SimpleNamespace(ask=lambda kind: None)
         self.done: list[Any] = []
@@ -303,8 +325,8 @@ class StandIn:
     def kernels(self) -> tuple[list[str], list[str]]:
         return ["square"], []
 
-    def name_of(self, model: str) -> str:
-        return model
+    def name_of(self, model: Any) -> str:
+        return str(model.config.name)
 
     def __getattr__(self, name: str) -> Any:
         return lambda *values: self.done.append((name, *values))
@@ -323,6 +345,24 @@ class StandIn:
         ("kern squ", "Kernel: Square", ("use_kernel", "square")),
         ("fire rate", "Fire rate", None),
         ("text size 1.5", "Text size 1.5", None),
+        ("record", "Start or stop recording", None),
+        ("delete", "Remove the grid", None),
+        ("redo", "Make it again", None),
+        ("theme", "Theme: dark", None),
+        ("scale 2", "Cell scale 2 ×", ("set", "scale", 2)),
+        ("gain", "Gain", None),
+        ("size", "Size", None),
+        ("bubbles", "Open bubbles", None),
+        ("bubbles beside", "Open bubbles beside", None),
+        ("overlay rate", "Overlay: Rate", None),
+        ("tint", "Overlay: Rate", None),
+        ("brush size", "Brush radius", None),
+        ("channel", "Channel", None),
+        ("alive", "Show: Alive", None),
+        ("gif", "Recording: GIF", None),
+        ("fps 24", "Recording: 24 frames/s", None),
+        ("steps per frame 4", "Recording: 4 steps a frame", None),
+        ("paint at the middle", "Paint at the middle", None),
     ],
 )
 def test_what_is_typed_finds_what_is_meant(typed: str, title: str, done: tuple[Any, ...] | None) -> None:
@@ -333,6 +373,77 @@ def test_what_is_typed_finds_what_is_meant(typed: str, title: str, done: tuple[A
         assert found[0].action
         found[0].action()
         assert app.done == [done]
+
+
+@pytest.mark.parametrize(
+    ("typed", "now"),
+    [
+        ("radius 12", lambda app: app.tools.radius == 12),
+        ("brush size 7,5", lambda app: app.tools.radius == 7.5),
+        ("strength 0.5", lambda app: app.tools.strength == 0.5),
+        ("softness 20 %", lambda app: app.tools.softness == 0.2),
+        ("brush rate 2", lambda app: app.tools.values["rate"] == 2),
+        ("record to film.gif", lambda app: (app.recorder.name, app.recorder.ending) == ("film.gif", ".gif")),
+        ("format webp", lambda app: app.recorder.ending == ".webp"),
+        ("30 fps", lambda app: app.recorder.fps == 30),
+        ("recording scale 4", lambda app: app.recorder.scale == 4),
+        ("steps per frame 8", lambda app: app.recorder.steps_per_frame == 8),
+        ("length 12.5", lambda app: app.recorder.length == 12.5),
+        ("delay 3", lambda app: app.recorder.delay == 3),
+        ("record all grids", lambda app: app.recorder.source == "all"),
+    ],
+)
+def test_the_brush_and_the_recording_are_set_by_typing(typed: str, now: Callable[[Any], bool]) -> None:
+    app: Any = StandIn()
+    app.attempt = lambda action: action()
+    found = matching(app, typed)[0]
+    assert found.action
+    assert not now(app)
+    found.action()
+    assert now(app)
+
+
+def test_a_recording_begins_at_the_seed_or_as_the_cells_are() -> None:
+    app: Any = StandIn()
+    for typed, wanted in (("from the cells as they are", False), ("from the seed", True)):
+        (found, *_) = matching(app, typed)
+        assert found.action
+        found.action()
+        assert app.recorder.from_seed is wanted
+
+
+def test_a_number_out_of_its_range_is_told() -> None:
+    app: Any = StandIn()
+    app.attempt = lambda action: action()
+    (found, *_) = matching(app, "radius 0")
+    assert found.action
+    with pytest.raises(NCAError, match=r"^Brush radius is a number from 0\.5 to 512, not 0\.$"):
+        found.action()
+
+
+def test_letters_count_only_where_no_words_match() -> None:
+    app: Any = StandIn()
+    for typed, stranger in (("delete", "Open a model"), ("gain", "Make it again"), ("record", "Lines")):
+        found = [entry.title for entry in matching(app, typed)]
+        assert found
+        assert not any(title.startswith(stranger) for title in found), found
+    assert "Fire rate" in [entry.title for entry in matching(app, "frrt")]
+
+
+def test_other_words_are_those_of_keys_that_are_there() -> None:
+    assert set(ALIASES) <= {entry.shown for entry in TABLE}
+
+
+@given(st.text(max_size=20), st.text(max_size=30))
+def test_words_match_by_their_beginnings(typed: str, phrase: str) -> None:
+    found = worded(typed, phrase)
+    wanted, words = tokens(typed), tokens(phrase)
+    assert (found is not None) == (
+        bool(wanted) and all(any(word.startswith(part) for word in words) for part in wanted)
+    )
+    if wanted:
+        assert worded(typed, typed) == 3
+        assert found is None or found <= 3
 
 
 @given(st.text(max_size=30) | st.from_regex(r"(size|seed|text size|rotation) ?-?[0-9., x%]*", fullmatch=True))
@@ -349,3 +460,71 @@ def test_without_a_grid_only_the_window_is_on_offer() -> None:
     app.panes = []
     assert {entry.title for entry in matching(app, "")} >= {"Quit", "Theme: light", "Text size"}
     assert not {"Fire rate", "Size", "Pause or run", "Grid 1"} & {entry.title for entry in matching(app, "")}
+
+
+# What is typed while frames are slow
+
+
+def typing(folder: Path) -> None:
+    """Nothing that is typed right after Ctrl+P is lost, and many letters come in one frame."""
+    import glfw
+    from imgui_bundle import imgui
+
+    from ncaengine import kernels, viewer
+    from ncaengine.viewer.window import Window
+
+    calls: list[Any] = []
+    real = glfw.set_key_callback
+
+    def keep(window: Any, call: Any) -> Any:
+        calls.append(call)
+        return real(window, call)
+
+    glfw.set_key_callback = keep
+    models = [random_model(small(NOTEBOOK_CONFIG, name="a"))]
+    with Window(models, viewer.Options((40, 40)), kernels.discover(), hidden=True) as window:
+        app, io, key = window.app, imgui.get_io(), imgui.Key
+        box = window.layout._palette
+
+        def write(text: str) -> None:
+            for letter in text:
+                code = ord(letter.upper())
+                calls[0](None, code, 0, glfw.PRESS, 0)
+                io.add_input_character(ord(letter))
+                calls[0](None, code, 0, glfw.RELEASE, 0)
+
+        def tap(*chord: imgui.Key) -> None:
+            for down in (True, False):
+                for part in chord:
+                    io.add_key_event(part, down)
+
+        for _ in range(3):
+            window.frame()
+        tap(key.mod_ctrl, key.p)
+        write("hex")
+        for _ in range(8):
+            window.frame()
+        assert box._typed == "hex"
+        write("agonal")
+        window.frame()
+        window.frame()
+        assert box._typed == "hexagonal"
+        assert app.grid.kernel.name == "square"
+        tap(key.enter)
+        window.frame()
+        window.frame()
+        assert app.grid.kernel.name == "hexagonal"
+        assert app.tools.name == "look"
+        write("e")  # a letter is a key again
+        window.frame()
+        window.frame()
+        assert app.tools.name == "erase"
+
+
+def test_typing_in_slow_frames(tmp_path: Path) -> None:
+    apart(__file__, "typing", tmp_path)
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("error")
+    globals()[sys.argv[1]](Path(sys.argv[2]))

@@ -15,7 +15,7 @@ from ncaengine.errors import NCAError
 from ncaengine.recording import Recording
 from ncaengine.simulation import Simulation
 from ncaengine.torch_backend import TorchBackend
-from ncaengine.viewer.recorder import FORMATS, FRAME_RATES, GIF_FRAME_RATES, Recorder, free_name
+from ncaengine.viewer.recorder import FORMATS, FRAME_RATES, GIF_FRAME_RATES, Recorder, free_name, usual_scale
 
 
 class Clock:
@@ -26,6 +26,13 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+@pytest.mark.parametrize(
+    ("size", "scale"), [((9, 6), 8), ((128, 96), 8), ((100, 256), 4), ((513, 2), 1), ((4096, 4096), 1)]
+)
+def test_pictures_are_about_as_large_as_a_screen_shows_them(size, scale):
+    assert usual_scale(size) == scale
 
 
 @pytest.fixture
@@ -65,7 +72,7 @@ def test_a_length_ends_the_recording_and_tells(recorder, tmp_path):
 def test_a_countdown_runs_by_the_wall_and_then_starts_afresh(recorder, clock, tmp_path):
     first, _ = grids(recorder)
     recorder.sim.submit(commands.Step(first.id, 5))
-    recorder.name, recorder.delay, recorder.length = "a.webp", 3.0, 1.0
+    recorder.name, recorder.delay, recorder.length, recorder.from_seed = "a.webp", 3.0, 1.0, True
     recorder.start(first)
     assert (recorder.counting, recorder.active, recorder.recording) == (True, True, None)
     assert (recorder.clock, recorder.seconds, recorder.progress) == ("in 3 s", -3.0, 0.0)
@@ -287,7 +294,7 @@ def every_control() -> None:
         engine.item_input_value("**/##delay", 0.5)
         engine.item_input_value("**/##length", 0.2)
         engine.item_click("**/From seed")
-        assert (recorder.delay, recorder.length, recorder.from_seed) == (0.5, 0.2, False)
+        assert (recorder.delay, recorder.length, recorder.from_seed) == (0.5, 0.2, True)
         pick(engine, "##source", "The window")
         assert recorder.source == "window"
         pick(engine, "##source", "The selected grid")

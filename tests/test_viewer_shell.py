@@ -3,6 +3,8 @@
 `python tests/test_viewer_shell.py SCENARIO FOLDER` runs a scenario by hand.
 """
 
+import itertools
+import math
 import sys
 import warnings
 from pathlib import Path
@@ -10,10 +12,12 @@ from typing import Any
 
 import pytest
 from helpers import apart
-from test_viewer import drive, wait_until
+from test_viewer import drive, model, wait_until
 
-from ncaengine import commands, viewer
+from ncaengine import commands, kernels, viewer
+from ncaengine.viewer import arranging
 from ncaengine.viewer.app import App
+from ncaengine.viewer.prefs import Prefs
 
 SMALL = viewer.Options((40, 40), rng_seed=3)
 
@@ -43,6 +47,8 @@ def ask(engine: Any, typed: str, enter: bool = True) -> None:
 def palette(folder: Path) -> None:
     """Everything by typing alone: commands, settings, sizes, kernels, models, grids, theme and text."""
     from imgui_bundle import imgui
+
+    from ncaengine.viewer.palette import matching
 
     key = imgui.Key
 
@@ -85,13 +91,14 @@ def palette(folder: Path) -> None:
         ask(engine, "fire rate 7")
         assert [toast.kind for toast in app.toasts] == ["error"]
         # The arrows move the light, Escape leaves, and keys do nothing else meanwhile.
+        second = matching(app, "theme:")[1].title.lower()
         ask(engine, "theme:", enter=False)
         engine.key_press(int(key.down_arrow))
         engine.key_press(int(key.down_arrow))
         engine.key_press(int(key.up_arrow))
         engine.key_press(int(key.enter))
         frames(engine)
-        assert app.prefs.theme == "light"
+        assert second == f"theme: {app.prefs.theme}"
         ask(engine, "quit", enter=False)
         engine.key_press(int(key.escape))
         frames(engine)
@@ -221,7 +228,87 @@ def splits(folder: Path) -> None:
     drive(SMALL, 2, script, (1000, 700))
 
 
-SCENARIOS = {scenario.__name__: scenario for scenario in (palette, themes, splits)}
+def cramped(folder: Path) -> None:
+    """No size of the window, of the text or number of grids ends the program, nor is what is told ever beyond it."""
+    from imgui_bundle import imgui  # before glfw
+
+    import glfw  # isort: skip
+    from imgui_bundle.glfw_utils import glfw_window_hello_imgui  # isort: skip
+
+    from ncaengine.viewer.window import Window
+
+    prefs = Prefs(closed=[])
+    options = viewer.Options((8, 8), rng_seed=3)
+    with Window([model("a")], options, kernels.discover(), (640, 400), hidden=True, prefs=prefs) as window:
+        app = window.app
+        app.toggle_pause()
+        app.ask("Was it closed by mistake? " * 9, ("Restore", "", lambda: None), ("Not now", "", lambda: None))
+        for grids in (1, 7, 16):
+            while len(app.panes) < grids:
+                arranging.duplicate(app)
+            for size in ((640, 400), (640, 150), (200, 120), (120, 90), (90, 500)):
+                glfw.set_window_size(glfw_window_hello_imgui(), *size)
+                for text, panel in itertools.product((0.8, 1.7, 2.0), (True, False)):
+                    prefs.text_size, prefs.show_panel = text, panel
+                    app.tell("Something went wrong. " * 20, "error")
+                    for _ in range(2):
+                        window.frame()
+                assert imgui.get_io().display_size.x == size[0]
+    with Window([model("a")], options, kernels.discover(), (120, 90), hidden=True) as window:
+        window.frame()
+
+
+def toasts(folder: Path) -> None:
+    """What is told goes by itself, but stays under the pointer; questions stay until they are answered."""
+
+    def script(engine: Any, app: App) -> None:
+        answers: list[int] = []
+        app.tell("There is nothing to undo.")
+        app.tell("This went wrong. " * 40, "error")
+        app.ask("Shall it?", ("Yes", "", lambda: answers.append(1)))
+        frames(engine)
+        news, error, question = app.toasts
+        assert math.isfinite(error.until)
+        assert question.until == math.inf
+        window = engine.window_info(f"//##toast{error.text}").window
+        assert window.size.y < 6 * hello_imgui.em_size()  # three lines, no more
+        engine.mouse_move_to_pos((window.pos.x + 40, window.pos.y + 20))
+        wait_until(engine, lambda: error.until == math.inf)
+        engine.mouse_move_to_pos((1, 1))
+        wait_until(engine, lambda: math.isfinite(error.until))
+        error.until = news.until = 0
+        wait_until(engine, lambda: app.toasts == [question])
+        engine.set_ref(f"//##toast{question.text}")
+        engine.item_click("**/###answer0")
+        wait_until(engine, lambda: answers == [1])
+        assert not app.toasts
+
+    from imgui_bundle import hello_imgui
+
+    drive(SMALL, 1, script, (640, 400))
+
+
+def room(folder: Path) -> None:
+    """In a small window with large text the side bar hides, and all tools and buttons of time are there."""
+    from ncaengine.viewer.tools import TOOLS
+
+    def inside(engine: Any, name: str) -> bool:
+        box = engine.item_info(f"**/###{name}").rect_clipped
+        full = engine.item_info(f"**/###{name}").rect_full
+        return bool(box.get_width() > 0.9 * full.get_width() and box.get_height() > 0.9 * full.get_height())
+
+    def script(engine: Any, app: App) -> None:
+        for text in (1.7, 1.0):
+            app.prefs.text_size = text
+            frames(engine, 5)
+            for name in (*TOOLS, "undo", "redo", "back", "run", "forward"):
+                assert inside(engine, name), (text, name)
+            assert engine.item_exists("**/###reseed") == (text == 1.0)
+
+    drive(SMALL, 1, script, (640, 400))
+
+
+SCENARIOS = {scenario.__name__: scenario for scenario in (palette, themes, splits, cramped, toasts, room)}
 
 
 # What runs under pytest

@@ -20,7 +20,7 @@ from ncaengine import commands, viewer
 from ncaengine.gl_backend import GLBackend
 from ncaengine.kernels import Catalogue
 from ncaengine.simulation import Simulation
-from ncaengine.viewer import rewinding
+from ncaengine.viewer import arranging, rewinding
 from ncaengine.viewer.app import App
 from ncaengine.viewer.parts import Options
 
@@ -34,6 +34,60 @@ def app(gl: GLBackend, catalogue: Catalogue) -> Iterator[App]:
     yield app
     for grid in sim.grids.values():
         grid.cells.release()
+
+
+def test_undo_brings_the_grid_back_that_was_removed_last(app: App) -> None:
+    app.select(0)
+    app.open([model("b")], Options((6, 5)))
+    app.do(commands.Reseed(1, 3))
+    app.select(1)
+    arranging.remove(app)
+    for action in app.later:
+        action()
+    app.sync()
+    assert list(app.sim.grids) == [1]
+    rewinding.undo(app)
+    assert list(app.sim.grids) == [1, 2]
+    assert app.grid.id == 2
+    assert app.grid.size == (6, 5)
+    app.select(0)
+    rewinding.undo(app)
+    assert app.grid.rng_seed == 7
+    for number in (1, 2):
+        app.do(commands.RemoveGrid(number))
+    app.sync()
+    rewinding.undo(app)
+    rewinding.undo(app)
+    assert sorted(app.sim.grids) == [1, 2]
+
+
+def test_with_no_grid_left_nothing_fails(app: App) -> None:
+    app.do(commands.RemoveGrid(1))
+    app.sim.removed.clear()
+    app.sync()
+    rewinding.undo(app)
+    app.keeping.still()
+    app.keeping.save()
+    assert [toast.text for toast in app.toasts] == [
+        "There is nothing to undo.", "There is no grid to save; open a model first.",
+    ]  # fmt: skip
+
+
+def test_painted_work_is_not_left_without_a_question(app: App, tmp_path: Path) -> None:
+    assert app.keeping.may_close()
+    erase(app)
+    app.do(commands.Paint(1, "noise", ((4.0, 3.0),), 2.0, more=True))
+    assert app.keeping.unsaved == 1
+    assert not app.keeping.may_close()
+    assert app.toasts[-1].text == "1 edit is not saved."
+    assert [title for title, _, _ in app.toasts[-1].buttons] == ["Save", "Quit"]
+    assert app.keeping.may_close()  # who asks again means it
+    app.keeping.write("session", tmp_path / "a.nca")
+    assert app.keeping.unsaved == 0
+    erase(app)
+    assert not app.keeping.may_close()
+    app.open_session(tmp_path / "a.nca")
+    assert app.keeping.may_close()
 
 
 def erase(app: App) -> None:

@@ -47,9 +47,12 @@ def main(args: list[str] | None = None) -> int:
     if args == ["--version"]:
         print(f"ncaengine {__version__}")
         return 0
-    command = tyro.extras.subcommand_cli_from_dict(
-        COMMANDS, prog="ncaengine", description=DESCRIPTION, args=args or ["--help"], sort_subcommands=False
-    )
+    if args and args[0] in COMMANDS:  # by itself, so that a mistyped flag is not looked for in other commands
+        command = tyro.cli(COMMANDS[args[0]], prog=f"ncaengine {args[0]}", args=args[1:])
+    else:
+        command = tyro.extras.subcommand_cli_from_dict(
+            COMMANDS, prog="ncaengine", description=DESCRIPTION, args=args or ["--help"], sort_subcommands=False
+        )
     try:
         command.run()
     except NCAError as error:

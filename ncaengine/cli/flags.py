@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ncaengine.kernels import Catalogue
     from ncaengine.model import Model
 
-Plugins = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="DIR [DIR ...]")]
+Plugins = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="DIR [DIR ...]", help_behavior_hint="(default: none)")]
 SizeText = Annotated[str, tyro.conf.arg(metavar="WxH")]
 
 

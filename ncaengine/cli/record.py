@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from ncaengine.simulation import Simulation
 
 
+MODEL = tyro.conf.arg(metavar="[MODEL]", help_behavior_hint="")
+NO_FILE = tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: none)")
+GRIDS = tyro.conf.arg(metavar="N [N ...]", help_behavior_hint="(default: all that there are at the start)")
+FPS = tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 60, and 50 for a GIF)")
+RATE = tyro.conf.arg(metavar="FLOAT", help_behavior_hint="(default: the model's own)")
+
+
 @dataclass(frozen=True)
 class Record:
     """Record a rollout, a saved session or a script as a video, a GIF, a still or a folder of frames."""
@@ -34,15 +41,14 @@ class Record:
     output: Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
     """.mp4, .webp, .gif, .png (the last state) or a name ending in / (a folder of PNG frames, which replace older
     ones). A file of that name is overwritten."""
-    model: Annotated[Path | None, tyro.conf.arg(metavar="[MODEL]"), tyro.conf.Positional] = None
-    """Model file: .safetensors, .pt, or a notebook's state dict (.pt, .pth)."""
-    session: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    model: Annotated[Path | None, MODEL, tyro.conf.Positional] = None
+    """Model file: .safetensors, .pt, or a notebook's state dict (.pt, .pth); or a shipped model's name, as zebra."""
+    session: Annotated[Path | None, NO_FILE] = None
     """Go on with a session saved by the window (.nca, or a still that holds one), in the place of a model."""
-    script: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    script: Annotated[Path | None, NO_FILE] = None
     """Play a script (.toml) of grids and commands, in the place of a model. Its seconds are the video's."""
-    grids: Annotated[tuple[int, ...], tyro.conf.arg(metavar="N [N ...]")] = ()
-    """Numbers of the grids of a session or a script to record side by side; by default all that there are at the
-    start."""
+    grids: Annotated[tuple[int, ...], GRIDS] = ()
+    """Numbers of the grids of a session or a script to record side by side."""
     seconds: float = 10.0
     """How long to record a session, at its own speeds."""
     size: SizeText = "256x256"
@@ -51,14 +57,14 @@ class Record:
     """Steps to make, all in all."""
     steps_per_frame: int = 2
     """Steps between two frames."""
-    fps: int | None = None
-    """Frames a second: a divisor of 3600; by default 60, and 50 for a GIF."""
+    fps: Annotated[int | None, FPS] = None
+    """Frames a second: a divisor of 3600."""
     kernel: str = "square"
     """Neighbourhood: see `ncaengine kernels`."""
     seed: int = 0
     """Decides the cells that fire, and a noise seed: the same number gives the same frames."""
-    fire_rate: float | None = None
-    """A cell's chance to update itself in a step; by default the model's own."""
+    fire_rate: Annotated[float | None, RATE] = None
+    """A cell's chance to update itself in a step."""
     scale: int = 1
     """Pixels a cell."""
     raw: bool = False
@@ -95,6 +101,8 @@ class Record:
         with self._open(kernels.discover(self.plugins), history=timeline.BYTES) as sim:
             if self.script:
                 script = scripts.load(self.script)
+                if unheard := script.unheard():
+                    say(unheard)
             else:
                 assert self.session is not None
                 sessions.restore(sim, sessions.load(self.session))

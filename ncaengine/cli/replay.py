@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 import tyro
 
-from ncaengine.cli.flags import Plugins, plural, say
+from ncaengine.cli.flags import Plugins, plural, progress_bar, say
+
+OUTPUT = tyro.conf.arg(aliases=["-o"], metavar="FILE", help_behavior_hint="(default: none)")
 
 
 @dataclass(frozen=True)
@@ -15,7 +17,7 @@ class Replay:
 
     journal: tyro.conf.Positional[Path]
     """A journal that the window or a program saved (.jsonl)."""
-    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
+    output: Annotated[Path | None, OUTPUT] = None
     """Save the end as a session (.nca), to go on with."""
     backend: Literal["auto", "gl", "torch"] = "auto"
     """auto: OpenGL, or torch where there is no OpenGL 4.3. States agree to the last bit on one device only."""
@@ -32,7 +34,11 @@ class Replay:
         if notice:
             say(notice)
         with simulation.Simulation(backend, kernels.discover(self.plugins), journal.head.history) as sim:
-            journal.replay(sim)
+            begin = journal.begin.head.tick
+            seconds = (journal.head.until - begin) // TICKS_PER_SECOND
+            with progress_bar("s") as bar:
+                task = bar.add_task(self.journal.name, total=seconds)
+                journal.replay(sim, lambda tick: bar.update(task, completed=(tick - begin) // TICKS_PER_SECOND))
             for grid in sim.grids.values():
                 print(f"grid {grid.id}: {grid.model.config.name}, {grid.kernel.name}, {grid.size[0]}x{grid.size[1]}, "
                       f"step {grid.step}")  # fmt: skip

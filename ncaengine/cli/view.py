@@ -9,6 +9,7 @@ import tyro
 from ncaengine.cli.flags import Plugins, check_seed, find_kernels, parse_size
 from ncaengine.errors import NCAError
 
+MODELS = tyro.conf.arg(metavar="[MODEL ...]", help_behavior_hint="(default: bubbles, which is shipped)")
 SESSIONS = (".nca", ".png")
 
 
@@ -16,8 +17,8 @@ SESSIONS = (".nca", ".png")
 class View:
     """Open a window on one model or several side by side, or on a session as it was saved."""
 
-    models: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="[MODEL ...]"), tyro.conf.Positional] = ()
-    """Model files (.safetensors, .pt, or a notebook's state dict); none opens one that ships. A file that is
+    models: Annotated[tuple[Path, ...], MODELS, tyro.conf.Positional] = ()
+    """Model files (.safetensors, .pt, or a notebook's state dict), or names of shipped models, as zebra. A file that is
     written anew, as by a training, is loaded again and its grids run on. Or one session (.nca), or a still that
     the window saved (.png)."""
     size: Annotated[str, tyro.conf.arg(metavar="WxH", help_behavior_hint="(default: what the device can do)")] = ""
@@ -40,7 +41,7 @@ class View:
             self._show_session()
             return
         watch = viewer.Watch(plugins=self.plugins)
-        models = [watch.open(path) for path in self.models or (files.shipped(),)]
+        models = [watch.open(files.resolved(path)) for path in self.models or (files.shipped(),)]
         size = parse_size(self.size) if self.size else None
         options = viewer.Options(size, self.kernel, self.steps_per_second, self.seed)
         viewer.show(models, options, find_kernels(self.plugins, self.kernel, models), watch)

@@ -24,7 +24,7 @@ from ncaengine.viewer.keeping import Keeping, open_session
 from ncaengine.viewer.pacing import Meter
 from ncaengine.viewer.parts import Button, Options, Pane, Toast
 from ncaengine.viewer.prefs import Prefs
-from ncaengine.viewer.recorder import Recorder
+from ncaengine.viewer.recorder import Recorder, usual_scale
 from ncaengine.viewer.reload import Watch
 from ncaengine.viewer.reloading import Reloader
 from ncaengine.viewer.tools import Tools
@@ -32,6 +32,8 @@ from ncaengine.viewer.traces import Probe
 
 SIZE_ON_GPU, SIZE_IN_SOFTWARE = (256, 256), (128, 128)
 MOST_TOASTS = 4
+STAY = {"error": 12.0, "news": 6.0}
+"""Seconds that a line stays unless the pointer is over it."""
 
 
 class App:
@@ -104,6 +106,7 @@ class App:
     def open(self, models: Sequence[Model], options: Options) -> None:
         """Add a grid for each model. Raises NCAError if one cannot be had."""
         size = options.size or self.usual_size
+        self.recorder.scale = usual_scale(size)
         for model, rate in zip(models, options.rates(len(models)), strict=True):
             self.sim.add(model, size, options.kernel, rate, rng_seed=options.rng_seed)
             self.make_known(model)
@@ -151,7 +154,7 @@ class App:
         self.selected = max(0, min(self.selected, len(self.panes) - 1))
         self.linked &= self.sim.grids.keys()
         for pane in self.panes:
-            pane.meter.update(pane.grid.step)
+            pane.meter.update(pane.grid.timeline.tip)  # which undoing and rewinding never make later
         self.probe.keep(self.sim.grids)
         now = time.monotonic()
         self.toasts = [toast for toast in self.toasts if toast.until > now][-MOST_TOASTS:]
@@ -165,7 +168,7 @@ class App:
     def tell(self, text: str, kind: Literal["error", "news"] = "news") -> None:
         """Show a line; the same one is shown once."""
         self.toasts = [toast for toast in self.toasts if toast.text != text]
-        self.toasts.append(Toast(text, kind, float("inf") if kind == "error" else time.monotonic() + 6))
+        self.toasts.append(Toast(text, kind, time.monotonic() + STAY[kind]))
 
     def ask(self, text: str, *buttons: Button) -> None:
         """Show a line with buttons; it stays until it is answered or dismissed."""
@@ -263,9 +266,10 @@ class App:
         known = self.sim.register(self.models[name])
         self.each(lambda number: SetModel(number, known))
 
-    def resize(self, size: Size) -> None:
-        """Resize the selected grid in the chosen way."""
-        self.each(lambda number: Resize(number, size, self.keep) if size != self.sim.grids[number].size else None)
+    def resize(self, size: Size, keep: Keep | None = None) -> None:
+        """Resize the selected grid, in the way that is chosen in the side bar or in another."""
+        how = keep or self.keep
+        self.each(lambda number: Resize(number, size, how) if size != self.sim.grids[number].size else None)
 
     def fit(self) -> None:
         """Show the whole of the selected grid."""
@@ -299,6 +303,10 @@ class App:
     def _tell_any(self, text: str) -> None:
         if text:
             self.tell(text)
+
+    def quit(self) -> None:
+        """Close the window without a question."""
+        self.keeping.sure = self.closing = True
 
     def close(self) -> None:
         """Finish a recording that still runs."""

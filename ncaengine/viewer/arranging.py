@@ -57,6 +57,10 @@ def _remove(app: "App", number: int) -> None:
     before = [pane.grid.id for pane in app.panes].index(number) < app.selected
     app.sim.submit(RemoveGrid(number))
     app.selected -= before
+    if len(app.linked & set(app.sim.grids)) < 2:
+        app.linked.clear()
+    if number in app.sim.removed:
+        app.tell("Removed a grid; Ctrl Z brings it back.")
 
 
 def link(app: "App", number: int | None = None) -> None:

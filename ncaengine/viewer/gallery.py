@@ -20,6 +20,7 @@ BUDGET, LONGEST = 0.006, 0.04
 WIDTH, HEIGHT, TILE, INSET = 67.0, 54.0, 9.6, 0.5
 """Of the sheet, of a tile at least and of its picture's margin, in em."""
 POPUP = "##gallery"
+HOW = "Click or Enter: in the selected grid   ·   Ctrl-click"
 OVER = int(imgui.HoveredFlags_.allow_when_overlapped_by_item | imgui.HoveredFlags_.allow_when_blocked_by_active_item)
 """A tile stays under the pointer while that is on its small button, and while that is pressed."""
 
@@ -88,7 +89,7 @@ class Gallery:
         height = imgui.get_content_region_avail().y - foot
         if self.files:
             if path := self.picker.show(height):
-                self.open(app, path)
+                self.open(app, path, beside=imgui.get_io().key_ctrl)
         else:
             self._tiles(app, height)
         self._foot(app)
@@ -120,9 +121,9 @@ class Gallery:
     def _foot(self, app: App) -> None:
         widgets.gap(0.1)
         if self.files:
-            text = "Enter or a click opens beside   ·   Backspace goes up   ·   Esc goes back to the gallery"
+            text = f"{HOW} or Ctrl Enter: beside it   ·   Backspace goes up   ·   Esc goes back to the gallery"
         else:
-            text = "Click or Enter: in the selected grid   ·   Ctrl-click, Ctrl Enter or +: beside it   ·   Esc closes"
+            text = f"{HOW}, Ctrl Enter or +: beside it   ·   Esc closes"
         with widgets.style([(imgui.Col_.text, theme.DIM)]):
             imgui.text_unformatted(widgets.trimmed(text, imgui.get_content_region_avail().x))
 
@@ -235,14 +236,16 @@ class Gallery:
     # Doing
 
     def open(self, app: App, path: Path, beside: bool = False) -> None:
-        """Open a file and close the gallery; what fails is shown on its tile and under the list, and told."""
+        """Open a file and close the gallery; what fails is shown under the list, or on its tile and told."""
         try:
-            opening.open_path(app, path, beside or self.files)
+            opening.open_path(app, path, beside)
             app.show_gallery = False
         except (NCAError, MemoryError) as error:
             said = str(error) or "There is not enough memory for that."
-            app.tell(said, "error")
-            self.picker.problem = said
+            if self.files:
+                self.picker.problem = said
+            else:
+                app.tell(said, "error")
             for entry in self.shelf.entries:
                 if entry.path == path:
                     entry.error = opening.reason(said, path)
@@ -299,6 +302,7 @@ def _facts(entry: Entry) -> str:
     if entry.model:
         config = entry.model.config
         numbers = f"{config.channels} channels · {config.hidden} hidden · {entry.model.parameters:,} weights"
+        lines += [f"Model: {config.name}" if config.name != entry.name else ""]
         lines += [numbers.replace(",", " "), f"Family: {config.family}" if config.family else ""]
         lines += [f"Grows on: {', '.join(config.kernels)}"]
     return "\n".join(line for line in (*lines, entry.error, str(entry.path)) if line)

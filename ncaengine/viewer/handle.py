@@ -75,7 +75,8 @@ class Handle:
             self._drag = Drag(grid, name, (at.x - right, at.y - bottom), grid.size)
         if self._drag and self._drag.grid is grid and self._drag.handle == name and not imgui.is_item_active():
             drag, self._drag = self._drag, None
-            app.resize(drag.size)
+            # What is drawn keeps its place under the upper left corner, unless something else than the middle is asked.
+            app.resize(drag.size, "corner" if app.keep == "centre" else app.keep)
         if not imgui.is_item_hovered() and not imgui.is_item_active():
             return ""
         imgui.set_mouse_cursor(CURSORS[name])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 import msgspec
 
 from ncaengine import files, journals, sessions
+from ncaengine.commands import Fill, Load, Paint
 from ncaengine.errors import NCAError
 from ncaengine.grid import Grid
 from ncaengine.model import Model, same
@@ -77,7 +78,7 @@ def pack(app: "App", grids: Iterable[Grid] | None = None) -> bytes:
 def save_session(app: "App", path: Path) -> None:
     """Save everything; from now on this is the session's file. Raises NCAError."""
     sessions.save(path, pack(app))
-    app.keeping.path = path
+    app.keeping.path, app.keeping.saved, app.keeping.sure = path, len(app.sim.journal), False
     app.remember(path)
 
 
@@ -95,7 +96,7 @@ def put(app: "App", session: Session) -> None:
     if app.tools.active:
         app.tools.take("look")  # which puts back what a tool shows of grids that go
     sessions.restore(app.sim, session)
-    app.keeping.path = None
+    app.keeping.path, app.keeping.saved, app.keeping.sure = None, 0, False
     if app.recorder.active:
         app.attempt(lambda: app.tell(app.recorder.stop()))
     for saved in session.head.models:
@@ -155,6 +156,7 @@ class Keeping:
         self.path: Path | None = None
         self.asks: Kind | None = None
         self.autosave: Autosave | None = None
+        self.saved, self.sure = 0, False
         app.recorder.session = lambda: pack(app, [app.grid])
 
     def save(self) -> None:
@@ -198,4 +200,32 @@ class Keeping:
 
     def still(self) -> None:
         """Save a picture of the selected grid that opens as it was."""
-        self._app.attempt(lambda: self._app.tell(self._app.recorder.still(self._app.grid)))
+        if self._app.panes:
+            self._app.attempt(lambda: self._app.tell(self._app.recorder.still(self._app.grid)))
+        else:
+            self._app.tell("There is no grid to save; open a model first.", "error")
+
+    # Leaving
+
+    @property
+    def unsaved(self) -> int:
+        """Strokes and maps since the session was opened or saved last."""
+        made = (entry.command for entry in self._app.sim.journal[self.saved :])
+        return sum(isinstance(command, Paint | Fill | Load) and not getattr(command, "more", False) for command in made)
+
+    def may_close(self) -> bool:
+        """Whether the window may be closed: not at once where work would be lost, but when it is asked again."""
+        if self.sure or not self.unsaved:
+            return True
+        self.sure = True
+        work = "1 edit is" if self.unsaved == 1 else f"{self.unsaved} edits are"
+        self._app.ask(
+            f"{work} not saved.",
+            ("Save", "Save the session. (Ctrl S)", self._stay_and_save),
+            ("Quit", "Close the window without saving. (Ctrl Q)", self._app.quit),
+        )
+        return False
+
+    def _stay_and_save(self) -> None:
+        self.sure = False
+        self.save()

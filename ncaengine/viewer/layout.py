@@ -13,8 +13,8 @@ from ncaengine.viewer.panes import Panes
 from ncaengine.viewer.theme import em, u32
 from ncaengine.viewer.timebar import TimeBar
 
-LEAST_REST = 14.0
-"""What the side bar leaves to the grids, in em."""
+LEAST_REST, LEAST_SIDE = 12.8, 11.0
+"""What the side bar leaves to the grids and the bar of time, and the width below which it hides, in em."""
 
 
 class Layout:
@@ -52,12 +52,13 @@ class Layout:
     def _regions(self, app: App) -> None:
         free, at = imgui.get_content_region_avail(), imgui.get_cursor_screen_pos()
         foot, bar = em(theme.STATUS_HEIGHT), em(timebar.HEIGHT) if app.panes else 0.0
-        side = em(app.prefs.side) if app.show_panel and app.panes else 0.0
-        side = min(side, max(free.x - em(LEAST_REST), 0.6 * free.x))
         height = free.y - foot
-        left = em(toolbar.WIDTH) if app.panes else 0
+        columns = toolbar.columns(height / em(1))
+        left = em(toolbar.width(columns)) if app.panes else 0.0
+        side = min(em(app.prefs.side), free.x - left - em(LEAST_REST)) if app.show_panel and app.panes else 0.0
+        side = side if side >= em(LEAST_SIDE) else 0.0
         if left:
-            _region("tools", at.x, at.y, left, height, em(theme.GAP), lambda: toolbar.show(app), wide=em(0.4))
+            _tools(app, at.x, at.y, left, height, columns)
         wide = free.x - side - left
         _region("panes", at.x + left, at.y, wide, height - bar, em(theme.GAP), lambda: self.panes.show(app))
         if app.panes:
@@ -68,7 +69,8 @@ class Layout:
             _region("edge", edge - em(0.5), at.y, em(0.8), height, 0, lambda: self._edge(app, height))
         self._status(app, at.x, at.y + height, free.x, foot)
         gap = em(theme.GAP)
-        messages.toasts(app, at.x + left + gap, at.y + height - bar - gap, wide - 2 * gap)
+        right, below = at.x + free.x - gap, at.y + height - bar - gap
+        messages.toasts(app, at.x + left + gap, below, wide - 2 * gap, right)
 
     def _edge(self, app: App, height: float) -> None:
         """The edge of the side bar, to be dragged; a double click brings its plain width back."""
@@ -97,17 +99,27 @@ class Layout:
             _region("status", x, y + 1, width, height - 1, em(0.35), lambda: messages.status(app), wide=em(theme.GAP))
 
 
+def _tools(app: App, x: float, y: float, width: float, height: float, columns: int) -> None:
+    around, margin = em(toolbar.AROUND), em(toolbar.MARGIN)
+    _region("tools", x, y, width, height, around, lambda: toolbar.show(app, columns), wheel=True, wide=margin)
+
+
 def _region(
     name: str, x: float, y: float, width: float, height: float, padding: float, show: Callable[[], None],
-    scrolls: bool = False, wide: float | None = None,
+    scrolls: bool = False, wheel: bool = False, wide: float | None = None,
 ) -> None:  # fmt: skip
-    """A part of the window: a child with its own padding (`wide` at its sides, if it differs)."""
+    """A part of the window: a child with its own padding (`wide` at its sides, if it differs).
+
+    scrolls: where it is not high enough there is a scroll bar. wheel: it is moved by the wheel alone.
+    """
     imgui.set_cursor_screen_pos((x, y))
-    flags = 0 if scrolls else int(imgui.WindowFlags_.no_scrollbar | imgui.WindowFlags_.no_scroll_with_mouse)
+    flags = 0 if scrolls else int(imgui.WindowFlags_.no_scrollbar)
+    flags |= 0 if scrolls or wheel else int(imgui.WindowFlags_.no_scroll_with_mouse)
     if not imgui.is_any_item_active():  # Tab goes from field to field while one is typed into, else from grid to grid
         flags |= imgui.WindowFlags_.no_nav_inputs
     across = padding if wide is None else wide
     with widgets.style(variables=[(imgui.StyleVar_.window_padding, (across, padding))]):
         imgui.begin_child(name, (max(width, 1), max(height, 1)), imgui.ChildFlags_.always_use_window_padding, flags)
         show()
+        widgets.settle()
         imgui.end_child()

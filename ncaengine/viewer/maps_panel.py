@@ -1,6 +1,7 @@
 """A section of the side bar: the fields of the selected grid: patterns, and the models that its cells run."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import get_args
 
 import msgspec
@@ -11,7 +12,7 @@ from ncaengine.commands import Fill, SetModel
 from ncaengine.fields import MAX_MODELS, SPECS, Field
 from ncaengine.settings import Spec
 from ncaengine.view import TINTS
-from ncaengine.viewer import icons, looking, theme, widgets
+from ncaengine.viewer import icons, looking, opening, theme, widgets
 from ncaengine.viewer.app import App
 from ncaengine.viewer.theme import em, u32
 from ncaengine.viewer.tools import put_model
@@ -161,11 +162,12 @@ def _models(app: App) -> None:
     if len(names) > 1:
         for slot, name in enumerate(names):
             _slot(app, slot, name)
-    others = [(name, name, "") for name in app.models if name not in names]
-    if len(names) < MAX_MODELS and others:
+    if len(names) < MAX_MODELS:
         widgets.label("Models", "A grid runs up to eight; the Model brush and map say which cells run which.")
-        if added := widgets.choice("##map-add", "Add a model…", others, ""):
-            app.attempt(lambda: put_model(app, grid, added))
+        others = ((name, name, "") for name in app.models if name not in names)
+        shipped = ((str(path), path.stem, "Shipped with ncaengine.") for path in opening.others(app))
+        if added := widgets.choice("##map-add", "Add a model…", others, "", shipped):
+            app.attempt(lambda: put_model(app, grid, added if added in app.models else opening.load(app, Path(added))))
 
 
 def _slot(app: App, slot: int, name: str) -> None:

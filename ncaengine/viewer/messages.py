@@ -1,5 +1,7 @@
 """The foot of the window: the status bar, the toasts above it, and the help."""
 
+import math
+import time
 from collections.abc import Sequence
 from itertools import chain
 
@@ -12,6 +14,9 @@ from ncaengine.viewer.shortcuts import Shortcut
 from ncaengine.viewer.theme import em, u32
 
 GROUPS = list(dict.fromkeys(entry.group for entry in shortcuts.TABLE))
+LINES, WIDE, LEFT = 3, (18.0, 34.0), 2.0
+"""Lines that all toasts together have, their least and greatest width in em, and the seconds that one stays after
+the pointer has left it."""
 APART = 2.2
 """Between two columns of the help, in em."""
 
@@ -49,16 +54,40 @@ def status(app: App) -> None:
         app.show_help = True
 
 
-def toasts(app: App, left: float, bottom: float, width: float) -> None:
-    """The lines that tell of errors and of work done, above `bottom`, the newest lowest."""
+def toasts(app: App, left: float, bottom: float, width: float, right: float) -> None:
+    """The lines that tell of errors and of work done, above `bottom`, the newest lowest.
+
+    They are as wide as `width` if that is neither too little nor too much, and never reach beyond `right`. Together
+    they have LINES lines, the newest first; questions are shown beside them.
+    """
+    width = min(max(width, em(WIDE[0])), em(WIDE[1]), right - left)
+    room = LINES
     for toast in reversed(app.toasts):
-        bottom = _toast(app, toast, left, bottom, min(width, em(34))) - em(0.5)
+        inner = width - em(5.6)
+        text = toast.text if toast.buttons else _fitting(toast.text, inner, room)
+        if text:
+            room -= 0 if toast.buttons else _lines(text, inner)
+            bottom = _toast(app, toast, text, left, bottom, width) - em(0.5)
 
 
-def _toast(app: App, toast: Toast, left: float, bottom: float, width: float) -> float:
-    error = toast.kind == "error"
-    colour, icon = (theme.RED, icons.WARNING) if error else (theme.ACCENT, icons.DONE)
-    icon = icons.RESTORE if toast.buttons else icon
+def _lines(text: str, width: float) -> int:
+    return max(1, round(imgui.calc_text_size(text, False, max(width, 1.0)).y / imgui.get_text_line_height()))
+
+
+def _fitting(text: str, width: float, lines: int) -> str:
+    """`text`, cut with … where it takes more than so many lines of a width; '' if there is no line."""
+    if lines < 1 or _lines(text, width) <= lines:
+        return text if lines > 0 else ""
+    low, high = 0, len(text)
+    while high - low > 1:  # low fits, high does not
+        middle = (low + high) // 2
+        low, high = (middle, high) if _lines(text[:middle] + "…", width) <= lines else (low, middle)
+    return text[:low].rstrip() + "…"
+
+
+def _toast(app: App, toast: Toast, text: str, left: float, bottom: float, width: float) -> float:
+    colour, icon = (theme.RED, icons.WARNING) if toast.kind == "error" else (theme.FAINT, "")
+    colour, icon = (theme.ACCENT, icons.RESTORE) if toast.buttons else (colour, icon)
     imgui.set_next_window_pos((left, bottom), imgui.Cond_.always, (0, 1))
     imgui.set_next_window_size((width, 0))
     flags = imgui.WindowFlags_.no_decoration | imgui.WindowFlags_.no_move | imgui.WindowFlags_.no_saved_settings
@@ -69,17 +98,22 @@ def _toast(app: App, toast: Toast, left: float, bottom: float, width: float) -> 
     ]
     with widgets.style([(imgui.Col_.window_bg, theme.FIELD)], variables):
         imgui.begin(f"##toast{toast.text}", None, flags)
+        if not toast.buttons:
+            _stay(toast, imgui.is_window_hovered())
         at, size = imgui.get_window_pos(), imgui.get_window_size()
         low, high = (at.x, at.y + em(0.4)), (at.x + em(0.25), at.y + size.y - em(0.4))
         imgui.get_window_draw_list().add_rect_filled(low, high, u32(colour), em(0.12))
         imgui.align_text_to_frame_padding()
-        with widgets.style([(imgui.Col_.text, colour)]):
-            imgui.text_unformatted(icon)
-        imgui.same_line(0, em(0.7))
-        imgui.align_text_to_frame_padding()
-        imgui.push_text_wrap_pos(width - em(3.2))
-        imgui.text_unformatted(toast.text)
+        if icon:
+            with widgets.style([(imgui.Col_.text, colour)]):
+                imgui.text_unformatted(icon)
+            imgui.same_line(0, em(0.7))
+            imgui.align_text_to_frame_padding()
+        imgui.push_text_wrap_pos(max(width - em(2.8), 1.0))
+        imgui.text_unformatted(text)
         imgui.pop_text_wrap_pos()
+        if text != toast.text:
+            widgets.tooltip(toast.text)
         imgui.same_line(width - em(2.6))
         if widgets.button(f"{icons.CLOSE}###dismiss", em(1.9), "Dismiss", (theme.FIELD, theme.FIELD_HELD, theme.DIM)):
             app.toasts.remove(toast)
@@ -87,6 +121,14 @@ def _toast(app: App, toast: Toast, left: float, bottom: float, width: float) -> 
             _answers(app, toast)
         imgui.end()
     return float(bottom - size.y)
+
+
+def _stay(toast: Toast, hovered: bool) -> None:
+    """A toast under the pointer stays."""
+    if hovered:
+        toast.until = math.inf
+    elif toast.until == math.inf:
+        toast.until = time.monotonic() + LEFT
 
 
 def _answers(app: App, toast: Toast) -> None:

@@ -1,6 +1,6 @@
 """Opening: what a path is, what the gallery offers, and what a drop on the window does. No imgui in here."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -70,6 +70,25 @@ def open_model(app: "App", path: Path, beside: bool = True) -> None:
     app.remember(path)
 
 
+def load(app: "App", path: Path) -> str:
+    """Put a model file on offer without opening it anywhere; returns the model's name there. Raises NCAError."""
+    model = app.watch.open(path)
+    app.make_known(model)
+    app.remember(path)
+    return app.name_of(model)
+
+
+def others(app: "App") -> Iterator[Path]:
+    """The shipped models that are not on offer yet."""
+    return (path for path in shipped() if path.stem not in app.models and not on_offer(app, path))
+
+
+def on_offer(app: "App", path: Path) -> bool:
+    """Whether a model file is open, as one of the models on offer."""
+    known = (app.watch.path_of(model) for model in app.models.values())
+    return any(found and found.absolute() == path.absolute() for found in known)
+
+
 def _add(app: "App", model: Model) -> None:
     """A new grid, in size and speed like the selected one."""
     arranging.check_room(app)
@@ -135,8 +154,8 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """The model's, or the file's until that is known."""
-        return self.model.config.name if self.model else self.path.stem
+        """The file's, without its ending."""
+        return self.path.stem
 
     @property
     def waits(self) -> bool:

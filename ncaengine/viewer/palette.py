@@ -2,34 +2,37 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from ncaengine.fields import SPECS as SPECS_OF_FIELDS
 from ncaengine.settings import SPECS
-from ncaengine.viewer import maps_panel, opening, panel, prefs, shortcuts, theme, widgets
+from ncaengine.viewer import maps_panel, offers, opening, panel, prefs, shortcuts, theme, widgets
 from ncaengine.viewer.app import App
+from ncaengine.viewer.offers import IN_USE, NUMBER, as_float, number_in
 from ncaengine.viewer.panel import KEEPS
+from ncaengine.viewer.ranking import Entry, ranked
 from ncaengine.viewer.shortcuts import WINDOW
 
-NUMBER = re.compile(r"^(?P<name>.*?[^\d\s.,-])\s*(?P<number>-?\d{1,12}(?:[.,]\d*)?|-?[.,]\d{1,12})\D*$")
 SIZE = re.compile(r"(\d{1,5})(?:\s*[x×, ]\s*(\d{1,5}))?$")
-IN_USE = "in use"
+ALIASES: dict[str, tuple[str, ...]] = {
+    "Space": ("play", "stop", "continue"),
+    "←": ("step back", "rewind"),
+    "Ctrl Y": ("redo",),
+    "R": ("reseed", "restart", "reset"),
+    "F": ("fit", "zoom out"),
+    "Ctrl D": ("copy grid", "clone"),
+    "Del": ("delete", "delete the grid", "close grid"),
+    "Ctrl O": ("open", "load", "gallery"),
+    "Ctrl R": ("record", "start recording", "stop recording", "record video"),
+    "Shift P": ("still", "screenshot", "save picture"),
+    "Ctrl S": ("save",),
+    "H": ("panel", "sidebar"),
+    "Ctrl T": ("dark mode", "light mode"),
+    "Ctrl Q": ("exit", "close the window"),
+}
+"""Other words for commands, by their key in the help."""
 SIZES = ("64", "128", "256", "512", "384x256")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A thing to do. `action` None: choosing it writes its title into the field, for a number to follow.
-
-    hint: what it does or what it is now, beside the title. keys: the shortcut, as the help names it.
-    """
-
-    title: str
-    hint: str
-    action: Callable[[], object] | None
-    keys: str = ""
 
 
 Provider = Callable[[App, str], Iterable[Entry]]
@@ -43,33 +46,28 @@ def commands(app: App, _typed: str) -> Iterator[Entry]:
     """All of the table of keys."""
     for key in shortcuts.TABLE:
         if key.chords and key.shown and key.listed and (app.panes or key.group == WINDOW):
-            yield Entry(key.help, key.group, partial(key.action, app), key.shown)
+            yield Entry(key.help, key.group, partial(key.action, app), key.shown, ALIASES.get(key.shown, ()))
 
 
 def numbers(app: App, typed: str) -> Iterator[Entry]:
     """Each setting of the selected grid, and its seed: with a number, it is set."""
     if not app.panes:
         return
-    found = NUMBER.match(typed)
-    number = found["number"] if found else ""
+    number = number_in(typed)
     for spec in SPECS.values():
         now = getattr(app.grid.settings, spec.name)
         unit = f" {spec.unit}" if spec.unit else ""
         if isinstance(now, bool):
             continue
         if number:
-            set_ = partial(app.set, spec.name, _float(number))
+            set_ = partial(app.set, spec.name, as_float(number))
             yield Entry(f"{spec.title} {number}{unit}", f"{now:g}{unit} now", set_)
         else:
             yield Entry(spec.title, f"{now:g}{unit}; type a number from {spec.low:g} to {spec.high:g}", None)
     if number:
-        yield Entry(f"Seed {number}", f"{app.grid.rng_seed} now", partial(app.use_seed, int(_float(number))))
+        yield Entry(f"Seed {number}", f"{app.grid.rng_seed} now", partial(app.use_seed, int(as_float(number))))
     else:
         yield Entry("Seed", f"{app.grid.rng_seed}; type a number", None)
-
-
-def _float(text: str) -> float:
-    return float(text.replace(",", "."))
 
 
 def sizes(app: App, typed: str) -> Iterator[Entry]:
@@ -96,9 +94,8 @@ def choices(app: App, _typed: str) -> Iterator[Entry]:
     known, others = app.kernels()
     running = app.name_of(app.grid.model)
     for name in app.models:
-        yield Entry(
-            f"Model: {name}", IN_USE if name == running else "Run it on this grid", partial(app.use_model, name)
-        )
+        hint = IN_USE if name == running else "Run it on this grid"
+        yield Entry(f"Model: {name}", hint, partial(app.use_model, name), "", (f"open {name}",))
     for name in known + others:
         hint = "" if name in known else "The model is not known to grow on it"
         title = f"Kernel: {app.sim.catalogue.kernels[name].title}"
@@ -132,7 +129,7 @@ def appearance(app: App, typed: str) -> Iterator[Entry]:
     found = NUMBER.match(typed)
     now, low, high = (f"{100 * size:.0f}" for size in (kept.text_size, prefs.LEAST_TEXT, prefs.MOST_TEXT))
     if found:
-        asked = _float(found["number"])
+        asked = as_float(found["number"])
         size = min(max(asked if asked < 5 else asked / 100, prefs.LEAST_TEXT), prefs.MOST_TEXT)  # 1.2 or 120 %
         yield Entry(
             f"Text size {found['number']}{'' if asked < 5 else ' %'}",
@@ -157,44 +154,18 @@ def sessions(app: App, _typed: str) -> Iterator[Entry]:
             yield Entry(f"Open {path.name}", f"In place of everything; in {path.parent}", action)
 
 
-PROVIDERS: list[Provider] = [commands, numbers, sizes, choices, maps, sessions, appearance]
+PROVIDERS: list[Provider] = [
+    commands, numbers, sizes, choices, maps, offers.files, offers.looks, offers.brush, sessions, appearance,
+    offers.recording,
+]  # fmt: skip
 """Other modules append theirs."""
 
 
 # What matches
 
 
-def score(typed: str, title: str) -> float | None:
-    """How well a title matches what is typed, None if not at all: higher is better.
-
-    The letters must come in their order; runs of them and starts of words count more, and a short title
-    more than a long one.
-    """
-    letters, text = re.sub(r"\s+", "", typed.lower()), title.lower()
-    best: dict[int, float] = {-1: 0.0}  # the best worth of all ways that end at a place
-    for letter in letters:
-        following: dict[int, float] = {}
-        for place in (i for i, found in enumerate(text) if found == letter):
-            start = 2.0 if place == 0 or not text[place - 1].isalnum() else 0.0
-            ways = [
-                worth + (3.0 if end == place - 1 and end >= 0 else 0.0) for end, worth in best.items() if end < place
-            ]
-            if ways:
-                following[place] = max(ways) + start
-        best = following
-    return max(best.values()) - 0.01 * len(title) if best else None
-
-
 def matching(app: App, typed: str) -> list[Entry]:
     """The entries that match what is typed, the best first; all of them, in their order, if nothing is."""
     words = typed.replace("%", " ").replace("×", "x").strip()
     entries = [entry for provider in PROVIDERS for entry in provider(app, words)]
-    if not words:
-        return entries
-    found = [(worth, entry) for entry in entries if (worth := score(words, _plain(entry.title))) is not None]
-    return [entry for _, entry in sorted(found, key=lambda pair: -pair[0])]
-
-
-def _plain(title: str) -> str:
-    """A title as it is typed."""
-    return title.replace(" × ", "x")
+    return ranked(words, entries) if words else entries

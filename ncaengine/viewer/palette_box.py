@@ -4,7 +4,8 @@ from imgui_bundle import ImVec4, imgui
 
 from ncaengine.viewer import shortcuts, theme, widgets
 from ncaengine.viewer.app import App
-from ncaengine.viewer.palette import Entry, matching
+from ncaengine.viewer.palette import matching
+from ncaengine.viewer.ranking import Entry
 from ncaengine.viewer.theme import em, u32
 
 INSIDE = int(imgui.HoveredFlags_.root_and_child_windows | imgui.HoveredFlags_.allow_when_blocked_by_active_item)
@@ -46,7 +47,7 @@ class Palette:
     def _inside(self, app: App) -> Entry | None:
         if imgui.is_window_appearing():
             self._typed, self._at = "", 0
-        edited = self._field()
+        edited = self._early() | self._field()
         entries = matching(app, self._typed)
         self._at = 0 if edited else min(self._at, max(0, len(entries) - 1))
         moved = self._steer(len(entries))
@@ -62,6 +63,15 @@ class Palette:
         elif chosen:
             imgui.close_current_popup()
         return chosen
+
+    def _early(self) -> bool:
+        """Take in what is typed before the field has the keyboard; returns whether anything was."""
+        waiting = imgui.get_io().input_queue_characters
+        letters = "" if imgui.is_any_item_active() else "".join(map(chr, waiting))
+        if letters:
+            waiting.clear()  # else the field might take it again
+        self._typed += letters
+        return bool(letters)
 
     def _field(self) -> bool:
         """What is typed, always ready for more; returns whether it changed."""

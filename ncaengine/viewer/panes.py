@@ -1,17 +1,18 @@
 """The grids side by side: each a card with its title, its measured speed and its picture."""
 
 import math
+from collections.abc import Sequence
 
 import moderngl
 from imgui_bundle import ImVec4, imgui
 
 from ncaengine import view
-from ncaengine.settings import SPECS
-from ncaengine.viewer import arranging, icons, splitters, theme, widgets
+from ncaengine.viewer import heads, splitters, theme, widgets
 from ncaengine.viewer.app import App
 from ncaengine.viewer.camera import LINES_FROM
 from ncaengine.viewer.hand import Hand
 from ncaengine.viewer.handle import Handle
+from ncaengine.viewer.heads import Head
 from ncaengine.viewer.lattice_view import Picture
 from ncaengine.viewer.lens import Lens
 from ncaengine.viewer.parts import Pane
@@ -24,8 +25,8 @@ LINES = 0.3
 ZOOM_STEP = 1.25
 SLIDE, REST = 2.5, 0.25
 """How far a notch of the wheel moves a picture, in em, and the seconds after which two fingers rest."""
-SMALL = 1.3
-"""Side of a small button in a card's head, in em."""
+EMPTY = 0.04
+"""What an empty place among the cards takes from the worth of an arrangement."""
 LEAST_CARD = 7.0
 """Width and height that a card keeps when the gap beside it is dragged, in em."""
 Box = tuple[float, float, float, float]
@@ -35,7 +36,10 @@ LEFT, MIDDLE, RIGHT = (int(imgui.MouseButton_[name]) for name in ("left", "middl
 
 
 def arrange(count: int, width: float, height: float, gap: float, head: float) -> tuple[int, int]:
-    """(columns, rows) that give `count` panes with a head the largest square pictures; side by side when in doubt."""
+    """(columns, rows) that give `count` panes with a head the largest square pictures; side by side when in doubt.
+
+    Places that stay empty count a little against it.
+    """
 
     def side(columns: int) -> float:
         rows = math.ceil(count / columns)
@@ -43,7 +47,7 @@ def arrange(count: int, width: float, height: float, gap: float, head: float) ->
 
     def worth(columns: int) -> float:
         empty = -count % columns
-        return side(columns) * (1 - 0.12 * empty) + columns
+        return side(columns) * (1 - EMPTY * empty) + columns
 
     best = max(range(1, count + 1), key=worth)
     return best, math.ceil(count / best)
@@ -56,7 +60,7 @@ class Panes:
         self._ctx, self._fonts = ctx, fonts
         self.pictures: dict[int, Picture] = {}
         self.spots: dict[int, Spot] = {}
-        self._lens, self._hand, self._handle = Lens(), Hand(), Handle()
+        self._lens, self._hand, self._handle, self._head = Lens(), Hand(), Handle(), Head(fonts)
         self._sliding_until = 0.0
         self._columns, self._rows = Splitter("##columns"), Splitter("##rows")
 
@@ -68,7 +72,7 @@ class Panes:
             self._empty(app)
             return
         free, gap, start = imgui.get_content_region_avail(), em(theme.GAP), imgui.get_cursor_screen_pos()
-        columns, rows = arrange(len(app.panes), free.x, free.y, gap, self._head_height())
+        columns, rows = _plan(len(app.panes), free.x, free.y)
         self._drag(app, columns, rows, (start.x, start.y), (free.x, free.y))
         across = splitters.spans(splitters.fitting(app.prefs.columns, columns), free.x, gap)
         down = splitters.spans(splitters.fitting(app.prefs.rows, rows), free.y, gap)
@@ -111,20 +115,19 @@ class Panes:
         for picture in self.pictures.values():
             picture.release()
 
-    def _head_height(self) -> float:
-        return 2 * imgui.get_text_line_height() + em(0.25) + 2 * em(0.6)
-
     def _card(self, app: App, index: int, pane: Pane, width: float, height: float) -> None:
         flags = imgui.WindowFlags_.no_scrollbar | imgui.WindowFlags_.no_scroll_with_mouse
         with widgets.style(variables=[(imgui.StyleVar_.window_padding, (0, 0))]):
             imgui.begin_child(f"grid{pane.grid.id}", (width, height), 0, flags)
         at = imgui.get_cursor_screen_pos()
         draw, inner, margin = imgui.get_window_draw_list(), em(0.8), em(0.35)
-        top = at.y + self._head_height()
+        lines = heads.lines_in(height)
+        top = at.y + (heads.height_of(lines) or margin)
         well = (at.x + margin, top, at.x + width - margin, at.y + height - margin)
         _around(draw, (at.x, at.y, at.x + width, at.y + height), well, theme.CARD)
-        imgui.set_cursor_screen_pos((at.x + inner, at.y + em(0.6)))
-        self._head(app, index, pane, width - 2 * inner)
+        if lines:
+            imgui.set_cursor_screen_pos((at.x + inner, at.y + em(0.6)))
+            self._head.show(app, index, pane, width - 2 * inner, lines)
         imgui.set_cursor_screen_pos((at.x + margin, top))
         self._canvas(app, pane, int(width - 2 * margin), int(at.y + height - top - margin))
         if imgui.is_window_hovered(THOUGH_HELD) and (imgui.is_mouse_clicked(LEFT) or imgui.is_mouse_clicked(MIDDLE)):
@@ -134,84 +137,8 @@ class Panes:
             colour = theme.RED if recorded else theme.ACCENT
             end = (at.x + width - 1, at.y + height - 1)
             draw.add_rect((at.x + 1, at.y + 1), end, u32(colour), em(0.35), thickness=max(1.5, em(0.1)))
+        widgets.settle()
         imgui.end_child()
-
-    def _head(self, app: App, index: int, pane: Pane, width: float) -> None:
-        grid, at, line = pane.grid, imgui.get_cursor_screen_pos(), imgui.get_text_line_height() + em(0.25)
-        rate, asked, colour = _speed(app, pane)
-        asked = asked if width > em(12) else ""
-        end = self._right(asked, theme.DIM, at.x + width, at.y)
-        end = self._right(rate, colour, end, at.y, self._fonts.bold) - em(0.8)
-        x = at.x
-        if len(app.panes) > 1:
-            x += self._number(index, app.selected == index, x, at.y)
-        self._left(grid.model.config.name, theme.TEXT, x, at.y, end, self._fonts.bold)
-        facts = f"{grid.kernel.title} · {grid.size[0]} × {grid.size[1]}"
-        steps = f"step {widgets.grouped(grid.step)}"
-        x, end = at.x, at.x + width
-        if grid.id in app.linked:
-            self._left(icons.LINK, theme.ACCENT, x, at.y + line, end)
-            x += em(1.5)
-        if imgui.is_window_hovered(THOUGH_HELD):
-            end, steps = self._buttons(app, pane, end, at.y + line), ""
-        if x + imgui.calc_text_size(facts).x + imgui.calc_text_size(steps).x + em(1) < end:
-            end = self._right(steps, theme.FAINT, end, at.y + line) - em(0.8)
-        self._left(facts, theme.DIM, x, at.y + line, end)
-
-    def _buttons(self, app: App, pane: Pane, end: float, y: float) -> float:
-        """Small buttons that end at `end`; returns where they start."""
-        number, linked = pane.grid.id, pane.grid.id in app.linked
-        x, side = end + em(0.2), em(SMALL)
-        remove, copy = "Remove this grid. (Del)", "Duplicate this grid. (Ctrl D)"
-        chain = "Linked: changes go to all linked grids. (G)" if linked else "Link it with others. (G)"
-        for name, icon, help_ in (
-            ("remove", icons.CLOSE, remove),
-            ("copy", icons.DUPLICATE, copy),
-            ("link", icons.LINK, chain),
-        ):
-            x -= side
-            imgui.set_cursor_screen_pos((x, y - em(0.1)))
-            if imgui.invisible_button(f"{name}{number}", (side, side)):
-                self._press(app, name, number)
-            hovered = imgui.is_item_hovered()
-            widgets.tooltip(help_)
-            ink = theme.TEXT if hovered else theme.ACCENT if name == "link" and linked else theme.FAINT
-            with theme.face(self._fonts.regular, 0.85):
-                left = round(x + (side - imgui.calc_text_size(icon).x) / 2)
-                imgui.get_window_draw_list().add_text((left, round(y + em(0.07))), u32(ink), icon)
-        return x - em(0.3)
-
-    def _press(self, app: App, name: str, number: int) -> None:
-        if name == "link":
-            arranging.link(app, number)
-        elif name == "remove":
-            arranging.remove(app, number)
-        else:
-            app.select([pane.grid.id for pane in app.panes].index(number))
-            arranging.duplicate(app)
-
-    def _number(self, index: int, selected: bool, x: float, y: float) -> float:
-        side, draw = imgui.get_text_line_height(), imgui.get_window_draw_list()
-        back, ink = (theme.ACCENT, theme.BACK) if selected else (theme.FIELD, theme.DIM)
-        draw.add_rect_filled((x, y), (x + side, y + side), u32(back), em(0.25))
-        text = str(index + 1)
-        with theme.face(self._fonts.bold, 0.82):
-            size = imgui.calc_text_size(text)
-            draw.add_text((round(x + (side - size.x) / 2), round(y + (side - size.y) / 2)), u32(ink), text)
-        return float(side) + em(0.5)
-
-    def _left(
-        self, text: str, colour: ImVec4, x: float, y: float, end: float, font: imgui.ImFont | None = None
-    ) -> None:
-        with theme.face(font or self._fonts.regular):
-            imgui.get_window_draw_list().add_text((x, y), u32(colour), widgets.trimmed(text, max(0.0, end - x)))
-
-    def _right(self, text: str, colour: ImVec4, end: float, y: float, font: imgui.ImFont | None = None) -> float:
-        """Text that ends at `end`; returns where it starts."""
-        with theme.face(font or self._fonts.regular):
-            x = round(end - imgui.calc_text_size(text).x)
-            imgui.get_window_draw_list().add_text((x, y), u32(colour), text)
-        return x
 
     def _canvas(self, app: App, pane: Pane, width: int, height: int) -> None:
         if width < 8 or height < 8:
@@ -250,7 +177,7 @@ class Panes:
         if hovered:
             pointer = imgui.get_io().mouse_pos
             inside = ((pointer.x - left) * density, (pointer.y - top) * density)
-            _badge(_pointed(pane, placed.view, *inside), at.x, well[3])
+            _badge(_pointed(pane, placed.view, *inside), at.x, well[2], well[3])
 
     def _steer(
         self, pane: Pane, size: tuple[int, int], at: tuple[float, float], density: float, painting: bool
@@ -284,6 +211,16 @@ class Panes:
         return not io.key_ctrl and (now < self._sliding_until or (io.key_shift and not painting))
 
 
+def _plan(count: int, width: float, height: float) -> tuple[int, int]:
+    """The arrangement of so many cards, whose heads have fewer lines where they are low."""
+    gap = em(theme.GAP)
+    for lines in (2, 1, 0):
+        columns, rows = arrange(count, width, height, gap, heads.height_of(lines))
+        if heads.lines_in((height - gap * (rows - 1)) / rows) >= lines:
+            break
+    return columns, rows
+
+
 def _around(draw: imgui.ImDrawList, outer: Box, inner: Box, colour: ImVec4) -> None:
     """Fill what lies between two boxes: where they would lie over one another, software renderers paint all of both."""
     (left, top, right, bottom), ink = outer, u32(colour)
@@ -293,18 +230,23 @@ def _around(draw: imgui.ImDrawList, outer: Box, inner: Box, colour: ImVec4) -> N
     draw.add_rect_filled((inner[2], inner[1]), (right, inner[3]), ink)
 
 
-def _pointed(pane: Pane, seen: view.View, x: float, y: float) -> str:
-    """The zoom, and the cell under a place in the picture."""
-    text = f"{seen.scale:.3g} px a cell"
-    if 0 <= x < seen.width and 0 <= y < seen.height:
-        column, row = view.cell_at(pane.grid.kernel, pane.grid.size, seen, x, y)
-        text += f"  ·  column {column}, row {row}"
-    return text
+def _pointed(pane: Pane, seen: view.View, x: float, y: float) -> list[str]:
+    """What to say of a place in the picture, the longest first: the zoom and the cell there, or one of them."""
+    zoom = f"{seen.scale:.3g} px a cell"
+    if not (0 <= x < seen.width and 0 <= y < seen.height):
+        return [zoom]
+    column, row = view.cell_at(pane.grid.kernel, pane.grid.size, seen, x, y)
+    cell = f"column {column}, row {row}"
+    return [f"{zoom}  ·  {cell}", cell, f"{column}, {row}"]
 
 
-def _badge(text: str, x: float, bottom: float) -> None:
-    """A line over the lower left corner of a picture."""
-    size, pad = imgui.calc_text_size(text), em(0.4)
+def _badge(texts: Sequence[str], x: float, right: float, bottom: float) -> None:
+    """A line over the lower left corner of a picture: the first that finds room, if any."""
+    pad = em(0.4)
+    text = next((text for text in texts if x + em(1) + imgui.calc_text_size(text).x + 2 * pad <= right), "")
+    if not text:
+        return
+    size = imgui.calc_text_size(text)
     low = (x + em(0.5), bottom - em(0.5) - size.y - 2 * em(0.2))
     high = (low[0] + size.x + 2 * pad, bottom - em(0.5))
     draw = imgui.get_window_draw_list()
@@ -314,19 +256,3 @@ def _badge(text: str, x: float, bottom: float) -> None:
 
 def _dragged(painting: bool) -> bool:
     return any(imgui.is_mouse_dragging(button) for button in (MIDDLE, RIGHT) + (LEFT,) * (not painting))
-
-
-def _speed(app: App, pane: Pane) -> tuple[str, str, ImVec4]:
-    """The measured speed, what was asked for, and the colour that says whether it is reached."""
-    asked = pane.grid.settings.steps_per_second
-    if pane.grid in app.recorder.grids:
-        return f"{icons.RECORD}  {app.recorder.clock}", "", theme.RED
-    if pane.grid.settings.paused:
-        return f"{icons.PAUSE}  Paused", "", theme.DIM
-    rate = pane.meter.rate
-    shown = f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}"
-    if asked >= SPECS["steps_per_second"].high:
-        return shown, " / unlimited", theme.ACCENT
-    if rate < 0.9 * asked - 1:
-        return f"{icons.SLOW} {shown}", f" / {asked:.4g} steps/s", theme.AMBER
-    return shown, f" / {asked:.4g} steps/s", theme.ACCENT

@@ -40,7 +40,7 @@ Button = tuple[str, str, Callable[[], object]]
 
 @dataclass(eq=False)
 class Toast:
-    """A line at the window's foot. Errors and questions stay until they are dismissed; news goes by itself."""
+    """A line at the window's foot. Questions stay until they are answered; the rest goes by itself."""
 
     text: str
     kind: Literal["error", "news"]

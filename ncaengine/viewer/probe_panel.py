@@ -1,5 +1,6 @@
 """A section of the side bar: the cell under the pointer, and traces of chosen cells."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ HIGH, APART = 6.0, 1.0
 """Height of a plot, and the room between two columns of numbers, in em."""
 BINS, OFTEN, SHARE = 64, 0.2, 20
 """Of the histogram; it is made anew after OFTEN seconds, or SHARE times as long as it takes."""
+PALE = 0.85
+"""Strength of what was read under the pointer before it went elsewhere; all of it can still be read."""
 COLOURS = -1
 """In place of a channel: red, green and blue."""
 FRAME = int(implot.Flags_.no_inputs | implot.Flags_.no_legend | implot.Flags_.no_menus | implot.Flags_.no_mouse_text)
@@ -39,7 +42,7 @@ class ProbePanel:
         if app.probe.pointed is None:
             _hint("Point at a picture to see what is in its cells.")
         else:
-            with widgets.style(variables=[] if app.probe.live else [(imgui.StyleVar_.alpha, 0.55)]):
+            with widgets.style(variables=[] if app.probe.live else [(imgui.StyleVar_.alpha, PALE)]):
                 _cell(app)
         grid = app.grid
         trace = app.probe.trace(grid)
@@ -193,7 +196,9 @@ def _traces(trace: Trace, channels: list[int]) -> None:
         if not shown:
             return
         implot.setup_axes("", "", 0, int(implot.AxisFlags_.auto_fit))
-        implot.setup_axis_limits(implot.ImAxis_.x1, steps[0], max(steps[-1], steps[0] + 1), implot.Cond_.always)
+        end = max(steps[-1], steps[0] + 1)
+        implot.setup_axis_limits(implot.ImAxis_.x1, steps[0], end, implot.Cond_.always)
+        _numbers(steps[0], end)
         for pin, channel, colour in lines:
             there = np.isfinite(values[:, pin, channel])
             if there.any():
@@ -213,12 +218,28 @@ def _bars(found: tuple[F64, F64], colours: bool) -> None:
             return
         fitted = int(implot.AxisFlags_.auto_fit)
         implot.setup_axes("", "", fitted, fitted | int(implot.AxisFlags_.no_tick_labels))
+        _numbers(middles[0], middles[-1])
         for index, share in enumerate(shares):
             tone = _ink(TONES[index]) if colours else theme.ACCENT
             spec = implot.Spec()
             spec.fill_color, spec.fill_alpha = tone, 0.25
             implot.plot_shaded(f"##{index}", middles, share, 0.0, spec=spec)
             _line(f"##line{index}", middles, share, tone)
+
+
+def _numbers(low: float, high: float) -> None:
+    """Round numbers along the lower axis, as many as find room."""
+    room = em(1.0) + imgui.calc_text_size(f"{max(abs(low), abs(high)):.0f}.5").x
+    places = ticks(float(low), float(high), int(imgui.get_content_region_avail().x / room))
+    implot.setup_axis_ticks(implot.ImAxis_.x1, places, [f"{place:.9g}" for place in places])
+
+
+def ticks(low: float, high: float, most: int) -> list[float]:
+    """Multiples of 1, 2 or 5 times a power of ten from low to high, that part this into `most` parts or fewer."""
+    wide = (high - low) / max(most, 1)
+    power = 10.0 ** math.floor(math.log10(wide))
+    apart = next(power * k for k in (1, 2, 5, 10) if k == 10 or power * k >= wide)
+    return [apart * k for k in range(math.ceil(low / apart), math.floor(high / apart) + 1)]
 
 
 def _ink(colour: ImVec4) -> ImVec4:

@@ -22,7 +22,8 @@ FORMAT_HELP = {
     ".png": ("PNG", "The last picture alone."),
 }
 STEPS = (1, 2, 4, 8, 16, 32, 64, 128)
-PACE, PACE_HELP = "Each grid at its own pace", "The video runs as fast as the grids, at their steps per second."
+PACE, PACE_SHORT = "Each grid at its own pace", "At their own pace"
+PACE_HELP = "The video runs as fast as the grids, at their steps per second."
 NAME_HELP = "Leave it empty for a free name. The ending decides the format; / makes a folder of pictures."
 LONGEST_DELAY, LONGEST = 60.0, 3600.0
 
@@ -79,7 +80,7 @@ class RecordPanel:
         widgets.label("Steps", "What passes between two frames.")
         options = (("", PACE, PACE_HELP), *((str(n), _steps(n), "Whatever the grid's speed.") for n in STEPS))
         count = recorder.steps_per_frame
-        picked = widgets.choice("##steps", PACE if count is None else _steps(count), options, str(count or ""))
+        picked = widgets.choice("##steps", PACE_SHORT if count is None else _steps(count), options, str(count or ""))
         if picked is not None:
             recorder.steps_per_frame = int(picked) if picked else None
         widgets.label("Start", "When the recording begins, and from what.")

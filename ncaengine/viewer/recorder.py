@@ -11,6 +11,7 @@ from ncaengine import __version__
 from ncaengine.commands import Reseed, Set, Step
 from ncaengine.errors import NCAError
 from ncaengine.grid import Grid
+from ncaengine.seeding import Size
 from ncaengine.settings import SPECS
 from ncaengine.simulation import Simulation
 from ncaengine.view import U8
@@ -22,8 +23,14 @@ Source = Literal["grid", "all", "window"]
 
 FRAME_RATES, GIF_FRAME_RATES = (24, 25, 30, 50, 60), (10, 20, 25, 50)
 SCALES = (1, 2, 3, 4, 6, 8)
+LARGEST_USUAL = 1024
 FORMATS = (".mp4", ".gif", ".webp", "/", ".png")
 """Endings of names; / makes a folder of pictures and .png keeps the last picture alone."""
+
+
+def usual_scale(size: Size) -> int:
+    """Pixels a cell that make a picture about as large as a screen shows it."""
+    return max((n for n in SCALES if n * max(size) <= LARGEST_USUAL), default=1)
 
 
 class Recorder:
@@ -44,7 +51,7 @@ class Recorder:
 
     def __init__(self, sim: Simulation, now: Callable[[], float] = time.monotonic) -> None:
         self.sim, self._now = sim, now
-        self.name, self.free_ending, self.fps, self.scale, self.from_seed = "", ".mp4", 60, 1, True
+        self.name, self.free_ending, self.fps, self.scale, self.from_seed = "", ".mp4", 60, 1, False
         self.source: Source = "grid"
         self.steps_per_frame: int | None = None
         self.delay = 0.0

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from ncaengine.commands import Redo, Rewind, Set, Undo
+from ncaengine.commands import AnyEdit, Redo, RemoveGrid, Revive, Rewind, Set, Undo
 from ncaengine.grid import Grid
 
 if TYPE_CHECKING:
@@ -15,11 +15,31 @@ MOST_WORK = 2**24
 
 
 def undo(app: "App") -> None:
-    """Take the selected grid's last edit back."""
-    if app.grid.can_undo:
+    """Take the selected grid's last edit back, or bring back the grid that was removed since."""
+    removed = _removed(app)
+    if removed is not None:
+        app.do(Revive(removed))
+        app.sync()
+        app.select([pane.grid.id for pane in app.panes].index(removed))
+    elif not app.panes:
+        app.tell("There is nothing to undo.")
+    elif app.grid.can_undo:
         app.do(Undo(app.grid.id))
     else:
         app.tell("There is nothing to undo on this grid.")
+
+
+def _removed(app: "App") -> int | None:
+    """The grid that was removed last, unless something was edited since."""
+    for entry in reversed(app.sim.journal):
+        match entry.command:
+            case RemoveGrid(number) if number in app.sim.removed:
+                return number
+            case RemoveGrid() | Set():
+                pass
+            case command if isinstance(command, AnyEdit):
+                return None
+    return None
 
 
 def redo(app: "App") -> None:

@@ -70,6 +70,7 @@ class TimeBar:
 
         _track(grid, place, start, start + span, middle, age, hovered or held)
         if hovered and tip > first:
+            imgui.set_next_window_pos((start + share * span, at.y - em(0.4)), pivot=(share, 1))  # not over the foot
             widgets.tooltip(_told(grid, pointed, em(NEAR) * (tip - first) / max(span, 1)))
         imgui.same_line(0, em(0.5))
 

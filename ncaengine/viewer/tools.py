@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import msgspec
 
-from ncaengine import fields, scripts
+from ncaengine import fields, scripts, view
 from ncaengine.commands import Copy, Paint, SetModel, Show
 from ncaengine.errors import NCAError
 from ncaengine.fields import MAX_MODELS, Field
@@ -177,6 +177,8 @@ class Tools:
     def _begin(self, pane: "Pane", point: Place, default: bool) -> None:
         if self.name == "image" and self.image not in self._app.sim.arrays:
             raise NCAError("There is no picture to paint with; open one under Brush.")
+        if self.name == "model" and self.lacks_model(pane.grid) and not default:
+            raise NCAError("Choose another model under Brush first.")
         along = self.name == "angle" and self.along and not default
         self._stroke = Stroke(pane, point, self._value(pane.grid, default), along)
         self._reveal(pane.grid)
@@ -233,6 +235,10 @@ class Tools:
         names = [*(app.name_of(model) for model in grid.models[1:]), *app.models]
         return next((name for name in names if name != own), own)
 
+    def lacks_model(self, grid: Grid) -> bool:
+        """Whether the model brush would paint nothing but the one model that the grid runs anyway."""
+        return len(grid.models) == 1 and self.model_for(grid) == self._app.name_of(grid.model)
+
     def _slot(self, grid: Grid) -> int:
         return put_model(self._app, grid, self.model_for(grid))
 
@@ -246,6 +252,22 @@ def put_model(app: "App", grid: Grid, name: str) -> int:
         raise NCAError(f"A grid runs at most {MAX_MODELS} models; take one away under Maps first.")
     app.sim.submit(SetModel(grid.id, app.sim.register(app.models[name]), len(names)))
     return len(names)
+
+
+def paint_at_middle(app: "App") -> None:
+    """One press of the tool in hand at the middle of what is seen of the selected grid."""
+    tools, pane = app.tools, app.pane
+    if not tools.active:
+        app.tell("Take a tool in hand first, as Erase with the key E.")
+        return
+    x, y = pane.camera.x, pane.camera.y
+    if pane.camera.zoom is None:  # the whole grid, whose middle the camera learns when it is drawn
+        corner, extent = view.corner(pane.grid.kernel), view.extent(pane.grid.kernel, pane.grid.size)
+        x, y = corner[0] + extent[0] / 2, corner[1] + extent[1] / 2
+    tools.press(pane, (x, y))
+    if tools.name == "angle" and tools.along:  # which needs a movement
+        tools.move(pane, (x + max(ALONG, tools.radius / 4), y))
+    tools.release()
 
 
 def use_picture(app: "App", path: Path) -> None:

@@ -1,5 +1,6 @@
 """Small pieces that all panels share: aligned rows, buttons of one width, trimmed text, tooltips."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -55,14 +56,21 @@ def gap(height: float) -> None:
     imgui.dummy((0, em(height)))
 
 
+def settle() -> None:
+    """Submit an item of no size, which imgui asks for where the cursor was set last; at the end of a part."""
+    imgui.set_cursor_pos((0, 0))
+    imgui.dummy((0, 0))
+
+
 def tooltip(text: str) -> None:
     """A tooltip for the last item, wrapped."""
     if text and imgui.is_item_hovered(TOOLTIP):
-        imgui.begin_tooltip()
-        imgui.push_text_wrap_pos(em(18))
-        imgui.text_unformatted(text)
-        imgui.pop_text_wrap_pos()
-        imgui.end_tooltip()
+        with style(variables=[(imgui.StyleVar_.window_padding, (em(0.6), em(0.5)))]):
+            imgui.begin_tooltip()
+            imgui.push_text_wrap_pos(em(18))
+            imgui.text_unformatted(text)
+            imgui.pop_text_wrap_pos()
+            imgui.end_tooltip()
 
 
 def grouped(number: int) -> str:
@@ -71,12 +79,12 @@ def grouped(number: int) -> str:
 
 
 def trimmed(text: str, width: float) -> str:
-    """`text`, cut with … where it is wider than `width` pixels."""
+    """`text`, cut with … where it is wider than `width` pixels; nothing where there is no room for a letter of it."""
     if imgui.calc_text_size(text).x <= width:
         return text
     while text and imgui.calc_text_size(text + "…").x > width:
         text = text[:-1]
-    return text.rstrip() + "…"
+    return text.rstrip() + "…" if text else ""
 
 
 def section(title: str, closed: list[str]) -> bool:
@@ -141,16 +149,26 @@ def share(parts: int, of: float | None = None) -> float:
 
 
 def button(text: str, width: float, help_: str = "", colour: tuple[ImVec4, ImVec4, ImVec4] | None = None) -> bool:
-    """A button of a given width, `colour` for its face, its text under the pointer and its text."""
+    """A button of a given width, `colour` for its face, its text under the pointer and its text.
+
+    Where an icon and words apart by two spaces find no room, the icon stands alone.
+    """
     pushed: list[tuple[int, ImVec4]] = []
     if colour:
         face, over, ink = colour
         pushed = [(imgui.Col_.button, face), (imgui.Col_.button_hovered, over), (imgui.Col_.button_active, over)]
         pushed.append((imgui.Col_.text, ink))
+    if 0 < width < imgui.calc_text_size(text, True).x + em(0.4):
+        text = icon_of(text)
     with style(pushed):
         pressed = imgui.button(text, (width, 0))
     tooltip(help_)
     return pressed
+
+
+def icon_of(text: str) -> str:
+    """A button's text without the words that stand two spaces behind its icon."""
+    return re.sub(r"  [^#]+", "", text)
 
 
 def choice(

@@ -66,7 +66,7 @@ def _closed_by_signals(window: "Window") -> Iterator[None]:
     """Whoever ends the process politely closes the window."""
 
     def close(*_: object) -> None:
-        window.app.closing = True
+        window.app.quit()
 
     names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     try:
@@ -137,6 +137,7 @@ class Window:
             self.save_box = SaveBox(self._fonts)
             self.gallery = Gallery(self.ctx, self._fonts, Shelf(self.sim.backend, None if hidden else cache_folder()))
             glfw.set_drop_callback(glfw_window_hello_imgui(), cast(Any, self._drop))  # glfw keeps it alive
+            glfw.set_key_callback(glfw_window_hello_imgui(), cast(Any, _key))
             self._pacer = Pacer(self.sim, self.sim.backend.finish, clock)
             if folder := autosave or (None if hidden else default_folder()):
                 self.app.keeping.autosave = Autosave(self.app, folder, period)
@@ -231,6 +232,9 @@ class Window:
             raise error
         if recorder.wants_pixels and self._pixels is not None:
             self.app.record_window(self._pixels)
+        if self.closed and not self.app.keeping.may_close():
+            self.app.closing = self._params.app_shall_exit = False
+            glfw.set_window_should_close(glfw_window_hello_imgui(), False)
 
     def _drop(self, _window: object, paths: Sequence[str]) -> None:
         self._dropped += paths
@@ -296,6 +300,7 @@ class Window:
             save_prefs(self._prefs)
         self.gallery.release()
         glfw.set_drop_callback(glfw_window_hello_imgui(), cast(Any, None))
+        glfw.set_key_callback(glfw_window_hello_imgui(), cast(Any, None))
         self.layout.panes.release()
         self.sim.release()
         self._tear_down()
@@ -312,6 +317,18 @@ class Window:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.close(crashed=kind is not None and issubclass(kind, Exception))
+
+
+def _key(_window: object, key: int, scancode: int, action: int, mods: int) -> None:
+    """Hand a key on to imgui, unless it writes a letter into a field, which comes by itself.
+
+    imgui lets a key go down and up in frames apart: at 7 frames/s it would take in no more than a letter a frame.
+    """
+    writes = glfw.KEY_SPACE <= key <= glfw.KEY_WORLD_2 or glfw.KEY_KP_0 <= key <= glfw.KEY_KP_ADD
+    chord = mods & (glfw.MOD_CONTROL | glfw.MOD_ALT | glfw.MOD_SUPER)
+    if not writes or chord or action == glfw.RELEASE or not imgui.get_io().want_text_input:
+        window = hello_imgui.get_glfw_window_address()  # type: ignore[attr-defined]
+        imgui.backends.glfw_key_callback(window, key, scancode, action, mods)
 
 
 def _configure() -> None:
