@@ -74,8 +74,8 @@ class Timeline:
         return self.moments[0].age if self.moments else self.tip
 
     def every(self, cells: int) -> int:
-        """Steps between two moments of a grid of so many cells: some tenths of a second's work without a GPU."""
-        return min(max(cells // 1024, 16), 256)
+        """Steps between two moments of a grid of so many cells: a second or two of work without a GPU."""
+        return min(max(cells // 512, 16), 256)
 
     def due(self, age: int, cells: int) -> bool:
         """Whether a moment should be kept before the step that follows `age`."""
