@@ -87,7 +87,7 @@ class Evaluate:
         backend, notice = simulation.open_backend(self.backend)
         if notice:
             say(notice)
-        with simulation.Simulation(backend, catalogue) as sim:
+        with simulation.Simulation(backend, catalogue, history=0) as sim:
             results = _measure(sim, models, loss, plan)
         if self.json:
             self._print_json(results, plan, net.names, floor)

@@ -71,7 +71,7 @@ class Sheet:
         backend, notice = simulation.open_backend(self.backend)
         if notice:
             say(notice)
-        with simulation.Simulation(backend, catalogue) as sim:
+        with simulation.Simulation(backend, catalogue, history=0) as sim:
             grown = self._grow(sim, models, kernels, size, steps)
             rows = [[*row, *tiles] for row, tiles in zip(rows, grown, strict=True)]
         names = _names(self.models, models)

@@ -91,7 +91,7 @@ class Study:
         backend, notice = simulation.open_backend("auto")
         if notice:
             say(notice)
-        with simulation.Simulation(backend) as sim, Console(stderr=True).status("comparing the models"):
+        with simulation.Simulation(backend, history=0) as sim, Console(stderr=True).status("comparing the models"):
             rows = study.compare(sim, models, list(curves.values()), loss)
             tiles = study.pictures(sim, models, Tile(quantise(picture), "target"))
         return study.write(base, rows, tiles, curves, backend.description)
