@@ -13,7 +13,6 @@ size = [256, 128]
 
 import re
 import tomllib
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,39 +21,29 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
-import numpy as np
 
-from ncaengine import commands, files
+from ncaengine import commands, files, images
 from ncaengine.clock import TICKS_PER_SECOND
-from ncaengine.commands import FORMS, AnyCommand, OnGrid, RngSeed, explained
+from ncaengine.commands import FORMS, AddGrid, AnyCommand, OnGrid, explained
 from ncaengine.errors import NCAError
 from ncaengine.model import Model
-from ncaengine.seeding import Size
-from ncaengine.settings import Settings, changed
 from ncaengine.simulation import LateError, Simulation
-from ncaengine.view import U8
+from ncaengine.view import U8, quantise
 
 MAX_BYTES = 4 * 2**20
-MAX_PIXELS = 2**26
+MAX_SIDE = 8192
+"""Pixels of a picture's longer side; a larger one is brought down."""
 MAX_SECONDS, MAX_STEP = 24 * 3600, 2**62
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=MAX_SECONDS)]
 
 
-class ScriptGrid(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A grid that is there from the start; see commands.AddGrid. `model`: a file, or a shipped model's name."""
-
-    model: str
-    size: Size = (256, 256)
-    kernel: str = "square"
-    steps_per_second: float = 60.0
-    fire_rate: float | None = None
-    rng_seed: RngSeed = 0
-
-
 class ScriptFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The form of a script. models, images: further files, by the names that commands use."""
+    """The form of a script. models, images: further files, by the names that commands use.
 
-    grids: Annotated[tuple[ScriptGrid, ...], msgspec.Meta(min_length=1, max_length=64)]
+    grids: there from the start; `model` is a file, or a shipped model's name.
+    """
+
+    grids: Annotated[tuple[AddGrid, ...], msgspec.Meta(min_length=1, max_length=64)]
     seconds: Seconds = 10.0
     models: dict[str, str] = {}
     images: dict[str, str] = {}
@@ -74,7 +63,7 @@ class Script:
     """A script that was opened: the grids that it starts with, and commands by tick and by step."""
 
     seconds: float
-    grids: tuple[tuple[Model, ScriptGrid], ...] = ()
+    grids: tuple[tuple[Model, AddGrid], ...] = ()
     models: dict[str, Model] = field(default_factory=dict)
     images: dict[str, U8] = field(default_factory=dict)
     at_ticks: tuple[Due, ...] = ()
@@ -106,12 +95,11 @@ class Script:
                 sim.add(model, grid.size, grid.kernel, grid.steps_per_second, grid.fire_rate, grid.rng_seed)
         for due in self.at_steps:
             with _told(due.place):
-                _check(sim, due.command)
                 sim.submit(due.command, at_step=due.at)
         made = 0
         for due in self.at_ticks:
             with _told(due.place):
-                _check(sim, due.command)
+                sim.check(due.command)
                 if isinstance(due.command, OnGrid) and not 1 <= due.command.grid < sim.next_id + made:
                     raise NCAError(f"There is no grid {due.command.grid}.")
             made += isinstance(due.command, commands.AddGrid | commands.Duplicate)
@@ -148,29 +136,6 @@ def _told(place: str) -> Iterator[None]:
         raise NCAError(f"{place}: {error}" if place else str(error)) from None
 
 
-def _check(sim: Simulation, command: AnyCommand) -> None:
-    """Raises NCAError for what a command will ask for in vain, as far as that is known before it is due."""
-    match command:
-        case commands.AddGrid(model, size, kernel, steps_per_second, fire_rate):
-            sim.model(model)
-            sim.check_size(size)
-            sim.catalogue.get(kernel)
-            changed(Settings(), "steps_per_second", steps_per_second)
-            changed(Settings(), "fire_rate", 0.5 if fire_rate is None else fire_rate)
-        case commands.SetModel(_, model) if model:
-            sim.model(model)
-        case commands.SetKernel(_, kernel):
-            sim.catalogue.get(kernel)
-        case commands.Resize(_, size):
-            sim.check_size(size)
-        case commands.Set(_, setting, value):
-            changed(Settings(), setting, value)
-        case commands.Paint(tool="image", image=image):
-            sim.array(image, image=True)
-        case commands.Load(_, array):
-            sim.array(array, image=False)
-
-
 def load(path: Path) -> Script:
     """Read and check a script and all files that it names. Raises NCAError naming the file and the key."""
     with _told(str(path)):
@@ -203,7 +168,7 @@ def _problem(error: msgspec.ValidationError) -> str:
     if not inside:
         return explained(error, ScriptFile)
     where = f" - at `$.{inside[3]}`" if inside[3] else ""
-    return f"grid {int(inside[2]) + 1}: {explained(msgspec.ValidationError(inside[1] + where), ScriptGrid)}"
+    return f"grid {int(inside[2]) + 1}: {explained(msgspec.ValidationError(inside[1] + where), AddGrid)}"
 
 
 def _command(path: Path, number: int, table: dict[str, Any]) -> tuple[str, Due]:
@@ -233,15 +198,5 @@ def _model(folder: Path, given: str) -> Model:
 
 
 def open_image(path: Path) -> U8:
-    """A picture from a file: (height, width, 3) uint8. Raises NCAError."""
-    from PIL import Image
-
-    try:
-        with warnings.catch_warnings(action="ignore"), Image.open(path) as picture:  # of large ones, told here
-            if picture.width * picture.height > MAX_PIXELS:
-                raise NCAError(f"{path}: has {picture.width}x{picture.height} pixels; 64 million are the most.")
-            return np.asarray(picture.convert("RGB"), np.uint8)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise NCAError(
-            f"{path}: cannot be opened as a picture ({getattr(error, 'strerror', None) or error})."
-        ) from None
+    """A picture to paint with: (height, width, 3) uint8; see images.load. Raises NCAError."""
+    return quantise(images.load(path, MAX_SIDE)[0])

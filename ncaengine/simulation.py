@@ -136,7 +136,7 @@ class Simulation(Registry, Calls):
             # Their order among the grids would depend on the strides in which time is let pass.
             raise NCAError(f"{type(command).__name__} cannot wait for a step; submit it at its time.")
         elif isinstance(command, OnGrid):
-            self._check(command)
+            self.check(command)
             self._grid(command.grid)._wait(at_step, len(self.journal), command)
         else:
             raise NCAError("Only a command to a grid can wait for a step.")
@@ -231,17 +231,25 @@ class Simulation(Registry, Calls):
         """Raises NCAError unless a grid may have this size here."""
         seeding.check_size(size, self.backend.max_side)
 
-    def _check(self, command: AnyCommand) -> None:
-        """Raises what `_apply` would, as far as it is known before the command's step has come."""
+    def check(self, command: AnyCommand) -> None:
+        """Raises NCAError for what a command will ask for in vain, as far as that is known before it is due."""
         match command:
+            case commands.AddGrid(model, size, kernel):
+                self.check_size(size)
+                self.catalogue.get(kernel)
+                _settings(command, self.model(model))
             case commands.SetModel(_, name) if name:
                 self.model(name)
             case commands.SetKernel(_, name):
                 self.catalogue.get(name)
             case commands.Resize(_, size):
                 self.check_size(size)
-            case commands.Set(number, setting, value):
-                changed(self._grid(number).settings, setting, value)
+            case commands.Set(_, setting, value):
+                changed(Settings(), setting, value)
+            case commands.Paint(tool="image", image=image):
+                self.array(image, image=True)
+            case commands.Load(_, array):
+                self.array(array, image=False)
 
     def _apply(self, command: AnyCommand, waited: Waiting | None = None) -> None:
         try:
@@ -295,8 +303,7 @@ class Simulation(Registry, Calls):
     def _add(self, command: commands.AddGrid) -> None:
         model, kernel = self.model(command.model), self.catalogue.get(command.kernel)
         self.check_size(command.size)
-        fire_rate = model.config.fire_rate if command.fire_rate is None else command.fire_rate
-        settings = changed(changed(Settings(), "steps_per_second", command.steps_per_second), "fire_rate", fire_rate)
+        settings = _settings(command, model)
         state = seeding.initial(model.config, command.size, command.rng_seed)
         moment = Moment(0, 0, 0, state, None, (model,), kernel, settings, command.rng_seed)
         self._join(Snapshot(self.next_id, moment))
@@ -330,3 +337,9 @@ class Simulation(Registry, Calls):
         self.origin = Origin(tick, self.next_id, tuple(grid.snapshot() for grid in self.grids.values()))
         self.journal.clear()
         self.removed.clear()
+
+
+def _settings(command: commands.AddGrid, model: Model) -> Settings:
+    """Those that a grid starts with. Raises NCAError for a value out of its range."""
+    fire_rate = model.config.fire_rate if command.fire_rate is None else command.fire_rate
+    return changed(changed(Settings(), "steps_per_second", command.steps_per_second), "fire_rate", fire_rate)

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "ncaengine"
 LAYERS = (
     (
         "errors", "resources", "pcg", "kernels", "model", "seeding", "view", "settings", "glsl", "backend", "commands",
-        "clock", "close", "fields", "brushes", "painting", "registry", "timeline", "importers", "importers.*",
+        "clock", "close", "fields", "brushes", "painting", "registry", "images", "timeline", "importers", "importers.*",
     ),
     ("files", "stills", "sheets", "reference", "torch_backend", "training", "training.*"),
     ("gpu", "gl_backend", "gl_canvas", "gl_edit", "grid", "edits", "calls", "sessions", "journals",
