@@ -37,11 +37,15 @@ class Cells(Protocol):
         state = state + weight·(target - state) with `weight` (n,) in [0, 1], exactly `target` where it is 1.
         """
 
-    def step(self, number: int, rng_seed: int, fire_rate: float, scale: float = 1.0, angle: float = 0.0) -> None:
+    def step(
+        self, number: int, rng_seed: int, fire_rate: float, scale: float = 1.0, angle: float = 0.0,
+        aspect: float = 1.0, dt: float = 1.0,
+    ) -> None:  # fmt: skip
         """One step, the `number`-th since the seed, which with `rng_seed` decides the cells that fire.
 
-        scale: cell scale, by which and by whose square first and second derivatives are divided.
+        scale: width of a cell (dx), by which and by whose square first and second derivatives are divided.
         angle: of every cell's own x axis, in degrees from +x towards +y (clockwise on the screen).
+        aspect: height of a cell (dy) over its width. dt: the share of its update that a cell takes.
         Fields multiply fire_rate and scale and are added to angle.
         """
 

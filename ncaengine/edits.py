@@ -88,7 +88,7 @@ def set_model(grid: Grid, slot: int, model: Model | None) -> None:
 
 def resize(grid: Grid, size: Size, keep: Keep) -> None:
     """Another size; see seeding.resized. New cells have the fields' defaults."""
-    fresh = seeding.initial(grid.model.config, size, grid.rng_seed)
+    fresh = seeding.initial(grid.model, size, grid.rng_seed)
     maps = grid.fields
     if maps is not None:
         maps = seeding.resized(maps, fields.plain(*size), keep, grid.kernel)
@@ -97,7 +97,7 @@ def resize(grid: Grid, size: Size, keep: Keep) -> None:
 
 def reseed(grid: Grid, rng_seed: int) -> None:
     """Back to the seed; the fields stay."""
-    grid.cells.write(seeding.initial(grid.model.config, grid.size, rng_seed))
+    grid.cells.write(seeding.initial(grid.model, grid.size, rng_seed))
     grid.rng_seed, grid.step = rng_seed, 0
     grid.pace.restart()
 
@@ -111,7 +111,7 @@ def adjust(grid: Grid, settings: Settings) -> None:
 
 def paint(grid: Grid, command: Paint, image: Array | None, patch: Patch | None) -> None:
     """One stroke."""
-    canvas = painting.Canvas(grid.model.config, grid.kernel, grid.size, grid.rng_seed, grid.marks)
+    canvas = painting.Canvas(grid.model, grid.kernel, grid.size, grid.rng_seed, grid.marks)
     if command.tool in PLANE:
         maps = _own(grid)
         if command.tool == "model" and not 0 <= command.value < len(grid.models):

@@ -175,6 +175,6 @@ def _arrays(tensors: Mapping[Any, Any]) -> dict[str, F32]:
 def _save_torch(model: Model, path: Path) -> None:
     import torch
 
-    weights = {name: torch.from_numpy(getattr(model, name).copy()) for name in models.WEIGHTS}
+    weights = {name: torch.from_numpy(array.copy()) for name, array in model.arrays().items()}
     head = {"version": models.FORMAT_VERSION, "config": models.to_plain(model.config), "weights": weights}
     torch.save({KEY: head}, path)

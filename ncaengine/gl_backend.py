@@ -14,6 +14,7 @@ from ncaengine.errors import NCAError
 from ncaengine.fields import MAX_MODELS, PLANE, plain
 from ncaengine.gl_canvas import Canvas, Shown, set_uniforms
 from ncaengine.gl_edit import Editor
+from ncaengine.gl_passes import Passes, Programs, compiled
 from ncaengine.gpu import SHARED_BYTES, Device, headless
 from ncaengine.kernels import Kernel
 from ncaengine.model import F32, Model
@@ -30,19 +31,20 @@ class GLCells:
         self._images: list[moderngl.TextureArray] = []
         self._weights: list[moderngl.Buffer] = []
         self._models: list[Model] = []
-        self._programs: dict[bool, list[moderngl.ComputeShader]] = {}
+        self._programs: dict[bool, list[Programs]] = {}
         self._kernel: Kernel | None = None
         self._size = (0, 0)
         self._fields: moderngl.Texture | None = None
         self._numbers = [0]  # those that the model field holds; other models need no pass
         self._framed, self._stepped = False, False
+        self._passes = Passes(backend)
 
     def specialise(self, model: Model, kernel: Kernel, others: Sequence[Model] = ()) -> None:
         models = [model, *others]
         check_models(models)
         # Compiled before anything changes: of the two programs that which the settings asked for last.
         framed = bool(others) or self._framed
-        programs = [self._backend.step_program(each, kernel, framed) for each in models]
+        programs = [self._backend.step_programs(each, kernel, framed) for each in models]
         self._drop_weights()
         self._weights = [self._ctx.buffer(glsl.pack_weights(each).tobytes()) for each in models]
         self._models, self._kernel, self._programs = models, kernel, {framed: programs}
@@ -50,7 +52,7 @@ class GLCells:
     def write(self, state: F32) -> None:
         height, width, channels = state.shape
         count = -(-channels // 4)
-        room = (_room(width, self._backend.max_side), _room(height, self._backend.max_side), count)
+        room = (self._backend.room(width), self._backend.room(height), count)
         if not self._images or self._images[0].size != room:
             fresh = self._allocate(*room)
             self._drop_images()
@@ -94,12 +96,12 @@ class GLCells:
         return np.ascontiguousarray(fours.view(np.float32)[..., : self._models[0].config.channels])
 
     def write_fields(self, fields: F32 | None) -> None:
-        old, most = self._fields, self._backend.max_side
+        old = self._fields
         if fields is None:
             self._fields, self._numbers = None, [0]
         else:
             height, width = fields.shape[:2]
-            room = _room(width, most), _room(height, most)
+            room = self._backend.room(width), self._backend.room(height)
             if old is None or old.size != room:
                 self._fields = self._allocate_fields(*room)
             assert self._fields is not None
@@ -123,10 +125,14 @@ class GLCells:
     def blend(self, cells: I32, weight: F32, target: F32) -> None:
         self._backend.editor.blend(self._images[0], cells, weight, target)
 
-    def step(self, number: int, rng_seed: int, fire_rate: float, scale: float = 1.0, angle: float = 0.0) -> None:
+    def step(
+        self, number: int, rng_seed: int, fire_rate: float, scale: float = 1.0, angle: float = 0.0,
+        aspect: float = 1.0, dt: float = 1.0,
+    ) -> None:  # fmt: skip
         assert self._kernel is not None
         width, height = self._size
-        self._framed = self._fields is not None or scale != 1 or angle != 0 or len(self._models) > 1
+        frame = {"scale": scale, "angle": angle, "aspect": aspect, "dt": dt}
+        self._framed = self._fields is not None or (scale, angle, aspect, dt) != (1, 0, 1, 1) or len(self._models) > 1
         uniforms = {
             "size": self._size,
             "row_shift": self._kernel.row_shift(height) % width,
@@ -135,26 +141,29 @@ class GLCells:
             "fire_threshold": fire_threshold(fire_rate),
         }
         if self._framed:
-            uniforms |= {"fire_rate": fire_rate, "scale": scale, "angle": angle, "models": len(self._models)}
+            uniforms |= {"fire_rate": fire_rate, **frame, "models": len(self._models)}
             (self._fields or self._backend.plain_fields).bind_to_image(3, read=True, write=False)
         before, after = self._images
-        before.bind_to_image(0, read=True, write=False)
-        after.bind_to_image(1, read=False, write=True)
         group = glsl.GROUP[self._backend.device.form]
         programs, last = self._step_programs(), len(self._models) - 1
         for slot in {min(number, last) for number in self._numbers}:
-            set_uniforms(programs[slot], {**uniforms, "slot": slot})
+            config, step = self._models[slot].config, programs[slot].step
+            more = self._passes.before(programs[slot], config, self._kernel, before, self._size, self._framed)
+            before.bind_to_image(0, read=True, write=False)
+            after.bind_to_image(1, read=False, write=True)
+            set_uniforms(step, {**uniforms, **more, "slot": slot})
             self._weights[slot].bind_to_storage_buffer(2)
-            programs[slot].run(-(-width // group[0]), -(-height // group[1]))
+            step.run(-(-width // group[0]), -(-height // group[1]))
         self._ctx.memory_barrier()
+        self._passes.after(programs[0], self._kernel, before, after, self._size)
         self._images, self._stepped = [after, before], True
 
-    def _step_programs(self) -> list[moderngl.ComputeShader]:
-        """Of each model the program that this step needs; compiled at the first."""
+    def _step_programs(self) -> list[Programs]:
+        """Of each model the programs that this step needs; compiled at the first."""
         assert self._kernel is not None
         if self._framed not in self._programs:
             self._programs[self._framed] = [
-                self._backend.step_program(model, self._kernel, self._framed) for model in self._models
+                self._backend.step_programs(model, self._kernel, self._framed) for model in self._models
             ]
         return self._programs[self._framed]
 
@@ -177,6 +186,7 @@ class GLCells:
     def release(self) -> None:
         self._drop_images()
         self._drop_weights()
+        self._passes.release()
         self.write_fields(None)
 
     def _drop_weights(self) -> None:
@@ -195,16 +205,16 @@ class GLBackend:
         self.device = device or Device(headless())
         self.description, self.max_side = self.device.description, self.device.max_side
         self.canvas, self.editor = Canvas(self.device), Editor(self.device)
-        # A cell's defaults; the step repeats the edge. The side is that of _room.
+        # A cell's defaults; the step repeats the edge. The side is that of `room`.
         self.plain_fields = self.device.ctx.texture((3, 3), 4, plain(3, 3).tobytes(), dtype="f4")
         self._offscreen: moderngl.Framebuffer | None = None
 
-    def step_program(self, model: Model, kernel: Kernel, framed: bool = False) -> moderngl.ComputeShader:
+    def step_programs(self, model: Model, kernel: Kernel, framed: bool = False) -> Programs:
         """The compiled step of a model on a kernel, from the cache if it was there.
 
-        `framed`: the one that heeds fields, scale and angle.
+        `framed`: the one that heeds fields, scale, angle, aspect and dt.
         """
-        return self.device.compute(glsl.step_source(model.config, kernel, self.device.form, SHARED_BYTES, framed))
+        return compiled(self.device, model.config, kernel, framed, SHARED_BYTES)
 
     def cells(self) -> GLCells:
         return GLCells(self)
@@ -224,6 +234,14 @@ class GLBackend:
             self._offscreen.release()
             self._offscreen = None
 
+    def room(self, side: int) -> int:
+        """The side of an image that holds `side` cells: not a power of 2, where that is possible.
+
+        llvmpipe compiles a program anew, for seconds, when a side of an image becomes a power of 2 or
+        ceases to be one; this way no resize waits for that.
+        """
+        return min(side if side & (side - 1) else max(side + 1, 3), self.max_side)
+
     def finish(self) -> None:
         self.device.ctx.finish()
 
@@ -235,13 +253,3 @@ class GLBackend:
         self.device.release()
         if self._owns:
             self.device.ctx.release()
-
-
-def _room(side: int, most: int) -> int:
-    """The side of an image that holds `side` cells: not a power of 2, where that is possible.
-
-    llvmpipe compiles a program anew, for seconds, when a side of an image becomes a power of 2 or
-    ceases to be one; this way no resize waits for that.
-    """
-    room = side if side & (side - 1) else max(side + 1, 3)
-    return min(room, most)

@@ -70,7 +70,7 @@ class Canvas:
             "origin": (view.x, view.y),
             "scale": view.scale,
             "samples": view.samples(kernel),
-            "colour": (colour.scale, colour.offset),
+            **_colours(colour),
             "lines": lines,
         }
         program, triangle = self.program(view.raster(kernel))
@@ -94,7 +94,7 @@ class Canvas:
             "count": channels,
             "channels": look.channels,
             "gain": look.gain * (UPDATE_GAIN / channels if look.mode == "update" else 1),
-            "colour": (colour.scale, colour.offset),
+            **_colours(colour),
             "alive": ALIVE,
             "tint": TINT,
         }
@@ -145,6 +145,10 @@ class Canvas:
         if self._shaded:
             self._shaded.release()
             self._shaded = None
+
+
+def _colours(colour: Colour) -> dict[str, object]:
+    return {"colour": (colour.scale, colour.offset), "background": (*colour.background, float(colour.alpha))}
 
 
 def set_uniforms(program: moderngl.ComputeShader | moderngl.Program, uniforms: dict[str, object]) -> None:

@@ -23,6 +23,10 @@ from ncaengine import resources
 from ncaengine.errors import NCAError
 
 REQUIRED = ("gradient_x", "gradient_y", "laplacian")
+LAPLACIAN_COS, LAPLACIAN_SIN = "laplacian·cos", "laplacian·sin"
+"""Made of a kernel's Laplacian: its taps times the cosine and the sine of twice their angle on the screen. Half the
+sum and half the difference of Laplacian and cosine are the parts of the Laplacian along x and y, which a cell that
+is higher than wide divides by other squares (as NoiseNCA's lap_x and lap_y, which these are on the square)."""
 MAX_RADIUS = 4
 MAX_FILE_BYTES = 64 * 1024
 ENTRY_POINT_GROUP = "ncaengine.plugins"
@@ -120,6 +124,18 @@ class Kernel:
             sums += weight * np.array([1, x, y, x * x + y * y, x * x - y * y, 2 * x * y])
         return Moments(*(float(s) for s in sums))
 
+    def taps(self, name: str) -> tuple[tuple[int, int, float], ...]:
+        """(row offset, column offset, weight) of a stencil, LAPLACIAN_COS and LAPLACIAN_SIN included."""
+        if name not in (LAPLACIAN_COS, LAPLACIAN_SIN):
+            return tuple(self.stencils[name].taps())
+        (ax, _), (bx, by) = self.basis
+        part, out = (math.cos if name == LAPLACIAN_COS else math.sin), []
+        for row, column, weight in self.stencils["laplacian"].taps():
+            if row or column:
+                out.append((row, column, weight * part(2 * math.atan2(row * by, column * ax + row * bx))))
+        middle = (0, 0, -sum(weight for _, _, weight in out))
+        return tuple(tap for tap in (*out, middle) if abs(tap[2]) > 1e-9)
+
     def order(self, stencil: str) -> int:
         """The derivative's order, that of the lowest moment that is not 0: what a change of cell scale divides by."""
         orders = {"identity": 0, "gradient_x": 1, "gradient_y": 1, "laplacian": 2}
@@ -152,10 +168,10 @@ class Kernel:
         return said
 
     def dense(self, stencil: str) -> npt.NDArray[np.float32]:
-        """(2r+1, 2r+1) float32 weights of a stencil, padded to the kernel's radius."""
+        """(2r+1, 2r+1) float32 weights of a stencil (see taps), padded to the kernel's radius."""
         r = self.radius
         out = np.zeros((2 * r + 1, 2 * r + 1), np.float32)
-        for row, column, weight in self.stencils[stencil].taps():
+        for row, column, weight in self.taps(stencil):
             out[row + r, column + r] = weight
         return out
 

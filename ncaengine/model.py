@@ -2,8 +2,10 @@
 
 One step of a cell, for every family (filter-major perception p):
 
-    p = clip(concat(gain_f * (stencil_f * state) for f in features))
-    state += fires * clip(w2 @ clip(activation(w1 @ p + b1)) + b2), then clip(state)
+    p = clip(concat(gain_f * mean over scales of (stencil_f * state) for f in features)), then |p| if absolute
+    h = clip(activation(w1 @ concat(p, extra) + b1)); the input itself where there are no hidden units
+    state += fires * dt * (clip(w2 @ h + b2) + diffusion * (laplacian * state)), then clip(state)
+    state *= alive before and after
 """
 
 import json
@@ -22,20 +24,28 @@ from ncaengine.errors import NCAError
 
 F32 = npt.NDArray[np.float32]
 Range = tuple[float, float]
-Activation = Literal["relu", "linear", "tanh"]
+Activation = Literal["relu", "linear", "tanh", "sigmoid", "swish"]
 Padding = Literal["circular", "replicate", "zero"]
+Extra = Literal["row", "column", "cos_angle", "sin_angle"]
+"""Inputs beside the perception. row, column: the place of the cell's middle on the screen, from -1 at the grid's upper
+and left edge to 1, in the cell's own frame. cos_angle, sin_angle: of the angle by which that frame is turned."""
+Channel = Annotated[int, msgspec.Meta(ge=0, le=255)]
+Scale = Annotated[int, msgspec.Meta(ge=0, le=3)]
 
 FORMAT_VERSION = 1
 MAX_NUMBERS = 10**7
 """In the weights of a file; the largest Config has 4.5 million."""
 WEIGHTS = ("w1", "b1", "w2", "b2")
+SEED = "seed"
+"""The seed's image, beside the weights."""
 
 
 class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One filter of the perception: the kernel's `stencil` times `gain`."""
+    """One filter of the perception: the kernel's `stencil` times `gain`, of some `channels` or (None) of all."""
 
     stencil: str
     gain: float = 1.0
+    channels: tuple[Channel, ...] | None = None
 
 
 class Clips(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,38 +58,70 @@ class Clips(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Seed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The initial state: all zeros, or uniform noise in [-level/2, level/2)."""
+    """The initial state.
 
-    kind: Literal["zeros", "noise"] = "zeros"
+    zeros; noise: uniform in [-level/2, level/2); point: one cell in the middle, its channels from `first` on at
+    `level`; blobs: Gaussian spots of height `level` on the first three channels, about one on 24 x 24 cells; image:
+    the model's `seed` in the middle, 0 around it.
+    """
+
+    kind: Literal["zeros", "noise", "point", "blobs", "image"] = "zeros"
     level: float = 1.0
+    first: Channel = 0
 
 
 class Colour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the first three channels become RGB in [0, 1]: state * scale + offset, then clipped."""
+    """How the first three channels become RGB in [0, 1]: state * scale + offset, then clipped.
+
+    alpha: whether the fourth is opacity, by which RGB is multiplied already; the `background` then shines through.
+    """
 
     scale: float = 1.0
     offset: float = 0.5
+    alpha: bool = False
+    background: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+
+class Alive(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Cells die, all their channels 0, unless `channel` exceeds `threshold` near them before and after the update.
+
+    Near: in the cell or a neighbour that the kernel's Laplacian sees (Growing NCA, Mordvintsev et al. 2020).
+    """
+
+    channel: Channel = 3
+    threshold: float = 0.1
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything about a model but its weights. Defaults are those of the article's notebook.
 
-    `kernels` are those that the model is known to grow its texture on, the one it starts on first;
-    it runs on any other too.
+    hidden: 0 for a net of one layer. absolute: the perception is followed by its absolute values. scales: at
+    which the state is perceived, 0 as it is, 1 at half its size, and so on; the perception is their mean, made
+    large again (DyNCA, Pajouheshgar et al. 2023). beta: of swish, y·sigmoid(beta·y). diffusion: of each channel,
+    none if empty. firing: whether a cell updates all its channels at once, or each by a chance of its own.
+    `kernels` are those that the model is known to grow its texture on, the one it starts on first; it runs on
+    any other too.
     """
 
     channels: Annotated[int, msgspec.Meta(ge=3, le=256)] = 12
-    hidden: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 96
+    hidden: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 96
     features: Annotated[tuple[Feature, ...], msgspec.Meta(min_length=1, max_length=16)] = (
         Feature("identity"),
         Feature("gradient_x"),
         Feature("gradient_y"),
         Feature("laplacian"),
     )
+    absolute: bool = False
+    extra: Annotated[tuple[Extra, ...], msgspec.Meta(max_length=8)] = ()
+    scales: Annotated[tuple[Scale, ...], msgspec.Meta(min_length=1, max_length=4)] = (0,)
     activation: Activation = "relu"
+    beta: float = 1.0
     clips: Clips = Clips()
+    diffusion: Annotated[tuple[float, ...], msgspec.Meta(max_length=256)] = ()
     padding: Padding = "circular"
     fire_rate: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.5
+    firing: Literal["cell", "channel"] = "cell"
+    alive: Alive | None = None
     seed: Seed = Seed()
     colour: Colour = Colour()
     kernels: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=16)] = ("square", "hexagonal")
@@ -90,15 +132,32 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def inputs(self) -> int:
         """Length of a cell's perception vector."""
-        return self.channels * len(self.features)
+        seen = sum(len(self.seen(feature)) for feature in self.features)
+        return seen * (1 + self.absolute) + len(self.extra)
+
+    def seen(self, feature: Feature) -> tuple[int, ...]:
+        """The channels that a feature is of."""
+        return tuple(range(self.channels)) if feature.channels is None else feature.channels
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Those of the weights."""
+        first = self.hidden or self.inputs
+        return {
+            "w1": (self.hidden, self.inputs),
+            "b1": (self.hidden,),
+            "w2": (self.channels, first),
+            "b2": (self.channels,),
+        }
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
     """A configuration with its weights, all float32.
 
-    w1 (hidden, inputs) with filter-major columns, b1 (hidden,), w2 (channels, hidden),
-    b2 (channels,). Raises NCAError where a shape does not fit or a number is not finite.
+    w1 (hidden, inputs) with filter-major columns, b1 (hidden,), w2 (channels, hidden), or without hidden units
+    (channels, inputs), b2 (channels,). seed: (height, width, some channels), for seeds that are an image. Raises
+    NCAError where a shape does not fit or a number is not finite.
     """
 
     config: Config
@@ -106,21 +165,31 @@ class Model:
     b1: F32
     w2: F32
     b2: F32
+    seed: F32 | None = None
 
     def __post_init__(self) -> None:
         c = self.config
-        shapes = {"w1": (c.hidden, c.inputs), "b1": (c.hidden,), "w2": (c.channels, c.hidden), "b2": (c.channels,)}
-        for name, shape in shapes.items():
+        for name, shape in c.shapes.items():
             given = np.shape(getattr(self, name))  # looked at first: a broken file may claim a huge one
             if given != shape:
                 raise NCAError(f"weights {name} have shape {given}, but the configuration asks for {shape}.")
+        if (c.seed.kind == "image") != (self.seed is not None):
+            raise NCAError("the seed is an image, which is missing, or has an image that is not asked for.")
+        if self.seed is not None and (np.ndim(self.seed) != 3 or not 1 <= np.shape(self.seed)[2] <= c.channels):
+            raise NCAError(f"the seed's image has shape {np.shape(self.seed)}; it must be (height, width, channels).")
+        for name, given in self.arrays().items():
             with np.errstate(over="ignore"):
-                array = np.ascontiguousarray(getattr(self, name), np.float32)
+                array = np.ascontiguousarray(given, np.float32)
             if not np.isfinite(array).all():
                 raise NCAError(f"weights {name} hold NaN or infinity; the training that made them diverged.")
             array.setflags(write=False)
             object.__setattr__(self, name, array)
-        _check_numbers(c)
+        _check_config(c)
+
+    def arrays(self) -> dict[str, F32]:
+        """The weights by name, and the seed's image if there is one."""
+        found = {name: getattr(self, name) for name in WEIGHTS}
+        return found if self.seed is None else {**found, SEED: self.seed}
 
     @property
     def parameters(self) -> int:
@@ -130,13 +199,23 @@ class Model:
 
 def same(a: Model, b: Model) -> bool:
     """Whether two models agree to the last bit."""
-    return a is b or (a.config == b.config and all(np.array_equal(getattr(a, n), getattr(b, n)) for n in WEIGHTS))
+    theirs = b.arrays()
+    return a is b or (a.config == b.config and all(np.array_equal(v, theirs[k]) for k, v in a.arrays().items()))
 
 
-def _check_numbers(c: Config) -> None:
-    numbers = [f.gain for f in c.features] + [c.seed.level, c.colour.scale, c.colour.offset, c.fire_rate]
+def _check_config(c: Config) -> None:
+    numbers = [f.gain for f in c.features] + [c.seed.level, c.colour.scale, c.colour.offset, c.fire_rate, c.beta]
+    numbers += [*c.colour.background, *c.diffusion, *([c.alive.threshold] if c.alive else [])]
     if not np.isfinite(numbers).all():
         raise NCAError("the configuration holds a number that is not finite.")
+    if len(c.diffusion) not in (0, c.channels):
+        raise NCAError(f"the configuration gives {len(c.diffusion)} rates of diffusion for {c.channels} channels.")
+    named = [n for f in c.features for n in f.channels or ()] + [3] * c.colour.alpha
+    named += [c.alive.channel] if c.alive else []
+    if max(named, default=0) >= c.channels or any(f.channels == () for f in c.features):
+        raise NCAError(f"the configuration names channels that it lacks; it has {c.channels}, counted from 0.")
+    if len(set(c.scales)) < len(c.scales):
+        raise NCAError("the configuration names a scale of perception twice.")
     for stage in Clips.__struct_fields__:
         clip = getattr(c.clips, stage)
         if clip is not None and not (np.isfinite(clip).all() and clip[0] < clip[1]):
@@ -161,13 +240,13 @@ def from_plain(config: object, weights: dict[str, F32]) -> Model:
     missing = [name for name in WEIGHTS if name not in weights]
     if missing:
         raise NCAError(f"the weights lack {', '.join(missing)}.")
-    return Model(checked, *(weights[name] for name in WEIGHTS))
+    return Model(checked, **{name: weights[name] for name in (*WEIGHTS, SEED) if name in weights})
 
 
 def save_safetensors(model: Model, path: Path) -> None:
     """Write weights with the configuration, as JSON, in the metadata. Raises OSError."""
     meta = {"ncaengine": json.dumps({"version": FORMAT_VERSION, "config": to_plain(model.config)})}
-    path.write_bytes(safetensors.numpy.save({name: getattr(model, name) for name in WEIGHTS}, meta))
+    path.write_bytes(safetensors.numpy.save(model.arrays(), meta))
 
 
 def load_safetensors(path: Path) -> Model:

@@ -10,7 +10,7 @@ from ncaengine.commands import Paint
 from ncaengine.errors import NCAError
 from ncaengine.fields import PLANE, SPECS, Field
 from ncaengine.kernels import Kernel
-from ncaengine.model import F32, Config
+from ncaengine.model import F32, Model
 from ncaengine.seeding import Size
 from ncaengine.view import I32, U8
 
@@ -22,7 +22,7 @@ Array = U8 | F32
 class Canvas:
     """What painting needs to know of a grid. `number` tells one change of it from the next."""
 
-    config: Config
+    model: Model
     kernel: Kernel
     size: Size
     rng_seed: int
@@ -43,9 +43,9 @@ def on_state(canvas: Canvas, command: Paint, image: Array | None, patch: Patch |
     if command.tool == "patch":
         return _pasted(canvas, command, patch)
     cells, weight = brushes.stroke(canvas.kernel, canvas.size, command.path, command.radius, command.softness)
-    config = canvas.config
+    config = canvas.model.config
     if command.tool == "erase":
-        target = seeding.initial_at(config, cells, canvas.rng_seed)
+        target = seeding.initial_at(canvas.model, canvas.size, cells, canvas.rng_seed)
     elif command.tool == "noise":
         noise = pcg.noise_at(cells, config.channels, canvas.number, canvas.rng_seed)
         target = noise * np.float32(command.value)
@@ -54,6 +54,8 @@ def on_state(canvas: Canvas, command: Paint, image: Array | None, patch: Patch |
             raise NCAError(f"There is no image {command.image!r} to paint with; open one first.")
         rgb = brushes.image_at(image.astype(np.uint8, copy=False), canvas.kernel, canvas.size, cells)
         target = ((rgb - config.colour.offset) / config.colour.scale).astype(np.float32)
+        if config.colour.alpha:  # what is painted is opaque
+            target = np.concatenate([target, np.ones_like(target[:, :1])], 1)
     return Touch(cells, weight * np.float32(command.strength), target)
 
 
@@ -74,7 +76,7 @@ def _pasted(canvas: Canvas, command: Paint, patch: Patch | None) -> Touch:
     away = np.hypot(at[:, 0] * ax + at[:, 1] * bx, at[:, 1] * by) / patch.radius
     # The rim is never quite 0, so that a patch of one cell is pasted as well.
     fade = np.clip((1 - away) / max(command.softness, 1e-6), 0.05 if command.softness else 1, 1)
-    channels = min(canvas.config.channels, patch.state.shape[1])
+    channels = min(canvas.model.config.channels, patch.state.shape[1])
     weight = (fade * fade * (3 - 2 * fade) * command.strength).astype(np.float32)
     return Touch(cells, weight, np.ascontiguousarray(patch.state[index[first], :channels]))
 

@@ -36,6 +36,25 @@ def fire_threshold(fire_rate: float) -> int:
     return min(round(fire_rate * 2.0**32), ALWAYS)
 
 
+CHANNELS_SEED = 0x9E3779B9
+"""What rng_seed grows by for every four channels that fire by chances of their own."""
+
+
+def fire_masks(
+    width: int, height: int, step: int, rng_seed: int, fire_rate: float, channels: int
+) -> npt.NDArray[np.bool_]:
+    """Which channels of which cells fire, each by a chance of its own: (height, width, channels) bool."""
+    threshold = fire_threshold(fire_rate)
+    column = np.arange(width, dtype=np.uint32)[None, :]
+    row = np.arange(height, dtype=np.uint32)[:, None]
+    words: list[U32] = []
+    for layer in range(-(-channels // 4)):
+        seed = np.uint32((rng_seed + layer * CHANNELS_SEED) & ALWAYS)
+        words += pcg4d(column, row, np.uint32(step & ALWAYS), seed)  # type: ignore[arg-type]
+    fires: npt.NDArray[np.bool_] = (np.stack(words, -1) < np.uint32(threshold)) | (threshold == ALWAYS)
+    return fires[..., :channels]
+
+
 def fire_mask(
     width: int, height: int, step: int, rng_seed: int, fire_rate: float, rate: F32 | None = None
 ) -> npt.NDArray[np.bool_]:

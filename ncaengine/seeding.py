@@ -10,7 +10,7 @@ from ncaengine import pcg
 from ncaengine.errors import NCAError
 from ncaengine.fields import MAX_MODELS
 from ncaengine.kernels import Kernel
-from ncaengine.model import F32, Colour, Config, Model
+from ncaengine.model import F32, Alive, Colour, Model
 
 Size = tuple[int, int]
 """(width, height) in cells, as in pictures."""
@@ -40,6 +40,7 @@ def check_models(models: Sequence[Model]) -> None:
             ("channels", first.channels, other.channels),
             ("padding", first.padding, other.padding),
             ("colour convention", first.colour, other.colour),
+            ("what keeps a cell alive", first.alive, other.alive),
         ):
             if ours != theirs:
                 raise NCAError(
@@ -49,22 +50,62 @@ def check_models(models: Sequence[Model]) -> None:
 
 
 def _spoken(value: object) -> str:
-    return f"{value.scale:g}·state + {value.offset:g}" if isinstance(value, Colour) else str(value)
+    if isinstance(value, Colour):
+        return f"{value.scale:g}·state + {value.offset:g}{' with opacity' * value.alpha}"
+    if isinstance(value, Alive):
+        return f"channel {value.channel} above {value.threshold:g}"
+    return "nothing" if value is None else str(value)
 
 
-def initial(config: Config, size: Size, rng_seed: int) -> F32:
-    """The model's initial state for a number `rng_seed`."""
-    width, height = size
-    if config.seed.kind == "noise":
-        return pcg.uniform(width, height, config.channels, rng_seed) * np.float32(config.seed.level)
-    return np.zeros((height, width, config.channels), np.float32)
+BLOB_CELLS, BLOB_RADIUS = 24, 3.0
+"""One spot of a seed of blobs on a square of so many cells a side, and its standard deviation in cells."""
 
 
-def initial_at(config: Config, cells: pcg.I32, rng_seed: int) -> F32:
+def initial(model: Model, size: Size, rng_seed: int) -> F32:
+    """The model's initial state for a number `rng_seed`; see model.Seed."""
+    (width, height), config = size, model.config
+    seed, state = config.seed, np.zeros((height, width, config.channels), np.float32)
+    match seed.kind:
+        case "noise":
+            return pcg.uniform(width, height, config.channels, rng_seed) * np.float32(seed.level)
+        case "point":
+            state[height // 2, width // 2, seed.first :] = seed.level
+        case "blobs":
+            _add_blobs(state, seed.level, rng_seed)
+        case "image":
+            assert model.seed is not None
+            rows, columns, channels = model.seed.shape
+            top, left = max(rows - height, 0) // 2, max(columns - width, 0) // 2
+            image = model.seed[top : top + height, left : left + width]
+            top, left = (height - image.shape[0]) // 2, (width - image.shape[1]) // 2
+            state[top : top + image.shape[0], left : left + image.shape[1], :channels] = image
+    return state
+
+
+def _add_blobs(state: F32, level: float, rng_seed: int) -> None:
+    """Gaussian spots on the torus, the first of them in the middle, each on one of the first three channels."""
+    height, width, _ = state.shape
+    count = max(1, round(width * height / BLOB_CELLS**2))
+    # Places, and of each its channel, from numbers that only `rng_seed` and the spot decide.
+    chances = pcg.uniform(count, 1, 3, rng_seed)[0] + np.float32(0.5)
+    chances[0, :2] = 0.5
+    rows, columns = np.arange(height, dtype=np.float32), np.arange(width, dtype=np.float32)
+    for x, y, channel in chances:
+        spots = []
+        for places, side, at in ((rows, height, y), (columns, width, x)):
+            away = np.abs(places - np.float32(int(at * side)))
+            spots.append(np.exp(-((np.minimum(away, side - away) / np.float32(BLOB_RADIUS)) ** 2) / 2))
+        state[..., int(channel * 3)] += np.float32(level) * spots[0][:, None] * spots[1]
+
+
+def initial_at(model: Model, size: Size, cells: pcg.I32, rng_seed: int) -> F32:
     """The initial state of some cells, that of `initial`: (n, channels) of (n, 2) int32 (column, row)."""
-    if config.seed.kind == "noise":
-        return pcg.uniform_at(cells, config.channels, rng_seed) * np.float32(config.seed.level)
-    return np.zeros((len(cells), config.channels), np.float32)
+    seed = model.config.seed
+    if seed.kind == "noise":
+        return pcg.uniform_at(cells, model.config.channels, rng_seed) * np.float32(seed.level)
+    if seed.kind == "zeros":
+        return np.zeros((len(cells), model.config.channels), np.float32)
+    return initial(model, size, rng_seed)[cells[:, 1], cells[:, 0]]
 
 
 def resized(state: F32, fresh: F32, keep: Keep, kernel: Kernel) -> F32:

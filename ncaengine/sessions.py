@@ -24,7 +24,7 @@ from ncaengine.commands import AnyCommand
 from ncaengine.errors import NCAError
 from ncaengine.files import replace_file
 from ncaengine.grid import Grid, Snapshot
-from ncaengine.model import F32, WEIGHTS, Config, Model
+from ncaengine.model import F32, SEED, WEIGHTS, Config, Model
 from ncaengine.painting import Array
 from ncaengine.settings import Settings
 from ncaengine.simulation import Origin, Simulation
@@ -90,8 +90,8 @@ class Session:
 def weights_hash(model: Model) -> str:
     """SHA-256 of a model's configuration and weights, in hexadecimal."""
     digest = hashlib.sha256(json.dumps(models.to_plain(model.config), sort_keys=True).encode())
-    for name in WEIGHTS:
-        digest.update(getattr(model, name).tobytes())
+    for array in model.arrays().values():
+        digest.update(array.tobytes())
     return digest.hexdigest()
 
 
@@ -125,7 +125,7 @@ def _packed(
     names = {model: name for name, model in sim.models.items()}
     tensors: dict[str, Any] = {f"array.{name}": array for name, array in arrays.items()}
     for number, model in enumerate(used):
-        tensors |= {f"model.{number}.{name}": getattr(model, name) for name in WEIGHTS}
+        tensors |= {f"model.{number}.{name}": array for name, array in model.arrays().items()}
     for grid in origin.grids:
         tensors[f"grid.{grid.id}.state"] = grid.moment.state
         if grid.moment.fields is not None:
@@ -179,6 +179,8 @@ def _checked(head: Head, tensors: dict[str, Any]) -> Session:
     found: dict[str, Model] = {}
     for number, saved in enumerate(head.models):
         weights = {name: tensors[f"model.{number}.{name}"] for name in WEIGHTS}
+        if (seed := f"model.{number}.{SEED}") in tensors:
+            weights[SEED] = tensors[seed]
         found[saved.name] = models.from_plain(models.to_plain(saved.config), weights)
     arrays = {name: tensors[f"array.{name}"] for name in head.arrays}
     for grid in head.grids:

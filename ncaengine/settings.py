@@ -27,12 +27,24 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                      description="Size of a cell (dx): below 1 the texture grows larger, above 1 finer.",
                      extra={"unit": "×", "logarithmic": True, "uniform": "scale"}),
     ] = 1.0  # fmt: skip
+    aspect: Annotated[
+        float,
+        msgspec.Meta(ge=0.25, le=4, title="Stretch",
+                     description="Height of a cell over its width (dy/dx): below 1 textures grow tall, above wide.",
+                     extra={"unit": "×", "logarithmic": True, "uniform": "aspect"}),
+    ] = 1.0  # fmt: skip
     angle: Annotated[
         float,
         msgspec.Meta(ge=-180, le=180, title="Rotation",
                      description="Turns what a cell takes for its x axis, clockwise, and with it the texture.",
                      extra={"unit": "°", "logarithmic": False, "uniform": "angle"}),
     ] = 0.0  # fmt: skip
+    dt: Annotated[
+        float,
+        msgspec.Meta(ge=0, le=2, title="Time step",
+                     description="The share of its update that a cell takes (dt): small cells need small ones.",
+                     extra={"unit": "×", "logarithmic": False, "uniform": "dt"}),
+    ] = 1.0  # fmt: skip
     paused: Annotated[bool, msgspec.Meta(title="Pause", description="Whether the grid stands still.")] = False
 
 

@@ -304,7 +304,7 @@ class Simulation(Registry, Calls):
         model, kernel = self.model(command.model), self.catalogue.get(command.kernel)
         self.check_size(command.size)
         settings = _settings(command, model)
-        state = seeding.initial(model.config, command.size, command.rng_seed)
+        state = seeding.initial(model, command.size, command.rng_seed)
         moment = Moment(0, 0, 0, state, None, (model,), kernel, settings, command.rng_seed)
         self._join(Snapshot(self.next_id, moment))
 

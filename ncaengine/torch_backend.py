@@ -52,14 +52,17 @@ class TorchCells:
         self._x = x
 
     @torch.no_grad()
-    def step(self, number: int, rng_seed: int, fire_rate: float, scale: float = 1.0, angle: float = 0.0) -> None:
+    def step(
+        self, number: int, rng_seed: int, fire_rate: float, scale: float = 1.0, angle: float = 0.0,
+        aspect: float = 1.0, dt: float = 1.0,
+    ) -> None:  # fmt: skip
         fields, before = self._fields, self._x
-        x = self._nets[0].step(before, number, rng_seed, fire_rate, scale, angle, fields)
+        how = (number, rng_seed, fire_rate, scale, angle, fields, aspect, dt)
+        x = self._nets[0].step(before, *how)
         if fields is not None:
             slots = (fields[PLANE["model"]] + 0.5).int().clamp(0, len(self._nets) - 1)
             for slot, net in enumerate(self._nets[1:], 1):
-                other = net.step(before, number, rng_seed, fire_rate, scale, angle, fields)
-                x = torch.where(slots == slot, other, x)
+                x = torch.where(slots == slot, net.step(before, *how), x)
         self._previous, self._x = before, x
 
     def draw(self, view_: View, look: Look = RGB) -> U8:

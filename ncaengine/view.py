@@ -195,8 +195,11 @@ def cell_at(kernel: Kernel, size: Size, view: View, pixel_x: float, pixel_y: flo
 
 def to_rgb(state: F32, colour: Colour) -> F32:
     """The RGB of each cell in [0, 1]: (…, 3) float32 from (…, channels)."""
-    rgb: F32 = np.clip(state[..., :3] * np.float32(colour.scale) + np.float32(colour.offset), 0, 1)
-    return rgb
+    rgb: F32 = state[..., :3] * np.float32(colour.scale) + np.float32(colour.offset)
+    if colour.alpha:
+        rgb = rgb + (1 - np.clip(state[..., 3:4], 0, 1)) * np.array(colour.background, np.float32)
+    clipped: F32 = np.clip(rgb, 0, 1)
+    return clipped
 
 
 @np.errstate(over="ignore", invalid="ignore")  # of a model that ran away

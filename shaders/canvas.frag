@@ -10,6 +10,7 @@ uniform vec2 origin;     // lattice point, in cell widths, at the picture's uppe
 uniform float scale;     // pixels a cell width
 uniform int samples;
 uniform vec2 colour;     // scale and offset: RGB = state * scale + offset
+uniform vec4 background; // RGB that shines through what alpha leaves, times the last: 1 if the state has one, else 0
 uniform float lines;     // 0 … 1: how dark the lines between cells are
 
 out vec4 pixel;
@@ -17,8 +18,9 @@ out vec4 pixel;
 #include "torus.glsl"
 
 vec3 colour_of(vec2 cell) {
-    vec3 rgb = texelFetch(state, ivec3(on_torus(ivec2(cell)), 0), 0).rgb;
-    return clamp(rgb * colour.x + colour.y, 0.0, 1.0);
+    vec4 four = texelFetch(state, ivec3(on_torus(ivec2(cell)), 0), 0);
+    vec3 behind = background.rgb * background.a * (1.0 - clamp(four.a, 0.0, 1.0));
+    return clamp(four.rgb * colour.x + colour.y + behind, 0.0, 1.0);
 }
 
 // How dark a line is at a distance (in cell widths) from the border.

@@ -11,6 +11,7 @@ uniform int count;       // channels of the state
 uniform ivec3 channels;
 uniform float gain;      // of "update", a channel's share of the mean is in it
 uniform vec2 colour;     // scale and offset: RGB = state * scale + offset
+uniform vec4 background; // RGB that shines through what alpha leaves, times the last: 1 if the state has one, else 0
 uniform float tint;      // how much of a cell's colour an overlay takes at most
 uniform float alive;     // alpha above which a cell lives
 uniform vec3 ramp[5];    // evenly along the shown values
@@ -55,7 +56,9 @@ vec3 along_ramp(float place) {
 
 vec3 shade(ivec2 cell) {
 #if MODE == 0
-    return clamp(texelFetch(state, ivec3(cell, 0), 0).rgb * colour.x + colour.y, 0.0, 1.0);
+    vec4 four = texelFetch(state, ivec3(cell, 0), 0);
+    vec3 behind = background.rgb * background.a * (1.0 - clamp(four.a, 0.0, 1.0));
+    return clamp(four.rgb * colour.x + colour.y + behind, 0.0, 1.0);
 #elif MODE == 1
     return along_ramp(2.0 + 2.0 * gain * channel_of(cell, channels.x));
 #elif MODE == 2

@@ -63,6 +63,25 @@ def gl(_gl_of_session: GLBackend) -> Iterator[GLBackend]:
         assert ctx.error == "GL_NO_ERROR"
 
 
+@pytest.fixture
+def looped(gl: GLBackend, monkeypatch: pytest.MonkeyPatch) -> GLBackend:
+    """The form that GPUs run."""
+    monkeypatch.setattr(gl.device, "form", "looped")
+    return gl
+
+
+@pytest.fixture
+def unrolled(gl: GLBackend, monkeypatch: pytest.MonkeyPatch) -> GLBackend:
+    monkeypatch.setattr(gl.device, "form", "unrolled")
+    return gl
+
+
+@pytest.fixture(params=["unrolled", "looped"])
+def formed(request: pytest.FixtureRequest) -> GLBackend:
+    """Each form of the shader in turn."""
+    return request.getfixturevalue(request.param)
+
+
 @pytest.fixture(params=["torch", "gl"])
 def backend(request: pytest.FixtureRequest) -> TorchBackend | GLBackend:
     """Each backend in turn."""

@@ -36,13 +36,21 @@ def random_model(config: Config, seed: int = 0, scale: float = 1.0) -> Model:
         return (rng.standard_normal(size) * spread * scale).astype(np.float32)
 
     gain = float(np.mean([abs(f.gain) for f in config.features]))
+    first = config.hidden or gain**2 * max(config.inputs, 1)
     return Model(
         config,
-        normal((config.hidden, config.inputs), 1 / (gain * config.inputs**0.5)),
+        normal((config.hidden, config.inputs), 1 / (gain * max(config.inputs, 1) ** 0.5)),
         normal((config.hidden,), 0.1),
-        normal((config.channels, config.hidden), 0.1 / config.hidden**0.5),
+        normal((config.channels, config.hidden or config.inputs), 0.1 / first**0.5),
         normal((config.channels,), 0.02),
     )
+
+
+def random_weights(config: Config, **given: F32) -> Model:
+    """Random weights but for those given; without hidden units no biases either."""
+    shapes = {name: np.zeros(shape, np.float32) for name, shape in config.shapes.items()}
+    usual = shapes if not config.hidden else {n: np.full(s.shape, 0.01, np.float32) for n, s in shapes.items()}
+    return Model(config, **{**usual, **given})
 
 
 def small(config: Config, hidden: int = 8, channels: int = 5, name: str = "small") -> Config:

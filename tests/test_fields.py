@@ -8,14 +8,14 @@ from helpers import NOTEBOOK_CONFIG, SELFORG, random_model, random_state, small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ncaengine import fields, gl_backend, glsl, pcg
+from ncaengine import fields, gl_backend, pcg, stepcode
 from ncaengine.backend import Backend, Cells
 from ncaengine.errors import NCAError
 from ncaengine.fields import PLANE, SPECS
 from ncaengine.gl_backend import GLBackend
 from ncaengine.kernels import Catalogue, Kernel, Stencil
 from ncaengine.model import F32, Clips, Colour, Config, Feature, Model
-from ncaengine.reference import Reference
+from ncaengine.reference import Frame, Reference
 from ncaengine.torch_backend import TorchCells
 
 SIZES = [(1, 1), (1, 7), (37, 53)]
@@ -33,13 +33,6 @@ def random_fields(width: int, height: int, seed: int = 0, models: int = 1) -> F3
         out[..., PLANE[name]] = np.where(rng.random((height, width)) < 0.25, spec.default, values)
     out[rng.random((height, width)) < 0.1, PLANE["rate"]] = 0
     return out
-
-
-@pytest.fixture(params=["unrolled", "looped"])
-def formed(gl: GLBackend, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> GLBackend:
-    """Each form of the shader in turn."""
-    monkeypatch.setattr(gl.device, "form", request.param)
-    return gl
 
 
 def stepped(
@@ -113,8 +106,8 @@ def test_one_gradient_alone_agrees(formed: GLBackend, catalogue: Catalogue) -> N
 def test_hidden_units_in_parts_agree(formed: GLBackend, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a pretended device of less memory, so that the cell's frame lives across barriers."""
     config = Config(channels=4, hidden=11)
-    monkeypatch.setattr(gl_backend, "SHARED_BYTES", 4 * (config.channels + 4 * glsl.unit_floats(config)))
-    assert formed.step_program(random_model(config), catalogue.get("square"), framed=True)
+    monkeypatch.setattr(gl_backend, "SHARED_BYTES", 4 * (config.channels + 4 * stepcode.unit_floats(config)))
+    assert formed.step_programs(random_model(config), catalogue.get("square"), framed=True)
     assert_agree(formed, [random_model(config)] * 2, catalogue.get("square"), (37, 11))
 
 
@@ -149,8 +142,8 @@ def test_a_step_without_fields_runs_the_plain_program(
     gl: GLBackend, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[bool] = []
-    real = gl.step_program
-    monkeypatch.setattr(gl, "step_program", lambda m, k, framed=False: asked.append(framed) or real(m, k, framed))
+    real = gl.step_programs
+    monkeypatch.setattr(gl, "step_programs", lambda m, k, framed=False: asked.append(framed) or real(m, k, framed))
     model, square, cells = random_model(SMALL["selforg"]), catalogue.get("square"), gl.cells()
 
     def programs(*settings: float, others: tuple[Model, ...] = (), field: F32 | None = None) -> list[bool]:
@@ -464,7 +457,7 @@ def test_after_a_write_the_state_before_is_the_state_itself(gl: GLBackend, catal
 def test_the_reference_in_a_plain_frame_perceives_as_without(catalogue: Catalogue) -> None:
     net = Reference(random_model(SMALL["notebook"]), catalogue.get("hexagonal"))
     x = torch.from_numpy(random_state(8, 6, 5)).permute(2, 0, 1)[None]
-    plain = (torch.tensor(1.0), torch.tensor(0.0))
+    plain = Frame(torch.tensor(1.0), torch.tensor(0.0))
     assert torch.equal(net.perceive(x, plain), net.perceive(x))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from helpers import NOTEBOOK_CONFIG, SELFORG, random_model, random_state, small
 
-from ncaengine import glsl, gpu, resources, settings
+from ncaengine import glsl, gpu, resources, settings, stepcode
 from ncaengine.commands import Resize, SetKernel, SetModel
 from ncaengine.errors import NCAError
 from ncaengine.gl_backend import GLBackend
@@ -67,7 +67,7 @@ def test_the_text_depends_on_kernel_and_form(catalogue: Catalogue) -> None:
 
 def test_the_text_holds_no_weights(catalogue: Catalogue, gl: GLBackend) -> None:
     one, other = (random_model(SMALL, seed) for seed in (1, 2))
-    assert gl.step_program(one, catalogue.get("square")) is gl.step_program(other, catalogue.get("square"))
+    assert gl.step_programs(one, catalogue.get("square")).step is gl.step_programs(other, catalogue.get("square")).step
 
 
 def test_a_stencil_that_the_kernel_lacks_is_told(catalogue: Catalogue) -> None:
@@ -82,7 +82,7 @@ def test_weights_are_packed_as_the_shader_reads_them() -> None:
     model = random_model(SMALL)
     packed = glsl.pack_weights(model)
     assert packed.dtype == np.float32
-    stride = glsl.unit_floats(SMALL)
+    stride = stepcode.unit_floats(SMALL)
     assert stride == 1 + 16 + 4
     assert packed.shape == (4 + 6 * stride,)
     assert np.array_equal(packed[:4], model.b2)
@@ -146,7 +146,7 @@ def test_a_broken_step_shader_is_told_by_file_and_line(
 ) -> None:
     line = broken(copied / file, after)
     with pytest.raises(NCAError) as caught:
-        gl.step_program(random_model(SMALL), catalogue.get("square"))
+        gl.step_programs(random_model(SMALL), catalogue.get("square"))
     said = str(caught.value)
     assert f"shaders/{file}:{line}" in said
     assert "undeclared_name" in said
@@ -165,9 +165,9 @@ def test_a_broken_canvas_shader_is_told_by_file_and_line(gl: GLBackend, copied: 
 def test_an_error_in_made_code_names_its_mark(
     gl: GLBackend, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(glsl, "_perception", lambda *_: ["int fine;", "int bad = undeclared_name;"])
+    monkeypatch.setattr(stepcode, "perception", lambda *_: ["int fine;", "int bad = undeclared_name;"])
     with pytest.raises(NCAError, match=r"shaders/step\.comp:\d+ \(perception, line 2\)"):
-        gl.step_program(random_model(SMALL), catalogue.get("square"))
+        gl.step_programs(random_model(SMALL), catalogue.get("square"))
 
 
 SOURCE = Source("a\nb\nc\n", ("shaders/x.comp:1", "shaders/x.comp:1 (made, line 1)", "shaders/x.comp:9"))
@@ -254,30 +254,31 @@ def test_every_uniform_of_the_canvas_is_in_use(gl: GLBackend) -> None:
 
 @pytest.mark.parametrize("kernel", ["square", "hexagonal"])
 def test_every_uniform_of_the_step_is_in_use(gl: GLBackend, catalogue: Catalogue, kernel: str) -> None:
-    own = {"fire_rate", "scale", "angle", "models", "slot"}
-    declared = set(re.findall(r"^uniform \w+ (\w+);", text(SMALL, catalogue), re.M))
+    own = {"fire_rate", "scale", "angle", "aspect", "dt", "models", "slot"}
+    coarse = re.compile(r"#if COARSE > 0.*?#endif", re.S)  # of models that perceive at coarser scales
+    declared = set(re.findall(r"^uniform \w+ (\w+);", coarse.sub("", text(SMALL, catalogue)), re.M))
     unused = {"row_shift"} if kernel == "square" else set()
     model = random_model(SMALL)
     assert own < declared
-    assert declared - set(gl.step_program(model, catalogue.get(kernel))) == unused | own
-    assert declared - set(gl.step_program(model, catalogue.get(kernel), framed=True)) == unused
+    assert declared - set(gl.step_programs(model, catalogue.get(kernel)).step) == unused | own
+    assert declared - set(gl.step_programs(model, catalogue.get(kernel), framed=True).step) == unused
 
 
 def test_every_setting_of_the_step_is_heeded(gl: GLBackend, catalogue: Catalogue) -> None:
     """By its uniform, which is active in the linked program that runs once it is not the default."""
     set_ = {name: spec.uniform for name, spec in settings.SPECS.items() if spec.uniform}
-    assert {"fire_rate", "scale", "angle"} <= set(set_)
+    assert {"fire_rate", "scale", "angle", "aspect", "dt"} <= set(set_)
     model, square = random_model(SMALL), catalogue.get("square")
-    assert set(set_.values()) <= set(gl.step_program(model, square, framed=True))
-    assert set_["fire_rate"] in gl.step_program(model, square)
+    assert set(set_.values()) <= set(gl.step_programs(model, square, framed=True).step)
+    assert set_["fire_rate"] in gl.step_programs(model, square).step
 
 
 def test_the_plain_step_has_nothing_of_fields(gl: GLBackend, catalogue: Catalogue) -> None:
-    names = set(gl.step_program(random_model(SMALL), catalogue.get("square")))
+    names = set(gl.step_programs(random_model(SMALL), catalogue.get("square")).step)
     assert "fields" not in names
-    assert "fields" in gl.step_program(random_model(SMALL), catalogue.get("square"), framed=True)
+    assert "fields" in gl.step_programs(random_model(SMALL), catalogue.get("square"), framed=True).step
     assert "#define FIELDS" not in text(SMALL, catalogue)
-    for only in ("gradient_x_0", "first *", "field.x *"):
+    for only in ("across *", "first *", "field.x *"):
         assert only not in re.sub(r"#ifdef FIELDS.*?#endif", "", text(SMALL, catalogue), flags=re.S)
 
 
@@ -300,7 +301,13 @@ def test_a_machine_without_opengl_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_large_numbers_and_whole_ones_are_floats_in_the_text() -> None:
-    assert [glsl._float(v) for v in (1, -2.5, 1e10, 1 / 3, 1e-30)] == ["1.0", "-2.5", "1e+10", "0.333333343", "1e-30"]
+    assert [stepcode._float(v) for v in (1, -2.5, 1e10, 1 / 3, 1e-30)] == [
+        "1.0",
+        "-2.5",
+        "1e+10",
+        "0.333333343",
+        "1e-30",
+    ]
 
 
 def test_a_state_is_the_same_whatever_the_form(

@@ -14,11 +14,12 @@ PACKAGE = ROOT / "ncaengine"
 
 LAYERS = (
     (
-        "errors", "resources", "pcg", "kernels", "model", "seeding", "view", "settings", "glsl", "backend", "commands",
+        "errors", "resources", "pcg", "kernels", "model", "seeding", "view", "settings", "glsl", "stepcode", "backend",
+        "commands", "pickles", "exporters", "exporters.*",
         "clock", "close", "fields", "brushes", "painting", "registry", "images", "timeline", "importers", "importers.*",
     ),
     ("files", "stills", "sheets", "reference", "torch_backend", "training", "training.*"),
-    ("gpu", "gl_backend", "gl_canvas", "gl_edit", "grid", "edits", "calls", "sessions", "journals",
+    ("gpu", "gl_backend", "gl_passes", "gl_canvas", "gl_edit", "grid", "edits", "calls", "sessions", "journals",
      "scripts", "simulation", "recording", "sinks", "study", "evaluation"),
     ("viewer", "viewer.*", "cli", "cli.*", "__main__"),
 )  # fmt: skip

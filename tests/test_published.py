@@ -51,7 +51,7 @@ def run(sim: Simulation, model: Model, kernel: str, side: int, steps: int) -> np
 def reference(model: Model, kernel: str, catalogue: Catalogue, side: int, steps: int) -> np.ndarray:
     """The same from the torch reference, step by step with its own fire masks."""
     net = Reference(model, catalogue.get(kernel))
-    x = torch.from_numpy(seeding.initial(model.config, (side, side), 0)).permute(2, 0, 1)[None]
+    x = torch.from_numpy(seeding.initial(model, (side, side), 0)).permute(2, 0, 1)[None]
     with torch.no_grad():
         for step in range(steps):
             x = net.step(x, step, 0, model.config.fire_rate)

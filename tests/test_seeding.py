@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import random_model
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -128,12 +129,12 @@ def test_growing_and_shrinking_back_moves_nothing(w: int, h: int, more_w: int, m
     assert np.array_equal(seeding.resized(grown, np.zeros_like(old), "centre", BUILT_IN[kernel]), old)
 
 
-@given(SIDE, SIDE, st.sampled_from(["zeros", "noise"]), st.integers(-(2**40), 2**40))
+@given(SIDE, SIDE, st.sampled_from(["zeros", "noise", "point", "blobs"]), st.integers(-(2**40), 2**40))
 def test_the_initial_state_of_some_cells_is_that_of_the_grid(w: int, h: int, kind: str, rng_seed: int) -> None:
-    config = Config(channels=4, seed=Seed(kind, 0.7))
+    model = random_model(Config(channels=4, hidden=1, seed=Seed(kind, 0.7)))
     rows, columns = np.mgrid[:h, :w]
     cells = np.stack([columns.ravel(), rows.ravel()], 1).astype(np.int32)[::2]
-    found = seeding.initial_at(config, cells, rng_seed)
+    found = seeding.initial_at(model, (w, h), cells, rng_seed)
     assert found.dtype == np.float32
-    assert np.array_equal(found, seeding.initial(config, (w, h), rng_seed)[cells[:, 1], cells[:, 0]])
-    assert seeding.initial_at(config, cells[:0], rng_seed).shape == (0, 4)
+    assert np.array_equal(found, seeding.initial(model, (w, h), rng_seed)[cells[:, 1], cells[:, 0]])
+    assert seeding.initial_at(model, (w, h), cells[:0], rng_seed).shape == (0, 4)

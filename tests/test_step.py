@@ -12,7 +12,7 @@ from helpers import NOTEBOOK_CONFIG, SELFORG, SHARED, random_model, random_state
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ncaengine import gl_backend, glsl, pcg
+from ncaengine import gl_backend, glsl, pcg, stepcode
 from ncaengine.errors import NCAError
 from ncaengine.files import published
 from ncaengine.gl_backend import GLBackend
@@ -99,25 +99,6 @@ def test_the_cases_above_cover_every_built_in_kernel(catalogue: Catalogue) -> No
     assert set(KERNELS) == set(catalogue.kernels)
 
 
-@pytest.fixture
-def looped(gl: GLBackend, monkeypatch: pytest.MonkeyPatch) -> GLBackend:
-    """The form that GPUs run."""
-    monkeypatch.setattr(gl.device, "form", "looped")
-    return gl
-
-
-@pytest.fixture
-def unrolled(gl: GLBackend, monkeypatch: pytest.MonkeyPatch) -> GLBackend:
-    monkeypatch.setattr(gl.device, "form", "unrolled")
-    return gl
-
-
-@pytest.fixture(params=["unrolled", "looped"])
-def formed(request: pytest.FixtureRequest) -> GLBackend:
-    """Each form of the shader in turn."""
-    return request.getfixturevalue(request.param)
-
-
 @pytest.mark.parametrize("base", [SELFORG, NOTEBOOK_CONFIG], ids=["selforg", "notebook"])
 @pytest.mark.parametrize("kernel", ["square", "hexagonal", "square-wide"])
 def test_the_looped_form_agrees(looped: GLBackend, catalogue: Catalogue, base: Config, kernel: str) -> None:
@@ -167,7 +148,7 @@ def test_other_models_agree_in_the_looped_form(looped: GLBackend, catalogue: Cat
 
 
 def assert_parts_agree(gl: GLBackend, config: Config, kernel: Kernel, shared_bytes: int) -> None:
-    needed = 4 * (config.channels + config.hidden * glsl.unit_floats(config))
+    needed = 4 * (config.channels + config.hidden * stepcode.unit_floats(config))
     assert needed > shared_bytes
     text = glsl.step_source(config, kernel, gl.device.form, shared_bytes).text
     assert text.count("fill_part(") >= 1 + -(-needed // shared_bytes)  # its definition, and a call for each part
@@ -184,7 +165,7 @@ def test_hidden_units_in_parts_agree(
 ) -> None:
     """On a pretended device of less memory; 11 units in 2, 3 or 4 parts leave a smaller last one."""
     config = Config(channels=4, hidden=11)
-    memory = 4 * (config.channels + -(-config.hidden // parts) * glsl.unit_floats(config))
+    memory = 4 * (config.channels + -(-config.hidden // parts) * stepcode.unit_floats(config))
     monkeypatch.setattr(gl_backend, "SHARED_BYTES", memory)
     assert_parts_agree(formed, config, catalogue.get("square"), memory)
 

@@ -14,10 +14,14 @@ import torch
 from torch import Tensor
 
 from ncaengine.kernels import Kernel
-from ncaengine.model import Clips
+from ncaengine.model import Config
 from ncaengine.reference import Reference
 
 Taps = list[tuple[int, int, float]]
+_GATHERED = (
+    "clips", "activation", "padding", "fire_rate", "firing", "absolute", "extra", "scales", "diffusion", "alive",
+)  # fmt: skip
+"""Of a configuration, what must be as in the article's notebook for the fast step."""
 
 
 class Step(Protocol):
@@ -32,9 +36,10 @@ class Step(Protocol):
 
 def stepper(nca: Reference, size: int, compiled: bool) -> Step:
     """The fastest step that computes what `nca` does on grids of `size`."""
-    c = nca.config
-    plain = c.clips != Clips() or c.activation != "relu" or c.padding != "circular" or c.fire_rate != 0.5 or size % 2
-    return Plain(nca, size) if plain else Gathered(nca, size, compiled)
+    c, usual = nca.config, Config()
+    same = all(getattr(c, name) == getattr(usual, name) for name in _GATHERED)
+    whole = all(feature.channels is None for feature in c.features)
+    return Gathered(nca, size, compiled) if same and whole and c.hidden and size % 2 == 0 else Plain(nca, size)
 
 
 def can_compile(device: torch.device) -> bool:
@@ -51,9 +56,11 @@ class Plain:
         self.nca, self.size = nca, size
 
     def mask(self, batch: int, generator: torch.Generator) -> Tensor:
-        """(batch, 1, size, size), 1 where a cell fires."""
-        coins = torch.rand(batch, 1, self.size, self.size, generator=generator, device=generator.device)
-        return (coins < self.nca.config.fire_rate).float()
+        """(batch, 1 or channels, size, size), 1 where a cell, or a channel of it, fires."""
+        c = self.nca.config
+        each = c.channels if c.firing == "channel" else 1
+        coins = torch.rand(batch, each, self.size, self.size, generator=generator, device=generator.device)
+        return (coins < c.fire_rate).float()
 
     def __call__(self, x: Tensor, mask: Tensor) -> Tensor:
         """See Step."""

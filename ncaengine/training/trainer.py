@@ -65,14 +65,14 @@ class Trainer:
         """`trained_on` holds the kernels that the settings name. Raises NCAError where they lack a stencil."""
         self.settings, self.loss, self.kernels = settings, loss, tuple(trained_on)
         self.device = device or torch.device("cpu")
-        self.config, size = start.config, settings.size
+        self.start, self.config, size = start, start.config, settings.size
         twins = [Reference(start, kernel).to(self.device) for kernel in self.kernels]
         for twin, name in product(twins[1:], model.WEIGHTS):  # one set of weights on every kernel
             setattr(twin, name, getattr(twins[0], name))
         self.nca, self.steps = twins[0], [stepper(twin, size, compiled) for twin in twins]
         self.optimizer = torch.optim.Adam(self.nca.parameters(), settings.learning_rate)
         each = max(settings.batch, settings.pool // len(twins))
-        seed = torch.from_numpy(seeding.initial(self.config, (size, size), settings.seed)).permute(2, 0, 1)
+        seed = torch.from_numpy(seeding.initial(start, (size, size), settings.seed)).permute(2, 0, 1)
         self.pools = seed.to(self.device).repeat(len(twins), each, 1, 1, 1)
         self.iteration, self.rollbacks, self.caution = 0, 0, 1.0
         self._good = self._older = self._weights()
@@ -97,6 +97,9 @@ class Trainer:
             x[0] = self._fresh(int(rng.integers(2**32)))
         x = self._rollout(self.steps[turn], x, int(rng.integers(s.rollout[0], s.rollout[1] + 1)), generator)
         pictures = x[:, :3] * self.config.colour.scale + self.config.colour.offset
+        if self.config.colour.alpha:
+            behind = torch.tensor(self.config.colour.background, device=x.device)[:, None, None]
+            pictures = pictures + (1 - x[:, 3:4].clamp(0, 1)) * behind
         loss = self.loss(losses.on_screen(pictures, self.kernels[turn]), generator)
         loss = loss + s.overflow * losses.overflow(x)
         if not (math.isfinite(value := float(loss.detach())) and self._update(loss)):
@@ -111,7 +114,7 @@ class Trainer:
 
     def _fresh(self, seed: int) -> Tensor:
         side = self.settings.size
-        return torch.from_numpy(seeding.initial(self.config, (side, side), seed)).permute(2, 0, 1).to(self.device)
+        return torch.from_numpy(seeding.initial(self.start, (side, side), seed)).permute(2, 0, 1).to(self.device)
 
     def _rollout(self, step: Step, x: Tensor, steps: int, generator: torch.Generator) -> Tensor:
         """`steps` steps; where their memory would not fit, in segments that the backward pass computes again."""

@@ -13,7 +13,7 @@ from ncaengine import files, seeding, view
 from ncaengine.backend import Backend, Cells
 from ncaengine.errors import NCAError
 from ncaengine.kernels import Catalogue, Kernel
-from ncaengine.model import WEIGHTS, Model
+from ncaengine.model import Model
 from ncaengine.view import U8, View
 
 SIDE, SCALE, STEPS = 128, 2, 300
@@ -37,8 +37,8 @@ def digest(model: Model) -> str:
     """What names a model's thumbnail: sha256 of its weights and configuration and of how the picture is made."""
     hashed = hashlib.sha256(f"{SIDE} {SCALE} {STEPS}".encode())
     hashed.update(msgspec.json.encode(model.config))
-    for name in WEIGHTS:
-        hashed.update(np.ascontiguousarray(getattr(model, name)).tobytes())
+    for array in model.arrays().values():
+        hashed.update(array.tobytes())
     return hashed.hexdigest()
 
 
@@ -80,7 +80,7 @@ class Thumbnail:
         cells = self._backend.cells()
         try:
             cells.specialise(self._model, self._kernel)
-            cells.write(seeding.initial(self._model.config, (SIDE // SCALE, SIDE // SCALE), 0))
+            cells.write(seeding.initial(self._model, (SIDE // SCALE, SIDE // SCALE), 0))
         except BaseException:
             cells.release()
             raise

@@ -1,0 +1,131 @@
+"""What some models need beside the one dispatch of a step: perception at coarser scales before it, life after it."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import moderngl
+
+from ncaengine import glsl, stepcode
+from ncaengine.errors import NCAError
+from ncaengine.gl_canvas import set_uniforms
+from ncaengine.gpu import Device
+from ncaengine.kernels import Kernel
+from ncaengine.model import Config
+from ncaengine.seeding import Size
+
+if TYPE_CHECKING:
+    from ncaengine.gl_backend import GLBackend
+
+FIRST_COARSE, FRESH = 4, 7
+"""Image bindings of shaders/step.comp."""
+Image = moderngl.Texture | moderngl.TextureArray
+
+
+@dataclass(frozen=True)
+class Programs:
+    """All programs of a step of one model on one kernel; None for those that it needs not."""
+
+    step: moderngl.ComputeShader
+    shrink: moderngl.ComputeShader | None = None
+    coarse: moderngl.ComputeShader | None = None
+    alive: moderngl.ComputeShader | None = None
+
+
+def compiled(device: Device, config: Config, kernel: Kernel, framed: bool, shared_bytes: int) -> Programs:
+    """The programs of a step, from the device's cache if they were there. `framed`: heed fields and the frame.
+
+    Raises NCAError.
+    """
+    form, coarse = device.form, bool(stepcode.coarse(config))
+    return Programs(
+        device.compute(glsl.step_source(config, kernel, form, shared_bytes, framed)),
+        device.compute(glsl.shrink_source(config, form)) if coarse else None,
+        device.compute(glsl.coarse_source(config, kernel, form, framed)) if coarse else None,
+        device.compute(glsl.alive_source(config, kernel, form)) if config.alive else None,
+    )
+
+
+class Passes:
+    """A grid's passes and their images, which are made when first needed and kept while they fit."""
+
+    def __init__(self, backend: "GLBackend") -> None:
+        self._backend = backend
+        self._images: dict[str, Image] = {}
+
+    def before(
+        self, programs: Programs, config: Config, kernel: Kernel, state: moderngl.TextureArray, size: Size, framed: bool
+    ) -> dict[str, object]:
+        """Bind what the step of a model reads and writes beside the state; returns the uniforms that tell of it."""
+        if programs.alive:
+            self._image("fresh", size, 0).bind_to_image(FRESH, read=False, write=True)
+        uniforms = dict[str, object]()
+        perceived: list[Image] = []
+        for n, scale in enumerate(stepcode.coarse(config)):
+            assert programs.shrink
+            assert programs.coarse
+            small = coarse_size(size, scale)
+            shift = kernel.row_shift(small[1]) % small[0]
+            shrunk = self._image(f"state {n}", small, stepcode.layers(config))
+            settings: dict[str, object] = {"from_size": size, "from_shift": kernel.row_shift(size[1]) % size[0]}
+            self._run(programs.shrink, small, settings, state, shrunk)
+            count = len(stepcode.stencils(config, framed)) * stepcode.layers(config)
+            perceived.append(self._image(f"perception {n}", small, count))
+            self._run(programs.coarse, small, {"row_shift": shift}, shrunk, perceived[-1])
+            uniforms |= {f"coarse_size_{n}": small, f"coarse_shift_{n}": shift}
+        for n, image in enumerate(perceived):
+            image.bind_to_image(FIRST_COARSE + n, read=True, write=False)
+        return uniforms
+
+    def after(
+        self,
+        programs: Programs,
+        kernel: Kernel,
+        before: moderngl.TextureArray,
+        after: moderngl.TextureArray,
+        size: Size,
+    ) -> None:
+        """Let cells die that are not alive."""
+        if programs.alive:
+            self._image("fresh", size, 0).bind_to_image(FRESH, read=True, write=False)
+            shift = kernel.row_shift(size[1]) % size[0]
+            self._run(programs.alive, size, {"row_shift": shift}, before, after, True)
+
+    def _run(
+        self, program: moderngl.ComputeShader, size: Size, uniforms: dict[str, object], source: Image, target: Image,
+        inside: bool = False,
+    ) -> None:  # fmt: skip
+        """One dispatch from an image into another, which is read as well if `inside`."""
+        set_uniforms(program, {"size": size, **uniforms})
+        source.bind_to_image(0, read=True, write=False)
+        target.bind_to_image(1, read=inside, write=True)
+        group = glsl.GROUP[self._backend.device.form]
+        program.run(-(-size[0] // group[0]), -(-size[1] // group[1]))
+        self._backend.device.ctx.memory_barrier()
+
+    def _image(self, name: str, size: Size, layers: int) -> Image:
+        """An image of so many vec4 layers, or (0) of one float."""
+        room = self._backend.room(size[0]), self._backend.room(size[1])
+        found = self._images.get(name)
+        if found is None or found.size != ((*room, layers) if layers else room):
+            ctx = self._backend.device.ctx
+            fresh: Image = (
+                ctx.texture_array((*room, layers), 4, dtype="f4") if layers else ctx.texture(room, 1, dtype="f4")
+            )
+            if ctx.error == "GL_OUT_OF_MEMORY":
+                fresh.release()
+                raise NCAError(f"The device has not enough memory for a step of {size[0]}x{size[1]} cells.")
+            if found is not None:
+                found.release()
+            self._images[name] = found = fresh
+        return found
+
+    def release(self) -> None:
+        """Give the images back."""
+        for image in self._images.values():
+            image.release()
+        self._images.clear()
+
+
+def coarse_size(size: Size, scale: int) -> Size:
+    """(width, height) of a grid at a coarser scale, at least one cell."""
+    return max(size[0] >> scale, 1), max(size[1] >> scale, 1)
