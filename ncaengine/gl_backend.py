@@ -20,6 +20,7 @@ from ncaengine.kernels import Kernel
 from ncaengine.model import F32, Model
 from ncaengine.pcg import fire_threshold
 from ncaengine.seeding import check_models
+from ncaengine.stepcode import Frame
 from ncaengine.view import I32, RGB, U8, Look, View
 
 
@@ -31,23 +32,24 @@ class GLCells:
         self._images: list[moderngl.TextureArray] = []
         self._weights: list[moderngl.Buffer] = []
         self._models: list[Model] = []
-        self._programs: dict[bool, list[Programs]] = {}
+        self._programs: dict[Frame, list[Programs]] = {}
         self._kernel: Kernel | None = None
         self._size = (0, 0)
         self._fields: moderngl.Texture | None = None
         self._numbers = [0]  # those that the model field holds; other models need no pass
-        self._framed, self._stepped = False, False
+        self._frame: Frame = ""
+        self._stepped = False
         self._passes = Passes(backend)
 
     def specialise(self, model: Model, kernel: Kernel, others: Sequence[Model] = ()) -> None:
         models = [model, *others]
         check_models(models)
         # Compiled before anything changes: of the two programs that which the settings asked for last.
-        framed = bool(others) or self._framed
-        programs = [self._backend.step_programs(each, kernel, framed) for each in models]
+        frame: Frame = self._frame or ("turned" if others else "")
+        programs = [self._backend.step_programs(each, kernel, frame) for each in models]
         self._drop_weights()
         self._weights = [self._ctx.buffer(glsl.pack_weights(each).tobytes()) for each in models]
-        self._models, self._kernel, self._programs = models, kernel, {framed: programs}
+        self._models, self._kernel, self._programs = models, kernel, {frame: programs}
 
     def write(self, state: F32) -> None:
         height, width, channels = state.shape
@@ -131,8 +133,8 @@ class GLCells:
     ) -> None:  # fmt: skip
         assert self._kernel is not None
         width, height = self._size
-        frame = {"scale": scale, "angle": angle, "aspect": aspect, "dt": dt}
-        self._framed = self._fields is not None or (scale, angle, aspect, dt) != (1, 0, 1, 1) or len(self._models) > 1
+        plain = self._fields is None and (scale, angle, dt) == (1, 0, 1) and len(self._models) == 1
+        self._frame = "stretched" if aspect != 1 else "" if plain else "turned"
         uniforms = {
             "size": self._size,
             "row_shift": self._kernel.row_shift(height) % width,
@@ -140,15 +142,16 @@ class GLCells:
             "rng_seed": rng_seed & 0xFFFFFFFF,
             "fire_threshold": fire_threshold(fire_rate),
         }
-        if self._framed:
-            uniforms |= {"fire_rate": fire_rate, **frame, "models": len(self._models)}
+        if self._frame:
+            uniforms |= {"scale": scale, "angle": angle, "aspect": aspect, "dt": dt}
+            uniforms |= {"fire_rate": fire_rate, "models": len(self._models)}
             (self._fields or self._backend.plain_fields).bind_to_image(3, read=True, write=False)
         before, after = self._images
         group = glsl.GROUP[self._backend.device.form]
         programs, last = self._step_programs(), len(self._models) - 1
         for slot in {min(number, last) for number in self._numbers}:
             config, step = self._models[slot].config, programs[slot].step
-            more = self._passes.before(programs[slot], config, self._kernel, before, self._size, self._framed)
+            more = self._passes.before(programs[slot], config, self._kernel, before, self._size, self._frame)
             before.bind_to_image(0, read=True, write=False)
             after.bind_to_image(1, read=False, write=True)
             set_uniforms(step, {**uniforms, **more, "slot": slot})
@@ -161,11 +164,11 @@ class GLCells:
     def _step_programs(self) -> list[Programs]:
         """Of each model the programs that this step needs; compiled at the first."""
         assert self._kernel is not None
-        if self._framed not in self._programs:
-            self._programs[self._framed] = [
-                self._backend.step_programs(model, self._kernel, self._framed) for model in self._models
+        if self._frame not in self._programs:
+            self._programs[self._frame] = [
+                self._backend.step_programs(model, self._kernel, self._frame) for model in self._models
             ]
-        return self._programs[self._framed]
+        return self._programs[self._frame]
 
     def draw(self, view: View, look: Look = RGB) -> U8:
         target = self._backend.offscreen(view.width, view.height)
@@ -209,12 +212,12 @@ class GLBackend:
         self.plain_fields = self.device.ctx.texture((3, 3), 4, plain(3, 3).tobytes(), dtype="f4")
         self._offscreen: moderngl.Framebuffer | None = None
 
-    def step_programs(self, model: Model, kernel: Kernel, framed: bool = False) -> Programs:
+    def step_programs(self, model: Model, kernel: Kernel, frame: Frame = "") -> Programs:
         """The compiled step of a model on a kernel, from the cache if it was there.
 
-        `framed`: the one that heeds fields, scale, angle, aspect and dt.
+        See stepcode.Frame.
         """
-        return compiled(self.device, model.config, kernel, framed, SHARED_BYTES)
+        return compiled(self.device, model.config, kernel, frame, SHARED_BYTES)
 
     def cells(self) -> GLCells:
         return GLCells(self)

@@ -12,6 +12,7 @@ from ncaengine.gpu import Device
 from ncaengine.kernels import Kernel
 from ncaengine.model import Config
 from ncaengine.seeding import Size
+from ncaengine.stepcode import Frame
 
 if TYPE_CHECKING:
     from ncaengine.gl_backend import GLBackend
@@ -31,16 +32,16 @@ class Programs:
     alive: moderngl.ComputeShader | None = None
 
 
-def compiled(device: Device, config: Config, kernel: Kernel, framed: bool, shared_bytes: int) -> Programs:
-    """The programs of a step, from the device's cache if they were there. `framed`: heed fields and the frame.
+def compiled(device: Device, config: Config, kernel: Kernel, frame: Frame, shared_bytes: int) -> Programs:
+    """The programs of a step, from the device's cache if they were there. See stepcode.Frame.
 
     Raises NCAError.
     """
     form, coarse = device.form, bool(stepcode.coarse(config))
     return Programs(
-        device.compute(glsl.step_source(config, kernel, form, shared_bytes, framed)),
+        device.compute(glsl.step_source(config, kernel, form, shared_bytes, frame)),
         device.compute(glsl.shrink_source(config, form)) if coarse else None,
-        device.compute(glsl.coarse_source(config, kernel, form, framed)) if coarse else None,
+        device.compute(glsl.coarse_source(config, kernel, form, frame)) if coarse else None,
         device.compute(glsl.alive_source(config, kernel, form)) if config.alive else None,
     )
 
@@ -53,7 +54,7 @@ class Passes:
         self._images: dict[str, Image] = {}
 
     def before(
-        self, programs: Programs, config: Config, kernel: Kernel, state: moderngl.TextureArray, size: Size, framed: bool
+        self, programs: Programs, config: Config, kernel: Kernel, state: moderngl.TextureArray, size: Size, frame: Frame
     ) -> dict[str, object]:
         """Bind what the step of a model reads and writes beside the state; returns the uniforms that tell of it."""
         if programs.alive:
@@ -68,7 +69,7 @@ class Passes:
             shrunk = self._image(f"state {n}", small, stepcode.layers(config))
             settings: dict[str, object] = {"from_size": size, "from_shift": kernel.row_shift(size[1]) % size[0]}
             self._run(programs.shrink, small, settings, state, shrunk)
-            count = len(stepcode.stencils(config, framed)) * stepcode.layers(config)
+            count = len(stepcode.stencils(config, frame)) * stepcode.layers(config)
             perceived.append(self._image(f"perception {n}", small, count))
             self._run(programs.coarse, small, {"row_shift": shift}, shrunk, perceived[-1])
             uniforms |= {f"coarse_size_{n}": small, f"coarse_shift_{n}": shift}

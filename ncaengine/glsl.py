@@ -11,7 +11,7 @@ from ncaengine import resources, stepcode
 from ncaengine.errors import NCAError
 from ncaengine.kernels import Kernel
 from ncaengine.model import F32, Config, Model
-from ncaengine.stepcode import layers
+from ncaengine.stepcode import Frame, layers
 
 Form = Literal["unrolled", "looped"]
 """unrolled: straight-line code for llvmpipe, whose loops gather every weight; looped: for GPUs."""
@@ -48,12 +48,12 @@ def pack_weights(model: Model) -> F32:
     return packed
 
 
-def step_source(config: Config, kernel: Kernel, form: Form, shared_bytes: int, fields: bool = False) -> Source:
+def step_source(config: Config, kernel: Kernel, form: Form, shared_bytes: int, frame: Frame = "") -> Source:
     """The step shader for a configuration and a kernel.
 
     `shared_bytes` is the device's memory of a workgroup; hidden units are taken in as many parts
-    as they need to fit. `fields`: heed fields and the settings beyond the fire rate, and step the cells of
-    one of several models. Raises NCAError if the kernel lacks a stencil that the model perceives.
+    as they need to fit. With a `frame` it heeds fields and the settings beyond the fire rate, and steps the
+    cells of one of several models. Raises NCAError if the kernel lacks a stencil that the model perceives.
     """
     kernel.require((f.stencil for f in config.features), config.name)
     stride, count = stepcode.unit_floats(config), stepcode.unit_count(config)
@@ -66,13 +66,13 @@ def step_source(config: Config, kernel: Kernel, form: Form, shared_bytes: int, f
         "PART": config.channels + chunk * stride,
         **_common(config, form),
         "COARSE": len(stepcode.coarse(config)),
-        **({"FIELDS": 1} if fields else {}),
+        **({"FIELDS": 1} if frame else {}),
         **({"ALIVE": 1} if config.alive else {}),
     }
     made = {
-        "neighbourhood": stepcode.neighbourhood(config, kernel, fields),
-        "perception": stepcode.perception(config, kernel, fields),
-        "network": stepcode.network(config, form == "unrolled", chunk, fields),
+        "neighbourhood": stepcode.neighbourhood(config, kernel, frame),
+        "perception": stepcode.perception(config, kernel, frame),
+        "network": stepcode.network(config, kernel, form == "unrolled", chunk, frame),
         "store": stepcode.store(config),
     }
     return assemble("step.comp", defines, made)
@@ -83,14 +83,14 @@ def shrink_source(config: Config, form: Form) -> Source:
     return assemble("shrink.comp", {**_common(config, form), "LAYERS": layers(config)})
 
 
-def coarse_source(config: Config, kernel: Kernel, form: Form, fields: bool = False) -> Source:
+def coarse_source(config: Config, kernel: Kernel, form: Form, frame: Frame = "") -> Source:
     """The shader that applies the stencils to a state at a coarser scale."""
     made = {
-        "neighbourhood": stepcode.neighbourhood(config, kernel, fields),
-        "surroundings": stepcode.surroundings(config, kernel, fields),
+        "neighbourhood": stepcode.neighbourhood(config, kernel, frame),
+        "surroundings": stepcode.surroundings(config, kernel, frame),
         "store": [
             f"imageStore(after, ivec3(cell, {i * layers(config) + k}), r_{i}_{k});"
-            for i in range(len(stepcode.stencils(config, fields)))
+            for i in range(len(stepcode.stencils(config, frame)))
             for k in range(layers(config))
         ],
     }

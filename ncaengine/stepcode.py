@@ -7,6 +7,7 @@ vec4, four channels a layer.
 
 import re
 from collections.abc import Iterable
+from typing import Literal
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from ncaengine.kernels import LAPLACIAN_COS, LAPLACIAN_SIN, Kernel
 from ncaengine.model import Activation, Config, Extra, Feature, Range
 
 Tap = tuple[int, int, float]
+Frame = Literal["", "turned", "stretched"]
+"""What the shader heeds of a cell's own frame: nothing; fields and the settings; also that cells are higher than wide,
+which takes more stencils."""
 GRADIENTS = ("gradient_x", "gradient_y")
 _ACTIVATIONS: dict[Activation, str] = {
     "relu": "max(h, 0.0)",
@@ -30,12 +34,12 @@ def layers(config: Config) -> int:
     return -(-config.channels // 4)
 
 
-def stencils(config: Config, fields: bool) -> tuple[str, ...]:
+def stencils(config: Config, frame: Frame) -> tuple[str, ...]:
     """What is to be known of a cell's surroundings: a turned or stretched frame mixes several stencils."""
     wanted = [feature.stencil for feature in config.features] + ["laplacian"] * bool(config.diffusion)
-    if fields and set(wanted) & set(GRADIENTS):
+    if frame and set(wanted) & set(GRADIENTS):
         wanted += GRADIENTS
-    if fields and "laplacian" in wanted:
+    if frame == "stretched" and "laplacian" in wanted:
         wanted += [LAPLACIAN_COS, LAPLACIAN_SIN]
     return tuple(dict.fromkeys(wanted))
 
@@ -88,9 +92,9 @@ def seen(image: str, row: int, column: int, place: str, layer: str, config: Conf
     return load + f" * within_{_tag(row)}_{_tag(column)}" if config.padding == "zero" else load
 
 
-def neighbourhood(config: Config, kernel: Kernel, fields: bool) -> list[str]:
+def neighbourhood(config: Config, kernel: Kernel, frame: Frame) -> list[str]:
     """The state at every place that some stencil looks at, the cell itself included."""
-    taps = [tap for name in stencils(config, fields) for tap in kernel.taps(name)]
+    taps = [tap for name in stencils(config, frame) for tap in kernel.taps(name)]
     out, found = places([*taps, (0, 0, 1.0)], config, kernel)
     for (row, column), place in found.items():
         for k in range(layers(config)):
@@ -98,31 +102,31 @@ def neighbourhood(config: Config, kernel: Kernel, fields: bool) -> list[str]:
     return out
 
 
-def surroundings(config: Config, kernel: Kernel, fields: bool) -> list[str]:
+def surroundings(config: Config, kernel: Kernel, frame: Frame) -> list[str]:
     """What the stencils make of the state as it is."""
     return [
         f"vec4 r_{i}_{k} = {_weighted(kernel.taps(name), k)};"
-        for i, name in enumerate(stencils(config, fields))
+        for i, name in enumerate(stencils(config, frame))
         for k in range(layers(config))
     ]
 
 
-def perception(config: Config, kernel: Kernel, fields: bool) -> list[str]:
+def perception(config: Config, kernel: Kernel, frame: Frame) -> list[str]:
     """The perception, at all scales, in the cell's own frame, and the inputs beside it."""
-    out = surroundings(config, kernel, fields) if 0 in config.scales else _nothing(config, fields)
+    out = surroundings(config, kernel, frame) if 0 in config.scales else _nothing(config, frame)
     for n, _ in enumerate(coarse(config)):
-        out += _coarse(config, fields, n)
+        out += _coarse(config, frame, n)
     if len(config.scales) > 1:
         share = _float(1 / len(config.scales))
-        out += [f"{r} *= {share};" for r in _names(config, fields)]
+        out += [f"{r} *= {share};" for r in _names(config, frame)]
     for f, feature in enumerate(config.features):
         for k in _layers_of(config, feature):
-            value = _framed(config, kernel, feature.stencil, k, fields)
+            value = _framed(config, kernel, feature.stencil, k, frame)
             value = value if feature.gain == 1 else f"{_float(feature.gain)} * ({value})"
             out.append(f"vec4 p_{f}_{k} = {_clipped(value, config.clips.perception)};")
             if config.absolute:
                 out.append(f"vec4 q_{f}_{k} = abs(p_{f}_{k});")
-    return out + _extra(config, kernel, fields)
+    return out + _extra(config, kernel, frame)
 
 
 def coarse(config: Config) -> tuple[int, ...]:
@@ -130,15 +134,15 @@ def coarse(config: Config) -> tuple[int, ...]:
     return tuple(scale for scale in config.scales if scale)
 
 
-def _names(config: Config, fields: bool) -> list[str]:
-    return [f"r_{i}_{k}" for i in range(len(stencils(config, fields))) for k in range(layers(config))]
+def _names(config: Config, frame: Frame) -> list[str]:
+    return [f"r_{i}_{k}" for i in range(len(stencils(config, frame))) for k in range(layers(config))]
 
 
-def _nothing(config: Config, fields: bool) -> list[str]:
-    return [f"vec4 {name} = vec4(0.0);" for name in _names(config, fields)]
+def _nothing(config: Config, frame: Frame) -> list[str]:
+    return [f"vec4 {name} = vec4(0.0);" for name in _names(config, frame)]
 
 
-def _coarse(config: Config, fields: bool, n: int) -> list[str]:
+def _coarse(config: Config, frame: Frame, n: int) -> list[str]:
     """Add what the n-th coarse image holds about the cell, between its four nearest cells there (see coarse.glsl)."""
     out = [
         f"vec2 at_{n} = (vec2(cell) + 0.5) * (vec2(coarse_size_{n}) / vec2(size)) - 0.5;",
@@ -149,31 +153,33 @@ def _coarse(config: Config, fields: bool, n: int) -> list[str]:
     for row, column in corners:
         place = f"placed(low_{n} + ivec2({column}, {row}), coarse_size_{n}, coarse_shift_{n})"
         out.append(f"ivec2 c_{n}_{row}{column} = {place};")
-    for layer, name in enumerate(_names(config, fields)):
+    for layer, name in enumerate(_names(config, frame)):
         a, b, c, d = (f"imageLoad(coarse_{n}, ivec3(c_{n}_{row}{column}, {layer}))" for row, column in corners)
         out.append(f"{name} += mix(mix({a}, {b}, at_{n}.x), mix({c}, {d}, at_{n}.x), at_{n}.y);")
     return out
 
 
-def _framed(config: Config, kernel: Kernel, stencil: str, layer: int, fields: bool) -> str:
+def _framed(config: Config, kernel: Kernel, stencil: str, layer: int, frame: Frame) -> str:
     """What a stencil gives in the cell's own frame, turned and scaled."""
-    known = stencils(config, fields)
+    known = stencils(config, frame)
 
     def r(name: str) -> str:
         return f"r_{known.index(name)}_{layer}"
 
-    if not fields:
+    if not frame:
         return r(stencil)
     if stencil == "gradient_x":
         return f"per.x * (along * {r('gradient_x')} + across * {r('gradient_y')})"
     if stencil == "gradient_y":
         return f"per.y * (along * {r('gradient_y')} - across * {r('gradient_x')})"
+    if stencil == "laplacian" and frame != "stretched":
+        return f"both * {r(stencil)}"
     if stencil == "laplacian":
         return f"both * {r(stencil)} + apart * (along2 * {r(LAPLACIAN_COS)} + across2 * {r(LAPLACIAN_SIN)})"
     return ("{}", "first * {}", "first * first * {}")[kernel.order(stencil)].format(r(stencil))
 
 
-def _extra(config: Config, kernel: Kernel, fields: bool) -> list[str]:
+def _extra(config: Config, kernel: Kernel, frame: Frame) -> list[str]:
     out = []
     if {"row", "column"} & set(config.extra):
         skew = kernel.basis[1][0] / kernel.basis[0][0]
@@ -182,9 +188,9 @@ def _extra(config: Config, kernel: Kernel, fields: bool) -> list[str]:
             "x_place -= float(size.x) * floor(x_place / float(size.x));",
             "vec2 place = 2.0 * ((vec2(x_place, cell.y) + 0.5) / vec2(size)) - 1.0;",
         ]
-        if fields:
+        if frame:
             out.append("place = vec2(along * place.x + across * place.y, along * place.y - across * place.x);")
-    if not fields and {"cos_angle", "sin_angle"} & set(config.extra):
+    if not frame and {"cos_angle", "sin_angle"} & set(config.extra):
         out.append("float along = 1.0, across = 0.0;")
     return out + [f"float e_{j} = {_EXTRA[name]};" for j, name in enumerate(config.extra)]
 
@@ -198,7 +204,7 @@ def inputs(config: Config) -> list[str]:
     return out + [f"e_{j}" for j in range(len(config.extra))]
 
 
-def network(config: Config, unrolled: bool, chunk: int, fields: bool) -> list[str]:
+def network(config: Config, kernel: Kernel, unrolled: bool, chunk: int, frame: Frame) -> list[str]:
     """The update: b2, plus what each hidden unit adds, `chunk` of which share the workgroup's memory at a time."""
     stride = unit_floats(config)
     out = [f"vec4 u_{k} = {_four([f'part[{c}]' for c in _channels(config, k)])};" for k in range(layers(config))]
@@ -218,22 +224,18 @@ def network(config: Config, unrolled: bool, chunk: int, fields: bool) -> list[st
             out.append(f"for (int base = {start}; base < {start + count * stride}; base += {stride}) {{")
             out += _unit(config, "base")
             out.append("}")
-    return out + _finished(config, fields)
+    return out + _finished(config, kernel, frame)
 
 
-def _finished(config: Config, fields: bool) -> list[str]:
+def _finished(config: Config, kernel: Kernel, frame: Frame) -> list[str]:
     out = []
-    laplacian = stencils(config, fields).index("laplacian") if config.diffusion else 0
     for k in range(layers(config)):
         if config.clips.update:
             out.append(f"u_{k} = {_clipped(f'u_{k}', config.clips.update)};")
         if config.diffusion:
             rates = _four([_float(config.diffusion[c]) for c in _channels(config, k)])
-            spread = "both * r_{0}_{1} + apart * (along2 * r_{2}_{1} + across2 * r_{3}_{1})" if fields else "r_{0}_{1}"
-            known = stencils(config, fields)
-            parts = [known.index(name) for name in (LAPLACIAN_COS, LAPLACIAN_SIN)] if fields else [0, 0]
-            out.append(f"u_{k} += {rates} * ({spread.format(laplacian, k, *parts)});")
-        if fields:
+            out.append(f"u_{k} += {rates} * ({_framed(config, kernel, 'laplacian', k, frame)});")
+        if frame:
             out.append(f"u_{k} *= dt;")
     return out
 

@@ -107,7 +107,7 @@ def test_hidden_units_in_parts_agree(formed: GLBackend, catalogue: Catalogue, mo
     """On a pretended device of less memory, so that the cell's frame lives across barriers."""
     config = Config(channels=4, hidden=11)
     monkeypatch.setattr(gl_backend, "SHARED_BYTES", 4 * (config.channels + 4 * stepcode.unit_floats(config)))
-    assert formed.step_programs(random_model(config), catalogue.get("square"), framed=True)
+    assert formed.step_programs(random_model(config), catalogue.get("square"), frame="turned")
     assert_agree(formed, [random_model(config)] * 2, catalogue.get("square"), (37, 11))
 
 
@@ -141,12 +141,12 @@ def test_defaults_are_the_plain_step(formed: GLBackend, catalogue: Catalogue, ke
 def test_a_step_without_fields_runs_the_plain_program(
     gl: GLBackend, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[bool] = []
+    asked: list[str] = []
     real = gl.step_programs
-    monkeypatch.setattr(gl, "step_programs", lambda m, k, framed=False: asked.append(framed) or real(m, k, framed))
+    monkeypatch.setattr(gl, "step_programs", lambda m, k, frame="": asked.append(frame) or real(m, k, frame))
     model, square, cells = random_model(SMALL["selforg"]), catalogue.get("square"), gl.cells()
 
-    def programs(*settings: float, others: tuple[Model, ...] = (), field: F32 | None = None) -> list[bool]:
+    def programs(*settings: float, others: tuple[Model, ...] = (), field: F32 | None = None) -> list[str]:
         asked.clear()
         cells.specialise(model, square, others)
         cells.write_fields(field)
@@ -154,12 +154,14 @@ def test_a_step_without_fields_runs_the_plain_program(
         return asked
 
     cells.write(random_state(5, 4, 5))
-    assert programs() == [False]
-    assert programs(2.0) == [False, True]
-    assert programs(1.0, 5.0) == [True]  # what ran last is made ready
-    assert programs() == [True, False]
-    assert programs(field=fields.plain(5, 4)) == [False, True]
-    assert programs(others=(model,)) == [True, True]
+    assert programs() == [""]
+    assert programs(2.0) == ["", "turned"]
+    assert programs(1.0, 5.0) == ["turned"]  # what ran last is made ready
+    assert programs(1.0, 0.0, 1.0, 0.5) == ["turned"]
+    assert programs(1.0, 0.0, 1.5) == ["turned", "stretched"]
+    assert programs() == ["stretched", ""]
+    assert programs(field=fields.plain(5, 4)) == ["", "turned"]
+    assert programs(others=(model,)) == ["turned", "turned"]
     cells.release()
 
 

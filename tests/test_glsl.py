@@ -261,7 +261,7 @@ def test_every_uniform_of_the_step_is_in_use(gl: GLBackend, catalogue: Catalogue
     model = random_model(SMALL)
     assert own < declared
     assert declared - set(gl.step_programs(model, catalogue.get(kernel)).step) == unused | own
-    assert declared - set(gl.step_programs(model, catalogue.get(kernel), framed=True).step) == unused
+    assert declared - set(gl.step_programs(model, catalogue.get(kernel), frame="turned").step) == unused
 
 
 def test_every_setting_of_the_step_is_heeded(gl: GLBackend, catalogue: Catalogue) -> None:
@@ -269,14 +269,14 @@ def test_every_setting_of_the_step_is_heeded(gl: GLBackend, catalogue: Catalogue
     set_ = {name: spec.uniform for name, spec in settings.SPECS.items() if spec.uniform}
     assert {"fire_rate", "scale", "angle", "aspect", "dt"} <= set(set_)
     model, square = random_model(SMALL), catalogue.get("square")
-    assert set(set_.values()) <= set(gl.step_programs(model, square, framed=True).step)
+    assert set(set_.values()) <= set(gl.step_programs(model, square, frame="turned").step)
     assert set_["fire_rate"] in gl.step_programs(model, square).step
 
 
 def test_the_plain_step_has_nothing_of_fields(gl: GLBackend, catalogue: Catalogue) -> None:
     names = set(gl.step_programs(random_model(SMALL), catalogue.get("square")).step)
     assert "fields" not in names
-    assert "fields" in gl.step_programs(random_model(SMALL), catalogue.get("square"), framed=True).step
+    assert "fields" in gl.step_programs(random_model(SMALL), catalogue.get("square"), frame="turned").step
     assert "#define FIELDS" not in text(SMALL, catalogue)
     for only in ("across *", "first *", "field.x *"):
         assert only not in re.sub(r"#ifdef FIELDS.*?#endif", "", text(SMALL, catalogue), flags=re.S)
