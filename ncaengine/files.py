@@ -1,47 +1,111 @@
-"""Model files by their name's ending: .safetensors opens without torch, .pt through torch's safe reader."""
+"""Model files by their names: what they hold, opened and saved. Only saving a .pt needs torch."""
 
-import io
-import json
+import difflib
 import os
-import pickle
-import re
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from ncaengine import importers, reading, resources
 from ncaengine import model as models
-from ncaengine import resources
 from ncaengine.errors import NCAError
-from ncaengine.importers import notebook, selforg
-from ncaengine.model import F32, Model
+from ncaengine.importers import Hints
+from ncaengine.model import Model
 
-MAX_BYTES = 256 * 2**20
-KEY = "ncaengine"
+SHOWN = 8
+"""Names of models that a sentence lists."""
+_NO_HINTS = Hints()
 
 
-def load(path: str | Path) -> Model:
-    """Open a model: .safetensors or .pt of ncaengine, or a state dict of the article's notebook (.pt, .pth).
+@dataclass(frozen=True)
+class Contents:
+    """What a model file was found to hold.
+
+    family, why: of published weights, and by what they were recognised; '' for a model of ncaengine. names: of all
+    its models. make: the models whose names are wanted, one by one; raises NCAError.
+    """
+
+    family: str
+    why: str
+    names: list[str]
+    make: Callable[[Callable[[str], bool]], Iterator[Model]]
+
+
+def contents(path: Path, hints: Hints = _NO_HINTS) -> Contents:
+    """Look into a model file, of ncaengine or of a published family. No code in it is ever run.
+
+    Raises NCAError with the file's name and what to do.
+    """
+    with told(path):
+        found = reading.read(path)
+        if isinstance(found, Model):
+            model, name = found, found.config.name
+            return Contents("", "", [name], lambda wanted: iter([model] if wanted(name) else []))
+        family, why = importers.identify(found, hints)
+        names = importers.names(found, hints)
+    if not names:
+        raise NCAError(f"{path}: holds no model.")
+
+    def make(wanted: Callable[[str], bool]) -> Iterator[Model]:
+        with told(path):
+            yield from importers.imported(found, hints, wanted)
+
+    return Contents(family.name, why, names, make)
+
+
+def candidates(path: Path, hints: Hints = _NO_HINTS) -> list[tuple[str, Model]]:
+    """What the bare weights in a file may be, each with the flags that choose it. Raises NCAError with its name."""
+    with told(path):
+        found = reading.read(path)
+        return [] if isinstance(found, Model) else importers.candidates(found, hints)
+
+
+def published(path: Path, hints: Hints = _NO_HINTS) -> Iterator[Model]:
+    """All models in a file, one by one. Raises NCAError with the file's name."""
+    return contents(path, hints).make(lambda _: True)
+
+
+def load(path: str | Path, hints: Hints = _NO_HINTS) -> Model:
+    """Open a model: a file of ncaengine, or one of a published family; FILE:NAME is one of several in a file.
 
     A bare name, as zebra, is that of a shipped model; see `resolved`. No code in a file is ever run.
     Raises NCAError with the file's name and what to do.
     """
-    path = resolved(path)
-    _check(path)
+    file, name = parted(resolved(path))
+    inside = contents(file, hints)
+    if not name and len(inside.names) > 1:
+        some = ", ".join(inside.names[:SHOWN]) + (", …" if len(inside.names) > SHOWN else "")
+        raise NCAError(
+            f"{file}: holds {len(inside.names)} models; add the name of one, as {file}:{inside.names[0]}. "
+            f"They are: {some}"
+        )
+    if name and name not in inside.names:
+        ending = [each for each in inside.names if each.endswith(f"-{name}")]
+        if len(ending) != 1:
+            near = ending or difflib.get_close_matches(name, inside.names, SHOWN) or inside.names[:SHOWN]
+            raise NCAError(f"{file}: holds no model {name!r}; there are, among others: {', '.join(near)}.")
+        name = ending[0]
+    return next(inside.make(lambda each: each == name or not name))
+
+
+def parted(path: Path) -> tuple[Path, str]:
+    """A file, and the name of one of the models in it if the path ends in one, as hexells.json:dots, else ''."""
+    file, colon, name = str(path).rpartition(":")
+    if colon and not os.path.exists(path) and os.path.isfile(file):
+        return Path(file), name
+    return path, ""
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """What goes wrong with a file becomes an NCAError that starts with its name."""
     try:
-        match path.suffix.lower():
-            case ".safetensors":
-                return models.load_safetensors(path)
-            case ".pt" | ".pth":
-                return _from_torch(_read_torch(path), path)
-            case ".json":
-                raise NCAError(
-                    f"holds published weights; turn them into models first: ncaengine import {path} -o models/"
-                )
-            case _:
-                raise NCAError("is not a model file; models end in .safetensors, .pt or .pth.")
+        _check(path)
+        yield
     except NCAError as error:
-        raise NCAError(f"{path}: {error}") from None
+        said = str(error)
+        raise NCAError(said if said.startswith(f"{path}: ") else f"{path}: {said}") from None
     except (OSError, MemoryError) as error:
         raise NCAError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'not enough memory'}).") from None
 
@@ -92,25 +156,6 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
         part.unlink(missing_ok=True)
 
 
-def published(path: Path) -> Iterator[Model]:
-    """The models in a file of published weights. Raises NCAError with the file's name."""
-    if path.suffix.lower() != ".json":
-        yield load(path)
-        return
-    _check(path)
-    try:
-        data = json.loads(path.read_text("utf-8"))
-        if not selforg.matches(data):
-            raise NCAError("is JSON, but not an atlas of texture NCAs (it lacks `model_names` and `layers`).")
-        yield from selforg.models(data)
-    except OSError as error:
-        raise NCAError(f"{path}: cannot be read ({error.strerror}).") from None
-    except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
-        raise NCAError(f"{path}: is not JSON ({error}).") from None
-    except NCAError as error:
-        raise NCAError(f"{path}: {error}") from None
-
-
 def _check(path: Path) -> None:
     try:
         size = path.stat().st_size
@@ -120,56 +165,8 @@ def _check(path: Path) -> None:
         raise NCAError(f"{path}: cannot be read ({getattr(error, 'strerror', error)}).") from None
     if size == 0:
         raise NCAError(f"{path}: is empty; copy or save it again.")
-    if size > MAX_BYTES:
+    if size > reading.MAX_BYTES:
         raise NCAError(f"{path}: is {size / 2**20:.0f} MB, far larger than any texture NCA.")
-
-
-def _read_torch(path: Path) -> object:
-    import torch
-
-    data = io.BytesIO(path.read_bytes())
-    try:
-        with warnings.catch_warnings(action="ignore"):  # as of a pickle's version, which no user can act on
-            return torch.load(data, map_location="cpu", weights_only=True)
-    except Exception as error:  # on damaged files torch's reader raises nearly anything
-        found = isinstance(error, pickle.UnpicklingError) and (
-            re.search(r"GLOBAL ([\w.]+)", str(error)) or re.search(r"([\w]+\.[\w.]+) (?:was not|is not)", str(error))
-        )
-        if found:
-            raise NCAError(
-                f"asks for Python code ({found[1]}) and ncaengine runs none from model files; "
-                "save its state_dict() with torch.save instead."
-            ) from None
-        raise NCAError("is damaged or was not written by torch.save; copy or save it again.") from None
-
-
-def _from_torch(data: object, path: Path) -> Model:
-    if not isinstance(data, Mapping):
-        raise NCAError(f"holds a {type(data).__name__}, not a model or a state dict.")
-    if KEY in data:
-        head = data[KEY]
-        if not isinstance(head, Mapping) or not isinstance(head.get("weights"), Mapping):
-            raise NCAError("has ncaengine's mark but not its form; save it again.")
-        return models.from_plain(head.get("config"), _arrays(head["weights"]))
-    arrays = _arrays({k: v for k, v in data.items() if hasattr(v, "detach")})
-    if notebook.matches(arrays):
-        return notebook.from_state_dict(arrays, path.stem)
-    keys = ", ".join(str(k)[:40] for k in list(data)[:4])
-    raise NCAError(
-        f"holds {keys or 'nothing'}{', …' if len(data) > 4 else ''}; that is neither a model of ncaengine nor "
-        "a notebook's state dict (w1.weight, w1.bias, w2.weight)."
-    )
-
-
-def _arrays(tensors: Mapping[Any, Any]) -> dict[str, F32]:
-    try:
-        if sum(v.numel() for v in tensors.values()) > models.MAX_NUMBERS:
-            raise NCAError("holds over ten million numbers, far more than any texture NCA.")
-        if any(v.is_complex() for v in tensors.values()):
-            raise NCAError("holds complex numbers; weights are real.")
-        return {str(k): v.detach().to("cpu").float().numpy() for k, v in tensors.items()}
-    except (AttributeError, RuntimeError, TypeError, NotImplementedError) as error:
-        raise NCAError(f"holds weights that are not plain tensors ({str(error).splitlines()[0][:80]}).") from None
 
 
 def _save_torch(model: Model, path: Path) -> None:
@@ -177,4 +174,4 @@ def _save_torch(model: Model, path: Path) -> None:
 
     weights = {name: torch.from_numpy(array.copy()) for name, array in model.arrays().items()}
     head = {"version": models.FORMAT_VERSION, "config": models.to_plain(model.config), "weights": weights}
-    torch.save({KEY: head}, path)
+    torch.save({reading.KEY: head}, path)

@@ -10,6 +10,7 @@ One step of a cell, for every family (filter-major perception p):
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -61,7 +62,7 @@ class Seed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The initial state.
 
     zeros; noise: uniform in [-level/2, level/2); point: one cell in the middle, its channels from `first` on at
-    `level`; blobs: Gaussian spots of height `level` on the first three channels, about one on 24 x 24 cells; image:
+    `level`; blobs: Gaussian spots of height `level` on the first three channels, about one on 14 x 14 cells; image:
     the model's `seed` in the middle, 0 around it.
     """
 
@@ -134,6 +135,17 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Length of a cell's perception vector."""
         seen = sum(len(self.seen(feature)) for feature in self.features)
         return seen * (1 + self.absolute) + len(self.extra)
+
+    @property
+    def credit(self) -> str:
+        """Who made the model and what its licence allows, on one line; '' where nothing is known."""
+        said = (self.attribution.get(key, "") for key in ("authors", "author", "licence"))
+        return " · ".join(filter(None, said))
+
+    @property
+    def non_commercial(self) -> bool:
+        """Whether its licence is said to forbid commercial use, as those of Creative Commons with NC do."""
+        return re.search(r"\bNC\b|non-?commercial", self.attribution.get("licence", ""), re.IGNORECASE) is not None
 
     def seen(self, feature: Feature) -> tuple[int, ...]:
         """The channels that a feature is of."""
@@ -249,21 +261,21 @@ def save_safetensors(model: Model, path: Path) -> None:
     path.write_bytes(safetensors.numpy.save(model.arrays(), meta))
 
 
-def load_safetensors(path: Path) -> Model:
-    """Read what `save_safetensors` wrote. Raises NCAError without the file's name, or OSError."""
+def load_safetensors(path: Path) -> Model | dict[str, F32]:
+    """Read what `save_safetensors` wrote; of others' files the bare tensors.
+
+    Raises NCAError without the file's name, or OSError.
+    """
     try:
         with safetensors.safe_open(str(path), framework="numpy") as file:
             text = (file.metadata() or {}).get("ncaengine")
-            if text is None:
-                raise NCAError(
-                    "holds no ncaengine configuration; only models saved by ncaengine open from .safetensors."
-                )
             keys = list(file.keys())
             if sum(math.prod(file.get_slice(key).get_shape()) for key in keys) > MAX_NUMBERS:
                 raise NCAError("holds over ten million numbers, far more than any texture NCA.")
             weights = {key: file.get_tensor(key) for key in keys}
-        head = json.loads(text)
-        return from_plain(head["config"], weights)
+        if text is None:
+            return {key: array.astype(np.float32) for key, array in weights.items() if array.dtype.kind in "fiu"}
+        return from_plain(json.loads(text)["config"], weights)
     except (
         safetensors.SafetensorError,
         json.JSONDecodeError,

@@ -57,7 +57,7 @@ def _spoken(value: object) -> str:
     return "nothing" if value is None else str(value)
 
 
-BLOB_CELLS, BLOB_RADIUS = 24, 3.0
+BLOB_CELLS, BLOB_RADIUS = 14, 3.0
 """One spot of a seed of blobs on a square of so many cells a side, and its standard deviation in cells."""
 
 
@@ -83,19 +83,24 @@ def initial(model: Model, size: Size, rng_seed: int) -> F32:
 
 
 def _add_blobs(state: F32, level: float, rng_seed: int) -> None:
-    """Gaussian spots on the torus, the first of them in the middle, each on one of the first three channels."""
+    """Gaussian spots on the torus, on the first three channels alike; the first of them in the middle."""
     height, width, _ = state.shape
     count = max(1, round(width * height / BLOB_CELLS**2))
-    # Places, and of each its channel, from numbers that only `rng_seed` and the spot decide.
-    chances = pcg.uniform(count, 1, 3, rng_seed)[0] + np.float32(0.5)
-    chances[0, :2] = 0.5
-    rows, columns = np.arange(height, dtype=np.float32), np.arange(width, dtype=np.float32)
-    for x, y, channel in chances:
-        spots = []
-        for places, side, at in ((rows, height, y), (columns, width, x)):
-            away = np.abs(places - np.float32(int(at * side)))
-            spots.append(np.exp(-((np.minimum(away, side - away) / np.float32(BLOB_RADIUS)) ** 2) / 2))
-        state[..., int(channel * 3)] += np.float32(level) * spots[0][:, None] * spots[1]
+    # Places from numbers that only `rng_seed` and the spot decide.
+    chances = pcg.uniform(count, 1, 2, rng_seed)[0] + np.float32(0.5)
+    chances[0] = 0.5
+    reach = np.arange(-4 * int(BLOB_RADIUS), 4 * int(BLOB_RADIUS) + 1)
+    across = reach[np.abs(reach) <= (width - 1) // 2] if width < len(reach) else reach
+    down = reach[np.abs(reach) <= (height - 1) // 2] if height < len(reach) else reach
+    fall = [np.exp(-((places / BLOB_RADIUS) ** 2) / 2) for places in (down, across)]
+    spot = (level * fall[0][:, None] * fall[1]).astype(np.float32)[..., None]
+    for column, row in (chances * np.array([width, height])).astype(int):
+        top, left = row + down[0], column + across[0]
+        if 0 <= top <= height - len(down) and 0 <= left <= width - len(across):
+            state[top : top + len(down), left : left + len(across), :3] += spot  # a slice is faster
+        else:
+            rows, columns = np.ix_((row + down) % height, (column + across) % width)
+            state[rows, columns, :3] += spot
 
 
 def initial_at(model: Model, size: Size, cells: pcg.I32, rng_seed: int) -> F32:

@@ -1,48 +1,104 @@
-"""Published weights: the atlases of hexells and the notebook's state dicts."""
+"""Published weights: which family a file is of, its models' names, conventions and attribution, and candidates."""
 
-import base64
-import copy
-import io
 import json
-import zlib
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from helpers import NOTEBOOK_CONFIG
-from PIL import Image
+from published_forms import atlas, decoded, demo_text, exported, found, growing, hexells, numbers, reaction, state_dict
 
-from ncaengine import files
-from ncaengine.errors import NCAError
-from ncaengine.importers import notebook, selforg
-from ncaengine.model import WEIGHTS, Colour, Model
+from ncaengine import files, pickles
+from ncaengine.importers import Found, Hints, candidates, identify, imported, names
+from ncaengine.model import WEIGHTS, Alive, Clips, Colour, Feature, Model, Seed
 
 ATLAS = "published/selforg-textures/hexells.json"
+PUBLISHED = {
+    "selforg-textures/hexells.json": "selforg-textures",
+    "grafting/chess.pt": "notebook",
+    "noise-nca/Noise-NCA_bubbly_0101.pt": "noise-nca",
+    "noise-nca/PE-NCA_bubbly_0101.pt": "noise-nca",
+    "noise-nca/Vanilla-NCA_bubbly_0101.pt": "notebook",
+    "noise-nca/bubbly_0101.json": "noise-nca",
+    "dynca/vector_field_small_grid_0002.json": "dynca",
+    "dynca/video_small_escalator.json": "dynca",
+    "reaction-diffusion/grid_0135_20000.npy": "reaction-diffusion",
+    "growing/ex3_lizard.json": "growing",
+    "monash/texture.pth": "monash",
+    "monash/texture-bubbles.bin": "monash",
+}
 
 
-@pytest.fixture(scope="session")
-def atlas(shared: Path) -> dict[str, Any]:
-    return json.loads((shared / ATLAS).read_text("utf-8"))
+def opened(path: Path) -> Found:
+    match path.suffix:
+        case ".json":
+            return found("json", json.loads(path.read_text("utf-8")), path.stem)
+        case ".npy":
+            return found("arrays", pickles.read_npy(path), path.stem)
+        case ".bin":
+            return found("floats", np.fromfile(path, "<f4"), path.stem)
+        case _:
+            return found("tensors", pickles.tensors(pickles.read_torch(path)), path.stem)
 
 
-def decoded(layer: dict[str, Any], index: int) -> np.ndarray:
-    """One model's (inputs + 1, outputs) of a layer, pixel by pixel after the table of data/README.md."""
-    rows, outputs = json.loads(layer["shape"]) if isinstance(layer["shape"], str) else layer["shape"]
-    across = (json.loads(layer["layout"]) if isinstance(layer["layout"], str) else layer["layout"])[0]
-    picture = Image.open(io.BytesIO(base64.b64decode(layer["data"].split(",")[1]))).convert("RGBA")
-    left, top = index % across * (outputs // 4), index // across * rows
-    out = np.zeros((rows, outputs))
-    for row in range(rows):
-        for quad in range(outputs // 4):
-            for k, byte in enumerate(picture.getpixel((left + quad, top + row))):
-                out[row, 4 * quad + k] = (byte / 255 - 127 / 255) * layer["scale"]
-    return out
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_files_are_recognised(shared: Path, name: str) -> None:
+    file = opened(shared / "published" / name)
+    family, why = identify(file)
+    assert family.name == PUBLISHED[name]
+    model = next(imported(file))
+    assert why
+    assert model.config.family == family.name
+    assert model.config.attribution.keys() >= {"authors", "source", "licence", "recognised"}
+    assert model.config.attribution["recognised"] == why
+    assert identify(found(file.form, file.data, "another name"))[0] is family
 
 
-def test_all_173_models_import_under_names_of_their_own(hexells: dict[str, Model], atlas: dict[str, Any]) -> None:
-    assert len(hexells) == len(atlas["model_names"]) == 173
+FLAT = numbers(6 * 8 + 6 + 4 * 6)
+SAID = Hints(channels=4, hidden=6)
+SIBLINGS: dict[str, tuple[Found, Hints, str]] = {
+    "hexells": (found("json", hexells()), Hints(), "selforg-textures"),
+    "DyNCA": (found("json", atlas(3, placed=True)), Hints(), "dynca"),
+    "DyNCA's large": (found("json", atlas(1, 16, placed=True)), Hints(), "dynca"),
+    "DyNCA of a video": (found("json", atlas(1, placed=True, n_perception_scales=2)), Hints(), "dynca"),
+    "DyNCA as a picture": (found("json", atlas(2, placed=True, as_picture=True)), Hints(), "dynca"),
+    "DyNCA without places": (found("json", atlas(1)), Hints(), "dynca"),
+    "NoiseNCA": (found("json", atlas(2, bias=False, noise_level=0.2)), Hints(), "noise-nca"),
+    "NoiseNCA of 5 channels": (found("json", atlas(2, 5, bias=False, noise_level=0.2)), Hints(), "noise-nca"),
+    "NoiseNCA without a level": (found("json", atlas(1, bias=False)), Hints(), "noise-nca"),
+    "NoiseNCA with places": (found("json", atlas(1, placed=True, bias=False, noise_level=0.1)), Hints(), "noise-nca"),
+    "NoiseNCA of 2 filters": (found("json", atlas(1, filters=2, bias=False, noise_level=0.1)), Hints(), "noise-nca"),
+    "NoiseNCA's state dict": (found("tensors", state_dict(16) | {"noise_level": numbers(1)}), Hints(), "noise-nca"),
+    "PE-NCA's state dict": (found("tensors", state_dict(18)), Hints(), "noise-nca"),
+    "DyNCA's state dict": (found("tensors", state_dict(18, bias2=True)), Hints(), "dynca"),
+    "a notebook's": (found("tensors", state_dict(16)), Hints(), "notebook"),
+    "a notebook's of 2 filters": (found("tensors", state_dict(8)), Hints(), "notebook"),
+    "a notebook's of 3 filters": (found("tensors", state_dict(12)), Hints(), "notebook"),
+    "a Sequential": (found("tensors", state_dict(16, names=("0", "2"))), Hints(), "monash"),
+    "a long Sequential": (found("tensors", state_dict(16, names=("a.b.1", "a.b.10"))), Hints(), "monash"),
+    "a growing Sequential": (found("tensors", state_dict(12, names=("net.0", "net.2"))), Hints(), "growing-torch"),
+    "a growing program's": (found("tensors", state_dict(12, names=("fc0", "fc1"))), Hints(), "growing-torch"),
+    "Monash's textures": (found("floats", numbers(5856)), Hints(), "monash"),
+    "Monash's growing pictures": (found("floats", numbers(8320)), Hints(), "growing-torch"),
+    "other numbers": (found("floats", FLAT), SAID, "monash"),
+    "a reaction": (found("arrays", reaction()), Hints(), "reaction-diffusion"),
+    "a growing picture": (found("json", growing()), Hints(), "growing"),
+    "μNCA": (found("tensors", {"w": numbers(8, 33, 1, 1)}), Hints(), "mu-nca"),
+    "μNCA's demo": (found("text", demo_text()), Hints(), "mu-nca"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SIBLINGS)
+def test_siblings_of_other_sizes_are_imported(case: str) -> None:
+    file, hints, family = SIBLINGS[case]
+    assert identify(file, hints)[0].name == family
+    made = list(imported(file, hints))
+    assert [m.config.name for m in made] == names(file, hints)
+    assert len({m.config.name for m in made}) == len(made) == len(names(file, hints)) >= 1
+
+
+def test_all_173_models_import_under_names_of_their_own(hexells: dict[str, Model]) -> None:
+    assert len(hexells) == 173
     assert {"dots", "bubbly_0101"} <= set(hexells)
     for name, model in hexells.items():
         assert model.config.name == name
@@ -56,20 +112,32 @@ def test_the_models_differ(hexells: dict[str, Model]) -> None:
 
 
 @pytest.mark.parametrize("name", ["dots", "bubbly_0101"])
-def test_weights_are_those_of_an_independent_decode(
-    hexells: dict[str, Model], atlas: dict[str, Any], name: str
-) -> None:
-    index = [n.split("/")[-1] for n in atlas["model_names"]].index(name)
-    first, second = (decoded(layer, index) for layer in atlas["layers"])
-    found = hexells[name]
-    np.testing.assert_allclose(found.w1, first[:-1].T, atol=1e-6)
-    np.testing.assert_allclose(found.b1, first[-1], atol=1e-6)
-    np.testing.assert_allclose(found.w2, second[:-1].T, atol=1e-6)
-    np.testing.assert_allclose(found.b2, second[-1], atol=1e-6)
-    assert np.abs(found.w1).max() > 0.1
+def test_weights_are_those_of_an_independent_decode(hexells: dict[str, Model], shared: Path, name: str) -> None:
+    data = json.loads((shared / ATLAS).read_text("utf-8"))
+    index = [n.split("/")[-1] for n in data["model_names"]].index(name)
+    first, second = (decoded(layer, index) for layer in data["layers"])
+    given = hexells[name]
+    np.testing.assert_allclose(given.w1, first[:-1].T, atol=1e-6)
+    np.testing.assert_allclose(given.b1, first[-1], atol=1e-6)
+    np.testing.assert_allclose(given.w2, second[:-1].T, atol=1e-6)
+    np.testing.assert_allclose(given.b2, second[-1], atol=1e-6)
+    assert np.abs(given.w1).max() > 0.1
 
 
-def test_conventions_of_the_atlas(hexells: dict[str, Model]) -> None:
+def test_one_model_of_many_is_made_alone(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = opened(shared / ATLAS)
+    made = []
+    monkeypatch.setattr("ncaengine.importers.dense.Model", lambda *given: made.append(given) or Model(*given))
+    assert len(names(file)) == 173
+    assert not made
+    (dots,) = imported(file, wanted=lambda name: name == "dots")
+    assert dots.config.name == "dots"
+    assert len(made) == 1
+    assert next(imported(file)).config.name == "dots-mondrian"
+    assert len(made) == 2
+
+
+def test_conventions_of_hexells(hexells: dict[str, Model]) -> None:
     c = hexells["dots"].config
     assert [(f.stencil, f.gain) for f in c.features] == [
         ("identity", 1.0), ("gradient_x", 1.0), ("gradient_y", 1.0), ("laplacian", 0.5),
@@ -81,104 +149,132 @@ def test_conventions_of_the_atlas(hexells: dict[str, Model]) -> None:
     assert c.family == "selforg-textures"
 
 
-def small_atlas() -> dict[str, Any]:
-    """Three models of 4 channels and 8 hidden units in 2 x 2 tiles of noise."""
-    rng = np.random.default_rng(0)
-
-    def layer(rows: int, outputs: int) -> dict[str, Any]:
-        pixels = rng.integers(0, 256, (2 * rows, 2 * outputs // 4, 4), np.uint8)
-        buffer = io.BytesIO()
-        Image.fromarray(pixels).save(buffer, "png")
-        data = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
-        return {"scale": 2.0, "shape": [rows, outputs], "layout": [2, 2], "data": data}
-
-    return {"model_names": ["a/x", "b/x", ".hidden name"], "layers": [layer(17, 8), layer(9, 4)]}
+def test_the_range_of_bytes_is_that_of_the_file() -> None:
+    data = hexells()
+    data["layers"][0]["quant_scale_zero"], data["layers"][1]["quant_scale_zero"] = [3.0, 0.0], [6.0, 127 / 255]
+    model = next(imported(found("json", data)))
+    assert model.config.clips == Clips((-3, 3), (0, 3), (-3, 3), (-3, 3))
 
 
-def test_a_small_atlas_imports_with_names_fit_for_files() -> None:
-    made = small_atlas()
-    found = list(selforg.models(made))
-    assert [m.config.name for m in found] == ["x", "x-2", "hidden_name"]
-    for index, model in enumerate(found):
-        np.testing.assert_allclose(model.w1, decoded(made["layers"][0], index)[:-1].T, atol=1e-6)
-        np.testing.assert_allclose(model.b2, decoded(made["layers"][1], index)[-1], atol=1e-6)
+def test_shapes_may_be_text() -> None:
+    data = hexells()
+    for layer in data["layers"]:
+        layer["shape"], layer["layout"] = json.dumps(layer["shape"]), json.dumps(layer["layout"])
+    for ours, theirs in zip(imported(found("json", data)), imported(found("json", hexells())), strict=True):
+        assert np.array_equal(ours.w1, theirs.w1)
 
 
-def no_png(d: dict[str, Any]) -> None:
-    d["layers"][0]["data"] = base64.b64encode(b"not a picture").decode()
+@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize(("channels", "hidden"), [(5, 6), (6, 7), (7, 9)])
+def test_outputs_padded_to_a_multiple_of_four(channels: int, hidden: int, padded: bool) -> None:
+    """One of the exporters writes the padded numbers as the shape."""
+    first, second = numbers(1, 4 * channels + 1, hidden), numbers(1, hidden, channels)
+    data = exported(first, second, ["m"], bias=False, noise_level=0.1)
+    if padded:
+        for layer in data["layers"]:
+            layer["shape"][1] += -layer["shape"][1] % 4
+    (model,) = imported(found("json", data))
+    np.testing.assert_allclose(model.w1, first[0, :-1].T, atol=1e-6)
+    np.testing.assert_allclose(model.w2, second[0].T, atol=1e-6)
 
 
-def cut_png(d: dict[str, Any]) -> None:
-    whole = base64.b64decode(d["layers"][0]["data"].split(",")[1])
-    d["layers"][0]["data"] = base64.b64encode(whole[: len(whole) // 2]).decode()
+def test_conventions_of_moving_and_noisy_textures(shared: Path) -> None:
+    video = next(imported(opened(shared / "published/dynca/video_small_escalator.json"))).config
+    assert (video.padding, video.fire_rate, video.seed.kind, video.scales) == ("replicate", 0.5, "zeros", (0, 1))
+    assert (video.extra, video.activation, video.colour) == (("row", "column"), "relu", Colour(1.0, 0.5))
+    for name in ("Noise-NCA_bubbly_0101.pt", "bubbly_0101.json"):
+        noise = next(imported(opened(shared / "published/noise-nca" / name))).config
+        assert (noise.padding, noise.fire_rate, noise.seed.kind) == ("circular", 1.0, "noise")
+        assert noise.seed.level == pytest.approx(0.1)
+        assert "non-commercial" in noise.attribution["licence"]
+    place = next(imported(opened(shared / "published/noise-nca/PE-NCA_bubbly_0101.pt"))).config
+    assert (place.padding, place.fire_rate, place.seed.kind) == ("circular", 0.5, "zeros")
 
 
-def huge_png(d: dict[str, Any], side: int) -> None:
-    whole = bytearray(base64.b64decode(d["layers"][0]["data"].split(",")[1]))
-    whole[16:24] = side.to_bytes(4, "big") * 2
-    whole[29:33] = zlib.crc32(bytes(whole[12:29])).to_bytes(4, "big")
-    d["layers"][0]["data"] = base64.b64encode(whole).decode()
-
-
-def no_base64(d: dict[str, Any]) -> None:
-    d["layers"][0]["data"] = "§§§"
-
-
-DAMAGE: dict[str, Callable[[dict[str, Any]], object]] = {
-    "names are no list": lambda d: d.update(model_names="abc"),
-    "a name is no text": lambda d: d.update(model_names=["a", 3]),
-    "one layer": lambda d: d["layers"].pop(),
-    "three layers": lambda d: d["layers"].append(d["layers"][0]),
-    "a layer is no table": lambda d: d["layers"].__setitem__(0, 5),
-    "layers that do not fit": lambda d: d["layers"].reverse(),
-    "more names than tiles": lambda d: d.update(model_names=list("abcde")),
-    "no scale": lambda d: d["layers"][0].pop("scale"),
-    "scale of text": lambda d: d["layers"][0].update(scale="big"),
-    "scale not finite": lambda d: d["layers"][0].update(scale=float("nan")),
-    "scale that overflows": lambda d: d["layers"][0].update(scale=1e300),
-    "no shape": lambda d: d["layers"][0].pop("shape"),
-    "shape of three": lambda d: d["layers"][0].update(shape=[1, 2, 3]),
-    "shape of text": lambda d: d["layers"][0].update(shape="[17, "),
-    "shape of another picture": lambda d: d["layers"][0].update(shape=[18, 8]),
-    "outputs not by four": lambda d: d["layers"][0].update(shape=[17, 7]),
-    "shape 0": lambda d: d["layers"][0].update(shape=[0, 8]),
-    "shape negative": lambda d: d["layers"][0].update(shape=[-17, -8]),
-    "shape huge": lambda d: d["layers"][0].update(shape=[10**9, 10**9]),
-    "shape infinite": lambda d: d["layers"][0].update(shape=[17, float("inf")]),
-    "layout 0": lambda d: d["layers"][0].update(layout=[0, 2]),
-    "no data": lambda d: d["layers"][0].pop("data"),
-    "data is no text": lambda d: d["layers"][0].update(data=5),
-    "data is no base64": no_base64,
-    "data is no picture": no_png,
-    "a truncated picture": cut_png,
-    "a picture that claims to be large": lambda d: huge_png(d, 12_000),
-    "a picture that claims to be huge": lambda d: huge_png(d, 60_000),
-}
-
-
-@pytest.mark.parametrize("case", DAMAGE)
-def test_a_damaged_atlas_is_refused(tmp_path: Path, case: str) -> None:
-    made = copy.deepcopy(small_atlas())
-    DAMAGE[case](made)
-    path = tmp_path / "atlas.json"
-    path.write_text(json.dumps(made))
-    with pytest.raises(NCAError) as caught:
-        list(files.published(path))
-    said = str(caught.value)
-    assert said.startswith(f"{path}: ")
-    assert "\n" not in said
+def test_conventions_of_the_other_families() -> None:
+    picture = next(imported(found("json", growing()))).config
+    assert (picture.alive, picture.seed) == (Alive(3, 0.1), Seed("point", 1.0, first=3))
+    assert (picture.fire_rate, picture.padding, picture.colour) == (0.5, "circular", Colour(1.0, 0.0, alpha=True))
+    synchronous = state_dict(12, names=("update_step.0", "update_step.2"))
+    steady = next(imported(found("tensors", synchronous))).config
+    assert (steady.fire_rate, steady.seed) == (1.0, Seed("point", 1.0, first=3))
+    opaque = next(imported(found("floats", numbers(8320)))).seed
+    assert opaque is not None
+    assert opaque.tolist() == [[[0, 0, 0, 1]]]
+    chemicals = next(imported(found("arrays", reaction()))).config
+    assert (chemicals.fire_rate, chemicals.seed.kind, chemicals.features) == (1.0, "blobs", (Feature("identity"),))
+    assert next(imported(found("floats", numbers(5856)))).config.colour == Colour(1.0, 0.0)
+    mu = next(imported(found("tensors", {"w": numbers(4, 17)}))).config
+    assert (mu.fire_rate, mu.firing, mu.seed, mu.colour) == (1.0, "channel", Seed("noise", 1.0), Colour(1.0, 0.5))
+    demo = next(imported(found("text", demo_text()))).config
+    assert (demo.clips.state, demo.colour) == ((-0.5, 0.5), Colour(2.0, 0.5))
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[1, 2]", '{"a": 1}', "\x00", "[" * 100_000, '{"model_names": [], "layers": 3}']
+    ("given", "expected"),
+    [
+        (["a/x", "b/x", ".hidden name"], ["x", "x-2", "hidden_name"]),
+        (["x", "x", "x-2", "x"], ["x", "x-2", "x-2-2", "x-3"]),
+        (["0", "270", "circular", "2block_x"], ["file-0", "file-270", "file-circular", "file-2block_x"]),
+        (["weights"], ["file"]),
+        (["weights", "weights"], ["file", "file-2"]),
+        (["", "..", "/"], ["file", "model", "file-2"]),
+        (["🦎", 'a"b\x00', "y" * 500], ["🦎", "a_b_", "y" * 100]),
+    ],
 )
-def test_other_json_is_refused(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "atlas.json"
-    path.write_text(text)
-    with pytest.raises(NCAError) as caught:
-        list(files.published(path))
-    assert str(caught.value).startswith(f"{path}: ")
-    assert "\n" not in str(caught.value)
+def test_names_are_fit_for_files_and_differ(given: list[str], expected: list[str]) -> None:
+    file = found("json", atlas(len(given), placed=True, names=given))
+    assert names(file) == expected
+    motions = [m.config.attribution.get("motion") for m in imported(file)]
+    assert motions == [n if n in ("0", "270", "circular", "2block_x") else None for n in given]
+
+
+def test_the_demos_scale_is_that_of_its_text() -> None:
+    usual = next(imported(found("text", demo_text())))
+    assert np.abs(usual.w2).max() < 0.1
+    other = next(imported(found("text", demo_text(rule="return 0.25 * (b + W[0]*s + W[1]*p);"))))
+    np.testing.assert_allclose(other.w2, usual.w2 * 250, rtol=1e-6)
+    shares = found("floats", numbers(68))
+    assert np.array_equal(next(imported(shares)).b2, shares.data[64:])
+
+
+def test_a_text_may_hold_several() -> None:
+    twice = demo_text() + demo_text(b="this.b = [1.5, -2., .5, 4e1];")
+    first, second = imported(found("text", twice, "demo"))
+    assert (first.config.name, second.config.name) == ("demo", "demo-2")
+    assert np.array_equal(first.w2, second.w2)
+    np.testing.assert_allclose(second.b2, [0.0015, -0.002, 0.0005, 0.04], rtol=1e-6)
+
+
+def test_attribution_of_bare_weights_promises_nothing() -> None:
+    said = next(imported(found("tensors", state_dict(16)))).config.attribution
+    assert "ask who trained it" in said["licence"]
+    assert "ask who trained it" in said["authors"]
+
+
+def test_bare_weights_have_a_candidate_for_each_convention() -> None:
+    tried = candidates(found("tensors", state_dict(16)))
+    assert len(tried) == 12
+    assert tried[0][0] == "--order channel --filters undivided --offset 0.5"
+    assert len({label for label, _ in tried}) == 12
+    chosen = dict(tried)["--order filter --filters eighths --offset 0"]
+    said = next(imported(found("tensors", state_dict(16)), Hints(order="filter", filters="eighths", offset=0.0)))
+    assert all(np.array_equal(getattr(chosen, n), getattr(said, n)) for n in WEIGHTS)
+    assert chosen.config == said.config
+    assert chosen.config.colour.offset == 0
+    assert [f.gain for f in chosen.config.features] == [1.0, 1.0, 1.0, 0.5]
+
+
+def test_candidates_keep_to_what_is_known() -> None:
+    bare = found("tensors", state_dict(16))
+    labels = [label for label, _ in candidates(bare, Hints(order="filter", offset=0.0))]
+    assert labels == ["--filters undivided", "--filters eighths", "--filters unit"]
+    assert candidates(bare, Hints(order="filter", filters="unit", offset=0.5)) == []
+    assert len(candidates(found("floats", FLAT), SAID)) == 12
+    assert candidates(found("floats", numbers(5856)))[0][1].config.colour.offset == 0
+    assert len(candidates(found("tensors", state_dict(12, names=("fc0", "fc1"))))) == 6
+    for sure in (found("json", hexells()), found("text", demo_text()), found("arrays", reaction())):
+        assert candidates(sure) == []
 
 
 def test_published_takes_model_files_too(tmp_path: Path) -> None:
@@ -186,17 +282,5 @@ def test_published_takes_model_files_too(tmp_path: Path) -> None:
 
     made = random_model(NOTEBOOK_CONFIG)
     files.save(made, tmp_path / "m.safetensors")
-    (found,) = files.published(tmp_path / "m.safetensors")
-    assert all(np.array_equal(getattr(found, n), getattr(made, n)) for n in WEIGHTS)
-
-
-def test_channel_major_weights_are_reordered() -> None:
-    channels, hidden = 3, 2
-    # w1 of input (channel c, filter f) holds 10·c + f
-    w1 = np.array([[10 * c + f for c in range(channels) for f in range(4)]] * hidden, np.float32)
-    w2 = np.zeros((channels, hidden), np.float32)
-    made = notebook.from_state_dict(
-        {"w1.weight": w1[:, :, None, None], "w1.bias": np.zeros(hidden, np.float32), "w2.weight": w2}, "m"
-    )
-    assert made.w1[0].tolist() == [10 * c + f for f in range(4) for c in range(channels)]
-    assert not made.b2.any()
+    (given,) = files.published(tmp_path / "m.safetensors")
+    assert all(np.array_equal(getattr(given, n), getattr(made, n)) for n in WEIGHTS)

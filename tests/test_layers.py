@@ -15,12 +15,12 @@ PACKAGE = ROOT / "ncaengine"
 LAYERS = (
     (
         "errors", "resources", "pcg", "kernels", "model", "seeding", "view", "settings", "glsl", "stepcode", "backend",
-        "commands", "pickles", "exporters", "exporters.*",
+        "commands", "pickles", "reading", "exporters", "exporters.*",
         "clock", "close", "fields", "brushes", "painting", "registry", "images", "timeline", "importers", "importers.*",
     ),
     ("files", "stills", "sheets", "reference", "torch_backend", "training", "training.*"),
     ("gpu", "gl_backend", "gl_passes", "gl_canvas", "gl_edit", "grid", "edits", "calls", "sessions", "journals",
-     "scripts", "simulation", "recording", "sinks", "study", "evaluation"),
+     "scripts", "simulation", "recording", "sinks", "study", "evaluation", "detecting"),
     ("viewer", "viewer.*", "cli", "cli.*", "__main__"),
 )  # fmt: skip
 """Modules of the package by layer; a module imports from its own layer or one above it in this list."""

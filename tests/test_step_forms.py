@@ -243,13 +243,16 @@ def test_seeds_are_where_they_should_be() -> None:
 
 def test_blobs_are_smooth_and_their_number_follows_the_size() -> None:
     model = random_model(changed(seed=Seed("blobs", 0.7)))
-    state = seeding.initial(model, (96, 96), 5)
-    assert 0.65 < state.max() < 2.2  # where spots overlap
-    assert not state[..., 3:].any()
-    assert state[..., :3].any((0, 1)).all(), "all three channels have some"
+    for side in (5, 24, 98):
+        state = seeding.initial(model, (side, side), 5)
+        assert state[side // 2, side // 2, 0] >= 0.7 - 1e-6, "one of them is in the middle"
+        assert not state[..., 3:].any()
+        assert np.array_equal(state[..., 0], state[..., 2])
     assert np.abs(np.diff(state, axis=0)).max() < 0.7
-    assert not np.array_equal(state, seeding.initial(model, (96, 96), 6))
-    assert np.array_equal(state, seeding.initial(model, (96, 96), 5))
+    one = 0.7 * 2 * np.pi * seeding.BLOB_RADIUS**2
+    assert state[..., 0].sum() == pytest.approx(49 * one, rel=0.01)
+    assert not np.array_equal(state, seeding.initial(model, (98, 98), 6))
+    assert np.array_equal(state, seeding.initial(model, (98, 98), 5))
 
 
 # What a configuration refuses

@@ -12,6 +12,7 @@ import tyro
 
 from ncaengine import __version__
 from ncaengine.cli.evaluate import Evaluate
+from ncaengine.cli.exporting import Export
 from ncaengine.cli.importing import Import
 from ncaengine.cli.inspecting import Info, Kernels
 from ncaengine.cli.record import Record
@@ -31,6 +32,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "sheet": Sheet,
     "evaluate": Evaluate,
     "import": Import,
+    "export": Export,
     "info": Info,
     "kernels": Kernels,
 }

@@ -304,5 +304,5 @@ def _facts(entry: Entry) -> str:
         numbers = f"{config.channels} channels · {config.hidden} hidden · {entry.model.parameters:,} weights"
         lines += [f"Model: {config.name}" if config.name != entry.name else ""]
         lines += [numbers.replace(",", " "), f"Family: {config.family}" if config.family else ""]
-        lines += [f"Grows on: {', '.join(config.kernels)}"]
+        lines += [f"Grows on: {', '.join(config.kernels)}", config.credit]
     return "\n".join(line for line in (*lines, entry.error, str(entry.path)) if line)

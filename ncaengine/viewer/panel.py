@@ -56,6 +56,9 @@ class Panel:
         with widgets.style([(imgui.Col_.text, theme.DIM)]):
             facts = f"{config.channels} channels · {config.hidden} hidden · {app.grid.model.parameters:,} weights"
             imgui.text_unformatted(widgets.trimmed(facts.replace(",", " "), width))
+        if config.credit:
+            with widgets.style([(imgui.Col_.text, theme.AMBER if config.non_commercial else theme.DIM)]):
+                imgui.text_unformatted(widgets.trimmed(config.credit, width))
         if config.attribution:
             widgets.tooltip("\n".join(f"{key}: {value}" for key, value in config.attribution.items()))
         widgets.gap(0.2)

@@ -1,0 +1,79 @@
+"""What a file holds, by its content: a model of ncaengine, or weights of a published family yet to be told."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ncaengine import model as models
+from ncaengine import pickles
+from ncaengine.errors import NCAError
+from ncaengine.importers import Found
+from ncaengine.model import Model
+
+MAX_BYTES = 256 * 2**20
+KEY = "ncaengine"
+"""Of a .pt file, under which a model of ncaengine lies."""
+NUMBERS, TEXTS = (".bin", ".f32"), (".json", ".js", ".ts", ".glsl", ".txt")
+ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".pkl", ".npy", *NUMBERS, *TEXTS)
+"""Of files that may hold models."""
+
+
+def read(path: Path) -> Model | Found:
+    """What a file holds. No code in it is ever run. Raises NCAError without its name, OSError and MemoryError."""
+    if path.suffix.lower() not in ENDINGS:
+        raise NCAError(f"is not a model file; models end in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}.")
+    with path.open("rb") as file:
+        start = file.read(8)
+    if start.startswith(b"\x93NUMPY"):
+        return Found("arrays", pickles.read_npy(path), path.stem)
+    if path.suffix.lower() == ".safetensors":
+        found = models.load_safetensors(path)
+        return found if isinstance(found, Model) else Found("tensors", found, path.stem)
+    if path.suffix.lower() in TEXTS:
+        return _of_text(path)
+    if path.suffix.lower() in NUMBERS and not start.startswith((b"PK\x03\x04", b"\x80\x02")):
+        return _of_numbers(path)
+    return _of_pickle(path)
+
+
+def _of_pickle(path: Path) -> Model | Found:
+    found = pickles.read_torch(path)
+    if isinstance(found, Mapping) and KEY in found:
+        head = found[KEY]
+        if not isinstance(head, Mapping) or not isinstance(head.get("weights"), Mapping):
+            raise NCAError("has ncaengine's mark but not its form; save it again.")
+        return models.from_plain(head.get("config"), pickles.tensors(head["weights"]))
+    tensors = pickles.tensors(found)
+    if tensors:
+        return Found("tensors", tensors, path.stem)
+    if not isinstance(found, Mapping):
+        kind = "Tensor" if isinstance(found, np.ndarray) else type(found).__name__
+        raise NCAError(f"holds a {kind}, not a model or a state dict.")
+    keys = ", ".join(str(key)[:40] for key in list(found)[:4])
+    raise NCAError(f"holds {keys or 'nothing'}{', …' if len(found) > 4 else ''}; there are no weights in it.")
+
+
+def _of_text(path: Path) -> Found:
+    try:
+        text = path.read_text("utf-8-sig")
+        if path.suffix.lower() != ".json":
+            return Found("text", text, path.stem)
+        return Found("json", json.loads(text), path.stem)
+    except UnicodeDecodeError:
+        raise NCAError("is not UTF-8 text; save it as UTF-8.") from None
+    except (ValueError, RecursionError) as error:  # JSONDecodeError is a ValueError
+        raise NCAError(f"is not JSON ({error}).") from None
+
+
+def _of_numbers(path: Path) -> Found:
+    data = path.read_bytes()
+    if len(data) % 4:
+        raise NCAError(f"is {len(data)} bytes, which are not whole float32 numbers; copy or save it again.")
+    numbers = np.frombuffer(data, "<f4").astype(np.float32)
+    if len(numbers) > models.MAX_NUMBERS:
+        raise NCAError("holds over ten million numbers, far more than any texture NCA.")
+    if not np.isfinite(numbers).all():
+        raise NCAError("is not a row of finite float32 numbers.")
+    return Found("floats", numbers, path.stem)

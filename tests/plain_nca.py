@@ -1,0 +1,97 @@
+"""One step of each published family in loops over cells, straight after shared/data/README.md: a second opinion.
+
+States are (height, width, channels) float64. Weights come as each family's own program has them.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+S = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], float)
+L9 = np.array([[1, 2, 1], [2, -12, 2], [1, 2, 1]], float)
+Array = np.ndarray
+
+
+def seen(x: Array, row: int, column: int, padding: str) -> Array:
+    """The state of a cell, or of what stands for it beyond the edge."""
+    height, width, _ = x.shape
+    if padding == "circular":
+        return x[row % height, column % width]
+    if padding == "replicate":
+        return x[min(max(row, 0), height - 1), min(max(column, 0), width - 1)]
+    inside = 0 <= row < height and 0 <= column < width
+    return x[row, column] if inside else np.zeros_like(x[0, 0])
+
+
+def filtered(x: Array, stencil: Array, padding: str) -> Array:
+    """A 3x3 correlation, as a neural net's convolution, of every channel."""
+    out = np.zeros_like(x)
+    for row in range(x.shape[0]):
+        for column in range(x.shape[1]):
+            for i in range(3):
+                for j in range(3):
+                    out[row, column] += stencil[i, j] * seen(x, row + i - 1, column + j - 1, padding)
+    return out
+
+
+def resized(x: Array, height: int, width: int) -> Array:
+    """Between the four nearest cells, corners not aligned, the edge's cells standing for those beyond it."""
+    out = np.zeros((height, width, x.shape[2]))
+    for row in range(height):
+        for column in range(width):
+            y = max((row + 0.5) * x.shape[0] / height - 0.5, 0.0)
+            z = max((column + 0.5) * x.shape[1] / width - 0.5, 0.0)
+            top, left = int(y), int(z)
+            for i, share in ((top, 1 - (y - top)), (top + 1, y - top)):
+                for j, part in ((left, 1 - (z - left)), (left + 1, z - left)):
+                    out[row, column] += share * part * seen(x, i, j, "replicate")
+    return out
+
+
+def channel_major(parts: list[Array]) -> Array:
+    """(height, width, channels·filters): all filters of channel 0, then of channel 1, …"""
+    height, width, channels = parts[0].shape
+    out = np.zeros((height, width, channels * len(parts)))
+    for channel in range(channels):
+        for number, part in enumerate(parts):
+            out[..., channel * len(parts) + number] = part[..., channel]
+    return out
+
+
+def filter_major(parts: list[Array]) -> Array:
+    return np.concatenate(parts, -1)
+
+
+def places(x: Array) -> Array:
+    """(height, width, 2): row and column from -1 to 1, as NoiseNCA's grid."""
+    height, width, _ = x.shape
+    out = np.zeros((height, width, 2))
+    for row in range(height):
+        for column in range(width):
+            out[row, column] = 2 * (row / height - 0.5 + 0.5 / height), 2 * (column / width - 0.5 + 0.5 / width)
+    return out
+
+
+def relu(x: Array) -> Array:
+    return np.maximum(x, 0)
+
+
+def net(
+    z: Array, w1: Array, b1: Array, w2: Array, b2: Array | float = 0.0, g: Callable[[Array], Array] = relu
+) -> Array:
+    """Two layers at each cell: w1 (hidden, inputs), w2 (channels, hidden)."""
+    out = np.zeros((*z.shape[:2], len(w2)))
+    for row in range(z.shape[0]):
+        for column in range(z.shape[1]):
+            out[row, column] = w2 @ g(w1 @ z[row, column] + b1) + b2
+    return out
+
+
+def alive(x: Array, padding: str) -> Array:
+    """(height, width, 1): whether the largest opacity of a cell and its neighbours is above 0.1."""
+    out = np.zeros((*x.shape[:2], 1))
+    for row in range(x.shape[0]):
+        for column in range(x.shape[1]):
+            around = [seen(x, row + i, column + j, padding)[3] for i in (-1, 0, 1) for j in (-1, 0, 1)]
+            out[row, column] = max(around) > 0.1
+    return out

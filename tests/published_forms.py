@@ -1,0 +1,149 @@
+"""Small files in the published forms, as the projects' own programs export them, made of known weights."""
+
+import base64
+import io
+import json
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ncaengine.importers import Found
+
+Array = np.ndarray
+
+
+def numbers(*shape: int, seed: int = 0, spread: float = 0.3) -> Array:
+    return (np.random.default_rng(seed).standard_normal(shape) * spread).astype(np.float32)
+
+
+def state_dict(
+    inputs: int, hidden: int = 6, channels: int = 4, names: tuple[str, str] = ("w1", "w2"), bias2: bool = False,
+    conv: bool = True, spread: float = 0.3,
+) -> dict[str, Array]:  # fmt: skip
+    end = (1, 1) if conv else ()
+    made = {
+        f"{names[0]}.weight": numbers(hidden, inputs, *end, seed=1, spread=spread),
+        f"{names[0]}.bias": numbers(hidden, seed=2),
+        f"{names[1]}.weight": numbers(channels, hidden, *end, seed=3),
+    }
+    return made | ({f"{names[1]}.bias": numbers(channels, seed=4)} if bias2 else {})
+
+
+def tiled(layer: Array, across: int) -> tuple[Array, list[int]]:
+    """(models, rows, outputs) as the exporters lay it out: (rows, columns, 4), and [tiles across, tiles down]."""
+    count, rows, outputs = layer.shape
+    wide, down = -(-outputs // 4), -(-count // across)
+    out = np.zeros((down * rows, across * wide, 4), np.float32)
+    for number in range(count):
+        padded = np.zeros((rows, 4 * wide), np.float32)
+        padded[:, :outputs] = layer[number]
+        top, left = number // across * rows, number % across * wide
+        out[top : top + rows, left : left + wide] = padded.reshape(rows, wide, 4)
+    return out, [across, down]
+
+
+def exported(
+    first: Array, second: Array, names: list[str], across: int = 1, as_picture: bool = False, **more: Any
+) -> dict[str, Any]:
+    """An atlas of NoiseNCA or DyNCA: (models, inputs + bias, outputs) of each layer."""
+    layers = []
+    for number, layer in enumerate((first, second)):
+        values, layout = tiled(layer, across)
+        scale = float(values.max() - values.min())
+        center = float(-values.min() / scale)
+        shares = values / scale + center
+        held: dict[str, Any] = {"data_flatten": [float(v) for v in shares.ravel()], "data_shape": list(values.shape)}
+        if as_picture:
+            held = {"data": png(np.uint8(np.round(shares * 255)))}
+        layers.append(
+            {"scale": scale, "center": center, "shape": list(layer.shape[1:]), "layout": layout, **held,
+             "pos_emb": number == 0 and more.get("pos_emb", False),
+             "bias": number == 0 or more.get("bias", True)}
+        )  # fmt: skip
+    more = {key: value for key, value in more.items() if key not in ("pos_emb", "bias")}
+    return {"model_names": names, "layers": layers, **more}
+
+
+def atlas(count: int = 1, channels: int = 4, filters: int = 4, placed: bool = False, **more: Any) -> dict[str, Any]:
+    """An atlas of NoiseNCA or DyNCA whose models are called m0, m1, …"""
+    bias = more.get("bias", True)
+    first = numbers(count, filters * channels + 2 * placed + 1, 6)
+    second = numbers(count, 6 + bias, channels)
+    called = more.pop("names", [f"m{n}" for n in range(count)])
+    return exported(first, second, called, 2, pos_emb=placed, **more)
+
+
+def png(pixels: Array) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "png")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def hexells(channels: int = 4, hidden: int = 8) -> dict[str, Any]:
+    """Three models in 2 x 2 tiles of noise."""
+    rng = np.random.default_rng(0)
+
+    def layer(rows: int, outputs: int) -> dict[str, Any]:
+        data = png(rng.integers(0, 256, (2 * rows, 2 * -(-outputs // 4), 4), np.uint8))
+        return {"scale": 2.0, "shape": [rows, outputs], "layout": [2, 2], "data": data}
+
+    layers = [layer(4 * channels + 1, hidden), layer(hidden + 1, channels)]
+    return {"model_names": ["a/x", "b/x", ".hidden name"], "layers": layers}
+
+
+def decoded(layer: dict[str, Any], number: int) -> Array:
+    """One model's (inputs + 1, outputs) of a layer of hexells, pixel by pixel after the table of data/README.md."""
+    rows, outputs = json.loads(layer["shape"]) if isinstance(layer["shape"], str) else layer["shape"]
+    across = (json.loads(layer["layout"]) if isinstance(layer["layout"], str) else layer["layout"])[0]
+    picture = Image.open(io.BytesIO(base64.b64decode(layer["data"].split(",")[1]))).convert("RGBA")
+    left, top = number % across * (picture.width // across), number // across * rows
+    out = np.zeros((rows, outputs))
+    for row in range(rows):
+        for column in range(outputs):
+            byte = picture.getpixel((left + column // 4, top + row))[column % 4]
+            out[row, column] = (byte / 255 - 127 / 255) * layer["scale"]
+    return out
+
+
+def growing(channels: int = 5, hidden: int = 8) -> list[dict[str, Any]]:
+    rng = np.random.default_rng(0)
+    layers = []
+    for inputs, outputs in ((3 * channels, hidden), (hidden, channels)):
+        packed = rng.integers(0, 256, (inputs + 1) * outputs, np.uint8).tobytes()
+        layers.append(
+            {"data_b64": base64.b64encode(packed).decode(), "in_ch": inputs, "out_ch": outputs,
+             "weight_scale": 0.9, "bias_scale": 0.3, "type": "uint8"}
+        )  # fmt: skip
+    return layers
+
+
+def reaction(channels: int = 8, hidden: int = 6, flat: bool = False) -> list[Array]:
+    shapes = (channels, hidden), (hidden,), (hidden, channels)
+    made = [numbers(*shape, seed=n) for n, shape in enumerate(shapes)]
+    return made if flat else [a[None, None] if a.ndim == 2 else a for a in made]
+
+
+W = np.random.default_rng(5).integers(-80, 80, 64).tolist()
+B = [2, -5, -14, 9]
+"""As the numbers of SwissGL's demo: whole, in thousandths."""
+
+
+def demo_text(w: str = "", b: str = "", rule: str = "") -> str:
+    w = w or f"this.W = new Float32Array([{', '.join(map(str, W))}]); // 64"
+    b = b or f"this.b = new Float32Array([{','.join(map(str, B))}]);"
+    rule = rule or "return 1e-3*(b + W[0]*s + W[1]*p + W[2]*abs(s) + W[3]*abs(p));"
+    return f"""/* (c) [1,2,3,4] */ class NeuralCA {{
+      static Tags = ['2d', 'ca']; constructor() {{ {w}
+      {b} }}
+      frame(glsl) {{ glsl({{FP:`uniform mat4 W[4]; uniform vec4 b;
+        vec4 rule(vec4 s, vec4 p) {{ {rule} }}
+        void fragment() {{ vec4 s = Src(UV);
+          if (s == vec4(0)) {{ FOut = 0.1+vec4(hash(I.xyy).x)*0.4; return; }}
+          vec4 p = R(l,u)*vec4(1,1,-1, 1) + s*vec4(-12,-12,0, 0) + vec4(2,2,2, 0) * R(r,y);
+          FOut = s + rule(s-0.5, p);
+        }}`}})}}"""
+
+
+def found(form: str, data: Any, name: str = "file") -> Found:
+    return Found(form, data, name)  # type: ignore[arg-type]
