@@ -1,6 +1,5 @@
 """The command line: what it prints, and one clear sentence for everything that can be wrong."""
 
-import json
 import os
 import subprocess
 import sys
@@ -101,14 +100,6 @@ def test_view_without_a_display_says_what_to_do(model):
     assert "ncaengine record" in done.stderr
 
 
-def test_info(capsys, model):
-    assert main(["info", model]) == 0
-    assert "parameters" in capsys.readouterr().out
-    assert main(["info", model, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["hidden"], told["parameters"]) == (8, 8 * 48 + 8 + 12 * 8 + 12)
-
-
 def test_kernels_lists_broken_plugins_with_their_reason(capsys, tmp_path):
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd" / "kernel.toml").write_text('name = "odd"\n')
@@ -119,16 +110,6 @@ def test_kernels_lists_broken_plugins_with_their_reason(capsys, tmp_path):
     assert "not matched" in said
     assert "broken" in said
     assert "`basis` is missing" in said
-
-
-def test_import_writes_the_chosen_models(capsys, tmp_path):
-    atlas = ROOT.parent / "shared/data/published/selforg-textures/hexells.json"
-    if not atlas.exists():
-        pytest.skip("published weights (../shared/data) are not here")
-    assert main(["import", str(atlas), "-o", str(tmp_path / "models"), "--name", "dots*"]) == 0
-    assert "2 models" in capsys.readouterr().out
-    assert sorted(p.name for p in (tmp_path / "models").iterdir()) == ["dots-mondrian.pt", "dots.pt"]
-    assert "no model's name" in problem(capsys, "import", atlas, "--name", "nothing like it")
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,8 @@ class Record:
     """.mp4, .webp, .gif, .png (the last state) or a name ending in / (a folder of PNG frames, which replace older
     ones). A file of that name is overwritten."""
     model: Annotated[Path | None, MODEL, tyro.conf.Positional] = None
-    """Model file: .safetensors, .pt, or a notebook's state dict (.pt, .pth); or a shipped model's name, as zebra."""
+    """Model file, of ncaengine or of any published family (FILE:NAME is one of several in a file); or a shipped model's
+    name, as zebra."""
     session: Annotated[Path | None, NO_FILE] = None
     """Go on with a session saved by the window (.nca, or a still that holds one), in the place of a model."""
     script: Annotated[Path | None, NO_FILE] = None

@@ -1,0 +1,203 @@
+"""`ncaengine import`, `info` and `export` as a user calls them."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from helpers import NOTEBOOK_CONFIG, random_model
+from published_forms import growing, hexells, reaction
+from rich.console import Console
+
+from ncaengine import files
+from ncaengine.cli import inspecting, main
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    assert main([str(a) for a in arguments]) == 0
+    return capsys.readouterr().out
+
+
+def problem(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    assert main([str(a) for a in arguments]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("ncaengine: ")
+    assert "Traceback" not in told
+    return told
+
+
+@pytest.fixture
+def atlas(tmp_path: Path) -> Path:
+    path = tmp_path / "atlas.json"
+    path.write_text(json.dumps(hexells()))
+    return path
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    """A state dict that says nothing of its order."""
+    model = random_model(NOTEBOOK_CONFIG)
+    w1 = model.w1.reshape(96, 4, 12).transpose(0, 2, 1).reshape(96, 48, 1, 1).copy()
+    weights = {"w1.weight": w1, "w1.bias": model.b1.copy(), "w2.weight": model.w2[..., None, None].copy()}
+    torch.save({key: torch.from_numpy(array) for key, array in weights.items()}, tmp_path / "bare.pt")
+    return tmp_path / "bare.pt"
+
+
+# import
+
+
+def test_an_atlas_becomes_a_file_each(capsys: pytest.CaptureFixture[str], tmp_path: Path, atlas: Path) -> None:
+    assert "3 models, as x.pt" in said(capsys, "import", atlas, "-o", tmp_path / "all")
+    assert sorted(path.name for path in (tmp_path / "all").iterdir()) == ["hidden_name.pt", "x-2.pt", "x.pt"]
+    said(capsys, "import", atlas, "-o", tmp_path / "some", "--name", "x*", "--format", "safetensors")
+    assert sorted(path.name for path in (tmp_path / "some").iterdir()) == ["x-2.safetensors", "x.safetensors"]
+    assert "no model's name" in problem(capsys, "import", atlas, "--name", "nothing like it", "-o", tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+def test_attribution_travels(capsys: pytest.CaptureFixture[str], tmp_path: Path, atlas: Path) -> None:
+    said(capsys, "import", atlas, "-o", tmp_path / "m", "--name", "x")
+    found = files.load(tmp_path / "m/x.pt").config
+    assert found.family == "selforg-textures"
+    assert {"authors", "source", "licence", "recognised", "file"} <= set(found.attribution)
+    said(capsys, "import", atlas, "-o", tmp_path / "m", "--name", "x", "--author", "Me", "--licence", "CC BY-NC 4.0")
+    found = files.load(tmp_path / "m/x.pt").config
+    assert found.credit == "Me · CC BY-NC 4.0"
+    assert found.non_commercial
+
+
+def test_a_folder_is_looked_through(capsys: pytest.CaptureFixture[str], tmp_path: Path, atlas: Path) -> None:
+    folder = tmp_path / "folder"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep/lizard.json").write_text(json.dumps(growing()))
+    (folder / "again.json").write_text(atlas.read_text())
+    (folder / "broken.json").write_text("{")
+    (folder / "picture.png").write_bytes(b"not looked at")
+    np.save(folder / "spots.npy", np.array(reaction(), dtype=object), allow_pickle=True)
+    assert main(["import", str(folder), "-o", str(tmp_path / "out"), "--format", "safetensors"]) == 0
+    told = capsys.readouterr()
+    assert "5 models" in told.out
+    assert told.err.startswith(f"ncaengine: left out {folder / 'broken.json'}: is not JSON")
+    families = {files.load(path).config.family for path in (tmp_path / "out").iterdir()}
+    assert families == {"growing", "reaction-diffusion", "selforg-textures"}
+
+
+def test_models_of_one_name_do_not_overwrite_each_other(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        (tmp_path / "in" / name / "m.json").write_text(json.dumps(growing()))
+    said(capsys, "import", tmp_path / "in", "-o", tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["m-2.pt", "m.pt"]
+
+
+def test_folders_without_models_are_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "holds no file that could be a model" in problem(capsys, "import", tmp_path / "empty")
+    (tmp_path / "empty/m.json").write_text("[]")
+    assert "no file in it could be imported" in problem(capsys, "import", tmp_path / "empty")
+
+
+def test_flags_say_what_bare_weights_do_not(capsys: pytest.CaptureFixture[str], tmp_path: Path, bare: Path) -> None:
+    flags = ("--order", "filter", "--filters", "eighths", "--offset", "0")
+    said(capsys, "import", bare, "-o", tmp_path / "m", *flags)
+    plain, chosen = files.load(bare), files.load(tmp_path / "m/bare.pt")
+    assert [f.gain for f in chosen.config.features] == [1, 1, 1, 0.5]
+    assert chosen.config.colour.offset == 0
+    assert not np.array_equal(chosen.w1, plain.w1)
+
+
+def test_a_row_of_numbers_needs_its_shape(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    channels, hidden = 4, 6
+    count = hidden * 4 * channels + hidden + channels * hidden
+    np.random.default_rng(0).normal(0, 0.1, count).astype("<f4").tofile(tmp_path / "m.bin")
+    assert "give --channels" in problem(capsys, "import", tmp_path / "m.bin")
+    said(capsys, "import", tmp_path / "m.bin", "--channels", 4, "--hidden", 6, "-o", tmp_path / "m")
+    found = files.load(tmp_path / "m/m.pt").config
+    assert (found.channels, found.hidden) == (4, 6)
+
+
+def test_another_family_than_there_is_lists_them(capsys: pytest.CaptureFixture[str], atlas: Path) -> None:
+    told = problem(capsys, "import", atlas, "--family", "unheard-of")
+    assert "there are: selforg-textures, dynca" in told
+
+
+def test_detecting_says_where_there_is_nothing_to(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, atlas: Path
+) -> None:
+    (tmp_path / "one.json").write_text(json.dumps(growing()))
+    assert main(["import", str(tmp_path / "one.json"), "--detect", "-o", str(tmp_path / "m")]) == 0
+    assert "there is nothing to detect" in capsys.readouterr().err
+    assert (tmp_path / "m/one.pt").is_file()
+    assert "name one" in problem(capsys, "import", tmp_path, "--detect")
+
+
+def test_detecting_reports_every_reading(capsys: pytest.CaptureFixture[str], tmp_path: Path, bare: Path) -> None:
+    """Random weights settle in no reading, and the user is told how to choose."""
+    flags = ("--order", "channel", "--filters", "undivided", "--detect")
+    assert main(["import", str(bare), "-o", str(tmp_path / "m"), *flags]) == 1
+    told = capsys.readouterr()
+    assert "--offset" in told.out
+    assert "A reading settles" in told.out
+    assert "no reading settles" in told.err
+    assert not (tmp_path / "m").exists()
+
+
+# info
+
+
+def test_info_tells_a_model(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    files.save(random_model(NOTEBOOK_CONFIG), tmp_path / "m.safetensors")
+    told = said(capsys, "info", tmp_path / "m.safetensors")
+    for part in ("parameters", "5,868", "gradient_x ×8", "w2: mean"):
+        assert part in told
+    facts = json.loads(said(capsys, "info", tmp_path / "m.safetensors", "--json"))
+    assert (facts["hidden"], facts["parameters"]) == (96, 5868)
+    assert set(facts["statistics"]["w1"]) == {"mean", "deviation", "largest"}
+
+
+def test_info_tells_a_family_and_why(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "m.json").write_text(json.dumps(growing()))
+    told = " ".join(said(capsys, "info", tmp_path / "m.json").split())
+    assert "growing, as it is a list of layers" in told
+    assert "where channel 3 near a cell exceeds 0.1" in told
+    assert "CC BY 4.0" in told
+
+
+def test_info_lists_the_models_of_an_atlas(capsys: pytest.CaptureFixture[str], atlas: Path) -> None:
+    told = said(capsys, "info", atlas)
+    assert "3 models of the family selforg-textures" in told
+    assert "hidden_name" in told
+    assert f"ncaengine info {atlas}:x" in told
+    assert json.loads(said(capsys, "info", atlas, "--json"))["models"] == ["x", "x-2", "hidden_name"]
+    assert "hidden_name" in said(capsys, "info", f"{atlas}:hidden_name")
+    assert "holds no model 'y'" in problem(capsys, "info", f"{atlas}:y")
+
+
+def test_a_picture_in_a_terminal_has_two_pixels_a_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.setattr("rich.console.Console", lambda file: Console(file=file, force_terminal=True, width=80))
+    picture = np.zeros((4, 3, 3), np.uint8)
+    picture[1, 2] = (255, 128, 7)
+    inspecting._show(picture)
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 2
+    assert [line.count("▀") for line in lines] == [3, 3]
+    assert "48;2;255;128;7" in lines[0]
+    assert "255" not in lines[1]
+
+
+# export
+
+
+def test_export_goes_by_the_ending(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for name, start in (("a.json", '{"model_names"'), ("a.glsl", "//")):
+        said(capsys, "export", "zebra", "-o", tmp_path / name)
+        assert (tmp_path / name).read_text().lstrip().startswith(start)
+    said(capsys, "export", "zebra", "-o", tmp_path / "a.pt")
+    assert set(torch.load(tmp_path / "a.pt", weights_only=True)) >= {"w1.weight", "w1.bias", "w2.weight"}
+    assert "a.xyz" in problem(capsys, "export", "zebra", "-o", tmp_path / "a.xyz")
