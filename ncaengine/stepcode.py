@@ -19,7 +19,7 @@ Frame = Literal["", "turned", "stretched"]
 """What the shader heeds of a cell's own frame: nothing; fields and the settings; also that cells are higher than wide,
 which takes more stencils."""
 GRADIENTS = ("gradient_x", "gradient_y")
-_ACTIVATIONS: dict[Activation, str] = {
+ACTIVATIONS: dict[Activation, str] = {
     "relu": "max(h, 0.0)",
     "linear": "h",
     "tanh": "tanh(h)",
@@ -257,7 +257,7 @@ def _unit(config: Config, base: str) -> list[str]:
     terms = [f"h += {weight(i)} * {value};" for i, value in enumerate(inputs(config), 1)]
     lines = [" ".join(terms[i : i + 4]) for i in range(0, len(terms), 4)]
     out = [f"h = {weight(0)};", *lines]
-    activated = _ACTIVATIONS[config.activation].format(beta=_float(config.beta))
+    activated = ACTIVATIONS[config.activation].format(beta=_float(config.beta))
     out.append(f"h = {_clipped(activated, config.clips.hidden)};")
     for k in range(layers(config)):
         out.append(f"u_{k} += h * {_four([weight(1 + config.inputs + c) for c in _channels(config, k)])};")

@@ -7,22 +7,15 @@ from string import Template
 
 import numpy as np
 
-from ncaengine import __version__, pcg, resources
+from ncaengine import __version__, pcg, resources, stepcode
 from ncaengine.exporters import plain, tabs
 from ncaengine.exporters.literals import constants, exact, floats, fours, vec4
 from ncaengine.kernels import Kernel
-from ncaengine.model import F32, Activation, Config, Extra, Model, Range, Seed
+from ncaengine.model import F32, Config, Extra, Model, Range, Seed
 from ncaengine.seeding import BLOB_CELLS, BLOB_RADIUS
 
 RUNNER = "the GLSL export"
 MOST_TILES = 8
-_ACTIVATIONS: dict[Activation, str] = {
-    "relu": "max(h, 0.0)",
-    "linear": "h",
-    "tanh": "tanh(h)",
-    "sigmoid": "1.0 / (1.0 + exp(-h))",
-    "swish": "h / (1.0 + exp(-({beta}) * h))",
-}
 _EXTRA: dict[Extra, str] = {"row": "place.y", "column": "place.x", "cos_angle": "1.0", "sin_angle": "0.0"}
 
 
@@ -55,24 +48,15 @@ def _head(model: Model, kernel: Kernel) -> str:
     # No line break or backslash may let a fact out of its comment.
     safe = ["".join(ch if ch.isprintable() and ch != "\\" else " " for ch in fact) for fact in facts]
     inputs = tabs.INPUTS_ALIVE if c.alive else tabs.INPUTS
-    how = Template(tabs.HEAD).substitute(INPUTS=inputs, TILES=_tiles(c))
+    how = Template(tabs.HEAD).substitute(INPUTS=inputs, TILES=stepcode.layers(c))
     return "\n".join(f"// {line}".rstrip() for line in [*safe, "", *how.strip().splitlines()])
-
-
-def _tiles(c: Config) -> int:
-    return -(-c.channels // 4)
-
-
-def _seen(c: Config) -> tuple[str, ...]:
-    """The stencils that the model looks through, each once."""
-    return tuple(dict.fromkeys([f.stencil for f in c.features] + ["laplacian"] * bool(c.diffusion)))
 
 
 def _common(c: Config, kernel: Kernel) -> str:
     (ax, _), (bx, by) = kernel.basis
     return Template(tabs.COMMON).substitute(
-        TILES=_tiles(c),
-        ZOOM=max(2, _tiles(c)),
+        TILES=stepcode.layers(c),
+        ZOOM=max(2, stepcode.layers(c)),
         PITCH=f"vec2({exact(ax)}, {exact(by)})",
         SKEW=exact(bx / ax),
         EVEN="\n    size.y -= size.y % 2; // so that the torus has no seam" if bx else "",
@@ -82,9 +66,9 @@ def _common(c: Config, kernel: Kernel) -> str:
 
 
 def _buffer_a(model: Model, kernel: Kernel, rng_seed: int) -> str:
-    c, stencils = model.config, _seen(model.config)
+    c, stencils = model.config, stepcode.stencils(model.config, "")
     inputs, rows = _inputs(c), [f"r{i}" for i in range(len(stencils))]
-    unit = _clipped(_ACTIVATIONS[c.activation].format(beta=exact(c.beta)), c.clips.hidden)
+    unit = _clipped(stepcode.ACTIVATIONS[c.activation].format(beta=exact(c.beta)), c.clips.hidden)
     spread = f"\n    u += RATES[tile] * r{stencils.index('laplacian')}[tile];" if c.diffusion else ""
     update = f"\n    u = {_clipped('u', c.clips.update)};" if c.clips.update else ""
     network = Template(tabs.HIDDEN if c.hidden else tabs.DIRECT).substitute(UNIT=f"({unit})")
@@ -106,7 +90,7 @@ def _buffer_a(model: Model, kernel: Kernel, rng_seed: int) -> str:
 
 def _stencils(c: Config, kernel: Kernel) -> list[str]:
     """Constants: the places that some stencil looks at, and each one's weights there."""
-    names = _seen(c)
+    names = stepcode.stencils(c, "")
     places = sorted({tap[:2] for name in names for tap in kernel.taps(name)})
     out = [f"const int TAPS = {len(places)};"]
     out.append(constants("TAP", "ivec2", [f"ivec2({column},{row})" for row, column in places]))
@@ -119,7 +103,7 @@ def _stencils(c: Config, kernel: Kernel) -> list[str]:
 
 def _inputs(c: Config) -> list[str]:
     """The net's inputs, four each: perception, its absolute values, and what there is beside it, each filled up."""
-    names = _seen(c)
+    names = stepcode.stencils(c, "")
     seen = [(names.index(f.stencil), channel, f.gain) for f in c.features for channel in c.seen(f)]
     out = [_clipped(_four(seen[i : i + 4]), c.clips.perception) for i in range(0, len(seen), 4)]
     if c.absolute:
