@@ -11,6 +11,7 @@ One step of a cell, for every family (filter-major perception p):
 import json
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -46,7 +47,7 @@ class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     stencil: str
     gain: float = 1.0
-    channels: tuple[Channel, ...] | None = None
+    channels: Annotated[tuple[Channel, ...], msgspec.Meta(max_length=256)] | None = None
 
 
 class Clips(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -190,6 +191,8 @@ class Model:
         if self.seed is not None and (np.ndim(self.seed) != 3 or not 1 <= np.shape(self.seed)[2] <= c.channels):
             raise NCAError(f"the seed's image has shape {np.shape(self.seed)}; it must be (height, width, channels).")
         for name, given in self.arrays().items():
+            if np.iscomplexobj(given):
+                raise NCAError(f"weights {name} are complex numbers; weights are real.")
             with np.errstate(over="ignore"):
                 array = np.ascontiguousarray(given, np.float32)
             if not np.isfinite(array).all():
@@ -218,7 +221,7 @@ def same(a: Model, b: Model) -> bool:
 def _check_config(c: Config) -> None:
     numbers = [f.gain for f in c.features] + [c.seed.level, c.colour.scale, c.colour.offset, c.fire_rate, c.beta]
     numbers += [*c.colour.background, *c.diffusion, *([c.alive.threshold] if c.alive else [])]
-    if not np.isfinite(numbers).all():
+    if not _finite(numbers):
         raise NCAError("the configuration holds a number that is not finite.")
     if len(c.diffusion) not in (0, c.channels):
         raise NCAError(f"the configuration gives {len(c.diffusion)} rates of diffusion for {c.channels} channels.")
@@ -230,11 +233,17 @@ def _check_config(c: Config) -> None:
         raise NCAError("the configuration names a scale of perception twice.")
     for stage in Clips.__struct_fields__:
         clip = getattr(c.clips, stage)
-        if clip is not None and not (np.isfinite(clip).all() and clip[0] < clip[1]):
+        if clip is not None and not (_finite(clip) and clip[0] < clip[1]):
             raise NCAError(f"the clip of the {stage} is {clip}; it must be (lowest, highest).")
     for feature in c.features:
-        if not feature.stencil.isidentifier():
-            raise NCAError(f"the configuration names a stencil {feature.stencil!r}, which cannot be one.")
+        if not (feature.stencil.isidentifier() and len(feature.stencil) <= 100):
+            raise NCAError(f"the configuration names a stencil {feature.stencil[:100]!r}, which cannot be one.")
+
+
+def _finite(numbers: Sequence[float]) -> bool:
+    """Whether they are finite as the float32 that shaders compute with."""
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite(np.array(numbers, np.float32)).all())
 
 
 def to_plain(config: Config) -> dict[str, Any]:
@@ -248,7 +257,7 @@ def from_plain(config: object, weights: dict[str, F32]) -> Model:
     try:
         checked = msgspec.convert(config, Config, strict=False)
     except msgspec.ValidationError as error:
-        raise NCAError(f"the configuration is not valid: {error}.") from None
+        raise NCAError(f"the configuration is not valid: {str(error)[:200]}.") from None
     missing = [name for name in WEIGHTS if name not in weights]
     if missing:
         raise NCAError(f"the weights lack {', '.join(missing)}.")
@@ -279,9 +288,10 @@ def load_safetensors(path: Path) -> Model | dict[str, F32]:
     except (
         safetensors.SafetensorError,
         json.JSONDecodeError,
+        AttributeError,  # of NumPy, for numbers of eight bits that it does not know
         KeyError,
         TypeError,
         ValueError,
         RecursionError,
     ) as error:
-        raise NCAError(f"is not a whole .safetensors model ({error}).") from None
+        raise NCAError(f"is not a whole .safetensors model ({str(error)[:200]}).") from None

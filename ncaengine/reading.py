@@ -13,6 +13,8 @@ from ncaengine.importers import Found
 from ncaengine.model import Model
 
 MAX_BYTES = 256 * 2**20
+MAX_TEXT = 16 * 2**20
+"""Of JSON and programs, of which a byte may take 25 in memory; the largest that was published has 1.5 MB."""
 KEY = "ncaengine"
 """Of a .pt file, under which a model of ncaengine lies."""
 NUMBERS, TEXTS = (".bin", ".f32"), (".json", ".js", ".ts", ".glsl", ".txt")
@@ -56,6 +58,8 @@ def _of_pickle(path: Path) -> Model | Found:
 
 
 def _of_text(path: Path) -> Found:
+    if path.stat().st_size > MAX_TEXT:
+        raise NCAError(f"is over {MAX_TEXT // 2**20} MB of text, far larger than any texture NCA.")
     try:
         text = path.read_text("utf-8-sig")
         if path.suffix.lower() != ".json":

@@ -115,7 +115,7 @@ def checked(data: Any, form: type[T], what: str) -> T:
     try:
         return msgspec.convert(data, form)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise NCAError(f"is not {what}: {_lower(str(error))}.") from None
+        raise NCAError(f"is not {what}: {_lower(str(error))[:200]}.") from None
 
 
 def _lower(text: str) -> str:

@@ -66,7 +66,7 @@ def opened(found: Found, hints: Hints) -> Models:
             "holds no μNCA: neither w (channels, 4·channels + 1) nor four 4x4 matrices and a bias of numbers."
         )
     names = [found.name, *(f"{found.name}-{number}" for number in range(2, len(rows) + 1))]
-    return numbered(names, lambda number, name: _demo(np.array(rows[number], np.float32), scale, hints, name))
+    return numbered(names, lambda number, name: _demo(rows[number], scale, hints, name))
 
 
 def _model(w: F32, b: F32, config: Config, hints: Hints, name: str) -> Model:
@@ -85,12 +85,12 @@ def _model(w: F32, b: F32, config: Config, hints: Hints, name: str) -> Model:
     return Model(config, np.zeros((0, inputs), np.float32), np.zeros(0, np.float32), w, b)
 
 
-def _demo(row: F32, scale: float | None, hints: Hints, name: str) -> Model:
+def _demo(numbers: list[float], scale: float | None, hints: Hints, name: str) -> Model:
     """Of the demo's 68 numbers; whole ones are thousandths if nothing else is said."""
     if scale is None:
-        scale = DEMO_SCALE if np.array_equal(row, np.round(row)) else 1.0
+        scale = DEMO_SCALE if all(n % 1 == 0 for n in numbers) else 1.0
     with np.errstate(over="ignore"):  # Model refuses what is not finite
-        row = row * np.float32(scale)
+        row = np.array(numbers, np.float32) * np.float32(scale)
     w = row[:MATRIX].reshape(16, 4).T  # columns, one an input
     return _model(w, row[MATRIX:], DEMO, hints, name)
 

@@ -1,0 +1,254 @@
+"""Ten thousand damaged and hostile files: each ends in models or in one sentence, soon, and runs nothing.
+
+A default run takes some hundreds of them. NCAENGINE_FULL=1 runs them all in a process of its own, with an alarm of
+5 s a file and 1 GB of memory above what its start took; `python tests/test_fuzz.py FOLDER [FIRST LAST]` is the same.
+"""
+
+import faulthandler
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import safetensors.numpy
+from fuzzing import plainly_named, seeds, spoiled
+from helpers import ROOT, random_weights
+
+from ncaengine import files, glsl, kernels, seeding
+from ncaengine import model as models
+from ncaengine.errors import NCAError
+from ncaengine.kernels import Kernel
+from ncaengine.model import Clips, Config, Feature, Seed
+
+COUNT = 10_000
+SECONDS = 5
+MEMORY = 2**30
+SHARED_BYTES = 32_768
+"""Of a workgroup, as OpenGL promises."""
+RUNS = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "pickle.find_class", "ctypes.dlopen")
+
+
+@dataclass
+class Tally:
+    """What became of some files; failures as texts."""
+
+    files: int = 0
+    models: int = 0
+    sentences: int = 0
+    shaders: int = 0
+    slowest: tuple[float, str] = (0.0, "")
+    failures: list[str] = field(default_factory=list)
+
+
+class Late(BaseException):
+    """The alarm: nothing that is caught along with what damaged files raise."""
+
+
+def test_hundreds_of_files(tmp_path: Path) -> None:
+    tally = fuzz(tmp_path, range(0, COUNT, 25))
+    assert not tally.failures, "\n".join(tally.failures)
+    assert tally.models > 50
+    assert tally.sentences > 100
+
+
+def test_whole_files_open(tmp_path: Path) -> None:
+    """All seeds but those that ask for a program."""
+    for number, (end, data) in enumerate(seeds(tmp_path / "marker")):
+        (path := tmp_path / f"{number}{end}").write_bytes(data)
+        if b"touch " in data:
+            with pytest.raises(NCAError, match=r"asks for Python code \(posix\.system\)"):
+                files.contents(path)
+        else:
+            assert list(files.published(path)), end
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("m.json", b"[" + b"[]," * 5_000_000 + b"1]"),
+        ("m.json", b"[" + b"{}," * 6_000_000 + b"1]"),
+        ("m.js", "😀".encode() + b"[1," * 6_000_000),
+        ("m.pt", b"\x80\2X" + (110 * 2**20).to_bytes(4, "little") + b"a" * (110 * 2**20) + b"."),
+    ],
+    ids=["lists", "tables", "program", "pickle"],
+)
+def test_large_files_are_refused_before_they_take_memory(tmp_path: Path, name: str, content: bytes) -> None:
+    (path := tmp_path / name).write_bytes(content)
+    start = time.process_time()
+    with pytest.raises(NCAError, match=r"is over 16 MB of text|holds over 100 MB|is none of"):
+        files.contents(path)
+    assert time.process_time() - start < SECONDS
+
+
+BARE = {"dtype": "F4", "shape": [0], "data_offsets": [0, 0]}
+HEADS: dict[str, dict[str, Any]] = {
+    **{
+        kind: {"w": {**BARE, "dtype": kind}}
+        for kind in ("F8_E4M3", "F8_E5M2", "BF16", "C64", "I64", "BOOL", "a" * 10**5)
+    },
+    "a long name": {"a" * 10**5: {**BARE, "dtype": "F32"}},
+}
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_tensors_of_other_numbers(tmp_path: Path, head: str) -> None:
+    packed = json.dumps(HEADS[head]).encode()
+    (path := tmp_path / "m.safetensors").write_bytes(len(packed).to_bytes(8, "little") + packed)
+    tried(path, _square(), tally := Tally())
+    assert tally.sentences == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"features": (Feature("identity", 1e300),)}, {"features": (Feature("x" * 200),)}, {"beta": -1e39},
+        {"features": (Feature("identity", 1.0, (0,) * 300),)}, {"clips": Clips(state=(0, 1e39))},
+        {"diffusion": (1e39,) * 4}, {"seed": Seed("noise", 1e39)}, {"name": "a" * 10**5, "activation": "odd" * 10**5},
+    ],
+)  # fmt: skip
+def test_numbers_that_no_float32_can_hold(tmp_path: Path, change: dict[str, Any]) -> None:
+    config = Config(channels=4, hidden=8)
+    plain = {**models.to_plain(config), **json.loads(msgspec.json.encode(change))}
+    meta = {"ncaengine": json.dumps({"config": plain})}
+    (path := tmp_path / "m.safetensors").write_bytes(safetensors.numpy.save(random_weights(config).arrays(), meta))
+    tried(path, _square(), tally := Tally())
+    assert tally.sentences == 1
+
+
+def test_a_program_of_numbers_that_no_float32_can_hold(tmp_path: Path) -> None:
+    for number in ("1e39", "1e999"):
+        (path := tmp_path / "m.js").write_text(f"W = [{','.join([number] * 64)}]; b = [1, 2, 3, 4]", "utf-8")
+        with pytest.raises(NCAError, match="hold NaN or infinity"):
+            list(files.published(path))
+
+
+@pytest.mark.skipif(
+    os.environ.get("NCAENGINE_FULL") != "1",
+    reason="some minutes: run it with NCAENGINE_FULL=1 python -m pytest tests/test_fuzz.py",
+)
+def test_ten_thousand_files(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", __file__, tmp_path], cwd=ROOT, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}", "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert json.loads(done.stdout)["files"] == COUNT
+
+
+def fuzz(folder: Path, which: range, alarmed: bool = False) -> Tally:
+    marker = folder / "marker"
+    made, square, tally = seeds(marker), _square(), Tally()
+    for number in which:
+        rng = random.Random(number)
+        end, data = spoiled(made[number % len(made)], rng)
+        path = folder / f"{number}{end}"
+        path.write_bytes(data)
+        start = time.process_time()
+        try:
+            if alarmed:
+                signal.alarm(SECONDS)
+            tried(path, square, tally)
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            tally.failures.append(f"{path.name}: {''.join(traceback.format_exception(error)[-3:])}")
+        finally:
+            if alarmed:
+                signal.alarm(0)
+        took = time.process_time() - start
+        tally.files += 1
+        tally.slowest = max(tally.slowest, (round(took, 3), path.name))
+        if took > SECONDS or marker.exists():
+            tally.failures.append(f"{path.name}: took {took:.1f} s" + ", and ran a program" * marker.exists())
+        path.unlink()
+    return tally
+
+
+def tried(path: Path, square: Kernel, tally: Tally) -> None:
+    """Open a file and make of each model in it all that a grid needs. Raises whatever goes wrong but one sentence."""
+    try:
+        for model in files.contents(path).make(lambda _: True):
+            tally.models += 1
+            assert seeding.initial(model, (8, 8), 0).shape == (8, 8, model.config.channels)
+            shaders(model.config, square, tally)
+    except NCAError as error:
+        said = str(error)
+        assert said.startswith(f"{path}: "), said
+        assert said.isprintable()
+        assert len(said) < len(str(path)) + 600, said
+        assert "not enough memory" not in said, said
+        tally.sentences += 1
+
+
+def shaders(config: Config, kernel: Kernel, tally: Tally) -> None:
+    """Make all shaders: without words of the file, with numbers that GLSL can read."""
+    for form, frame in (("unrolled", ""), ("looped", "stretched")):
+        try:
+            text = _shaders(config, kernel, form, frame)
+        except NCAError:  # a stencil that the kernel lacks, or more inputs than a workgroup can hold
+            continue
+        tally.shaders += 1
+        assert text == _shaders(plainly_named(config), kernel, form, frame)
+        assert text.isascii()
+        assert not re.search(r"(?i)[^\w](nan|inf)\b", text)
+
+
+def _shaders(config: Config, kernel: Kernel, form: Any, frame: Any) -> str:
+    made = [glsl.step_source(config, kernel, form, SHARED_BYTES, frame)]
+    if config.scales != (0,):
+        made += [glsl.shrink_source(config, form), glsl.coarse_source(config, kernel, form, frame)]
+    if config.alive:
+        made.append(glsl.alive_source(config, kernel, form))
+    return "".join(source.text for source in made)
+
+
+def _square() -> Kernel:
+    return kernels.load(kernels.resources.folder("plugins") / "square/kernel.toml")
+
+
+def _kept(what: str) -> int:
+    """Bytes of this process's memory."""
+    found = re.search(rf"{what}:\s+(\d+) kB", Path("/proc/self/status").read_text("ascii"))
+    assert found
+    return 1024 * int(found[1])
+
+
+def _watch(event: str, _: object) -> None:
+    if event in RUNS:
+        raise Late(f"it asked for {event}")
+
+
+def _late(*_: object) -> None:
+    raise Late(f"over {SECONDS} s")
+
+
+def main(folder: str, first: str = "0", last: str = str(COUNT)) -> int:
+    """Print what became of the files; 1 if anything failed."""
+    import resource  # of POSIX alone
+
+    faulthandler.enable()
+    seeds(Path(folder))  # all imports, and their memory, come before the limits
+    fuzz(Path(folder), range(3))
+    resource.setrlimit(resource.RLIMIT_AS, (_kept("VmSize") + MEMORY,) * 2)
+    Path("/proc/self/clear_refs").write_text("5", "ascii")  # the peak is counted from here
+    before = _kept("VmHWM")
+    signal.signal(signal.SIGALRM, _late)
+    sys.addaudithook(_watch)
+    tally = fuzz(Path(folder), range(int(first), int(last)), alarmed=True)
+    grown = (_kept("VmHWM") - before) / 2**20
+    print(json.dumps({**asdict(tally), "grown_mb": round(grown)}, indent=1))
+    return bool(tally.failures)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
