@@ -15,7 +15,7 @@ import pytest
 from helpers import apart
 from hypothesis import given
 from hypothesis import strategies as st
-from test_viewer import drive, model, wait_until
+from test_viewer import drive, model, only, wait_until
 from test_viewer_shell import ask, frames
 
 from ncaengine import commands, files, kernels, view, viewer
@@ -360,7 +360,7 @@ def side_by_side(folder: Path) -> None:
         assert commands.count("RemoveGrid") == 6
         assert commands.count("Duplicate") == 4
 
-    drive(SMALL, 1, script, (900, 700))
+    drive(SMALL, 1, script, (900, 700), prefs=only("Model", "Grids"))
 
 
 def sizes(folder: Path) -> None:

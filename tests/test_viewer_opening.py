@@ -21,19 +21,20 @@ from hypothesis import strategies as st
 from ncaengine import viewer
 from ncaengine.commands import Step
 from ncaengine.errors import NCAError
-from ncaengine.files import MAX_BYTES, save
+from ncaengine.files import save
 from ncaengine.gl_backend import GLBackend
 from ncaengine.kernels import Catalogue
 from ncaengine.model import Config, Feature, Model
+from ncaengine.reading import MAX_BYTES
 from ncaengine.simulation import Simulation
 from ncaengine.viewer import opening, thumbnails
 from ncaengine.viewer.app import App
-from ncaengine.viewer.gallery import _facts, moved
-from ncaengine.viewer.opening import Shelf
 from ncaengine.viewer.palette import matching
 from ncaengine.viewer.parts import Options
 from ncaengine.viewer.picker import Picker, listing
+from ncaengine.viewer.shelf import Entry, Shelf
 from ncaengine.viewer.thumbnails import SIDE, STEPS, Thumbnail
+from ncaengine.viewer.tiles import facts, moved
 
 
 def model(name: str = "small", seed: int = 0, **changes: Any) -> Model:
@@ -132,7 +133,7 @@ def test_the_shelf_holds_what_is_there_and_says_what_is_broken(
     odd = tmp_path / "odd.safetensors"
     save(random_model(Config(channels=3, hidden=2, features=(Feature("bilaplacian"),), name="odd")), odd)
     shelf = Shelf(gl, None)
-    shelf.fill([str(path) for path in (good, broken, odd, tmp_path / "gone.pt", tmp_path / "a.nca")])
+    shelf.fill(opening.shipped(), [good, broken, odd, opening.shipped()[0]])
     assert {path.stem for path in opening.shipped()} == {entry.name for entry in shelf.shipped}
     shelf.shipped = []
     while shelf.work(0.05, catalogue):
@@ -145,14 +146,14 @@ def test_the_shelf_holds_what_is_there_and_says_what_is_broken(
     assert "bilaplacian" in entries["odd"].error
     other = tmp_path / "epoch-9.safetensors"
     other.write_bytes(good.read_bytes())
-    found = opening.Entry(other, model=entries["good"].model)
+    found = Entry(other, model=entries["good"].model)
     assert found.name == "epoch-9"
-    assert "Model: good" in _facts(found).splitlines()
-    assert not any(line.startswith("Model:") for line in _facts(entries["good"]).splitlines())
-    shelf.fill([str(good), str(broken)])
+    assert "Model: good" in facts(found).splitlines()
+    assert not any(line.startswith("Model:") for line in facts(entries["good"]).splitlines())
+    shelf.fill([], [good, broken])
     assert shelf.recent[0] is entries["good"]
     saved(tmp_path, "good", seed=5)
-    shelf.fill([str(good)])
+    shelf.fill([], [good])
     assert shelf.recent[0] is not entries["good"]
     shelf.close()
 
@@ -177,11 +178,13 @@ def test_arrow_keys_reach_every_tile_and_never_leave(lengths: list[int], data: s
 
 
 def test_the_picker_lists_folders_then_what_can_be_opened(tmp_path: Path) -> None:
-    for name in ("b.pt", "A.safetensors", "c.nca", "d.PNG", "e.txt", ".hidden.pt"):
+    for name in ("b.pt", "A.safetensors", "c.nca", "d.PNG", "e.txt", "f.md", "g.json", "h.js", ".hidden.pt"):
         (tmp_path / name).write_text("x")
     (tmp_path / "z").mkdir()
     (tmp_path / "nowhere.pt").symlink_to(tmp_path / "none")
-    assert [item.path.name for item in listing(tmp_path)] == ["z", "A.safetensors", "b.pt", "c.nca", "d.PNG"]
+    assert [item.path.name for item in listing(tmp_path)] == [
+        "z", "A.safetensors", "b.pt", "c.nca", "d.PNG", "g.json",
+    ]  # fmt: skip
 
 
 def test_the_picker_enters_folders_and_returns_files(tmp_path: Path) -> None:
@@ -264,8 +267,10 @@ def bad(folder: Path) -> dict[str, Path]:
         "whole": ("cut.safetensors", whole[: len(whole) // 2]),
         "damaged": ("cut.pt", b"PK\x03\x04nonsense"),
         "empty": ("empty.safetensors", b""),
-        "cannot be opened here": ("notes.txt", b"words"),
-        "import": ("atlas.json", b"{}"),
+        "cannot be opened here": ("notes.md", b"words"),
+        "it holds a text": ("notes.txt", b"words"),
+        "no weights": ("atlas.json", b"{}"),
+        "is not JSON": ("half.json", b'{"layers": ['),
     }
     paths = {}
     for word, (name, data) in contents.items():
@@ -314,7 +319,16 @@ def test_many_dropped_files_are_not_all_opened(app: App, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("a.pt", "model"), ("a.PTH", "model"), ("a.nca", "session"), ("a.png", "session")]
+    ("name", "kind"),
+    [
+        ("a.pt", "model"),
+        ("a.PTH", "model"),
+        ("a.json", "model"),
+        ("a.txt", "model"),
+        ("a.glsl", "model"),
+        ("a.nca", "session"),
+        ("a.png", "session"),
+    ],
 )
 def test_kinds_of_files(name: str, kind: str) -> None:
     assert opening.kind(Path("nowhere") / name) == kind

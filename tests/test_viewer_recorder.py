@@ -255,7 +255,9 @@ def test_a_still_tells_what_made_it(recorder, tmp_path):
         "Speed": "30 steps/s",
         "Fire rate": "0.5",
         "Cell scale": "1 ×",
+        "Stretch": "1 ×",
         "Rotation": "-30 °",
+        "Time step": "1 ×",
     }
     assert np.array_equal(frames_of(tmp_path / "lively-hexagonal.png")[0], grid.image(3))
 

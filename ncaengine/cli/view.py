@@ -18,9 +18,10 @@ class View:
     """Open a window on one model or several side by side, or on a session as it was saved."""
 
     models: Annotated[tuple[Path, ...], MODELS, tyro.conf.Positional] = ()
-    """Model files (.safetensors, .pt, or a notebook's state dict), or names of shipped models, as zebra. A file that is
-    written anew, as by a training, is loaded again and its grids run on. Or one session (.nca), or a still that
-    the window saved (.png)."""
+    """Model files, of ncaengine or of a published family, or names of shipped models, as zebra. Of a file with several
+    models the first opens, under tiles of them all; FILE:NAME, as hexells.json:dots, is one of them. A file that is
+    written anew, as by a training, is loaded again and its grids run on. Or one session (.nca), or a still that the
+    window saved (.png)."""
     size: Annotated[str, tyro.conf.arg(metavar="WxH", help_behavior_hint="(default: what the device can do)")] = ""
     """Cells of each grid, width x height: 256x256, or 128x128 where there is no GPU."""
     kernel: str = "square"
@@ -35,15 +36,19 @@ class View:
     def run(self) -> None:
         """Open the window and return when it is closed."""
         from ncaengine import files, viewer
+        from ncaengine.viewer import opening
 
         check_seed(self.seed)
         if any(path.suffix.lower() in SESSIONS for path in self.models):
             self._show_session()
             return
         watch = viewer.Watch(plugins=self.plugins)
-        models = [watch.open(files.resolved(path)) for path in self.models or (files.shipped(),)]
+        paths = [files.resolved(path) for path in self.models or (files.shipped(),)]
+        firsts = [opening.first(path) for path in paths]
+        models = [watch.open(path) for path in firsts]
+        atlas = next((path for path, first in zip(paths, firsts, strict=True) if path != first), None)
         size = parse_size(self.size) if self.size else None
-        options = viewer.Options(size, self.kernel, self.steps_per_second, self.seed)
+        options = viewer.Options(size, self.kernel, self.steps_per_second, self.seed, atlas)
         viewer.show(models, options, find_kernels(self.plugins, self.kernel, models), watch)
 
     def _show_session(self) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, cast
 
-from ncaengine.commands import AnyCommand, Reseed, Resize, Set, SetKernel, SetModel, Step
+from ncaengine.commands import AnyCommand, Reseed, Resize, Set, SetKernel, Step
 from ncaengine.errors import NCAError
 from ncaengine.gpu import Device
 from ncaengine.grid import Grid
@@ -19,7 +19,7 @@ from ncaengine.seeding import Keep, Size
 from ncaengine.settings import SPECS
 from ncaengine.simulation import Simulation
 from ncaengine.view import U8
-from ncaengine.viewer import opening
+from ncaengine.viewer import arranging, credits, opening
 from ncaengine.viewer.keeping import Keeping, open_session
 from ncaengine.viewer.pacing import Meter
 from ncaengine.viewer.parts import Button, Options, Pane, Toast
@@ -27,6 +27,7 @@ from ncaengine.viewer.prefs import Prefs
 from ncaengine.viewer.recorder import Recorder, usual_scale
 from ncaengine.viewer.reload import Watch
 from ncaengine.viewer.reloading import Reloader
+from ncaengine.viewer.shelf import Atlas
 from ncaengine.viewer.tools import Tools
 from ncaengine.viewer.traces import Probe
 
@@ -40,6 +41,7 @@ class App:
     """The window's own state and the actions behind its keys and buttons, all on the selected grid.
 
     models: those on offer, each in its last version, by a name that all its versions share.
+    atlas: the file of several models that the gallery shows beside the others, if any.
     note: the last file that was reloaded, and when, in words. linked: numbers of the grids that change
     together, see `each`. later: what is done before the next frame is drawn.
     """
@@ -51,6 +53,8 @@ class App:
         self.models: dict[str, Model] = {}
         # The simulation keeps every version as well, since its journal names it: 24 kB for one of the usual size.
         self._names: dict[Model, str] = {}
+        self._warned: set[str] = set()
+        self.atlas: Atlas | None = None
         self.note = ""
         self.recorder = Recorder(sim)
         self.reloader = Reloader(self)
@@ -112,6 +116,8 @@ class App:
             self.make_known(model)
             if path := self.watch.path_of(model):
                 self.remember(path)
+        if options.atlas:
+            opening.show_atlas(self, options.atlas)
         self.sync()
 
     @property
@@ -135,6 +141,9 @@ class App:
     def offer(self, name: str, model: Model) -> None:
         """Put a model, or a new version of it, on offer under a name that all its versions share."""
         self.models[name], self._names[model] = model, name
+        if name not in self._warned and (said := credits.warning(name, model.config)):
+            self._warned.add(name)
+            self.tell(said)
 
     def known_name(self, model: Model) -> str | None:
         """The name under which a model, in whatever version, is on offer; None if it is not."""
@@ -192,10 +201,13 @@ class App:
 
         Returns whether all went well.
         """
-        here = self.grid.id
-        numbers = [here, *sorted(self.linked - {here})] if here in self.linked else [here]
-        done = [self.do(command) for number in numbers if (command := make(number))]
+        done = [self.do(command) for number in self._together() if (command := make(number))]
         return all(done)
+
+    def _together(self) -> list[int]:
+        """Numbers of the selected grid and those linked with it."""
+        here = self.grid.id
+        return [here, *sorted(self.linked - {here})] if here in self.linked else [here]
 
     # Actions
 
@@ -263,8 +275,8 @@ class App:
 
     def use_model(self, name: str) -> None:
         """Run another model of those on offer on the selected grid."""
-        known = self.sim.register(self.models[name])
-        self.each(lambda number: SetModel(number, known))
+        for number in self._together():
+            self.do(*arranging.as_trained(self, number, self.models[name]))
 
     def resize(self, size: Size, keep: Keep | None = None) -> None:
         """Resize the selected grid, in the way that is chosen in the side bar or in another."""

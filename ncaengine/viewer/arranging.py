@@ -6,8 +6,9 @@ A comparison starts copies from the same state and seed, and links them: what is
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ncaengine.commands import AddGrid, AnyCommand, Duplicate, RemoveGrid, Set, SetKernel, SetModel
+from ncaengine.commands import AddGrid, AnyCommand, Duplicate, RemoveGrid, Reseed, Set, SetKernel, SetModel
 from ncaengine.errors import NCAError
+from ncaengine.model import Model
 from ncaengine.settings import SPECS, heeded_by_cells
 
 if TYPE_CHECKING:
@@ -71,6 +72,21 @@ def link(app: "App", number: int | None = None) -> None:
 def link_all(app: "App") -> None:
     """Link all grids, or loosen all if they are linked."""
     app.linked = set() if app.linked >= app.sim.grids.keys() else set(app.sim.grids)
+
+
+def as_trained(app: "App", number: int, model: Model) -> list[AnyCommand]:
+    """What makes a grid run a model as that was trained.
+
+    Textures heal out of whatever is there. What grows from a point, an image or blobs needs them, and starts afresh.
+    A fire rate that is the last model's own gives way to this one's.
+    """
+    grid, config = app.sim.grids[number], model.config
+    commands: list[AnyCommand] = [SetModel(number, app.sim.register(model))]
+    if grid.settings.fire_rate == grid.model.config.fire_rate != config.fire_rate:
+        commands.append(Set(number, "fire_rate", config.fire_rate))
+    if config.seed.kind not in ("zeros", "noise"):
+        commands.append(Reseed(number, grid.rng_seed))
+    return commands
 
 
 def compare_kernels(app: "App") -> None:

@@ -9,7 +9,7 @@ from ncaengine import fields
 from ncaengine.settings import Spec
 from ncaengine.viewer import icons, opening, theme, widgets
 from ncaengine.viewer.app import App
-from ncaengine.viewer.opening import MODELS, PICTURES
+from ncaengine.viewer.opening import LISTED, PICTURES
 from ncaengine.viewer.picker import Picker
 from ncaengine.viewer.theme import em
 from ncaengine.viewer.tools import LEAST_RADIUS, MOST_NOISE, MOST_RADIUS, TOOLS, Name, use_picture
@@ -37,7 +37,7 @@ class BrushPanel:
 
     def __init__(self, fonts: theme.Fonts) -> None:
         self._fonts = fonts
-        self._picker, self._models = Picker(Path.cwd(), PICTURES), Picker(Path.cwd(), MODELS)
+        self._picker, self._models = Picker(Path.cwd(), PICTURES), Picker(Path.cwd(), LISTED)
 
     def show(self, app: App) -> None:
         """Draw it into the current window."""
@@ -129,7 +129,7 @@ def _more_models(app: App) -> Iterator[widgets.Option]:
     """What is not on offer yet: the shipped models, by their paths, and the file dialog."""
     for path in opening.others(app):
         yield str(path), path.stem, "Shipped with ncaengine."
-    yield "", OPEN_MODEL, "Another model: .safetensors, .pt or .pth."
+    yield "", OPEN_MODEL, "Another model, of ncaengine or published."
 
 
 def _take_model(app: App, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The gallery: thumbnails of all models at hand, over the window, and the file dialog behind its button."""
+"""The gallery: tiles of all models at hand, over the window, and the file dialog behind its button."""
 
 from pathlib import Path
 
@@ -8,34 +8,33 @@ from imgui_bundle import imgui
 from ncaengine.errors import NCAError
 from ncaengine.viewer import icons, opening, theme, widgets
 from ncaengine.viewer.app import App
-from ncaengine.viewer.opening import Entry, Shelf
 from ncaengine.viewer.picker import HERE, Picker
-from ncaengine.viewer.theme import em, u32
-from ncaengine.viewer.thumbnails import SIDE
+from ncaengine.viewer.shelf import Atlas, Shelf, reason
+from ncaengine.viewer.theme import em
+from ncaengine.viewer.tiles import Tiles
 
 Key = imgui.Key
-PLUS, BACK = "\uf067", "\uf060"
+BACK = "\uf060"
 BUDGET, LONGEST = 0.006, 0.04
 """Seconds a frame for thumbnails that still grow; where drawing takes longer, half as long as that, up to LONGEST."""
-WIDTH, HEIGHT, TILE, INSET = 67.0, 54.0, 9.6, 0.5
-"""Of the sheet, of a tile at least and of its picture's margin, in em."""
+WIDTH, HEIGHT = 67.0, 54.0
+"""Of the sheet, in em."""
+MANY, FIELD = 24, 14.0
+"""Tiles beyond which there is a field to filter them, and its width in em."""
 POPUP = "##gallery"
 HOW = "Click or Enter: in the selected grid   ·   Ctrl-click"
-OVER = int(imgui.HoveredFlags_.allow_when_overlapped_by_item | imgui.HoveredFlags_.allow_when_blocked_by_active_item)
-"""A tile stays under the pointer while that is on its small button, and while that is pressed."""
 
 
 class Gallery:
-    """The sheet. It holds the thumbnails' textures."""
+    """The sheet."""
 
     def __init__(self, ctx: moderngl.Context, fonts: theme.Fonts, shelf: Shelf) -> None:
         self._ctx, self._fonts, self.shelf = ctx, fonts, shelf
         self.picker = Picker(Path.cwd())
         self.files = False
-        self.chosen = 0
-        self._textures: dict[Entry, tuple[moderngl.Texture, object]] = {}
-        self._rows: list[list[int]] = []
-        self._moved = self._shown = False
+        self.tiles = Tiles(ctx, fonts, shelf)
+        self._atlas: Atlas | None = None
+        self._shown = self._focus = self._typing = False
         self._height = float("inf")
 
     def work(self, app: App, drawing: float) -> bool:
@@ -48,7 +47,7 @@ class Gallery:
 
     def show(self, app: App) -> None:
         """Draw it over everything, while `app.show_gallery`."""
-        if app.show_gallery and not self._shown:
+        if app.show_gallery and (not self._shown or app.atlas is not self._atlas):
             self._appear(app)
         if not self._shown:
             return
@@ -72,15 +71,15 @@ class Gallery:
             self.shelf.release()  # not the textures: what this frame has drawn is still to be put on the screen
 
     def _appear(self, app: App) -> None:
-        self.shelf.fill(app.prefs.recent)
-        for entry in set(self._textures) - set(self.shelf.entries):
-            self._textures.pop(entry)[0].release()
-        self.files, self._shown = False, True
-        here = app.watch.path_of(app.grid.model) if app.panes else None
-        paths = [entry.path.absolute() for entry in self.shelf.entries]
-        self.chosen = paths.index(here.absolute()) if here and here.absolute() in paths else 0
-        self._moved = self.chosen > 0
-        imgui.open_popup(POPUP)
+        """Fill the sheet anew; an atlas that was opened just now comes into sight."""
+        opened = app.atlas is not self._atlas
+        opening.renew_atlas(app)
+        self._atlas, self.files = app.atlas, False
+        self.shelf.fill(opening.shipped(), opening.recent(app), app.atlas)
+        self.tiles.renew(app.watch.path_of(app.grid.model) if app.panes else None, opened)
+        if not self._shown:
+            imgui.open_popup(POPUP)
+        self._shown = True
 
     def _page(self, app: App) -> None:
         appearing = imgui.is_window_appearing()
@@ -91,7 +90,9 @@ class Gallery:
             if path := self.picker.show(height):
                 self.open(app, path, beside=imgui.get_io().key_ctrl)
         else:
-            self._tiles(app, height)
+            self.tiles.show(height, lambda path, beside: self.open(app, path, beside))
+            if not self.tiles.filter:  # else the sheet would shrink while its reader types
+                self._height = self.tiles.content + (imgui.get_window_height() - height) + em(0.4)
         self._foot(app)
         if not appearing:
             self._keys(app)
@@ -100,9 +101,15 @@ class Gallery:
         with theme.face(self._fonts.bold, 1.3):
             imgui.align_text_to_frame_padding()
             imgui.text_unformatted("Open a file" if self.files else "Open a model")
-        close, wide = em(2.2), em(9.5)
+        close, wide, space = em(2.2), em(9.5), imgui.get_style().item_spacing.x
         end = imgui.get_window_width() - em(1.8)
-        imgui.same_line(end - close - wide - imgui.get_style().item_spacing.x)
+        self._typing = False
+        if not self.files and len(self.shelf.entries) > MANY:
+            imgui.same_line(0, em(1.5))
+            room = end - close - wide - 2 * space - imgui.get_cursor_pos_x()
+            imgui.same_line(0, em(1.5) + max(0, room - em(FIELD)))
+            self._filter(app, min(room, em(FIELD)))
+        imgui.same_line(end - close - wide - space)
         text = f"{BACK}  Gallery" if self.files else f"{HERE}  Open a file…"
         help_ = "Back to the gallery (Esc)" if self.files else "Choose a file from a folder (Ctrl O)"
         if widgets.button(f"{text}###page", wide, help_):
@@ -111,6 +118,21 @@ class Gallery:
         if widgets.button(f"{icons.CLOSE}###close", close, "Close (Esc)"):
             app.show_gallery = False
         widgets.gap(0.2)
+
+    def _filter(self, app: App, width: float) -> None:
+        """The field that filters; Enter opens what is chosen, Esc clears it."""
+        if self._focus:
+            imgui.set_keyboard_focus_here()
+            self._focus = False
+        imgui.set_next_item_width(max(width, 1))
+        flags = imgui.InputTextFlags_.escape_clears_all
+        _, typed = imgui.input_text_with_hint("##filter", "Filter by name", self.tiles.filter, flags)
+        self._typing = imgui.is_item_active()
+        entered = imgui.is_item_deactivated() and any(map(imgui.is_key_pressed, (Key.enter, Key.keypad_enter)))
+        widgets.tooltip("Only the models whose names hold these words (Ctrl F). Esc clears it.")
+        self.tiles.sift(typed)
+        if entered:
+            self._open_chosen(app)
 
     def turn(self) -> None:
         """From the gallery to the files, or back."""
@@ -123,123 +145,21 @@ class Gallery:
         if self.files:
             text = f"{HOW} or Ctrl Enter: beside it   ·   Backspace goes up   ·   Esc goes back to the gallery"
         else:
-            text = f"{HOW}, Ctrl Enter or +: beside it   ·   Esc closes"
+            more = "   ·   Ctrl F: filter" if len(self.shelf.entries) > MANY else ""
+            text = f"{HOW}, Ctrl Enter or +: beside it{more}   ·   Esc closes"
         with widgets.style([(imgui.Col_.text, theme.DIM)]):
             imgui.text_unformatted(widgets.trimmed(text, imgui.get_content_region_avail().x))
-
-    # Tiles
-
-    def _tiles(self, app: App, height: float) -> None:
-        imgui.begin_child("tiles", (0, height))
-        gap, self._rows = em(0.8), []
-        free = imgui.get_content_region_avail().x
-        columns = max(1, int((free + gap) // (em(TILE) + gap)))
-        width = (free - gap * (columns - 1)) // columns
-        shelf, count = self.shelf, len(self.shelf.shipped)
-        for title, entries, first in (
-            ("Shipped with ncaengine", shelf.shipped, 0),
-            ("Recent files", shelf.recent, count),
-        ):
-            if entries:
-                with widgets.style([(imgui.Col_.text, theme.DIM)]):
-                    imgui.text_unformatted(title)
-                self._section(app, entries, first, columns, width, gap)
-                widgets.gap(0.3)
-        content = imgui.get_cursor_pos_y()
-        imgui.end_child()
-        self._height = content + (imgui.get_window_height() - height) + em(0.4)
-        self._moved = False
-
-    def _section(self, app: App, entries: list[Entry], first: int, columns: int, width: float, gap: float) -> None:
-        start = imgui.get_cursor_screen_pos()
-        height = width + 2 * imgui.get_text_line_height() + em(0.5)
-        for index, entry in enumerate(entries):
-            row, column = divmod(index, columns)
-            if column == 0:
-                self._rows.append([])
-            self._rows[-1].append(first + index)
-            at = start.x + column * (width + gap), start.y + row * (height + gap)
-            imgui.set_cursor_screen_pos(at)
-            self._tile(app, first + index, entry, at, (width, height))
-        rows = -(-len(entries) // columns)
-        imgui.set_cursor_screen_pos((start.x, start.y + rows * (height + gap)))
-        imgui.dummy((0, 0))
-
-    def _tile(self, app: App, index: int, entry: Entry, at: tuple[float, float], size: tuple[float, float]) -> None:
-        (x, y), (width, height) = at, size
-        imgui.set_next_item_allow_overlap()
-        if imgui.invisible_button(f"tile{index}", size):
-            self.chosen = index
-            self.open(app, entry.path, beside=imgui.get_io().key_ctrl)
-        over, chosen = imgui.is_item_hovered(OVER), index == self.chosen
-        widgets.tooltip(_facts(entry))
-        if chosen and self._moved:
-            imgui.internal.scroll_to_item(imgui.internal.ScrollFlags_.keep_visible_edge_y)
-        draw = imgui.get_window_draw_list()
-        draw.add_rect_filled((x, y), (x + width, y + height), u32(theme.FIELD_OVER if over else theme.FIELD), em(0.5))
-        inset = em(INSET) - (em(0.2) if over else 0)
-        self._picture(entry, (x + inset, y + inset), width - 2 * inset)
-        if chosen:
-            end = x + width - 1, y + height - 1
-            draw.add_rect((x + 1, y + 1), end, u32(theme.ACCENT), em(0.5), thickness=em(0.13))
-        line, left = imgui.get_text_line_height(), x + em(0.6)
-        ink = theme.DIM if entry.error else theme.TEXT
-        with theme.face(self._fonts.bold):
-            draw.add_text((left, y + width - em(0.1)), u32(ink), widgets.trimmed(entry.name, width - em(1.2)))
-        draw.add_text((left, y + width + line), u32(theme.DIM), widgets.trimmed(self._under(entry), width - em(1.2)))
-        if (over or chosen) and not entry.error:
-            self._beside(app, index, entry, x + width - inset, y + inset)
-
-    def _under(self, entry: Entry) -> str:
-        """The second line: where a file lies, which neighbourhoods a shipped model is for."""
-        if entry in self.shelf.recent:
-            return entry.path.parent.name or str(entry.path.parent)
-        return " · ".join(entry.model.config.kernels) if entry.model else ""
-
-    def _beside(self, app: App, index: int, entry: Entry, right: float, top: float) -> None:
-        """The small button on the picture that opens it beside."""
-        side = em(1.9)
-        imgui.set_cursor_screen_pos((right - side - em(0.3), top + em(0.3)))
-        with widgets.style(variables=[(imgui.StyleVar_.frame_padding, (0, em(0.25)))]):
-            colour = theme.CARD, theme.ACCENT_DEEP, theme.TEXT
-            if widgets.button(f"{PLUS}###beside{index}", side, "Open beside, in a new grid (Ctrl-click)", colour):
-                self.chosen = index
-                self.open(app, entry.path, beside=True)
-
-    def _picture(self, entry: Entry, at: tuple[float, float], side: float) -> None:
-        draw, (x, y) = imgui.get_window_draw_list(), at
-        end = x + side, y + side
-        if entry.error:
-            draw.add_rect_filled(at, end, u32(theme.CARD), em(0.35))
-            draw.add_text((x + em(0.6), y + em(0.6)), u32(theme.AMBER), icons.WARNING)
-            imgui.push_clip_rect(at, end, True)
-            font, size = imgui.get_font(), imgui.get_font_size() * 0.87
-            draw.add_text(font, size, (x + em(0.6), y + em(2)), u32(theme.DIM), entry.error, side - em(1.2))
-            imgui.pop_clip_rect()
-        elif texture := self._texture(entry):
-            white = imgui.get_color_u32((1.0, 1.0, 1.0, 1.0))
-            draw.add_image_rounded(imgui.ImTextureRef(texture.glo), at, end, (0, 0), (1, 1), white, em(0.35))
-        else:
-            draw.add_rect_filled(at, end, u32(theme.WELL), em(0.35))
-
-    def _texture(self, entry: Entry) -> moderngl.Texture | None:
-        """The thumbnail as it is now, on the device."""
-        picture = entry.thumbnail.picture if entry.thumbnail else None
-        if picture is None:
-            return None
-        texture, shown = self._textures.get(entry) or (self._ctx.texture((SIDE, SIDE), 3, alignment=1), None)
-        if shown is not picture:
-            texture.write(picture.tobytes(), alignment=1)
-            self._textures[entry] = texture, picture
-        return texture
 
     # Doing
 
     def open(self, app: App, path: Path, beside: bool = False) -> None:
-        """Open a file and close the gallery; what fails is shown under the list, or on its tile and told."""
+        """Open a file and close the gallery; what fails is shown under the list, or on its tile and told.
+
+        An atlas stays in the gallery, with its models.
+        """
         try:
             opening.open_path(app, path, beside)
-            app.show_gallery = False
+            app.show_gallery = app.atlas is not self._atlas
         except (NCAError, MemoryError) as error:
             said = str(error) or "There is not enough memory for that."
             if self.files:
@@ -248,61 +168,47 @@ class Gallery:
                 app.tell(said, "error")
             for entry in self.shelf.entries:
                 if entry.path == path:
-                    entry.error = opening.reason(said, path)
+                    entry.error = reason(said, entry.file)
+
+    def _open_chosen(self, app: App) -> None:
+        entries = self.tiles.entries
+        if entries:
+            self.open(app, entries[min(self.tiles.chosen, len(entries) - 1)].path, imgui.get_io().key_ctrl)
 
     def _keys(self, app: App) -> None:
-        if imgui.get_io().want_text_input:
+        if imgui.get_io().want_text_input and not self._typing:
             return
 
         def pressed(*keys: imgui.Key) -> bool:
-            repeats = not set(keys) & {Key.escape, Key.o, Key.enter}
+            repeats = not set(keys) & {Key.escape, Key.o, Key.f, Key.enter}
             return any(imgui.is_key_pressed(key, repeats) for key in keys)
 
-        ctrl = imgui.get_io().key_ctrl
-        if pressed(Key.escape):
-            if self.files:
-                self.turn()
-            else:
-                app.show_gallery = False
-        elif ctrl and pressed(Key.o):
-            self.turn()
-        elif self.files:
+        down = pressed(Key.down_arrow) - pressed(Key.up_arrow)
+        down += self.tiles.page * (pressed(Key.page_down) - pressed(Key.page_up))
+        right = 0 if self._typing else pressed(Key.right_arrow) - pressed(Key.left_arrow)
+        if not self.files and (right or down):
+            self.tiles.move(right, down)
+        elif self._typing:
             return
-        elif pressed(Key.enter, Key.keypad_enter) and self.shelf.entries:
-            self.open(app, self.shelf.entries[self.chosen].path, beside=ctrl)
+        elif pressed(Key.escape):
+            self._back(app)
+        elif imgui.get_io().key_ctrl and pressed(Key.o):
+            self.turn()
+        elif imgui.get_io().key_ctrl and pressed(Key.f):
+            self._focus = True
+        elif not self.files and pressed(Key.enter, Key.keypad_enter):
+            self._open_chosen(app)
+
+    def _back(self, app: App) -> None:
+        """What Escape does: from the files to the tiles, from a filter to all of them, or out."""
+        if self.files:
+            self.turn()
+        elif self.tiles.filter:
+            self.tiles.sift("")
         else:
-            right = pressed(Key.right_arrow) - pressed(Key.left_arrow)
-            down = pressed(Key.down_arrow) - pressed(Key.up_arrow)
-            if right or down:
-                self.chosen, self._moved = moved(self._rows, self.chosen, right, down), True
+            app.show_gallery = False
 
     def release(self) -> None:
         """Give everything back, for good."""
-        for texture, _ in self._textures.values():
-            texture.release()
-        self._textures.clear()
+        self.tiles.release()
         self.shelf.close()
-
-
-def moved(rows: list[list[int]], chosen: int, right: int, down: int) -> int:
-    """What is chosen after a step among rows of tiles: on to the next row at an end, and to the end of a short one."""
-    last = sum(map(len, rows)) - 1
-    if last < 0:
-        return 0
-    if right:
-        return min(max(chosen + right, 0), last)
-    row, column = next((r, row.index(chosen)) for r, row in enumerate(rows) if chosen in row)
-    target = rows[min(max(row + down, 0), len(rows) - 1)]
-    return target[min(column, len(target) - 1)]
-
-
-def _facts(entry: Entry) -> str:
-    """The tooltip of a tile."""
-    lines = [entry.name]
-    if entry.model:
-        config = entry.model.config
-        numbers = f"{config.channels} channels · {config.hidden} hidden · {entry.model.parameters:,} weights"
-        lines += [f"Model: {config.name}" if config.name != entry.name else ""]
-        lines += [numbers.replace(",", " "), f"Family: {config.family}" if config.family else ""]
-        lines += [f"Grows on: {', '.join(config.kernels)}", config.credit]
-    return "\n".join(line for line in (*lines, entry.error, str(entry.path)) if line)

@@ -14,7 +14,7 @@ from ncaengine.grid import Grid
 from ncaengine.model import Model, same
 from ncaengine.sessions import SavedModel, Session
 from ncaengine.viewer.camera import LARGEST, Camera
-from ncaengine.viewer.opening import MODELS
+from ncaengine.viewer.opening import MODELS, ending
 from ncaengine.viewer.prefs import Weights
 from ncaengine.viewer.recorder import free_name
 
@@ -120,7 +120,7 @@ def _arrange(app: "App", extras: Extras) -> None:
 def _watched(app: "App", saved: SavedModel, model: Model) -> Model:
     """The model as its file has it, to be loaded again when that changes; the session's own if it differs by now."""
     path = Path(saved.path)
-    if not saved.path or path.suffix.lower() not in MODELS or not path.is_file():
+    if not saved.path or ending(path) not in MODELS or not files.parted(path)[0].is_file():
         return model
     try:
         if same(files.load(path), model):

@@ -35,9 +35,8 @@ def as_float(text: str) -> float:
 def files(app: App, _typed: str) -> Iterator[Entry]:
     """The shipped models and the recent ones, in the selected grid or beside it."""
     ours = opening.shipped()
-    recent = (path for path in map(Path, app.prefs.recent) if path.suffix.lower() in opening.MODELS)
-    for path in (*ours, *recent):
-        name, source = path.stem, "shipped with ncaengine" if path in ours else f"from {path.parent}"
+    for path in (*ours, *opening.recent(app)):
+        name, source = opening.title(path), "shipped with ncaengine" if path in ours else f"from {opening.place(path)}"
         words = (f"model {name}", f"open model {name}")
         if app.panes and not opening.on_offer(app, path):  # else it is among the models
             here = partial(_open, app, path, False)

@@ -1,28 +1,27 @@
 """Opening: what a path is, what the gallery offers, and what a drop on the window does. No imgui in here."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ncaengine import files, resources
-from ncaengine.backend import Backend
-from ncaengine.commands import AnyCommand, SetKernel, SetModel
+from ncaengine import files, reading, resources
+from ncaengine.commands import SetKernel
 from ncaengine.errors import NCAError
-from ncaengine.kernels import Catalogue, Kernel
+from ncaengine.kernels import Kernel
 from ncaengine.model import Model
 from ncaengine.viewer import arranging, thumbnails
 from ncaengine.viewer.reload import stamp
-from ncaengine.viewer.thumbnails import Thumbnail
+from ncaengine.viewer.shelf import atlas_in
 from ncaengine.viewer.tools import use_picture
 
 if TYPE_CHECKING:
     from ncaengine.viewer.app import App
 
 Kind = Literal["model", "session"]
-MODELS = (".safetensors", ".pt", ".pth")
+MODELS = reading.ENDINGS
+LISTED = tuple(ending for ending in MODELS if ending not in (".js", ".ts", ".glsl", ".txt"))
+"""Of models, in lists of files: of texts few are models. They open all the same."""
 SESSIONS = (".nca", ".png")
 """Sessions, and stills that hold one."""
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp")
@@ -30,33 +29,78 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp")
 MOST_DROPPED = 16
 
 
+def ending(path: Path) -> str:
+    """A path's, in small letters; of FILE:NAME the file's."""
+    return files.parted(path)[0].suffix.lower()
+
+
+def title(path: Path) -> str:
+    """What a model file is called in lists: its name without the ending, of FILE:NAME the model's."""
+    return files.parted(path)[1] or path.stem
+
+
+def place(path: Path) -> Path:
+    """Where a model lies: its file's folder, of FILE:NAME the file."""
+    file, name = files.parted(path)
+    return file if name else file.parent
+
+
 def kind(path: Path) -> Kind:
     """What a file is by its name. Raises NCAError, saying what can be opened, if it is not for this window."""
-    ending = path.suffix.lower()
     if path.is_dir():
         raise NCAError(f"{path} is a folder; open the models or sessions in it.")
-    if ending in SESSIONS:
+    if ending(path) in SESSIONS:
         return "session"
-    if ending in (*MODELS, ".json"):  # of which files.load says what to do
+    if ending(path) in MODELS:
         return "model"
     raise NCAError(
-        f"{path.name} cannot be opened here; models end in {', '.join(MODELS)}, sessions in .nca and stills in .png."
+        f"{path.name} cannot be opened here; models end in {', '.join(LISTED)}, sessions in .nca and stills in .png."
     )
 
 
 def open_path(app: "App", path: Path, beside: bool = True) -> None:
     """Open a file: a model in a new grid or (not `beside`) in the selected one, a session in place of everything.
 
-    Raises NCAError.
+    Of a file that holds several models, and no name that says which, the gallery shows them. Raises NCAError.
     """
     if kind(path) == "session":
         app.open_session(path)
-    else:
+    elif on_offer(app, path) or not show_atlas(app, path):
         open_model(app, path, beside)
 
 
+def show_atlas(app: "App", path: Path) -> bool:
+    """Show the models of a file in the gallery; returns whether they are several. Raises NCAError."""
+    atlas = atlas_in(path)
+    if atlas:
+        app.atlas, app.show_gallery = atlas, True
+        app.remember(path)
+    return atlas is not None
+
+
+def renew_atlas(app: "App") -> None:
+    """Look into the atlas that the gallery shows anew if its file has changed; without one, that of the model here."""
+    here = app.watch.path_of(app.grid.model) if app.panes else None
+    file, name = files.parted(here) if here else (None, "")
+    if app.atlas:
+        file = None if stamp(app.atlas.path) == app.atlas.version else app.atlas.path
+    elif not name:
+        file = None
+    if file:
+        try:
+            app.atlas = atlas_in(file)
+        except NCAError:  # told when it is opened
+            app.atlas = None
+
+
+def first(path: Path) -> Path:
+    """What opens the first model of a file that holds several; any other path as it is. Raises NCAError."""
+    atlas = atlas_in(path)
+    return atlas.paths[0] if atlas else path
+
+
 def open_model(app: "App", path: Path, beside: bool = True) -> None:
-    """Open a model file in a new grid, or (not `beside`) in the selected one, whose state it takes over.
+    """Open a model file in a new grid, or (not `beside`) in the selected one; see arranging.as_trained.
 
     Where the kernel of the selected grid is not one that the model is known to grow on, the model's
     first one takes its place. Raises NCAError.
@@ -105,7 +149,7 @@ def _add(app: "App", model: Model) -> None:
 def _put(app: "App", model: Model) -> None:
     """The model on the selected grid; the kernel changes first where the present one lacks a stencil."""
     number, now, kernel = app.grid.id, app.grid.kernel, _kernel_for(app, model)
-    commands: list[AnyCommand] = [SetModel(number, app.sim.register(model))]
+    commands = arranging.as_trained(app, number, model)
     if kernel is not now:
         lacks = any(feature.stencil not in now.stencils for feature in model.config.features)
         commands.insert(0 if lacks else 1, SetKernel(number, kernel.name))
@@ -141,102 +185,7 @@ def shipped() -> list[Path]:
         return []
 
 
-@dataclass(eq=False)
-class Entry:
-    """A model in the gallery; `model` is None until it is read, `error` says why it cannot be."""
-
-    path: Path
-    version: object = None
-    reading: Future[Model] | None = None
-    model: Model | None = None
-    thumbnail: Thumbnail | None = None
-    error: str = ""
-
-    @property
-    def name(self) -> str:
-        """The file's, without its ending."""
-        return self.path.stem
-
-    @property
-    def waits(self) -> bool:
-        """Whether something is still to be done for its picture."""
-        return not self.error and (self.thumbnail is None or not self.thumbnail.done)
-
-    @property
-    def progress(self) -> int:
-        """Steps of its picture, -1 before it is known whether one was kept."""
-        return -1 if self.thumbnail is None else self.thumbnail.step
-
-
-class Shelf:
-    """What the gallery offers: the shipped models and the recent files, read and grown a little in a frame."""
-
-    def __init__(self, backend: Backend, folder: Path | None) -> None:
-        self._backend, self._folder = backend, folder
-        self._reader = ThreadPoolExecutor(1, "reader")  # a .pt file needs torch, which takes seconds to come in
-        self.shipped: list[Entry] = []
-        self.recent: list[Entry] = []
-
-    @property
-    def entries(self) -> list[Entry]:
-        """All of them, in the order in which they are shown."""
-        return self.shipped + self.recent
-
-    def fill(self, recent: Iterable[str]) -> None:
-        """Look what there is now; pictures that are grown already stay, unless their file is another now."""
-        known = {(entry.path, entry.version): entry for entry in self.entries if not entry.error}
-
-        def entry(path: Path) -> Entry:
-            version = stamp(path)
-            return known.pop((path, version), None) or Entry(path, version)
-
-        ours = shipped()
-        self.shipped = [entry(path) for path in ours]
-        paths = [path for path in dict.fromkeys(map(Path, recent)) if path not in ours and path.exists()]
-        self.recent = [entry(path) for path in paths if path.suffix.lower() not in SESSIONS]
-        for gone in known.values():
-            _release(gone)
-
-    def work(self, seconds: float, catalogue: Catalogue) -> bool:
-        """Read a file or grow a picture for about so long; returns whether there was anything to do."""
-        waiting = [entry for entry in self.entries if entry.waits]
-        for entry in waiting:
-            if entry.reading is None:
-                entry.reading = self._reader.submit(files.load, entry.path)
-        ready = [entry for entry in waiting if entry.reading and entry.reading.done()]
-        if ready:
-            self._grow(min(ready, key=lambda entry: entry.progress), seconds, catalogue)  # all grow together
-        return bool(waiting)
-
-    def _grow(self, entry: Entry, seconds: float, catalogue: Catalogue) -> None:
-        assert entry.reading is not None
-        try:
-            model = entry.model = entry.reading.result()
-            if entry.thumbnail is None:
-                kernel = thumbnails.kernel_of(model, catalogue)
-                entry.thumbnail = Thumbnail(self._backend, model, kernel, self._folder)
-            entry.thumbnail.grow(seconds)
-        except (NCAError, MemoryError) as error:
-            entry.error = reason(str(error) or "There is not enough memory for it.", entry.path)
-            _release(entry)
-
-    def release(self) -> None:
-        """Give the device's memory back."""
-        for entry in self.entries:
-            _release(entry)
-
-    def close(self) -> None:
-        """As release, for good."""
-        self.release()
-        self._reader.shutdown(cancel_futures=True)
-
-
-def reason(said: str, path: Path) -> str:
-    """What is wrong with a file, without its name, as a sentence."""
-    short = said.removeprefix(f"{path}: ")
-    return short[:1].upper() + short[1:]
-
-
-def _release(entry: Entry) -> None:
-    if entry.thumbnail is not None:
-        entry.thumbnail.release()
+def recent(app: "App") -> list[Path]:
+    """The model files that were opened before and are still there, the last one first."""
+    paths = dict.fromkeys(map(Path, app.prefs.recent))
+    return [path for path in paths if ending(path) in MODELS and files.parted(path)[0].exists()]

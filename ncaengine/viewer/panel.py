@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable
 
 from imgui_bundle import ImVec4, imgui
 
+from ncaengine.model import Config
 from ncaengine.seeding import Size
 from ncaengine.settings import SPECS, Settings, Spec
-from ncaengine.viewer import icons, shortcuts, theme, widgets
+from ncaengine.viewer import credits, icons, shortcuts, theme, widgets
 from ncaengine.viewer.app import App
 from ncaengine.viewer.brush_panel import BrushPanel
 from ncaengine.viewer.grids_panel import GridsPanel
@@ -56,12 +57,19 @@ class Panel:
         with widgets.style([(imgui.Col_.text, theme.DIM)]):
             facts = f"{config.channels} channels · {config.hidden} hidden · {app.grid.model.parameters:,} weights"
             imgui.text_unformatted(widgets.trimmed(facts.replace(",", " "), width))
-        if config.credit:
-            with widgets.style([(imgui.Col_.text, theme.AMBER if config.non_commercial else theme.DIM)]):
-                imgui.text_unformatted(widgets.trimmed(config.credit, width))
-        if config.attribution:
-            widgets.tooltip("\n".join(f"{key}: {value}" for key, value in config.attribution.items()))
+        self._credit(config, width)
         widgets.gap(0.2)
+
+    def _credit(self, config: Config, width: float) -> None:
+        """Authors and licence, on two lines where one is too narrow for both; amber where it is not commercial."""
+        whole = imgui.calc_text_size(config.credit).x <= width
+        ink = theme.AMBER if config.non_commercial else theme.DIM
+        said = [(config.credit, ink)] if whole else zip(credits.short(config), (theme.DIM, ink), strict=True)
+        for text, colour in said:
+            if text:
+                with widgets.style([(imgui.Col_.text, colour)]):
+                    imgui.text_unformatted(widgets.trimmed(text, width))
+                widgets.tooltip("\n".join(credits.lines(config)))
 
     def _transport(self, app: App) -> None:
         width, paused = widgets.share(3), app.grid.settings.paused

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from ncaengine.errors import NCAError
@@ -16,13 +17,14 @@ class Options:
     """How the window starts.
 
     size: (width, height) in cells, None for what the machine can do. steps_per_second: one number
-    for all grids or one a model.
+    for all grids or one a model. atlas: a file of several models, which the gallery shows at once.
     """
 
     size: Size | None = None
     kernel: str = "square"
     steps_per_second: tuple[float, ...] = (60.0,)
     rng_seed: int = 0
+    atlas: Path | None = None
 
     def rates(self, count: int) -> tuple[float, ...]:
         """Steps per second of each of `count` grids. Raises NCAError if their number does not fit."""

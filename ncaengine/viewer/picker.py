@@ -6,9 +6,9 @@ from pathlib import Path
 
 from imgui_bundle import imgui
 
-from ncaengine import resources
+from ncaengine import files, resources
 from ncaengine.viewer import theme, widgets
-from ncaengine.viewer.opening import MODELS, PICTURES, SESSIONS
+from ncaengine.viewer.opening import LISTED, PICTURES, SESSIONS
 from ncaengine.viewer.theme import em
 
 Key = imgui.Key
@@ -27,7 +27,7 @@ class Item:
     modified: float = 0.0
 
 
-def listing(folder: Path, endings: tuple[str, ...] = MODELS + SESSIONS) -> list[Item]:
+def listing(folder: Path, endings: tuple[str, ...] = LISTED + SESSIONS) -> list[Item]:
     """The folders in a folder, then the files of some endings; hidden ones left out. Raises OSError."""
     items = []
     for path in folder.iterdir():
@@ -45,7 +45,7 @@ def listing(folder: Path, endings: tuple[str, ...] = MODELS + SESSIONS) -> list[
 class Picker:
     """The dialog's state: the folder it shows and the line that is chosen."""
 
-    def __init__(self, folder: Path, endings: tuple[str, ...] = MODELS + SESSIONS) -> None:
+    def __init__(self, folder: Path, endings: tuple[str, ...] = LISTED + SESSIONS) -> None:
         self.folder, self._endings = folder.absolute(), endings
         self.items: list[Item] = []
         self.chosen = 0
@@ -66,9 +66,9 @@ class Picker:
         self._typed, self._moved = str(folder), True
 
     def take(self, path: Path) -> Path | None:
-        """Enter a folder, or return a file as picked."""
+        """Enter a folder, or return a file, or FILE:NAME, as picked."""
         path = path.expanduser()
-        if not path.exists():
+        if not files.parted(path)[0].exists():
             self.problem = f"{path}: there is no such file or folder."
         elif path.is_dir():
             self.go(path)

@@ -150,9 +150,9 @@ def _all_stamps(folder: Path) -> object:
 
 
 def stamp(path: Path) -> Stamp | None:
-    """The version of a file, None while it is away."""
+    """The version of a file, None while it is away; of FILE:NAME that of the file."""
     try:
-        found = path.stat()
+        found = files.parted(path)[0].stat()
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino

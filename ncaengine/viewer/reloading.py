@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ncaengine import files
 from ncaengine.commands import Reseed, SetKernel, SetModel
 from ncaengine.errors import NCAError
 from ncaengine.gl_backend import GLBackend
@@ -53,13 +54,14 @@ class Reloader:
 
     def _failed(self, change: Change[Model] | Change[Kernel] | Change[None]) -> bool:
         """Take back what was said of the version before, and say what is wrong with this one, if anything."""
+        file, _ = files.parted(change.path)
         about = f"{change.path}: "
         self._app.toasts = [toast for toast in self._app.toasts if not toast.text.startswith(about)]
         if not isinstance(change.found, NCAError):
             return False
-        said = f"{about}{str(change.found).removeprefix(about)}"
+        said = f"{about}{str(change.found).removeprefix(f'{file}: ')}"
         self._app.tell(
-            f"{said} The version before it runs on." if change.before or not change.path.is_file() else said, "error"
+            f"{said} The version before it runs on." if change.before or not file.is_file() else said, "error"
         )
         return True
 

@@ -28,7 +28,6 @@ from ncaengine.viewer.autosave import PERIOD, Autosave, default_folder
 from ncaengine.viewer.display import preflight
 from ncaengine.viewer.gallery import Gallery
 from ncaengine.viewer.layout import Layout
-from ncaengine.viewer.opening import Shelf
 from ncaengine.viewer.pacing import Clock, Pacer
 from ncaengine.viewer.parts import Options
 from ncaengine.viewer.prefs import Prefs
@@ -36,6 +35,7 @@ from ncaengine.viewer.prefs import load as load_prefs
 from ncaengine.viewer.prefs import save as save_prefs
 from ncaengine.viewer.reload import Watch
 from ncaengine.viewer.save_box import SaveBox
+from ncaengine.viewer.shelf import Shelf
 from ncaengine.viewer.thumbnails import cache_folder
 
 FRAME = 1 / 60
