@@ -1,7 +1,9 @@
 """What a file holds, by its content: a model of ncaengine, or weights of a published family yet to be told."""
 
+import gc
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -64,11 +66,24 @@ def _of_text(path: Path) -> Found:
         text = path.read_text("utf-8-sig")
         if path.suffix.lower() != ".json":
             return Found("text", text, path.stem)
-        return Found("json", json.loads(text), path.stem)
+        with _uncollected():
+            return Found("json", json.loads(text), path.stem)
     except UnicodeDecodeError:
         raise NCAError("is not UTF-8 text; save it as UTF-8.") from None
     except (ValueError, RecursionError) as error:  # JSONDecodeError is a ValueError
         raise NCAError(f"is not JSON ({error}).") from None
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No search for garbage: over millions of new lists, of which none is, it would take most of the time."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _of_numbers(path: Path) -> Found:

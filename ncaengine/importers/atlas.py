@@ -170,7 +170,8 @@ def _picture(layer: Layer, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
     """(rows, columns, 4) uint8."""
     try:
         packed = base64.b64decode(layer.data.split(",", 1)[-1], validate=True)
-        with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning):
+        with warnings.catch_warnings(action="ignore"):  # as of odd animations, which no user can act on
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(io.BytesIO(packed), formats=("PNG",))
         if image.size == size[::-1]:  # looked at first: a small file may claim to be huge
             return np.asarray(image.convert("RGBA"))
