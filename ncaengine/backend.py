@@ -39,13 +39,14 @@ class Cells(Protocol):
 
     def step(
         self, number: int, rng_seed: int, fire_rate: float, scale: float = 1.0, angle: float = 0.0,
-        aspect: float = 1.0, dt: float = 1.0,
+        aspect: float = 1.0, dt: float = 1.0, antithetic: bool = True,
     ) -> None:  # fmt: skip
         """One step, the `number`-th since the seed, which with `rng_seed` decides the cells that fire.
 
         scale: width of a cell (dx), by which and by whose square first and second derivatives are divided.
         angle: of every cell's own x axis, in degrees from +x towards +y (clockwise on the screen).
         aspect: height of a cell (dy) over its width. dt: the share of its update that a cell takes.
+        antithetic: at fire rate ½ cells fire in pairs, see pcg.partner; else each by a coin of its own.
         Fields multiply fire_rate and scale and are added to angle.
         """
 

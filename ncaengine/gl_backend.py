@@ -12,16 +12,19 @@ import numpy as np
 from ncaengine import glsl
 from ncaengine.errors import NCAError
 from ncaengine.fields import MAX_MODELS, PLANE, plain
-from ncaengine.gl_canvas import Canvas, Shown, set_uniforms
+from ncaengine.gl_canvas import Canvas, Shown
 from ncaengine.gl_edit import Editor
 from ncaengine.gl_passes import Passes, Programs, compiled
 from ncaengine.gpu import SHARED_BYTES, Device, headless
 from ncaengine.kernels import Kernel
 from ncaengine.model import F32, Model
-from ncaengine.pcg import fire_threshold
+from ncaengine.pcg import fire_threshold, partner
 from ncaengine.seeding import check_models
-from ncaengine.stepcode import Frame
+from ncaengine.stepcode import Cover, Frame
 from ncaengine.view import I32, RGB, U8, Look, View
+
+MOST_LISTED = 0.8
+"""Share of cells that fire beyond which it is not worth while to list them first."""
 
 
 class GLCells:
@@ -30,26 +33,31 @@ class GLCells:
     def __init__(self, backend: "GLBackend") -> None:
         self._backend, self._ctx = backend, backend.device.ctx
         self._images: list[moderngl.TextureArray] = []
-        self._weights: list[moderngl.Buffer] = []
+        self._weights: list[moderngl.Texture] = []
         self._models: list[Model] = []
-        self._programs: dict[Frame, list[Programs]] = {}
+        self._programs: dict[tuple[int, Frame, Cover], Programs] = {}
         self._kernel: Kernel | None = None
         self._size = (0, 0)
         self._fields: moderngl.Texture | None = None
         self._numbers = [0]  # those that the model field holds; other models need no pass
+        self._mean_rate, self._rates = 1.0, False  # of the rate field, and whether any cell's is not 1
         self._frame: Frame = ""
+        self._fires: tuple[float, bool] | None = None  # the last step's fire rate, and whether antithetic
         self._stepped = False
         self._passes = Passes(backend)
 
     def specialise(self, model: Model, kernel: Kernel, others: Sequence[Model] = ()) -> None:
         models = [model, *others]
         check_models(models)
-        # Compiled before anything changes: of the two programs that which the settings asked for last.
+        # Compiled before anything changes: of the several programs that which the settings asked for last.
         frame: Frame = self._frame or ("turned" if others else "")
-        programs = [self._backend.step_programs(each, kernel, frame) for each in models]
+        programs = {}
+        for slot, each in enumerate(models):
+            cover = self._cover(each, *(self._fires or (model.config.fire_rate, True)))
+            programs[slot, frame, cover] = self._backend.step_programs(each, kernel, frame, cover)
         self._drop_weights()
-        self._weights = [self._ctx.buffer(glsl.pack_weights(each).tobytes()) for each in models]
-        self._models, self._kernel, self._programs = models, kernel, {frame: programs}
+        self._weights = [self._upload(glsl.pack_weights(each)) for each in models]
+        self._models, self._kernel, self._programs = models, kernel, programs
 
     def write(self, state: F32) -> None:
         height, width, channels = state.shape
@@ -100,7 +108,7 @@ class GLCells:
     def write_fields(self, fields: F32 | None) -> None:
         old = self._fields
         if fields is None:
-            self._fields, self._numbers = None, [0]
+            self._fields, self._numbers, self._mean_rate, self._rates = None, [0], 1.0, False
         else:
             height, width = fields.shape[:2]
             room = self._backend.room(width), self._backend.room(height)
@@ -110,6 +118,8 @@ class GLCells:
             self._fields.write(np.ascontiguousarray(fields, np.float32), (0, 0, width, height))
             numbers = np.clip(fields[..., PLANE["model"]] + np.float32(0.5), 0, MAX_MODELS - 1).astype(int)
             self._numbers = np.flatnonzero(np.bincount(numbers.ravel())).tolist()
+            rate = fields[..., PLANE["rate"]]
+            self._mean_rate, self._rates = float(rate.mean()), bool((rate != 1).any())
         if old is not None and old is not self._fields:
             old.release()
 
@@ -127,48 +137,64 @@ class GLCells:
     def blend(self, cells: I32, weight: F32, target: F32) -> None:
         self._backend.editor.blend(self._images[0], cells, weight, target)
 
+    def _cover(self, model: Model, fire_rate: float, antithetic: bool) -> Cover:
+        if model.config.firing == "channel":
+            return "every"
+        if antithetic and partner(*(self._size if self._images else (2, 2)), fire_rate, self._rates):
+            return "pairs"
+        return "listed" if fire_rate * self._mean_rate < MOST_LISTED else "every"
+
     def step(
         self, number: int, rng_seed: int, fire_rate: float, scale: float = 1.0, angle: float = 0.0,
-        aspect: float = 1.0, dt: float = 1.0,
+        aspect: float = 1.0, dt: float = 1.0, antithetic: bool = True,
     ) -> None:  # fmt: skip
         assert self._kernel is not None
         width, height = self._size
         plain = self._fields is None and (scale, angle, dt) == (1, 0, 1) and len(self._models) == 1
         self._frame = "stretched" if aspect != 1 else "" if plain else "turned"
+        self._fires = fire_rate, antithetic
+        pair = partner(width, height, fire_rate, self._rates) or (0, 0)
         uniforms = {
             "size": self._size,
             "row_shift": self._kernel.row_shift(height) % width,
             "step_number": number & 0xFFFFFFFF,
             "rng_seed": rng_seed & 0xFFFFFFFF,
             "fire_threshold": fire_threshold(fire_rate),
+            "partner": pair,
         }
         if self._frame:
             uniforms |= {"scale": scale, "angle": angle, "aspect": aspect, "dt": dt}
             uniforms |= {"fire_rate": fire_rate, "models": len(self._models)}
             (self._fields or self._backend.plain_fields).bind_to_image(3, read=True, write=False)
         before, after = self._images
-        group = glsl.GROUP[self._backend.device.form]
-        programs, last = self._step_programs(), len(self._models) - 1
+        last = len(self._models) - 1
         for slot in {min(number, last) for number in self._numbers}:
-            config, step = self._models[slot].config, programs[slot].step
-            more = self._passes.before(programs[slot], config, self._kernel, before, self._size, self._frame)
+            model = self._models[slot]
+            cover = self._cover(model, fire_rate, antithetic)
+            programs = self._step_programs(slot, cover)
+            more = self._passes.before(programs, model.config, self._kernel, before, self._size, self._frame)
             before.bind_to_image(0, read=True, write=False)
             after.bind_to_image(1, read=False, write=True)
-            set_uniforms(step, {**uniforms, **more, "slot": slot})
-            self._weights[slot].bind_to_storage_buffer(2)
-            step.run(-(-width // group[0]), -(-height // group[1]))
+            self._weights[slot].bind_to_image(2, read=True, write=False)
+            covered = (width - pair[0], height - pair[1]) if cover == "pairs" else self._size
+            self._passes.step(programs, self._size, covered, {**uniforms, **more, "slot": slot})
         self._ctx.memory_barrier()
-        self._passes.after(programs[0], self._kernel, before, after, self._size)
+        self._passes.after(
+            self._step_programs(0, self._cover(self._models[0], fire_rate, antithetic)),
+            self._kernel,
+            before,
+            after,
+            self._size,
+        )
         self._images, self._stepped = [after, before], True
 
-    def _step_programs(self) -> list[Programs]:
-        """Of each model the programs that this step needs; compiled at the first."""
+    def _step_programs(self, slot: int, cover: Cover) -> Programs:
+        """What this step needs of a model; compiled at the first."""
         assert self._kernel is not None
-        if self._frame not in self._programs:
-            self._programs[self._frame] = [
-                self._backend.step_programs(model, self._kernel, self._frame) for model in self._models
-            ]
-        return self._programs[self._frame]
+        key = slot, self._frame, cover
+        if key not in self._programs:
+            self._programs[key] = self._backend.step_programs(self._models[slot], self._kernel, self._frame, cover)
+        return self._programs[key]
 
     def draw(self, view: View, look: Look = RGB) -> U8:
         target = self._backend.offscreen(view.width, view.height)
@@ -192,9 +218,13 @@ class GLCells:
         self._passes.release()
         self.write_fields(None)
 
+    def _upload(self, weights: F32) -> moderngl.Texture:
+        rows, width, _ = weights.shape
+        return self._ctx.texture((width, rows), 4, weights.tobytes(), dtype="f4")
+
     def _drop_weights(self) -> None:
-        for buffer in self._weights:
-            buffer.release()
+        for texture in self._weights:
+            texture.release()
         self._weights = []
 
 
@@ -212,12 +242,12 @@ class GLBackend:
         self.plain_fields = self.device.ctx.texture((3, 3), 4, plain(3, 3).tobytes(), dtype="f4")
         self._offscreen: moderngl.Framebuffer | None = None
 
-    def step_programs(self, model: Model, kernel: Kernel, frame: Frame = "") -> Programs:
+    def step_programs(self, model: Model, kernel: Kernel, frame: Frame = "", cover: Cover = "every") -> Programs:
         """The compiled step of a model on a kernel, from the cache if it was there.
 
-        See stepcode.Frame.
+        See stepcode.Frame and Cover.
         """
-        return compiled(self.device, model.config, kernel, frame, SHARED_BYTES)
+        return compiled(self.device, model.config, kernel, frame, cover, SHARED_BYTES)
 
     def cells(self) -> GLCells:
         return GLCells(self)

@@ -1,9 +1,12 @@
-"""What some models need beside the one dispatch of a step: perception at coarser scales before it, life after it."""
+"""What some steps need beside their one dispatch: the list of cells that fire, or perception at coarser scales, before
+it; life and death after it.
+"""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import moderngl
+import numpy as np
 
 from ncaengine import glsl, stepcode
 from ncaengine.errors import NCAError
@@ -12,13 +15,15 @@ from ncaengine.gpu import Device
 from ncaengine.kernels import Kernel
 from ncaengine.model import Config
 from ncaengine.seeding import Size
-from ncaengine.stepcode import Frame
+from ncaengine.stepcode import Cover, Frame
 
 if TYPE_CHECKING:
     from ncaengine.gl_backend import GLBackend
 
-FIRST_COARSE, FRESH = 4, 7
-"""Image bindings of shaders/step.comp."""
+FIRST_COARSE, FRESH, LISTED = 4, 7, 8
+"""Bindings of shaders/step.comp: images, and a buffer."""
+TURN_BYTES = 16
+"""Of what stands before the list for each of two turns, see shaders/include/listed.glsl."""
 Image = moderngl.Texture | moderngl.TextureArray
 
 
@@ -30,19 +35,21 @@ class Programs:
     shrink: moderngl.ComputeShader | None = None
     coarse: moderngl.ComputeShader | None = None
     alive: moderngl.ComputeShader | None = None
+    pick: moderngl.ComputeShader | None = None
 
 
-def compiled(device: Device, config: Config, kernel: Kernel, frame: Frame, shared_bytes: int) -> Programs:
-    """The programs of a step, from the device's cache if they were there. See stepcode.Frame.
+def compiled(device: Device, config: Config, kernel: Kernel, frame: Frame, cover: Cover, shared_bytes: int) -> Programs:
+    """The programs of a step, from the device's cache if they were there. See stepcode.Frame and Cover.
 
     Raises NCAError.
     """
     form, coarse = device.form, bool(stepcode.coarse(config))
     return Programs(
-        device.compute(glsl.step_source(config, kernel, form, shared_bytes, frame)),
+        device.compute(glsl.step_source(config, kernel, form, shared_bytes, frame, cover)),
         device.compute(glsl.shrink_source(config, form)) if coarse else None,
         device.compute(glsl.coarse_source(config, kernel, form, frame)) if coarse else None,
         device.compute(glsl.alive_source(config, kernel, form)) if config.alive else None,
+        device.compute(glsl.pick_source(config, form, frame)) if cover == "listed" else None,
     )
 
 
@@ -52,6 +59,8 @@ class Passes:
     def __init__(self, backend: "GLBackend") -> None:
         self._backend = backend
         self._images: dict[str, Image] = {}
+        self._list: moderngl.Buffer | None = None
+        self._turn = 0
 
     def before(
         self, programs: Programs, config: Config, kernel: Kernel, state: moderngl.TextureArray, size: Size, frame: Frame
@@ -76,6 +85,37 @@ class Passes:
         for n, image in enumerate(perceived):
             image.bind_to_image(FIRST_COARSE + n, read=True, write=False)
         return uniforms
+
+    def step(self, programs: Programs, size: Size, covered: Size, uniforms: dict[str, object]) -> None:
+        """The step itself, whose images are bound; without a list it runs over a grid of (width, height) `covered`."""
+        group = glsl.GROUP[self._backend.device.form]
+        if not programs.pick:
+            set_uniforms(programs.step, uniforms)
+            programs.step.run(-(-covered[0] // group[0]), -(-covered[1] // group[1]))
+            return
+        listed, turn = self._room_for(size[0] * size[1]), {"turn": self._turn}
+        listed.bind_to_storage_buffer(LISTED)
+        set_uniforms(programs.pick, uniforms | turn)
+        programs.pick.run(-(-size[0] // group[0]), -(-size[1] // group[1]))
+        self._backend.device.ctx.memory_barrier()
+        set_uniforms(programs.step, uniforms | turn)
+        programs.step.run_indirect(listed, self._turn * TURN_BYTES)
+        self._turn = 1 - self._turn
+
+    def _room_for(self, cells: int) -> moderngl.Buffer:
+        """The list, for so many cells at most; a new one has two turns that nothing was listed for."""
+        size = 2 * TURN_BYTES + 4 * cells
+        if self._list is None or self._list.size < size:
+            ctx = self._backend.device.ctx
+            fresh = ctx.buffer(reserve=size)
+            if ctx.error == "GL_OUT_OF_MEMORY":
+                fresh.release()
+                raise NCAError(f"The device has not enough memory for a step of {cells} cells.")
+            fresh.write(np.array([0, 1, 1, 0] * 2, np.uint32).tobytes())
+            if self._list is not None:
+                self._list.release()
+            self._list = fresh
+        return self._list
 
     def after(
         self,
@@ -125,6 +165,9 @@ class Passes:
         for image in self._images.values():
             image.release()
         self._images.clear()
+        if self._list is not None:
+            self._list.release()
+            self._list = None
 
 
 def coarse_size(size: Size, scale: int) -> Size:

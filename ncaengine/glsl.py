@@ -7,17 +7,19 @@ from typing import Literal
 
 import numpy as np
 
-from ncaengine import resources, stepcode
+from ncaengine import netcode, resources, stepcode
 from ncaengine.errors import NCAError
 from ncaengine.kernels import Kernel
 from ncaengine.model import F32, Config, Model
-from ncaengine.stepcode import Frame, layers
+from ncaengine.stepcode import Cover, Frame, layers
 
 Form = Literal["unrolled", "looped"]
 """unrolled: straight-line code for llvmpipe, whose loops gather every weight; looped: for GPUs."""
 
 GROUP = {"unrolled": (128, 8), "looped": (32, 4)}
 """Invocations of a workgroup (x, y)."""
+WEIGHTS_WIDTH = 256
+"""Of the image that holds the weights."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +43,24 @@ class Source:
 
 
 def pack_weights(model: Model) -> F32:
-    """The weights buffer of shaders/step.comp: (channels + unit_count·unit_floats,) float32, see stepcode."""
+    """The weights of shaders/step.comp: (rows, WEIGHTS_WIDTH, 4) float32, b2 and then the units of netcode."""
     c = model.config
     units = np.concatenate([model.b1[:, None], model.w1, model.w2.T], axis=1) if c.hidden else model.w2.T
-    packed: F32 = np.concatenate([model.b2, units.ravel()]).astype(np.float32)
+    fours = [*_in_fours(model.b2[None]), *_in_fours(units)]
+    packed = np.zeros((-(-len(fours) // WEIGHTS_WIDTH), WEIGHTS_WIDTH, 4), np.float32)
+    packed.reshape(-1, 4)[: len(fours)] = fours
     return packed
 
 
-def step_source(config: Config, kernel: Kernel, form: Form, shared_bytes: int, frame: Frame = "") -> Source:
+def _in_fours(rows: F32) -> F32:
+    """(n, 4): each row in fours, the last one filled up with zeros."""
+    padded: F32 = np.pad(rows, ((0, 0), (0, -rows.shape[1] % 4))).astype(np.float32).reshape(-1, 4)
+    return padded
+
+
+def step_source(
+    config: Config, kernel: Kernel, form: Form, shared_bytes: int, frame: Frame = "", cover: Cover = "every"
+) -> Source:
     """The step shader for a configuration and a kernel.
 
     `shared_bytes` is the device's memory of a workgroup; hidden units are taken in as many parts
@@ -56,26 +68,33 @@ def step_source(config: Config, kernel: Kernel, form: Form, shared_bytes: int, f
     cells of one of several models. Raises NCAError if the kernel lacks a stencil that the model perceives.
     """
     kernel.require((f.stencil for f in config.features), config.name)
-    stride, count = stepcode.unit_floats(config), stepcode.unit_count(config)
-    fits = min(count, (shared_bytes // 4 - config.channels) // stride)
+    fours, count = netcode.unit_fours(config), netcode.unit_count(config)
+    fits = min(count, (shared_bytes // 16 - layers(config)) // fours)
     if fits < 1:
         raise NCAError(f"The model {config.name!r} has too many inputs for this device's workgroup memory.")
     parts = -(-count // fits)
     chunk = -(-count // parts)
     defines = {
-        "PART": config.channels + chunk * stride,
+        "PART": layers(config) + chunk * fours,
+        "WEIGHTS_WIDTH": WEIGHTS_WIDTH,
         **_common(config, form),
+        **_also(config, frame),
         "COARSE": len(stepcode.coarse(config)),
-        **({"FIELDS": 1} if frame else {}),
-        **({"ALIVE": 1} if config.alive else {}),
+        **({cover.upper(): 1} if cover != "every" else {}),
     }
     made = {
         "neighbourhood": stepcode.neighbourhood(config, kernel, frame),
         "perception": stepcode.perception(config, kernel, frame),
-        "network": stepcode.network(config, kernel, form == "unrolled", chunk, frame),
-        "store": stepcode.store(config),
+        "network": netcode.network(config, kernel, form == "unrolled", chunk, frame),
+        "store": netcode.store(config, cover),
+        "copy": netcode.copy(config),
     }
     return assemble("step.comp", defines, made)
+
+
+def pick_source(config: Config, form: Form, frame: Frame = "") -> Source:
+    """The shader that lists the cells that fire for the step shader that covers those."""
+    return assemble("pick.comp", {**_common(config, form), **_also(config, frame)}, {"copy": netcode.copy(config)})
 
 
 def shrink_source(config: Config, form: Form) -> Source:
@@ -112,6 +131,10 @@ def alive_source(config: Config, kernel: Kernel, form: Form) -> Source:
 def _common(config: Config, form: Form) -> dict[str, int]:
     group = GROUP[form]
     return {"GROUP_X": group[0], "GROUP_Y": group[1], **({"TORUS": 1} if config.padding == "circular" else {})}
+
+
+def _also(config: Config, frame: Frame) -> dict[str, int]:
+    return {**({"FIELDS": 1} if frame else {}), **({"ALIVE": 1} if config.alive else {})}
 
 
 def assemble(name: str, defines: dict[str, int] | None = None, made: dict[str, list[str]] | None = None) -> Source:

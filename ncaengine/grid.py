@@ -256,8 +256,9 @@ class Grid:
     def _step(self) -> None:
         settings = self.settings
         self.cells.step(
-            self.step, self.rng_seed, settings.fire_rate, settings.scale, settings.angle, settings.aspect, settings.dt
-        )
+            self.step, self.rng_seed, settings.fire_rate, settings.scale, settings.angle, settings.aspect,
+            settings.dt, settings.antithetic,
+        )  # fmt: skip
         self.step += 1
         self.age += 1
         self.changes += 1

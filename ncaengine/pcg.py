@@ -55,15 +55,36 @@ def fire_masks(
     return fires[..., :channels]
 
 
+def partner(width: int, height: int, fire_rate: float, rates: bool = False) -> tuple[int, int] | None:
+    """(columns, rows) between two cells of which exactly one fires under an antithetic mask; None where there is none.
+
+    Half the height, or where that is odd half the width: what a window of less than half the grid sees are
+    independent coin flips. It takes a fire rate of ½ and no `rates` of cells other than 1.
+    """
+    if fire_rate != 0.5 or rates or width * height % 2:
+        return None
+    return (0, height // 2) if height % 2 == 0 else (width // 2, 0)
+
+
 def fire_mask(
-    width: int, height: int, step: int, rng_seed: int, fire_rate: float, rate: F32 | None = None
+    width: int,
+    height: int,
+    step: int,
+    rng_seed: int,
+    fire_rate: float,
+    rate: F32 | None = None,
+    antithetic: bool = True,
 ) -> npt.NDArray[np.bool_]:
     """Which cells fire: (height, width) bool. `step` and `rng_seed` are taken modulo 2**32.
 
     rate: (height, width) float32, what each cell multiplies fire_rate by. A cell of rate 1 heeds the
     whole word, as without rates; of others the upper 24 bits count, which float32 holds exactly, so
     that all devices compare the same numbers.
+    antithetic: where there is a `partner`, the coin of each pair's first cell, turned over for the other one.
     """
+    if antithetic and (pair := partner(width, height, fire_rate, rate is not None and bool((rate != 1).any()))):
+        first = fire_mask(width - pair[0], height - pair[1], step, rng_seed, fire_rate, antithetic=False)
+        return np.concatenate([first, ~first], 0 if pair[1] else 1)
     threshold = fire_threshold(fire_rate)
     if threshold == ALWAYS and rate is None:
         return np.ones((height, width), np.bool_)

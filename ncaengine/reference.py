@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ncaengine.fields import PLANE
 from ncaengine.kernels import LAPLACIAN_COS, LAPLACIAN_SIN, Kernel
 from ncaengine.model import SEED, WEIGHTS, Config, Extra, Model
-from ncaengine.pcg import ALWAYS, CHANNELS_SEED, fire_threshold
+from ncaengine.pcg import ALWAYS, CHANNELS_SEED, fire_threshold, partner
 
 
 class Frame(NamedTuple):
@@ -175,6 +175,7 @@ class Reference(nn.Module):
         fields: Tensor | None = None,
         aspect: float = 1.0,
         dt: float = 1.0,
+        antithetic: bool = True,
     ) -> Tensor:
         """One step with the engine's own fire mask; see backend.Cells. fields: (4, height, width) float32."""
         rate = None if fields is None else fields[PLANE["rate"]]
@@ -183,7 +184,7 @@ class Reference(nn.Module):
             masks = fire_masks(*size, step, rng_seed, fire_rate, self.config.channels, device, rate)
             fires = masks.to(x.dtype)
         else:
-            fires = fire_mask(*size, step, rng_seed, fire_rate, device, rate).to(x.dtype)
+            fires = fire_mask(*size, step, rng_seed, fire_rate, device, rate, antithetic).to(x.dtype)
         if fields is None and (scale, angle, aspect, dt) == (1, 0, 1, 1):
             return cast(Tensor, self(x, fires))
         scales, angles = torch.tensor(scale, device=device), torch.tensor(angle, device=device)
@@ -242,8 +243,12 @@ def fire_mask(
     fire_rate: float,
     device: torch.device | None = None,
     rate: Tensor | None = None,
+    antithetic: bool = True,
 ) -> Tensor:
     """Which cells fire, (height, width) bool: PCG4D in int32, which wraps as uint32 does. See pcg.fire_mask."""
+    if antithetic and (pair := partner(width, height, fire_rate, rate is not None and bool((rate != 1).any()))):
+        first = fire_mask(width - pair[0], height - pair[1], step, rng_seed, fire_rate, device, antithetic=False)
+        return torch.cat([first, ~first], 0 if pair[1] else 1)
     if fire_threshold(fire_rate) == ALWAYS and rate is None:
         return torch.ones(height, width, dtype=torch.bool, device=device)
     return _fired(_words(width, height, step, rng_seed, device)[0], fire_rate, rate)

@@ -45,6 +45,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                      description="The share of its update that a cell takes (dt): small cells need small ones.",
                      extra={"unit": "×", "logarithmic": False, "uniform": "dt"}),
     ] = 1.0  # fmt: skip
+    antithetic: Annotated[
+        bool,
+        msgspec.Meta(title="Paired firing",
+                     description="At fire rate 0.5, of two cells half a grid apart exactly one fires in a step: "
+                                 "as random to any eye, and half the work.",
+                     extra={"uniform": "partner"}),
+    ] = True  # fmt: skip
     paused: Annotated[bool, msgspec.Meta(title="Pause", description="Whether the grid stands still.")] = False
 
 

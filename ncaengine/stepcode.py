@@ -12,20 +12,16 @@ from typing import Literal
 import numpy as np
 
 from ncaengine.kernels import LAPLACIAN_COS, LAPLACIAN_SIN, Kernel
-from ncaengine.model import Activation, Config, Extra, Feature, Range
+from ncaengine.model import Config, Extra, Feature, Range
 
 Tap = tuple[int, int, float]
 Frame = Literal["", "turned", "stretched"]
 """What the shader heeds of a cell's own frame: nothing; fields and the settings; also that cells are higher than wide,
 which takes more stencils."""
+Cover = Literal["every", "pairs", "listed"]
+"""Which cells invocations step: each every one, and drops what it need not have computed; of two cells the one that
+fires; one of those that pick.comp listed."""
 GRADIENTS = ("gradient_x", "gradient_y")
-ACTIVATIONS: dict[Activation, str] = {
-    "relu": "max(h, 0.0)",
-    "linear": "h",
-    "tanh": "tanh(h)",
-    "sigmoid": "1.0 / (1.0 + exp(-h))",
-    "swish": "h / (1.0 + exp(-({beta}) * h))",
-}
 _EXTRA: dict[Extra, str] = {"row": "place.y", "column": "place.x", "cos_angle": "along", "sin_angle": "across"}
 
 
@@ -42,16 +38,6 @@ def stencils(config: Config, frame: Frame) -> tuple[str, ...]:
     if frame == "stretched" and "laplacian" in wanted:
         wanted += [LAPLACIAN_COS, LAPLACIAN_SIN]
     return tuple(dict.fromkeys(wanted))
-
-
-def unit_count(config: Config) -> int:
-    """Pieces in which the weights are shared: hidden units, or without them inputs."""
-    return config.hidden or config.inputs
-
-
-def unit_floats(config: Config) -> int:
-    """Floats of a piece: of a hidden unit its bias, row of w1 and column of w2; of an input its column of w2."""
-    return 1 + config.inputs + config.channels if config.hidden else config.channels
 
 
 def places(taps: Iterable[Tap], config: Config, kernel: Kernel) -> tuple[list[str], dict[tuple[int, int], str]]:
@@ -98,7 +84,7 @@ def neighbourhood(config: Config, kernel: Kernel, frame: Frame) -> list[str]:
     out, found = places([*taps, (0, 0, 1.0)], config, kernel)
     for (row, column), place in found.items():
         for k in range(layers(config)):
-            out.append(f"vec4 {_cell(row, column, k)} = {seen('before', row, column, place, str(k), config)};")
+            out.append(f"vec4 {at(row, column, k)} = {seen('before', row, column, place, str(k), config)};")
     return out
 
 
@@ -117,13 +103,13 @@ def perception(config: Config, kernel: Kernel, frame: Frame) -> list[str]:
     for n, _ in enumerate(coarse(config)):
         out += _coarse(config, frame, n)
     if len(config.scales) > 1:
-        share = _float(1 / len(config.scales))
+        share = number(1 / len(config.scales))
         out += [f"{r} *= {share};" for r in _names(config, frame)]
     for f, feature in enumerate(config.features):
         for k in _layers_of(config, feature):
-            value = _framed(config, kernel, feature.stencil, k, frame)
-            value = value if feature.gain == 1 else f"{_float(feature.gain)} * ({value})"
-            out.append(f"vec4 p_{f}_{k} = {_clipped(value, config.clips.perception)};")
+            value = framed(config, kernel, feature.stencil, k, frame)
+            value = value if feature.gain == 1 else f"{number(feature.gain)} * ({value})"
+            out.append(f"vec4 p_{f}_{k} = {clipped(value, config.clips.perception)};")
             if config.absolute:
                 out.append(f"vec4 q_{f}_{k} = abs(p_{f}_{k});")
     return out + _extra(config, kernel, frame)
@@ -159,7 +145,7 @@ def _coarse(config: Config, frame: Frame, n: int) -> list[str]:
     return out
 
 
-def _framed(config: Config, kernel: Kernel, stencil: str, layer: int, frame: Frame) -> str:
+def framed(config: Config, kernel: Kernel, stencil: str, layer: int, frame: Frame) -> str:
     """What a stencil gives in the cell's own frame, turned and scaled."""
     known = stencils(config, frame)
 
@@ -184,7 +170,7 @@ def _extra(config: Config, kernel: Kernel, frame: Frame) -> list[str]:
     if {"row", "column"} & set(config.extra):
         skew = kernel.basis[1][0] / kernel.basis[0][0]
         out += [
-            f"float x_place = float(cell.x) + float(cell.y) * {_float(skew)};",
+            f"float x_place = float(cell.x) + float(cell.y) * {number(skew)};",
             "x_place -= float(size.x) * floor(x_place / float(size.x));",
             "vec2 place = 2.0 * ((vec2(x_place, cell.y) + 0.5) / vec2(size)) - 1.0;",
         ]
@@ -204,83 +190,6 @@ def inputs(config: Config) -> list[str]:
     return out + [f"e_{j}" for j in range(len(config.extra))]
 
 
-def network(config: Config, kernel: Kernel, unrolled: bool, chunk: int, frame: Frame) -> list[str]:
-    """The update: b2, plus what each hidden unit adds, `chunk` of which share the workgroup's memory at a time."""
-    stride = unit_floats(config)
-    out = [f"vec4 u_{k} = {_four([f'part[{c}]' for c in _channels(config, k)])};" for k in range(layers(config))]
-    out.append("float h;")
-    for first in range(0, unit_count(config), chunk):
-        count = min(chunk, unit_count(config) - first)
-        start = 0 if first else config.channels  # b2 lies before the first part, which step.comp fills
-        if first:
-            out += ["barrier();", f"fill_part({config.channels + first * stride}, {count * stride});"]
-        if not config.hidden:
-            for j in range(count):
-                out += _input(config, first + j, start + j * stride)
-        elif unrolled:
-            for j in range(count):
-                out += _unit(config, str(start + j * stride))
-        else:
-            out.append(f"for (int base = {start}; base < {start + count * stride}; base += {stride}) {{")
-            out += _unit(config, "base")
-            out.append("}")
-    return out + _finished(config, kernel, frame)
-
-
-def _finished(config: Config, kernel: Kernel, frame: Frame) -> list[str]:
-    out = []
-    for k in range(layers(config)):
-        if config.clips.update:
-            out.append(f"u_{k} = {_clipped(f'u_{k}', config.clips.update)};")
-        if config.diffusion:
-            rates = _four([_float(config.diffusion[c]) for c in _channels(config, k)])
-            out.append(f"u_{k} += {rates} * ({_framed(config, kernel, 'laplacian', k, frame)});")
-        if frame:
-            out.append(f"u_{k} *= dt;")
-    return out
-
-
-def _input(config: Config, index: int, base: int) -> list[str]:
-    """One input of a net without hidden units, whose column of w2 starts at `base` of the shared part."""
-    out = [f"h = {inputs(config)[index]};"]
-    for k in range(layers(config)):
-        out.append(f"u_{k} += h * {_four([f'part[{base + c}]' for c in _channels(config, k)])};")
-    return out
-
-
-def _unit(config: Config, base: str) -> list[str]:
-    """One hidden unit, whose weights start at `base` of the shared part."""
-
-    def weight(i: int) -> str:
-        return f"part[{int(base) + i}]" if base.isdigit() else f"part[{base} + {i}]"
-
-    terms = [f"h += {weight(i)} * {value};" for i, value in enumerate(inputs(config), 1)]
-    lines = [" ".join(terms[i : i + 4]) for i in range(0, len(terms), 4)]
-    out = [f"h = {weight(0)};", *lines]
-    activated = ACTIVATIONS[config.activation].format(beta=_float(config.beta))
-    out.append(f"h = {_clipped(activated, config.clips.hidden)};")
-    for k in range(layers(config)):
-        out.append(f"u_{k} += h * {_four([weight(1 + config.inputs + c) for c in _channels(config, k)])};")
-    return out
-
-
-def store(config: Config) -> list[str]:
-    """The new state, where the cell, or each channel, fires."""
-    out = ["bool fired = fires(pcg4d(uvec4(cell, step_number, rng_seed)).x, rate);"] if config.firing == "cell" else []
-    for k in range(layers(config)):
-        added = f"(fired ? u_{k} : vec4(0.0))"
-        if config.firing == "channel":
-            out.append(f"uvec4 words_{k} = pcg4d(uvec4(cell, step_number, rng_seed + {k}u * CHANNELS_SEED));")
-            each = ", ".join(f"fires(words_{k}.{c}, rate)" for c in "xyzw")
-            added = f"mix(vec4(0.0), u_{k}, bvec4({each}))"
-        out.append(f"vec4 n_{k} = {_clipped(f'{_cell(0, 0, k)} + {added}', config.clips.state)};")
-        out.append(f"imageStore(after, ivec3(cell, {k}), n_{k});")
-    if config.alive:
-        channel = config.alive.channel
-        out.append(f"imageStore(fresh, cell, vec4(n_{channel // 4}.{'xyzw'[channel % 4]}));")
-    return out
-
-
 def living(config: Config, kernel: Kernel) -> list[str]:
     """Whether a cell lives: the highest value of the channel of life about it, before and after the step."""
     assert config.alive
@@ -291,7 +200,7 @@ def living(config: Config, kernel: Kernel) -> list[str]:
         within = f" * within_{_tag(row)}_{_tag(column)}" if config.padding == "zero" else ""
         out.append(f"old = max(old, imageLoad(before, ivec3({place}, {layer})).{letter}{within});")
         out.append(f"young = max(young, imageLoad(fresh, {place}).x{within});")
-    threshold = _float(config.alive.threshold)
+    threshold = number(config.alive.threshold)
     out.append(f"bool lives = old > {threshold} && young > {threshold};")
     return out
 
@@ -300,7 +209,8 @@ def _layers_of(config: Config, feature: Feature) -> list[int]:
     return sorted({channel // 4 for channel in config.seen(feature)})
 
 
-def _float(value: float) -> str:
+def number(value: float) -> str:
+    """A float32 as GLSL reads it, exactly."""
     text = f"{np.float32(value):.9g}"
     return text if re.search(r"[.e]", text) else text + ".0"
 
@@ -309,7 +219,8 @@ def _tag(offset: int) -> str:
     return f"m{-offset}" if offset < 0 else str(offset)
 
 
-def _cell(row: int, column: int, layer: int) -> str:
+def at(row: int, column: int, layer: int) -> str:
+    """The name of a layer of the state at an offset."""
     return f"s_{_tag(row)}_{_tag(column)}_{layer}"
 
 
@@ -317,8 +228,8 @@ def _weighted(taps: Iterable[Tap], layer: int) -> str:
     """The sum of weight·cell, with cells of the same weight added up first: fewer products."""
     groups: dict[str, str] = {}
     for row, column, weight in taps:
-        size = _float(abs(weight))
-        groups[size] = groups.get(size, "") + f" {'-' if weight < 0 else '+'} {_cell(row, column, layer)}"
+        size = number(abs(weight))
+        groups[size] = groups.get(size, "") + f" {'-' if weight < 0 else '+'} {at(row, column, layer)}"
     products = [
         cells.removeprefix(" + ").strip() if size == "1.0" else f"{size} * ({cells.removeprefix(' + ').strip()})"
         for size, cells in groups.items()
@@ -326,13 +237,16 @@ def _weighted(taps: Iterable[Tap], layer: int) -> str:
     return " + ".join(f"({p})" if p.startswith("-") else p for p in products) or "vec4(0.0)"
 
 
-def _channels(config: Config, layer: int) -> range:
+def channels_of(config: Config, layer: int) -> range:
+    """The channels of a layer, four or in the last one fewer."""
     return range(4 * layer, min(4 * layer + 4, config.channels))
 
 
-def _four(values: list[str]) -> str:
+def four(values: list[str]) -> str:
+    """A vec4 of up to four values, filled up with zeros."""
     return f"vec4({', '.join(values + ['0.0'] * (4 - len(values)))})"
 
 
-def _clipped(expression: str, bounds: Range | None) -> str:
-    return expression if bounds is None else f"clamp({expression}, {_float(bounds[0])}, {_float(bounds[1])})"
+def clipped(expression: str, bounds: Range | None) -> str:
+    """An expression held within bounds, if there are any."""
+    return expression if bounds is None else f"clamp({expression}, {number(bounds[0])}, {number(bounds[1])})"

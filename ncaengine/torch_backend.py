@@ -54,10 +54,10 @@ class TorchCells:
     @torch.no_grad()
     def step(
         self, number: int, rng_seed: int, fire_rate: float, scale: float = 1.0, angle: float = 0.0,
-        aspect: float = 1.0, dt: float = 1.0,
+        aspect: float = 1.0, dt: float = 1.0, antithetic: bool = True,
     ) -> None:  # fmt: skip
         fields, before = self._fields, self._x
-        how = (number, rng_seed, fire_rate, scale, angle, fields, aspect, dt)
+        how = (number, rng_seed, fire_rate, scale, angle, fields, aspect, dt, antithetic)
         x = self._nets[0].step(before, *how)
         if fields is not None:
             slots = (fields[PLANE["model"]] + 0.5).int().clamp(0, len(self._nets) - 1)

@@ -1,36 +1,34 @@
 #version 430
 // One step: every cell perceives its neighbourhood through the kernel's stencils, feeds the small
 // net, and adds the net's output to its state if its hash says that it fires.
-// Lines that start with "//@" are replaced by code made for one model and kernel (ncaengine/stepcode.py).
+// Lines that start with "//@" are replaced by code made for one model and kernel (ncaengine/stepcode.py, netcode.py).
 // With FIELDS, cells differ in fire rate, scale and angle, and only those of one model are stepped.
+// With PAIRS, an invocation steps the one of two cells that fires and copies the other; with LISTED, one of the cells
+// that pick.comp found to fire; else each steps a cell, whether that fires or not.
 layout(local_size_x = GROUP_X, local_size_y = GROUP_Y) in;
 
 // State before and after the step: layers of (height, width) vec4, four channels a layer.
 layout(binding = 0, rgba32f) readonly uniform image2DArray before;
 layout(binding = 1, rgba32f) writeonly uniform image2DArray after;
 
-// b2 (channels), then for each hidden unit its b1 (1), its row of w1 (inputs) and its column of
-// w2 (channels); without hidden units for each input its column of w2 (channels).
-layout(std430, binding = 2) readonly buffer Weights { float weights[]; };
+// (rows, WEIGHTS_WIDTH) vec4: b2 (channels), then for each hidden unit its b1 (1), its row of w1 (inputs) and its
+// column of w2 (channels); without hidden units for each input its column of w2 (channels). Each of these pieces is
+// filled up to whole vec4s. An image, for llvmpipe loads from it twice as fast as from a buffer.
+layout(binding = 2, rgba32f) readonly uniform image2D weights;
 
 uniform ivec2 size;          // (width, height) in cells
 uniform int row_shift;       // columns, 0 ... width - 1: how the torus closes over the top edge
-uniform uint step_number;
-uniform uint rng_seed;
-uniform uint fire_threshold; // a cell fires if its hash is smaller; 0xFFFFFFFF: all fire
+#ifdef PAIRS
+uniform ivec2 partner;       // (columns, rows) from the first half's cells to those that fire when they do not
+#endif
 
 #ifdef FIELDS
-// Rate, scale, angle in degrees and model of each cell (ncaengine/fields.py). Beyond the image its
-// edge goes on, so that a small one serves for defaults.
-layout(binding = 3, rgba32f) readonly uniform image2D fields;
+#include "fields.glsl"
 
-uniform float fire_rate;     // that of fire_threshold, for cells of another rate than 1
 uniform float scale;         // width of a cell, multiplied by the cell's own
 uniform float aspect;        // its height over its width
 uniform float angle;         // degrees from +x towards +y, added to the cell's own
 uniform float dt;            // the share of its update that a cell takes
-uniform int models;          // of the grid; cells of a higher number run the last
-uniform int slot;            // the number of this one
 #endif
 
 #if COARSE > 0
@@ -46,42 +44,45 @@ uniform int coarse_shift_0, coarse_shift_1, coarse_shift_2;  // row_shift of eac
 layout(binding = 7, r32f) writeonly uniform image2D fresh; // (height, width): the new value of the channel of life
 #endif
 
-#include "pcg4d.glsl"
+#include "fires.glsl"
 #include "placed.glsl"
+#ifdef LISTED
+#define LISTED_ACCESS readonly
+#include "listed.glsl"
+#endif
 
 #define CHANNELS_SEED 0x9E3779B9u // apart for every four channels that fire by chances of their own
 
 // The weights of as many hidden units as fit, filled together by the workgroup.
-shared float part[PART];
+shared vec4 part[PART];
 
 void fill_part(int first, int count) {
     for (int i = int(gl_LocalInvocationIndex); i < count; i += GROUP_X * GROUP_Y)
-        part[i] = weights[first + i];
+        part[i] = imageLoad(weights, ivec2((first + i) % WEIGHTS_WIDTH, (first + i) / WEIGHTS_WIDTH));
     barrier();
-}
-
-// Whether a hash says so, for a cell that multiplies the fire rate by `rate`.
-bool fires(uint word, float rate) {
-    bool plain = fire_threshold == 0xFFFFFFFFu || word < fire_threshold;
-#ifdef FIELDS
-    // The upper 24 bits as a float, exactly: 2^-24 times a whole number.
-    precise float chance = fire_rate * rate;
-    return rate == 1.0 ? plain : float(word >> 8u) * 5.9604644775390625e-8 < chance;
-#else
-    return plain;
-#endif
 }
 
 void main() {
     // Filled first: on llvmpipe every value that lives across a barrier goes through memory.
     fill_part(0, PART);
 
-    // Invocations beyond the edge repeat its cells: llvmpipe runs code after an early return, or
-    // inside an if, many times slower.
+    // Invocations beyond the edge, or the list's end, repeat its cells: llvmpipe runs code after an early return,
+    // or inside an if, many times slower.
+#ifdef LISTED
+    uint place = gl_WorkGroupID.x * (GROUP_X * GROUP_Y) + gl_LocalInvocationIndex;
+    uint entry = listed[min(place, turns[turn].w - 1u)];
+    ivec2 cell = ivec2(entry & 65535u, entry >> 16u);
+#elif defined(PAIRS)
+    ivec2 cell = min(ivec2(gl_GlobalInvocationID.xy), size - partner - 1);
+    bool here = pcg4d(uvec4(cell, step_number, rng_seed)).x < 0x80000000u;
+    ivec2 other = here ? cell + partner : cell;
+    cell = here ? cell : cell + partner;
+#else
     ivec2 cell = min(ivec2(gl_GlobalInvocationID.xy), size - 1);
+#endif
 
 #ifdef FIELDS
-    vec4 field = imageLoad(fields, min(cell, imageSize(fields) - 1));
+    vec4 field = field_of(cell);
     float rate = field.x;
     // Factors of derivatives: of first ones along the cell's own axes, of second ones as the mean of both and
     // half their difference, which goes with twice the angle; of what else there is by order.
@@ -101,9 +102,17 @@ void main() {
     //@ network
 
 #ifdef FIELDS
-    if (clamp(int(field.w + 0.5), 0, models - 1) == slot)
+    if (ours(field))
 #endif
     {
         //@ store
     }
+#ifdef PAIRS
+#ifdef FIELDS
+    if (ours(field_of(other)))
+#endif
+    {
+        //@ copy
+    }
+#endif
 }

@@ -8,7 +8,7 @@ from helpers import NOTEBOOK_CONFIG, SELFORG, random_model, random_state, small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ncaengine import fields, gl_backend, pcg, stepcode
+from ncaengine import fields, gl_backend, netcode, pcg
 from ncaengine.backend import Backend, Cells
 from ncaengine.errors import NCAError
 from ncaengine.fields import PLANE, SPECS
@@ -57,13 +57,20 @@ def stepped(
     return after
 
 
-def assert_agree(gl: GLBackend, models: list[Model], kernel: Kernel, size: tuple[int, int], **given: float) -> None:
-    """Shader and reference, on three states with fields of their own; and both fire the cells that pcg says."""
+def assert_agree(
+    gl: GLBackend, models: list[Model], kernel: Kernel, size: tuple[int, int], even: bool = False, **given: float
+) -> None:
+    """Shader and reference, on three states with fields of their own; and both fire the cells that pcg says.
+
+    even: no cell has a rate of its own, so that they fire in pairs.
+    """
     for n in range(3):
         before = random_state(*size, models[0].config.channels, seed=n, spread=0.1 + 0.15 * n)
         if models[0].config.clips.state:
             before = before.clip(*models[0].config.clips.state)
         field = random_fields(*size, seed=n, models=len(models))
+        if even:
+            field[..., PLANE["rate"]] = 1
         numbers = {"number": 1000003 * n, "rng_seed": 7919 * n + (n % 2) * 2**31}
         ours = stepped(gl.cells(), models, kernel, before, field, **given, **numbers)
         truth = stepped(TorchCells(), models, kernel, before, field, **given, **numbers)
@@ -83,6 +90,16 @@ def test_shader_and_reference_agree(
     formed: GLBackend, catalogue: Catalogue, kernel: str, name: str, size: tuple[int, int]
 ) -> None:
     assert_agree(formed, [random_model(SMALL[name])], catalogue.get(kernel), size)
+
+
+@pytest.mark.parametrize("size", [(1, 2), (36, 53), (128, 24)], ids=lambda s: f"{s[0]}x{s[1]}")
+@pytest.mark.parametrize("kernel", ["square", "hexagonal"])
+def test_pairs_of_cells_that_run_several_models_agree(
+    formed: GLBackend, catalogue: Catalogue, kernel: str, size: tuple[int, int]
+) -> None:
+    """The one that fires and the one that is copied may be of different models."""
+    models = [random_model(SMALL["selforg"]), random_model(SMALL["selforg"], 1), random_model(SMALL["selforg"], 2)]
+    assert_agree(formed, models, catalogue.get(kernel), size, even=True)
 
 
 @pytest.mark.parametrize("given", [{"fire_rate": 1.0}, {"scale": 0.5}, {"angle": -60.0}, {"scale": 2.0, "angle": 90.0}])
@@ -106,7 +123,7 @@ def test_one_gradient_alone_agrees(formed: GLBackend, catalogue: Catalogue) -> N
 def test_hidden_units_in_parts_agree(formed: GLBackend, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a pretended device of less memory, so that the cell's frame lives across barriers."""
     config = Config(channels=4, hidden=11)
-    monkeypatch.setattr(gl_backend, "SHARED_BYTES", 4 * (config.channels + 4 * stepcode.unit_floats(config)))
+    monkeypatch.setattr(gl_backend, "SHARED_BYTES", 16 * (1 + 4 * netcode.unit_fours(config)))
     assert formed.step_programs(random_model(config), catalogue.get("square"), frame="turned")
     assert_agree(formed, [random_model(config)] * 2, catalogue.get("square"), (37, 11))
 
@@ -143,7 +160,7 @@ def test_a_step_without_fields_runs_the_plain_program(
 ) -> None:
     asked: list[str] = []
     real = gl.step_programs
-    monkeypatch.setattr(gl, "step_programs", lambda m, k, frame="": asked.append(frame) or real(m, k, frame))
+    monkeypatch.setattr(gl, "step_programs", lambda m, k, frame, cover: asked.append(frame) or real(m, k, frame, cover))
     model, square, cells = random_model(SMALL["selforg"]), catalogue.get("square"), gl.cells()
 
     def programs(*settings: float, others: tuple[Model, ...] = (), field: F32 | None = None) -> list[str]:

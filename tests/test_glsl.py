@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from helpers import NOTEBOOK_CONFIG, SELFORG, random_model, random_state, small
 
-from ncaengine import glsl, gpu, resources, settings, stepcode
+from ncaengine import glsl, gpu, netcode, resources, settings, stepcode
 from ncaengine.commands import Resize, SetKernel, SetModel
 from ncaengine.errors import NCAError
 from ncaengine.gl_backend import GLBackend
@@ -82,15 +82,23 @@ def test_weights_are_packed_as_the_shader_reads_them() -> None:
     model = random_model(SMALL)
     packed = glsl.pack_weights(model)
     assert packed.dtype == np.float32
-    stride = stepcode.unit_floats(SMALL)
-    assert stride == 1 + 16 + 4
-    assert packed.shape == (4 + 6 * stride,)
-    assert np.array_equal(packed[:4], model.b2)
+    assert packed.shape == (1, glsl.WEIGHTS_WIDTH, 4)
+    stride = netcode.unit_fours(SMALL)
+    assert stride == 6  # vec4s of 1 + 16 + 4 numbers
+    assert np.array_equal(packed[0, 0], model.b2)
     for unit in range(6):
-        part = packed[4 + unit * stride :][:stride]
+        part = packed[0, 1 + unit * stride :][:stride].ravel()
         assert part[0] == model.b1[unit]
         assert np.array_equal(part[1:17], model.w1[unit])
-        assert np.array_equal(part[17:], model.w2[:, unit])
+        assert np.array_equal(part[17:21], model.w2[:, unit])
+        assert not part[21:].any()
+
+
+def test_many_weights_take_several_rows() -> None:
+    model = random_model(msgspec.structs.replace(SMALL, hidden=100))
+    packed = glsl.pack_weights(model)
+    assert packed.shape == (3, 256, 4)
+    assert np.array_equal(packed.reshape(-1, 4)[1 + 99 * 6 :][:6].ravel()[1:17], model.w1[99])
 
 
 # Errors
@@ -137,7 +145,7 @@ def broken(path: Path, after: str) -> int:
         ("step.comp", "void main"),
         ("step.comp", "//@ network"),
         ("include/pcg4d.glsl", "v.x += v.y"),
-        ("step.comp", "shared float"),
+        ("step.comp", "shared vec4"),
         ("step.comp", "//@ store"),
     ],
 )
@@ -257,11 +265,16 @@ def test_every_uniform_of_the_step_is_in_use(gl: GLBackend, catalogue: Catalogue
     own = {"fire_rate", "scale", "angle", "aspect", "dt", "models", "slot"}
     coarse = re.compile(r"#if COARSE > 0.*?#endif", re.S)  # of models that perceive at coarser scales
     declared = set(re.findall(r"^uniform \w+ (\w+);", coarse.sub("", text(SMALL, catalogue)), re.M))
+    covers = {"partner", "turn"}
     unused = {"row_shift"} if kernel == "square" else set()
     model = random_model(SMALL)
-    assert own < declared
-    assert declared - set(gl.step_programs(model, catalogue.get(kernel)).step) == unused | own
-    assert declared - set(gl.step_programs(model, catalogue.get(kernel), frame="turned").step) == unused
+    assert own | covers < declared
+    assert declared - set(gl.step_programs(model, catalogue.get(kernel)).step) == unused | own | covers
+    assert declared - set(gl.step_programs(model, catalogue.get(kernel), frame="turned").step) == unused | covers
+    listed = gl.step_programs(model, catalogue.get(kernel), "turned", "listed")
+    assert declared - set(listed.step) - set(listed.pick) == unused | {"partner"}
+    pairs = gl.step_programs(model, catalogue.get(kernel), "turned", "pairs")
+    assert declared - set(pairs.step) == unused | {"turn", "fire_threshold", "fire_rate"}
 
 
 def test_every_setting_of_the_step_is_heeded(gl: GLBackend, catalogue: Catalogue) -> None:
@@ -269,7 +282,8 @@ def test_every_setting_of_the_step_is_heeded(gl: GLBackend, catalogue: Catalogue
     set_ = {name: spec.uniform for name, spec in settings.SPECS.items() if spec.uniform}
     assert {"fire_rate", "scale", "angle", "aspect", "dt"} <= set(set_)
     model, square = random_model(SMALL), catalogue.get("square")
-    assert set(set_.values()) <= set(gl.step_programs(model, square, frame="turned").step)
+    assert set(set_.values()) - {"partner"} <= set(gl.step_programs(model, square, frame="turned").step)
+    assert set_["antithetic"] in gl.step_programs(model, square, cover="pairs").step
     assert set_["fire_rate"] in gl.step_programs(model, square).step
 
 

@@ -14,8 +14,8 @@ PACKAGE = ROOT / "ncaengine"
 
 LAYERS = (
     (
-        "errors", "resources", "pcg", "kernels", "model", "seeding", "view", "settings", "glsl", "stepcode", "backend",
-        "commands", "pickles", "pickle_calls", "pickle_machine", "reading", "exporters", "exporters.*",
+        "errors", "resources", "pcg", "kernels", "model", "seeding", "view", "settings", "glsl", "stepcode", "netcode",
+        "backend", "commands", "pickles", "pickle_calls", "pickle_machine", "reading", "exporters", "exporters.*",
         "clock", "close", "fields", "brushes", "painting", "registry", "images", "timeline", "importers", "importers.*",
     ),
     ("files", "stills", "sheets", "reference", "torch_backend", "training", "training.*"),

@@ -24,10 +24,10 @@ def test_hash_is_that_of_the_paper(words: list[tuple[int, int, int, int]]) -> No
     assert found.tolist() == [list(pcg4d_of_ints(*each)) for each in words]
 
 
-@given(SIDE, SIDE, WORD, WORD, RATE)
-def test_numpy_and_torch_fire_the_same_cells(width: int, height: int, step: int, seed: int, rate: float) -> None:
-    there = reference.fire_mask(width, height, step, seed, rate).numpy()
-    assert np.array_equal(pcg.fire_mask(width, height, step, seed, rate), there)
+@given(SIDE, SIDE, WORD, WORD, RATE, st.booleans())
+def test_numpy_and_torch_fire_the_same_cells(w: int, h: int, step: int, seed: int, rate: float, pairs: bool) -> None:
+    there = reference.fire_mask(w, h, step, seed, rate, antithetic=pairs).numpy()
+    assert np.array_equal(pcg.fire_mask(w, h, step, seed, rate, antithetic=pairs), there)
 
 
 @given(st.integers(1, 4), st.integers(1, 4), WORD, WORD, RATE)
@@ -36,7 +36,34 @@ def test_a_cell_fires_if_its_word_lies_below_the_threshold(w: int, h: int, step:
     expected = [[pcg4d_of_ints(x, y, step, seed)[0] < round(below) for x in range(w)] for y in range(h)]
     if round(below) >= 2**32 - 1:
         expected = [[True] * w] * h
-    assert pcg.fire_mask(w, h, step, seed, rate).tolist() == expected
+    assert pcg.fire_mask(w, h, step, seed, rate, antithetic=False).tolist() == expected
+
+
+@given(SIDE, SIDE, WORD, WORD)
+def test_of_two_cells_half_a_grid_apart_one_fires(width: int, height: int, step: int, seed: int) -> None:
+    mask = pcg.fire_mask(width, height, step, seed, 0.5)
+    alone = pcg.fire_mask(width, height, step, seed, 0.5, antithetic=False)
+    columns, rows = pcg.partner(width, height, 0.5) or (0, 0)
+    assert np.array_equal(mask[: height - rows, : width - columns], alone[: height - rows, : width - columns])
+    if height % 2 == 0:
+        assert (columns, rows) == (0, height // 2)
+        assert np.array_equal(mask[rows:], ~mask[:rows])
+    elif width % 2 == 0:
+        assert (columns, rows) == (width // 2, 0)
+        assert np.array_equal(mask[:, columns:], ~mask[:, :columns])
+    else:
+        assert np.array_equal(mask, alone)
+
+
+def test_only_at_a_fire_rate_of_one_half_and_equal_cells_are_there_pairs() -> None:
+    for rate in (0.0, 0.25, 0.499, 0.75, 1.0):
+        assert pcg.partner(4, 4, rate) is None
+    rates = np.ones((4, 4), np.float32)
+    assert pcg.fire_mask(4, 4, 1, 2, 0.5, rates).tolist() == pcg.fire_mask(4, 4, 1, 2, 0.5).tolist()
+    rates[1, 2] = 0.5
+    alone = pcg.fire_mask(4, 4, 1, 2, 0.5, rates, antithetic=False)
+    assert np.array_equal(pcg.fire_mask(4, 4, 1, 2, 0.5, rates), alone)
+    assert not np.array_equal(alone[:2], ~alone[2:])
 
 
 def constant(channels: int = 3) -> Model:
@@ -53,17 +80,17 @@ def constant(channels: int = 3) -> Model:
 
 
 @settings(max_examples=60)
-@given(SIDE, SIDE, WORD, WORD, RATE)
+@given(SIDE, SIDE, WORD, WORD, RATE, st.booleans())
 def test_the_shader_fires_the_same_cells(
-    gl: GLBackend, catalogue: Catalogue, width: int, height: int, step: int, seed: int, rate: float
+    gl: GLBackend, catalogue: Catalogue, width: int, height: int, step: int, seed: int, rate: float, pairs: bool
 ) -> None:
     cells = gl.cells()
     cells.specialise(CONSTANT, catalogue.get("square"))
     cells.write(np.zeros((height, width, 3), np.float32))
-    cells.step(step, seed, rate)
+    cells.step(step, seed, rate, antithetic=pairs)
     changed = cells.read()
     cells.release()
-    expected = pcg.fire_mask(width, height, step, seed, rate)
+    expected = pcg.fire_mask(width, height, step, seed, rate, antithetic=pairs)
     assert np.array_equal(changed, np.repeat(expected[..., None], 3, axis=2).astype(np.float32))
 
 

@@ -12,7 +12,7 @@ from helpers import NOTEBOOK_CONFIG, SELFORG, SHARED, random_model, random_state
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ncaengine import gl_backend, glsl, pcg, stepcode
+from ncaengine import gl_backend, glsl, netcode, pcg, stepcode
 from ncaengine.errors import NCAError
 from ncaengine.files import published
 from ncaengine.gl_backend import GLBackend
@@ -46,12 +46,13 @@ def models() -> dict[str, Model]:
 
 
 def assert_one_step_agrees(
-    gl: GLBackend, model: Model, kernel: Kernel, size: tuple[int, int], fire_rate: float, states: int = STATES
-) -> float:
+    gl: GLBackend, model: Model, kernel: Kernel, size: tuple[int, int], fire_rate: float, states: int = STATES,
+    antithetic: bool = True,
+) -> float:  # fmt: skip
     """From `states` random states; returns the largest difference."""
     width, height = size
     ours, truth = gl.cells(), TorchCells()
-    worst, updates = 0.0, 0.0
+    worst, updates, fired = 0.0, 0.0, False
     try:
         ours.specialise(model, kernel)
         truth.specialise(model, kernel)
@@ -61,11 +62,11 @@ def assert_one_step_agrees(
             if model.config.clips.state:
                 before = before.clip(*model.config.clips.state)
             step, rng_seed = 1000003 * n, 7919 * n + (n % 2) * 2**31
-            mask = pcg.fire_mask(width, height, step, rng_seed, fire_rate)
-            after = []
+            mask = pcg.fire_mask(width, height, step, rng_seed, fire_rate, antithetic=antithetic)
+            after, fired = [], fired or bool(mask.any())
             for cells in (ours, truth):
                 cells.write(before)
-                cells.step(step, rng_seed, fire_rate)
+                cells.step(step, rng_seed, fire_rate, antithetic=antithetic)
                 after.append(cells.read())
                 assert np.array_equal((after[-1] != before).any(-1), mask), "other cells changed than those that fire"
             assert after[0].dtype == np.float32
@@ -74,7 +75,7 @@ def assert_one_step_agrees(
             updates = max(updates, float(np.abs(after[1] - before).max()))
     finally:
         ours.release()
-    assert updates > 1e-3, "the test's own states and weights do nothing"
+    assert updates > 1e-3 or not fired, "the test's own states and weights do nothing"
     assert worst <= TOLERANCE
     return worst
 
@@ -93,6 +94,17 @@ def test_shader_and_reference_agree(
     size: tuple[int, int],
 ) -> None:
     assert_one_step_agrees(gl, models[name], catalogue.get(kernel), size, fire_rate)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (37, 53), (36, 53), (128, 24)], ids=lambda s: f"{s[0]}x{s[1]}")
+@pytest.mark.parametrize("fire_rate", [0.0, 0.02, 0.5, 0.79, 0.81])
+@pytest.mark.parametrize("kernel", ["square", "hexagonal"])
+def test_cells_that_fire_by_coins_of_their_own_agree(
+    formed: GLBackend, catalogue: Catalogue, kernel: str, fire_rate: float, size: tuple[int, int]
+) -> None:
+    """Those that fire are listed first, unless nearly all do; none, one and more than a workgroup of them."""
+    model = random_model(Config(channels=5, hidden=9, clips=Clips(state=(-0.5, 0.5))))
+    assert_one_step_agrees(formed, model, catalogue.get(kernel), size, fire_rate or 2**-32, 4, False)
 
 
 def test_the_cases_above_cover_every_built_in_kernel(catalogue: Catalogue) -> None:
@@ -148,7 +160,7 @@ def test_other_models_agree_in_the_looped_form(looped: GLBackend, catalogue: Cat
 
 
 def assert_parts_agree(gl: GLBackend, config: Config, kernel: Kernel, shared_bytes: int) -> None:
-    needed = 4 * (config.channels + config.hidden * stepcode.unit_floats(config))
+    needed = 16 * (stepcode.layers(config) + config.hidden * netcode.unit_fours(config))
     assert needed > shared_bytes
     text = glsl.step_source(config, kernel, gl.device.form, shared_bytes).text
     assert text.count("fill_part(") >= 1 + -(-needed // shared_bytes)  # its definition, and a call for each part
@@ -165,7 +177,7 @@ def test_hidden_units_in_parts_agree(
 ) -> None:
     """On a pretended device of less memory; 11 units in 2, 3 or 4 parts leave a smaller last one."""
     config = Config(channels=4, hidden=11)
-    memory = 4 * (config.channels + -(-config.hidden // parts) * stepcode.unit_floats(config))
+    memory = 16 * (stepcode.layers(config) + -(-config.hidden // parts) * netcode.unit_fours(config))
     monkeypatch.setattr(gl_backend, "SHARED_BYTES", memory)
     assert_parts_agree(formed, config, catalogue.get("square"), memory)
 

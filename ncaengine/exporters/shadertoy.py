@@ -7,7 +7,7 @@ from string import Template
 
 import numpy as np
 
-from ncaengine import __version__, pcg, resources, stepcode
+from ncaengine import __version__, netcode, pcg, resources, stepcode
 from ncaengine.exporters import plain, tabs
 from ncaengine.exporters.literals import constants, exact, floats, fours, vec4
 from ncaengine.kernels import Kernel
@@ -68,7 +68,7 @@ def _common(c: Config, kernel: Kernel) -> str:
 def _buffer_a(model: Model, kernel: Kernel, rng_seed: int) -> str:
     c, stencils = model.config, stepcode.stencils(model.config, "")
     inputs, rows = _inputs(c), [f"r{i}" for i in range(len(stencils))]
-    unit = _clipped(stepcode.ACTIVATIONS[c.activation].format(beta=exact(c.beta)), c.clips.hidden)
+    unit = _clipped(netcode.ACTIVATIONS[c.activation].format(beta=exact(c.beta), h="h"), c.clips.hidden)
     spread = f"\n    u += RATES[tile] * r{stencils.index('laplacian')}[tile];" if c.diffusion else ""
     update = f"\n    u = {_clipped('u', c.clips.update)};" if c.clips.update else ""
     network = Template(tabs.HIDDEN if c.hidden else tabs.DIRECT).substitute(UNIT=f"({unit})")

@@ -259,7 +259,7 @@ class Recorder:
 def describe(grid: Grid) -> dict[str, str]:
     """What a grid shows, in words, for a picture's metadata."""
     settings = {
-        spec.title: f"{getattr(grid.settings, spec.name):g} {spec.unit}".rstrip()
+        spec.title: _said(getattr(grid.settings, spec.name), spec.unit)
         for spec in SPECS.values()
         if spec.name != "paused"
     }
@@ -298,3 +298,7 @@ def free_name(base: str | Grid, folder: Path | None = None, ending: str = ".mp4"
         if not ((folder or Path()) / name).exists():
             return name
         number += 1
+
+
+def _said(value: float | bool, unit: str) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else f"{value:g} {unit}".rstrip()

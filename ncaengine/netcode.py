@@ -1,0 +1,125 @@
+"""Code of the step shader that is made for one model: the net that feeds on the perception, and what is stored.
+
+Every function gives lines of GLSL, in the names of stepcode and its own: h_unit a hidden unit, u_layer the update,
+n_layer the new state, o_layer that of a cell that does not fire.
+"""
+
+from ncaengine.kernels import Kernel
+from ncaengine.model import Activation, Config
+from ncaengine.stepcode import Cover, Frame, at, channels_of, clipped, four, framed, inputs, layers, number
+
+TOGETHER = 8
+"""Hidden units that are summed side by side, at most."""
+ACTIVATIONS: dict[Activation, str] = {
+    "relu": "max({h}, 0.0)",
+    "linear": "{h}",
+    "tanh": "tanh({h})",
+    "sigmoid": "1.0 / (1.0 + exp(-{h}))",
+    "swish": "{h} / (1.0 + exp(-({beta}) * {h}))",
+}
+
+
+def unit_count(config: Config) -> int:
+    """Pieces in which the weights are shared: hidden units, or without them inputs."""
+    return config.hidden or config.inputs
+
+
+def unit_fours(config: Config) -> int:
+    """Fours of floats in a piece: a hidden unit's bias, row of w1 and column of w2; an input's column of w2."""
+    return -(-(1 + config.inputs + config.channels) // 4) if config.hidden else layers(config)
+
+
+def network(config: Config, kernel: Kernel, unrolled: bool, chunk: int, frame: Frame) -> list[str]:
+    """The update: b2, plus what each hidden unit adds, `chunk` of which share the workgroup's memory at a time."""
+    fours = unit_fours(config)
+    out = [f"vec4 u_{k} = part[{k}];" for k in range(layers(config))]
+    out.append(f"float {', '.join(f'h_{j}' for j in range(TOGETHER))};")
+    for first in range(0, unit_count(config), chunk):
+        count = min(chunk, unit_count(config) - first)
+        start = 0 if first else layers(config)  # b2 lies before the first part, which step.comp fills
+        if first:
+            out += ["barrier();", f"fill_part({layers(config) + first * fours}, {count * fours});"]
+        if not config.hidden:
+            for j in range(count):
+                out += _input(config, first + j, start + j * fours)
+        elif unrolled:
+            for j in range(0, count, TOGETHER):
+                out += _units(config, [str(start + i * fours) for i in range(j, min(j + TOGETHER, count))])
+        else:
+            together = next(n for n in range(TOGETHER, 0, -1) if count % n == 0)
+            out.append(f"for (int base = {start}; base < {start + count * fours}; base += {together * fours}) {{")
+            out += _units(config, [f"base + {j * fours}" for j in range(together)])
+            out.append("}")
+    return out + _finished(config, kernel, frame)
+
+
+def _finished(config: Config, kernel: Kernel, frame: Frame) -> list[str]:
+    out = []
+    for k in range(layers(config)):
+        if config.clips.update:
+            out.append(f"u_{k} = {clipped(f'u_{k}', config.clips.update)};")
+        if config.diffusion:
+            rates = four([number(config.diffusion[c]) for c in channels_of(config, k)])
+            out.append(f"u_{k} += {rates} * ({framed(config, kernel, 'laplacian', k, frame)});")
+        if frame:
+            out.append(f"u_{k} *= dt;")
+    return out
+
+
+def _input(config: Config, index: int, base: int) -> list[str]:
+    """One input of a net without hidden units, whose column of w2 starts at `base` of the shared part."""
+    return [f"u_{k} += {inputs(config)[index]} * part[{base + k}];" for k in range(layers(config))]
+
+
+def _units(config: Config, bases: list[str]) -> list[str]:
+    """Some hidden units side by side, whose weights start at `bases` of the shared part.
+
+    Each sum waits for its own last term; several at once keep the processor busy (1.7 times as fast on llvmpipe).
+    """
+
+    def weight(base: str, i: int) -> str:
+        four = str(int(base) + i // 4) if base.isdigit() else f"{base} + {i // 4}"
+        return f"part[{four}].{'xyzw'[i % 4]}"
+
+    out = [" ".join(f"h_{j} = {weight(base, 0)};" for j, base in enumerate(bases))]
+    for i, value in enumerate(inputs(config), 1):
+        out.append(" ".join(f"h_{j} += {weight(base, i)} * {value};" for j, base in enumerate(bases)))
+    for j in range(len(bases)):
+        activated = ACTIVATIONS[config.activation].format(beta=number(config.beta), h=f"h_{j}")
+        out.append(f"h_{j} = {clipped(activated, config.clips.hidden)};")
+    for k in range(layers(config)):
+        for j, base in enumerate(bases):
+            column = [weight(base, 1 + config.inputs + c) for c in channels_of(config, k)]
+            out.append(f"u_{k} += h_{j} * {four(column)};")
+    return out
+
+
+def store(config: Config, cover: Cover) -> list[str]:
+    """The new state; if every cell is stepped, where it, or each channel of it, fires."""
+    every = cover == "every"
+    out = []
+    if every and config.firing == "cell":
+        out.append("bool fired = fires(pcg4d(uvec4(cell, step_number, rng_seed)).x, rate);")
+    for k in range(layers(config)):
+        added = f"(fired ? u_{k} : vec4(0.0))" if every else f"u_{k}"
+        if config.firing == "channel":
+            out.append(f"uvec4 words_{k} = pcg4d(uvec4(cell, step_number, rng_seed + {k}u * CHANNELS_SEED));")
+            each = ", ".join(f"fires(words_{k}.{c}, rate)" for c in "xyzw")
+            added = f"mix(vec4(0.0), u_{k}, bvec4({each}))"
+        out.append(f"vec4 n_{k} = {clipped(f'{at(0, 0, k)} + {added}', config.clips.state)};")
+    return out + _stored(config, "cell", "n")
+
+
+def copy(config: Config) -> list[str]:
+    """The state of a cell that does not fire."""
+    loads = [f"imageLoad(before, ivec3(other, {k}))" for k in range(layers(config))]
+    out = [f"vec4 o_{k} = {clipped(load, config.clips.state)};" for k, load in enumerate(loads)]
+    return out + _stored(config, "other", "o")
+
+
+def _stored(config: Config, cell: str, value: str) -> list[str]:
+    out = [f"imageStore(after, ivec3({cell}, {k}), {value}_{k});" for k in range(layers(config))]
+    if config.alive:
+        channel = config.alive.channel
+        out.append(f"imageStore(fresh, {cell}, vec4({value}_{channel // 4}.{'xyzw'[channel % 4]}));")
+    return out
