@@ -48,7 +48,7 @@ def sheet(rows: Sequence[Sequence[Tile]], title: str = "", headings: Sequence[st
     """
     most = [max((tile.picture.shape[k] for row in rows for tile in row), default=1) for k in (0, 1)]
     size = min(max(round(max(most) / 16), 14), 30)  # of the letters
-    gap, small, big = round(1.2 * size), _font(size), _font(round(1.5 * size))
+    gap, small, big = round(1.2 * size), typeface(size), typeface(round(1.5 * size))
     images = [[_enlarged(tile.picture, most) for tile in row] for row in rows]
     wide = max((image.width for row in images for image in row), default=0)
     longest = max((math.ceil(small.getlength(tile.caption)) for row in rows for tile in row), default=0)
@@ -62,15 +62,15 @@ def sheet(rows: Sequence[Sequence[Tile]], title: str = "", headings: Sequence[st
     height = top + sum(high) + sum(below) + 2 * size * sum(map(bool, lines)) + gap * (len(rows) - 1) + margin
     page = _page(inner + 2 * margin, height)
     pen = ImageDraw.Draw(page)
-    pen.text((margin, margin + 1.2 * size), _cut(title, big, inner), INK, big, anchor="ls")
+    pen.text((margin, margin + 1.2 * size), cut(title, big, inner), INK, big, anchor="ls")
     for n, row in enumerate(rows):
-        pen.text((margin, top + size), _cut(lines[n], small, inner), INK, small, anchor="ls")
+        pen.text((margin, top + size), cut(lines[n], small, inner), INK, small, anchor="ls")
         top += 2 * size if lines[n] else 0
         for k, (tile, image) in enumerate(zip(row, images[n], strict=True)):
             left = margin + k * (place + gap)
             page.paste(image, (left + (place - image.width) // 2, top + (high[n] - image.height) // 2))
             middle = left + place / 2, top + high[n] + 1.4 * size
-            pen.text(middle, _cut(tile.caption, small, place), DIM, small, anchor="ms")
+            pen.text(middle, cut(tile.caption, small, place), DIM, small, anchor="ms")
         top += high[n] + below[n] + gap
     return page
 
@@ -86,8 +86,8 @@ def curve(
     """
     lines = [np.asarray(numbers, np.float64).reshape(-1) for numbers in series.values()]
     finite = np.concatenate([line[np.isfinite(line)] for line in lines] or [np.empty(0)])
-    across = _Axis(BOX[0], BOX[2], 0, max([line.size for line in lines if line.size], default=1))
-    up = _Axis(BOX[3], BOX[1], *_limits(finite, log), log and bool((finite > 0).all()))
+    across = Axis(BOX[0], BOX[2], 0, max([line.size for line in lines if line.size], default=1))
+    up = Axis(BOX[3], BOX[1], *_limits(finite, log), log and bool((finite > 0).all()))
     drawing = Image.new("RGB", (CHART[0] * SMOOTH, CHART[1] * SMOOTH), BACK)
     pen = ImageDraw.Draw(drawing)
     for value in up.ticks():
@@ -101,7 +101,7 @@ def curve(
     _name(page, list(series) if len(series) > 1 else [])
     if not finite.size:
         middle = (BOX[0] + BOX[2]) / 2, (BOX[1] + BOX[3]) / 2
-        ImageDraw.Draw(page).text(middle, "nothing to show yet", DIM, _font(15), anchor="mm")
+        ImageDraw.Draw(page).text(middle, "nothing to show yet", DIM, typeface(15), anchor="mm")
     return page
 
 
@@ -135,7 +135,8 @@ def save(picture: Image.Image, path: Path) -> None:
 
 
 @cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def typeface(size: int) -> ImageFont.FreeTypeFont:
+    """The letters of all sheets and charts, `size` pixels high."""
     font = ImageFont.load_default(size)
     assert isinstance(font, ImageFont.FreeTypeFont)
     return font
@@ -153,7 +154,7 @@ def _enlarged(picture: U8, most: Sequence[int]) -> Image.Image:
     return Image.fromarray(picture).resize((width * times, height * times), Image.Resampling.NEAREST)
 
 
-def _cut(text: str, font: ImageFont.FreeTypeFont, width: float) -> str:
+def cut(text: str, font: ImageFont.FreeTypeFont, width: float) -> str:
     """The text as one line of at most this width."""
     text = " ".join(text.split())
     if font.getlength(text) <= width + 1:
@@ -164,7 +165,7 @@ def _cut(text: str, font: ImageFont.FreeTypeFont, width: float) -> str:
 
 
 @dataclass(frozen=True)
-class _Axis:
+class Axis:
     """Numbers from `low` to `high` along the pixels from `start` to `end`."""
 
     start: int
@@ -174,6 +175,7 @@ class _Axis:
     log: bool = False
 
     def place(self, numbers: npt.ArrayLike) -> F64:
+        """The pixels at which numbers lie."""
         low, high, at = (np.log10(v) if self.log else np.asarray(v) for v in (self.low, self.high, numbers))
         return np.asarray(self.start + (self.end - self.start) * (at - low) / (high - low), np.float64)
 
@@ -205,25 +207,26 @@ def _limits(finite: F64, log: bool) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _thin(pen: ImageDraw.ImageDraw, line: F64, across: _Axis, up: _Axis, colour: str) -> None:
+def _thin(pen: ImageDraw.ImageDraw, line: F64, across: Axis, up: Axis, colour: str) -> None:
     """The numbers as they are, broken where some are not finite."""
     at = np.flatnonzero(np.isfinite(line))
     back, full = (np.array(ImageColor.getrgb(c)) for c in (BACK, colour))
     red, green, blue = np.rint(0.62 * back + 0.38 * full).astype(int)
     for part in np.split(at, np.flatnonzero(np.diff(at) > 1) + 1):
-        _stroke(pen, across.place(part + 1), up.place(line[part]), f"rgb({red}, {green}, {blue})", 1.0)
+        stroke(pen, across.place(part + 1), up.place(line[part]), f"rgb({red}, {green}, {blue})", 1.0)
 
 
-def _bold(pen: ImageDraw.ImageDraw, line: F64, across: _Axis, up: _Axis, colour: str) -> None:
+def _bold(pen: ImageDraw.ImageDraw, line: F64, across: Axis, up: Axis, colour: str) -> None:
     """Their running median."""
     at = np.flatnonzero(np.isfinite(line))
     half = at.size // 40
     chosen = np.unique(np.linspace(0, at.size - 1, 400).astype(int)) if at.size else at
     medians = [np.median(line[at[max(k - half, 0) : k + half + 1]]) for k in chosen]
-    _stroke(pen, across.place(at[chosen] + 1), up.place(medians), colour, 2.4)
+    stroke(pen, across.place(at[chosen] + 1), up.place(medians), colour, 2.4)
 
 
-def _stroke(pen: ImageDraw.ImageDraw, x: F64, y: F64, colour: str, width: float) -> None:
+def stroke(pen: ImageDraw.ImageDraw, x: F64, y: F64, colour: str, width: float) -> None:
+    """A line through pixels on a drawing SMOOTH times as large; a point alone becomes a dot."""
     points = [(float(a) * SMOOTH, float(b) * SMOOTH) for a, b in zip(x, y, strict=True)]
     if len(points) == 1:
         pen.circle(points[0], 1.5 * width * SMOOTH, colour)
@@ -231,9 +234,9 @@ def _stroke(pen: ImageDraw.ImageDraw, x: F64, y: F64, colour: str, width: float)
         pen.line(points, colour, round(width * SMOOTH), joint="curve")
 
 
-def _label(page: Image.Image, across: _Axis, up: _Axis, title: str, along: str) -> None:
-    pen, small, big = ImageDraw.Draw(page), _font(14), _font(21)
-    pen.text((BOX[0], 38), _cut(title, big, BOX[2] - BOX[0]), INK, big, anchor="ls")
+def _label(page: Image.Image, across: Axis, up: Axis, title: str, along: str) -> None:
+    pen, small, big = ImageDraw.Draw(page), typeface(14), typeface(21)
+    pen.text((BOX[0], 38), cut(title, big, BOX[2] - BOX[0]), INK, big, anchor="ls")
     for value in up.ticks():
         pen.text((BOX[0] - 12, float(up.place(value))), f"{value:,.6g}", DIM, small, anchor="rm")
     whole = [value for value in across.ticks() if value == round(value)]
@@ -244,9 +247,9 @@ def _label(page: Image.Image, across: _Axis, up: _Axis, title: str, along: str) 
 
 def _name(page: Image.Image, names: Sequence[str]) -> None:
     """The legend, in one line below the title."""
-    pen, font, left = ImageDraw.Draw(page), _font(14), float(BOX[0])
+    pen, font, left = ImageDraw.Draw(page), typeface(14), float(BOX[0])
     for name, colour in zip(names, cycle(COLOURS), strict=False):
-        text = _cut(name, font, (BOX[2] - BOX[0]) / len(names) - 48)
+        text = cut(name, font, (BOX[2] - BOX[0]) / len(names) - 48)
         pen.line((left, BOX[1] - 14, left + 18, BOX[1] - 14), colour, 3)
         pen.text((left + 26, BOX[1] - 14), text, DIM, font, anchor="lm")
         left += 48 + font.getlength(text)

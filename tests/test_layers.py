@@ -18,9 +18,10 @@ LAYERS = (
         "backend", "commands", "pickles", "pickle_calls", "pickle_machine", "reading", "exporters", "exporters.*",
         "clock", "close", "fields", "brushes", "painting", "registry", "images", "timeline", "importers", "importers.*",
     ),
-    ("files", "stills", "sheets", "reference", "torch_backend", "training", "training.*"),
+    ("files", "stills", "sheets", "charts", "machine", "reference", "torch_backend", "training", "training.*"),
     ("gpu", "gl_backend", "gl_passes", "gl_canvas", "gl_edit", "grid", "edits", "calls", "sessions", "journals",
-     "scripts", "simulation", "recording", "sinks", "study", "evaluation", "detecting"),
+     "scripts", "simulation", "recording", "sinks", "study", "evaluation", "detecting",
+     "contenders", "benchmark", "beside"),
     ("viewer", "viewer.*", "cli", "cli.*", "__main__"),
 )  # fmt: skip
 """Modules of the package by layer; a module imports from its own layer or one above it in this list."""

@@ -134,7 +134,7 @@ def test_series_have_their_own_colours_and_names():
 
 @given(st.floats(1e-9, 1e9), st.floats(1.0001, 1e9), st.booleans())
 def test_ticks_are_few_and_within(low, ratio, log):
-    axis = sheets._Axis(0, 100, low, low * ratio, log)
+    axis = sheets.Axis(0, 100, low, low * ratio, log)
     ticks = axis.ticks()
     assert 1 <= len(ticks) <= 9
     assert ticks == sorted(set(ticks))

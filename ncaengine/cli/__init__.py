@@ -11,6 +11,7 @@ from typing import Any
 import tyro
 
 from ncaengine import __version__
+from ncaengine.cli.benching import Bench
 from ncaengine.cli.evaluate import Evaluate
 from ncaengine.cli.exporting import Export
 from ncaengine.cli.importing import Import
@@ -35,6 +36,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "export": Export,
     "info": Info,
     "kernels": Kernels,
+    "bench": Bench,
 }
 
 DESCRIPTION = "A real-time engine for texture neural cellular automata."

@@ -36,10 +36,15 @@ class Step(Protocol):
 
 def stepper(nca: Reference, size: int, compiled: bool) -> Step:
     """The fastest step that computes what `nca` does on grids of `size`."""
-    c, usual = nca.config, Config()
-    same = all(getattr(c, name) == getattr(usual, name) for name in _GATHERED)
-    whole = all(feature.channels is None for feature in c.features)
-    return Gathered(nca, size, compiled) if same and whole and c.hidden and size % 2 == 0 else Plain(nca, size)
+    return Plain(nca, size) if unusual(nca.config) or size % 2 else Gathered(nca, size, compiled)
+
+
+def unusual(config: Config) -> list[str]:
+    """What a model has that the article's notebook has not, by the names of Config; if anything, no fast step is."""
+    usual = Config()
+    found = [name for name in _GATHERED if getattr(config, name) != getattr(usual, name)]
+    partial = any(feature.channels is not None for feature in config.features)
+    return found + ["features"] * partial + ["hidden"] * (not config.hidden)
 
 
 def can_compile(device: torch.device) -> bool:
@@ -72,8 +77,7 @@ class Gathered:
 
     def __init__(self, nca: Reference, size: int, compiled: bool) -> None:
         self.nca, self.size = nca, size
-        taps = [[(i, j, w * f.gain) for i, j, w in nca.kernel.stencils[f.stencil].taps()] for f in nca.config.features]
-        self.function = _function(nca.kernel, taps, compiled)
+        self.function = _function(nca.kernel, taps_of(nca), compiled)
 
     def mask(self, batch: int, generator: torch.Generator) -> Tensor:
         """(batch, size/2, size, 1) bool: whether the upper cell of a pair fires, else the lower one."""
@@ -87,6 +91,21 @@ class Gathered:
         return cast(Tensor, y.permute(0, 3, 1, 2))
 
 
+def taps_of(nca: Reference) -> list[Taps]:
+    """Of each feature its stencil's (row, column, weight), the gain in the weights."""
+    stencils = nca.kernel.stencils
+    return [[(i, j, w * f.gain) for i, j, w in stencils[f.stencil].taps()] for f in nca.config.features]
+
+
+def compiled_piece(piece: Callable[..., Any]) -> Callable[..., Any]:
+    """The function compiled at its first call, for the shapes of that call."""
+    # It warns of a missing GPU, which nobody asked for.
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
+    # The taps' weights are constants; without this they become inputs after the second kernel.
+    torch._dynamo.config.specialize_float = True
+    return torch.compile(piece, dynamic=False)
+
+
 def _function(kernel: Kernel, taps: list[Taps], compiled: bool) -> type[torch.autograd.Function]:
     """The step as an autograd function of (x, mask, w1, b1, w2, b2), x (batch, height, width, channels).
 
@@ -95,17 +114,13 @@ def _function(kernel: Kernel, taps: list[Taps], compiled: bool) -> type[torch.au
     """
     radius = kernel.radius
     pieces: tuple[Any, ...] = (
-        _forward(radius, kernel, taps),
+        gathered(radius, kernel, taps),
         _net_gradient,
         _scattered(radius, kernel),
         _stencil_gradient(radius, taps),
     )
     if compiled:
-        # It warns of a missing GPU, which nobody asked for.
-        logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
-        # The taps' weights are constants; without this they become inputs after the second kernel.
-        torch._dynamo.config.specialize_float = True
-        pieces = tuple(torch.compile(piece, dynamic=False) for piece in pieces)
+        pieces = tuple(map(compiled_piece, pieces))
     forward, net_gradient, scattered, stencil_gradient = pieces
 
     class StepFunction(torch.autograd.Function):
@@ -126,7 +141,7 @@ def _function(kernel: Kernel, taps: list[Taps], compiled: bool) -> type[torch.au
     return StepFunction
 
 
-def _wrap(x: Tensor, radius: int, row_shift: int) -> Tensor:
+def wrap(x: Tensor, radius: int, row_shift: int) -> Tensor:
     """(b, h + 2r, w + 2r, c): the torus around (b, h, w, c), see Kernel.row_shift."""
     above, below = x[:, -radius:], x[:, :radius]
     if row_shift:
@@ -135,7 +150,7 @@ def _wrap(x: Tensor, radius: int, row_shift: int) -> Tensor:
     return torch.cat([x[:, :, -radius:], x, x[:, :, :radius]], 2)
 
 
-def _stencil(padded: Tensor, radius: int, taps: Taps, sign: int) -> Tensor:
+def stencil(padded: Tensor, radius: int, taps: Taps, sign: int) -> Tensor:
     """The sum of `padded` (b, h + 2r, w + 2r, c) shifted by the taps; sign -1 for the transposed stencil."""
     h, w = padded.shape[1] - 2 * radius, padded.shape[2] - 2 * radius
     total = None
@@ -146,14 +161,19 @@ def _stencil(padded: Tensor, radius: int, taps: Taps, sign: int) -> Tensor:
     return torch.zeros_like(padded[:, :h, :w]) if total is None else total
 
 
-def _forward(radius: int, kernel: Kernel, taps: list[Taps]) -> Callable[..., tuple[Tensor, Tensor, Tensor]]:
+def gathered(radius: int, kernel: Kernel, taps: list[Taps]) -> Callable[..., tuple[Tensor, Tensor, Tensor]]:
+    """The step of (x, mask, w1, b1, w2, b2), x (batch, height, width, channels), for one cell of each pair.
+
+    It gives the state, and of the cells that fired what they perceived and their hidden units, for the backward pass.
+    """
+
     def forward(
         x: Tensor, mask: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         b, h, w, c = x.shape
         k = h // 2
-        padded = _wrap(x, radius, kernel.row_shift(h))
-        maps = [_stencil(padded, radius, t, 1) for t in taps]
+        padded = wrap(x, radius, kernel.row_shift(h))
+        maps = [stencil(padded, radius, t, 1) for t in taps]
         perceived = torch.cat([torch.where(mask, p[:, :k], p[:, k:]) for p in maps], -1).view(-1, len(taps) * c)
         hidden = torch.relu(torch.addmm(b1, perceived, w1.T))
         update = torch.addmm(b2, hidden, w2.T).view(b, k, w, c)
@@ -178,7 +198,7 @@ def _net_gradient(
 def _scattered(radius: int, kernel: Kernel) -> Callable[[Tensor, Tensor], Tensor]:
     def scattered(gradient: Tensor, mask: Tensor) -> Tensor:
         whole = torch.cat([torch.where(mask, gradient, 0.0), torch.where(mask, 0.0, gradient)], 1)
-        return _wrap(whole, radius, kernel.row_shift(whole.shape[1]))
+        return wrap(whole, radius, kernel.row_shift(whole.shape[1]))
 
     return scattered
 
@@ -187,7 +207,7 @@ def _stencil_gradient(radius: int, taps: list[Taps]) -> Callable[[Tensor, Tensor
     def stencil_gradient(g: Tensor, padded: Tensor) -> Tensor:
         c = g.shape[3]
         for n, t in enumerate(taps):
-            g = g + _stencil(padded[..., n * c : n * c + c], radius, t, -1)
+            g = g + stencil(padded[..., n * c : n * c + c], radius, t, -1)
         return g
 
     return stencil_gradient

@@ -1,0 +1,186 @@
+"""`ncaengine bench`."""
+
+import contextlib
+import importlib
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from ncaengine.cli.flags import Plugins, find_kernels, parse_size, progress_bar, say
+from ncaengine.errors import NCAError
+
+if TYPE_CHECKING:
+    from ncaengine.benchmark import Make, Plan, Tell
+    from ncaengine.cli.findings import Findings
+    from ncaengine.gl_backend import GLBackend
+    from ncaengine.kernels import Kernel
+    from ncaengine.model import Model
+
+MODEL = tyro.conf.arg(metavar="[MODEL]", help_behavior_hint="(default: bubbles, which is shipped)")
+NO_FILE = tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: none)")
+ALL = "gl,gl-bernoulli,gl-all,torch,torch-compile,torch-compile-pairs"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Time steps of this engine and of torch in turn, each after it has shown that it computes the same."""
+
+    model: Annotated[Path | None, MODEL, tyro.conf.Positional] = None
+    """A model file, or a shipped model's name. torch runs only models like those of the article's notebook."""
+    sizes: str = "128,256,512,1024"
+    """Of the grids in cells, with commas between: 256 or 256x128."""
+    backends: str = ALL
+    """What is timed, with commas between. gl: this engine as it starts; gl-bernoulli: with a coin for each cell;
+    gl-all: every cell fires. torch: the loop of the article's notebook; torch-compile: the same, channels last,
+    compiled; torch-compile-pairs: compiled, with one of the cells (x, y) and (x, y + height/2) computed."""
+    kernel: str = "square"
+    """Neighbourhood: see `ncaengine kernels`."""
+    rounds: int = 5
+    """Rounds, in each of which all take their turn; medians are given."""
+    seconds: float = 2.0
+    """How long each is timed at each size, all rounds together."""
+    beside: bool = True
+    """Time what else the engine does, too: seed, read back, draw, encode, compile (where a gl is timed)."""
+    grids: int = 0
+    """Time so many grids side by side against one of as many cells, too; 0 for none."""
+    json: bool = False
+    """One JSON object instead of tables."""
+    plot: Annotated[Path | None, NO_FILE] = None
+    """Draw milliseconds against cells as a .png."""
+    plugins: Plugins = ()
+    """More folders of kernel plugins."""
+
+    def run(self) -> None:
+        """Time everything, with a progress bar, and print tables or JSON.
+
+        Raises NCAError at the end if something was refused because it computes something else.
+        """
+        from ncaengine import machine
+
+        notes = [machine.yield_to_others(), machine.keep_memory()]  # before torch is imported, and allocates
+        plan = self._plan()
+        from ncaengine import files, sheets
+
+        if self.plot:
+            sheets.check_output(self.plot)
+        model = files.load(self.model or files.shipped())
+        kernel = find_kernels(self.plugins, self.kernel, [model]).get(self.kernel)
+
+        from ncaengine import benchmark
+        from ncaengine.training.trainer import threads
+
+        for size in plan.sizes:
+            benchmark.check_memory(model.config, size)
+        with threads(machine.cores()):
+            found = self._measure(plan, model, kernel)
+        found.notes += filter(None, notes)
+        if self.json:
+            found.print_json()
+        else:
+            found.print_tables()
+        if self.plot and found.report.results:
+            sheets.save(found.chart(), self.plot)
+            say(f"{self.plot}: milliseconds a step by cells")
+        found.complain()
+
+    def _plan(self) -> "Plan":
+        """Raises NCAError for flags that cannot be."""
+        if not 1 <= self.rounds <= 1000:
+            raise NCAError(f"--rounds is {self.rounds}; it must be from 1 to 1000.")
+        if not 0 < self.seconds <= 3600:
+            raise NCAError(f"--seconds is {self.seconds:g}; it must be above 0 and at most an hour.")
+        if self.grids != 0 and not 2 <= self.grids <= 64:
+            raise NCAError(f"--grids is {self.grids}; it must be from 2 to 64, or 0 for none.")
+        names = tuple(dict.fromkeys(name.strip() for name in self.backends.split(",")))
+        for name in names:
+            if name not in ALL.split(","):
+                raise NCAError(f"There is no backend {name!r} to time; there are: {ALL.replace(',', ', ')}.")
+        sizes = tuple(dict.fromkeys(parse_size(text) for text in self.sizes.split(",")))
+        from ncaengine import seeding
+
+        for size in sizes:
+            seeding.check_size(size)
+        from ncaengine.benchmark import Plan
+
+        return Plan(sizes, names, self.rounds, self.seconds)
+
+    def _measure(self, plan: "Plan", model: "Model", kernel: "Kernel") -> "Findings":
+        from ncaengine import benchmark
+        from ncaengine.cli import findings
+
+        wants_gl = any(name.startswith("gl") for name in plan.backends)
+        with _engine(wants_gl) as (gl, reason), progress_bar("turns") as progress:
+            also = len(plan.sizes) * (self.beside + bool(self.grids)) if gl else 0
+            task, done = progress.add_task("compiling", total=plan.total + also), itertools.count()
+
+            def tell(text: str) -> None:
+                progress.update(task, description=text, completed=next(done))
+
+            found = findings.Findings(model.config, kernel.name, gl)
+            if gl and self.beside:  # first, while the driver has compiled nothing yet
+                found.compile(gl, model, kernel)
+            found.report = benchmark.measure(plan, model, kernel, _maker(gl, reason, model, kernel), tell)
+            if gl:
+                self._also(found, gl, plan, model, kernel, tell)
+            elif wants_gl and (self.beside or self.grids):
+                found.report.skipped.append(benchmark.Skipped("beside", reason))
+        return found
+
+    def _also(
+        self, found: "Findings", gl: "GLBackend", plan: "Plan", model: "Model", kernel: "Kernel", tell: "Tell"
+    ) -> None:
+        """What is done beside steps, at each size."""
+        from ncaengine import benchmark, beside
+
+        for size in plan.sizes:
+            try:
+                if self.beside:
+                    tell(f"{benchmark.spoken(size)}: beside the step")
+                    found.beside += beside.chores(gl, model, kernel, size)
+                if self.grids:
+                    tell(f"{benchmark.spoken(size)}: {self.grids} grids")
+                    found.beside += beside.crowd(gl, model, kernel, size, self.grids, plan)
+            except NCAError as error:
+                found.report.skipped.append(benchmark.Skipped("beside", f"at {benchmark.spoken(size)}: {error}"))
+
+
+@contextlib.contextmanager
+def _engine(wanted: bool) -> "Iterator[tuple[GLBackend | None, str]]":
+    """OpenGL with a driver that has compiled nothing yet, or None and the reason why not."""
+    # Before OpenGL: torch.compile loads triton, whose LLVM crashes the process if Mesa's is there first.
+    with contextlib.suppress(ImportError):
+        importlib.import_module("triton")
+    from ncaengine import beside
+    from ncaengine.gl_backend import GLBackend
+
+    if not wanted:
+        yield None, ""
+        return
+    with beside.fresh_shader_cache():
+        try:
+            gl = GLBackend()
+        except NCAError as error:
+            yield None, str(error)
+            return
+        try:
+            yield gl, ""
+        finally:
+            gl.release()
+
+
+def _maker(gl: "GLBackend | None", reason: str, model: "Model", kernel: "Kernel") -> "Make":
+    from ncaengine import contenders, seeding
+
+    def make(name: str, size: seeding.Size) -> contenders.Contender:
+        if name not in contenders.SETTINGS:
+            return contenders.Torch(name, model, kernel, size)
+        if gl is None:
+            raise NCAError(reason)
+        seeding.check_size(size, gl.max_side)
+        return contenders.Engine(name, gl, model, kernel)
+
+    return make
