@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from ncaengine.kernels import Kernel
-from ncaengine.model import F32, Model
+from ncaengine.model import F32, Config, Model
 from ncaengine.view import I32, RGB, U8, Look, View
 
 Choice = Literal["auto", "gl", "torch"]
@@ -66,6 +66,9 @@ class Backend(Protocol):
     """One line for people: API, version, device."""
     max_side: int
     """The largest side of a grid, in cells."""
+
+    def bytes_a_cell(self, config: Config) -> int:
+        """Of this machine's own memory, that a cell takes while a grid is made, resized or stepped."""
 
     def cells(self) -> Cells:
         """An empty grid; specialise it, then write a state."""

@@ -8,7 +8,7 @@ from typing import Literal
 
 import torch
 
-from ncaengine import machine
+from ncaengine import machine, memory
 from ncaengine.contenders import Contender
 from ncaengine.errors import NCAError
 from ncaengine.kernels import Kernel
@@ -107,7 +107,7 @@ def operations(config: Config, cells: int, fire_rate: float) -> float:
 def check_memory(config: Config, size: Size) -> None:
     """Raises NCAError if torch, and with it the reference, could not step a grid of this size."""
     needed = 4 * size[0] * size[1] * (2 * config.inputs + config.hidden + config.channels) * MARGIN
-    free = machine.free_memory()
+    free = memory.free()
     if needed > free:
         raise NCAError(
             f"Grids of {spoken(size)} cells need {needed / 1e9:.0f} GB here and {free / 1e9:.0f} GB are free; "

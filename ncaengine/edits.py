@@ -32,7 +32,7 @@ class Names(Protocol):
     def array(self, name: str, image: bool) -> Array:
         """A registered image, or state. Raises NCAError."""
 
-    def check_size(self, size: Size) -> None:
+    def check_size(self, size: Size, model: Model | None = None) -> None:
         """Raises NCAError unless a grid may have this size."""
 
 
@@ -45,7 +45,7 @@ def planned(grid: Grid, command: AnyEdit, names: Names) -> Mark:
         case commands.SetKernel(_, name):
             title, change = "Kernel", partial(use, grid, kernel=names.catalogue.get(name))
         case commands.Resize(_, size, keep):
-            names.check_size(size)
+            names.check_size(size, grid.model)
             title, change = "Size", partial(resize, grid, size, keep)
         case commands.Reseed(_, rng_seed):
             title, change = "Seed", partial(reseed, grid, rng_seed)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import moderngl
 import numpy as np
 
-from ncaengine import glsl
+from ncaengine import glsl, memory, stepcode
 from ncaengine.errors import NCAError
 from ncaengine.fields import MAX_MODELS, PLANE, plain
 from ncaengine.gl_canvas import Canvas, Shown
@@ -17,12 +17,14 @@ from ncaengine.gl_edit import Editor
 from ncaengine.gl_passes import Passes, Programs, compiled
 from ncaengine.gpu import SHARED_BYTES, Device, headless
 from ncaengine.kernels import Kernel
-from ncaengine.model import F32, Model
+from ncaengine.model import F32, Config, Model
 from ncaengine.pcg import fire_threshold, partner
-from ncaengine.seeding import check_models
+from ncaengine.seeding import Size, check_models
 from ncaengine.stepcode import Cover, Frame
 from ncaengine.view import I32, RGB, U8, Look, View
 
+BAND = 2**18
+"""Cells of a state that are brought into the device's order at a time."""
 MOST_LISTED = 0.8
 """Share of cells that fire beyond which it is not worth while to list them first."""
 
@@ -64,14 +66,17 @@ class GLCells:
         count = -(-channels // 4)
         room = (self._backend.room(width), self._backend.room(height), count)
         if not self._images or self._images[0].size != room:
-            fresh = self._allocate(*room)
+            fresh = self._allocate(room, (width, height))
             self._drop_images()
             self._images = fresh
-        planes = np.zeros((count, height, width, 4), np.float32)
-        for k in range(count):
-            part = state[..., 4 * k : 4 * k + 4]
-            planes[k, ..., : part.shape[2]] = part
-        self._images[0].write(planes, viewport=(0, 0, 0, width, height, count))
+        band = max(1, BAND // width)
+        for row in range(0, height, band):  # for the whole it would take the state's memory once more
+            rows = state[row : row + band]
+            planes = np.zeros((count, len(rows), width, 4), np.float32)
+            for k in range(count):
+                part = rows[..., 4 * k : 4 * k + 4]
+                planes[k, ..., : part.shape[2]] = part
+            self._images[0].write(planes, viewport=(0, row, 0, width, len(rows), count))
         self._size, self._stepped = (width, height), False
 
     @property
@@ -79,16 +84,30 @@ class GLCells:
         """The state before the last step; after a write the state itself."""
         return self._images[1 if self._stepped else 0]
 
-    def _allocate(self, width: int, height: int, count: int) -> list[moderngl.TextureArray]:
+    def _allocate(self, room: tuple[int, int, int], size: Size) -> list[moderngl.TextureArray]:
         """Two images; the present ones live on if there is no memory for them."""
-        images = [self._ctx.texture_array((width, height, count), 4, dtype="f4") for _ in range(2)]
+        images = [self._ctx.texture_array(room, 4, dtype="f4") for _ in range(2)]
         if self._ctx.error == "GL_OUT_OF_MEMORY":
             for image in images:
                 image.release()
-            raise NCAError(f"The device has not enough memory for {width}x{height} cells.")
+            side, state = self._largest(room[2]), memory.spoken(16 * size[0] * size[1] * room[2])
+            raise NCAError(
+                f"The device cannot hold {size[0]}x{size[1]} cells, {state} for each of two states; "
+                f"a square of {side}x{side} fits."
+            )
         for image in images:
             image.filter = (moderngl.NEAREST, moderngl.NEAREST)
         return images
+
+    def _largest(self, count: int) -> int:
+        """About the side of the largest square of so many layers that there is room for, by a few tries."""
+        low, high = 0, self._backend.max_side
+        while high - low > self._backend.max_side // 32:
+            side = (low + high) // 2
+            image = self._ctx.texture_array((side, side, count), 4, dtype="f4")
+            low, high = (low, side) if self._ctx.error == "GL_OUT_OF_MEMORY" else (side, high)
+            image.release()
+        return low
 
     def _drop_images(self) -> None:
         for image in self._images:
@@ -248,6 +267,10 @@ class GLBackend:
         See stepcode.Frame and Cover.
         """
         return compiled(self.device, model.config, kernel, frame, cover, SHARED_BYTES)
+
+    def bytes_a_cell(self, config: Config) -> int:
+        """As arrays the state and what it is made of; without a GPU the two states of the step as well."""
+        return 16 * stepcode.layers(config) * (4 if self.device.form == "unrolled" else 2)
 
     def cells(self) -> GLCells:
         return GLCells(self)

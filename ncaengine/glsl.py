@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -11,10 +10,7 @@ from ncaengine import netcode, resources, stepcode
 from ncaengine.errors import NCAError
 from ncaengine.kernels import Kernel
 from ncaengine.model import F32, Config, Model
-from ncaengine.stepcode import Cover, Frame, layers
-
-Form = Literal["unrolled", "looped"]
-"""unrolled: straight-line code for llvmpipe, whose loops gather every weight; looped: for GPUs."""
+from ncaengine.stepcode import Cover, Form, Frame, layers
 
 GROUP = {"unrolled": (128, 8), "looped": (32, 4)}
 """Invocations of a workgroup (x, y)."""
@@ -85,7 +81,7 @@ def step_source(
     made = {
         "neighbourhood": stepcode.neighbourhood(config, kernel, frame),
         "perception": stepcode.perception(config, kernel, frame),
-        "network": netcode.network(config, kernel, form == "unrolled", chunk, frame),
+        "network": netcode.network(config, kernel, form, chunk, frame),
         "store": netcode.store(config, cover),
         "copy": netcode.copy(config),
     }

@@ -10,7 +10,8 @@ from typing import Any
 import moderngl
 
 from ncaengine.errors import NCAError
-from ncaengine.glsl import Form, Source
+from ncaengine.glsl import Source
+from ncaengine.stepcode import Form
 
 NEEDED = 430
 """OpenGL 4.3: the first with compute shaders."""

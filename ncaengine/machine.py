@@ -1,4 +1,4 @@
-"""The processor that a benchmark runs on: its name, its memory, and how fast it could multiply at best."""
+"""The processor that a benchmark runs on: its name, and how fast it could multiply at best."""
 
 import ctypes
 import os
@@ -30,15 +30,6 @@ def cpu_name() -> str:
     except (OSError, UnicodeDecodeError):
         found = None
     return found[1].strip() if found else platform.processor() or platform.machine()
-
-
-def free_memory() -> float:
-    """Bytes that may still be asked for; infinite where nothing tells."""
-    try:
-        found = re.search(r"^MemAvailable:\s*(\d+) kB$", Path("/proc/meminfo").read_text("utf-8"), re.MULTILINE)
-    except OSError:
-        found = None
-    return int(found[1]) * 1024 if found else float("inf")
 
 
 def yield_to_others() -> str:

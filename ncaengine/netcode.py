@@ -6,10 +6,10 @@ n_layer the new state, o_layer that of a cell that does not fire.
 
 from ncaengine.kernels import Kernel
 from ncaengine.model import Activation, Config
-from ncaengine.stepcode import Cover, Frame, at, channels_of, clipped, four, framed, inputs, layers, number
+from ncaengine.stepcode import Cover, Form, Frame, at, channels_of, clipped, four, framed, inputs, layers, number
 
-TOGETHER = 8
-"""Hidden units that are summed side by side, at most."""
+TOGETHER: dict[Form, int] = {"unrolled": 8, "looped": 4}
+"""Hidden units that are summed side by side, at most; llvmpipe compiles eight in a loop for a quarter of a minute."""
 ACTIVATIONS: dict[Activation, str] = {
     "relu": "max({h}, 0.0)",
     "linear": "{h}",
@@ -29,11 +29,11 @@ def unit_fours(config: Config) -> int:
     return -(-(1 + config.inputs + config.channels) // 4) if config.hidden else layers(config)
 
 
-def network(config: Config, kernel: Kernel, unrolled: bool, chunk: int, frame: Frame) -> list[str]:
+def network(config: Config, kernel: Kernel, form: Form, chunk: int, frame: Frame) -> list[str]:
     """The update: b2, plus what each hidden unit adds, `chunk` of which share the workgroup's memory at a time."""
-    fours = unit_fours(config)
+    fours, most = unit_fours(config), TOGETHER[form]
     out = [f"vec4 u_{k} = part[{k}];" for k in range(layers(config))]
-    out.append(f"float {', '.join(f'h_{j}' for j in range(TOGETHER))};")
+    out.append(f"float {', '.join(f'h_{j}' for j in range(most))};")
     for first in range(0, unit_count(config), chunk):
         count = min(chunk, unit_count(config) - first)
         start = 0 if first else layers(config)  # b2 lies before the first part, which step.comp fills
@@ -42,11 +42,11 @@ def network(config: Config, kernel: Kernel, unrolled: bool, chunk: int, frame: F
         if not config.hidden:
             for j in range(count):
                 out += _input(config, first + j, start + j * fours)
-        elif unrolled:
-            for j in range(0, count, TOGETHER):
-                out += _units(config, [str(start + i * fours) for i in range(j, min(j + TOGETHER, count))])
+        elif form == "unrolled":
+            for j in range(0, count, most):
+                out += _units(config, [str(start + i * fours) for i in range(j, min(j + most, count))])
         else:
-            together = next(n for n in range(TOGETHER, 0, -1) if count % n == 0)
+            together = next(n for n in range(most, 0, -1) if count % n == 0)
             out.append(f"for (int base = {start}; base < {start + count * fours}; base += {together * fours}) {{")
             out += _units(config, [f"base + {j * fours}" for j in range(together)])
             out.append("}")

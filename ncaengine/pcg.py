@@ -95,10 +95,10 @@ def fire_mask(
     return fires if rate is None else np.where(rate == 1, fires, _share(word) < np.float32(fire_rate) * rate)
 
 
-def uniform(width: int, height: int, channels: int, rng_seed: int) -> F32:
-    """Noise of a seed: (height, width, channels) float32 in [-0.5, 0.5)."""
+def uniform(width: int, height: int, channels: int, rng_seed: int, first: int = 0) -> F32:
+    """Noise of a seed, from the row `first` on: (height, width, channels) float32 in [-0.5, 0.5)."""
     column = np.arange(width, dtype=np.uint32)[None, :, None]
-    row = np.arange(height, dtype=np.uint32)[:, None, None]
+    row = np.arange(first, first + height, dtype=np.uint32)[:, None, None]
     return _noise(column, row, channels, 0xA0000000, rng_seed)
 
 

@@ -17,8 +17,8 @@ Size = tuple[int, int]
 Keep = Literal["centre", "corner", "tile", "nothing"]
 
 MAX_SIDE = 16384
-MAX_CELLS = 2**24
-"""A state of 12 channels is then 0.8 GB, and a resize holds it five times over for a moment."""
+MAX_CELLS = 2**26
+"""8192 x 8192. A state of 12 channels is then 3.2 GB; see memory for what is there."""
 
 
 def check_size(size: Size, max_side: int = MAX_SIDE) -> None:
@@ -27,7 +27,7 @@ def check_size(size: Size, max_side: int = MAX_SIDE) -> None:
     if not (1 <= width <= max_side and 1 <= height <= max_side):
         raise NCAError(f"A grid of {width}x{height} cells is not possible; each side must be from 1 to {max_side}.")
     if width * height > MAX_CELLS:
-        raise NCAError(f"A grid of {width}x{height} cells needs too much memory; the most is 16 million, as 4096x4096.")
+        raise NCAError(f"A grid of {width}x{height} cells is too large; the most is 67 million, as 8192x8192.")
 
 
 def check_models(models: Sequence[Model]) -> None:
@@ -57,6 +57,8 @@ def _spoken(value: object) -> str:
     return "nothing" if value is None else str(value)
 
 
+BAND = 2**18
+"""Cells that get their noise at a time."""
 BLOB_CELLS, BLOB_RADIUS = 14, 3.0
 """One spot of a seed of blobs on a square of so many cells a side, and its standard deviation in cells."""
 
@@ -67,7 +69,11 @@ def initial(model: Model, size: Size, rng_seed: int) -> F32:
     seed, state = config.seed, np.zeros((height, width, config.channels), np.float32)
     match seed.kind:
         case "noise":
-            return pcg.uniform(width, height, config.channels, rng_seed) * np.float32(seed.level)
+            band = max(1, BAND // width)  # what the hash takes meanwhile would be several times the state
+            for row in range(0, height, band):
+                cells = state[row : row + band]
+                cells[:] = pcg.uniform(width, len(cells), config.channels, rng_seed, row)
+                cells *= np.float32(seed.level)
         case "point":
             state[height // 2, width // 2, seed.first :] = seed.level
         case "blobs":

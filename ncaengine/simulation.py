@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
-from ncaengine import commands, edits, files, kernels, seeding, timeline
+from ncaengine import commands, edits, files, kernels, memory, seeding, timeline
 from ncaengine.backend import Backend, Choice
 from ncaengine.brushes import Patch
 from ncaengine.calls import Calls, as_size
@@ -227,9 +227,11 @@ class Simulation(Registry, Calls):
             raise NCAError(f"There is no grid {number}.")
         return self.grids[number]
 
-    def check_size(self, size: Size) -> None:
-        """Raises NCAError unless a grid may have this size here."""
+    def check_size(self, size: Size, model: Model | None = None) -> None:
+        """Raises NCAError unless a grid may have this size here, and there is memory for it to run a model."""
         seeding.check_size(size, self.backend.max_side)
+        if model:
+            memory.check(size, self.backend.bytes_a_cell(model.config))
 
     def check(self, command: AnyCommand) -> None:
         """Raises NCAError for what a command will ask for in vain, as far as that is known before it is due."""
@@ -302,7 +304,7 @@ class Simulation(Registry, Calls):
 
     def _add(self, command: commands.AddGrid) -> None:
         model, kernel = self.model(command.model), self.catalogue.get(command.kernel)
-        self.check_size(command.size)
+        self.check_size(command.size, model)
         settings = _settings(command, model)
         state = seeding.initial(model, command.size, command.rng_seed)
         moment = Moment(0, 0, 0, state, None, (model,), kernel, settings, command.rng_seed)

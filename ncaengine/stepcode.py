@@ -15,6 +15,8 @@ from ncaengine.kernels import LAPLACIAN_COS, LAPLACIAN_SIN, Kernel
 from ncaengine.model import Config, Extra, Feature, Range
 
 Tap = tuple[int, int, float]
+Form = Literal["unrolled", "looped"]
+"""unrolled: straight-line code for llvmpipe, whose loops gather every weight; looped: for GPUs."""
 Frame = Literal["", "turned", "stretched"]
 """What the shader heeds of a cell's own frame: nothing; fields and the settings; also that cells are higher than wide,
 which takes more stencils."""

@@ -8,7 +8,7 @@ from torch import Tensor
 from ncaengine import view
 from ncaengine.fields import PLANE
 from ncaengine.kernels import Kernel
-from ncaengine.model import F32, Model
+from ncaengine.model import F32, Config, Model
 from ncaengine.reference import Reference
 from ncaengine.seeding import MAX_SIDE, check_models
 from ncaengine.view import I32, RGB, U8, Look, View
@@ -88,6 +88,10 @@ class TorchBackend:
 
     def __init__(self) -> None:
         self.description = f"torch {torch.__version__} on the CPU, {torch.get_num_threads()} threads"
+
+    def bytes_a_cell(self, config: Config) -> int:
+        """The states, and what the net makes of all cells at once."""
+        return 4 * (4 * config.channels + 2 * config.inputs + config.hidden)
 
     def cells(self) -> TorchCells:
         return TorchCells()

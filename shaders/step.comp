@@ -69,8 +69,8 @@ void main() {
     // Invocations beyond the edge, or the list's end, repeat its cells: llvmpipe runs code after an early return,
     // or inside an if, many times slower.
 #ifdef LISTED
-    uint place = gl_WorkGroupID.x * (GROUP_X * GROUP_Y) + gl_LocalInvocationIndex;
-    uint entry = listed[min(place, turns[turn].w - 1u)];
+    uint nth = gl_WorkGroupID.x * (GROUP_X * GROUP_Y) + gl_LocalInvocationIndex;
+    uint entry = listed[min(nth, turns[turn].w - 1u)];
     ivec2 cell = ivec2(entry & 65535u, entry >> 16u);
 #elif defined(PAIRS)
     ivec2 cell = min(ivec2(gl_GlobalInvocationID.xy), size - partner - 1);

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ImageColor
 
-from ncaengine import benchmark, beside, charts, contenders, files, machine
+from ncaengine import benchmark, beside, charts, contenders, files, machine, memory
 from ncaengine.benchmark import Plan, RefusedError, Result
 from ncaengine.cli import benching, findings, main
 from ncaengine.errors import NCAError
@@ -73,7 +73,7 @@ def test_only_cells_that_fire_count() -> None:
 def test_the_machine_is_named() -> None:
     assert machine.cores() >= 1
     assert machine.cpu_name()
-    assert machine.free_memory() > 1e6
+    assert memory.free() > 1e6
     assert machine.matmul_gflops("cpu") > 0
 
 
@@ -229,7 +229,7 @@ def test_all_take_turns_and_make_the_same_steps_a_round() -> None:
 
 def test_sizes_that_memory_cannot_hold_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     benchmark.check_memory(Config(), (64, 64))
-    monkeypatch.setattr(machine, "free_memory", lambda: 1e9)
+    monkeypatch.setattr(memory, "free", lambda: 1e9)
     with pytest.raises(NCAError, match="Grids of 4096x4096 cells need 41 GB here and 1 GB are free"):
         benchmark.check_memory(Config(), (4096, 4096))
 

@@ -16,7 +16,8 @@ LAYERS = (
     (
         "errors", "resources", "pcg", "kernels", "model", "seeding", "view", "settings", "glsl", "stepcode", "netcode",
         "backend", "commands", "pickles", "pickle_calls", "pickle_machine", "reading", "exporters", "exporters.*",
-        "clock", "close", "fields", "brushes", "painting", "registry", "images", "timeline", "importers", "importers.*",
+        "clock", "close", "fields", "brushes", "painting", "registry", "images", "timeline", "memory",
+        "importers", "importers.*",
     ),
     ("files", "stills", "sheets", "charts", "machine", "reference", "torch_backend", "training", "training.*"),
     ("gpu", "gl_backend", "gl_passes", "gl_canvas", "gl_edit", "grid", "edits", "calls", "sessions", "journals",
