@@ -8,8 +8,9 @@ from ncaengine.kernels import Kernel
 from ncaengine.model import Activation, Config
 from ncaengine.stepcode import Cover, Form, Frame, at, channels_of, clipped, four, framed, inputs, layers, number
 
-TOGETHER: dict[Form, int] = {"unrolled": 8, "looped": 4}
-"""Hidden units that are summed side by side, at most; llvmpipe compiles eight in a loop for a quarter of a minute."""
+TOGETHER: dict[Form, int] = {"unrolled": 8, "looped": 2}
+"""Hidden units that are summed side by side, at most. llvmpipe, with which both forms are tested, compiles eight in a
+loop for a quarter of a minute."""
 ACTIVATIONS: dict[Activation, str] = {
     "relu": "max({h}, 0.0)",
     "linear": "{h}",
