@@ -325,7 +325,7 @@ def test_a_refused_contender_is_an_error(capsys: pytest.CaptureFixture[str], pat
         (("--sizes", "128,"), "The size '' cannot be read"),
         (("--sizes", "large"), "The size 'large' cannot be read"),
         (("--sizes", "99999"), "each side must be from 1"),
-        (("--sizes", "16384"), "needs too much memory"),
+        (("--sizes", "16384"), "is too large"),
         (("--rounds", "0"), "--rounds is 0"),
         (("--seconds", "0"), "--seconds is 0"),
         (("--seconds", "nan"), "--seconds is nan"),

@@ -315,7 +315,7 @@ def test_a_machine_without_opengl_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_large_numbers_and_whole_ones_are_floats_in_the_text() -> None:
-    assert [stepcode._float(v) for v in (1, -2.5, 1e10, 1 / 3, 1e-30)] == [
+    assert [stepcode.number(v) for v in (1, -2.5, 1e10, 1 / 3, 1e-30)] == [
         "1.0",
         "-2.5",
         "1e+10",

@@ -11,7 +11,7 @@ from test_viewer import drive, wait_until
 
 from ncaengine import viewer
 from ncaengine.commands import Set
-from ncaengine.settings import SPECS
+from ncaengine.settings import SPECS, Settings
 from ncaengine.viewer.app import App
 
 
@@ -25,6 +25,9 @@ def sliders(folder: Path) -> None:
             if spec.name == "paused":
                 engine.item_click("**/###pause")
                 wanted: float | bool = True
+            elif isinstance(getattr(grid.settings, spec.name), bool):
+                engine.item_click(f"**/##{spec.name}")
+                wanted = not getattr(Settings(), spec.name)
             else:
                 wanted = spec.low + (spec.high - spec.low) / 4
                 engine.item_input_value(f"**/##{spec.name}", wanted)

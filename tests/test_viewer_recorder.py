@@ -258,6 +258,7 @@ def test_a_still_tells_what_made_it(recorder, tmp_path):
         "Stretch": "1 ×",
         "Rotation": "-30 °",
         "Time step": "1 ×",
+        "Paired firing": "yes",
     }
     assert np.array_equal(frames_of(tmp_path / "lively-hexagonal.png")[0], grid.image(3))
 
