@@ -174,6 +174,28 @@ def test_a_still_is_drawn_once(capsys, tmp_path, model):
         assert picture.size == (8, 8)
 
 
+def test_cells_fire_in_pairs_or_each_by_a_coin_of_its_own(tmp_path, model):
+    pictures = []
+    for n, more in enumerate(([], ["--antithetic"], ["--no-antithetic"])):
+        asked = [
+            "record",
+            model,
+            "-o",
+            f"{tmp_path}/{n}.png",
+            "--size",
+            "8",
+            "--steps",
+            "9",
+            "--backend",
+            "torch",
+            "--raw",
+        ]
+        assert main([*asked, *more]) == 0
+        with Image.open(tmp_path / f"{n}.png") as picture:
+            pictures.append(picture.tobytes())
+    assert pictures[0] == pictures[1] != pictures[2]
+
+
 def test_a_kernel_that_a_model_was_not_made_for_is_said(capsys, tmp_path, model):
     asked = ["record", model, "-o", f"{tmp_path}/a.png", "--size", "8", "--steps", "2", "--backend", "torch"]
     assert main([*asked, "--kernel", "von-neumann"]) == 0

@@ -66,6 +66,8 @@ class Record:
     """Decides the cells that fire, and a noise seed: the same number gives the same frames."""
     fire_rate: Annotated[float | None, RATE] = None
     """A cell's chance to update itself in a step."""
+    antithetic: bool = True
+    """At a fire rate of 0.5, of two cells half a grid apart exactly one fires; without, each has a coin of its own."""
     scale: int = 1
     """Pixels a cell."""
     raw: bool = False
@@ -85,11 +87,14 @@ class Record:
     def _rollout(self) -> "tuple[Recording, Grid]":
         """One model from its seed."""
         from ncaengine import files, recording
+        from ncaengine.commands import Set
 
         assert self.model is not None
         model, size = files.load(self.model), parse_size(self.size)
         with self._open(find_kernels(self.plugins, self.kernel, [model]), history=0) as sim:
             grid = sim.add(model, size, self.kernel, fire_rate=self.fire_rate, rng_seed=self.seed)
+            if not self.antithetic:
+                sim.submit(Set(grid.id, "antithetic", False))
             with recording.Recording(self.output, sim, grid, self.fps, self.scale, self.raw) as video:
                 self._frames(sim, grid, video)
         return video, grid
