@@ -38,12 +38,16 @@ CACHES = ("MESA_SHADER_CACHE_DIR", "__GL_SHADER_DISK_CACHE_PATH")
 
 @dataclass(frozen=True)
 class Beside:
-    """Milliseconds that something takes at one size; `ratio`: of many grids' step to that of one as large as all."""
+    """Milliseconds that something takes at one size.
+
+    ratio: of many grids' step to that of one grid of as many cells. once: it is not timed at every size.
+    """
 
     what: str
     size: str
     ms: float
     ratio: float | None = None
+    once: bool = False
 
 
 @contextmanager
@@ -76,7 +80,7 @@ def compiling(backend: GLBackend, model: Model, kernel: Kernel) -> list[Beside]:
         cells.release()
         fresh.release()
     names = ("specialise and step, first", "specialise and step, again")
-    return [Beside(name, spoken((TILE, TILE)), ms) for name, ms in zip(names, times, strict=True)]
+    return [Beside(name, spoken((TILE, TILE)), ms, once=True) for name, ms in zip(names, times, strict=True)]
 
 
 def chores(backend: GLBackend, model: Model, kernel: Kernel, size: Size) -> list[Beside]:
@@ -110,8 +114,8 @@ def crowd(backend: GLBackend, model: Model, kernel: Kernel, size: Size, count: i
             sim.submit(RemoveGrid(number))
     seconds, alone = (statistics.median(took[name]) for name in ("many", "one"))
     return [
-        Beside(f"step {count} grids", spoken(size), 1e3 * seconds, seconds / alone),
-        Beside("step one of as many cells", spoken(large), 1e3 * alone),
+        Beside(f"step {count} grids", spoken(size), 1e3 * seconds, seconds / alone, once=True),
+        Beside("step one of as many cells", spoken(large), 1e3 * alone, once=True),
     ]
 
 

@@ -85,7 +85,7 @@ class Findings:
             console.print(self._steps())
             self._comment(console)
         if self.beside:
-            console.print(self._others())
+            self._print_others(console)
         for one in self.report.skipped:
             console.print(f"{'Refused' if one.refused else 'Left out'}, {one.backend}: {one.reason}", soft_wrap=True)
 
@@ -114,16 +114,22 @@ class Findings:
             f"({worst.backend}).", soft_wrap=True,
         )  # fmt: skip
 
-    def _others(self) -> Table:
-        sizes = list(dict.fromkeys(one.size for one in self.beside))
+    def _print_others(self, console: Console) -> None:
+        """What was timed at every size as a table, the rest in lines."""
+        if times := {(one.what, one.size): one for one in self.beside if not one.once}:
+            console.print(self._others(times))
+        for one in self.beside:
+            if one.once:
+                console.print(f"{one.what}, {one.size}: {_time(one)}", soft_wrap=True)
+
+    def _others(self, times: dict[tuple[str, str], Beside]) -> Table:
+        sizes = list(dict.fromkeys(size for _, size in times))
         table = Table("ms", title="Beside the step", title_justify="left", title_style="bold",
                       box=box.SIMPLE_HEAD, pad_edge=False)  # fmt: skip
         for size in sizes:
             table.add_column(size, justify="right", no_wrap=True)
-        times = {(one.what, one.size): one for one in self.beside}
-        for what in dict.fromkeys(one.what for one in self.beside):
-            found = (times.get((what, size)) for size in sizes)
-            table.add_row(what, *(_time(one) if one else "" for one in found))
+        for what in dict.fromkeys(what for what, _ in times):
+            table.add_row(what, *(rounded(times[what, size].ms) for size in sizes))
         return table
 
     def chart(self) -> Image.Image:
@@ -154,4 +160,4 @@ def rounded(value: float) -> str:
 
 
 def _time(one: Beside) -> str:
-    return rounded(one.ms) + (f" (×{one.ratio:.2f})" if one.ratio is not None else "")
+    return f"{rounded(one.ms)} ms" + (f", {one.ratio:.2f} times one of as many cells" if one.ratio is not None else "")
