@@ -332,8 +332,9 @@ def test_all_of_hexells(app: App, shared: Path, gl: GLBackend, catalogue: Catalo
     hold.seen = hold.inside[100:103]
     while any(entry.waits for entry in hold.seen):
         hold.work(0.05, catalogue)
+        assert sum(entry.reading is not None and entry.waits for entry in hold.inside) <= AT_ONCE
     assert all(entry.thumbnail and entry.thumbnail.done for entry in hold.seen)
-    assert sum(entry.reading is not None for entry in hold.inside) <= 3 * AT_ONCE
+    assert any(entry.reading is None for entry in hold.inside)  # those in sight came first
     hold.close()
     opening.open_path(app, Path(f"{path}:dots"))
     assert app.grid.model.config.name == "dots"
