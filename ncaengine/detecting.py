@@ -48,10 +48,10 @@ class Trial:
 
 
 CRITERIA = (
-    f"A reading settles whose states stay within ±{LARGEST:g}, whose colours have a contrast of {FLATTEST:g} and more, "
-    f"of which at most {CLIPPED:.0%} are clipped, whose roughness is at most {ROUGHEST:g} (1 is noise), and which move "
-    f"by at most {RESTLESS:.0%} of it over the last {LATE} steps. Of those, the smoothest that clips least is "
-    "chosen."
+    f"A reading settles whose states stay within ±{LARGEST:g} (peak), whose colours have a contrast of {FLATTEST:g} "
+    f"and more, of which at most {CLIPPED:.0%} are clipped, whose roughness is at most {ROUGHEST:g} (1 is noise), and "
+    f"which move by at most {RESTLESS:.0%} of it over the last {LATE} steps (unrest). Of those, the smoothest that "
+    "clips least is chosen."
 )
 
 

@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,13 +23,15 @@ class Contents:
     """What a model file was found to hold.
 
     family, why: of published weights, and by what they were recognised; '' for a model of ncaengine. names: of all
-    its models. make: the models whose names are wanted, one by one; raises NCAError.
+    its models. make: the models whose names are wanted, one by one; raises NCAError. doubt: what speaks against the
+    family that the hints name, or ''.
     """
 
     family: str
     why: str
     names: list[str]
     make: Callable[[Callable[[str], bool]], Iterator[Model]]
+    doubt: str = ""
 
 
 def contents(path: Path, hints: Hints = _NO_HINTS) -> Contents:
@@ -51,7 +53,7 @@ def contents(path: Path, hints: Hints = _NO_HINTS) -> Contents:
         with told(path):
             yield from importers.imported(found, hints, wanted)
 
-    return Contents(family.name, why, names, make)
+    return Contents(family.name, why, names, make, importers.doubt(found, hints))
 
 
 def candidates(path: Path, hints: Hints = _NO_HINTS) -> list[tuple[str, Model]]:
@@ -80,13 +82,23 @@ def load(path: str | Path, hints: Hints = _NO_HINTS) -> Model:
             f"{file}: holds {len(inside.names)} models; add the name of one, as {file}:{inside.names[0]}. "
             f"They are: {some}"
         )
-    if name and name not in inside.names:
-        ending = [each for each in inside.names if each.endswith(f"-{name}")]
-        if len(ending) != 1:
-            near = ending or difflib.get_close_matches(name, inside.names, SHOWN) or inside.names[:SHOWN]
-            raise NCAError(f"{file}: holds no model {name!r}; there are, among others: {', '.join(near)}.")
-        name = ending[0]
+    name = member(file, inside.names, name) if name else ""
     return next(inside.make(lambda each: each == name or not name))
+
+
+def member(file: Path, names: Sequence[str], name: str) -> str:
+    """The name in full of one of a file's models: the one given, or the only one that ends in it, as -circular.
+
+    Raises NCAError with the nearest names if there is none.
+    """
+    ending = [each for each in names if each.endswith(f"-{name}")]
+    if name in names or len(ending) == 1:
+        return name if name in names else ending[0]
+    within = [each for each in names if name.lower() in each.lower()]
+    near = ending or within or difflib.get_close_matches(name, names, SHOWN)
+    shown = near[:SHOWN] or names[:SHOWN]
+    there = "there are" if len(shown) == len(names) else "the nearest are" if near else "there are, among others"
+    raise NCAError(f"{file}: holds no model {name!r}; {there}: {', '.join(shown)}.")
 
 
 def parted(path: Path) -> tuple[Path, str]:

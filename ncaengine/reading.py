@@ -71,7 +71,7 @@ def _of_text(path: Path) -> Found:
     except UnicodeDecodeError:
         raise NCAError("is not UTF-8 text; save it as UTF-8.") from None
     except (ValueError, RecursionError) as error:  # JSONDecodeError is a ValueError
-        raise NCAError(f"is not JSON ({error}).") from None
+        raise NCAError(f"is not JSON ({error}); copy or save it again.") from None
 
 
 @contextmanager

@@ -50,7 +50,9 @@ def bare(tmp_path: Path) -> Path:
 
 
 def test_an_atlas_becomes_a_file_each(capsys: pytest.CaptureFixture[str], tmp_path: Path, atlas: Path) -> None:
-    assert "3 models, as x.pt" in said(capsys, "import", atlas, "-o", tmp_path / "all")
+    told = said(capsys, "import", atlas, "-o", tmp_path / "all")
+    assert f"{atlas}: 3 models of the family selforg-textures" in told
+    assert f"3 models in {tmp_path / 'all'}, the first as x.pt" in told
     assert sorted(path.name for path in (tmp_path / "all").iterdir()) == ["hidden_name.pt", "x-2.pt", "x.pt"]
     said(capsys, "import", atlas, "-o", tmp_path / "some", "--name", "x*", "--format", "safetensors")
     assert sorted(path.name for path in (tmp_path / "some").iterdir()) == ["x-2.safetensors", "x.safetensors"]
@@ -77,10 +79,13 @@ def test_a_folder_is_looked_through(capsys: pytest.CaptureFixture[str], tmp_path
     (folder / "broken.json").write_text("{")
     (folder / "picture.png").write_bytes(b"not looked at")
     np.save(folder / "spots.npy", np.array(reaction(), dtype=object), allow_pickle=True)
-    assert main(["import", str(folder), "-o", str(tmp_path / "out"), "--format", "safetensors"]) == 0
+    assert main(["import", str(folder), "-o", str(tmp_path / "out"), "--format", "safetensors"]) == 1
     told = capsys.readouterr()
-    assert "5 models" in told.out
-    assert told.err.startswith(f"ncaengine: left out {folder / 'broken.json'}: is not JSON")
+    assert "5 models in" in told.out
+    passed, left, *_, last = told.err.splitlines()
+    assert passed.endswith("1 file of other endings passed over")
+    assert left.startswith(f"ncaengine: left out {folder / 'broken.json'}: is not JSON")
+    assert last.endswith("1 file of 4 left out, as said above.")
     families = {files.load(path).config.family for path in (tmp_path / "out").iterdir()}
     assert families == {"growing", "reaction-diffusion", "selforg-textures"}
 
@@ -89,8 +94,39 @@ def test_models_of_one_name_do_not_overwrite_each_other(capsys: pytest.CaptureFi
     for name in ("a", "b"):
         (tmp_path / "in" / name).mkdir(parents=True)
         (tmp_path / "in" / name / "m.json").write_text(json.dumps(growing()))
-    said(capsys, "import", tmp_path / "in", "-o", tmp_path / "out")
+    assert main(["import", str(tmp_path / "in"), "-o", str(tmp_path / "out")]) == 0
+    assert "1 model had the name of one before" in capsys.readouterr().err
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["m-2.pt", "m.pt"]
+    assert files.load(tmp_path / "out/m-2.pt").config.name == "m-2"
+
+
+def test_one_model_of_a_file_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path, atlas: Path) -> None:
+    said(capsys, "import", f"{atlas}:hidden_name", "-o", tmp_path / "one")
+    assert main(["import", f"{atlas}:x-2", "--detect", "-o", str(tmp_path / "one")]) == 0
+    assert "nothing to detect" in capsys.readouterr().err
+    said(capsys, "import", atlas, "--detect", "--name", "x", "-o", tmp_path / "one")
+    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == ["hidden_name.pt", "x-2.pt", "x.pt"]
+    assert "holds no model 'hid'; the nearest are: hidden_name." in problem(capsys, "import", f"{atlas}:hid")
+    assert "no model 'q'; there are: x, x-2, hidden_name." in problem(capsys, "import", f"{atlas}:q")
+
+
+def test_detecting_heeds_the_name(capsys: pytest.CaptureFixture[str], bare: Path) -> None:
+    assert "no model's name fits 'other'" in problem(capsys, "import", bare, "--detect", "--name", "other")
+
+
+def test_a_family_that_another_contradicts_is_told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, bare: Path
+) -> None:
+    assert main(["import", str(bare), "--family", "monash", "-o", str(tmp_path / "m")]) == 0
+    assert "it looks like notebook: its state dict has the notebook's keys; read as monash" in capsys.readouterr().err
+    assert files.load(tmp_path / "m/bare.pt").config.family == "monash"
+    assert main(["import", str(bare), "--family", "notebook", "-o", str(tmp_path / "m")]) == 0
+    assert "looks like" not in capsys.readouterr().err
+
+
+def test_non_commercial_models_are_counted(capsys: pytest.CaptureFixture[str], tmp_path: Path, bare: Path) -> None:
+    assert main(["import", str(bare), "--licence", "CC BY-NC 4.0", "-o", str(tmp_path / "m")]) == 0
+    assert "1 model may not be used commercially" in capsys.readouterr().err
 
 
 def test_folders_without_models_are_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -141,7 +177,8 @@ def test_detecting_reports_every_reading(capsys: pytest.CaptureFixture[str], tmp
     told = capsys.readouterr()
     assert "--offset" in told.out
     assert "A reading settles" in told.out
-    assert "no reading settles" in told.err
+    assert "no reading settles to a texture; choose one by --offset." in told.err
+    assert max(map(len, told.out.splitlines())) <= 80
     assert not (tmp_path / "m").exists()
 
 

@@ -8,40 +8,47 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from ncaengine.cli.flags import plural, progress_bar, say
+from ncaengine.cli.detected import settled
+from ncaengine.cli.flags import plural, say
 from ncaengine.errors import NCAError
 
 if TYPE_CHECKING:
-    from ncaengine.importers import Hints
     from ncaengine.model import Model
 
 FAMILY = tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: as recognised)")
-KNOWN = tyro.conf.arg(help_behavior_hint="(default: the family's)")
+FAMILYS = "(default: the family's)"
+ORDER = tyro.conf.arg(metavar="{channel,filter}", help_behavior_hint=FAMILYS)
+FILTERS = tyro.conf.arg(metavar="{undivided,eighths,unit}", help_behavior_hint=FAMILYS)
+OFFSET = tyro.conf.arg(metavar="FLOAT", help_behavior_hint=FAMILYS)
 NUMBER = tyro.conf.arg(metavar="INT", help_behavior_hint="(default: from the file)")
-TEXT = tyro.conf.arg(metavar="TEXT", help_behavior_hint="(default: the family's)")
+TEXT = tyro.conf.arg(metavar="TEXT", help_behavior_hint=FAMILYS)
 
 
 @dataclass(frozen=True)
 class Import:
-    """Turn published weights into model files, one a model. `ncaengine info FILE` tells what a file is taken for."""
+    """Turn published weights into model files, one a model; files of the same names are overwritten.
+
+    Example: ncaengine import hexells.json --name 'dots*' -o models. `ncaengine info FILE` tells what a file is.
+    """
 
     source: tyro.conf.Positional[Path]
-    """A file of any published family, or a folder of such files, looked through with all folders in it."""
+    """A file of any published family, FILE:NAME for one model of several in it, or a folder of such files, looked
+    through with all folders in it."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")] = Path("models")
     """The folder to write to; it is made if need be."""
     name: Annotated[str, tyro.conf.arg(metavar="GLOB")] = "*"
-    """Only models whose name fits, as 'dots*'."""
+    """Only models whose name in the file fits, as 'dots*'."""
     format: Literal["pt", "safetensors"] = "pt"
     """.pt for torch users; .safetensors opens faster."""
     family: Annotated[str, FAMILY] = ""
     """What to take the file for: selforg-textures, dynca, noise-nca, growing, growing-torch, reaction-diffusion,
     mu-nca, monash or notebook."""
-    order: Annotated[Literal["channel", "filter"] | None, KNOWN] = None
+    order: Annotated[Literal["channel", "filter"] | None, ORDER] = None
     """Order of the perception in bare weights: all filters of channel 0, then of channel 1 and so on; or all channels
     of the first filter, then of the second and so on. The wrong one gives noise."""
-    filters: Annotated[Literal["undivided", "eighths", "unit"] | None, KNOWN] = None
+    filters: Annotated[Literal["undivided", "eighths", "unit"] | None, FILTERS] = None
     """What bare weights were trained with: Sobel and the 3x3 Laplacian as they are; both over 8; or over 8 and 4."""
-    offset: Annotated[float | None, KNOWN] = None
+    offset: Annotated[float | None, OFFSET] = None
     """RGB is state + offset."""
     channels: Annotated[int, NUMBER] = 0
     """Channels of a file that is a mere row of float32 numbers."""
@@ -56,111 +63,120 @@ class Import:
     """For the models' attribution."""
 
     def run(self) -> None:
-        """Write the models and say how many."""
+        """Write the models; say of each file what it gave, and of all how many there are and of what kind.
+
+        Raises NCAError at the end if files of a folder were left out.
+        """
         from ncaengine import files
 
-        names: list[str] = []
-        for model in self._models(self._hints()):
-            if not names:
-                self._make_folder()
-            name, n = model.config.name, 1
-            while name in names:  # of models of two files
-                n += 1
-                name = f"{model.config.name}-{n}"
-            names.append(name)
-            files.save(self._credited(model), self.output / f"{name}.{self.format}")
-        if not names:
-            raise NCAError(f"{self.source}: no model's name fits {self.name!r}.")
-        print(f"{self.output}: {plural(len(names), 'model')}, as {names[0]}.{self.format}")
-
-    def _hints(self) -> "Hints":
-        from ncaengine.importers import Hints
-
-        return Hints(self.family, self.order or "", self.filters or "", self.channels, self.hidden, self.offset)
-
-    def _models(self, hints: "Hints") -> "Iterator[Model]":
-        """Those that are wanted, of the file or of all files in the folder that hold any."""
-        from ncaengine import files, reading
-
-        if self.detect:
-            yield self._detected(hints)
-            return
-        if not self.source.is_dir():
-            yield from files.contents(self.source, hints).make(self._wanted)
-            return
-        paths = [path for path in sorted(self.source.rglob("*")) if path.suffix.lower() in reading.ENDINGS]
-        if not paths:
-            raise NCAError(f"{self.source}: holds no file that could be a model ({', '.join(reading.ENDINGS)}).")
-        problems = []
+        source, name = files.parted(self.source)
+        written, broken, paths = _Written(self.output, self.format), 0, self._paths(source)
         for path in paths:
             try:
-                yield from files.contents(path, hints).make(self._wanted)
+                models = list(self._models(path, name))
             except NCAError as error:
-                problems.append(str(error))
-        for problem in problems:
-            say(f"left out {problem}")
-        if len(problems) == len(paths):
+                if not source.is_dir():
+                    raise
+                say(f"left out {error}")
+                broken += 1
+                continue
+            for model in models:
+                written.add(self._credited(model, path))
+            if models:
+                print(f"{path}: {plural(len(models), 'model')} of the family {models[0].config.family}")
+        if broken == len(paths):
             raise NCAError(f"{self.source}: no file in it could be imported.")
+        if not written.names:
+            raise NCAError(f"{self.source}: no model's name fits {self.name!r}.")
+        written.tell()
+        if broken:
+            raise NCAError(f"{self.source}: {plural(broken, 'file')} of {len(paths)} left out, as said above.")
 
-    def _wanted(self, name: str) -> bool:
-        return fnmatch(name, self.name)
+    def _paths(self, source: Path) -> list[Path]:
+        """The file itself, or of a folder all files whose ending may be a model's."""
+        from ncaengine import reading
 
-    def _make_folder(self) -> None:
-        try:
-            self.output.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise NCAError(f"{self.output}: cannot be made a folder ({error.strerror}).") from None
+        if not source.is_dir():
+            return [source]
+        if self.detect:
+            raise NCAError("--detect looks at one file; name one.")
+        inside = [path for path in sorted(source.rglob("*")) if path.is_file()]
+        paths = [path for path in inside if path.suffix.lower() in reading.ENDINGS]
+        if not paths:
+            raise NCAError(f"{source}: holds no file that could be a model ({', '.join(reading.ENDINGS)}).")
+        if len(inside) > len(paths):
+            say(f"{source}: {plural(len(inside) - len(paths), 'file')} of other endings passed over")
+        return paths
 
-    def _credited(self, model: "Model") -> "Model":
+    def _models(self, path: Path, name: str) -> "Iterator[Model]":
+        """Those of a file that are wanted; `name` is that of one of them, or ''. Raises NCAError."""
+        from ncaengine import files
+        from ncaengine.importers import Hints
+
+        hints = Hints(self.family, self.order or "", self.filters or "", self.channels, self.hidden, self.offset)
+        inside = files.contents(path, hints)
+        if inside.doubt:
+            say(f"{path}: {inside.doubt}")
+        one = files.member(path, inside.names, name) if name else ""
+        wanted = {each for each in inside.names if fnmatch(each, self.name) and one in ("", each)}
+        readings = files.candidates(path, hints) if self.detect and wanted else []
+        if readings:
+            yield settled(path, readings)
+            return
+        if self.detect:
+            say(f"{path}: there is nothing to detect; its form, or the flags, tell all.")
+        yield from inside.make(wanted.__contains__)
+
+    def _credited(self, model: "Model", path: Path) -> "Model":
         import dataclasses
 
         import msgspec
 
-        said = {"authors": self.author, "licence": self.licence, "file": self.source.name}
+        said = {"authors": self.author, "licence": self.licence, "file": path.name}
         attribution = {**model.config.attribution, **{key: value for key, value in said.items() if value}}
         return dataclasses.replace(model, config=msgspec.structs.replace(model.config, attribution=attribution))
 
-    # Detecting
 
-    def _detected(self, hints: "Hints") -> "Model":
-        """What the runs told that the file is."""
+class _Written:
+    """The model files of one import: each name but once, which the model has too."""
+
+    def __init__(self, folder: Path, ending: str) -> None:
+        self.folder, self.ending = folder, ending
+        self.names: dict[str, None] = {}
+        self.numbered = self.non_commercial = 0
+
+    def add(self, model: "Model") -> None:
+        """Save a model. Raises NCAError."""
+        import dataclasses
+
+        import msgspec
+
         from ncaengine import files
 
-        if self.source.is_dir():
-            raise NCAError("--detect looks at one file; name one.")
-        readings = files.candidates(self.source, hints)
-        if readings:
-            return self._settled(readings)
-        say(f"{self.source}: there is nothing to detect; its form, or the flags, tell all.")
-        return files.load(self.source, hints)
+        if not self.names:
+            _make_folder(self.folder)
+        name, number = model.config.name, 1
+        while name in self.names:  # of models of two files
+            number += 1
+            name = f"{model.config.name}-{number}"
+        self.names[name] = None
+        self.numbered += number > 1
+        self.non_commercial += model.config.non_commercial
+        model = dataclasses.replace(model, config=msgspec.structs.replace(model.config, name=name))
+        files.save(model, self.folder / f"{name}.{self.ending}")
 
-    def _settled(self, readings: "list[tuple[str, Model]]") -> "Model":
-        """The reading that settles, after a table of all."""
-        from rich.console import Console
-        from rich.table import Table
+    def tell(self) -> None:
+        """How many there are, and what is to be known of some."""
+        first = next(iter(self.names))
+        print(f"{plural(len(self.names), 'model')} in {self.folder}, the first as {first}.{self.ending}")
+        if self.numbered:
+            say(f"{plural(self.numbered, 'model')} had the name of one before and got a number, as -2")
+        if self.non_commercial:
+            say(f"{plural(self.non_commercial, 'model')} may not be used commercially; `ncaengine info` tells which")
 
-        from ncaengine import detecting, simulation
 
-        backend, notice = simulation.open_backend("auto")
-        if notice:
-            say(notice)
-        with simulation.Simulation(backend, history=0) as sim, progress_bar("steps") as bar:
-            task = bar.add_task("detecting", total=len(readings) * detecting.STEPS)
-            trials = list(detecting.trials(sim, readings, lambda made: bar.advance(task, made)))
-        chosen = detecting.best(trials)
-        table = Table(title=f"{detecting.STEPS} steps of {self.source.name}", title_justify="left", title_style="bold")
-        for flag in readings[0][0].split()[::2]:
-            table.add_column(flag, no_wrap=True)
-        for column in ("largest", "contrast", "clipped", "rough", "unrest"):
-            table.add_column(column, justify="right", no_wrap=True)
-        table.add_column("verdict", no_wrap=True)
-        for trial in trials:
-            verdict = "[bold green]chosen[/]" if trial is chosen else trial.failed or "settles"
-            numbers = (trial.largest, trial.contrast, trial.clipped, trial.roughness, trial.unrest)
-            table.add_row(*trial.label.split()[1::2], *(f"{number:.2g}" for number in numbers), verdict)
-        console = Console()
-        console.print(table)
-        console.print(detecting.CRITERIA, style="dim")
-        if chosen is None:
-            raise NCAError(f"{self.source}: no reading settles to a texture; choose one by the flags of the table.")
-        return chosen.model
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NCAError(f"{folder}: cannot be made a folder ({error.strerror}).") from None

@@ -23,7 +23,7 @@ from ncaengine.importers import (
 from ncaengine.importers.base import Family, Found, Hints, Models
 from ncaengine.model import Model, same
 
-__all__ = ["FAMILIES", "Family", "Found", "Hints", "candidates", "identify", "imported", "names"]
+__all__ = ["FAMILIES", "Family", "Found", "Hints", "candidates", "doubt", "identify", "imported", "names"]
 
 FAMILIES = (
     selforg.FAMILY, dynca.FAMILY, noise.FAMILY, growing.FAMILY, growing_torch.FAMILY, reaction.FAMILY, munca.FAMILY,
@@ -53,6 +53,19 @@ def identify(found: Found, hints: Hints = _NO_HINTS) -> tuple[Family, str]:
     if found.form == "floats":
         dense.read(found, hints)  # says what is missing
     raise NCAError(f"is none of {', '.join(f.name for f in FAMILIES)}: it holds {_said(found)}.")
+
+
+def doubt(found: Found, hints: Hints) -> str:
+    """Another family that a file is recognised as, and why, where the one that the hints name does not know it; or ''.
+
+    Raises NCAError as `identify` does.
+    """
+    if not hints.family or identify(found, hints)[0].recognise(found, hints):
+        return ""
+    for other in FAMILIES:
+        if why := other.recognise(found, hints):
+            return f"it looks like {other.name}: {why}; read as {hints.family}, as you said"
+    return ""
 
 
 def names(found: Found, hints: Hints = _NO_HINTS) -> list[str]:
