@@ -6,6 +6,7 @@ notebook's class, and a small Shadertoy.
 
 import base64
 import io
+import itertools
 import json
 import re
 import time
@@ -23,6 +24,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ncaengine import files, pcg, seeding, view
+from ncaengine.cli import exporting
 from ncaengine.errors import NCAError
 from ncaengine.exporters import atlas, literals, notebook, shadertoy
 from ncaengine.gl_backend import GLBackend
@@ -106,7 +108,7 @@ def on_page(text: str, number: int, side: int, steps: int) -> np.ndarray:
 def test_the_published_atlas_is_written_as_it_was(shared: Path, hexells: dict[str, Model]) -> None:
     theirs = json.loads((shared / ATLAS).read_text("utf-8"))
     ours = json.loads(atlas.atlas([(model, None) for model in hexells.values()]))
-    assert list(ours) == list(theirs)
+    assert list(ours) == [*theirs, "attribution"]
     assert len(ours["model_names"]) == len(theirs["model_names"])
     for a, b in zip(ours["layers"], theirs["layers"], strict=True):
         assert {k: a[k] for k in a if k != "data"} == {k: b[k] for k in b if k != "data"}
@@ -256,6 +258,20 @@ def test_a_model_that_runs_away_is_told(catalogue: Catalogue) -> None:
     model = random_model(SMALL)
     with pytest.raises(NCAError, match="runs away on square"):
         atlas.measure(model, catalogue.get("square"), [np.full((4, 4, 4), np.inf, np.float32)])
+
+
+def test_who_made_a_model_travels_with_an_atlas(tmp_path: Path) -> None:
+    mine = {"author": "Me", "licence": "CC BY-NC 4.0", "file": "gone", "recognised": "gone", "long": "x" * 10_000}
+    models = [random_model(msgspec.structs.replace(SELFORG, attribution=facts)) for facts in (mine, {})]
+    text = atlas.atlas([(model, None) for model in models])
+    first, second = (m.config.attribution for m in reimported(text, tmp_path / "a.json"))
+    assert (first["author"], first["licence"], len(first["long"])) == ("Me", "CC BY-NC 4.0", 500)
+    assert first["recognised"].startswith("its model_names")
+    assert not {"file", "authors", "source"} & set(first), "nobody else is named"
+    assert "ask who trained it" in second["authors"]
+    for odd in (5, [], [7, {"author": 3}], {"a": "b"}):  # another's key of this name
+        found = reimported(json.dumps({**json.loads(text), "attribution": odd}), tmp_path / "b.json")
+        assert all(m.config.attribution["authors"] for m in found)
 
 
 def test_weights_of_zero_stay_zero(tmp_path: Path) -> None:
@@ -607,9 +623,36 @@ def test_the_command_writes_an_atlas(tmp_path: Path, command: Any, capsys: pytes
     path = tmp_path / "models.json"
     command("zebra", "weave", "-o", path)
     said = capsys.readouterr()
-    assert said.out == f"{path}: 2 models, as zebra\n"
-    assert said.err.count("the ncaengine authors · Apache-2.0") == 1
-    assert [m.config.name for m in files.published(path)] == ["zebra", "weave"]
+    assert said.out == f"2 models in {path}, the first is zebra\n"
+    assert [(m.config.name, m.config.credit) for m in files.published(path)] == [
+        (name, "the ncaengine authors · Apache-2.0") for name in ("zebra", "weave")
+    ]
+
+
+def test_models_that_are_the_same_are_measured_once(
+    tmp_path: Path, command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+
+    def measure(model: Model, kernel: Kernel, states: Iterator[np.ndarray]) -> atlas.Ranges:
+        ran.append(model.config.name)
+        return measured_before(model, kernel, [next(states)])
+
+    measured_before = atlas.measure
+    monkeypatch.setattr(atlas, "measure", measure)
+    command("zebra", "weave", "zebra", "-o", tmp_path / "a.json")
+    assert ran == ["zebra", "weave"]
+    assert len(list(files.published(tmp_path / "a.json"))) == 3
+
+
+def test_the_ranges_are_those_of_either_backend(catalogue: Catalogue, gl: GLBackend) -> None:
+    model, kernel = shipped("zebra"), catalogue.get("square")
+    ours, truth = (
+        atlas.measure(model, kernel, itertools.islice(exporting._states(cells, model, kernel), 4))
+        for cells in (gl.cells(), TorchCells())
+    )
+    np.testing.assert_allclose(ours.hidden, truth.hidden, atol=1e-3)
+    np.testing.assert_allclose(ours.channels, truth.channels, atol=1e-3)
 
 
 def test_the_command_writes_a_state_dict_that_opens_as_the_model(
@@ -617,7 +660,9 @@ def test_the_command_writes_a_state_dict_that_opens_as_the_model(
 ) -> None:
     path = tmp_path / "zebra.pt"
     command("zebra", "-o", path)
-    assert "it has w2.bias" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "it has w2.bias" in told
+    assert "not that it is zebra, for square and hexagonal, by the ncaengine authors · Apache-2.0" in told
     model, found = shipped("zebra"), files.load(path)
     assert all(np.array_equal(getattr(found, name), getattr(model, name)) for name in WEIGHTS)
     for name in ("features", "clips", "activation", "colour", "fire_rate", "seed", "padding"):

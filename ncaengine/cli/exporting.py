@@ -1,6 +1,6 @@
 """`ncaengine export`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -11,6 +11,8 @@ from ncaengine.cli.flags import Plugins, find_kernels, plural, progress_bar, say
 from ncaengine.errors import NCAError
 
 if TYPE_CHECKING:
+    from ncaengine.backend import Cells
+    from ncaengine.exporters.atlas import Ranges
     from ncaengine.kernels import Kernel
     from ncaengine.model import F32, Model
 
@@ -30,12 +32,14 @@ class Export:
         tyro.conf.Positional,
         tyro.conf.arg(metavar="MODEL [MODEL ...]", help_behavior_hint="(required)"),
     ] = ()
-    """Model files, or shipped models' names, as zebra; several only for an atlas."""
+    """Model files, shipped models' names, as zebra, or published files, FILE:NAME for one of several in a file; more
+    than one only for an atlas."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
     """.json, .pt or .glsl. A file of that name is overwritten."""
     form: Annotated[Form | None, FORM] = None
-    """atlas: what the article's page and hexells read as models.json, in 8 bits a weight; torch: a state dict of the
-    article's notebook; glsl: tabs to paste at shadertoy.com."""
+    """atlas: what the article's page and hexells read as models.json, in 8 bits a weight; models that do not clip their
+    values run for some seconds each, to be measured. torch: a state dict of the article's notebook; glsl: tabs to paste
+    at shadertoy.com."""
     kernel: str = "square"
     """Neighbourhood that GLSL has, and that an atlas is measured on; see `ncaengine kernels`."""
     plugins: Plugins = ()
@@ -62,10 +66,8 @@ class Export:
                 self._write_text(shadertoy.source(models[0], self._kernel(models)))
             case "torch":
                 self._write_tensors(models[0])
-        if form != "glsl":
-            for credit in dict.fromkeys(model.config.credit for model in models if model.config.credit):
-                say(f"The file has no place for whose work it holds; name them beside it: {credit}")
-        print(f"{self.output}: {plural(len(models), 'model')}, as {models[0].config.name}")
+        first = f", the first is {models[0].config.name}" if len(models) > 1 else f", {models[0].config.name}"
+        print(f"{plural(len(models), 'model')} in {self.output}{first}")
 
     def _kernel(self, models: "list[Model]") -> "Kernel":
         return find_kernels(self.plugins, self.kernel, models).get(self.kernel)
@@ -73,12 +75,9 @@ class Export:
     def _atlas(self, models: "list[Model]") -> str:
         from ncaengine.exporters import atlas
 
-        kernel, pairs = self._kernel(models), []
-        with progress_bar("models") as progress:
-            for model in progress.track(models, description="Measuring"):
-                needed = atlas.needs_ranges(model.config)
-                pairs.append((model, atlas.measure(model, kernel, _states(model, kernel)) if needed else None))
-        return atlas.atlas(pairs)
+        kernel = self._kernel(models)
+        ranges = _measured([model for model in models if atlas.needs_ranges(model.config)], kernel)
+        return atlas.atlas([(model, ranges.get(id(model))) for model in models])
 
     def _write_text(self, text: str) -> None:
         from ncaengine import files
@@ -96,17 +95,61 @@ class Export:
         files.replace_file(self.output, lambda part: torch.save(tensors, part))
         for sentence in to_mind:
             say(f"{model.config.name}: {sentence}")
+        c = model.config
+        by = c.credit or "whoever trained it"
+        say(
+            f"A state dict holds weights alone, not that it is {c.name}, for {' and '.join(c.kernels)}, by {by}; "
+            "say so beside it."
+        )
 
 
-def _states(model: "Model", kernel: "Kernel") -> "Iterator[F32]":
-    """States of a rollout from the model's seed, each (height, width, channels) float32."""
+def _measured(models: "list[Model]", kernel: "Kernel") -> "dict[int, Ranges]":
+    """What each model reaches, by its id; those that are the same to the last bit are run once. Raises NCAError."""
+    from ncaengine import model as compare
+    from ncaengine import simulation
+    from ncaengine.exporters import atlas
+
+    found: dict[int, Ranges] = {}
+    if not models:
+        return found
+    for model in models:
+        atlas.check(model.config)  # before the first of them has taken its seconds
+    runs: list[list[Model]] = []
+    for model in models:
+        known = next((run for run in runs if compare.same(run[0], model)), None)
+        known.append(model) if known else runs.append([model])
+    backend, notice = simulation.open_backend("auto")
+    if notice:
+        say(notice)
+    try:
+        with progress_bar("steps") as bar:
+            task = bar.add_task("", total=len(runs) * STEPS)
+            for first, *others in runs:
+                bar.update(task, description=f"Measuring {first.config.name}")
+                states = _states(backend.cells(), first, kernel, lambda made: bar.advance(task, made))
+                ranges = atlas.measure(first, kernel, states)
+                found.update((id(model), ranges) for model in (first, *others))
+    finally:
+        backend.release()
+    return found
+
+
+def _states(
+    cells: "Cells", model: "Model", kernel: "Kernel", tell: Callable[[int], object] = lambda made: None
+) -> "Iterator[F32]":
+    """States of a rollout from the model's seed, each (height, width, channels) float32; gives `cells` back.
+
+    tell: called with the number of steps made since the last call.
+    """
     from ncaengine import seeding
-    from ncaengine.torch_backend import TorchCells
 
-    cells = TorchCells()
-    cells.specialise(model, kernel)
-    cells.write(seeding.initial(model, (SIDE, SIDE), 0))
-    for step in range(STEPS):
-        cells.step(step, 0, model.config.fire_rate)
-        if step % EVERY == 0:
-            yield cells.read()
+    try:
+        cells.specialise(model, kernel)
+        cells.write(seeding.initial(model, (SIDE, SIDE), 0))
+        for step in range(STEPS):
+            cells.step(step, 0, model.config.fire_rate)
+            if step % EVERY == 0:
+                yield cells.read()
+                tell(EVERY)
+    finally:
+        cells.release()

@@ -21,6 +21,7 @@ from PIL import Image
 from ncaengine.errors import NCAError
 from ncaengine.exporters import plain
 from ncaengine.exporters.plain import F64, STENCILS
+from ncaengine.importers.base import bounded
 from ncaengine.kernels import Kernel
 from ncaengine.model import F32, Clips, Colour, Config, Feature, Model, Range
 
@@ -65,7 +66,7 @@ def measure(model: Model, kernel: Kernel, states: Iterable[F32]) -> Ranges:
 
     Raises NCAError if the page cannot compute the model anyway, or if it runs away.
     """
-    _check(model.config)
+    check(model.config)
     clip = model.config.clips.hidden
     hidden, channels = np.zeros(model.config.hidden), np.zeros(model.config.channels)
     first, w2 = plain.weights(model), model.w2.astype(np.float64)
@@ -90,7 +91,7 @@ def _applied(state: F32, kernel: Kernel, stencil: str) -> F64:
 
 
 def atlas(models: Sequence[tuple[Model, Ranges | None]]) -> str:
-    """The JSON text of an atlas, with the keys of hexells' models.json.
+    """The JSON text of an atlas, with the keys of hexells' models.json and one more, who made each model.
 
     Channels and hidden units are filled up with idle ones to whole fours and to the largest model's. Weights of models
     that came from one atlas stay as they are. Raises NCAError if the page cannot compute one of the models, or if one
@@ -103,10 +104,13 @@ def atlas(models: Sequence[tuple[Model, Ranges | None]]) -> str:
     pages = [converted(model, ranges) for model, ranges in models]
     first, second = zip(*(_layers(page, channels, hidden) for page in pages), strict=True)
     told = [_layer(np.stack(layers), quant) for layers, quant in zip((first, second), QUANT, strict=True)]
-    return json.dumps({"model_names": [m.config.name for m, _ in models], "layers": told})
+    configs = [model.config for model, _ in models]
+    credits = [bounded(c.attribution) for c in configs]  # a key that the page passes over, and our importer reads
+    return json.dumps({"model_names": [c.name for c in configs], "layers": told, "attribution": credits})
 
 
-def _check(c: Config) -> None:
+def check(c: Config) -> None:
+    """Raises NCAError saying what of the model the page cannot compute, before its units are changed."""
     limits = {
         f"has {c.channels} channels and {c.hidden} hidden units, more than {MOST_CHANNELS} and {MOST_HIDDEN}": (
             c.channels > MOST_CHANNELS or c.hidden > MOST_HIDDEN
@@ -135,7 +139,7 @@ def converted(model: Model, ranges: Ranges | None = None) -> Model:
     Its colours are those of `model`, step for step. Raises NCAError as `atlas` does.
     """
     c = model.config
-    _check(c)
+    check(c)
     if ranges is None and needs_ranges(c):
         raise NCAError(f"The model {c.name!r} leaves values unclipped; measure their ranges for the atlas first.")
     size = _sizes(c, ranges)

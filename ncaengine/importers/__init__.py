@@ -76,13 +76,13 @@ def names(found: Found, hints: Hints = _NO_HINTS) -> list[str]:
 def imported(found: Found, hints: Hints = _NO_HINTS, wanted: Callable[[str], bool] = lambda _: True) -> Iterator[Model]:
     """The models whose names are wanted, made one by one, each with its attribution. Raises NCAError."""
     family, why, made = _models(found, hints)
-    said = {"authors": family.authors, "source": family.source, "licence": family.licence, "recognised": why}
+    usual = {"authors": family.authors, "source": family.source, "licence": family.licence}
     for name, make in made.items():
         if wanted(name):
             model = make()
-            config = msgspec.structs.replace(
-                model.config, family=family.name, attribution={**said, **model.config.attribution}
-            )
+            own = model.config.attribution  # of files that say themselves who made what is in them
+            said = {"recognised": why, **({} if own.keys() & {"authors", "author", "licence"} else usual), **own}
+            config = msgspec.structs.replace(model.config, family=family.name, attribution=said)
             yield dataclasses.replace(model, config=config)
 
 

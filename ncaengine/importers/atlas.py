@@ -19,7 +19,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from ncaengine.errors import NCAError
-from ncaengine.importers.base import Found, checked
+from ncaengine.importers.base import ASK, Found, bounded, checked
 from ncaengine.importers.dense import PLACE, STENCILS, Dense
 from ncaengine.model import F32, MAX_NUMBERS
 
@@ -47,13 +47,22 @@ class Layer(msgspec.Struct, frozen=True):
 
 
 class Atlas(msgspec.Struct, frozen=True):
-    """The whole file, checked but for the pictures."""
+    """The whole file, checked but for the pictures. attribution: that of each model, in atlases of ncaengine's."""
 
     model_names: list[str]
     layers: tuple[Layer, Layer]
     noise_level: float | None = None
     n_perception_scales: Annotated[int, msgspec.Meta(ge=1, le=4)] = 1
     edge_conditioning: Any = False
+    attribution: Any = None
+
+    def credits(self, number: int) -> dict[str, str]:
+        """Who made a model, as far as the file says; empty where it has no place for that."""
+        if not isinstance(self.attribution, list) or number >= len(self.attribution):
+            return {}
+        facts = self.attribution[number]
+        told = bounded(facts) if isinstance(facts, dict) else {}
+        return told if told.keys() & {"authors", "author", "licence"} else {"authors": ASK, "licence": ASK, **told}
 
     def nets(self) -> Callable[[int], Dense]:
         """The net of a model by its number; pictures are decoded for the first. Raises NCAError if they are damaged."""

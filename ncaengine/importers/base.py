@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -76,6 +76,16 @@ class Family:
 
 ASK = "unknown: ask who trained it"
 """Authors and licence of weights that could be anybody's."""
+
+MOST_FACTS, MOST_LETTERS = 16, 500
+"""Of an attribution in an atlas, and of each of its facts."""
+
+
+def bounded(facts: Mapping[Any, Any]) -> dict[str, str]:
+    """An attribution as an atlas holds it: only texts, not too many nor too long, and nothing of the file it was in."""
+    texts = {k[:40]: v[:MOST_LETTERS] for k, v in facts.items() if isinstance(k, str) and isinstance(v, str)}
+    return {k: texts[k] for k in list(texts)[:MOST_FACTS] if k not in ("recognised", "file")}
+
 
 _BARE = re.compile(r"\d*|weights|model|checkpoint")
 _KEPT = "-_."

@@ -59,7 +59,7 @@ FAMILY = Family(
     "DyNCA",
     "Ehsan Pajouheshgar, Yitao Xu, Tong Zhang, Sabine Süsstrunk",
     "DyNCA: Real-time Dynamic Texture Synthesis Using Neural Cellular Automata, CVPR 2023, arXiv:2211.11417",
-    "CC BY-NC-SA 4.0 (non-commercial); the demo's site CC BY-SA 4.0",
+    "CC BY-NC-SA 4.0 (non-commercial), if published by the project; the demo's site CC BY-SA 4.0",
     recognise,
     opened,
     untold=("order", "filters", "offset"),

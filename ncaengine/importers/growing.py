@@ -87,7 +87,7 @@ FAMILY = Family(
     "Growing Neural Cellular Automata",
     "Alexander Mordvintsev, Ettore Randazzo, Eyvind Niklasson, Michael Levin",
     "Growing Neural Cellular Automata, Distill 2020, doi:10.23915/distill.00023",
-    "CC BY 4.0",
+    "CC BY 4.0, if published by the project",
     recognise,
     opened,
 )

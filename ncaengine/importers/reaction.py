@@ -64,7 +64,7 @@ FAMILY = Family(
     "learned reaction-diffusion",
     "Alexander Mordvintsev, Ettore Randazzo, Eyvind Niklasson",
     "Differentiable Programming of Reaction-Diffusion Patterns, ALIFE 2021, arXiv:2107.06862",
-    "Apache-2.0",
+    "Apache-2.0, if published by the project",
     recognise,
     opened,
 )

@@ -7,7 +7,7 @@ import msgspec
 
 from ncaengine.importers import atlas, dense
 from ncaengine.importers.base import ARTICLE_KERNELS, Family, Found, Hints, Models, file_names, numbered
-from ncaengine.model import Clips, Colour, Config, Range
+from ncaengine.model import Clips, Colour, Config, Model, Range
 
 FEATURES = dense.features(dense.STENCILS[4], "eighths")
 CLIPS = Clips(perception=(-2.0, 2.0), hidden=(0.0, 2.0), update=(-2.0, 2.0), state=(-2.0, 2.0))
@@ -27,9 +27,12 @@ def opened(found: Found, hints: Hints) -> Models:
     net, (hidden, state) = whole.nets(), (_range(layer) for layer in whole.layers)
     state = state or CLIPS.state
     clips = Clips(perception=state, hidden=hidden or CLIPS.hidden, update=state, state=state)
-    convention = dense.Convention(msgspec.structs.replace(CONFIG, clips=clips), "filter", "eighths")
-    names = file_names(whole.model_names, found.name)
-    return numbered(names, lambda number, name: dense.model(net(number), convention, hints, name))
+
+    def make(number: int, name: str) -> Model:
+        config = msgspec.structs.replace(CONFIG, clips=clips, attribution=whole.credits(number))
+        return dense.model(net(number), dense.Convention(config, "filter", "eighths"), hints, name)
+
+    return numbered(file_names(whole.model_names, found.name), make)
 
 
 def _range(layer: atlas.Layer) -> Range | None:
@@ -45,7 +48,7 @@ FAMILY = Family(
     "Self-Organising Textures and hexells",
     "Eyvind Niklasson, Alexander Mordvintsev, Ettore Randazzo, Michael Levin",
     "Self-Organising Textures, Distill 2021, doi:10.23915/distill.00027.003; znah/hexells",
-    "Apache-2.0",
+    "Apache-2.0, if published by the project",
     recognise,
     opened,
 )
