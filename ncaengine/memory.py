@@ -24,7 +24,7 @@ def check(size: Size, bytes_a_cell: int) -> None:
         side = math.isqrt(int(there) // bytes_a_cell)
         raise NCAError(
             f"A grid of {size[0]}x{size[1]} cells needs {spoken(needed)} of memory here and {spoken(there)} are free; "
-            f"the largest square that fits is {side}x{side}."
+            f"the largest square that fits is {side}x{side} cells."
         )
 
 

@@ -33,6 +33,10 @@ WRAPPERS = ("module", "_orig_mod", "model", "ca", "nca")
 """Modules around the automaton, whose names are dropped."""
 
 
+class DamagedError(NCAError):
+    """A file is no pickle at all, or only part of one."""
+
+
 def read_torch(path: Path) -> object:
     """What torch.save (new or old form) or pickle.dump wrote: containers, arrays for tensors, Foreign for objects.
 
@@ -74,7 +78,7 @@ def _told(writer: str) -> Iterator[None]:
     except (NCAError, MemoryError):
         raise
     except Exception:  # a damaged file can make zipfile, pickletools and NumPy raise nearly anything
-        raise NCAError(f"is damaged or was not written by {writer}; copy or save it again.") from None
+        raise DamagedError(f"is damaged or was not written by {writer}; copy or save it again.") from None
 
 
 def _zipped(data: bytes) -> object:

@@ -11,12 +11,16 @@ import numpy as np
 from ncaengine import model as models
 from ncaengine import pickles
 from ncaengine.errors import NCAError
+from ncaengine.exporters.tabs import MADE_BY
 from ncaengine.importers import Found
+from ncaengine.importers.base import quoted
 from ncaengine.model import Model
 
 MAX_BYTES = 256 * 2**20
 MAX_TEXT = 16 * 2**20
 """Of JSON and programs, of which a byte may take 25 in memory; the largest that was published has 1.5 MB."""
+MAX_HEAD = 20_000
+"""Letters in which a Shadertoy says who made it."""
 KEY = "ncaengine"
 """Of a .pt file, under which a model of ncaengine lies."""
 NUMBERS, TEXTS = (".bin", ".f32"), (".json", ".js", ".ts", ".glsl", ".txt")
@@ -43,7 +47,12 @@ def read(path: Path) -> Model | Found:
 
 
 def _of_pickle(path: Path) -> Model | Found:
-    found = pickles.read_torch(path)
+    try:
+        found = pickles.read_torch(path)
+    except pickles.DamagedError:
+        if _is_text(path):  # as what a web page or git-lfs gives in the place of a file
+            raise NCAError("holds text, not what torch.save writes; copy or save it again.") from None
+        raise
     if isinstance(found, Mapping) and KEY in found:
         head = found[KEY]
         if not isinstance(head, Mapping) or not isinstance(head.get("weights"), Mapping):
@@ -55,8 +64,15 @@ def _of_pickle(path: Path) -> Model | Found:
     if not isinstance(found, Mapping):
         kind = "Tensor" if isinstance(found, np.ndarray) else type(found).__name__
         raise NCAError(f"holds a {kind}, not a model or a state dict.")
-    keys = ", ".join(str(key)[:40] for key in list(found)[:4])
+    keys = ", ".join(quoted(key) for key in list(found)[:4])
     raise NCAError(f"holds {keys or 'nothing'}{', …' if len(found) > 4 else ''}; there are no weights in it.")
+
+
+def _is_text(path: Path) -> bool:
+    """Whether a file begins as UTF-8 text does, and is not just too short to tell."""
+    with path.open("rb") as file:
+        start = file.read(256).decode("utf-8", "ignore")
+    return len(start) >= 16 and all(c.isprintable() or c.isspace() for c in start)
 
 
 def _of_text(path: Path) -> Found:
@@ -64,6 +80,8 @@ def _of_text(path: Path) -> Found:
         raise NCAError(f"is over {MAX_TEXT // 2**20} MB of text, far larger than any texture NCA.")
     try:
         text = path.read_text("utf-8-sig")
+        if f"// {MADE_BY} " in text[:MAX_HEAD]:
+            raise NCAError("is a Shadertoy that ncaengine exported, which is not read back; open the model it is of.")
         if path.suffix.lower() != ".json":
             return Found("text", text, path.stem)
         with _uncollected():

@@ -24,10 +24,11 @@ MAX_CELLS = 2**26
 def check_size(size: Size, max_side: int = MAX_SIDE) -> None:
     """Raises NCAError unless both sides lie in 1 … `max_side` and there are at most MAX_CELLS cells."""
     width, height = size
+    grid = f"A grid of {width}x{height} cells"
     if not (1 <= width <= max_side and 1 <= height <= max_side):
-        raise NCAError(f"A grid of {width}x{height} cells is not possible; each side must be from 1 to {max_side}.")
+        raise NCAError(f"{grid} is not possible; each side must be from 1 to {max_side} cells.")
     if width * height > MAX_CELLS:
-        raise NCAError(f"A grid of {width}x{height} cells is too large; the most is 67 million, as 8192x8192.")
+        raise NCAError(f"{grid} is too large; the most is 67 million cells, as 8192x8192.")
 
 
 def check_models(models: Sequence[Model]) -> None:

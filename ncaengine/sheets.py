@@ -116,10 +116,10 @@ def framed(picture: U8, size: tuple[int, int], scale: int) -> U8:
     return np.asarray(page.resize((width * scale, height * scale), Image.Resampling.NEAREST))
 
 
-def check_output(path: Path) -> None:
+def check_output(path: Path, what: str = "sheets") -> None:
     """Raises NCAError unless a picture can be written there: a name ending in .png, in a folder that is there."""
     if path.suffix.lower() != ".png":
-        raise NCAError(f"{path}: sheets are written as PNG; choose a name that ends in .png.")
+        raise NCAError(f"{path}: {what} are written as PNG; choose a name that ends in .png.")
     if path.is_dir():
         raise NCAError(f"{path}: is a folder; choose another name.")
     if not path.parent.is_dir():

@@ -35,7 +35,7 @@ def test_other_json_is_refused(data: Any) -> None:
 
 
 def test_other_files_are_refused() -> None:
-    assert "tensors called conv.weight" in said(found("tensors", {"conv.weight": numbers(3, 3, 3, 3)}))
+    assert "tensors called 'conv.weight'" in said(found("tensors", {"conv.weight": numbers(3, 3, 3, 3)}))
     assert "it holds no weights" in said(found("tensors", {}))
     assert "a text" in said(found("text", "let x = [1, 2];"))
     assert "a list of 2" in said(found("arrays", reaction()[:2]))

@@ -24,7 +24,7 @@ def test_a_grid_that_does_not_fit_is_refused_with_the_largest_that_does(
     each = backend.bytes_a_cell(WIDE.config)
     monkeypatch.setattr(memory, "free", lambda: 100.0 * 100 * each)
     with pytest.raises(NCAError, match=r"^A grid of 101x100 cells needs .* MB of memory here and .* MB are free; the "
-                                       r"largest square that fits is 100x100\.$"):  # fmt: skip
+                                       r"largest square that fits is 100x100 cells\.$"):  # fmt: skip
         sim.add(WIDE, (101, 100))
     with pytest.raises(NCAError, match="largest square that fits is 100x100"):
         sim.submit(Resize(grid, (8, 2000)))

@@ -51,23 +51,26 @@ def main(args: list[str] | None = None) -> int:
     if args == ["--version"]:
         print(f"ncaengine {__version__}")
         return 0
-    if args and args[0] in COMMANDS:  # by itself, so that a mistyped flag is not looked for in other commands
-        command = tyro.cli(COMMANDS[args[0]], prog=f"ncaengine {args[0]}", args=args[1:])
-    else:
-        command = tyro.extras.subcommand_cli_from_dict(
-            COMMANDS, prog="ncaengine", description=DESCRIPTION, args=args or ["--help"], sort_subcommands=False
-        )
     try:
-        command.run()
+        _command(args).run()
     except NCAError as error:
         return _problem(str(error))
     except MemoryError:
         return _problem("There is not enough memory for this; use a smaller --size.")
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # as in `ncaengine info … | head -1`
+    except BrokenPipeError:  # as in `ncaengine import --help | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
+
+
+def _command(args: list[str]) -> Any:
+    """What the arguments ask for, to be run."""
+    if args and args[0] in COMMANDS:  # by itself, so that a mistyped flag is not looked for in other commands
+        return tyro.cli(COMMANDS[args[0]], prog=f"ncaengine {args[0]}", args=args[1:])
+    return tyro.extras.subcommand_cli_from_dict(
+        COMMANDS, prog="ncaengine", description=DESCRIPTION, args=args or ["--help"], sort_subcommands=False
+    )
 
 
 def _problem(sentence: str) -> int:

@@ -30,7 +30,8 @@ class Bench:
     """Time steps of this engine and of torch in turn, each after it has shown that it computes the same."""
 
     model: Annotated[Path | None, MODEL, tyro.conf.Positional] = None
-    """A model file, or a shipped model's name. torch runs only models like those of the article's notebook."""
+    """A model file, of ncaengine or published (FILE:NAME is one of several in a file), or a shipped model's name.
+    torch runs only models like those of the article's notebook."""
     sizes: str = "128,256,512,1024"
     """Of the grids in cells, with commas between: 256 or 256x128."""
     backends: str = ALL
@@ -66,7 +67,7 @@ class Bench:
         from ncaengine import files, sheets
 
         if self.plot:
-            sheets.check_output(self.plot)
+            sheets.check_output(self.plot, "plots")
         model = files.load(self.model or files.shipped())
         kernel = find_kernels(self.plugins, self.kernel, [model]).get(self.kernel)
 

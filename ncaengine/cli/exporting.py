@@ -52,6 +52,8 @@ class Export:
         form = self.form or ENDINGS.get(self.output.suffix.lower())
         if form is None:
             raise NCAError(f"{self.output}: no form has this ending; use .json, .pt or .glsl, or give --form.")
+        if not self.output.parent.is_dir():
+            raise NCAError(f"{self.output}: cannot be written, for its folder does not exist; make it first.")
         if not self.models:
             raise NCAError("Name a model to export.")
         if form != "atlas" and len(self.models) > 1:

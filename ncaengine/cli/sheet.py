@@ -31,7 +31,8 @@ class Sheet:
         tyro.conf.Positional,
         tyro.conf.arg(metavar="MODEL [MODEL ...]", help_behavior_hint="(required)"),
     ] = ()
-    """Model files. One picture each gives a grid of them; with several steps, kernels or --targets, each has a row."""
+    """Model files, of ncaengine or published (FILE:NAME is one of several in a file). One picture each gives a grid of
+    them; with several steps, kernels or --targets, each has a row."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
     """The .png to write. A file of that name is overwritten."""
     size: SizeText = "128x128"

@@ -15,6 +15,9 @@ from ncaengine.training.config import Device, Training
 if TYPE_CHECKING:
     from ncaengine.training.run import Job
 
+FROM = tyro.conf.arg(name="from", metavar="MODEL", help_behavior_hint="(default: none)")
+LOGS = tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: none)")
+
 
 @dataclass(frozen=True)
 class Train:
@@ -27,7 +30,7 @@ class Train:
     what --resume needs go beside it, into FILE's name with .training."""
     resume: bool = False
     """Go on with a run that was stopped, with its settings."""
-    start: Annotated[Path | None, tyro.conf.arg(name="from", metavar="MODEL")] = None
+    start: Annotated[Path | None, FROM] = None
     """Begin with the weights of another model: a few hundred iterations then do for a like texture."""
     watch: bool = False
     """Open a window on the model while it learns."""
@@ -43,7 +46,7 @@ class Train:
     """Compile the step: faster after the first iterations; needs a C++ compiler on CPUs."""
     format: Literal["pt", "safetensors"] = "pt"
     """Of the models of several images."""
-    log_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    log_dir: Annotated[Path | None, LOGS] = None
     """Write TensorBoard logs there, too."""
     author: str = ""
     """For the model's attribution."""

@@ -44,7 +44,7 @@ def _head(model: Model, kernel: Kernel) -> str:
     c = model.config
     told = [f"{key}: {value}" for key, value in sorted(c.attribution.items())] or ["Author and licence are not known."]
     size = f"{c.channels} channels, {c.hidden} hidden units, {model.parameters} weights; kernel: {kernel.name}."
-    facts = [f"{c.name}, a neural cellular automaton", *told, size, f"Made by ncaengine {__version__} (Apache-2.0)."]
+    facts = [f"{c.name}, a neural cellular automaton", *told, size, f"{tabs.MADE_BY} {__version__} (Apache-2.0)."]
     # No line break or backslash may let a fact out of its comment.
     safe = ["".join(ch if ch.isprintable() and ch != "\\" else " " for ch in fact) for fact in facts]
     inputs = tabs.INPUTS_ALIVE if c.alive else tabs.INPUTS

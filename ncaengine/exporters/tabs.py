@@ -1,5 +1,7 @@
 """The GLSL of the tabs of shadertoy.com, with a $NAME wherever a model decides; see exporters.shadertoy."""
 
+MADE_BY = "Made by ncaengine"
+"""By which a Shadertoy of ours is known again."""
 HEAD = """
 At shadertoy.com make a new shader, add the tabs below and paste into each what stands under its line "// ---- NAME".
 Then set the inputs, with the filter "nearest" where there is a choice:

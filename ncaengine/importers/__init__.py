@@ -20,7 +20,7 @@ from ncaengine.importers import (
     reaction,
     selforg,
 )
-from ncaengine.importers.base import Family, Found, Hints, Models
+from ncaengine.importers.base import Family, Found, Hints, Models, quoted
 from ncaengine.model import Model, same
 
 __all__ = ["FAMILIES", "Family", "Found", "Hints", "candidates", "doubt", "identify", "imported", "names"]
@@ -117,7 +117,7 @@ def _said(found: Found) -> str:
         return "a text"
     if isinstance(data, dict):
         kind = "a table of" if found.form == "json" else "tensors called"
-        first = ", ".join(str(key)[:40] for key in itertools.islice(data, 4))
+        first = ", ".join(quoted(key) for key in itertools.islice(data, 4))
         return f"{kind} {first}{', …' if len(data) > 4 else ''}" if data else "no weights"
     if isinstance(data, list):
         return f"a list of {len(data)}"

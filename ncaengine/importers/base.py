@@ -87,6 +87,11 @@ def bounded(facts: Mapping[Any, Any]) -> dict[str, str]:
     return {k: texts[k] for k in list(texts)[:MOST_FACTS] if k not in ("recognised", "file")}
 
 
+def quoted(key: object) -> str:
+    """A key of a file, told apart from the words around it."""
+    return f"'{key[:40]}'" if isinstance(key, str) else str(key)[:40]
+
+
 _BARE = re.compile(r"\d*|weights|model|checkpoint")
 _KEPT = "-_."
 

@@ -40,7 +40,7 @@ def _range(layer: atlas.Layer) -> Range | None:
     if layer.quant_scale_zero is None:
         return None
     scale, zero = layer.quant_scale_zero
-    return (-scale / 2, scale / 2) if abs(zero - 0.5) < 0.01 else (-zero * scale, (1 - zero) * scale)
+    return (-scale / 2, scale / 2) if abs(zero - 0.5) < 0.01 else (0.0 - zero * scale, (1 - zero) * scale)
 
 
 FAMILY = Family(
