@@ -13,7 +13,8 @@ from published_forms import growing, hexells, reaction
 from rich.console import Console
 
 from ncaengine import files
-from ncaengine.cli import inspecting, main
+from ncaengine.cli import facts, inspecting, main
+from ncaengine.model import Colour, Config
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
@@ -203,12 +204,47 @@ def test_info_tells_a_family_and_why(capsys: pytest.CaptureFixture[str], tmp_pat
     assert "CC BY 4.0" in told
 
 
+def test_info_says_what_models_compute_in_few_words(capsys: pytest.CaptureFixture[str], atlas: Path) -> None:
+    told = said(capsys, "info", f"{atlas}:x")
+    assert "relu, at most" in told
+    assert "hidden 0…" in told
+    assert "RGB = state · 0.5 + 0.5" in told
+    assert "-0…" not in told
+
+
+@pytest.mark.parametrize(
+    ("colour", "said"),
+    [((1.0, 0.0), "RGB = state"), ((1.0, 0.5), "RGB = state + 0.5"), ((2.0, -0.5), "RGB = state · 2 - 0.5")],
+)
+def test_colours_are_told_without_what_does_nothing(colour: tuple[float, float], said: str) -> None:
+    assert dict(facts.rows(random_model(Config(colour=Colour(*colour))), ""))["colour"] == said
+
+
+def test_info_tells_a_folder(capsys: pytest.CaptureFixture[str], tmp_path: Path, atlas: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep/lizard.json").write_text(json.dumps(growing()))
+    (tmp_path / "torn.json").write_text("{")
+    first, second, third = said(capsys, "info", tmp_path).splitlines()
+    assert first.split()[:3] == ["atlas.json", "selforg-textures", "3"]
+    assert second.split()[:3] == ["deep/lizard.json", "growing", "1"]
+    assert "CC BY 4.0, if published by the project" in second
+    assert "is not JSON" in third
+    told = json.loads(said(capsys, "info", tmp_path, "--json"))
+    assert [file.get("models") for file in told["files"]] == [3, 1, None]
+    (tmp_path / "none").mkdir()
+    assert "holds no file that could be a model" in problem(capsys, "info", tmp_path / "none")
+
+
 def test_info_lists_the_models_of_an_atlas(capsys: pytest.CaptureFixture[str], atlas: Path) -> None:
     told = said(capsys, "info", atlas)
     assert "3 models of the family selforg-textures" in told
     assert "hidden_name" in told
     assert f"ncaengine info {atlas}:x" in told
-    assert json.loads(said(capsys, "info", atlas, "--json"))["models"] == ["x", "x-2", "hidden_name"]
+    for fact in ("square and hexagonal-distill", "Apache-2.0, if published by the project", "Eyvind Niklasson"):
+        assert fact in told
+    listed = json.loads(said(capsys, "info", atlas, "--json"))
+    assert listed["models"] == [each["name"] for each in listed["of_each"]] == ["x", "x-2", "hidden_name"]
+    assert listed["of_each"][0]["kernels"] == ["square", "hexagonal-distill"]
     assert "hidden_name" in said(capsys, "info", f"{atlas}:hidden_name")
     assert "holds no model 'y'" in problem(capsys, "info", f"{atlas}:y")
 

@@ -1,6 +1,7 @@
 """`ncaengine info` and `ncaengine kernels`."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,11 @@ import tyro
 from ncaengine.cli.flags import Plugins, say
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from ncaengine.files import Contents
     from ncaengine.kernels import Kernel
-    from ncaengine.model import Config, Model
+    from ncaengine.model import Model
     from ncaengine.view import U8
 
 
@@ -21,38 +24,39 @@ class Info:
     """Tell what a model file holds: its family, what it computes, its weights, who made it, and how it looks."""
 
     model: tyro.conf.Positional[Path]
-    """A file of ncaengine or of any published family; FILE:NAME is one model of several in a file."""
+    """A file of ncaengine or of any published family; FILE:NAME is one model of several in a file. Of a folder, a line
+    for each file in it."""
     json: bool = False
     """One JSON object instead of a table."""
     picture: bool = True
     """Grow a small picture, where the terminal can show colours."""
 
     def run(self) -> None:
-        """Print a table and a picture, a list of the models in the file, or JSON."""
+        """Print a table and a picture, a list of the models in the file or the files in the folder, or JSON."""
         from ncaengine import files
 
         path, name = files.parted(files.resolved(self.model))
+        if path.is_dir():
+            self._list_folder(path)
+            return
         inside = files.contents(path)
         if not name and len(inside.names) > 1:
             self._list(path, inside)
         else:
-            self._tell(path, inside, files.load(self.model))
+            self._tell(inside, files.load(self.model))
 
-    def _tell(self, path: Path, inside: "Contents", model: "Model") -> None:
+    def _tell(self, inside: "Contents", model: "Model") -> None:
         from rich.console import Console
-        from rich.table import Table
 
+        from ncaengine.cli import facts
         from ncaengine.model import to_plain
 
         if self.json:
-            facts = {"file": str(self.model), "parameters": model.parameters, "statistics": _numbers(model)}
-            _print_json({**facts, **to_plain(model.config)})
+            told = {"file": str(self.model), "parameters": model.parameters, "statistics": facts.numbers(model)}
+            _print_json({**told, **to_plain(model.config)})
             return
         console = Console()
-        table = Table(title=model.config.name, show_header=False, title_justify="left", title_style="bold")
-        for key, value in _rows(model, path, inside):
-            table.add_row(key, value)
-        console.print(table)
+        console.print(_table(model.config.name, facts.rows(model, inside.why)))
         if model.config.non_commercial:
             console.print("Its licence does not allow commercial use.", style="yellow")
         if self.picture and console.is_terminal and console.color_system in ("truecolor", "256"):
@@ -61,80 +65,55 @@ class Info:
     def _list(self, path: Path, inside: "Contents") -> None:
         from rich.columns import Columns
         from rich.console import Console
+        from rich.markup import escape
 
+        from ncaengine.cli import facts
+
+        models = list(inside.make(lambda _: True))
         if self.json:
-            _print_json({"file": str(path), "family": inside.family, "recognised": inside.why, "models": inside.names})
+            told = {"file": str(path), "family": inside.family, "recognised": inside.why, "models": inside.names}
+            _print_json({**told, "of_each": facts.of_each(models)})
             return
         console = Console(highlight=False)
-        console.print(f"[bold]{path.name}[/]: {len(inside.names)} models of the family {inside.family}; {inside.why}.")
-        console.print(Columns(inside.names, padding=(0, 2)))
-        console.print(f"More of one: ncaengine info {path}:{inside.names[0]}", style="dim", soft_wrap=True)
+        head = (
+            f"{escape(path.name)}[/]: {len(inside.names)} models of the family {inside.family}; {escape(inside.why)}."
+        )
+        console.print(f"[bold]{head}")
+        console.print(_table("", facts.shared(models)))
+        console.print(Columns([escape(name) for name in inside.names], padding=(0, 2)))
+        some = sum(model.config.non_commercial for model in models)
+        if some:
+            console.print(f"The licence of {some} does not allow commercial use.", style="yellow")
+        console.print(f"More of one: ncaengine info {escape(f'{path}:{inside.names[0]}')}", style="dim", soft_wrap=True)
+
+    def _list_folder(self, folder: Path) -> None:
+        from ncaengine.cli import facts
+
+        found = list(facts.of_folder(folder))
+        if self.json:
+            _print_json({"folder": str(folder), "files": found})
+            return
+        wide, kind = (max(len(str(file.get(key, ""))) for file in found) for key in ("file", "family"))
+        for file in found:
+            told = file.get("problem") or f"{file['family']:{kind}}  {file['models']:4}  {file['licence']}"
+            print(f"{file['file']:{wide}}  {told}")
+
+
+def _table(title: str, rows: "Sequence[tuple[str, str]]") -> "Table":
+    """Names and texts, which are taken as they are."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=escape(title), show_header=False, title_justify="left", title_style="bold")
+    for key, value in rows:
+        table.add_row(escape(key), escape(value))
+    return table
 
 
 def _print_json(what: dict[str, Any]) -> None:
     import json
 
     print(json.dumps(what, indent=2))
-
-
-def _numbers(model: "Model") -> dict[str, dict[str, float]]:
-    """Mean, standard deviation and largest size of each array of weights that has any."""
-    import numpy as np
-
-    return {
-        name: {
-            "mean": float(array.mean()), "deviation": float(array.std()), "largest": float(np.abs(array).max()),
-        }
-        for name, array in model.arrays().items() if array.size
-    }  # fmt: skip
-
-
-def _rows(model: "Model", path: Path, inside: "Contents") -> list[tuple[str, str]]:
-    c = model.config
-    clips = {name: getattr(c.clips, name) for name in c.clips.__struct_fields__}
-    attribution = dict(c.attribution)
-    recognised = inside.why or attribution.pop("recognised", "")
-    attribution.pop("recognised", None)
-    statistics = [
-        f"{n}: mean {v['mean']:.3f}, deviation {v['deviation']:.3f}, largest {v['largest']:.3f}"
-        for n, v in _numbers(model).items()
-    ]
-    rows = [
-        ("family", c.family + (f", as {recognised}" if recognised else "")),
-        ("channels", str(c.channels)),
-        ("features", ", ".join(map(str, _features(c)))),
-        ("hidden", f"{c.hidden}, {c.activation}" if c.hidden else "none"),
-        ("clips", ", ".join(f"{k} {v[0]:g}…{v[1]:g}" for k, v in clips.items() if v) or "none"),
-        *_oddities(c),
-        ("kernels", ", ".join(c.kernels)),
-        ("padding", c.padding),
-        ("fire rate", f"{c.fire_rate:g}" + (", by channel" if c.firing == "channel" else "")),
-        ("seed", c.seed.kind + (f" of level {c.seed.level:g}" if c.seed.kind in ("noise", "blobs") else "")),
-        ("colour", f"RGB = state · {c.colour.scale:g} + {c.colour.offset:g}" + ", with opacity" * c.colour.alpha),
-        ("parameters", f"{model.parameters:,}"),
-        ("weights", "\n".join(statistics)),
-    ]
-    return rows + sorted(attribution.items())
-
-
-def _features(c: "Config") -> list[str]:
-    def said(channels: tuple[int, ...] | None) -> str:
-        return "" if channels is None else f" of {', '.join(map(str, channels))}"
-
-    found = [f"{f.stencil} ×{f.gain:g}{said(f.channels)}" for f in c.features]
-    return [*found, *(["all their absolute values"] if c.absolute else []), *c.extra]
-
-
-def _oddities(c: "Config") -> list[tuple[str, str]]:
-    """What only some models have."""
-    found = []
-    if c.scales != (0,):
-        found.append(("scales", "mean of " + ", ".join(f"1/{2**s}" if s else "1" for s in c.scales)))
-    if c.diffusion:
-        found.append(("diffusion", ", ".join(f"{rate:g}" for rate in dict.fromkeys(c.diffusion))))
-    if c.alive:
-        found.append(("alive", f"where channel {c.alive.channel} near a cell exceeds {c.alive.threshold:g}"))
-    return found
 
 
 def _grown(model: "Model") -> "U8":
