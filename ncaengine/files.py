@@ -45,7 +45,11 @@ def contents(path: Path, hints: Hints = _NO_HINTS) -> Contents:
             model, name = found, found.config.name
             return Contents("", "", [name], lambda wanted: iter([model] if wanted(name) else []))
         family, why = importers.identify(found, hints)
-        names = importers.names(found, hints)
+        doubt = importers.doubt(found, hints)
+        try:
+            names = importers.names(found, hints)
+        except NCAError as error:
+            raise NCAError(f"{str(error).rstrip('.')}; {doubt}." if doubt else str(error)) from None
     if not names:
         raise NCAError(f"{path}: holds no model.")
 
@@ -53,7 +57,7 @@ def contents(path: Path, hints: Hints = _NO_HINTS) -> Contents:
         with told(path):
             yield from importers.imported(found, hints, wanted)
 
-    return Contents(family.name, why, names, make, importers.doubt(found, hints))
+    return Contents(family.name, why, names, make, doubt)
 
 
 def candidates(path: Path, hints: Hints = _NO_HINTS) -> list[tuple[str, Model]]:
@@ -97,7 +101,9 @@ def member(file: Path, names: Sequence[str], name: str) -> str:
     within = [each for each in names if name.lower() in each.lower()]
     near = ending or within or difflib.get_close_matches(name, names, SHOWN)
     shown = near[:SHOWN] or names[:SHOWN]
-    there = "there are" if len(shown) == len(names) else "the nearest are" if near else "there are, among others"
+    there = "the nearest are" if near else "there are, among others"
+    if len(shown) == len(names):
+        there = "there are" if len(names) > 1 else "there is only"
     raise NCAError(f"{file}: holds no model {name!r}; {there}: {', '.join(shown)}.")
 
 

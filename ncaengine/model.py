@@ -141,7 +141,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def credit(self) -> str:
         """Who made the model and what its licence allows, on one line; '' where nothing is known."""
         said = (self.attribution.get(key, "") for key in ("authors", "author", "licence"))
-        return " · ".join(filter(None, said))
+        return " · ".join(dict.fromkeys(filter(None, said)))
 
     @property
     def non_commercial(self) -> bool:
