@@ -198,13 +198,8 @@ class GLCells:
             covered = (width - pair[0], height - pair[1]) if cover == "pairs" else self._size
             self._passes.step(programs, self._size, covered, {**uniforms, **more, "slot": slot})
         self._ctx.memory_barrier()
-        self._passes.after(
-            self._step_programs(0, self._cover(self._models[0], fire_rate, antithetic)),
-            self._kernel,
-            before,
-            after,
-            self._size,
-        )
+        first = self._step_programs(0, self._cover(self._models[0], fire_rate, antithetic))
+        self._passes.after(first, self._kernel, before, after, self._size)
         self._images, self._stepped = [after, before], True
 
     def _step_programs(self, slot: int, cover: Cover) -> Programs:

@@ -100,6 +100,7 @@ class Passes:
         self._backend.device.ctx.memory_barrier()
         set_uniforms(programs.step, uniforms | turn)
         programs.step.run_indirect(listed, self._turn * TURN_BYTES)
+        self._backend.device.ctx.memory_barrier()  # the next model's list takes the place of this one's
         self._turn = 1 - self._turn
 
     def _room_for(self, cells: int) -> moderngl.Buffer:
