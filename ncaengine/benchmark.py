@@ -106,13 +106,7 @@ def operations(config: Config, cells: int, fire_rate: float) -> float:
 
 def check_memory(config: Config, size: Size) -> None:
     """Raises NCAError if torch, and with it the reference, could not step a grid of this size."""
-    needed = 4 * size[0] * size[1] * (2 * config.inputs + config.hidden + config.channels) * MARGIN
-    free = memory.free()
-    if needed > free:
-        raise NCAError(
-            f"Grids of {spoken(size)} cells need {needed / 1e9:.0f} GB here and {free / 1e9:.0f} GB are free; "
-            "choose smaller --sizes."
-        )
+    memory.check(size, round(4 * (2 * config.inputs + config.hidden + config.channels) * MARGIN))
 
 
 def check(contender: Contender, nca: Reference, x: torch.Tensor) -> float:

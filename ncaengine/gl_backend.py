@@ -25,6 +25,8 @@ from ncaengine.view import I32, RGB, U8, Look, View
 
 BAND = 2**18
 """Cells of a state that are brought into the device's order at a time."""
+MOST_GROUPS = 65_535
+"""Workgroups of a dispatch along one axis, as OpenGL promises."""
 MOST_LISTED = 0.8
 """Share of cells that fire beyond which it is not worth while to list them first."""
 
@@ -161,7 +163,9 @@ class GLCells:
             return "every"
         if antithetic and partner(*(self._size if self._images else (2, 2)), fire_rate, self._rates):
             return "pairs"
-        return "listed" if fire_rate * self._mean_rate < MOST_LISTED else "every"
+        group = glsl.GROUP[self._backend.device.form]
+        countable = self._size[0] * self._size[1] <= MOST_GROUPS * group[0] * group[1]  # even if all of them fire
+        return "listed" if countable and fire_rate * self._mean_rate < MOST_LISTED else "every"
 
     def step(
         self, number: int, rng_seed: int, fire_rate: float, scale: float = 1.0, angle: float = 0.0,

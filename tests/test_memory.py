@@ -8,6 +8,7 @@ from ncaengine import memory, pcg, seeding
 from ncaengine.commands import Resize
 from ncaengine.errors import NCAError
 from ncaengine.gl_backend import GLBackend, GLCells
+from ncaengine.glsl import GROUP
 from ncaengine.kernels import Catalogue
 from ncaengine.model import Config, Seed
 from ncaengine.simulation import Simulation
@@ -87,3 +88,21 @@ def test_a_state_is_written_in_bands_as_it_is(
     cells.write(state)
     assert np.array_equal(cells.read(), state)
     cells.release()
+
+
+def test_a_grid_beyond_the_reach_of_a_dispatch_is_not_listed(
+    formed: GLBackend, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else cells that fire would be dropped."""
+    covers: list[str] = []
+    real = formed.step_programs
+    monkeypatch.setattr(formed, "step_programs", lambda m, k, f, cover: covers.append(cover) or real(m, k, f, cover))
+    monkeypatch.setattr("ncaengine.gl_backend.MOST_GROUPS", 1)
+    group = GROUP[formed.device.form]
+    for height in (group[1], group[1] + 1):
+        cells = formed.cells()
+        cells.specialise(WIDE, catalogue.get("square"))
+        cells.write(np.zeros((height, group[0], 12), np.float32))
+        cells.step(0, 0, 0.3)
+        cells.release()
+    assert [cover for cover in covers if cover != "pairs"] == ["listed", "every"]

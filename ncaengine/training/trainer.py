@@ -16,7 +16,7 @@ import torch
 import torch.utils.checkpoint
 from torch import Tensor
 
-from ncaengine import model, seeding
+from ncaengine import memory, model, seeding
 from ncaengine.errors import NCAError
 from ncaengine.kernels import Kernel
 from ncaengine.model import Model
@@ -208,11 +208,8 @@ def free_memory(device: torch.device) -> int:
     """Bytes that can still be had, as far as the system tells."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    try:
-        with open("/proc/meminfo") as file:
-            return next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable"))
-    except (OSError, StopIteration):
-        return 8 * 2**30
+    found = memory.free()
+    return int(found) if math.isfinite(found) else 8 * 2**30
 
 
 @contextmanager
