@@ -232,7 +232,7 @@ def test_sizes_that_memory_cannot_hold_are_refused(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(memory, "free", lambda: 1e9)
     with pytest.raises(
         NCAError,
-        match=r"4096x4096 cells needs 41\.\d GB of memory here and 1\.0 GB are free; .* square that fits is 6\d\dx6\d\d",
+        match=r"4096x4096 cells needs 41\.\d GB of memory here and 1\.0 GB are free; .* fits is 6\d\dx6\d\d",
     ):
         benchmark.check_memory(Config(), (4096, 4096))
 
