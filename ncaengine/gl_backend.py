@@ -14,19 +14,18 @@ from ncaengine.errors import NCAError
 from ncaengine.fields import MAX_MODELS, PLANE, plain
 from ncaengine.gl_canvas import Canvas, Shown
 from ncaengine.gl_edit import Editor
-from ncaengine.gl_passes import Passes, Programs, compiled
+from ncaengine.gl_passes import Passes, Programs, compiled, copies
 from ncaengine.gpu import SHARED_BYTES, Device, headless
 from ncaengine.kernels import Kernel
 from ncaengine.model import F32, Config, Model
 from ncaengine.pcg import fire_threshold, partner
 from ncaengine.seeding import Size, check_models
+from ncaengine.software import threads
 from ncaengine.stepcode import Cover, Frame
 from ncaengine.view import I32, RGB, U8, Look, View
 
 BAND = 2**18
 """Cells of a state that are brought into the device's order at a time."""
-MOST_GROUPS = 65_535
-"""Workgroups of a dispatch along one axis, as OpenGL promises."""
 MOST_LISTED = 0.8
 """Share of cells that fire beyond which it is not worth while to list them first."""
 
@@ -164,7 +163,7 @@ class GLCells:
         if antithetic and partner(*(self._size if self._images else (2, 2)), fire_rate, self._rates):
             return "pairs"
         group = glsl.GROUP[self._backend.device.form]
-        countable = self._size[0] * self._size[1] <= MOST_GROUPS * group[0] * group[1]  # even if all of them fire
+        countable = self._size[0] * self._size[1] <= glsl.MOST_GROUPS * group[0] * group[1]  # even if all of them fire
         return "listed" if countable and fire_rate * self._mean_rate < MOST_LISTED else "every"
 
     def step(
@@ -191,9 +190,13 @@ class GLCells:
             (self._fields or self._backend.plain_fields).bind_to_image(3, read=True, write=False)
         before, after = self._images
         last = len(self._models) - 1
-        for slot in {min(number, last) for number in self._numbers}:
+        covers = {slot: self._cover(self._models[slot], fire_rate, antithetic)
+                  for slot in {min(number, last) for number in self._numbers}}  # fmt: skip
+        device = self._backend.device
+        if device.copier and any(copies(device, self._models[slot].config, cover) for slot, cover in covers.items()):
+            device.copier(before, after, self._size)
+        for slot, cover in covers.items():
             model = self._models[slot]
-            cover = self._cover(model, fire_rate, antithetic)
             programs = self._step_programs(slot, cover)
             more = self._passes.before(programs, model.config, self._kernel, before, self._size, self._frame)
             before.bind_to_image(0, read=True, write=False)
@@ -253,7 +256,8 @@ class GLBackend:
 
     def __init__(self, device: Device | None = None) -> None:
         self._owns = device is None
-        self.device = device or Device(headless())
+        since = threads()
+        self.device = device or Device(headless(), since=since)
         self.description, self.max_side = self.device.description, self.device.max_side
         self.canvas, self.editor = Canvas(self.device), Editor(self.device)
         # A cell's defaults; the step repeats the edge. The side is that of `room`.

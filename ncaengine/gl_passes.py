@@ -43,14 +43,19 @@ def compiled(device: Device, config: Config, kernel: Kernel, frame: Frame, cover
 
     Raises NCAError.
     """
-    form, coarse = device.form, bool(stepcode.coarse(config))
+    form, coarse, copied = device.form, bool(stepcode.coarse(config)), copies(device, config, cover)
     return Programs(
-        device.compute(glsl.step_source(config, kernel, form, shared_bytes, frame, cover)),
+        device.compute(glsl.step_source(config, kernel, form, shared_bytes, frame, cover, copied)),
         device.compute(glsl.shrink_source(config, form)) if coarse else None,
         device.compute(glsl.coarse_source(config, kernel, form, frame)) if coarse else None,
         device.compute(glsl.alive_source(config, kernel, form)) if config.alive else None,
-        device.compute(glsl.pick_source(config, form, frame)) if cover == "listed" else None,
+        device.compute(glsl.pick_source(config, form, frame, copied)) if cover == "listed" else None,
     )
+
+
+def copies(device: Device, config: Config, cover: Cover) -> bool:
+    """Whether the driver copies the state before such a step, so that the shader need not copy what does not fire."""
+    return device.copier is not None and cover != "every" and not config.alive and not config.clips.state
 
 
 class Passes:
@@ -88,15 +93,15 @@ class Passes:
 
     def step(self, programs: Programs, size: Size, covered: Size, uniforms: dict[str, object]) -> None:
         """The step itself, whose images are bound; without a list it runs over a grid of (width, height) `covered`."""
-        group = glsl.GROUP[self._backend.device.form]
+        form = self._backend.device.form
         if not programs.pick:
             set_uniforms(programs.step, uniforms)
-            programs.step.run(-(-covered[0] // group[0]), -(-covered[1] // group[1]))
+            programs.step.run(*glsl.groups(form, covered))
             return
         listed, turn = self._room_for(size[0] * size[1]), {"turn": self._turn}
         listed.bind_to_storage_buffer(LISTED)
         set_uniforms(programs.pick, uniforms | turn)
-        programs.pick.run(-(-size[0] // group[0]), -(-size[1] // group[1]))
+        programs.pick.run(*glsl.groups(form, size))
         self._backend.device.ctx.memory_barrier()
         set_uniforms(programs.step, uniforms | turn)
         programs.step.run_indirect(listed, self._turn * TURN_BYTES)
@@ -140,8 +145,7 @@ class Passes:
         set_uniforms(program, {"size": size, **uniforms})
         source.bind_to_image(0, read=True, write=False)
         target.bind_to_image(1, read=inside, write=True)
-        group = glsl.GROUP[self._backend.device.form]
-        program.run(-(-size[0] // group[0]), -(-size[1] // group[1]))
+        program.run(*glsl.groups(self._backend.device.form, size))
         self._backend.device.ctx.memory_barrier()
 
     def _image(self, name: str, size: Size, layers: int) -> Image:

@@ -12,8 +12,10 @@ from ncaengine.kernels import Kernel
 from ncaengine.model import F32, Config, Model
 from ncaengine.stepcode import Cover, Form, Frame, layers
 
-GROUP = {"unrolled": (128, 8), "looped": (32, 4)}
-"""Invocations of a workgroup (x, y)."""
+GROUP = {"unrolled": (1024, 1), "looped": (32, 4)}
+"""Invocations of a workgroup (x, y); see shaders/include/invocation.glsl."""
+MOST_GROUPS = 65_535
+"""Workgroups of a dispatch along one axis, as OpenGL promises."""
 WEIGHTS_WIDTH = 256
 """Of the image that holds the weights."""
 
@@ -55,13 +57,15 @@ def _in_fours(rows: F32) -> F32:
 
 
 def step_source(
-    config: Config, kernel: Kernel, form: Form, shared_bytes: int, frame: Frame = "", cover: Cover = "every"
-) -> Source:
+    config: Config, kernel: Kernel, form: Form, shared_bytes: int, frame: Frame = "", cover: Cover = "every",
+    copied: bool = False,
+) -> Source:  # fmt: skip
     """The step shader for a configuration and a kernel.
 
     `shared_bytes` is the device's memory of a workgroup; hidden units are taken in as many parts
     as they need to fit. With a `frame` it heeds fields and the settings beyond the fire rate, and steps the
-    cells of one of several models. Raises NCAError if the kernel lacks a stencil that the model perceives.
+    cells of one of several models. copied: the driver has brought the cells that do not fire over already.
+    Raises NCAError if the kernel lacks a stencil that the model perceives.
     """
     kernel.require((f.stencil for f in config.features), config.name)
     fours, count = netcode.unit_fours(config), netcode.unit_count(config)
@@ -77,6 +81,7 @@ def step_source(
         **_also(config, frame),
         "COARSE": len(stepcode.coarse(config)),
         **({cover.upper(): 1} if cover != "every" else {}),
+        **({"COPIED": 1} if copied else {}),
     }
     made = {
         "neighbourhood": stepcode.neighbourhood(config, kernel, frame),
@@ -88,9 +93,10 @@ def step_source(
     return assemble("step.comp", defines, made)
 
 
-def pick_source(config: Config, form: Form, frame: Frame = "") -> Source:
-    """The shader that lists the cells that fire for the step shader that covers those."""
-    return assemble("pick.comp", {**_common(config, form), **_also(config, frame)}, {"copy": netcode.copy(config)})
+def pick_source(config: Config, form: Form, frame: Frame = "", copied: bool = False) -> Source:
+    """The shader that lists the cells that fire for the step shader that covers those. See step_source."""
+    defines = {**_common(config, form), **_also(config, frame), **({"COPIED": 1} if copied else {})}
+    return assemble("pick.comp", defines, {"copy": netcode.copy(config)})
 
 
 def shrink_source(config: Config, form: Form) -> Source:
@@ -127,6 +133,16 @@ def alive_source(config: Config, kernel: Kernel, form: Form) -> Source:
 def _common(config: Config, form: Form) -> dict[str, int]:
     group = GROUP[form]
     return {"GROUP_X": group[0], "GROUP_Y": group[1], **({"TORUS": 1} if config.padding == "circular" else {})}
+
+
+def groups(form: Form, size: tuple[int, int]) -> tuple[int, int]:
+    """Workgroups (x, y) of a dispatch over (width, height) cells."""
+    across, down = GROUP[form]
+    if down > 1:
+        return -(-size[0] // across), -(-size[1] // down)
+    count = -(-size[0] * size[1] // across)
+    rows = max(1, -(-count // MOST_GROUPS))
+    return -(-count // rows), rows
 
 
 def _also(config: Config, frame: Frame) -> dict[str, int]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import moderngl
 
+from ncaengine import software
 from ncaengine.errors import NCAError
 from ncaengine.glsl import Source
 from ncaengine.stepcode import Form
@@ -24,11 +25,13 @@ class Device:
     """A context with its program cache.
 
     forgiving: where the driver refuses a new version of a shader, go on with the last one that it
-    took, as while somebody edits the files.
+    took, as while somebody edits the files. since: the threads that there were before the context was
+    made, None if all of its own have been looked after; see software.spread.
     """
 
     ctx: moderngl.Context
     forgiving: bool = False
+    since: frozenset[int] | None = None
     _compute: dict[str, moderngl.ComputeShader] = field(default_factory=dict)
     _last: dict[tuple[str, ...], moderngl.ComputeShader] = field(default_factory=dict)
     _refused: dict[str, str] = field(default_factory=dict)
@@ -42,8 +45,16 @@ class Device:
         info = self.ctx.info
         self.description = f"OpenGL {version} on {info['GL_RENDERER']}"
         self.max_side = min(int(info["GL_MAX_TEXTURE_SIZE"]), int(info["GL_MAX_VIEWPORT_DIMS"][0]))
-        software = any(word in info["GL_RENDERER"].lower() for word in ("llvmpipe", "softpipe", "swiftshader"))
-        self.form: Form = "unrolled" if software else "looped"
+        slow = software.is_software(info["GL_RENDERER"])
+        self.form: Form = "unrolled" if slow else "looped"
+        self._copier = software.copier() if slow else None
+        if slow and self.since is not None:
+            software.spread(self.since)
+
+    @property
+    def copier(self) -> software.Copier | None:
+        """What copies a state faster than the step shader does, if anything."""
+        return self._copier if self.form == "unrolled" else None
 
     def compute(self, source: Source) -> moderngl.ComputeShader:
         """The compiled compute shader; the same text is compiled once.

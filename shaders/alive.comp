@@ -8,8 +8,10 @@ layout(binding = 7, r32f) readonly uniform image2D fresh;          // (height, w
 uniform ivec2 size;    // (width, height) in cells
 uniform int row_shift; // columns: how the torus closes over the top edge
 
+#include "invocation.glsl"
+
 void main() {
-    ivec2 cell = min(ivec2(gl_GlobalInvocationID.xy), size - 1);
+    ivec2 cell = cell_of_invocation(size);
 
     //@ living
 

@@ -7,8 +7,10 @@ layout(binding = 1, rgba32f) writeonly uniform image2DArray after; // (stencils 
 uniform ivec2 size;    // (width, height) there
 uniform int row_shift; // columns: how the torus closes over the top edge there
 
+#include "invocation.glsl"
+
 void main() {
-    ivec2 cell = min(ivec2(gl_GlobalInvocationID.xy), size - 1);
+    ivec2 cell = cell_of_invocation(size);
 
     //@ neighbourhood
 

@@ -1,5 +1,6 @@
 #version 430
-// Before a step at which cells fire by coins of their own: lists those that fire, and copies the others.
+// Before a step at which cells fire by coins of their own: lists those that fire, and copies the others, unless
+// that is done (COPIED).
 // Each workgroup finds room for its own cells at once, so that the list is whole whatever their number.
 layout(local_size_x = GROUP_X, local_size_y = GROUP_Y) in;
 
@@ -17,6 +18,7 @@ uniform ivec2 size; // (width, height) in cells
 #include "fields.glsl"
 #endif
 #include "fires.glsl"
+#include "invocation.glsl"
 #define LISTED_ACCESS
 #include "listed.glsl"
 
@@ -27,8 +29,8 @@ void main() {
         found = 0u;
     barrier();
 
-    ivec2 cell = ivec2(gl_GlobalInvocationID.xy);
-    bool here = all(lessThan(cell, size));
+    ivec2 cell = cell_of_invocation(size);
+    bool here = within(size);
 #ifdef FIELDS
     vec4 field = field_of(cell);
     float rate = field.x;
@@ -40,10 +42,12 @@ void main() {
     uint place = 0u;
     if (fired)
         place = atomicAdd(found, 1u);
+#ifndef COPIED
     if (here && !fired) {
         ivec2 other = cell;
         //@ copy
     }
+#endif
     barrier();
     if (gl_LocalInvocationIndex == 0u) {
         start = atomicAdd(turns[turn].w, found);

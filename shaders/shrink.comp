@@ -9,10 +9,11 @@ uniform ivec2 size;      // (width, height) of the coarser
 uniform ivec2 from_size; // of the state
 uniform int from_shift;  // the state's row_shift
 
+#include "invocation.glsl"
 #include "placed.glsl"
 
 void main() {
-    ivec2 cell = min(ivec2(gl_GlobalInvocationID.xy), size - 1);
+    ivec2 cell = cell_of_invocation(size);
     vec2 at = (vec2(cell) + 0.5) * (vec2(from_size) / vec2(size)) - 0.5;
     ivec2 low = ivec2(floor(at));
     at -= floor(at);

@@ -3,8 +3,8 @@
 // net, and adds the net's output to its state if its hash says that it fires.
 // Lines that start with "//@" are replaced by code made for one model and kernel (ncaengine/stepcode.py, netcode.py).
 // With FIELDS, cells differ in fire rate, scale and angle, and only those of one model are stepped.
-// With PAIRS, an invocation steps the one of two cells that fires and copies the other; with LISTED, one of the cells
-// that pick.comp found to fire; else each steps a cell, whether that fires or not.
+// With PAIRS, an invocation steps the one of two cells that fires and copies the other, unless the driver has copied all
+// (COPIED); with LISTED, one of the cells that pick.comp found to fire; else each steps a cell, whether that fires or not.
 layout(local_size_x = GROUP_X, local_size_y = GROUP_Y) in;
 
 // State before and after the step: layers of (height, width) vec4, four channels a layer.
@@ -45,6 +45,7 @@ layout(binding = 7, r32f) writeonly uniform image2D fresh; // (height, width): t
 #endif
 
 #include "fires.glsl"
+#include "invocation.glsl"
 #include "placed.glsl"
 #ifdef LISTED
 #define LISTED_ACCESS readonly
@@ -66,19 +67,16 @@ void main() {
     // Filled first: on llvmpipe every value that lives across a barrier goes through memory.
     fill_part(0, PART);
 
-    // Invocations beyond the edge, or the list's end, repeat its cells: llvmpipe runs code after an early return,
-    // or inside an if, many times slower.
 #ifdef LISTED
-    uint nth = gl_WorkGroupID.x * (GROUP_X * GROUP_Y) + gl_LocalInvocationIndex;
-    uint entry = listed[min(nth, turns[turn].w - 1u)];
+    uint entry = listed[min(ordinal(), turns[turn].w - 1u)];
     ivec2 cell = ivec2(entry & 65535u, entry >> 16u);
 #elif defined(PAIRS)
-    ivec2 cell = min(ivec2(gl_GlobalInvocationID.xy), size - partner - 1);
+    ivec2 cell = cell_of_invocation(size - partner);
     bool here = pcg4d(uvec4(cell, step_number, rng_seed)).x < 0x80000000u;
     ivec2 other = here ? cell + partner : cell;
     cell = here ? cell : cell + partner;
 #else
-    ivec2 cell = min(ivec2(gl_GlobalInvocationID.xy), size - 1);
+    ivec2 cell = cell_of_invocation(size);
 #endif
 
 #ifdef FIELDS
@@ -107,7 +105,7 @@ void main() {
     {
         //@ store
     }
-#ifdef PAIRS
+#if defined(PAIRS) && !defined(COPIED)
 #ifdef FIELDS
     if (ours(field_of(other)))
 #endif

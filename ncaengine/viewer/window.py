@@ -21,6 +21,7 @@ from ncaengine.gpu import Device
 from ncaengine.kernels import Catalogue
 from ncaengine.model import Model
 from ncaengine.simulation import Simulation
+from ncaengine.software import threads
 from ncaengine.view import U8
 from ncaengine.viewer import opening, theme
 from ncaengine.viewer.app import App, is_software
@@ -118,6 +119,7 @@ class Window:
             raise NCAError("Give at least one model to look at.")
         options.rates(len(models))
         catalogue.get(options.kernel)
+        since = threads()
         preflight(hidden)
         self._params = self._parameters(size or self._prefs.size, hidden, tests)
         immapp.manual_render.setup_from_runner_params(self._params, immapp.AddOnsParams(with_implot=True))
@@ -126,7 +128,7 @@ class Window:
             self.ctx = moderngl.get_context()
             if not hidden:
                 glfw.set_window_size_limits(glfw_window_hello_imgui(), *SMALLEST, glfw.DONT_CARE, glfw.DONT_CARE)
-            self.sim = Simulation(GLBackend(Device(self.ctx)), catalogue)
+            self.sim = Simulation(GLBackend(Device(self.ctx, since=since)), catalogue)
             self.app = App(self.sim, is_software(self.sim), watch, self._prefs)
             if session:
                 self.app.open_session(session)

@@ -2,12 +2,7 @@
 uniform ivec2 size;      // (width, height) of the grid in cells
 uniform int row_shift;   // columns: how the torus closes over the top edge
 
-// floor(a / b) through floats, mended: integer division is slow on llvmpipe.
-int floor_div(int a, int b) {
-    int q = int(floor(float(a) / float(b)));
-    int r = a - q * b;
-    return q + (r < 0 ? -1 : r >= b ? 1 : 0);
-}
+#include "floor_div.glsl"
 
 ivec2 on_torus(ivec2 cell) {
     int wraps = floor_div(cell.y, size.y);

@@ -1,0 +1,74 @@
+"""What helps a renderer without a GPU, Mesa's llvmpipe: a core for each of its threads, images that it copies itself.
+
+Only Linux is known to need it, and elsewhere nothing is done.
+"""
+
+import ctypes
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import moderngl
+
+from ncaengine.seeding import Size
+
+NAMES = ("llvmpipe", "softpipe", "swiftshader")
+"""In the names of such renderers."""
+ARRAY = 0x8C1A
+"""GL_TEXTURE_2D_ARRAY."""
+TASKS = Path("/proc/self/task")
+Copier = Callable[[moderngl.TextureArray, moderngl.TextureArray, Size], None]
+"""Copies (width, height) cells of all layers from one image into another."""
+
+
+def is_software(renderer: str) -> bool:
+    """By the name that OpenGL gives."""
+    return any(name in renderer.lower() for name in NAMES)
+
+
+def threads() -> frozenset[int]:
+    """The threads of this process, as the system numbers them; none where that is not known."""
+    try:
+        return frozenset(int(task.name) for task in TASKS.iterdir())
+    except OSError:
+        return frozenset()
+
+
+def spread(since: frozenset[int]) -> None:
+    """Keep each thread that was started since then to one core, the next thread to the next core.
+
+    Left alone, two of them that are woken together for a step of a millisecond often run one after the other on the
+    core that woke them: a step of 64x64 cells then takes 1.7 times as long, one of 128x128 cells 1.3 times.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        return
+    cores = sorted(os.sched_getaffinity(0))
+    counts: dict[bool, int] = {}  # two pools: those that draw have names of their own
+    for thread in sorted(threads() - since):
+        try:
+            name = (TASKS / str(thread) / "comm").read_text("utf-8", "replace")
+            if ":" in name:  # "python:disk$0", which keeps compiled shaders
+                continue
+            pool = name.startswith(NAMES)
+            nth = counts[pool] = counts.get(pool, -1) + 1
+            os.sched_setaffinity(thread, {cores[nth % len(cores)]})
+        except OSError:  # it has ended meanwhile, or we may not
+            continue
+
+
+def copier() -> Copier | None:
+    """OpenGL's own copying between images, which moderngl lacks; None where it cannot be had.
+
+    llvmpipe stores what a shader writes number by number, 5 ns each; copied whole, a cell takes as long as one number.
+    """
+    try:
+        copy = ctypes.CDLL("libGL.so.1").glCopyImageSubData
+    except (OSError, AttributeError):
+        return None
+    copy.restype = None
+    copy.argtypes = [*([ctypes.c_uint] * 2), *([ctypes.c_int] * 4)] * 2 + [ctypes.c_int] * 3
+
+    def run(source: moderngl.TextureArray, target: moderngl.TextureArray, size: Size) -> None:
+        copy(source.glo, ARRAY, 0, 0, 0, 0, target.glo, ARRAY, 0, 0, 0, 0, *size, source.layers)
+
+    return run

@@ -1,0 +1,6 @@
+// floor(a / b) through floats, mended: integer division is slow on llvmpipe.
+int floor_div(int a, int b) {
+    int q = int(floor(float(a) / float(b)));
+    int r = a - q * b;
+    return q + (r < 0 ? -1 : r >= b ? 1 : 0);
+}

@@ -1,0 +1,90 @@
+"""What helps a renderer without a GPU: a core for each thread, and images that the driver copies."""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ncaengine import glsl, software
+from ncaengine.gl_backend import GLBackend
+
+linux = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux binds threads to cores")
+
+
+@contextmanager
+def workers(count: int) -> Iterator[list[int]]:
+    """So many threads that wait; gives their numbers."""
+    done = threading.Event()
+    started = [threading.Thread(target=done.wait, daemon=True) for _ in range(count)]
+    for thread in started:
+        thread.start()
+    try:
+        yield [thread.native_id for thread in started if thread.native_id]
+    finally:
+        done.set()
+        for thread in started:
+            thread.join()
+
+
+@linux
+def test_new_threads_keep_to_a_core_each_in_turn() -> None:
+    cores = sorted(os.sched_getaffinity(0))
+    with workers(1) as (old,):
+        since = software.threads()
+        with workers(2 * len(cores)) as new:
+            software.spread(since)
+            held = [os.sched_getaffinity(thread) for thread in sorted(new)]
+            assert held == [{core} for core in cores] * 2
+            assert os.sched_getaffinity(old) == os.sched_getaffinity(0) == set(cores)
+
+
+@linux
+def test_a_thread_that_ends_meanwhile_hurts_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = max(software.threads()) + 100_000
+    monkeypatch.setattr(software, "threads", lambda: frozenset({gone}))
+    software.spread(frozenset())
+
+
+@linux
+def test_the_renderers_threads_are_spread(gl: GLBackend) -> None:
+    if not gl.device.copier:
+        pytest.skip("this renderer is a GPU")
+    names = {thread: (software.TASKS / str(thread) / "comm").read_text().strip() for thread in software.threads()}
+    own = [thread for thread, name in names.items() if name.startswith("llvmpipe-")]
+    assert own
+    assert {len(os.sched_getaffinity(thread)) for thread in own} == {1}
+
+
+def test_the_driver_copies_what_is_asked(gl: GLBackend) -> None:
+    copy = gl.device.copier
+    if copy is None:
+        pytest.skip("this renderer is a GPU")
+    one, two = (gl.device.ctx.texture_array((7, 5, 3), 4, dtype="f4") for _ in range(2))
+    planes = np.arange(3 * 5 * 7 * 4, dtype=np.float32).reshape(3, 5, 7, 4)
+    one.write(planes)
+    two.write(np.zeros_like(planes))
+    copy(one, two, (6, 4))
+    expected = np.zeros_like(planes)
+    expected[:, :4, :6] = planes[:, :4, :6]
+    assert np.array_equal(np.frombuffer(two.read(), np.float32).reshape(planes.shape), expected)
+    one.release()
+    two.release()
+
+
+@given(st.sampled_from(["unrolled", "looped"]), st.integers(1, 16384), st.integers(1, 16384))
+def test_workgroups_reach_every_cell(form: glsl.Form, width: int, height: int) -> None:
+    across, down = glsl.groups(form, (width, height))
+    group = glsl.GROUP[form]
+    assert 1 <= across <= glsl.MOST_GROUPS
+    assert 1 <= down <= glsl.MOST_GROUPS
+    if group[1] > 1:
+        assert across * group[0] >= width > (across - 1) * group[0]
+        assert down * group[1] >= height > (down - 1) * group[1]
+    else:
+        # No more than a row of groups too many.
+        assert across * down * group[0] >= width * height > (across * down - down) * group[0] - down * group[0]
