@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import moderngl
 import numpy as np
 
-from ncaengine import glsl, stepcode
+from ncaengine import glsl, netcode, stepcode
 from ncaengine.errors import NCAError
 from ncaengine.gl_canvas import set_uniforms
 from ncaengine.gpu import Device
@@ -96,7 +96,8 @@ class Passes:
         form = self._backend.device.form
         if not programs.pick:
             set_uniforms(programs.step, uniforms)
-            programs.step.run(*glsl.groups(form, covered))
+            rows = -(-covered[1] // netcode.CELLS[form])
+            programs.step.run(*glsl.groups(form, (covered[0], rows)))
             return
         listed, turn = self._room_for(size[0] * size[1]), {"turn": self._turn}
         listed.bind_to_storage_buffer(LISTED)

@@ -12,7 +12,7 @@ from ncaengine.kernels import Kernel
 from ncaengine.model import F32, Config, Model
 from ncaengine.stepcode import Cover, Form, Frame, layers
 
-GROUP = {"unrolled": (1024, 1), "looped": (32, 4)}
+GROUP = {"unrolled": (1024, 1), "looped": (32, 4), "blocked": (32, 4)}
 """Invocations of a workgroup (x, y); see shaders/include/invocation.glsl."""
 MOST_GROUPS = 65_535
 """Workgroups of a dispatch along one axis, as OpenGL promises."""
@@ -77,6 +77,8 @@ def step_source(
     defines = {
         "PART": layers(config) + chunk * fours,
         "WEIGHTS_WIDTH": WEIGHTS_WIDTH,
+        "LAYERS": layers(config),
+        "SEEN": -(-config.inputs // 4),
         **_common(config, form),
         **_also(config, frame),
         "COARSE": len(stepcode.coarse(config)),
@@ -86,7 +88,8 @@ def step_source(
     made = {
         "neighbourhood": stepcode.neighbourhood(config, kernel, frame),
         "perception": stepcode.perception(config, kernel, frame),
-        "network": netcode.network(config, kernel, form, chunk, frame),
+        "known": stepcode.known(config, kernel, frame),
+        "network": netcode.network(config, form, chunk, frame),
         "store": netcode.store(config, cover),
         "copy": netcode.copy(config),
     }
@@ -132,7 +135,8 @@ def alive_source(config: Config, kernel: Kernel, form: Form) -> Source:
 
 def _common(config: Config, form: Form) -> dict[str, int]:
     group = GROUP[form]
-    return {"GROUP_X": group[0], "GROUP_Y": group[1], **({"TORUS": 1} if config.padding == "circular" else {})}
+    sides = {"GROUP_X": group[0], "GROUP_Y": group[1], "CELLS": netcode.CELLS[form]}
+    return {**sides, **({"TORUS": 1} if config.padding == "circular" else {})}
 
 
 def groups(form: Form, size: tuple[int, int]) -> tuple[int, int]:

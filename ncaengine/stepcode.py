@@ -1,8 +1,8 @@
 """Code of the step shader that is made for one model and kernel: what stands at the //@ marks of shaders/*.comp.
 
 Every function gives lines of GLSL. Names in them: s_row_column_layer the state about a cell, r_stencil_layer what a
-stencil makes of it, p_feature_layer the perception, e_input the inputs beside it, u_layer the update; each but e is a
-vec4, four channels a layer.
+stencil makes of it, p_feature_layer the perception, e_input the inputs beside it; each but e is a vec4, four channels a
+layer; c is step.comp's Cell.
 """
 
 import re
@@ -15,8 +15,9 @@ from ncaengine.kernels import LAPLACIAN_COS, LAPLACIAN_SIN, Kernel
 from ncaengine.model import Config, Extra, Feature, Range
 
 Tap = tuple[int, int, float]
-Form = Literal["unrolled", "looped"]
-"""unrolled: straight-line code for llvmpipe, whose loops gather every weight; looped: for GPUs."""
+Form = Literal["unrolled", "looped", "blocked"]
+"""unrolled: straight-line code for llvmpipe, whose loops gather every weight; looped: for GPUs; blocked: the same with
+two cells an invocation, which share what it loads of the weights."""
 Frame = Literal["", "turned", "stretched"]
 """What the shader heeds of a cell's own frame: nothing; fields and the settings; also that cells are higher than wide,
 which takes more stencils."""
@@ -183,13 +184,19 @@ def _extra(config: Config, kernel: Kernel, frame: Frame) -> list[str]:
     return out + [f"float e_{j} = {_EXTRA[name]};" for j, name in enumerate(config.extra)]
 
 
-def inputs(config: Config) -> list[str]:
-    """The net's inputs in the order of the columns of w1, each a float."""
-    out = []
+def known(config: Config, kernel: Kernel, frame: Frame) -> list[str]:
+    """What step.comp keeps of a cell: its state, the net's inputs in the order of w1's columns, and its diffusion."""
+    out = [f"c.own[{k}] = {at(0, 0, k)};" for k in range(layers(config))]
+    values = []
     for letter in "pq" if config.absolute else "p":
         for f, feature in enumerate(config.features):
-            out += [f"{letter}_{f}_{c // 4}.{'xyzw'[c % 4]}" for c in config.seen(feature)]
-    return out + [f"e_{j}" for j in range(len(config.extra))]
+            values += [f"{letter}_{f}_{c // 4}.{'xyzw'[c % 4]}" for c in config.seen(feature)]
+    values += [f"e_{j}" for j in range(len(config.extra))]
+    out += [f"c.seen[{i // 4}] = {four(values[i : i + 4])};" for i in range(0, len(values), 4)]
+    for k in range(layers(config)) if config.diffusion else ():
+        rates = four([number(config.diffusion[c]) for c in channels_of(config, k)])
+        out.append(f"c.spread[{k}] = {rates} * ({framed(config, kernel, 'laplacian', k, frame)});")
+    return out
 
 
 def living(config: Config, kernel: Kernel) -> list[str]:

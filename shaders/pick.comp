@@ -51,7 +51,7 @@ void main() {
     barrier();
     if (gl_LocalInvocationIndex == 0u) {
         start = atomicAdd(turns[turn].w, found);
-        atomicMax(turns[turn].x, (start + found + GROUP_X * GROUP_Y - 1u) / (GROUP_X * GROUP_Y));
+        atomicMax(turns[turn].x, (start + found + CELLS * GROUP_X * GROUP_Y - 1u) / (CELLS * GROUP_X * GROUP_Y));
         if (gl_WorkGroupID.xy == uvec2(0u))
             turns[1 - turn] = uvec4(0u, 1u, 1u, 0u);
     }

@@ -63,54 +63,98 @@ void fill_part(int first, int count) {
     barrier();
 }
 
-void main() {
-    // Filled first: on llvmpipe every value that lives across a barrier goes through memory.
-    fill_part(0, PART);
+// A cell that is stepped.
+struct Cell {
+    ivec2 place;
+    ivec2 other;         // with PAIRS: the one that does not fire when this one does
+    vec4 field;          // with FIELDS: its own, see fields.glsl
+    vec4 own[LAYERS];    // its state before the step
+    vec4 seen[SEEN];     // the net's inputs, in the order of w1's columns
+    vec4 spread[LAYERS]; // what diffusion adds to the update, if the model has any
+};
 
+// The nth of the CELLS cells that an invocation steps; they lie far apart. Those beyond the end are another once more.
+Cell chosen(int nth) {
+    Cell c;
 #ifdef LISTED
-    uint entry = listed[min(ordinal(), turns[turn].w - 1u)];
-    ivec2 cell = ivec2(entry & 65535u, entry >> 16u);
-#elif defined(PAIRS)
-    ivec2 cell = cell_of_invocation(size - partner);
-    bool here = pcg4d(uvec4(cell, step_number, rng_seed)).x < 0x80000000u;
-    ivec2 other = here ? cell + partner : cell;
-    cell = here ? cell : cell + partner;
+    uint entry = listed[min(ordinal() + uint(nth) * turns[turn].x * (GROUP_X * GROUP_Y), turns[turn].w - 1u)];
+    c.place = ivec2(entry & 65535u, entry >> 16u);
 #else
-    ivec2 cell = cell_of_invocation(size);
+    ivec2 covered = size;
+#ifdef PAIRS
+    covered -= partner;
 #endif
-
+    int rows = (covered.y + CELLS - 1) / CELLS;
+    c.place = cell_of_invocation(ivec2(covered.x, rows));
+    c.place.y = min(c.place.y + nth * rows, covered.y - 1);
+#endif
+#ifdef PAIRS
+    bool here = pcg4d(uvec4(c.place, step_number, rng_seed)).x < 0x80000000u;
+    c.other = here ? c.place + partner : c.place;
+    c.place = here ? c.place : c.place + partner;
+#endif
 #ifdef FIELDS
-    vec4 field = field_of(cell);
-    float rate = field.x;
+    c.field = field_of(c.place);
+#endif
+    return c;
+}
+
+void perceive(inout Cell c) {
+    ivec2 cell = c.place;
+#ifdef FIELDS
     // Factors of derivatives: of first ones along the cell's own axes, of second ones as the mean of both and
     // half their difference, which goes with twice the angle; of what else there is by order.
-    vec2 per = 1.0 / (scale * field.y * vec2(1.0, aspect));
+    vec2 per = 1.0 / (scale * c.field.y * vec2(1.0, aspect));
     float both = 0.5 * (per.x * per.x + per.y * per.y), apart = 0.5 * (per.x * per.x - per.y * per.y);
     float first = sqrt(per.x * per.y);
-    float turn = radians(angle + field.z), along = cos(turn), across = sin(turn);
+    float turn = radians(angle + c.field.z), along = cos(turn), across = sin(turn);
     float along2 = along * along - across * across, across2 = 2.0 * along * across;
-#else
-    const float rate = 1.0;
 #endif
 
     //@ neighbourhood
 
     //@ perception
 
-    //@ network
+    //@ known
+}
 
+void keep(Cell c, vec4 u[LAYERS]) {
+    ivec2 cell = c.place;
 #ifdef FIELDS
-    if (ours(field))
+    float rate = c.field.x;
+    if (ours(c.field))
+#else
+    const float rate = 1.0;
 #endif
     {
         //@ store
     }
 #if defined(PAIRS) && !defined(COPIED)
+    ivec2 other = c.other;
 #ifdef FIELDS
     if (ours(field_of(other)))
 #endif
     {
         //@ copy
     }
+#endif
+}
+
+void main() {
+    // Filled first: on llvmpipe every value that lives across a barrier goes through memory.
+    fill_part(0, PART);
+
+    Cell a = chosen(0);
+    perceive(a);
+#if CELLS > 1
+    Cell b = chosen(1);
+    perceive(b);
+#endif
+
+    //@ network
+
+    keep(a, u_a);
+#if CELLS > 1
+    keep(b, u_b);
 #endif
 }

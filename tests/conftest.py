@@ -71,12 +71,25 @@ def looped(gl: GLBackend, monkeypatch: pytest.MonkeyPatch) -> GLBackend:
 
 
 @pytest.fixture
+def blocked(gl: GLBackend, monkeypatch: pytest.MonkeyPatch) -> GLBackend:
+    """The same with two cells an invocation."""
+    monkeypatch.setattr(gl.device, "form", "blocked")
+    return gl
+
+
+@pytest.fixture(params=["looped", "blocked"])
+def looping(request: pytest.FixtureRequest) -> GLBackend:
+    """Both forms for GPUs in turn."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
 def unrolled(gl: GLBackend, monkeypatch: pytest.MonkeyPatch) -> GLBackend:
     monkeypatch.setattr(gl.device, "form", "unrolled")
     return gl
 
 
-@pytest.fixture(params=["unrolled", "looped"])
+@pytest.fixture(params=["unrolled", "looped", "blocked"])
 def formed(request: pytest.FixtureRequest) -> GLBackend:
     """Each form of the shader in turn."""
     return request.getfixturevalue(request.param)

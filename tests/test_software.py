@@ -76,7 +76,7 @@ def test_the_driver_copies_what_is_asked(gl: GLBackend) -> None:
     two.release()
 
 
-@given(st.sampled_from(["unrolled", "looped"]), st.integers(1, 16384), st.integers(1, 16384))
+@given(st.sampled_from(sorted(glsl.GROUP)), st.integers(1, 16384), st.integers(1, 16384))
 def test_workgroups_reach_every_cell(form: glsl.Form, width: int, height: int) -> None:
     across, down = glsl.groups(form, (width, height))
     group = glsl.GROUP[form]

@@ -113,11 +113,13 @@ def test_the_cases_above_cover_every_built_in_kernel(catalogue: Catalogue) -> No
 
 @pytest.mark.parametrize("base", [SELFORG, NOTEBOOK_CONFIG], ids=["selforg", "notebook"])
 @pytest.mark.parametrize("kernel", ["square", "hexagonal", "square-wide"])
-def test_the_looped_form_agrees(looped: GLBackend, catalogue: Catalogue, base: Config, kernel: str) -> None:
+def test_the_looped_forms_agree(looping: GLBackend, catalogue: Catalogue, base: Config, kernel: str) -> None:
     model = random_model(msgspec.structs.replace(base, hidden=8))
-    assert "for (int base" in glsl.step_source(model.config, catalogue.get(kernel), "looped", SHARED_BYTES).text
+    assert (
+        "for (int base" in glsl.step_source(model.config, catalogue.get(kernel), looping.device.form, SHARED_BYTES).text
+    )
     for size, fire_rate in (((1, 1), 0.5), ((1, 7), 1.0), ((37, 53), 0.5)):
-        assert_one_step_agrees(looped, model, catalogue.get(kernel), size, fire_rate)
+        assert_one_step_agrees(looping, model, catalogue.get(kernel), size, fire_rate)
 
 
 FOUR = Config().features
@@ -155,8 +157,8 @@ def test_other_models_agree(unrolled: GLBackend, catalogue: Catalogue, case: str
 
 
 @pytest.mark.parametrize("case", ["7 channels", "33 channels", "all clips", "zero"])
-def test_other_models_agree_in_the_looped_form(looped: GLBackend, catalogue: Catalogue, case: str) -> None:
-    assert_one_step_agrees(looped, random_model(ODD[case]), catalogue.get("hexagonal"), (19, 11), 0.5, states=4)
+def test_other_models_agree_in_the_looped_forms(looping: GLBackend, catalogue: Catalogue, case: str) -> None:
+    assert_one_step_agrees(looping, random_model(ODD[case]), catalogue.get("hexagonal"), (19, 11), 0.5, states=4)
 
 
 def assert_parts_agree(gl: GLBackend, config: Config, kernel: Kernel, shared_bytes: int) -> None:

@@ -111,9 +111,9 @@ def test_a_step_with_maps_agrees(gl: GLBackend, catalogue: Catalogue, form: str)
 
 
 @pytest.mark.parametrize("form", ["everything", "mu", "alive", "four scales"])
-def test_the_looped_form_agrees(looped: GLBackend, catalogue: Catalogue, form: str) -> None:
+def test_the_looped_forms_agree(looping: GLBackend, catalogue: Catalogue, form: str) -> None:
     model = random_model(FORMS[form])
-    ours, truth = step(looped, model, catalogue.get("hexagonal"), random_state(37, 12, model.config.channels))
+    ours, truth = step(looping, model, catalogue.get("hexagonal"), random_state(37, 12, model.config.channels))
     np.testing.assert_allclose(ours, truth, atol=1e-5)
 
 
