@@ -4,7 +4,8 @@ The state lies in rgba32f images rather than in a buffer because llvmpipe loads 
 (2.4 against 1.2 million cell-steps a second at 256², measured side by side on one busy machine).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import moderngl
 import numpy as np
@@ -21,7 +22,8 @@ from ncaengine.model import F32, Config, Model
 from ncaengine.pcg import fire_threshold, partner
 from ncaengine.seeding import Size, check_models
 from ncaengine.software import threads
-from ncaengine.stepcode import Cover, Frame
+from ncaengine.stepcode import Cover, Form, Frame
+from ncaengine.trial import Trials, size_class, subject
 from ncaengine.view import I32, RGB, U8, Look, View
 
 BAND = 2**18
@@ -38,7 +40,7 @@ class GLCells:
         self._images: list[moderngl.TextureArray] = []
         self._weights: list[moderngl.Texture] = []
         self._models: list[Model] = []
-        self._programs: dict[tuple[int, Frame, Cover], Programs] = {}
+        self._programs: dict[tuple[int, Frame, Cover, int], Programs] = {}
         self._kernel: Kernel | None = None
         self._size = (0, 0)
         self._fields: moderngl.Texture | None = None
@@ -57,10 +59,11 @@ class GLCells:
         programs = {}
         for slot, each in enumerate(models):
             cover = self._cover(each, *(self._fires or (model.config.fire_rate, True)))
-            programs[slot, frame, cover] = self._backend.step_programs(each, kernel, frame, cover)
+            programs[slot, frame, cover, 0] = self._backend.step_programs(each, kernel, frame, cover)
         self._drop_weights()
         self._weights = [self._upload(glsl.pack_weights(each)) for each in models]
-        self._models, self._kernel, self._programs = models, kernel, programs
+        self._models, self._kernel = models, kernel
+        self._programs = programs if len(self._backend.device.forms) == 1 else {}  # others wait for a trial
 
     def write(self, state: F32) -> None:
         height, width, channels = state.shape
@@ -196,25 +199,33 @@ class GLCells:
         if device.copier and any(copies(device, self._models[slot].config, cover) for slot, cover in covers.items()):
             device.copier(before, after, self._size)
         for slot, cover in covers.items():
-            model = self._models[slot]
-            programs = self._step_programs(slot, cover)
-            more = self._passes.before(programs, model.config, self._kernel, before, self._size, self._frame)
-            before.bind_to_image(0, read=True, write=False)
-            after.bind_to_image(1, read=False, write=True)
-            self._weights[slot].bind_to_image(2, read=True, write=False)
             covered = (width - pair[0], height - pair[1]) if cover == "pairs" else self._size
-            self._passes.step(programs, self._size, covered, {**uniforms, **more, "slot": slot})
+            run = partial(self._dispatch, slot, covered, {**uniforms, "slot": slot})
+            programs = self._chosen(slot, cover, run)
+            run(programs)
         self._ctx.memory_barrier()
-        first = self._step_programs(0, self._cover(self._models[0], fire_rate, antithetic))
-        self._passes.after(first, self._kernel, before, after, self._size)
+        self._passes.after(programs, self._kernel, before, after, self._size)
         self._images, self._stepped = [after, before], True
 
-    def _step_programs(self, slot: int, cover: Cover) -> Programs:
-        """What this step needs of a model; compiled at the first."""
+    def _dispatch(self, slot: int, covered: Size, uniforms: dict[str, object], programs: Programs) -> None:
+        """The step of one model's cells; without a list it runs over (width, height) `covered`."""
         assert self._kernel is not None
-        key = slot, self._frame, cover
+        before, after = self._images
+        config = self._models[slot].config
+        more = self._passes.before(programs, config, self._kernel, before, self._size, self._frame)
+        before.bind_to_image(0, read=True, write=False)
+        after.bind_to_image(1, read=False, write=True)
+        self._weights[slot].bind_to_image(2, read=True, write=False)
+        self._passes.step(programs, self._size, covered, uniforms | more)
+
+    def _chosen(self, slot: int, cover: Cover, run: Callable[[Programs], None]) -> Programs:
+        """What this step needs of a model; compiled at the first, and the fastest form found by a trial."""
+        assert self._kernel is not None
+        backend, config, kernel, frame = self._backend, self._models[slot].config, self._kernel, self._frame
+        key = slot, frame, cover, size_class(self._size) if len(backend.device.forms) > 1 else 0
         if key not in self._programs:
-            self._programs[key] = self._backend.step_programs(self._models[slot], self._kernel, self._frame, cover)
+            make = partial(backend.step_programs, self._models[slot], kernel, frame, cover)
+            self._programs[key] = backend.trials.choose(subject(config, kernel, frame, cover, self._size), make, run)
         return self._programs[key]
 
     def draw(self, view: View, look: Look = RGB) -> U8:
@@ -259,17 +270,19 @@ class GLBackend:
         since = threads()
         self.device = device or Device(headless(), since=since)
         self.description, self.max_side = self.device.description, self.device.max_side
-        self.canvas, self.editor = Canvas(self.device), Editor(self.device)
+        self.canvas, self.editor, self.trials = Canvas(self.device), Editor(self.device), Trials(self.device)
         # A cell's defaults; the step repeats the edge. The side is that of `room`.
         self.plain_fields = self.device.ctx.texture((3, 3), 4, plain(3, 3).tobytes(), dtype="f4")
         self._offscreen: moderngl.Framebuffer | None = None
 
-    def step_programs(self, model: Model, kernel: Kernel, frame: Frame = "", cover: Cover = "every") -> Programs:
+    def step_programs(
+        self, model: Model, kernel: Kernel, frame: Frame = "", cover: Cover = "every", form: Form | None = None
+    ) -> Programs:
         """The compiled step of a model on a kernel, from the cache if it was there.
 
-        See stepcode.Frame and Cover.
+        See stepcode.Frame, Cover and Form; None is the device's first form.
         """
-        return compiled(self.device, model.config, kernel, frame, cover, SHARED_BYTES)
+        return compiled(self.device, model.config, kernel, frame, cover, form or self.device.form, SHARED_BYTES)
 
     def bytes_a_cell(self, config: Config) -> int:
         """As arrays the state and what it is made of; without a GPU the two states of the step as well."""

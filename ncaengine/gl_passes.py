@@ -15,7 +15,7 @@ from ncaengine.gpu import Device
 from ncaengine.kernels import Kernel
 from ncaengine.model import Config
 from ncaengine.seeding import Size
-from ncaengine.stepcode import Cover, Frame
+from ncaengine.stepcode import Cover, Form, Frame
 
 if TYPE_CHECKING:
     from ncaengine.gl_backend import GLBackend
@@ -31,6 +31,7 @@ Image = moderngl.Texture | moderngl.TextureArray
 class Programs:
     """All programs of a step of one model on one kernel; None for those that it needs not."""
 
+    form: Form
     step: moderngl.ComputeShader
     shrink: moderngl.ComputeShader | None = None
     coarse: moderngl.ComputeShader | None = None
@@ -38,13 +39,16 @@ class Programs:
     pick: moderngl.ComputeShader | None = None
 
 
-def compiled(device: Device, config: Config, kernel: Kernel, frame: Frame, cover: Cover, shared_bytes: int) -> Programs:
-    """The programs of a step, from the device's cache if they were there. See stepcode.Frame and Cover.
+def compiled(
+    device: Device, config: Config, kernel: Kernel, frame: Frame, cover: Cover, form: Form, shared_bytes: int
+) -> Programs:
+    """The programs of a step, from the device's cache if they were there. See stepcode.Frame, Cover and Form.
 
     Raises NCAError.
     """
-    form, coarse, copied = device.form, bool(stepcode.coarse(config)), copies(device, config, cover)
+    coarse, copied = bool(stepcode.coarse(config)), copies(device, config, cover)
     return Programs(
+        form,
         device.compute(glsl.step_source(config, kernel, form, shared_bytes, frame, cover, copied)),
         device.compute(glsl.shrink_source(config, form)) if coarse else None,
         device.compute(glsl.coarse_source(config, kernel, form, frame)) if coarse else None,
@@ -93,7 +97,7 @@ class Passes:
 
     def step(self, programs: Programs, size: Size, covered: Size, uniforms: dict[str, object]) -> None:
         """The step itself, whose images are bound; without a list it runs over a grid of (width, height) `covered`."""
-        form = self._backend.device.form
+        form = programs.form
         if not programs.pick:
             set_uniforms(programs.step, uniforms)
             rows = -(-covered[1] // netcode.CELLS[form])

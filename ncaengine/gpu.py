@@ -46,7 +46,8 @@ class Device:
         self.description = f"OpenGL {version} on {info['GL_RENDERER']}"
         self.max_side = min(int(info["GL_MAX_TEXTURE_SIZE"]), int(info["GL_MAX_VIEWPORT_DIMS"][0]))
         slow = software.is_software(info["GL_RENDERER"])
-        self.form: Form = "unrolled" if slow else "looped"
+        self.forms: tuple[Form, ...] = ("unrolled",) if slow else ("looped", "blocked")
+        self.form: Form = self.forms[0]
         self._copier = software.copier() if slow else None
         if slow and self.since is not None:
             software.spread(self.since)

@@ -160,7 +160,7 @@ def test_a_step_without_fields_runs_the_plain_program(
 ) -> None:
     asked: list[str] = []
     real = gl.step_programs
-    monkeypatch.setattr(gl, "step_programs", lambda m, k, frame, cover: asked.append(frame) or real(m, k, frame, cover))
+    monkeypatch.setattr(gl, "step_programs", lambda m, k, f, *more: asked.append(f) or real(m, k, f, *more))
     model, square, cells = random_model(SMALL["selforg"]), catalogue.get("square"), gl.cells()
 
     def programs(*settings: float, others: tuple[Model, ...] = (), field: F32 | None = None) -> list[str]:

@@ -20,8 +20,8 @@ LAYERS = (
         "importers", "importers.*",
     ),
     ("files", "stills", "sheets", "charts", "machine", "reference", "torch_backend", "training", "training.*"),
-    ("gpu", "software", "gl_backend", "gl_passes", "gl_canvas", "gl_edit", "grid", "edits", "calls", "sessions",
-     "journals", "scripts", "simulation", "recording", "sinks", "study", "evaluation", "detecting",
+    ("gpu", "software", "trial", "gl_backend", "gl_passes", "gl_canvas", "gl_edit", "grid", "edits", "calls",
+     "sessions", "journals", "scripts", "simulation", "recording", "sinks", "study", "evaluation", "detecting",
      "contenders", "benchmark", "beside"),
     ("viewer", "viewer.*", "cli", "cli.*", "__main__"),
 )  # fmt: skip

@@ -96,7 +96,9 @@ def test_a_grid_beyond_the_reach_of_a_dispatch_is_not_listed(
     """Else cells that fire would be dropped."""
     covers: list[str] = []
     real = formed.step_programs
-    monkeypatch.setattr(formed, "step_programs", lambda m, k, f, cover: covers.append(cover) or real(m, k, f, cover))
+    monkeypatch.setattr(
+        formed, "step_programs", lambda m, k, f, cover, *form: covers.append(cover) or real(m, k, f, cover, *form)
+    )
     monkeypatch.setattr("ncaengine.glsl.MOST_GROUPS", 1)
     group = GROUP[formed.device.form]
     for height in (group[1], group[1] + 1):
