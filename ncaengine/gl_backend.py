@@ -231,11 +231,11 @@ class GLCells:
     def draw(self, view: View, look: Look = RGB) -> U8:
         target = self._backend.offscreen(view.width, view.height)
         self.draw_into(target, view, look)
-        pixels = np.frombuffer(target.read(components=4, alignment=1), np.uint8)
+        pixels = np.frombuffer(target.read(alignment=1), np.uint8)
         return np.ascontiguousarray(pixels.reshape(view.height, view.width, 4)[..., :3])
 
-    def draw_into(self, target: moderngl.Framebuffer, view: View, look: Look = RGB, lines: float = 0.0) -> None:
-        """Draw a view, first row at the bottom of the framebuffer (which a texture shows at its top).
+    def draw_into(self, target: moderngl.Texture, view: View, look: Look = RGB, lines: float = 0.0) -> None:
+        """Draw a view that is as large as the texture (RGBA8), its top row first.
 
         `lines`, 0 … 1: how dark the lines between cells are.
         """
@@ -273,7 +273,7 @@ class GLBackend:
         self.canvas, self.editor, self.trials = Canvas(self.device), Editor(self.device), Trials(self.device)
         # A cell's defaults; the step repeats the edge. The side is that of `room`.
         self.plain_fields = self.device.ctx.texture((3, 3), 4, plain(3, 3).tobytes(), dtype="f4")
-        self._offscreen: moderngl.Framebuffer | None = None
+        self._offscreen: moderngl.Texture | None = None
 
     def step_programs(
         self, model: Model, kernel: Kernel, frame: Frame = "", cover: Cover = "every", form: Form | None = None
@@ -291,18 +291,15 @@ class GLBackend:
     def cells(self) -> GLCells:
         return GLCells(self)
 
-    def offscreen(self, width: int, height: int) -> moderngl.Framebuffer:
-        """An RGBA8 framebuffer of this size; the last one is kept."""
+    def offscreen(self, width: int, height: int) -> moderngl.Texture:
+        """An RGBA8 texture of this size; the last one is kept."""
         if self._offscreen is None or self._offscreen.size != (width, height):
-            fresh = self.device.ctx.framebuffer([self.device.ctx.texture((width, height), 4)])
-            self._drop_offscreen()  # not before: moderngl binds again what was in use, which must still be there
-            self._offscreen = fresh
+            self._drop_offscreen()
+            self._offscreen = self.device.ctx.texture((width, height), 4)
         return self._offscreen
 
     def _drop_offscreen(self) -> None:
         if self._offscreen is not None:
-            for texture in self._offscreen.color_attachments:
-                texture.release()
             self._offscreen.release()
             self._offscreen = None
 

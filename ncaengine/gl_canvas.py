@@ -1,4 +1,4 @@
-"""Lattice -> pixels on the GPU: the program that draws a view of a state into a framebuffer.
+"""Lattice -> pixels on the GPU: the program that draws a view of a state into a texture.
 
 What is shown as the model's plain colours is drawn at once. For every other look each cell is
 shaded first, into an image of the grid's size: a picture looks at a cell several times, and some
@@ -19,7 +19,7 @@ from ncaengine.seeding import Size
 from ncaengine.view import ALIVE, RAMPS, TINT, TINTS, UPDATE_GAIN, Look, Mode, Raster, View
 
 GROUP = (32, 8)
-"""Invocations of a workgroup of shaders/look.comp."""
+"""Invocations of a workgroup of shaders/look.comp and canvas.comp."""
 MODES: tuple[Mode, ...] = get_args(Mode)
 RASTERS = get_args(Raster)
 _AS_IT_IS = Colour(1.0, 0.0)
@@ -46,22 +46,21 @@ class Canvas:
 
     def __init__(self, device: Device) -> None:
         self._device = device
-        self._programs: dict[Raster, tuple[moderngl.Program, moderngl.VertexArray]] = {}
+        self._programs: dict[Raster, moderngl.ComputeShader] = {}
         self._shaders: dict[tuple[Mode, str], moderngl.ComputeShader] = {}
         self._shaded: moderngl.TextureArray | None = None
 
-    def draw(self, target: moderngl.Framebuffer, view: View, look: Look, shown: Shown, lines: float = 0.0) -> None:
-        """Draw a view, first row at the bottom of the framebuffer (which a texture shows at its top).
+    def draw(self, target: moderngl.Texture, view: View, look: Look, shown: Shown, lines: float = 0.0) -> None:
+        """Draw a view that is as large as the texture (RGBA8), its top row first.
 
         `lines`, 0 … 1: how dark the lines between cells are.
         """
-        kernel, colour, ctx = shown.kernel, shown.config.colour, self._device.ctx
+        kernel, colour = shown.kernel, shown.config.colour
         state = shown.now
         if look.mode != "rgb" or (look.overlay and shown.fields is not None):
             state, colour = self._shade(look, shown), _AS_IT_IS
-        target.use()
-        target.viewport = (0, 0, view.width, view.height)
         state.use(0)
+        target.bind_to_image(0, read=False, write=True)
         uniforms = {
             "size": shown.size,
             "basis_x": kernel.basis[0],
@@ -73,11 +72,13 @@ class Canvas:
             **_colours(colour),
             "lines": lines,
         }
-        program, triangle = self.program(view.raster(kernel))
+        program = self.program(view.raster(kernel))
         set_uniforms(program, uniforms)
-        ctx.disable(moderngl.BLEND | moderngl.DEPTH_TEST | moderngl.CULL_FACE)
-        ctx.disable_direct(0x0C11)  # GL_SCISSOR_TEST, which a user interface may have left on
-        triangle.render(moderngl.TRIANGLES, vertices=3)
+        self._run(program, target.size)
+
+    def _run(self, program: moderngl.ComputeShader, size: Size) -> None:
+        program.run(-(-size[0] // GROUP[0]), -(-size[1] // GROUP[1]))
+        self._device.ctx.memory_barrier()
 
     def _shade(self, look: Look, shown: Shown) -> moderngl.TextureArray:
         """An image whose first layer holds the colours of all cells."""
@@ -104,9 +105,7 @@ class Canvas:
             uniforms["tints"] = list(map(tuple, TINTS[look.overlay]))
         program = self.shader(look.mode, look.overlay if shown.fields is not None else "")
         set_uniforms(program, uniforms)
-        width, height = shown.size
-        program.run(-(-width // GROUP[0]), -(-height // GROUP[1]))
-        self._device.ctx.memory_barrier()
+        self._run(program, shown.size)
         return shaded
 
     def shader(self, mode: Mode, overlay: Field | Literal[""]) -> moderngl.ComputeShader:
@@ -127,21 +126,17 @@ class Canvas:
             self._shaded = fresh
         return self._shaded
 
-    def program(self, raster: Raster) -> tuple[moderngl.Program, moderngl.VertexArray]:
-        """The program that draws lattices and its triangle; simpler ones for rectangular cells."""
+    def program(self, raster: Raster) -> moderngl.ComputeShader:
+        """The program that draws lattices; simpler ones for rectangular cells."""
         if raster not in self._programs:
-            fragment = glsl.assemble("canvas.frag", {"RASTER": RASTERS.index(raster)})
-            program = self._device.render(glsl.assemble("canvas.vert"), fragment)
-            self._programs[raster] = program, self._device.ctx.vertex_array(program, [])
+            defines = {"RASTER": RASTERS.index(raster)}
+            self._programs[raster] = self._device.compute(glsl.assemble("canvas.comp", defines))
         return self._programs[raster]
 
     def release(self) -> None:
-        """Give the programs back."""
-        for program, triangle in self._programs.values():
-            triangle.release()
-            program.release()
+        """Give the image back; the programs are the device's."""
         self._programs.clear()
-        self._shaders.clear()  # they are the device's
+        self._shaders.clear()
         if self._shaded:
             self._shaded.release()
             self._shaded = None
@@ -151,7 +146,7 @@ def _colours(colour: Colour) -> dict[str, object]:
     return {"colour": (colour.scale, colour.offset), "background": (*colour.background, float(colour.alpha))}
 
 
-def set_uniforms(program: moderngl.ComputeShader | moderngl.Program, uniforms: dict[str, object]) -> None:
+def set_uniforms(program: moderngl.ComputeShader, uniforms: dict[str, object]) -> None:
     """Set those uniforms that the linked program still has: a square kernel has no row shift."""
     for name, value in uniforms.items():
         if name in program:

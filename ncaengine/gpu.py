@@ -85,15 +85,6 @@ class Device:
         finally:
             self.forgiving = before
 
-    def render(self, vertex: Source, fragment: Source) -> moderngl.Program:
-        """A compiled vertex and fragment shader. Raises NCAError with the place in our files."""
-        try:
-            return self.ctx.program(vertex_shader=vertex.text, fragment_shader=fragment.text)
-        except moderngl.Error as error:
-            log = str(error)
-            faulty = vertex if "vertex_shader" in log else fragment
-            raise NCAError(f"The driver refused a shader: {tidy(faulty.explain(log))}") from None
-
     def release(self) -> None:
         """Release all programs; the context stays with whoever made it."""
         for program in self._compute.values():

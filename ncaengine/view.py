@@ -278,7 +278,7 @@ def draw(
     before: F32 | None = None,
     fields: F32 | None = None,
 ) -> U8:
-    """The picture in NumPy: (height, width, 3) uint8; what shaders/canvas.frag draws. See shade for the rest."""
+    """The picture in NumPy: (height, width, 3) uint8; what shaders/canvas.comp draws. See shade for the rest."""
     size = (state.shape[1], state.shape[0])
     rgb, n = shade(look, state, kernel, colour, before, fields), view.samples(kernel)
     if view.raster(kernel) == "boxed":

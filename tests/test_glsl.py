@@ -161,12 +161,11 @@ def test_a_broken_step_shader_is_told_by_file_and_line(
     assert "\n" not in said
 
 
-@pytest.mark.parametrize("file", ["canvas.frag", "canvas.vert"])
-def test_a_broken_canvas_shader_is_told_by_file_and_line(gl: GLBackend, copied: Path, file: str) -> None:
-    line = broken(copied / file, "void main")
+def test_a_broken_canvas_shader_is_told_by_file_and_line(gl: GLBackend, copied: Path) -> None:
+    line = broken(copied / "canvas.comp", "void main")
     with pytest.raises(NCAError) as caught:
-        gl.device.render(glsl.assemble("canvas.vert"), glsl.assemble("canvas.frag"))
-    assert f"shaders/{file}:{line}" in str(caught.value)
+        gl.device.compute(glsl.assemble("canvas.comp", {"RASTER": 0}))
+    assert f"shaders/canvas.comp:{line}" in str(caught.value)
     assert "undeclared_name" in str(caught.value)
 
 
@@ -255,9 +254,9 @@ def test_resizing_and_switching_back_compile_nothing(
 
 
 def test_every_uniform_of_the_canvas_is_in_use(gl: GLBackend) -> None:
-    declared = set(re.findall(r"^uniform \w+ (\w+);", glsl.assemble("canvas.frag").text, re.M))
+    declared = set(re.findall(r"^uniform \w+ (\w+);", glsl.assemble("canvas.comp").text, re.M))
     assert declared
-    assert declared <= set(gl.canvas.program("sampled")[0])
+    assert declared <= set(gl.canvas.program("sampled"))
 
 
 @pytest.mark.parametrize("kernel", ["square", "hexagonal"])

@@ -68,8 +68,8 @@ def shown(gl: GLBackend) -> Iterator[Callable[..., Shown]]:
 def drawn(gl: GLBackend, what: Shown, place: View, look: Look) -> np.ndarray:
     target = gl.offscreen(place.width, place.height)
     gl.canvas.draw(target, place, look, what)
-    flat = np.frombuffer(target.read(components=3, alignment=1), np.uint8)
-    return flat.reshape(place.height, place.width, 3).astype(int)
+    flat = np.frombuffer(target.read(alignment=1), np.uint8)
+    return flat.reshape(place.height, place.width, 4)[..., :3].astype(int)
 
 
 def shade(look: Look, state: F32, kernel: Kernel = SQUARE, before: F32 | None = None, planes: F32 | None = None) -> F32:

@@ -421,7 +421,7 @@ def rewrite(path: Path, old: str, new: str, second: int) -> None:
     os.utime(path, ns=(10**18 + second * 10**9,) * 2)
 
 
-MAIN = {"step.comp": "void main() {", "canvas.frag": "void main() {"}
+MAIN = {"step.comp": "void main() {", "canvas.comp": "void main() {"}
 
 
 @pytest.fixture
@@ -465,10 +465,12 @@ def test_a_new_shader_draws_and_steps_at_once(edited: App, file: Written, shader
     edited.do(commands.Step(1, 3))
     assert grid.image().any()
     changes, state = grid.changes, grid.state()
-    rewrite(shaders / "canvas.frag", "void main() {", "void black() {", 1)
-    with (shaders / "canvas.frag").open("a") as written:
-        written.write("\nvoid main() { black(); pixel = vec4(0.0, 0.0, 0.0, 1.0); }\n")
-    os.utime(shaders / "canvas.frag", ns=(10**18 + 2 * 10**9,) * 2)
+    rewrite(shaders / "canvas.comp", "void main() {", "void black() {", 1)
+    with (shaders / "canvas.comp").open("a") as written:
+        written.write(
+            "\nvoid main() { imageStore(picture, ivec2(gl_GlobalInvocationID.xy), vec4(0.0, 0.0, 0.0, 1.0)); }\n"
+        )
+    os.utime(shaders / "canvas.comp", ns=(10**18 + 2 * 10**9,) * 2)
     reload(edited, file)
     assert not edited.toasts
     assert not grid.image().any()
@@ -478,7 +480,7 @@ def test_a_new_shader_draws_and_steps_at_once(edited: App, file: Written, shader
 
 @pytest.mark.parametrize("data", [b"\xff\xfe", b'#version 430\n#include "none.glsl"\n', b"//@ nonsense\n"])
 def test_a_shader_that_cannot_be_read_is_told(edited: App, file: Written, shaders: Path, data: bytes) -> None:
-    (shaders / "canvas.frag").write_bytes(data)
+    (shaders / "canvas.comp").write_bytes(data)
     reload(edited, file, looks=3)
     [toast] = edited.toasts
     assert "A shader cannot be read: " in toast.text

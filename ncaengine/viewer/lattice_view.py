@@ -14,35 +14,30 @@ class Picture:
 
     def __init__(self, ctx: moderngl.Context) -> None:
         self._ctx = ctx
-        self._target: moderngl.Framebuffer | None = None
         self._texture: moderngl.Texture | None = None
         self._drawn: object = None
         self.draws = 0
 
     def draw(self, grid: Grid, view: View, lines: float) -> int:
         """Bring the picture up to date; returns the texture's OpenGL name."""
-        target, texture = self._of_size(view.width, view.height)
+        texture = self._of_size(view.width, view.height)
         wanted = (grid, grid.changes, view, grid.look, lines)
         if wanted != self._drawn:
-            cast(GLCells, grid.cells).draw_into(target, view, grid.look, lines)
-            self._ctx.screen.use()
+            cast(GLCells, grid.cells).draw_into(texture, view, grid.look, lines)
             self._drawn = wanted
             self.draws += 1
         return texture.glo
 
-    def _of_size(self, width: int, height: int) -> tuple[moderngl.Framebuffer, moderngl.Texture]:
-        if self._target is None or self._texture is None or self._texture.size != (width, height):
+    def _of_size(self, width: int, height: int) -> moderngl.Texture:
+        if self._texture is None or self._texture.size != (width, height):
             self.release()
             self._texture = self._ctx.texture((width, height), 4)
             self._texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
-            self._target = self._ctx.framebuffer([self._texture])
-            self._ctx.screen.use()
             self._drawn = None
-        return self._target, self._texture
+        return self._texture
 
     def release(self) -> None:
         """Give the texture back."""
-        if self._target is not None and self._texture is not None:
-            self._target.release()
+        if self._texture is not None:
             self._texture.release()
-        self._target = self._texture = None
+        self._texture = None

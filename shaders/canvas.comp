@@ -2,6 +2,8 @@
 // Draws a lattice, cells in their true (Voronoi) shape. RASTER (see Raster in ncaengine/view.py, which draws the same
 // picture in NumPy): 0 aligned, 1 boxed; 2 sampled: each pixel is the mean of `samples` x `samples` points, each the
 // colour of the lattice's nearest cell, blended into its neighbours' where a border crosses the point's share of it.
+layout(local_size_x = 32, local_size_y = 8) in;
+layout(binding = 0, rgba8) writeonly uniform image2D picture; // (height, width) pixels, the picture's top row first
 layout(binding = 0) uniform sampler2DArray state; // layer 0 of (layers, height, width) vec4; or look.comp's
 
 uniform vec2 basis_x;    // screen step of one column, in cell widths: (pitch, 0)
@@ -12,8 +14,6 @@ uniform int samples;
 uniform vec2 colour;     // scale and offset: RGB = state * scale + offset
 uniform vec4 background; // RGB that shines through what alpha leaves, times the last: 1 if the state has one, else 0
 uniform float lines;     // 0 … 1: how dark the lines between cells are
-
-out vec4 pixel;
 
 #include "torus.glsl"
 
@@ -80,17 +80,17 @@ vec3 box(vec2 corner) {
 #endif
 
 void main() {
-    // gl_FragCoord counts rows from the bottom of the framebuffer, whose first row is the picture's
-    // top row: textures and read-back images then come out upright.
-    vec2 corner = floor(gl_FragCoord.xy);
+    ivec2 pixel = min(ivec2(gl_GlobalInvocationID.xy), imageSize(picture) - 1);
+    vec2 corner = vec2(pixel);
 #if RASTER == 1
-    pixel = vec4(box(corner), 1.0);
+    vec3 rgb = box(corner);
 #else
     float n = float(samples);
     vec3 sum = vec3(0.0);
     for (int j = 0; j < samples; j++)
         for (int i = 0; i < samples; i++)
             sum += look((corner + (vec2(i, j) + 0.5) / n) / scale + origin, scale * n);
-    pixel = vec4(sum / (n * n), 1.0);
+    vec3 rgb = sum / (n * n);
 #endif
+    imageStore(picture, pixel, vec4(rgb, 1.0));
 }
