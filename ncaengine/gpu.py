@@ -108,6 +108,7 @@ def tidy(log: str) -> str:
 
 def headless() -> moderngl.Context:
     """A context without a window. Raises NCAError where the machine has no OpenGL 4.3."""
+    software.keep_widths_apart()
     attempts: list[dict[str, Any]] = [{"backend": "egl"}, {}] if sys.platform.startswith("linux") else [{}]
     reasons = []
     for attempt in attempts:

@@ -1,6 +1,7 @@
 """What helps a renderer without a GPU, Mesa's llvmpipe: a core for each of its threads, images that it copies itself.
 
-Only Linux is known to need it, and elsewhere nothing is done.
+Only Linux is known to need it, and elsewhere nothing is done. LP_NATIVE_VECTOR_WIDTH=512 makes it faster on processors
+with AVX-512, and any fragment shader crash (Mesa 22.3): we have none, but windows do.
 """
 
 import ctypes
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import moderngl
+import platformdirs
 
 from ncaengine.seeding import Size
 
@@ -17,6 +19,10 @@ NAMES = ("llvmpipe", "softpipe", "swiftshader")
 ARRAY = 0x8C1A
 """GL_TEXTURE_2D_ARRAY."""
 TASKS = Path("/proc/self/task")
+WIDTH, CACHE = "LP_NATIVE_VECTOR_WIDTH", "MESA_SHADER_CACHE_DIR"
+"""Variables of the environment that Mesa reads."""
+SAFE_WIDTH = 256
+"""Bits of a vector at which fragment shaders still work."""
 Copier = Callable[[moderngl.TextureArray, moderngl.TextureArray, Size], None]
 """Copies (width, height) cells of all layers from one image into another."""
 
@@ -24,6 +30,28 @@ Copier = Callable[[moderngl.TextureArray, moderngl.TextureArray, Size], None]
 def is_software(renderer: str) -> bool:
     """By the name that OpenGL gives."""
     return any(name in renderer.lower() for name in NAMES)
+
+
+def keep_widths_apart() -> None:
+    """Give shaders compiled for a width of its own a cache of their own, before a context is made.
+
+    Mesa's own cache does not know the width, and would hand out shaders for another one.
+    """
+    width = os.environ.get(WIDTH)
+    if width and width != str(SAFE_WIDTH) and CACHE not in os.environ:
+        folder = platformdirs.user_cache_path("ncaengine") / f"mesa-{width}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            return
+        os.environ[CACHE] = str(folder)
+
+
+def narrow() -> None:
+    """Go back to vectors that fragment shaders stand, before a window is made."""
+    width = os.environ.get(WIDTH, "")
+    if width.isdecimal() and int(width) > SAFE_WIDTH:
+        del os.environ[WIDTH]
 
 
 def threads() -> frozenset[int]:

@@ -1,12 +1,16 @@
 """What helps a renderer without a GPU: a core for each thread, and images that the driver copies."""
 
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -88,3 +92,49 @@ def test_workgroups_reach_every_cell(form: glsl.Form, width: int, height: int) -
     else:
         # No more than a row of groups too many.
         assert across * down * group[0] >= width * height > (across * down - down) * group[0] - down * group[0]
+
+
+WIDE = """
+import sys
+import numpy as np
+import ncaengine as nca
+
+sim = nca.Simulation()
+grid = sim.add(nca.load("bubbles"), size=(20, 12), kernel="hexagonal")
+sim.step(3, grid)
+np.savez(sys.argv[1], state=grid.state(), image=grid.image(), what=sim.backend.description)
+"""
+
+
+def test_vectors_of_other_widths_compute_and_draw_the_same(tmp_path: Path) -> None:
+    """In processes of their own, for Mesa reads the width once; 512 bits need no AVX-512, only time."""
+    found = []
+    for width in (256, 512):
+        variables = {**os.environ, software.WIDTH: str(width), "XDG_CACHE_HOME": str(tmp_path)}
+        variables.pop(software.CACHE, None)
+        path = tmp_path / f"{width}.npz"
+        subprocess.run([sys.executable, "-c", WIDE, str(path)], check=True, env=variables, cwd=ROOT)
+        found.append(np.load(path))
+    narrow, wide = found
+    if "llvmpipe" not in str(narrow["what"]):
+        pytest.skip("this renderer is a GPU")
+    assert "512 bits" in str(wide["what"])
+    assert (tmp_path / "ncaengine" / "mesa-512").is_dir()
+    np.testing.assert_allclose(narrow["state"], wide["state"], atol=1e-5)
+    assert np.abs(narrow["image"].astype(int) - wide["image"]).max() <= 1
+
+
+@pytest.mark.parametrize(("width", "left"), [("512", None), ("256", "256"), ("128", "128"), ("", ""), ("wide", "wide")])
+def test_a_window_has_vectors_that_fragment_shaders_stand(
+    monkeypatch: pytest.MonkeyPatch, width: str, left: str | None
+) -> None:
+    monkeypatch.setenv(software.WIDTH, width)
+    software.narrow()
+    assert os.environ.get(software.WIDTH) == left
+
+
+def test_a_cache_that_the_user_names_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(software.WIDTH, "512")
+    monkeypatch.setenv(software.CACHE, "theirs")
+    software.keep_widths_apart()
+    assert os.environ[software.CACHE] == "theirs"

@@ -15,13 +15,13 @@ from imgui_bundle import hello_imgui, imgui, immapp  # before glfw, which then u
 import glfw  # isort: skip
 from imgui_bundle.glfw_utils import glfw_window_hello_imgui  # isort: skip
 
+from ncaengine import software
 from ncaengine.errors import NCAError
 from ncaengine.gl_backend import GLBackend
 from ncaengine.gpu import Device
 from ncaengine.kernels import Catalogue
 from ncaengine.model import Model
 from ncaengine.simulation import Simulation
-from ncaengine.software import threads
 from ncaengine.view import U8
 from ncaengine.viewer import opening, theme
 from ncaengine.viewer.app import App, is_software
@@ -119,7 +119,8 @@ class Window:
             raise NCAError("Give at least one model to look at.")
         options.rates(len(models))
         catalogue.get(options.kernel)
-        since = threads()
+        software.narrow()
+        since = software.threads()
         preflight(hidden)
         self._params = self._parameters(size or self._prefs.size, hidden, tests)
         immapp.manual_render.setup_from_runner_params(self._params, immapp.AddOnsParams(with_implot=True))
