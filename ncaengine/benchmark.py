@@ -17,8 +17,6 @@ from ncaengine.model import Config, Model
 from ncaengine.reference import Reference
 from ncaengine.seeding import Size
 
-TOLERANCE = 1e-5
-"""The largest difference from the reference, as a share of the largest number in its state."""
 SHORTEST, MANY = 0.02, 10_000
 """Seconds, or steps, that a measurement of the pace must take."""
 MARGIN = 3
@@ -117,10 +115,10 @@ def check(contender: Contender, nca: Reference, x: torch.Tensor) -> float:
     with torch.no_grad():
         expected = contender.expected(nca, x)
     error = float((contender.once(x) - expected).abs().max())
-    scale = max(1.0, float(expected.abs().max()))
-    if not error <= TOLERANCE * scale:  # and not a number is not within
-        raise RefusedError(f"it differs from the reference by {error:.2g} after one step, and {scale * TOLERANCE:.1g} "
-                           "is allowed; no time is given.")  # fmt: skip
+    allowed = contender.tolerance * max(1.0, float(expected.abs().max()))
+    if not error <= allowed:  # and not a number is not within
+        raise RefusedError(f"it differs from the reference by {error:.2g} after one step, and {allowed:.1g} is "
+                           "allowed; no time is given.")  # fmt: skip
     return error
 
 

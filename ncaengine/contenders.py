@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ncaengine.errors import NCAError
 from ncaengine.gl_backend import GLBackend
+from ncaengine.gpu import Device
 from ncaengine.kernels import Kernel
 from ncaengine.machine import Processor
 from ncaengine.model import Model
@@ -21,8 +22,14 @@ SETTINGS: dict[str, Mapping[str, float | bool]] = {
     "gl": {},
     "gl-bernoulli": {"antithetic": False},
     "gl-all": {"fire_rate": 1.0},
+    "gl-half": {},
 }
 """How the settings of this engine's contenders differ from those that a grid starts with."""
+HALF = "gl-half"
+"""The one whose states are float16."""
+TOLERANCE, ROUNDING = 1e-5, 2**-11
+"""Differences from the reference, as a share of the largest number in its state: by the order of summation, and by
+rounding to float16."""
 RNG_SEED = 7
 
 
@@ -32,6 +39,8 @@ class Contender(Protocol):
     processor: Processor
     fire_rate: float
     """The share of the cells that fire in a step."""
+    tolerance: float
+    """The largest difference from the reference, as a share of the largest number in its state."""
 
     def once(self, x: Tensor) -> Tensor:
         """One step of a state; `run` goes on from what comes out."""
@@ -55,10 +64,13 @@ class Engine:
             if setting not in SPECS:
                 raise NCAError(f"it is what gl does here, for this version has no setting {setting!r}.")
             settings = changed(settings, setting, value)
-        self.fire_rate, self._backend, self._number = settings.fire_rate, backend, 0
+        self._half = name == HALF
+        self._backend = GLBackend(Device(backend.device.ctx, half=True)) if self._half else backend
+        self.fire_rate, self._number = settings.fire_rate, 0
+        self.tolerance = TOLERANCE + ROUNDING * self._half
         self.processor: Processor = "cpu" if backend.device.form == "unrolled" else "gpu"
         self._how = {setting: getattr(settings, setting) for setting in SPECS if heeded_by_cells(setting)}
-        self._cells = backend.cells()
+        self._cells = self._backend.cells()
         self._cells.specialise(model, kernel)
 
     def once(self, x: Tensor) -> Tensor:
@@ -70,7 +82,7 @@ class Engine:
 
     def expected(self, nca: Reference, x: Tensor) -> Tensor:
         """See Contender."""
-        return nca.step(x, 0, RNG_SEED, **self._how)
+        return nca.step(x.half().float() if self._half else x, 0, RNG_SEED, **self._how)  # from what `once` begins with
 
     def run(self, steps: int) -> None:
         """See Contender."""
@@ -82,6 +94,8 @@ class Engine:
     def release(self) -> None:
         """See Contender."""
         self._cells.release()
+        if self._half:
+            self._backend.release()
 
 
 @dataclass(frozen=True)
@@ -100,6 +114,8 @@ class Loop:
 
 class Torch:
     """A loop in torch, on a GPU if CUDA is there."""
+
+    tolerance = TOLERANCE
 
     def __init__(self, name: str, model: Model, kernel: Kernel, size: Size) -> None:
         self.device, self.fire_rate = device(), model.config.fire_rate

@@ -1,8 +1,4 @@
-"""The GPU's side of a grid: state in two image arrays, weights in a buffer, one dispatch a step and model.
-
-The state lies in rgba32f images rather than in a buffer because llvmpipe loads them twice as fast
-(2.4 against 1.2 million cell-steps a second at 256², measured side by side on one busy machine).
-"""
+"""The GPU's side of a grid: state in two image arrays, weights in an image, one dispatch a step and model."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -10,12 +6,13 @@ from functools import partial
 import moderngl
 import numpy as np
 
-from ncaengine import glsl, memory, stepcode
+from ncaengine import glsl, stepcode
 from ncaengine.errors import NCAError
 from ncaengine.fields import MAX_MODELS, PLANE, plain
 from ncaengine.gl_canvas import Canvas, Shown
 from ncaengine.gl_edit import Editor
 from ncaengine.gl_passes import Passes, Programs, compiled, copies
+from ncaengine.gl_states import States
 from ncaengine.gpu import SHARED_BYTES, Device, headless
 from ncaengine.kernels import Kernel
 from ncaengine.model import F32, Config, Model
@@ -23,11 +20,10 @@ from ncaengine.pcg import fire_threshold, partner
 from ncaengine.seeding import Size, check_models
 from ncaengine.software import threads
 from ncaengine.stepcode import Cover, Form, Frame
+from ncaengine.storage import FLOAT
 from ncaengine.trial import Trials, size_class, subject
 from ncaengine.view import I32, RGB, U8, Look, View
 
-BAND = 2**18
-"""Cells of a state that are brought into the device's order at a time."""
 MOST_LISTED = 0.8
 """Share of cells that fire beyond which it is not worth while to list them first."""
 
@@ -67,20 +63,12 @@ class GLCells:
 
     def write(self, state: F32) -> None:
         height, width, channels = state.shape
-        count = -(-channels // 4)
-        room = (self._backend.room(width), self._backend.room(height), count)
+        room = (self._backend.room(width), self._backend.room(height), -(-channels // 4))
         if not self._images or self._images[0].size != room:
-            fresh = self._allocate(room, (width, height))
+            fresh = self._backend.states.pair(room, (width, height))  # before those that there are go
             self._drop_images()
             self._images = fresh
-        band = max(1, BAND // width)
-        for row in range(0, height, band):  # for the whole it would take the state's memory once more
-            rows = state[row : row + band]
-            planes = np.zeros((count, len(rows), width, 4), np.float32)
-            for k in range(count):
-                part = rows[..., 4 * k : 4 * k + 4]
-                planes[k, ..., : part.shape[2]] = part
-            self._images[0].write(planes, viewport=(0, row, 0, width, len(rows), count))
+        self._backend.states.fill(self._images[0], state)
         self._size, self._stepped = (width, height), False
 
     @property
@@ -88,45 +76,13 @@ class GLCells:
         """The state before the last step; after a write the state itself."""
         return self._images[1 if self._stepped else 0]
 
-    def _allocate(self, room: tuple[int, int, int], size: Size) -> list[moderngl.TextureArray]:
-        """Two images; the present ones live on if there is no memory for them."""
-        images = [self._ctx.texture_array(room, 4, dtype="f4") for _ in range(2)]
-        if self._ctx.error == "GL_OUT_OF_MEMORY":
-            for image in images:
-                image.release()
-            side, state = self._largest(room[2]), memory.spoken(16 * size[0] * size[1] * room[2])
-            raise NCAError(
-                f"The device cannot hold {size[0]}x{size[1]} cells, {state} for each of two states; "
-                f"a square of {side}x{side} fits."
-            )
-        for image in images:
-            image.filter = (moderngl.NEAREST, moderngl.NEAREST)
-        return images
-
-    def _largest(self, count: int) -> int:
-        """About the side of the largest square of so many layers that there is room for, by a few tries."""
-        low, high = 0, self._backend.max_side
-        while high - low > self._backend.max_side // 32:
-            side = (low + high) // 2
-            image = self._ctx.texture_array((side, side, count), 4, dtype="f4")
-            low, high = (low, side) if self._ctx.error == "GL_OUT_OF_MEMORY" else (side, high)
-            image.release()
-        return low
-
     def _drop_images(self) -> None:
         for image in self._images:
             image.release()
         self._images = []
 
     def read(self) -> F32:
-        width, height = self._size
-        across, down, count = self._images[0].size
-        # Four channels as one number of sixteen bytes, whatever it means: six times as fast to bring into order.
-        planes = np.frombuffer(self._images[0].read(), np.complex128).reshape(count, down, across)
-        fours = np.empty((height, width, count), np.complex128)
-        for layer in range(count):
-            fours[..., layer] = planes[layer, :height, :width]
-        return np.ascontiguousarray(fours.view(np.float32)[..., : self._models[0].config.channels])
+        return self._backend.states.read(self._images[0], self._size, self._models[0].config.channels)
 
     def write_fields(self, fields: F32 | None) -> None:
         old = self._fields
@@ -158,7 +114,7 @@ class GLCells:
         return self._backend.editor.gather(self._images[0], cells, self._models[0].config.channels)
 
     def blend(self, cells: I32, weight: F32, target: F32) -> None:
-        self._backend.editor.blend(self._images[0], cells, weight, target)
+        self._backend.editor.blend(self._images[0], cells, weight, self._backend.device.storage.within(target))
 
     def _cover(self, model: Model, fire_rate: float, antithetic: bool) -> Cover:
         if model.config.firing == "channel":
@@ -261,16 +217,20 @@ class GLCells:
 
 
 class GLBackend:
-    """See backend.Backend. `device` is a window's; without one a context is made and owned."""
+    """See backend.Backend.
+
+    `device` is a window's; without one a context is made and owned, with states of float16 if `half`.
+    """
 
     name = "gl"
 
-    def __init__(self, device: Device | None = None) -> None:
+    def __init__(self, device: Device | None = None, half: bool = False) -> None:
         self._owns = device is None
         since = threads()
-        self.device = device or Device(headless(), since=since)
+        self.device = device or Device(headless(), since=since, half=half)
         self.description, self.max_side = self.device.description, self.device.max_side
-        self.canvas, self.editor, self.trials = Canvas(self.device), Editor(self.device), Trials(self.device)
+        self.canvas, self.editor = Canvas(self.device), Editor(self.device)
+        self.states, self.trials = States(self.device), Trials(self.device)
         # A cell's defaults; the step repeats the edge. The side is that of `room`.
         self.plain_fields = self.device.ctx.texture((3, 3), 4, plain(3, 3).tobytes(), dtype="f4")
         self._offscreen: moderngl.Texture | None = None
@@ -286,7 +246,8 @@ class GLBackend:
 
     def bytes_a_cell(self, config: Config) -> int:
         """As arrays the state and what it is made of; without a GPU the two states of the step as well."""
-        return 16 * stepcode.layers(config) * (4 if self.device.form == "unrolled" else 2)
+        states = 2 * self.device.storage.vec4_bytes if self.device.form == "unrolled" else 0
+        return stepcode.layers(config) * (2 * FLOAT.vec4_bytes + states)
 
     def cells(self) -> GLCells:
         return GLCells(self)

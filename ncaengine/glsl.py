@@ -27,6 +27,11 @@ class Source:
     text: str
     origins: tuple[str, ...]
 
+    def defining(self, name: str) -> "Source":
+        """The same with a name defined, after the version line."""
+        version, rest = self.text.split("\n", 1)
+        return Source(f"{version}\n#define {name} 1\n{rest}", (self.origins[0], *self.origins))
+
     def explain(self, log: str) -> str:
         """A compiler's log with its line numbers turned into those of our files.
 

@@ -13,6 +13,7 @@ from ncaengine import software
 from ncaengine.errors import NCAError
 from ncaengine.glsl import Source
 from ncaengine.stepcode import Form
+from ncaengine.storage import FLOAT, HALF, Storage
 
 NEEDED = 430
 """OpenGL 4.3: the first with compute shaders."""
@@ -26,12 +27,13 @@ class Device:
 
     forgiving: where the driver refuses a new version of a shader, go on with the last one that it
     took, as while somebody edits the files. since: the threads that there were before the context was
-    made, None if all of its own have been looked after; see software.spread.
+    made, None if all of its own have been looked after; see software.spread. half: states are float16.
     """
 
     ctx: moderngl.Context
     forgiving: bool = False
     since: frozenset[int] | None = None
+    half: bool = False
     _compute: dict[str, moderngl.ComputeShader] = field(default_factory=dict)
     _last: dict[tuple[str, ...], moderngl.ComputeShader] = field(default_factory=dict)
     _refused: dict[str, str] = field(default_factory=dict)
@@ -53,6 +55,11 @@ class Device:
             software.spread(self.since)
 
     @property
+    def storage(self) -> Storage:
+        """How the images of states hold numbers."""
+        return HALF if self.half else FLOAT
+
+    @property
     def copier(self) -> software.Copier | None:
         """What copies a state faster than the step shader does, if anything."""
         return self._copier if self.form == "unrolled" else None
@@ -62,6 +69,7 @@ class Device:
 
         Raises NCAError with the place in our files, if the driver refuses it.
         """
+        source = source.defining("HALF") if self.half else source
         text = source.text
         if text in self._compute:
             return self._compute[text]

@@ -126,7 +126,7 @@ def copy(config: Config) -> list[str]:
 
 
 def _stored(config: Config, cell: str, value: str) -> list[str]:
-    out = [f"imageStore(after, ivec3({cell}, {k}), {value}_{k});" for k in range(layers(config))]
+    out = [f"imageStore(after, ivec3({cell}, {k}), held({value}_{k}));" for k in range(layers(config))]
     if config.alive:
         channel = config.alive.channel
         out.append(f"imageStore(fresh, {cell}, vec4({value}_{channel // 4}.{'xyzw'[channel % 4]}));")

@@ -29,19 +29,22 @@ from ncaengine.settings import Settings, changed, heeded_by_cells
 from ncaengine.timeline import Moment
 
 
-def open_backend(choice: Choice = "auto") -> tuple[Backend, str]:
+def open_backend(choice: Choice = "auto", half: bool = False) -> tuple[Backend, str]:
     """The backend asked for, and a line to show if `auto` had to fall back to torch (else '').
 
-    Raises NCAError if OpenGL was asked for and is not to be had.
+    half: OpenGL keeps states as float16. Raises NCAError if OpenGL, or what it alone can do, was asked for and is not
+    to be had.
     """
+    if half and choice == "torch":
+        raise NCAError("Only OpenGL keeps states as 16-bit numbers (--half); torch's are of 32 bits.")
     reason = ""
     if choice != "torch":
         from ncaengine.gl_backend import GLBackend
 
         try:
-            return GLBackend(), ""
+            return GLBackend(half=half), ""
         except NCAError as error:
-            if choice == "gl":
+            if choice == "gl" or half:
                 raise
             reason = str(error)
     from ncaengine.torch_backend import TorchBackend

@@ -50,7 +50,7 @@ class Trials:
         first, *others = self._device.forms
         if not others:
             return make(self._device.form)
-        name = " ".join(map(str, (__version__, self._device.description, *what)))
+        name = " ".join(map(str, (__version__, self._device.description, "half" * self._device.half, *what)))
         known = self._remembered().get(name)
         for form in self._device.forms:
             if form == known:

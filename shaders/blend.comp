@@ -2,7 +2,9 @@
 // Mixes values into the state of some cells, in place. No two cells are the same.
 layout(local_size_x = 64) in;
 
-layout(binding = 0, rgba32f) uniform image2DArray state;
+#include "state.glsl"
+
+layout(binding = 0, STATE) uniform image2DArray state;
 layout(std430, binding = 2) readonly buffer Cells { ivec2 cells[]; };     // (column, row)
 layout(std430, binding = 3) readonly buffer Values { vec4 values[]; };    // (count, layers of `channels`)
 layout(std430, binding = 4) readonly buffer Weights { float weights[]; }; // 0 ... 1
@@ -18,6 +20,6 @@ void main() {
         vec4 mixed = weight == 1.0 ? target : old + weight * (target - old);
         bvec4 given = lessThan(4 * k + ivec4(0, 1, 2, 3), ivec4(channels));
         if (invocation < count)
-            imageStore(state, ivec3(cells[i], k), mix(old, mixed, given));
+            imageStore(state, ivec3(cells[i], k), held(mix(old, mixed, given)));
     }
 }

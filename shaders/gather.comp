@@ -2,7 +2,9 @@
 // The state of some cells, copied from the image into a buffer.
 layout(local_size_x = 64) in;
 
-layout(binding = 0, rgba32f) readonly uniform image2DArray state;
+#include "state.glsl"
+
+layout(binding = 0, STATE) readonly uniform image2DArray state;
 layout(std430, binding = 2) readonly buffer Cells { ivec2 cells[]; };     // (column, row)
 layout(std430, binding = 3) writeonly buffer Values { vec4 values[]; };   // (count, layers of the state)
 

@@ -4,9 +4,11 @@
 // Each workgroup finds room for its own cells at once, so that the list is whole whatever their number.
 layout(local_size_x = GROUP_X, local_size_y = GROUP_Y) in;
 
+#include "state.glsl"
+
 // State before and after the step: layers of (height, width) vec4, four channels a layer.
-layout(binding = 0, rgba32f) readonly uniform image2DArray before;
-layout(binding = 1, rgba32f) writeonly uniform image2DArray after;
+layout(binding = 0, STATE) readonly uniform image2DArray before;
+layout(binding = 1, STATE) writeonly uniform image2DArray after;
 
 #ifdef ALIVE
 layout(binding = 7, r32f) writeonly uniform image2D fresh; // (height, width): the new value of the channel of life

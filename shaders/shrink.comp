@@ -2,7 +2,10 @@
 // Brings a state to a coarser scale: each new cell lies between four old ones (bilinear, as torch's interpolate
 // without aligned corners).
 layout(local_size_x = GROUP_X, local_size_y = GROUP_Y) in;
-layout(binding = 0, rgba32f) readonly uniform image2DArray before; // LAYERS of (height, width) vec4
+
+#include "state.glsl"
+
+layout(binding = 0, STATE) readonly uniform image2DArray before; // LAYERS of (height, width) vec4
 layout(binding = 1, rgba32f) writeonly uniform image2DArray after; // LAYERS of (height, width) vec4, the coarser
 
 uniform ivec2 size;      // (width, height) of the coarser

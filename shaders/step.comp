@@ -7,9 +7,11 @@
 // (COPIED); with LISTED, one of the cells that pick.comp found to fire; else each steps a cell, whether that fires or not.
 layout(local_size_x = GROUP_X, local_size_y = GROUP_Y) in;
 
+#include "state.glsl"
+
 // State before and after the step: layers of (height, width) vec4, four channels a layer.
-layout(binding = 0, rgba32f) readonly uniform image2DArray before;
-layout(binding = 1, rgba32f) writeonly uniform image2DArray after;
+layout(binding = 0, STATE) readonly uniform image2DArray before;
+layout(binding = 1, STATE) writeonly uniform image2DArray after;
 
 // (rows, WEIGHTS_WIDTH) vec4: b2 (channels), then for each hidden unit its b1 (1), its row of w1 (inputs) and its
 // column of w2 (channels); without hidden units for each input its column of w2 (channels). Each of these pieces is

@@ -113,7 +113,8 @@ def test_the_engine_in_each_way_equals_the_reference(name: str, gl: GLBackend, c
     for kernel in ("square", "hexagonal"):
         nca = Reference(MODEL, catalogue.get(kernel))
         contender = contenders.Engine(name, gl, MODEL, nca.kernel)
-        assert benchmark.check(contender, nca, state(9, 6)) < 1e-5
+        worst = benchmark.check(contender, nca, state(9, 6))
+        assert worst < 1e-5 if name != contenders.HALF else 1e-5 < worst < 2**-11 * 3
         contender.run(2)
         contender.release()
 
@@ -148,7 +149,8 @@ def test_what_torch_cannot_run_is_told(catalogue: Catalogue, monkeypatch: pytest
 
 
 def test_the_command_knows_all_contenders() -> None:
-    assert tuple(benching.ALL.split(",")) == contenders.NAMES
+    assert benching.NAMES == contenders.NAMES
+    assert set(contenders.NAMES) - set(benching.USUAL.split(",")) == {contenders.HALF}
 
 
 # Measuring
@@ -294,7 +296,7 @@ def test_what_is_not_there_is_named(capsys: pytest.CaptureFixture[str], path: Pa
     found = json.loads(capsys.readouterr().out)
     assert [r["backend"] for r in found["results"]] == ["torch"]
     reasons = {s["backend"]: s["reason"] for s in found["skipped"]}
-    assert set(reasons) == {*contenders.NAMES, "beside"} - {"torch"}
+    assert set(reasons) == {*benching.USUAL.split(","), "beside"} - {"torch"}
     assert reasons["gl"] == "No OpenGL."
     assert "compiler" in reasons["torch-compile"]
     assert main(["bench", str(path), "--sizes", "8", *QUICK]) == 0

@@ -16,12 +16,12 @@ LAYERS = (
     (
         "errors", "resources", "pcg", "kernels", "model", "seeding", "view", "settings", "glsl", "stepcode", "netcode",
         "backend", "commands", "pickles", "pickle_calls", "pickle_machine", "reading", "exporters", "exporters.*",
-        "clock", "close", "fields", "brushes", "painting", "registry", "images", "timeline", "memory",
+        "clock", "close", "fields", "brushes", "painting", "registry", "images", "timeline", "memory", "storage",
         "importers", "importers.*",
     ),
     ("files", "stills", "sheets", "charts", "machine", "reference", "torch_backend", "training", "training.*"),
-    ("gpu", "software", "trial", "gl_backend", "gl_passes", "gl_canvas", "gl_edit", "grid", "edits", "calls",
-     "sessions", "journals", "scripts", "simulation", "recording", "sinks", "study", "evaluation", "detecting",
+    ("gpu", "software", "trial", "gl_backend", "gl_passes", "gl_canvas", "gl_edit", "gl_states", "grid", "edits",
+     "calls", "sessions", "journals", "scripts", "simulation", "recording", "sinks", "study", "evaluation", "detecting",
      "contenders", "benchmark", "beside"),
     ("viewer", "viewer.*", "cli", "cli.*", "__main__"),
 )  # fmt: skip

@@ -7,8 +7,10 @@ from helpers import random_model
 from ncaengine import memory, pcg, seeding
 from ncaengine.commands import Resize
 from ncaengine.errors import NCAError
-from ncaengine.gl_backend import GLBackend, GLCells
+from ncaengine.gl_backend import GLBackend
+from ncaengine.gl_states import States
 from ncaengine.glsl import GROUP
+from ncaengine.gpu import Device
 from ncaengine.kernels import Catalogue
 from ncaengine.model import Config, Seed
 from ncaengine.simulation import Simulation
@@ -38,7 +40,7 @@ def test_what_the_device_refuses_is_told_with_what_fits(
     gl: GLBackend, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """llvmpipe takes no image of over 1 GB or so; whatever a GPU has, it has not 16 TB."""
-    monkeypatch.setattr(GLCells, "_largest", lambda *_: 77)
+    monkeypatch.setattr(States, "largest", lambda *_: 77)
     cells = gl.cells()
     cells.specialise(WIDE, catalogue.get("square"))
     cells.write(np.full((3, 3, 12), 0.5, np.float32))
@@ -65,9 +67,9 @@ def test_the_largest_square_is_found_by_trying(gl: GLBackend) -> None:
         def release(self) -> None:
             pass
 
-    cells = gl.cells()
-    cells._ctx = Tries()
-    assert 3000 - gl.max_side // 32 <= cells._largest(3) <= 3000
+    device = Device(gl.device.ctx)
+    device.ctx = Tries()
+    assert 3000 - gl.max_side // 32 <= States(device).largest(3) <= 3000
     assert len(tried) <= 6
 
 
@@ -81,7 +83,7 @@ def test_noise_in_bands_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_state_is_written_in_bands_as_it_is(
     gl: GLBackend, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ncaengine.gl_backend.BAND", 30)
+    monkeypatch.setattr("ncaengine.gl_states.BAND", 30)
     state = np.random.default_rng(0).standard_normal((11, 13, 12)).astype(np.float32)
     cells = gl.cells()
     cells.specialise(WIDE, catalogue.get("square"))

@@ -539,7 +539,7 @@ def test_pictures_have_the_size_of_their_view(backend: Any_, simulate: Make) -> 
 def test_auto_falls_back_to_torch_with_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     import ncaengine.gl_backend
 
-    def none(*_: object) -> None:
+    def none(**_: object) -> None:
         raise NCAError("OpenGL 4.3 cannot be had here.")
 
     monkeypatch.setattr(ncaengine.gl_backend, "GLBackend", none)

@@ -32,6 +32,7 @@ class Pretended:
     description: str = "a GPU"
     forms: tuple[Form, ...] = ("looped", "blocked")
     refused: tuple[str, ...] = ()
+    half: bool = False
     ctx: Context = field(default_factory=Context)
     now: float = 0.0
     ran: list[str] = field(default_factory=list)

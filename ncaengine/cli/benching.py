@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 MODEL = tyro.conf.arg(metavar="[MODEL]", help_behavior_hint="(default: bubbles, which is shipped)")
 NO_FILE = tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: none)")
-ALL = "gl,gl-bernoulli,gl-all,torch,torch-compile,torch-compile-pairs"
+NAMES = ("gl", "gl-bernoulli", "gl-all", "gl-half", "torch", "torch-compile", "torch-compile-pairs")
+"""Of all that can be timed."""
+USUAL = ",".join(name for name in NAMES if name != "gl-half")
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,11 @@ class Bench:
     torch runs only models like those of the article's notebook."""
     sizes: str = "128,256,512,1024"
     """Of the grids in cells, with commas between: 256 or 256x128."""
-    backends: str = ALL
+    backends: str = USUAL
     """What is timed, with commas between. gl: this engine as it starts; gl-bernoulli: with a coin for each cell;
-    gl-all: every cell fires. torch: the loop of the article's notebook; torch-compile: the same, channels last,
-    compiled; torch-compile-pairs: compiled, with one of the cells (x, y) and (x, y + height/2) computed."""
+    gl-all: every cell fires; gl-half: with states of float16 (see `view --help`). torch: the loop of the article's
+    notebook; torch-compile: the same, channels last, compiled; torch-compile-pairs: compiled, with one of the cells
+    (x, y) and (x, y + height/2) computed."""
     kernel: str = "square"
     """Neighbourhood: see `ncaengine kernels`."""
     rounds: int = 5
@@ -98,8 +101,8 @@ class Bench:
             raise NCAError(f"--grids is {self.grids}; it must be from 2 to 64, or 0 for none.")
         names = tuple(dict.fromkeys(name.strip() for name in self.backends.split(",")))
         for name in names:
-            if name not in ALL.split(","):
-                raise NCAError(f"There is no backend {name!r} to time; there are: {ALL.replace(',', ', ')}.")
+            if name not in NAMES:
+                raise NCAError(f"There is no backend {name!r} to time; there are: {', '.join(NAMES)}.")
         sizes = tuple(dict.fromkeys(parse_size(text) for text in self.sizes.split(",")))
         from ncaengine import seeding
 

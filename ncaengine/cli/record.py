@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from ncaengine.cli.flags import (
+    Half,
     Plugins,
     SizeText,
     check_seed,
@@ -74,6 +75,7 @@ class Record:
     """One cell one pixel in storage order, for exact comparisons."""
     backend: Literal["auto", "gl", "torch"] = "auto"
     """auto: OpenGL, or torch where there is no OpenGL 4.3."""
+    half: Half = False
     plugins: Plugins = ()
     """More folders of kernel plugins."""
 
@@ -123,7 +125,7 @@ class Record:
     def _open(self, catalogue: "Catalogue", history: int) -> "Simulation":
         from ncaengine import simulation
 
-        backend, notice = simulation.open_backend(self.backend)
+        backend, notice = simulation.open_backend(self.backend, self.half)
         if notice:
             say(notice)
         return simulation.Simulation(backend, catalogue, history)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from ncaengine.cli.flags import Plugins, plural, progress_bar, say
+from ncaengine.cli.flags import Half, Plugins, plural, progress_bar, say
 
 OUTPUT = tyro.conf.arg(aliases=["-o"], metavar="FILE", help_behavior_hint="(default: none)")
 
@@ -21,6 +21,7 @@ class Replay:
     """Save the end as a session (.nca), to go on with."""
     backend: Literal["auto", "gl", "torch"] = "auto"
     """auto: OpenGL, or torch where there is no OpenGL 4.3. States agree to the last bit on one device only."""
+    half: Half = False
     plugins: Plugins = ()
     """More folders of kernel plugins."""
 
@@ -30,7 +31,7 @@ class Replay:
         from ncaengine.clock import TICKS_PER_SECOND
 
         journal = journals.load(self.journal)
-        backend, notice = simulation.open_backend(self.backend)
+        backend, notice = simulation.open_backend(self.backend, self.half)
         if notice:
             say(notice)
         with simulation.Simulation(backend, kernels.discover(self.plugins), journal.head.history) as sim:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from ncaengine.cli.flags import Plugins, SizeText, check_seed, find_kernels, parse_size, plural, say
+from ncaengine.cli.flags import Half, Plugins, SizeText, check_seed, find_kernels, parse_size, plural, say
 from ncaengine.errors import NCAError
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class Sheet:
     """Pictures side by side in a grid of them."""
     backend: Literal["auto", "gl", "torch"] = "auto"
     """auto: OpenGL, or torch where there is no OpenGL 4.3."""
+    half: Half = False
     plugins: Plugins = ()
     """More folders of kernel plugins."""
 
@@ -69,7 +70,7 @@ class Sheet:
         self._check_pictures(models, kernels, size, len(steps))
         one = len(steps) * len(kernels) == 1 and not self.targets
         rows: list[list[Tile]] = [[] for _ in models] if one else self._targets(size)
-        backend, notice = simulation.open_backend(self.backend)
+        backend, notice = simulation.open_backend(self.backend, self.half)
         if notice:
             say(notice)
         with simulation.Simulation(backend, catalogue, history=0) as sim:

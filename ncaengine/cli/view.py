@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from ncaengine.cli.flags import Plugins, check_seed, find_kernels, parse_size
+from ncaengine.cli.flags import Half, Plugins, check_seed, find_kernels, parse_size
 from ncaengine.errors import NCAError
 
 MODELS = tyro.conf.arg(metavar="[MODEL ...]", help_behavior_hint="(default: bubbles, which is shipped)")
@@ -30,6 +30,7 @@ class View:
     """Pace of the grids: one for all, or one for each."""
     seed: int = 0
     """Decides the cells that fire, and a noise seed."""
+    half: Half = False
     plugins: Plugins = ()
     """More folders of kernel plugins."""
 
@@ -48,7 +49,7 @@ class View:
         models = [watch.open(path) for path in firsts]
         atlas = next((path for path, first in zip(paths, firsts, strict=True) if path != first), None)
         size = parse_size(self.size) if self.size else None
-        options = viewer.Options(size, self.kernel, self.steps_per_second, self.seed, atlas)
+        options = viewer.Options(size, self.kernel, self.steps_per_second, self.seed, atlas, self.half)
         viewer.show(models, options, find_kernels(self.plugins, self.kernel, models), watch)
 
     def _show_session(self) -> None:
@@ -56,9 +57,9 @@ class View:
 
         if len(self.models) > 1:
             raise NCAError("A session opens alone, in place of everything; open models beside it in the window.")
-        if self != View(self.models, plugins=self.plugins):
+        if self != View(self.models, plugins=self.plugins, half=self.half):
             raise NCAError("A session opens as it was saved; leave the flags for size, kernel, speed and seed away.")
         sessions.load(self.models[0])  # a broken one is told before there is a window
         catalogue = find_kernels(self.plugins, self.kernel, [])
         watch = viewer.Watch(plugins=self.plugins)
-        viewer.show([], viewer.Options(), catalogue, watch, self.models[0])
+        viewer.show([], viewer.Options(half=self.half), catalogue, watch, self.models[0])

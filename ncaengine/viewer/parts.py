@@ -18,6 +18,7 @@ class Options:
 
     size: (width, height) in cells, None for what the machine can do. steps_per_second: one number
     for all grids or one a model. atlas: a file of several models, which the gallery shows at once.
+    half: states are float16.
     """
 
     size: Size | None = None
@@ -25,6 +26,7 @@ class Options:
     steps_per_second: tuple[float, ...] = (60.0,)
     rng_seed: int = 0
     atlas: Path | None = None
+    half: bool = False
 
     def rates(self, count: int) -> tuple[float, ...]:
         """Steps per second of each of `count` grids. Raises NCAError if their number does not fit."""

@@ -129,7 +129,7 @@ class Window:
             self.ctx = moderngl.get_context()
             if not hidden:
                 glfw.set_window_size_limits(glfw_window_hello_imgui(), *SMALLEST, glfw.DONT_CARE, glfw.DONT_CARE)
-            self.sim = Simulation(GLBackend(Device(self.ctx, since=since)), catalogue)
+            self.sim = Simulation(GLBackend(Device(self.ctx, since=since, half=options.half)), catalogue)
             self.app = App(self.sim, is_software(self.sim), watch, self._prefs)
             if session:
                 self.app.open_session(session)
