@@ -38,7 +38,7 @@ def keep_widths_apart() -> None:
     Mesa's own cache does not know the width, and would hand out shaders for another one.
     """
     width = os.environ.get(WIDTH)
-    if width and width != str(SAFE_WIDTH) and CACHE not in os.environ:
+    if width and width.isdecimal() and int(width) != SAFE_WIDTH and CACHE not in os.environ:
         folder = platformdirs.user_cache_path("ncaengine") / f"mesa-{width}"
         try:
             folder.mkdir(parents=True, exist_ok=True)

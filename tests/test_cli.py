@@ -327,6 +327,26 @@ def test_record_takes_one_source(capsys, tmp_path, model):
         assert name in problem(capsys, *asked)
 
 
+def test_record_makes_a_video_of_so_many_seconds(capsys, tmp_path, model):
+    out = f"{tmp_path}/frames/"
+    asked = ["record", model, "-o", out, "--size", "8", "--seconds", "0.2", "--fps", "20", "--steps-per-frame", "3"]
+    assert main([*asked, "--backend", "torch"]) == 0
+    assert f"{out}: 4 frames, step 12," in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["m.pt", "--seconds", "2", "--steps", "9"], "either --steps or --seconds"),
+        (["--script", "s.toml", "--seconds", "2"], "A script says itself"),
+        (["--script", "s.toml", "--steps", "2"], "those of a model"),
+        (["--session", "s.nca", "--steps", "2"], "those of a model"),
+    ],
+)
+def test_record_ignores_no_length(capsys, tmp_path, flags, said):
+    assert said in problem(capsys, "record", *flags, "-o", tmp_path / "a.png")
+
+
 def test_replay_makes_a_journal_again(capsys, tmp_path, performed):
     again = tmp_path / "again.nca"
     asked = ["replay", str(tmp_path / "j.jsonl"), "--backend", "torch", "-o", str(again)]

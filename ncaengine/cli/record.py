@@ -32,7 +32,12 @@ MODEL = tyro.conf.arg(metavar="[MODEL]", help_behavior_hint="")
 NO_FILE = tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: none)")
 GRIDS = tyro.conf.arg(metavar="N [N ...]", help_behavior_hint="(default: all that there are at the start)")
 FPS = tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 60, and 50 for a GIF)")
+STEPS = tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 600)")
+SECONDS = tyro.conf.arg(metavar="FLOAT", help_behavior_hint="(default: 10 of a session, as --steps say of a model)")
 RATE = tyro.conf.arg(metavar="FLOAT", help_behavior_hint="(default: the model's own)")
+
+
+STEPS_OF_A_MODEL, SECONDS_OF_A_SESSION = 600, 10.0
 
 
 @dataclass(frozen=True)
@@ -51,12 +56,12 @@ class Record:
     """Play a script (.toml) of grids and commands, in the place of a model. Its seconds are the video's."""
     grids: Annotated[tuple[int, ...], GRIDS] = ()
     """Numbers of the grids of a session or a script to record side by side."""
-    seconds: float = 10.0
-    """How long to record a session, at its own speeds."""
+    seconds: Annotated[float | None, SECONDS] = None
+    """How long the video is: a session goes on at its own speeds, a model makes as many steps as it takes."""
     size: SizeText = "256x256"
     """Cells of the grid, width x height; one number for a square."""
-    steps: int = 600
-    """Steps to make, all in all."""
+    steps: Annotated[int | None, STEPS] = None
+    """Steps that a model makes, all in all."""
     steps_per_frame: int = 2
     """Steps between two frames."""
     fps: Annotated[int | None, FPS] = None
@@ -98,8 +103,13 @@ class Record:
             if not self.antithetic:
                 sim.submit(Set(grid.id, "antithetic", False))
             with recording.Recording(self.output, sim, grid, self.fps, self.scale, self.raw) as video:
-                self._frames(sim, grid, video)
+                self._frames(sim, grid, video, self._steps(video.fps))
         return video, grid
+
+    def _steps(self, fps: int) -> int:
+        if self.seconds is not None:
+            return max(1, round(self.seconds * fps)) * self.steps_per_frame
+        return STEPS_OF_A_MODEL if self.steps is None else self.steps
 
     def _performance(self) -> "tuple[Recording, Grid]":
         """A session or a script, by its own clock."""
@@ -114,7 +124,7 @@ class Record:
             else:
                 assert self.session is not None
                 sessions.restore(sim, sessions.load(self.session))
-                script = scripts.Script(self.seconds)
+                script = scripts.Script(SECONDS_OF_A_SESSION if self.seconds is None else self.seconds)
             script.start(sim)
             chosen = [sim.grid(number) for number in self.grids or sim.grids]
             with recording.Recording(self.output, sim, chosen, self.fps, self.scale, self.raw) as video:
@@ -133,12 +143,18 @@ class Record:
     def _check(self) -> None:
         for name in ("steps", "steps_per_frame", "scale"):
             value = getattr(self, name)
-            if value < 1:
+            if value is not None and value < 1:
                 raise NCAError(f"--{name.replace('_', '-')} is {value}; it must be at least 1.")
-        if not 0 < self.seconds <= 86400:
+        if self.seconds is not None and not 0 < self.seconds <= 86400:
             raise NCAError(f"--seconds is {self.seconds:g}; it must be above 0 and at most a day.")
         if sum(source is not None for source in (self.model, self.session, self.script)) != 1:
             raise NCAError("Name either a model, or a --session, or a --script to record.")
+        if self.seconds is not None and self.steps is not None:
+            raise NCAError("Give either --steps or --seconds: the one follows from the other.")
+        if self.seconds is not None and self.script:
+            raise NCAError("A script says itself how many seconds it takes; leave out --seconds, or change them there.")
+        if self.steps is not None and not self.model:
+            raise NCAError("--steps count those of a model; give --seconds for a session.")
         check_seed(self.seed)
 
     def _watch(self, video: "Recording", frames: "Iterator[int]", end: int) -> None:
@@ -158,16 +174,16 @@ class Record:
         if still:
             video.capture()
 
-    def _frames(self, sim: "Simulation", grid: "Grid", video: "Recording") -> None:
+    def _frames(self, sim: "Simulation", grid: "Grid", video: "Recording", steps: int) -> None:
         from ncaengine.commands import Step
         from ncaengine.sinks import is_still
 
         still = is_still(self.output)
         with progress_bar("steps") as progress:
-            task = progress.add_task(Path(self.output).name, total=self.steps)
+            task = progress.add_task(Path(self.output).name, total=steps)
             try:
-                while grid.step < self.steps:
-                    sim.submit(Step(grid.id, min(self.steps_per_frame, self.steps - grid.step)))
+                while grid.step < steps:
+                    sim.submit(Step(grid.id, min(self.steps_per_frame, steps - grid.step)))
                     if not still:
                         video.capture()
                     progress.update(task, completed=grid.step)
