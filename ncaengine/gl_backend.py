@@ -11,7 +11,7 @@ from ncaengine.errors import NCAError
 from ncaengine.fields import MAX_MODELS, PLANE, plain
 from ncaengine.gl_canvas import Canvas, Shown
 from ncaengine.gl_edit import Editor
-from ncaengine.gl_passes import Passes, Programs, compiled, copies
+from ncaengine.gl_passes import Passes, Programs, compiled
 from ncaengine.gl_states import States
 from ncaengine.gpu import SHARED_BYTES, Device, headless
 from ncaengine.kernels import Kernel
@@ -149,15 +149,16 @@ class GLCells:
             (self._fields or self._backend.plain_fields).bind_to_image(3, read=True, write=False)
         before, after = self._images
         last = len(self._models) - 1
-        covers = {slot: self._cover(self._models[slot], fire_rate, antithetic)
-                  for slot in {min(number, last) for number in self._numbers}}  # fmt: skip
-        device = self._backend.device
-        if device.copier and any(copies(device, self._models[slot].config, cover) for slot, cover in covers.items()):
-            device.copier(before, after, self._size)
-        for slot, cover in covers.items():
+        passes = []
+        for slot in {min(number, last) for number in self._numbers}:
+            cover = self._cover(self._models[slot], fire_rate, antithetic)
             covered = (width - pair[0], height - pair[1]) if cover == "pairs" else self._size
             run = partial(self._dispatch, slot, covered, {**uniforms, "slot": slot})
-            programs = self._chosen(slot, cover, run)
+            passes.append((run, self._chosen(slot, cover, run)))
+        copier = self._backend.device.copier
+        if copier and any(programs.copied for _, programs in passes):
+            copier(before, after, self._size)
+        for run, programs in passes:
             run(programs)
         self._ctx.memory_barrier()
         self._passes.after(programs, self._kernel, before, after, self._size)

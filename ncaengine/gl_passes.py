@@ -29,9 +29,13 @@ Image = moderngl.Texture | moderngl.TextureArray
 
 @dataclass(frozen=True)
 class Programs:
-    """All programs of a step of one model on one kernel; None for those that it needs not."""
+    """All programs of a step of one model on one kernel; None for those that it needs not.
+
+    copied: before them the driver copies the state, so that they need not copy the cells that do not fire.
+    """
 
     form: Form
+    copied: bool
     step: moderngl.ComputeShader
     shrink: moderngl.ComputeShader | None = None
     coarse: moderngl.ComputeShader | None = None
@@ -46,20 +50,17 @@ def compiled(
 
     Raises NCAError.
     """
-    coarse, copied = bool(stepcode.coarse(config)), copies(device, config, cover)
+    coarse = bool(stepcode.coarse(config))
+    copied = device.copier is not None and cover != "every" and not config.alive and not config.clips.state
     return Programs(
         form,
+        copied,
         device.compute(glsl.step_source(config, kernel, form, shared_bytes, frame, cover, copied)),
         device.compute(glsl.shrink_source(config, form)) if coarse else None,
         device.compute(glsl.coarse_source(config, kernel, form, frame)) if coarse else None,
         device.compute(glsl.alive_source(config, kernel, form)) if config.alive else None,
         device.compute(glsl.pick_source(config, form, frame, copied)) if cover == "listed" else None,
     )
-
-
-def copies(device: Device, config: Config, cover: Cover) -> bool:
-    """Whether the driver copies the state before such a step, so that the shader need not copy what does not fire."""
-    return device.copier is not None and cover != "every" and not config.alive and not config.clips.state
 
 
 class Passes:

@@ -47,7 +47,7 @@ class Device:
         info = self.ctx.info
         self.description = f"OpenGL {version} on {info['GL_RENDERER']}"
         self.max_side = min(int(info["GL_MAX_TEXTURE_SIZE"]), int(info["GL_MAX_VIEWPORT_DIMS"][0]))
-        slow = software.is_software(info["GL_RENDERER"])
+        slow = any(name in info["GL_RENDERER"].lower() for name in software.NAMES)
         self.forms: tuple[Form, ...] = ("unrolled",) if slow else ("looped", "blocked")
         self.form: Form = self.forms[0]
         self._copier = software.copier() if slow else None

@@ -27,11 +27,6 @@ Copier = Callable[[moderngl.TextureArray, moderngl.TextureArray, Size], None]
 """Copies (width, height) cells of all layers from one image into another."""
 
 
-def is_software(renderer: str) -> bool:
-    """By the name that OpenGL gives."""
-    return any(name in renderer.lower() for name in NAMES)
-
-
 def keep_widths_apart() -> None:
     """Give shaders compiled for a width of its own a cache of their own, before a context is made.
 

@@ -5,6 +5,7 @@ told from its name. Renderers without a GPU have one form, and nothing is tried 
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -15,6 +16,7 @@ import platformdirs
 
 from ncaengine import __version__
 from ncaengine.errors import NCAError
+from ncaengine.files import replace_file
 from ncaengine.gpu import Device
 from ncaengine.kernels import Kernel
 from ncaengine.model import Config
@@ -99,13 +101,9 @@ class Trials:
         known[name] = form
         for oldest in list(known)[:-MOST]:
             del known[oldest]
-        try:
+        with suppress(OSError, NCAError):  # else it will be tried again
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = self._path.with_suffix(".new")
-            fresh.write_bytes(msgspec.json.encode(known))
-            fresh.replace(self._path)
-        except OSError:
-            pass  # it will be tried again
+            replace_file(self._path, lambda part: part.write_bytes(msgspec.json.encode(known)))
 
 
 def subject(config: Config, kernel: Kernel, frame: Frame, cover: Cover, size: Size) -> tuple[object, ...]:
