@@ -26,7 +26,7 @@ demo: setup  ## Open a window on a shipped model; without a display, record a vi
 test: setup lint types unit  ## Check style and types, run all tests
 
 unit: setup  ## Run the tests only
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist worksteal
 
 lint: setup  ## Check style
 	$(BIN)/ruff check

@@ -14,8 +14,16 @@ Names are looked up when they are used, so that `import ncaengine` costs nothing
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ncaengine._version import __version__ as __version__
+
 if TYPE_CHECKING:
-    from ncaengine.commands import (
+    from ncaengine.backends import open_backend
+    from ncaengine.core.errors import NCAError
+    from ncaengine.core.looks import Look
+    from ncaengine.formats.model_files import load, save
+    from ncaengine.io.sessions import fingerprint, open_session, save_session
+    from ncaengine.io.video import Film, Recording
+    from ncaengine.simulation.commands import (
         AddGrid,
         Copy,
         Duplicate,
@@ -35,26 +43,21 @@ if TYPE_CHECKING:
         Step,
         Undo,
     )
-    from ncaengine.errors import NCAError
-    from ncaengine.files import load, save
-    from ncaengine.recording import Film, Recording
-    from ncaengine.sessions import fingerprint, open_session, save_session
-    from ncaengine.simulation import Simulation, open_backend
-    from ncaengine.view import Look
+    from ncaengine.simulation.simulation import Simulation
 
-__version__ = "0.1.0"
 
 _HOME = {
-    "commands": [
+    "simulation.commands": [
         "AddGrid", "Copy", "Duplicate", "Fill", "Load", "Paint", "Redo", "RemoveGrid", "Reseed", "Resize", "Revive",
         "Rewind", "Set", "SetKernel", "SetModel", "Show", "Step", "Undo",
     ],
-    "errors": ["NCAError"],
-    "files": ["load", "save"],
-    "recording": ["Film", "Recording"],
-    "sessions": ["fingerprint", "open_session", "save_session"],
-    "simulation": ["Simulation", "open_backend"],
-    "view": ["Look"],
+    "core.errors": ["NCAError"],
+    "formats.model_files": ["load", "save"],
+    "io.video": ["Film", "Recording"],
+    "io.sessions": ["fingerprint", "open_session", "save_session"],
+    "simulation.simulation": ["Simulation"],
+    "backends": ["open_backend"],
+    "core.looks": ["Look"],
 }  # fmt: skip
 _WHERE = {name: module for module, names in _HOME.items() for name in names}
 

@@ -1,5 +1,5 @@
 #version 430
-// Draws a lattice, cells in their true (Voronoi) shape. RASTER (see Raster in ncaengine/view.py, which draws the same
+// Draws a lattice, cells in their true (Voronoi) shape. RASTER (see Raster in ncaengine/core/lattice.py, which draws the same
 // picture in NumPy): 0 aligned, 1 boxed; 2 sampled: each pixel is the mean of `samples` x `samples` points, each the
 // colour of the lattice's nearest cell, blended into its neighbours' where a border crosses the point's share of it.
 layout(local_size_x = 32, local_size_y = 8) in;

@@ -1,6 +1,6 @@
 #version 430
 // Shades each cell once, for every look but the model's plain colours; canvas.comp then draws what
-// is written here as it draws a state. ncaengine/view.py's shade does the same in NumPy.
+// is written here as it draws a state. ncaengine/core/lattice.py's shade does the same in NumPy.
 layout(local_size_x = 32, local_size_y = 8) in;
 layout(binding = 0) uniform sampler2DArray state;  // (layers, height, width) vec4
 layout(binding = 1) uniform sampler2DArray before; // the state before the last step

@@ -1,7 +1,7 @@
 #version 430
 // One step: every cell perceives its neighbourhood through the kernel's stencils, feeds the small
 // net, and adds the net's output to its state if its hash says that it fires.
-// Lines that start with "//@" are replaced by code made for one model and kernel (ncaengine/stepcode.py, netcode.py).
+// Lines that start with "//@" are replaced by code made for one model and kernel (ncaengine/backends/gl/shader/perception.py, netcode.py).
 // With FIELDS, cells differ in fire rate, scale and angle, and only those of one model are stepped.
 // With PAIRS, an invocation steps the one of two cells that fires and copies the other, unless the driver has copied all
 // (COPIED); with LISTED, one of the cells that pick.comp found to fire; else each steps a cell, whether that fires or not.

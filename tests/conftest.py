@@ -22,14 +22,14 @@ import hypothesis
 import pytest
 from helpers import SHARED
 
-from ncaengine import kernels
-from ncaengine.errors import NCAError
-from ncaengine.files import published
-from ncaengine.gl_backend import GLBackend
-from ncaengine.kernels import Catalogue
-from ncaengine.model import Model
-from ncaengine.simulation import Simulation
-from ncaengine.torch_backend import TorchBackend
+from ncaengine.backends.gl.backend import GLBackend
+from ncaengine.backends.torch import TorchBackend
+from ncaengine.core import kernels
+from ncaengine.core.errors import NCAError
+from ncaengine.core.kernels import Catalogue
+from ncaengine.core.model import Model
+from ncaengine.formats.model_files import published
+from ncaengine.simulation.simulation import Simulation
 
 hypothesis.settings.register_profile(
     "ncaengine",

@@ -21,8 +21,8 @@ from helpers import SHARED, random_weights
 from pickle_parts import boxed, glob, legacy, npy, text, zipped
 from published_forms import atlas, demo_text, growing, hexells, numbers, reaction, state_dict
 
-from ncaengine import model as models
-from ncaengine.model import Alive, Clips, Colour, Config, Feature, Seed
+from ncaengine.core import model as models
+from ncaengine.core.model import Alive, Clips, Colour, Config, Feature, Seed
 
 ODD = 'x"*/\n#version 999\x1b[31m\u202e\0'
 """What no shader and no sentence may hold as it is."""

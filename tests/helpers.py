@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ncaengine.importers.notebook import FEATURES as NOTEBOOK
-from ncaengine.importers.selforg import CLIPS
-from ncaengine.importers.selforg import FEATURES as ARTICLE
-from ncaengine.model import F32, Colour, Config, Model
+from ncaengine.core.model import Colour, Config, Model
+from ncaengine.core.types import F32
+from ncaengine.formats.importers.notebook import FEATURES as NOTEBOOK
+from ncaengine.formats.importers.selforg import CLIPS
+from ncaengine.formats.importers.selforg import FEATURES as ARTICLE
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared/data"

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ncaengine.errors import NCAError
-from ncaengine.pickles import read_torch, tensors
+from ncaengine.core.errors import NCAError
+from ncaengine.formats.pickle.weights import read_torch, tensors
 
 FORMS: dict[str, dict[str, bool]] = {"zip": {}, "legacy": {"_use_new_zipfile_serialization": False}}
 DAMAGED = "is damaged or was not written by torch.save; copy or save it again."

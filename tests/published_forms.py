@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ncaengine.importers import Found
+from ncaengine.formats.importers import Found
 
 Array = np.ndarray
 

@@ -24,11 +24,13 @@ import safetensors.numpy
 from fuzzing import plainly_named, seeds, spoiled
 from helpers import ROOT, random_weights
 
-from ncaengine import files, glsl, kernels, seeding
-from ncaengine import model as models
-from ncaengine.errors import NCAError
-from ncaengine.kernels import Kernel
-from ncaengine.model import Clips, Config, Feature, Seed
+from ncaengine.backends.gl.shader import source
+from ncaengine.core import kernels, states
+from ncaengine.core import model as models
+from ncaengine.core.errors import NCAError
+from ncaengine.core.kernels import Kernel
+from ncaengine.core.model import Clips, Config, Feature, Seed
+from ncaengine.formats import model_files
 
 COUNT = 10_000
 SECONDS = 5
@@ -67,9 +69,9 @@ def test_whole_files_open(tmp_path: Path) -> None:
         (path := tmp_path / f"{number}{end}").write_bytes(data)
         if b"touch " in data:
             with pytest.raises(NCAError, match=r"asks for Python code \(posix\.system\)"):
-                files.contents(path)
+                model_files.contents(path)
         else:
-            assert list(files.published(path)), end
+            assert list(model_files.published(path)), end
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ def test_whole_files_open(tmp_path: Path) -> None:
 def test_large_files_are_refused_before_they_take_memory(tmp_path: Path, name: str, content: bytes) -> None:
     (path := tmp_path / name).write_bytes(content)
     with pytest.raises(NCAError, match=r"is over 16 MB of text|holds over 100 MB|is none of"):
-        files.contents(path)
+        model_files.contents(path)
 
 
 BARE = {"dtype": "F4", "shape": [0], "data_offsets": [0, 0]}
@@ -127,7 +129,7 @@ def test_a_program_of_numbers_that_no_float32_can_hold(tmp_path: Path) -> None:
     for number in ("1e39", "1e999"):
         (path := tmp_path / "m.js").write_text(f"W = [{','.join([number] * 64)}]; b = [1, 2, 3, 4]", "utf-8")
         with pytest.raises(NCAError, match="hold NaN or infinity"):
-            list(files.published(path))
+            list(model_files.published(path))
 
 
 @pytest.mark.skipif(
@@ -175,9 +177,9 @@ def fuzz(folder: Path, which: range, alarmed: bool = False) -> Tally:
 def tried(path: Path, square: Kernel, tally: Tally) -> None:
     """Open a file and make of each model in it all that a grid needs. Raises whatever goes wrong but one sentence."""
     try:
-        for model in files.contents(path).make(lambda _: True):
+        for model in model_files.contents(path).make(lambda _: True):
             tally.models += 1
-            assert seeding.initial(model, (8, 8), 0).shape == (8, 8, model.config.channels)
+            assert states.initial(model, (8, 8), 0).shape == (8, 8, model.config.channels)
             shaders(model.config, square, tally)
     except NCAError as error:
         said = str(error)
@@ -202,11 +204,11 @@ def shaders(config: Config, kernel: Kernel, tally: Tally) -> None:
 
 
 def _shaders(config: Config, kernel: Kernel, form: Any, frame: Any) -> str:
-    made = [glsl.step_source(config, kernel, form, SHARED_BYTES, frame)]
+    made = [source.step_source(config, kernel, form, SHARED_BYTES, frame)]
     if config.scales != (0,):
-        made += [glsl.shrink_source(config, form), glsl.coarse_source(config, kernel, form, frame)]
+        made += [source.shrink_source(config, form), source.coarse_source(config, kernel, form, frame)]
     if config.alive:
-        made.append(glsl.alive_source(config, kernel, form))
+        made.append(source.alive_source(config, kernel, form))
     return "".join(source.text for source in made)
 
 

@@ -1,62 +1,50 @@
-"""The layering of DESIGN.md: what each file of the package may import."""
+"""The house rules: packages import one way, without circles, and use only public names of each other."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 from helpers import ROOT
 
 PACKAGE = ROOT / "ncaengine"
-
-LAYERS = (
-    (
-        "errors", "resources", "pcg", "kernels", "model", "seeding", "view", "settings", "glsl", "stepcode", "netcode",
-        "backend", "commands", "pickles", "pickle_calls", "pickle_machine", "reading", "exporters", "exporters.*",
-        "clock", "close", "fields", "brushes", "painting", "registry", "images", "timeline", "memory", "storage",
-        "importers", "importers.*",
-    ),
-    ("files", "stills", "sheets", "charts", "machine", "reference", "torch_backend", "training", "training.*"),
-    ("gpu", "software", "trial", "gl_backend", "gl_passes", "gl_canvas", "gl_edit", "gl_states", "grid", "edits",
-     "calls", "sessions", "journals", "scripts", "simulation", "recording", "sinks", "study", "evaluation", "detecting",
-     "contenders", "benchmark", "beside"),
-    ("viewer", "viewer.*", "cli", "cli.*", "__main__"),
-)  # fmt: skip
-"""Modules of the package by layer; a module imports from its own layer or one above it in this list."""
-
-HEAVY = {
-    "torch": 1, "torchvision": 1, "safetensors.torch": 1,
-    "moderngl": 2, "glcontext": 2, "av": 2,
-    "imgui_bundle": 3, "glfw": 3, "OpenGL": 3, "rich": 1, "tyro": 1,
-}  # fmt: skip
-"""The first layer that may import each of these."""
-GL = ("moderngl", "glcontext")
-
-FILES = sorted(PACKAGE.rglob("*.py"))
+ORDER = ("_version", "core", "backends", "formats", "simulation", "io", "training", "viewer", "cli", "__main__")
+"""A module imports from its own package or from one before it in this list."""
+VIEWER_ORDER = ("kit", "state", "actions", "keymap", "canvas", "panels", "dialogs", "window")
+"""The same inside viewer/. What lies in viewer/ itself is the window, which composes the rest."""
+LIBRARIES = {
+    "torch": ("backends.reference", "backends.torch", "formats.model_files", "training", "cli"),
+    "torchvision": ("training",),
+    "moderngl": ("backends.gl", "viewer"),
+    "glcontext": ("backends.gl",),
+    "av": ("io",),
+    "imgui_bundle": ("viewer",),
+    "glfw": ("viewer",),
+    "rich": ("cli",),
+    "tyro": ("cli",),
+}
+"""Who may import each heavy library: packages, or single modules."""
+NO_WINDOW = ("viewer.state", "viewer.actions")
+"""What the window knows and does: usable and testable without imgui."""
+MOST_LINES, MOST_LINES_OF_A_FUNCTION, MOST_LINES_OF_A_TEST_FILE = 350, 60, 450
 
 
-def module(path: Path) -> str:
-    """The name of a file's module, without `ncaengine.`; the package itself is ''."""
+def name_of(path: Path) -> str:
+    """The name of a file's module without `ncaengine.`; the package itself is ''."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-MODULES = {module(path) for path in FILES}
+FILES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+TREES = {name: ast.parse(path.read_text("utf-8")) for name, path in FILES.items()}
 
 
-def layer(name: str) -> int:
-    for number, patterns in enumerate(LAYERS):
-        if any(fnmatch(name, pattern) for pattern in patterns):
-            return number
-    pytest.fail(f"ncaengine/{name.replace('.', '/')}.py is in no layer; put it into LAYERS of {Path(__file__).name}")
-
-
-def imports(text: str, inside: str, is_package: bool) -> Iterator[str]:
-    """Full names of all modules that a source imports, those inside functions too."""
-    for node in ast.walk(ast.parse(text)):
+def imported(tree: ast.Module, inside: str = "", is_package: bool = False) -> Iterator[str]:
+    """Full names of all that a source imports, inside functions and for type checkers too."""
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -65,45 +53,141 @@ def imports(text: str, inside: str, is_package: bool) -> Iterator[str]:
                 whole = f"ncaengine.{inside}".strip(".").split(".")
                 whole = whole[: len(whole) - node.level + is_package]
                 start = ".".join([*whole, *([start] if start else [])])
-            yield start
-            # `from ncaengine import model` names a module too
             yield from (f"{start}.{alias.name}" for alias in node.names)
 
 
-def own(name: str) -> str | None:
-    """The module of the package that an imported name lies in, if it does."""
+def module_in(name: str) -> str | None:
+    """The module of the package that an imported name is, or lies in; None for a library."""
     if name.split(".", maxsplit=1)[0] != "ncaengine":
         return None
     inside = name.removeprefix("ncaengine").removeprefix(".")
-    return inside if inside in MODULES else None
+    return inside if inside in FILES else inside.rpartition(".")[0]
 
 
-def heavy(name: str) -> str | None:
-    return next((h for h in HEAVY if name == h or name.startswith(f"{h}.")), None)
+IMPORTS = {
+    name: {found for full in imported(tree, name, FILES[name].name == "__init__.py") if (found := module_in(full))}
+    - {name}
+    for name, tree in TREES.items()
+}
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if module(p)], ids=module)
-def test_a_file_imports_from_its_own_layer_or_one_above(path: Path) -> None:
-    name = module(path)
-    at = layer(name)
-    for imported in imports(path.read_text("utf-8"), name, path.name == "__init__.py"):
-        target = own(imported)
-        if target:
-            assert layer(target) <= at, f"{name} (layer {at}) imports {target} (layer {layer(target)})"
-        big = heavy(imported)
-        if big:
-            assert HEAVY[big] <= at, f"{name} (layer {at}) imports {big}, which starts in layer {HEAVY[big]}"
+def place(name: str) -> int:
+    package = name.split(".", maxsplit=1)[0]
+    assert package in ORDER, f"ncaengine/{package} is in no place of the order; put it into ORDER"
+    return ORDER.index(package)
+
+
+def room(name: str) -> int:
+    """The place of a module of viewer/ among its rooms."""
+    inside = name.split(".")[1] if "." in name else "window"
+    return VIEWER_ORDER.index(inside if inside in VIEWER_ORDER else "window")
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name])
+def test_imports_lead_one_way(name: str) -> None:
+    for target in IMPORTS[name]:
+        assert place(target) <= place(name), f"{name} imports {target}, which comes later in ORDER"
+        if name.startswith("viewer") and target.startswith("viewer."):
+            assert room(target) <= room(name), f"{name} imports {target}, which comes later in VIEWER_ORDER"
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Groups of nodes that reach each other (Tarjan's algorithm)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(node: str) -> None:
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for target in graph.get(node, ()):
+            if target not in index:
+                visit(target)
+            if target in stack:
+                low[node] = min(low[node], low[target])
+        if low[node] == index[node]:
+            group = stack[stack.index(node) :]
+            del stack[stack.index(node) :]
+            found.append(sorted(group))
+
+    for node in graph:
+        if node not in index:
+            visit(node)
+    return [group for group in found if len(group) > 1]
+
+
+def test_nothing_imports_in_a_circle() -> None:
+    assert circles(IMPORTS) == []
+
+
+def test_the_search_for_circles_finds_one() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == [["b", "c"]]
+
+
+def test_libraries_are_imported_where_they_belong() -> None:
+    for name, tree in TREES.items():
+        for full in imported(tree):
+            allowed = LIBRARIES.get(full.split(".")[0])
+            if allowed is not None:
+                assert name.startswith(allowed), f"{name} imports {full}, which only {allowed} may"
+            if full.startswith("imgui_bundle"):
+                assert not name.startswith(NO_WINDOW), f"{name} imports imgui"
+
+
+def privates(tree: ast.Module) -> set[str]:
+    """Private names that a module makes: functions, classes, variables, attributes of self, and slots."""
+    made = {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+    made |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    made |= {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)}
+    return {name for name in made if re.match(r"_[a-zA-Z]", name)}
+
+
+PRIVATE = {name: privates(tree) for name, tree in TREES.items()}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_no_module_reaches_into_another(name: str) -> None:
+    others = set().union(*(made for other, made in PRIVATE.items() if other != name)) - PRIVATE[name]
+    for node in ast.walk(TREES[name]):
+        if isinstance(node, ast.Attribute):
+            assert node.attr not in others, f"{name}:{node.lineno} uses {ast.unparse(node)}; make it public"
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ncaengine"):
+            hidden = [a.name for a in node.names if re.match(r"_[a-z]", a.name) and node.module != "ncaengine._version"]
+            assert not hidden, f"{name}:{node.lineno} imports {hidden}; make it public"
+
+
+def test_few_modules_lie_in_the_package_itself() -> None:
+    assert {path.name for path in PACKAGE.glob("*.py")} == {"__init__.py", "__main__.py", "_version.py"}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files_and_functions_are_short(name: str) -> None:
+    lines = FILES[name].read_text("utf-8").count("\n")
+    assert lines <= MOST_LINES, f"{name} has {lines} lines"
+    for node in ast.walk(TREES[name]):
+        if isinstance(node, ast.FunctionDef):
+            length = (node.end_lineno or 0) - node.lineno + 1
+            assert length <= MOST_LINES_OF_A_FUNCTION, f"{name}.{node.name} has {length} lines"
+
+
+def test_test_files_are_short() -> None:
+    long = {
+        str(path.relative_to(ROOT)): count
+        for path in (ROOT / "tests").rglob("*.py")
+        if (count := path.read_text("utf-8").count("\n")) > MOST_LINES_OF_A_TEST_FILE
+    }
+    assert not long
 
 
 def test_the_package_itself_imports_nothing_at_run_time() -> None:
-    tree = ast.parse((PACKAGE / "__init__.py").read_text("utf-8"))
     at_run_time = [
         alias.name if isinstance(node, ast.Import) else node.module
-        for node in tree.body
+        for node in TREES[""].body
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
     ]
-    assert set(at_run_time) <= set(sys.stdlib_module_names), at_run_time
+    assert set(at_run_time) <= {*sys.stdlib_module_names, "ncaengine._version"}, at_run_time
 
 
 def test_every_name_of_the_package_is_there() -> None:
@@ -113,25 +197,22 @@ def test_every_name_of_the_package_is_there() -> None:
     assert all(getattr(ncaengine, name).__name__ == name for name in ncaengine.__all__)
 
 
-def test_every_pattern_of_the_layers_is_used() -> None:
-    unused = [p for patterns in LAYERS for p in patterns if not p.endswith("*") and p not in MODULES]
-    assert not unused, f"LAYERS names modules that do not exist: {unused}"
-
-
 def test_the_parser_sees_nested_relative_and_plain_imports() -> None:
     text = "def f():\n    import torch.nn as nn\n    from . import grid\n    from ..model import Model\n"
-    found = set(imports(text, "importers.notebook", False))
-    assert {"torch.nn", "ncaengine.importers.grid", "ncaengine.model", "ncaengine.model.Model"} <= found
+    found = set(imported(ast.parse(text), "importers.notebook"))
+    assert found == {"torch.nn", "ncaengine.importers.grid", "ncaengine.model.Model"}
 
 
 @pytest.mark.parametrize(
     ("modules", "unwanted"),
     [
         ("ncaengine", ["numpy", "msgspec", "torch", "moderngl"]),
-        ("ncaengine.files", ["torch", "moderngl", "imgui_bundle", "glfw", "av"]),
-        ("ncaengine.simulation", ["torch", "imgui_bundle", "glfw"]),
-        ("ncaengine.gl_backend", ["torch", "imgui_bundle", "glfw"]),
-        ("ncaengine.reference", [*GL, "imgui_bundle", "glfw"]),
+        ("ncaengine.cli", ["numpy", "msgspec", "torch", "moderngl", "imgui_bundle", "av"]),
+        ("ncaengine.formats.model_files", ["torch", "moderngl", "imgui_bundle", "glfw", "av"]),
+        ("ncaengine.simulation.simulation", ["torch", "imgui_bundle", "glfw"]),
+        ("ncaengine.backends.gl.backend", ["torch", "imgui_bundle", "glfw"]),
+        ("ncaengine.backends.reference", ["moderngl", "glcontext", "imgui_bundle", "glfw"]),
+        ("ncaengine.viewer.state.app", ["imgui_bundle", "glfw"]),
     ],
 )
 def test_importing_leaves_heavy_packages_alone(modules: str, unwanted: list[str]) -> None:
@@ -143,7 +224,7 @@ def test_importing_leaves_heavy_packages_alone(modules: str, unwanted: list[str]
 def test_opening_a_safetensors_model_needs_no_torch(tmp_path: Path) -> None:
     from helpers import NOTEBOOK_CONFIG, random_model
 
-    from ncaengine.files import save
+    from ncaengine.formats.model_files import save
 
     path = tmp_path / "m.safetensors"
     save(random_model(NOTEBOOK_CONFIG), path)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from helpers import ROOT
 
-from ncaengine import scripts
-from ncaengine.backend import Backend
-from ncaengine.clock import TICKS_PER_SECOND
-from ncaengine.gl_backend import GLBackend
-from ncaengine.simulation import Simulation
-from ncaengine.viewer import keys
+from ncaengine.backends.base import Backend
+from ncaengine.backends.gl.backend import GLBackend
+from ncaengine.io import scripts
+from ncaengine.simulation.clock import TICKS_PER_SECOND
+from ncaengine.simulation.simulation import Simulation
+from ncaengine.viewer import keymap_table
 
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -29,7 +29,7 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch, gl: GLBackend) -> 
     def shared(choice: str = "auto") -> tuple[Backend, str]:
         return gl, ""
 
-    monkeypatch.setattr("ncaengine.simulation.open_backend", shared)
+    monkeypatch.setattr("ncaengine.backends.open_backend", shared)
     names: dict[str, object] = {}
     for code in blocks("python"):
         exec(compile(code, "README.md", "exec"), names)
@@ -56,7 +56,7 @@ def test_the_script_of_the_readme_plays(tmp_path, gl: GLBackend, simulate) -> No
 
 def test_the_table_of_keys_is_the_windows() -> None:
     [told] = re.findall(r"<!-- keys -->\n(.*?)<!-- /keys -->", README, re.DOTALL)
-    assert told == keys.table(), "write it anew: python assets/pictures/make.py keys"
+    assert told == keymap_table.table(), "write it anew: python assets/pictures/make.py keys"
 
 
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"\]\((assets/[^)]+)\)", README))))

@@ -14,10 +14,11 @@ from imgui_bundle import imgui
 from PIL import Image, ImageDraw, ImageFont
 
 import ncaengine as nca
-from ncaengine import kernels, resources, viewer
-from ncaengine.recording import Film
-from ncaengine.view import U8
-from ncaengine.viewer import arranging, rewinding
+from ncaengine import viewer
+from ncaengine.core import kernels, resources
+from ncaengine.core.types import U8
+from ncaengine.io.video import Film
+from ncaengine.viewer.actions import grids, history
 from ncaengine.viewer.window import Window
 
 FPS, SIZE = 25, (1280, 720)
@@ -112,7 +113,7 @@ def main(output: str) -> None:
         stage.point(15 + 120 * share, middle[1] + 25 * math.sin(6 * share), down=share < 1)
 
     def back(share: float) -> None:
-        rewinding.go(app, rewinding.kept(app.grid, round(ages[1] + (ages[0] - ages[1]) * smooth(share))))
+        history.go(app, history.kept(app.grid, round(ages[1] + (ages[0] - ages[1]) * smooth(share))))
 
     def grow(share: float) -> None:
         app.resize((round(across + 90 * smooth(share)), down))
@@ -121,8 +122,8 @@ def main(output: str) -> None:
         stage.roll(2.6, "A texture grows from its seed")
         stage.roll(1.9, "Square or hexagonal neighbours, live", once(0.25, app.next_kernel))
         stage.roll(3.0, "Down to the single cells", dive)
-        stage.roll(2.0, "Side by side, from the same state", once(0.15, lambda: arranging.compare_kernels(app)))
-        arranging.remove(app, app.grid.id)
+        stage.roll(2.0, "Side by side, from the same state", once(0.15, lambda: grids.compare_kernels(app)))
+        grids.remove(app, app.grid.id)
         app.select(0)
         app.do(nca.Fill(app.grid.id, "rate", "halves", (0.25, 1.0)))
         app.tools.take("rate")

@@ -7,10 +7,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 import ncaengine as nca
-from ncaengine import kernels, viewer
-from ncaengine.grid import Grid
-from ncaengine.model import Model
-from ncaengine.viewer.app import App
+from ncaengine import viewer
+from ncaengine.core import kernels
+from ncaengine.core.model import Model
+from ncaengine.simulation.grid import Grid
+from ncaengine.viewer.state.app import App
 
 HERE = Path(__file__).parent
 MODELS = ("bubbles", "giraffe")
@@ -117,7 +118,7 @@ def cells(steps: int = 600) -> None:
 
 def keys() -> None:
     """The README's table of keys."""
-    from ncaengine.viewer.keys import table
+    from ncaengine.viewer.keymap_table import table
 
     path = HERE.parent.parent / "README.md"
     text = path.read_text("utf-8")

@@ -10,19 +10,19 @@ from typing import Any
 
 import tyro
 
-from ncaengine import __version__
-from ncaengine.cli.benching import Bench
+from ncaengine._version import __version__
+from ncaengine.cli.bench.command import Bench
 from ncaengine.cli.evaluate import Evaluate
-from ncaengine.cli.exporting import Export
-from ncaengine.cli.importing import Import
-from ncaengine.cli.inspecting import Info, Kernels
+from ncaengine.cli.export import Export
+from ncaengine.cli.import_models import Import
+from ncaengine.cli.info import Info, Kernels
 from ncaengine.cli.record import Record
 from ncaengine.cli.replay import Replay
 from ncaengine.cli.sheet import Sheet
 from ncaengine.cli.study import Study
 from ncaengine.cli.train import Train
 from ncaengine.cli.view import View
-from ncaengine.errors import NCAError
+from ncaengine.core.errors import NCAError
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "view": View,

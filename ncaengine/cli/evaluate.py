@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from ncaengine.cli.flags import Plugins, SizeText, check_seed, find_kernels, parse_size, plural, say
-from ncaengine.errors import NCAError
+from ncaengine.cli.options import Plugins, SizeText, check_seed, find_kernels, parse_size, plural, say
+from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ncaengine.evaluation import Plan, Result
-    from ncaengine.model import Model
-    from ncaengine.simulation import Simulation
+    from ncaengine.core.model import Model
+    from ncaengine.simulation.simulation import Simulation
+    from ncaengine.training.evaluation import Plan, Result
     from ncaengine.training.losses import Loss
 
 DIRECTIONS = 128
@@ -68,23 +68,26 @@ class Evaluate:
         import numpy as np
         import torch
 
-        from ncaengine import evaluation, files, simulation
-        from ncaengine.training import features, losses, targets
+        from ncaengine.backends import open_backend
+        from ncaengine.formats import model_files
+        from ncaengine.simulation import simulation
+        from ncaengine.training import evaluation, losses, targets
+        from ncaengine.training.features import extractor
 
         steps = tuple(sorted(set(self.steps)))
         plan = evaluation.Plan(
             self.kernel, parse_size(self.size), steps, self.rollouts, self.seed, self.heal_steps * self.heal
         )
-        models = [files.load(path) for path in self.models]
+        models = [model_files.load(path) for path in self.models]
         picture = np.ascontiguousarray(targets.load(self.target, self.target_size))
         target = torch.from_numpy(picture).permute(2, 0, 1)[None]
         catalogue = find_kernels(self.plugins, self.kernel, models)
-        net, notice = features.open_nets(self.features)
+        net, notice = extractor.open_nets(self.features)
         if notice:
             say("VGG-19's weights could not be fetched (no internet?); random filters compare the pictures instead.")
         loss = losses.make(self.loss, net, target, directions=DIRECTIONS)
         floor = evaluation.loss_of(target, loss)
-        backend, notice = simulation.open_backend(self.backend)
+        backend, notice = open_backend(self.backend)
         if notice:
             say(notice)
         with simulation.Simulation(backend, catalogue, history=0) as sim:
@@ -160,7 +163,7 @@ def _measure(sim: "Simulation", models: "Sequence[Model]", loss: "Loss", plan: "
     from rich.console import Console
     from rich.progress import Progress
 
-    from ncaengine import evaluation
+    from ncaengine.training import evaluation
 
     results, console = [], Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:

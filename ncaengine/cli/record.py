@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from ncaengine.cli.flags import (
+from ncaengine.cli.options import (
     Half,
     Plugins,
     SizeText,
@@ -17,15 +17,15 @@ from ncaengine.cli.flags import (
     progress_bar,
     say,
 )
-from ncaengine.errors import NCAError
+from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ncaengine.grid import Grid
-    from ncaengine.kernels import Catalogue
-    from ncaengine.recording import Recording
-    from ncaengine.simulation import Simulation
+    from ncaengine.core.kernels import Catalogue
+    from ncaengine.io.video import Recording
+    from ncaengine.simulation.grid import Grid
+    from ncaengine.simulation.simulation import Simulation
 
 
 MODEL = tyro.conf.arg(metavar="[MODEL]", help_behavior_hint="")
@@ -93,16 +93,17 @@ class Record:
 
     def _rollout(self) -> "tuple[Recording, Grid]":
         """One model from its seed."""
-        from ncaengine import files, recording
-        from ncaengine.commands import Set
+        from ncaengine.formats import model_files
+        from ncaengine.io.video import Recording
+        from ncaengine.simulation.commands import Set
 
         assert self.model is not None
-        model, size = files.load(self.model), parse_size(self.size)
+        model, size = model_files.load(self.model), parse_size(self.size)
         with self._open(find_kernels(self.plugins, self.kernel, [model]), history=0) as sim:
             grid = sim.add(model, size, self.kernel, fire_rate=self.fire_rate, rng_seed=self.seed)
             if not self.antithetic:
                 sim.submit(Set(grid.id, "antithetic", False))
-            with recording.Recording(self.output, sim, grid, self.fps, self.scale, self.raw) as video:
+            with Recording(self.output, sim, grid, self.fps, self.scale, self.raw) as video:
                 self._frames(sim, grid, video, self._steps(video.fps))
         return video, grid
 
@@ -113,10 +114,13 @@ class Record:
 
     def _performance(self) -> "tuple[Recording, Grid]":
         """A session or a script, by its own clock."""
-        from ncaengine import kernels, recording, scripts, sessions, timeline
-        from ncaengine.clock import TICKS_PER_SECOND
+        from ncaengine.core import kernels
+        from ncaengine.io import scripts, sessions
+        from ncaengine.io.video import Recording
+        from ncaengine.simulation.clock import TICKS_PER_SECOND
+        from ncaengine.simulation.history import BYTES
 
-        with self._open(kernels.discover(self.plugins), history=timeline.BYTES) as sim:
+        with self._open(kernels.discover(self.plugins), history=BYTES) as sim:
             if self.script:
                 script = scripts.load(self.script)
                 if unheard := script.unheard():
@@ -127,15 +131,16 @@ class Record:
                 script = scripts.Script(SECONDS_OF_A_SESSION if self.seconds is None else self.seconds)
             script.start(sim)
             chosen = [sim.grid(number) for number in self.grids or sim.grids]
-            with recording.Recording(self.output, sim, chosen, self.fps, self.scale, self.raw) as video:
+            with Recording(self.output, sim, chosen, self.fps, self.scale, self.raw) as video:
                 end = round(script.seconds * TICKS_PER_SECOND)
                 self._watch(video, script.play(sim, video.ticks_per_frame), end)
         return video, chosen[0]
 
     def _open(self, catalogue: "Catalogue", history: int) -> "Simulation":
-        from ncaengine import simulation
+        from ncaengine.backends import open_backend
+        from ncaengine.simulation import simulation
 
-        backend, notice = simulation.open_backend(self.backend, self.half)
+        backend, notice = open_backend(self.backend, self.half)
         if notice:
             say(notice)
         return simulation.Simulation(backend, catalogue, history)
@@ -159,7 +164,7 @@ class Record:
 
     def _watch(self, video: "Recording", frames: "Iterator[int]", end: int) -> None:
         """Record frame by frame, with a progress bar of the ticks passed."""
-        from ncaengine.sinks import is_still
+        from ncaengine.io.encoders import is_still
 
         still = is_still(self.output)
         with progress_bar("frames") as progress:
@@ -175,8 +180,8 @@ class Record:
             video.capture()
 
     def _frames(self, sim: "Simulation", grid: "Grid", video: "Recording", steps: int) -> None:
-        from ncaengine.commands import Step
-        from ncaengine.sinks import is_still
+        from ncaengine.io.encoders import is_still
+        from ncaengine.simulation.commands import Step
 
         still = is_still(self.output)
         with progress_bar("steps") as progress:

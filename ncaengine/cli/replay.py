@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from ncaengine.cli.flags import Half, Plugins, plural, progress_bar, say
+from ncaengine.cli.options import Half, Plugins, plural, progress_bar, say
 
 OUTPUT = tyro.conf.arg(aliases=["-o"], metavar="FILE", help_behavior_hint="(default: none)")
 
@@ -27,11 +27,14 @@ class Replay:
 
     def run(self) -> None:
         """Replay, and print a line a grid and the fingerprint of all states."""
-        from ncaengine import journals, kernels, sessions, simulation
-        from ncaengine.clock import TICKS_PER_SECOND
+        from ncaengine.backends import open_backend
+        from ncaengine.core import kernels
+        from ncaengine.io import journals, sessions
+        from ncaengine.simulation import simulation
+        from ncaengine.simulation.clock import TICKS_PER_SECOND
 
         journal = journals.load(self.journal)
-        backend, notice = simulation.open_backend(self.backend, self.half)
+        backend, notice = open_backend(self.backend, self.half)
         if notice:
             say(notice)
         with simulation.Simulation(backend, kernels.discover(self.plugins), journal.head.history) as sim:

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from ncaengine.cli.flags import Half, Plugins, SizeText, check_seed, find_kernels, parse_size, plural, say
-from ncaengine.errors import NCAError
+from ncaengine.cli.options import Half, Plugins, SizeText, check_seed, find_kernels, parse_size, plural, say
+from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from PIL.Image import Image
 
-    from ncaengine.kernels import Kernel
-    from ncaengine.model import Model
-    from ncaengine.seeding import Size
-    from ncaengine.sheets import Tile
-    from ncaengine.simulation import Simulation
+    from ncaengine.core.kernels import Kernel
+    from ncaengine.core.model import Model
+    from ncaengine.core.types import Size
+    from ncaengine.io.contact_sheets import Tile
+    from ncaengine.simulation.simulation import Simulation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +59,13 @@ class Sheet:
     def run(self) -> None:
         """Grow the models, with a progress bar, write the sheet and say what is on it."""
         self._check()
-        from ncaengine import files, sheets, simulation
+        from ncaengine.backends import open_backend
+        from ncaengine.formats import model_files
+        from ncaengine.io import contact_sheets
+        from ncaengine.simulation import simulation
 
-        sheets.check_output(self.output)
-        models, size = [files.load(path) for path in self.models], parse_size(self.size)
+        contact_sheets.check_output(self.output)
+        models, size = [model_files.load(path) for path in self.models], parse_size(self.size)
         for name in self.kernels:
             catalogue = find_kernels(self.plugins, name, models)
         kernels = [catalogue.get(name) for name in dict.fromkeys(self.kernels)]
@@ -70,7 +73,7 @@ class Sheet:
         self._check_pictures(models, kernels, size, len(steps))
         one = len(steps) * len(kernels) == 1 and not self.targets
         rows: list[list[Tile]] = [[] for _ in models] if one else self._targets(size)
-        backend, notice = simulation.open_backend(self.backend, self.half)
+        backend, notice = open_backend(self.backend, self.half)
         if notice:
             say(notice)
         with simulation.Simulation(backend, catalogue, history=0) as sim:
@@ -78,7 +81,7 @@ class Sheet:
             rows = [[*row, *tiles] for row, tiles in zip(rows, grown, strict=True)]
         names = _names(self.models, models)
         page = self._page(rows, one, names)
-        sheets.save(page, self.output)
+        contact_sheets.save(page, self.output)
         pictures = plural(sum(map(len, rows)), "picture")
         print(f"{self.output}: {plural(len(models), 'model')}, {pictures}, {page.width}x{page.height} pixels")
 
@@ -100,23 +103,23 @@ class Sheet:
 
     def _check_pictures(self, models: "Sequence[Model]", kernels: "Sequence[Kernel]", size: "Size", each: int) -> None:
         """What would go wrong only after a long time of growing."""
-        from ncaengine import seeding, view
+        from ncaengine.core import lattice, states
 
-        seeding.check_size(size)
+        states.check_size(size)
         for model in models:
             for kernel in kernels:
                 kernel.require((feature.stencil for feature in model.config.features), model.config.name)
-        views = [view.whole(kernel, size, self.scale) for kernel in kernels]
-        if len(models) * each * sum(v.width * v.height for v in views) > view.MAX_PIXELS:
+        views = [lattice.whole(kernel, size, self.scale) for kernel in kernels]
+        if len(models) * each * sum(v.width * v.height for v in views) > lattice.MAX_PIXELS:
             raise NCAError(
                 "So many pictures of this size are too large for one sheet; use a smaller --scale or --size."
             )
 
     def _targets(self, size: "Size") -> "list[list[Tile]]":
         """The start of each row: the model's target at the grids' scale, or an empty place if only others have one."""
-        from ncaengine import sheets
+        from ncaengine.core.looks import quantise
+        from ncaengine.io import contact_sheets
         from ncaengine.training import targets
-        from ncaengine.view import quantise
 
         beside = [path.with_name(f"{path.stem}_target.png") for path in self.models]
         names = self.targets or [str(path) if path.is_file() else "" for path in beside]
@@ -124,10 +127,10 @@ class Sheet:
             return [[] for _ in names]
 
         def tile(name: str) -> "Tile":
-            picture = sheets.framed(quantise(targets.load(name)), size, self.scale)
-            return sheets.Tile(picture, "target")
+            picture = contact_sheets.framed(quantise(targets.load(name)), size, self.scale)
+            return contact_sheets.Tile(picture, "target")
 
-        return [[tile(name) if name else sheets.EMPTY] for name in names]
+        return [[tile(name) if name else contact_sheets.EMPTY] for name in names]
 
     def _grow(
         self,
@@ -141,9 +144,9 @@ class Sheet:
         from rich.console import Console
         from rich.progress import Progress
 
-        from ncaengine.commands import RemoveGrid
-        from ncaengine.evaluation import grow
-        from ncaengine.sheets import Tile
+        from ncaengine.io.contact_sheets import Tile
+        from ncaengine.simulation.commands import RemoveGrid
+        from ncaengine.training.evaluation import grow
 
         console = Console(stderr=True)
         with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -159,13 +162,15 @@ class Sheet:
                 yield tiles
 
     def _page(self, rows: "list[list[Tile]]", one: bool, names: "Sequence[str]") -> "Image":
-        from ncaengine import sheets
+        from ncaengine.io import contact_sheets
 
         if not one:
-            return sheets.sheet(rows, names[0]) if len(rows) == 1 else sheets.sheet(rows, headings=names)
-        tiles = [sheets.Tile(row[0].picture, name) for row, name in zip(rows, names, strict=True)]
+            return (
+                contact_sheets.sheet(rows, names[0]) if len(rows) == 1 else contact_sheets.sheet(rows, headings=names)
+            )
+        tiles = [contact_sheets.Tile(row[0].picture, name) for row, name in zip(rows, names, strict=True)]
         columns = self.columns or math.ceil(len(tiles) ** 0.5)
-        return sheets.sheet([tiles[k : k + columns] for k in range(0, len(tiles), columns)])
+        return contact_sheets.sheet([tiles[k : k + columns] for k in range(0, len(tiles), columns)])
 
 
 def _names(paths: "Sequence[Path]", models: "Sequence[Model]") -> list[str]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from ncaengine.cli.flags import say
-from ncaengine.cli.training import run_all
-from ncaengine.errors import NCAError
+from ncaengine.cli.options import say
+from ncaengine.cli.training_runs import run_all
+from ncaengine.core.errors import NCAError
 from ncaengine.training.config import Device, Training
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Study:
         counts = self._counts()
         for count in counts:
             dataclasses.replace(settings, channels=count).check()
-        from ncaengine import study
+        from ncaengine.training import study
         from ncaengine.training.run import Job
 
         base = Job(self.image, self.output, settings, self.features, device=self.device, compiled=self.compile)
@@ -79,16 +79,19 @@ class Study:
         import torch
         from rich.console import Console
 
-        from ncaengine import files, simulation, study
-        from ncaengine.sheets import Tile
-        from ncaengine.training import features, losses, targets
-        from ncaengine.view import quantise
+        from ncaengine.backends import open_backend
+        from ncaengine.core.looks import quantise
+        from ncaengine.formats import model_files
+        from ncaengine.io.contact_sheets import Tile
+        from ncaengine.simulation import simulation
+        from ncaengine.training import losses, study, targets
+        from ncaengine.training.features import extractor
 
-        models = [files.load(job.output) for job in jobs]
+        models = [model_files.load(job.output) for job in jobs]
         picture = np.ascontiguousarray(targets.load(self.image, base.settings.target_size))
-        net = features.open_nets(self.features)[0]
+        net = extractor.open_nets(self.features)[0]
         loss = losses.make("transport", net, torch.from_numpy(picture).permute(2, 0, 1)[None], directions=128)
-        backend, notice = simulation.open_backend("auto")
+        backend, notice = open_backend("auto")
         if notice:
             say(notice)
         with simulation.Simulation(backend, history=0) as sim, Console(stderr=True).status("comparing the models"):

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from ncaengine.cli.flags import Plugins
-from ncaengine.cli.training import run_all
-from ncaengine.errors import NCAError
+from ncaengine.cli.options import Plugins
+from ncaengine.cli.training_runs import run_all
+from ncaengine.core.errors import NCAError
 from ncaengine.training.config import Device, Training
 
 if TYPE_CHECKING:

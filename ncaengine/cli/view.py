@@ -6,8 +6,8 @@ from typing import Annotated
 
 import tyro
 
-from ncaengine.cli.flags import Half, Plugins, check_seed, find_kernels, parse_size
-from ncaengine.errors import NCAError
+from ncaengine.cli.options import Half, Plugins, check_seed, find_kernels, parse_size
+from ncaengine.core.errors import NCAError
 
 MODELS = tyro.conf.arg(metavar="[MODEL ...]", help_behavior_hint="(default: bubbles, which is shipped)")
 SESSIONS = (".nca", ".png")
@@ -36,16 +36,17 @@ class View:
 
     def run(self) -> None:
         """Open the window and return when it is closed."""
-        from ncaengine import files, viewer
-        from ncaengine.viewer import opening
+        from ncaengine import viewer
+        from ncaengine.formats import model_files
+        from ncaengine.viewer.actions import open_files
 
         check_seed(self.seed)
         if any(path.suffix.lower() in SESSIONS for path in self.models):
             self._show_session()
             return
         watch = viewer.Watch(plugins=self.plugins)
-        paths = [files.resolved(path) for path in self.models or (files.shipped(),)]
-        firsts = [opening.first(path) for path in paths]
+        paths = [model_files.resolved(path) for path in self.models or (model_files.shipped(),)]
+        firsts = [open_files.first(path) for path in paths]
         models = [watch.open(path) for path in firsts]
         atlas = next((path for path, first in zip(paths, firsts, strict=True) if path != first), None)
         size = parse_size(self.size) if self.size else None
@@ -53,7 +54,8 @@ class View:
         viewer.show(models, options, find_kernels(self.plugins, self.kernel, models), watch)
 
     def _show_session(self) -> None:
-        from ncaengine import sessions, viewer
+        from ncaengine import viewer
+        from ncaengine.io import sessions
 
         if len(self.models) > 1:
             raise NCAError("A session opens alone, in place of everything; open models beside it in the window.")

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import torch
 
-from ncaengine import files, model
-from ncaengine.errors import NCAError
-from ncaengine.model import Config
+from ncaengine.core import files, model
+from ncaengine.core.errors import NCAError
+from ncaengine.core.model import Config
 from ncaengine.training.config import Training
 
 KEY = "ncaengine training"

@@ -4,10 +4,10 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ncaengine.errors import NCAError
+from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:
-    from ncaengine.model import Config
+    from ncaengine.core.model import Config
 
 METHOD = "Niklasson et al., Self-Organising Textures, Distill 2021"
 ARTICLE_GAINS = {"identity": 1.0, "gradient_x": 8.0, "gradient_y": 8.0, "laplacian": 4.0}
@@ -92,7 +92,7 @@ class Training:
 
     def architecture(self, name: str) -> "Config":
         """What a model of these settings computes."""
-        from ncaengine import model
+        from ncaengine.core import model
 
         features = tuple(model.Feature(s, ARTICLE_GAINS.get(s, 1.0)) for s in self.stencils)
         return model.Config(

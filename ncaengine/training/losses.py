@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from ncaengine.errors import NCAError
-from ncaengine.kernels import Kernel
-from ncaengine.training.features import Features
+from ncaengine.core.errors import NCAError
+from ncaengine.core.kernels import Kernel
+from ncaengine.training.features.extractor import Features
 
 FeatureNet = Callable[[Tensor], list[Tensor]]
 

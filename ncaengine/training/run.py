@@ -16,15 +16,20 @@ import torch
 from msgspec import structs
 from PIL import Image
 
-from ncaengine import files, kernels, sheets
-from ncaengine.errors import NCAError
-from ncaengine.kernels import Catalogue
-from ncaengine.model import F32, Model
-from ncaengine.training import checkpoint, features, losses, targets
+from ncaengine.core import files, kernels
+from ncaengine.core.errors import NCAError
+from ncaengine.core.kernels import Catalogue
+from ncaengine.core.lattice import whole
+from ncaengine.core.looks import draw, quantise
+from ncaengine.core.model import Model
+from ncaengine.core.types import F32
+from ncaengine.formats import model_files
+from ncaengine.io import contact_sheets
+from ncaengine.training import checkpoint, losses, targets
 from ncaengine.training.config import METHOD, Training, merged
+from ncaengine.training.features import extractor
 from ncaengine.training.step import can_compile
 from ncaengine.training.trainer import Trainer, initial_model
-from ncaengine.view import draw, quantise, whole
 
 PICTURES_EVERY, CHECKPOINT_EVERY = 15.0, 90.0
 """Seconds between two writings of the model with its pictures, and of the checkpoint, which is larger."""
@@ -128,7 +133,7 @@ class Run:
         if saved:
             return initial_model(saved.config, s.seed)
         if job.start:
-            start = files.load(job.start)
+            start = model_files.load(job.start)
             for name in ("channels", "hidden"):
                 theirs = getattr(start.config, name)
                 if getattr(s, name) not in (theirs, getattr(Training(), name)):
@@ -176,12 +181,15 @@ class Run:
             self.say(f"{error} The training goes on.")
 
     def _write_model(self) -> None:
-        files.save(self.trainer.model(), self.job.output)
+        model_files.save(self.trainer.model(), self.job.output)
         folder, name = self.job.folder, self.job.output.stem
         _make_folder(folder)
         preview = self.preview()
-        for file, picture in (("preview.png", preview), ("loss.png", sheets.curve({"loss": self.losses}, name))):
-            sheets.save(picture, folder / file)
+        for file, picture in (
+            ("preview.png", preview),
+            ("loss.png", contact_sheets.curve({"loss": self.losses}, name)),
+        ):
+            contact_sheets.save(picture, folder / file)
         files.replace_file(folder / "loss.csv", self._write_csv)
         if self.board:
             self.board.add_image("preview", np.asarray(preview), self.trainer.iteration, dataformats="HWC")
@@ -201,18 +209,20 @@ class Run:
         t, side = self.trainer, self.settings.size
         scale, tiles = max(1, 256 // side), []
         if self.target is not None:
-            tiles.append(sheets.Tile(sheets.framed(quantise(self.target), (side, side), scale), "target"))
+            tiles.append(
+                contact_sheets.Tile(contact_sheets.framed(quantise(self.target), (side, side), scale), "target")
+            )
         for kernel, pool in zip(t.kernels, t.pools, strict=True):
             states = pool[:count].permute(0, 2, 3, 1).cpu().numpy()
             view = whole(kernel, (side, side), scale)
-            tiles += [sheets.Tile(draw(state, kernel, t.config.colour, view), kernel.name) for state in states]
-        return sheets.sheet([tiles], f"{self.job.output.stem}, iteration {t.iteration:,}")
+            tiles += [contact_sheets.Tile(draw(state, kernel, t.config.colour, view), kernel.name) for state in states]
+        return contact_sheets.sheet([tiles], f"{self.job.output.stem}, iteration {t.iteration:,}")
 
 
 @lru_cache(maxsize=1)
-def _nets(names: tuple[str, ...]) -> tuple[features.Features, str | None]:
+def _nets(names: tuple[str, ...]) -> tuple[extractor.Features, str | None]:
     """The feature nets, opened or downloaded once for all images of a command."""
-    return features.open_nets(names)
+    return extractor.open_nets(names)
 
 
 def pick_device(name: str) -> torch.device:

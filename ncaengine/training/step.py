@@ -13,9 +13,9 @@ from typing import Any, Protocol, cast
 import torch
 from torch import Tensor
 
-from ncaengine.kernels import Kernel
-from ncaengine.model import Config
-from ncaengine.reference import Reference
+from ncaengine.backends.reference import Reference
+from ncaengine.core.kernels import Kernel
+from ncaengine.core.model import Config
 
 Taps = list[tuple[int, int, float]]
 _GATHERED = (

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from ncaengine import images
-from ncaengine.errors import NCAError
-from ncaengine.model import F32
+from ncaengine.core.errors import NCAError
+from ncaengine.core.types import F32
+from ncaengine.formats import images
 from ncaengine.training.patterns import PATTERNS
 
 SHORTEST = 16

@@ -16,11 +16,11 @@ import torch
 import torch.utils.checkpoint
 from torch import Tensor
 
-from ncaengine import memory, model, seeding
-from ncaengine.errors import NCAError
-from ncaengine.kernels import Kernel
-from ncaengine.model import Model
-from ncaengine.reference import Reference
+from ncaengine.backends.reference import Reference
+from ncaengine.core import memory, model, states
+from ncaengine.core.errors import NCAError
+from ncaengine.core.kernels import Kernel
+from ncaengine.core.model import Model
 from ncaengine.training import losses
 from ncaengine.training.config import Training
 from ncaengine.training.step import Step, stepper
@@ -72,7 +72,7 @@ class Trainer:
         self.nca, self.steps = twins[0], [stepper(twin, size, compiled) for twin in twins]
         self.optimizer = torch.optim.Adam(self.nca.parameters(), settings.learning_rate)
         each = max(settings.batch, settings.pool // len(twins))
-        seed = torch.from_numpy(seeding.initial(start, (size, size), settings.seed)).permute(2, 0, 1)
+        seed = torch.from_numpy(states.initial(start, (size, size), settings.seed)).permute(2, 0, 1)
         self.pools = seed.to(self.device).repeat(len(twins), each, 1, 1, 1)
         self.iteration, self.rollbacks, self.caution = 0, 0, 1.0
         self._good = self._older = self._weights()
@@ -114,7 +114,7 @@ class Trainer:
 
     def _fresh(self, seed: int) -> Tensor:
         side = self.settings.size
-        return torch.from_numpy(seeding.initial(self.start, (side, side), seed)).permute(2, 0, 1).to(self.device)
+        return torch.from_numpy(states.initial(self.start, (side, side), seed)).permute(2, 0, 1).to(self.device)
 
     def _rollout(self, step: Step, x: Tensor, steps: int, generator: torch.Generator) -> Tensor:
         """`steps` steps; where their memory would not fit, in segments that the backward pass computes again."""

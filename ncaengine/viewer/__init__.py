@@ -3,9 +3,9 @@
 show(models, Options(kernel="hexagonal"), kernels.discover())
 """
 
-from ncaengine.viewer.parts import Options
-from ncaengine.viewer.reload import Watch
-from ncaengine.viewer.unseen import screenshot
+from ncaengine.viewer.screenshot import screenshot
+from ncaengine.viewer.state.file_watch import Watch
+from ncaengine.viewer.state.pane import Options
 from ncaengine.viewer.window import show
 
 __all__ = ["Options", "Watch", "screenshot", "show"]

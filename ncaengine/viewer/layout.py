@@ -5,13 +5,17 @@ from collections.abc import Callable
 import moderngl
 from imgui_bundle import imgui
 
-from ncaengine.viewer import messages, prefs, shortcuts, splitters, theme, timebar, toolbar, widgets
-from ncaengine.viewer.app import App
-from ncaengine.viewer.palette_box import Palette
-from ncaengine.viewer.panel import Panel
-from ncaengine.viewer.panes import Panes
-from ncaengine.viewer.theme import em, u32
-from ncaengine.viewer.timebar import TimeBar
+from ncaengine.viewer import keymap
+from ncaengine.viewer.canvas.grid_cards import Panes
+from ncaengine.viewer.dialogs import help
+from ncaengine.viewer.dialogs.palette import Palette
+from ncaengine.viewer.kit import splitters, theme, widgets
+from ncaengine.viewer.kit.theme import em, u32
+from ncaengine.viewer.panels import timeline, toolbar
+from ncaengine.viewer.panels.sidebar import Panel
+from ncaengine.viewer.panels.timeline import TimeBar
+from ncaengine.viewer.state import preferences
+from ncaengine.viewer.state.app import App
 
 LEAST_REST, LEAST_SIDE = 12.8, 11.0
 """What the side bar leaves to the grids and the bar of time, and the width below which it hides, in em."""
@@ -32,7 +36,7 @@ class Layout:
         kept = app.prefs
         theme.follow(kept.theme, kept.text_size)
         app.sync()
-        shortcuts.handle(app)
+        keymap.handle(app)
         viewport = imgui.get_main_viewport()
         imgui.set_next_window_pos(viewport.pos)
         imgui.set_next_window_size(viewport.size)
@@ -47,11 +51,11 @@ class Layout:
         self._regions(app)
         imgui.end()
         self._palette.show(app)
-        messages.help_(app, self._fonts)
+        help.help_(app, self._fonts)
 
     def _regions(self, app: App) -> None:
         free, at = imgui.get_content_region_avail(), imgui.get_cursor_screen_pos()
-        foot, bar = em(theme.STATUS_HEIGHT), em(timebar.HEIGHT) if app.panes else 0.0
+        foot, bar = em(theme.STATUS_HEIGHT), em(timeline.HEIGHT) if app.panes else 0.0
         height = free.y - foot
         columns = toolbar.columns(height / em(1))
         left = em(toolbar.width(columns)) if app.panes else 0.0
@@ -70,7 +74,7 @@ class Layout:
         self._status(app, at.x, at.y + height, free.x, foot)
         gap = em(theme.GAP)
         right, below = at.x + free.x - gap, at.y + height - bar - gap
-        messages.toasts(app, at.x + left + gap, below, wide - 2 * gap, right)
+        help.toasts(app, at.x + left + gap, below, wide - 2 * gap, right)
 
     def _edge(self, app: App, height: float) -> None:
         """The edge of the side bar, to be dragged; a double click brings its plain width back."""
@@ -81,7 +85,7 @@ class Layout:
         if got.doubled:
             self._side_before = kept.side = theme.SIDE_WIDTH
         elif got.by is not None:
-            kept.side = min(max(self._side_before - got.by / em(1), prefs.LEAST_SIDE), prefs.MOST_SIDE)
+            kept.side = min(max(self._side_before - got.by / em(1), preferences.LEAST_SIDE), preferences.MOST_SIDE)
 
     def _side(self, app: App, x: float, y: float, width: float, height: float) -> None:
         draw = imgui.get_window_draw_list()
@@ -96,7 +100,7 @@ class Layout:
     def _status(self, app: App, x: float, y: float, width: float, height: float) -> None:
         imgui.get_window_draw_list().add_line((x, y), (x + width, y), u32(theme.LINE))
         with widgets.style(variables=[(imgui.StyleVar_.frame_padding, (em(0.5), em(0.2)))]):
-            _region("status", x, y + 1, width, height - 1, em(0.35), lambda: messages.status(app), wide=em(theme.GAP))
+            _region("status", x, y + 1, width, height - 1, em(0.35), lambda: help.status(app), wide=em(theme.GAP))
 
 
 def _tools(app: App, x: float, y: float, width: float, height: float, columns: int) -> None:

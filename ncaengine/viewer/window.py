@@ -15,29 +15,30 @@ from imgui_bundle import hello_imgui, imgui, immapp  # before glfw, which then u
 import glfw  # isort: skip
 from imgui_bundle.glfw_utils import glfw_window_hello_imgui  # isort: skip
 
-from ncaengine import software
-from ncaengine.errors import NCAError
-from ncaengine.gl_backend import GLBackend
-from ncaengine.gpu import Device
-from ncaengine.kernels import Catalogue
-from ncaengine.model import Model
-from ncaengine.simulation import Simulation
-from ncaengine.view import U8
-from ncaengine.viewer import opening, theme
-from ncaengine.viewer.app import App, is_software
-from ncaengine.viewer.autosave import PERIOD, Autosave, default_folder
-from ncaengine.viewer.display import preflight
-from ncaengine.viewer.gallery import Gallery
+from ncaengine.backends.gl import llvmpipe
+from ncaengine.backends.gl.backend import GLBackend
+from ncaengine.backends.gl.device import Device
+from ncaengine.core.errors import NCAError
+from ncaengine.core.kernels import Catalogue
+from ncaengine.core.model import Model
+from ncaengine.core.types import U8
+from ncaengine.simulation.simulation import Simulation
+from ncaengine.viewer.actions import open_files
+from ncaengine.viewer.actions.autosave import PERIOD, Autosave, default_folder
+from ncaengine.viewer.dialogs.gallery import Gallery
+from ncaengine.viewer.dialogs.save import SaveBox
+from ncaengine.viewer.kit import theme
 from ncaengine.viewer.layout import Layout
-from ncaengine.viewer.pacing import Clock, Pacer
-from ncaengine.viewer.parts import Options
-from ncaengine.viewer.prefs import Prefs
-from ncaengine.viewer.prefs import load as load_prefs
-from ncaengine.viewer.prefs import save as save_prefs
-from ncaengine.viewer.reload import Watch
-from ncaengine.viewer.save_box import SaveBox
-from ncaengine.viewer.shelf import Shelf
-from ncaengine.viewer.thumbnails import cache_folder
+from ncaengine.viewer.preflight import preflight
+from ncaengine.viewer.state.app import App, is_software
+from ncaengine.viewer.state.file_watch import Watch
+from ncaengine.viewer.state.model_library import Shelf
+from ncaengine.viewer.state.pacing import Clock, Pacer
+from ncaengine.viewer.state.pane import Options
+from ncaengine.viewer.state.preferences import Prefs
+from ncaengine.viewer.state.preferences import load as load_prefs
+from ncaengine.viewer.state.preferences import save as save_prefs
+from ncaengine.viewer.state.thumbnails import cache_folder
 
 FRAME = 1 / 60
 """Seconds that a frame takes at least."""
@@ -119,8 +120,8 @@ class Window:
             raise NCAError("Give at least one model to look at.")
         options.rates(len(models))
         catalogue.get(options.kernel)
-        software.narrow()
-        since = software.threads()
+        llvmpipe.narrow()
+        since = llvmpipe.threads()
         preflight(hidden)
         self._params = self._parameters(size or self._prefs.size, hidden, tests)
         immapp.manual_render.setup_from_runner_params(self._params, immapp.AddOnsParams(with_implot=True))
@@ -246,7 +247,7 @@ class Window:
         """Open what was dropped since the last frame: not in GLFW's call, which no error may leave."""
         if self._dropped:
             paths, self._dropped = [Path(path) for path in self._dropped], []
-            opening.drop(self.app, paths)
+            open_files.drop(self.app, paths)
 
     def run(self) -> None:
         """Frames until the window is closed; a nap where nothing moves."""

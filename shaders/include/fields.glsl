@@ -1,4 +1,4 @@
-// Rate, scale, angle in degrees and model of each cell (ncaengine/fields.py). Beyond the image its
+// Rate, scale, angle in degrees and model of each cell (ncaengine/core/fields.py). Beyond the image its
 // edge goes on, so that a small one serves for defaults.
 layout(binding = 3, rgba32f) readonly uniform image2D fields;
 

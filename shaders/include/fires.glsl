@@ -1,4 +1,4 @@
-// Which cells fire; ncaengine/pcg.py's fire_mask.
+// Which cells fire; ncaengine/core/pcg.py's fire_mask.
 #include "pcg4d.glsl"
 
 uniform uint step_number;

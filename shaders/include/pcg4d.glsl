@@ -1,4 +1,4 @@
-// PCG4D integer hash (Jarzynski & Olano, JCGT 9(3), 2020); the same as ncaengine/pcg.py.
+// PCG4D integer hash (Jarzynski & Olano, JCGT 9(3), 2020); the same as ncaengine/core/pcg.py.
 uvec4 pcg4d(uvec4 v) {
     v = v * 1664525u + 1013904223u;
     v.x += v.y * v.w;

@@ -1,4 +1,4 @@
-// How the images of a state hold its numbers (ncaengine/storage.py): as float32, or with HALF as float16.
+// How the images of a state hold its numbers (ncaengine/backends/gl/storage.py): as float32, or with HALF as float16.
 #ifdef HALF
 #define STATE rgba16f
 

@@ -1,4 +1,4 @@
-// Places on the torus; ncaengine/view.py's on_torus.
+// Places on the torus; ncaengine/core/lattice.py's on_torus.
 uniform ivec2 size;      // (width, height) of the grid in cells
 uniform int row_shift;   // columns: how the torus closes over the top edge
 

@@ -12,8 +12,8 @@ import sys
 import numpy as np
 
 import ncaengine as nca
-from ncaengine import resources, view
-from ncaengine.view import F64
+from ncaengine.core import looks, resources
+from ncaengine.core.types import F64
 
 SIZE, STEPS, SEEDS, NEAR = (128, 384), 3000, 5, 4
 
@@ -29,7 +29,7 @@ def ratio(sim: nca.Simulation, name: str, seed: int, values: tuple[float, float]
     grid = sim.add(model, SIZE, rng_seed=seed)
     sim.fill("rate", "halves", values, grid=grid)
     sim.step(STEPS, grid)
-    found = energies(view.to_rgb(grid.state(), model.config.colour).astype(np.float64))
+    found = energies(looks.to_rgb(grid.state(), model.config.colour).astype(np.float64))
     sim.submit(nca.RemoveGrid(grid.id))
     width = SIZE[0]
     near = [(border + k) % width for border in (-1, width // 2 - 1) for k in range(-(NEAR // 2) + 1, NEAR // 2 + 1)]

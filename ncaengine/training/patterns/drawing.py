@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ncaengine.model import F32
+from ncaengine.core.types import F32
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]

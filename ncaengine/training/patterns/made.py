@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ncaengine.model import F32
+from ncaengine.core.types import F32
 from ncaengine.training.patterns.drawing import (
     F64,
     I64,

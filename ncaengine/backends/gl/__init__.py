@@ -1,0 +1,1 @@
+"""The OpenGL backend: states in textures, one dispatch a step."""

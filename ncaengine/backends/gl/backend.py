@@ -1,0 +1,290 @@
+"""The GPU's side of a grid: state in two image arrays, weights in an image, one dispatch a step and model."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import moderngl
+import numpy as np
+
+from ncaengine.backends.gl.autotune import Trials, size_class, subject
+from ncaengine.backends.gl.canvas import Canvas, Shown
+from ncaengine.backends.gl.cell_access import Editor
+from ncaengine.backends.gl.device import SHARED_BYTES, Device, headless
+from ncaengine.backends.gl.llvmpipe import threads
+from ncaengine.backends.gl.passes import Passes, Programs, compiled
+from ncaengine.backends.gl.shader import perception, source
+from ncaengine.backends.gl.shader.perception import Cover, Form, Frame
+from ncaengine.backends.gl.storage import FLOAT
+from ncaengine.backends.gl.textures import States
+from ncaengine.core.errors import NCAError
+from ncaengine.core.fields import MAX_MODELS, PLANE, plain
+from ncaengine.core.kernels import Kernel
+from ncaengine.core.lattice import View
+from ncaengine.core.looks import RGB, Look
+from ncaengine.core.model import Config, Model
+from ncaengine.core.pcg import fire_threshold, partner
+from ncaengine.core.states import check_models
+from ncaengine.core.types import F32, I32, U8, Size
+
+MOST_LISTED = 0.8
+"""Share of cells that fire beyond which it is not worth while to list them first."""
+
+
+class GLCells:
+    """See base.Cells."""
+
+    def __init__(self, backend: "GLBackend") -> None:
+        self._backend, self._ctx = backend, backend.device.ctx
+        self._images: list[moderngl.TextureArray] = []
+        self._weights: list[moderngl.Texture] = []
+        self._models: list[Model] = []
+        self._programs: dict[tuple[int, Frame, Cover, int], Programs] = {}
+        self._kernel: Kernel | None = None
+        self._size = (0, 0)
+        self._fields: moderngl.Texture | None = None
+        self._numbers = [0]  # those that the model field holds; other models need no pass
+        self._mean_rate, self._rates = 1.0, False  # of the rate field, and whether any cell's is not 1
+        self._frame: Frame = ""
+        self._fires: tuple[float, bool] | None = None  # the last step's fire rate, and whether antithetic
+        self._stepped = False
+        self._passes = Passes(backend)
+
+    def specialise(self, model: Model, kernel: Kernel, others: Sequence[Model] = ()) -> None:
+        models = [model, *others]
+        check_models(models)
+        # Compiled before anything changes: of the several programs that which the settings asked for last.
+        frame: Frame = self._frame or ("turned" if others else "")
+        programs = {}
+        for slot, each in enumerate(models):
+            cover = self._cover(each, *(self._fires or (model.config.fire_rate, True)))
+            programs[slot, frame, cover, 0] = self._backend.step_programs(each, kernel, frame, cover)
+        self._drop_weights()
+        self._weights = [self._upload(source.pack_weights(each)) for each in models]
+        self._models, self._kernel = models, kernel
+        self._programs = programs if len(self._backend.device.forms) == 1 else {}  # others wait for a trial
+
+    def write(self, state: F32) -> None:
+        height, width, channels = state.shape
+        room = (self._backend.room(width), self._backend.room(height), -(-channels // 4))
+        if not self._images or self._images[0].size != room:
+            fresh = self._backend.states.pair(room, (width, height))  # before those that there are go
+            self._drop_images()
+            self._images = fresh
+        self._backend.states.fill(self._images[0], state)
+        self._size, self._stepped = (width, height), False
+
+    @property
+    def _previous(self) -> moderngl.TextureArray:
+        """The state before the last step; after a write the state itself."""
+        return self._images[1 if self._stepped else 0]
+
+    def _drop_images(self) -> None:
+        for image in self._images:
+            image.release()
+        self._images = []
+
+    def read(self) -> F32:
+        return self._backend.states.read(self._images[0], self._size, self._models[0].config.channels)
+
+    def write_fields(self, fields: F32 | None) -> None:
+        old = self._fields
+        if fields is None:
+            self._fields, self._numbers, self._mean_rate, self._rates = None, [0], 1.0, False
+        else:
+            height, width = fields.shape[:2]
+            room = self._backend.room(width), self._backend.room(height)
+            if old is None or old.size != room:
+                self._fields = self._allocate_fields(*room)
+            assert self._fields is not None
+            self._fields.write(np.ascontiguousarray(fields, np.float32), (0, 0, width, height))
+            numbers = np.clip(fields[..., PLANE["model"]] + np.float32(0.5), 0, MAX_MODELS - 1).astype(int)
+            self._numbers = np.flatnonzero(np.bincount(numbers.ravel())).tolist()
+            rate = fields[..., PLANE["rate"]]
+            self._mean_rate, self._rates = float(rate.mean()), bool((rate != 1).any())
+        if old is not None and old is not self._fields:
+            old.release()
+
+    def _allocate_fields(self, width: int, height: int) -> moderngl.Texture:
+        fresh = self._ctx.texture((width, height), 4, dtype="f4")
+        if self._ctx.error == "GL_OUT_OF_MEMORY":
+            fresh.release()
+            raise NCAError(f"The device has not enough memory for fields of {width}x{height} cells.")
+        fresh.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        return fresh
+
+    def read_cells(self, cells: I32) -> F32:
+        return self._backend.editor.gather(self._images[0], cells, self._models[0].config.channels)
+
+    def blend(self, cells: I32, weight: F32, target: F32) -> None:
+        self._backend.editor.blend(self._images[0], cells, weight, self._backend.device.storage.within(target))
+
+    def _cover(self, model: Model, fire_rate: float, antithetic: bool) -> Cover:
+        if model.config.firing == "channel":
+            return "every"
+        if antithetic and partner(*(self._size if self._images else (2, 2)), fire_rate, self._rates):
+            return "pairs"
+        group = source.GROUP[self._backend.device.form]
+        countable = (
+            self._size[0] * self._size[1] <= source.MOST_GROUPS * group[0] * group[1]
+        )  # even if all of them fire
+        return "listed" if countable and fire_rate * self._mean_rate < MOST_LISTED else "every"
+
+    def step(
+        self, number: int, rng_seed: int, fire_rate: float, scale: float = 1.0, angle: float = 0.0,
+        aspect: float = 1.0, dt: float = 1.0, antithetic: bool = True,
+    ) -> None:  # fmt: skip
+        assert self._kernel is not None
+        width, height = self._size
+        plain = self._fields is None and (scale, angle, dt) == (1, 0, 1) and len(self._models) == 1
+        self._frame = "stretched" if aspect != 1 else "" if plain else "turned"
+        self._fires = fire_rate, antithetic
+        pair = partner(width, height, fire_rate, self._rates) or (0, 0)
+        uniforms = {
+            "size": self._size,
+            "row_shift": self._kernel.row_shift(height) % width,
+            "step_number": number & 0xFFFFFFFF,
+            "rng_seed": rng_seed & 0xFFFFFFFF,
+            "fire_threshold": fire_threshold(fire_rate),
+            "partner": pair,
+        }
+        if self._frame:
+            uniforms |= {"scale": scale, "angle": angle, "aspect": aspect, "dt": dt}
+            uniforms |= {"fire_rate": fire_rate, "models": len(self._models)}
+            (self._fields or self._backend.plain_fields).bind_to_image(3, read=True, write=False)
+        before, after = self._images
+        last = len(self._models) - 1
+        passes = []
+        for slot in {min(number, last) for number in self._numbers}:
+            cover = self._cover(self._models[slot], fire_rate, antithetic)
+            covered = (width - pair[0], height - pair[1]) if cover == "pairs" else self._size
+            run = partial(self._dispatch, slot, covered, {**uniforms, "slot": slot})
+            passes.append((run, self._chosen(slot, cover, run)))
+        copier = self._backend.device.copier
+        if copier and any(programs.copied for _, programs in passes):
+            copier(before, after, self._size)
+        for run, programs in passes:
+            run(programs)
+        self._ctx.memory_barrier()
+        self._passes.after(programs, self._kernel, before, after, self._size)
+        self._images, self._stepped = [after, before], True
+
+    def _dispatch(self, slot: int, covered: Size, uniforms: dict[str, object], programs: Programs) -> None:
+        """The step of one model's cells; without a list it runs over (width, height) `covered`."""
+        assert self._kernel is not None
+        before, after = self._images
+        config = self._models[slot].config
+        more = self._passes.before(programs, config, self._kernel, before, self._size, self._frame)
+        before.bind_to_image(0, read=True, write=False)
+        after.bind_to_image(1, read=False, write=True)
+        self._weights[slot].bind_to_image(2, read=True, write=False)
+        self._passes.step(programs, self._size, covered, uniforms | more)
+
+    def _chosen(self, slot: int, cover: Cover, run: Callable[[Programs], None]) -> Programs:
+        """What this step needs of a model; compiled at the first, and the fastest form found by a trial."""
+        assert self._kernel is not None
+        backend, config, kernel, frame = self._backend, self._models[slot].config, self._kernel, self._frame
+        key = slot, frame, cover, size_class(self._size) if len(backend.device.forms) > 1 else 0
+        if key not in self._programs:
+            make = partial(backend.step_programs, self._models[slot], kernel, frame, cover)
+            self._programs[key] = backend.trials.choose(subject(config, kernel, frame, cover, self._size), make, run)
+        return self._programs[key]
+
+    def draw(self, view: View, look: Look = RGB) -> U8:
+        target = self._backend.offscreen(view.width, view.height)
+        self.draw_into(target, view, look)
+        pixels = np.frombuffer(target.read(alignment=1), np.uint8)
+        return np.ascontiguousarray(pixels.reshape(view.height, view.width, 4)[..., :3])
+
+    def draw_into(self, target: moderngl.Texture, view: View, look: Look = RGB, lines: float = 0.0) -> None:
+        """Draw a view that is as large as the texture (RGBA8), its top row first.
+
+        `lines`, 0 … 1: how dark the lines between cells are.
+        """
+        assert self._kernel is not None
+        config = self._models[0].config
+        now = Shown(self._images[0], self._previous, self._fields, self._size, self._kernel, config)
+        self._backend.canvas.draw(target, view, look, now, lines)
+
+    def release(self) -> None:
+        self._drop_images()
+        self._drop_weights()
+        self._passes.release()
+        self.write_fields(None)
+
+    def _upload(self, weights: F32) -> moderngl.Texture:
+        rows, width, _ = weights.shape
+        return self._ctx.texture((width, rows), 4, weights.tobytes(), dtype="f4")
+
+    def _drop_weights(self) -> None:
+        for texture in self._weights:
+            texture.release()
+        self._weights = []
+
+
+class GLBackend:
+    """See base.Backend.
+
+    `device` is a window's; without one a context is made and owned, with states of float16 if `half`.
+    """
+
+    name = "gl"
+
+    def __init__(self, device: Device | None = None, half: bool = False) -> None:
+        self._owns = device is None
+        since = threads()
+        self.device = device or Device(headless(), since=since, half=half)
+        self.description, self.max_side = self.device.description, self.device.max_side
+        self.canvas, self.editor = Canvas(self.device), Editor(self.device)
+        self.states, self.trials = States(self.device), Trials(self.device)
+        # A cell's defaults; the step repeats the edge. The side is that of `room`.
+        self.plain_fields = self.device.ctx.texture((3, 3), 4, plain(3, 3).tobytes(), dtype="f4")
+        self._offscreen: moderngl.Texture | None = None
+
+    def step_programs(
+        self, model: Model, kernel: Kernel, frame: Frame = "", cover: Cover = "every", form: Form | None = None
+    ) -> Programs:
+        """The compiled step of a model on a kernel, from the cache if it was there.
+
+        See perception.Frame, Cover and Form; None is the device's first form.
+        """
+        return compiled(self.device, model.config, kernel, frame, cover, form or self.device.form, SHARED_BYTES)
+
+    def bytes_a_cell(self, config: Config) -> int:
+        """As arrays the state and what it is made of; without a GPU the two states of the step as well."""
+        states = 2 * self.device.storage.vec4_bytes if self.device.form == "unrolled" else 0
+        return perception.layers(config) * (2 * FLOAT.vec4_bytes + states)
+
+    def cells(self) -> GLCells:
+        return GLCells(self)
+
+    def offscreen(self, width: int, height: int) -> moderngl.Texture:
+        """An RGBA8 texture of this size; the last one is kept."""
+        if self._offscreen is None or self._offscreen.size != (width, height):
+            self._drop_offscreen()
+            self._offscreen = self.device.ctx.texture((width, height), 4)
+        return self._offscreen
+
+    def _drop_offscreen(self) -> None:
+        if self._offscreen is not None:
+            self._offscreen.release()
+            self._offscreen = None
+
+    def room(self, side: int) -> int:
+        """The side of an image that holds `side` cells: not a power of 2, where that is possible.
+
+        llvmpipe compiles a program anew, for seconds, when a side of an image becomes a power of 2 or
+        ceases to be one; this way no resize waits for that.
+        """
+        return min(side if side & (side - 1) else max(side + 1, 3), self.max_side)
+
+    def finish(self) -> None:
+        self.device.ctx.finish()
+
+    def release(self) -> None:
+        self._drop_offscreen()
+        self.canvas.release()
+        self.editor.release()
+        self.plain_fields.release()
+        self.device.release()
+        if self._owns:
+            self.device.ctx.release()

@@ -1,0 +1,154 @@
+"""Lattice -> pixels on the GPU: the program that draws a view of a state into a texture.
+
+What is shown as the model's plain colours is drawn at once. For every other look each cell is
+shaded first, into an image of the grid's size: a picture looks at a cell several times, and some
+looks take many loads.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import moderngl
+
+from ncaengine.backends.gl.device import Device
+from ncaengine.backends.gl.shader import source
+from ncaengine.core.fields import PLANE, Field
+from ncaengine.core.kernels import Kernel
+from ncaengine.core.lattice import Raster, View
+from ncaengine.core.looks import ALIVE, RAMPS, TINT, TINTS, UPDATE_GAIN, Look, Mode
+from ncaengine.core.model import Colour, Config
+from ncaengine.core.types import Size
+
+GROUP = (32, 8)
+"""Invocations of a workgroup of shaders/look.comp and canvas.comp."""
+MODES: tuple[Mode, ...] = get_args(Mode)
+RASTERS = get_args(Raster)
+_AS_IT_IS = Colour(1.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What there is to draw of a grid.
+
+    now, before: the state and the one before the last step, layers of (height, width) vec4. fields:
+    (height, width) vec4 in the order of fields.SPECS, None for the defaults.
+    """
+
+    now: moderngl.TextureArray
+    before: moderngl.TextureArray
+    fields: moderngl.Texture | None
+    size: Size
+    kernel: Kernel
+    config: Config
+
+
+class Canvas:
+    """The drawing programs of a device."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self._programs: dict[Raster, moderngl.ComputeShader] = {}
+        self._shaders: dict[tuple[Mode, str], moderngl.ComputeShader] = {}
+        self._shaded: moderngl.TextureArray | None = None
+
+    def draw(self, target: moderngl.Texture, view: View, look: Look, shown: Shown, lines: float = 0.0) -> None:
+        """Draw a view that is as large as the texture (RGBA8), its top row first.
+
+        `lines`, 0 … 1: how dark the lines between cells are.
+        """
+        kernel, colour = shown.kernel, shown.config.colour
+        state = shown.now
+        if look.mode != "rgb" or (look.overlay and shown.fields is not None):
+            state, colour = self._shade(look, shown), _AS_IT_IS
+        state.use(0)
+        target.bind_to_image(0, read=False, write=True)
+        uniforms = {
+            "size": shown.size,
+            "basis_x": kernel.basis[0],
+            "basis_y": kernel.basis[1],
+            "row_shift": kernel.row_shift(shown.size[1]),
+            "origin": (view.x, view.y),
+            "scale": view.scale,
+            "samples": view.samples(kernel),
+            **_colours(colour),
+            "lines": lines,
+        }
+        program = self.program(view.raster(kernel))
+        set_uniforms(program, uniforms)
+        self._run(program, target.size)
+
+    def _run(self, program: moderngl.ComputeShader, size: Size) -> None:
+        program.run(-(-size[0] // GROUP[0]), -(-size[1] // GROUP[1]))
+        self._device.ctx.memory_barrier()
+
+    def _shade(self, look: Look, shown: Shown) -> moderngl.TextureArray:
+        """An image whose first layer holds the colours of all cells."""
+        shaded = self._room(*shown.now.size[:2])
+        shown.now.use(0)
+        shown.before.use(1)
+        if shown.fields is not None:
+            shown.fields.use(2)
+        shaded.bind_to_image(0, read=False, write=True)
+        colour, channels = shown.config.colour, shown.config.channels
+        uniforms: dict[str, object] = {
+            "size": shown.size,
+            "row_shift": shown.kernel.row_shift(shown.size[1]),
+            "count": channels,
+            "channels": look.channels,
+            "gain": look.gain * (UPDATE_GAIN / channels if look.mode == "update" else 1),
+            **_colours(colour),
+            "alive": ALIVE,
+            "tint": TINT,
+        }
+        if look.mode in RAMPS:
+            uniforms["ramp"] = list(map(tuple, RAMPS[look.mode]))
+        if look.overlay:
+            uniforms["tints"] = list(map(tuple, TINTS[look.overlay]))
+        program = self.shader(look.mode, look.overlay if shown.fields is not None else "")
+        set_uniforms(program, uniforms)
+        self._run(program, shown.size)
+        return shaded
+
+    def shader(self, mode: Mode, overlay: Field | Literal[""]) -> moderngl.ComputeShader:
+        """The program that shades the cells of a grid."""
+        if (mode, overlay) not in self._shaders:
+            defines = {"MODE": MODES.index(mode), "OVERLAY": PLANE[overlay] + 1 if overlay else 0}
+            self._shaders[mode, overlay] = self._device.compute(source.assemble("look.comp", defines))
+        return self._shaders[mode, overlay]
+
+    def _room(self, width: int, height: int) -> moderngl.TextureArray:
+        """The image for colours of cells, grown if it is too small: grids of several sizes share it."""
+        old = self._shaded.size if self._shaded else (0, 0)
+        if self._shaded is None or old[0] < width or old[1] < height:
+            fresh = self._device.ctx.texture_array((max(old[0], width), max(old[1], height), 1), 4, dtype="f1")
+            fresh.filter = (moderngl.NEAREST, moderngl.NEAREST)
+            if self._shaded:
+                self._shaded.release()
+            self._shaded = fresh
+        return self._shaded
+
+    def program(self, raster: Raster) -> moderngl.ComputeShader:
+        """The program that draws lattices; simpler ones for rectangular cells."""
+        if raster not in self._programs:
+            defines = {"RASTER": RASTERS.index(raster)}
+            self._programs[raster] = self._device.compute(source.assemble("canvas.comp", defines))
+        return self._programs[raster]
+
+    def release(self) -> None:
+        """Give the image back; the programs are the device's."""
+        self._programs.clear()
+        self._shaders.clear()
+        if self._shaded:
+            self._shaded.release()
+            self._shaded = None
+
+
+def _colours(colour: Colour) -> dict[str, object]:
+    return {"colour": (colour.scale, colour.offset), "background": (*colour.background, float(colour.alpha))}
+
+
+def set_uniforms(program: moderngl.ComputeShader, uniforms: dict[str, object]) -> None:
+    """Set those uniforms that the linked program still has: a square kernel has no row shift."""
+    for name, value in uniforms.items():
+        if name in program:
+            program[name] = value

@@ -1,0 +1,83 @@
+"""Reading and changing some cells of a state on the GPU, without moving the rest."""
+
+from collections.abc import Iterator
+
+import moderngl
+import numpy as np
+
+from ncaengine.backends.gl.canvas import set_uniforms
+from ncaengine.backends.gl.device import Device
+from ncaengine.backends.gl.shader import source
+from ncaengine.core.types import F32, I32
+
+GROUP = 64
+BLOCK_BYTES = 2**24
+"""The largest buffer of a shader that every OpenGL 4.3 takes; more cells go in several dispatches."""
+
+
+class Editor:
+    """The programs that gather and blend cells, and their buffers, which grow as needed and are kept."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self._buffers: dict[int, moderngl.Buffer] = {}
+        self._programs: dict[str, moderngl.ComputeShader] = {}
+
+    def gather(self, image: moderngl.TextureArray, cells: I32, channels: int) -> F32:
+        """The state of some cells: (n, channels) float32 of (n, 2) int32 (column, row)."""
+        count = image.size[2]
+        out = np.empty((len(cells), 4 * count), np.float32)
+        for part in _blocks(len(cells), count):
+            n = len(cells[part])
+            self._fill(2, cells[part])
+            values = self._buffer(3, n * count * 16)
+            self._run("gather.comp", image, n)
+            out[part] = np.frombuffer(values.read(n * count * 16), np.float32).reshape(n, -1)
+        return out[:, :channels].copy()
+
+    def blend(self, image: moderngl.TextureArray, cells: I32, weight: F32, target: F32) -> None:
+        """Mix `target` (n, k) into the first k channels of some cells; see base.Cells."""
+        channels = target.shape[1]
+        count = -(-channels // 4)
+        for part in _blocks(len(cells), count):
+            n = len(cells[part])
+            values = np.zeros((n, 4 * count), np.float32)
+            values[:, :channels] = target[part]
+            for binding, array in ((2, cells[part]), (3, values), (4, weight[part])):
+                self._fill(binding, array)
+            self._run("blend.comp", image, n, channels)
+
+    def _run(self, shader: str, image: moderngl.TextureArray, count: int, channels: int = 0) -> None:
+        if shader not in self._programs:
+            self._programs[shader] = self._device.compute(source.assemble(shader))
+        set_uniforms(self._programs[shader], {"count": count, "channels": channels})
+        image.bind_to_image(0, read=True, write=shader == "blend.comp")
+        self._programs[shader].run(-(-count // GROUP))
+        self._device.ctx.memory_barrier()
+
+    def _fill(self, binding: int, array: I32 | F32) -> None:
+        """Put 4-byte numbers into the buffer of a binding."""
+        kind = np.int32 if array.dtype.kind == "i" else np.float32
+        data = np.ascontiguousarray(array, kind)
+        self._buffer(binding, data.nbytes).write(data)
+
+    def _buffer(self, binding: int, size: int) -> moderngl.Buffer:
+        """The buffer of a binding, bound, of at least `size` bytes."""
+        if binding not in self._buffers or self._buffers[binding].size < size:
+            if binding in self._buffers:
+                self._buffers.pop(binding).release()
+            self._buffers[binding] = self._device.ctx.buffer(reserve=1 << (size - 1).bit_length(), dynamic=True)
+        self._buffers[binding].bind_to_storage_buffer(binding)
+        return self._buffers[binding]
+
+    def release(self) -> None:
+        """Give the buffers back; the programs are the device's."""
+        for buffer in self._buffers.values():
+            buffer.release()
+        self._buffers.clear()
+
+
+def _blocks(cells: int, layers: int) -> Iterator[slice]:
+    """The cells in pieces whose values fit into a buffer."""
+    most = max(BLOCK_BYTES // (16 * layers), 1)
+    return (slice(first, min(first + most, cells)) for first in range(0, cells, most))

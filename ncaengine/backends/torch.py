@@ -1,0 +1,105 @@
+"""The torch reference as a backend: runs anywhere, draws in NumPy."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ncaengine.backends.reference import Reference
+from ncaengine.core import looks
+from ncaengine.core.fields import PLANE
+from ncaengine.core.kernels import Kernel
+from ncaengine.core.lattice import View
+from ncaengine.core.looks import RGB, Look
+from ncaengine.core.model import Config, Model
+from ncaengine.core.states import MAX_SIDE, check_models
+from ncaengine.core.types import F32, I32, U8
+
+
+class TorchCells:
+    """See base.Cells."""
+
+    def __init__(self) -> None:
+        self._x = self._previous = torch.zeros(1, 1, 1, 1)
+        self._fields: Tensor | None = None
+
+    def specialise(self, model: Model, kernel: Kernel, others: Sequence[Model] = ()) -> None:
+        check_models([model, *others])
+        self._nets = [Reference(each, kernel) for each in (model, *others)]
+        self._kernel, self._config = kernel, model.config
+
+    def write(self, state: F32) -> None:
+        self._x = self._previous = torch.from_numpy(state.copy()).permute(2, 0, 1)[None].contiguous()
+
+    def read(self) -> F32:
+        return _array(self._x)
+
+    def write_fields(self, fields: F32 | None) -> None:
+        self._fields = None if fields is None else torch.from_numpy(fields.copy()).permute(2, 0, 1).contiguous()
+
+    def read_cells(self, cells: I32) -> F32:
+        column, row = torch.from_numpy(cells.astype("int64")).T
+        out: F32 = self._x[0, :, row, column].T.contiguous().numpy()
+        return out
+
+    def blend(self, cells: I32, weight: F32, target: F32) -> None:
+        column, row = torch.from_numpy(cells.astype("int64")).T
+        wanted, share = torch.from_numpy(target.T.copy()), torch.from_numpy(weight.copy())
+        x = self._x.clone()  # what `_previous` shows stays
+        part = x[0, : len(wanted)]
+        old = part[:, row, column]
+        part[:, row, column] = torch.where(share == 1, wanted, old + share * (wanted - old))
+        if self._previous is self._x:
+            self._previous = x
+        self._x = x
+
+    @torch.no_grad()
+    def step(
+        self, number: int, rng_seed: int, fire_rate: float, scale: float = 1.0, angle: float = 0.0,
+        aspect: float = 1.0, dt: float = 1.0, antithetic: bool = True,
+    ) -> None:  # fmt: skip
+        fields, before = self._fields, self._x
+        how = (number, rng_seed, fire_rate, scale, angle, fields, aspect, dt, antithetic)
+        x = self._nets[0].step(before, *how)
+        if fields is not None:
+            slots = (fields[PLANE["model"]] + 0.5).int().clamp(0, len(self._nets) - 1)
+            for slot, net in enumerate(self._nets[1:], 1):
+                x = torch.where(slots == slot, net.step(before, *how), x)
+        self._previous, self._x = before, x
+
+    def draw(self, view_: View, look: Look = RGB) -> U8:
+        fields = None if self._fields is None else self._fields.permute(1, 2, 0).numpy()
+        return looks.draw(self.read(), self._kernel, self._config.colour, view_, look, _array(self._previous), fields)
+
+    def release(self) -> None:
+        self.write(self.read()[:1, :1])
+        self._fields = None
+
+
+def _array(x: Tensor) -> F32:
+    """(height, width, channels) float32 of (1, channels, height, width), a copy."""
+    out: F32 = x[0].permute(1, 2, 0).contiguous().numpy().copy()
+    return out
+
+
+class TorchBackend:
+    """See base.Backend."""
+
+    name = "torch"
+    max_side = MAX_SIDE
+
+    def __init__(self) -> None:
+        self.description = f"torch {torch.__version__} on the CPU, {torch.get_num_threads()} threads"
+
+    def bytes_a_cell(self, config: Config) -> int:
+        """The states, and what the net makes of all cells at once."""
+        return 4 * (4 * config.channels + 2 * config.inputs + config.hidden)
+
+    def cells(self) -> TorchCells:
+        return TorchCells()
+
+    def finish(self) -> None:
+        """Every call has finished when it returns."""
+
+    def release(self) -> None:
+        """Nothing is held."""

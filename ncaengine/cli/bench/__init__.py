@@ -1,0 +1,1 @@
+"""`ncaengine bench`: times the engine against other ways to run a model."""

@@ -1,0 +1,145 @@
+"""What `ncaengine info` tells: of one model, of all in a file, and of all files in a folder."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ncaengine.core.errors import NCAError
+from ncaengine.core.model import Config, Model
+from ncaengine.formats import model_files, sniffing
+
+
+def numbers(model: Model) -> dict[str, dict[str, float]]:
+    """Mean, standard deviation and largest size of each array of weights that has any."""
+    return {
+        name: {
+            "mean": float(array.mean()), "deviation": float(array.std()), "largest": float(np.abs(array).max()),
+        }
+        for name, array in model.arrays().items() if array.size
+    }  # fmt: skip
+
+
+def rows(model: Model, recognised: str) -> list[tuple[str, str]]:
+    """What a model is, a name and a text each. recognised: by what its file was, '' for one of ncaengine."""
+    c = model.config
+    clips = {name: getattr(c.clips, name) for name in c.clips.__struct_fields__}
+    attribution = dict(c.attribution)
+    recognised = recognised or attribution.get("recognised", "")
+    attribution.pop("recognised", None)
+    statistics = [
+        f"{n}: mean {v['mean']:.3f}, deviation {v['deviation']:.3f}, largest {v['largest']:.3f}"
+        for n, v in numbers(model).items()
+    ]
+    rows = [
+        ("family", c.family + (f", as {recognised}" if recognised else "")),
+        ("channels", str(c.channels)),
+        ("features", ", ".join(map(str, _features(c)))),
+        ("hidden", f"{c.hidden}, {_activation(c)}" if c.hidden else "none"),
+        ("clips", ", ".join(f"{k} {_g(v[0])}…{_g(v[1])}" for k, v in clips.items() if v) or "none"),
+        *_oddities(c),
+        ("kernels", ", ".join(c.kernels)),
+        ("padding", c.padding),
+        ("fire rate", f"{c.fire_rate:g}" + (", by channel" if c.firing == "channel" else "")),
+        ("seed", c.seed.kind + (f" of level {c.seed.level:g}" if c.seed.kind in ("noise", "blobs") else "")),
+        ("colour", _colour(c)),
+        ("parameters", f"{model.parameters:,}"),
+        ("weights", "\n".join(statistics)),
+    ]
+    return rows + sorted(attribution.items())
+
+
+def _g(value: float) -> str:
+    """A number without a sign where it is 0."""
+    return f"{value + 0.0:g}"
+
+
+def _activation(c: Config) -> str:
+    clip = c.clips.hidden
+    if c.activation == "linear" and clip and clip[0] == 0:
+        return f"relu, at most {_g(clip[1])}"
+    return c.activation
+
+
+def _colour(c: Config) -> str:
+    scale, offset = c.colour.scale, c.colour.offset
+    times = f" · {scale:g}" if scale != 1 else ""
+    plus = f" {'+' if offset > 0 else '-'} {abs(offset):g}" if offset else ""
+    return f"RGB = state{times}{plus}" + ", with opacity" * c.colour.alpha
+
+
+def _features(c: Config) -> list[str]:
+    def said(channels: tuple[int, ...] | None) -> str:
+        return "" if channels is None else f" of {', '.join(map(str, channels))}"
+
+    found = [f"{f.stencil} ×{f.gain:g}{said(f.channels)}" for f in c.features]
+    return [*found, *(["all their absolute values"] if c.absolute else []), *c.extra]
+
+
+def _oddities(c: Config) -> list[tuple[str, str]]:
+    """What only some models have."""
+    found = []
+    if c.scales != (0,):
+        found.append(("scales", "mean of " + ", ".join(f"1/{2**s}" if s else "1" for s in c.scales)))
+    if c.diffusion:
+        found.append(("diffusion", ", ".join(f"{rate:g}" for rate in dict.fromkeys(c.diffusion))))
+    if c.alive:
+        found.append(("alive", f"where channel {c.alive.channel} near a cell exceeds {c.alive.threshold:g}"))
+    return found
+
+
+def of_each(models: Sequence[Model]) -> list[dict[str, Any]]:
+    """What may differ among the models of a file, one of each."""
+    return [
+        {
+            "name": c.name, "channels": c.channels, "hidden": c.hidden, "kernels": list(c.kernels),
+            "licence": c.attribution.get("licence", ""), "non_commercial": c.non_commercial, "authors": _authors(c),
+        }
+        for c in (model.config for model in models)
+    ]  # fmt: skip
+
+
+def shared(models: Sequence[Model]) -> list[tuple[str, str]]:
+    """The same as a name and a text each, with how many models have it where they differ."""
+    told = {
+        "channels": [str(m.config.channels) for m in models],
+        "hidden": [str(m.config.hidden) for m in models],
+        "kernels": [" and ".join(m.config.kernels) for m in models],
+        "authors": [_authors(m.config) for m in models],
+        "licence": [m.config.attribution.get("licence", "") for m in models],
+    }
+    return [(key, _counted(values)) for key, values in told.items()]
+
+
+def _counted(values: Sequence[str]) -> str:
+    """'12', or '12 (3 models), 16 (2 models)', the most frequent first."""
+    counts = Counter(value or "not known" for value in values).most_common()
+    shown = [f"{value} ({count} of {len(values)})" for value, count in counts[: model_files.SHOWN]]
+    return counts[0][0] if len(counts) == 1 else "; ".join(shown) + "; …" * (len(counts) > len(shown))
+
+
+def _authors(c: Config) -> str:
+    return c.attribution.get("authors") or c.attribution.get("author", "")
+
+
+def of_folder(folder: Path) -> Iterator[dict[str, Any]]:
+    """Of each file that may hold models, deep down too: its family, models and licence, or the problem with it.
+
+    Raises NCAError if there is none.
+    """
+    paths = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in sniffing.ENDINGS and p.is_file()]
+    if not paths:
+        raise NCAError(f"{folder}: holds no file that could be a model ({', '.join(sniffing.ENDINGS)}).")
+    for path in paths:
+        name = str(path.relative_to(folder))
+        try:
+            models = list(model_files.published(path))
+        except NCAError as error:
+            yield {"file": name, "problem": str(error).removeprefix(f"{path}: ")}
+            continue
+        licences = [m.config.attribution.get("licence", "") for m in models]
+        yield {
+            "file": name, "family": models[0].config.family, "models": len(models), "licence": _counted(licences),
+        }  # fmt: skip

@@ -1,0 +1,1 @@
+"""What models, kernels, lattices and states are. NumPy only."""

@@ -1,0 +1,17 @@
+"""Where shaders/, plugins/ and assets/ lie: inside the wheel, or beside the package in a checkout."""
+
+from pathlib import Path
+from typing import Literal
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def folder(name: Literal["shaders", "plugins", "assets"]) -> Path:
+    """The folder of shipped files called `name`.
+
+    Raises FileNotFoundError if the installation is broken.
+    """
+    for parent in (_PACKAGE, _PACKAGE.parent):
+        if (parent / name).is_dir():
+            return parent / name
+    raise FileNotFoundError(f"{name}/ is missing beside {_PACKAGE}; reinstall ncaengine.")

@@ -1,0 +1,56 @@
+"""Numbers and arrays as GLSL, in few characters."""
+
+import re
+import textwrap
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from ncaengine.core.types import F32
+
+LINE = 120
+
+
+def exact(value: float) -> str:
+    """A float32 as it is, in as few digits as tell it from its neighbours."""
+    return str(np.float32(value))
+
+
+def short(value: float, decimals: int) -> str:
+    """A float rounded, as -.0123 or 1."""
+    text = f"{float(value):.{decimals}f}".rstrip("0")
+    if not text.strip("-0."):
+        return "0."
+    return re.sub(r"^(-?)0(?=\.\d)", r"\1", text)
+
+
+def vec4(values: Sequence[str]) -> str:
+    """Up to four expressions as one, the rest 0."""
+    return f"vec4({', '.join([*values, *['0.0'] * (4 - len(values))])})"
+
+
+def constants(name: str, kind: str, items: Sequence[str]) -> str:
+    """A constant array of anything, its lines broken."""
+    body = textwrap.fill(", ".join(items), LINE - 2, break_long_words=False, break_on_hyphens=False)
+    return f"const {kind} {name}[{len(items)}] = {kind}[{len(items)}](\n{body});"
+
+
+def floats(name: str, values: npt.ArrayLike) -> str:
+    """A constant array of floats, or of vec4 if `values` is (n, 4), or of mat4 if it is (n, 4, 4), [input][output].
+
+    No number is off by more than half a millionth of the largest.
+    """
+    array = np.asarray(values, np.float64)
+    kind, largest = ("float", "vec4", "mat4")[array.ndim - 1], np.abs(array).max()
+    decimals = max(1, int(np.ceil(-np.log10(largest * 1e-6)))) if largest else 1
+    rows = [",".join(short(v, decimals) for v in row.ravel()) for row in array]
+    return constants(name, kind, rows if kind == "float" else [f"{kind}({row})" for row in rows])
+
+
+def fours(rows: F32) -> F32:
+    """(n, columns) filled up with zeros to whole fours: (n, fours, 4)."""
+    n, columns = rows.shape
+    out = np.zeros((n, -(-columns // 4) * 4), np.float32)
+    out[:, :columns] = rows
+    return out.reshape(n, -1, 4)

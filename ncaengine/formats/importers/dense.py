@@ -1,0 +1,181 @@
+"""Nets of two layers, which nearly all families are, and the forms in which weights lie about: state dicts and numbers.
+
+A cell's inputs are its perception of some channels through 2 filters (identity, Laplacian), 3 (identity, gradients)
+or 4 (all of them), and, last, its row and column in nets that know their place.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from ncaengine.core.errors import NCAError
+from ncaengine.core.model import Config, Extra, Feature, Model
+from ncaengine.core.types import F32
+from ncaengine.formats.importers.base import Filters, Found, Hints, Order
+
+GAINS: dict[Filters, tuple[float, float]] = {"undivided": (8.0, 4.0), "eighths": (1.0, 0.5), "unit": (1.0, 1.0)}
+"""Of gradients and Laplacian, whose stencils in a kernel are S/8 and L9/4."""
+STENCILS = {
+    2: ("identity", "laplacian"),
+    3: ("identity", "gradient_x", "gradient_y"),
+    4: ("identity", "gradient_x", "gradient_y", "laplacian"),
+}
+"""By their number."""
+PLACE: tuple[Extra, ...] = ("row", "column")
+PAIRS = (("w1", "w2"), ("fc0", "fc1"), ("conv1", "conv2"))
+"""Layers of known state dicts; those of a Sequential have numbers, as layers.0 and layers.2."""
+FLAT = {5_856: (12, 96), 8_320: (16, 128)}
+"""Channels and hidden units by the numbers in Monash's files: those of its textures and of its growing pictures."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dense:
+    """Weights as a file has them: w1 (hidden, inputs), b1 (hidden,), w2 (channels, hidden), b2 (channels,) or None."""
+
+    w1: F32
+    b1: F32
+    w2: F32
+    b2: F32 | None = None
+
+    @property
+    def filters(self) -> int:
+        """How many each channel is perceived through. Raises NCAError if no number of them fits."""
+        return self._split()[0]
+
+    @property
+    def placed(self) -> bool:
+        """Whether the last two inputs are a cell's row and column."""
+        return self._split()[1]
+
+    def _split(self) -> tuple[int, bool]:
+        channels, (hidden, inputs) = len(self.w2), self.w1.shape
+        if not (3 <= channels <= 256 and 1 <= hidden <= 1024):
+            raise NCAError(f"{channels} channels and {hidden} hidden units; 3 to 256 and 1 to 1024 can run.")
+        for count in STENCILS:
+            if inputs - count * channels in (0, len(PLACE)):
+                return count, inputs != count * channels
+        raise NCAError(
+            f"the shapes do not fit: the first layer has {inputs} inputs and the second {channels} outputs; "
+            "inputs are 2, 3 or 4 times the channels, and 2 more where a cell knows its place."
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Convention:
+    """What a family's files do not say: order and filters of the perception, and all that `config` holds.
+
+    gradients: the first and the second; "-gradient_y" has the other sign. seed: its image, where it is one.
+    """
+
+    config: Config
+    order: Order = "channel"
+    filters: Filters = "undivided"
+    gradients: tuple[str, str] = ("gradient_x", "gradient_y")
+    seed: F32 | None = None
+
+
+def features(stencils: tuple[str, ...], filters: Filters) -> tuple[Feature, ...]:
+    """Of a model that was trained with such filters."""
+    gradient, laplacian = GAINS[filters]
+    gains = {"identity": 1.0, "gradient_x": gradient, "gradient_y": gradient, "laplacian": laplacian}
+    names = [name.removeprefix("-") for name in stencils]
+    return tuple(Feature(n, -gains[n] if n != s else gains[n]) for n, s in zip(names, stencils, strict=True))
+
+
+def model(net: Dense, convention: Convention, hints: Hints, name: str) -> Model:
+    """The Model of a net. Raises NCAError if its shapes do not fit."""
+    count, placed = net.filters, net.placed
+    hidden, channels = len(net.w1), len(net.w2)
+    seen, base = count * channels, convention.config
+    w1 = net.w1
+    if (hints.order or convention.order) == "channel":
+        sorted_ = w1[:, :seen].reshape(hidden, channels, count).transpose(0, 2, 1).reshape(hidden, seen)
+        w1 = np.concatenate([sorted_, w1[:, seen:]], 1)
+    colour = base.colour
+    if hints.offset is not None:
+        colour = msgspec.structs.replace(colour, offset=hints.offset)
+    own = dict(zip(STENCILS[3][1:], convention.gradients, strict=True))
+    stencils = tuple(own.get(stencil, stencil) for stencil in STENCILS[count])
+    config = msgspec.structs.replace(
+        base, channels=channels, hidden=hidden, extra=PLACE if placed else (), name=name, colour=colour,
+        features=features(stencils, hints.filters or convention.filters),
+    )  # fmt: skip
+    b2 = np.zeros(channels, np.float32) if net.b2 is None else net.b2
+    return Model(config, w1, net.b1, net.w2, b2, convention.seed)
+
+
+def layers(tensors: Mapping[str, F32]) -> tuple[str, str] | None:
+    """What the keys of a state dict's two layers start with, or None: one of PAIRS, or those of a Sequential."""
+    for pair in PAIRS:
+        if all(f"{name}.weight" in tensors for name in pair) and f"{pair[0]}.bias" in tensors:
+            return pair
+    numbered = [m for key in tensors if (m := re.fullmatch(r"(.{0,100}?)(\d{1,3})\.weight", key))]
+    if len(numbered) != 2 or numbered[0][1] != numbered[1][1]:
+        return None
+    first, second = sorted(numbered, key=lambda m: int(m[2]))
+    return first[0].removesuffix(".weight"), second[0].removesuffix(".weight")
+
+
+def placed(found: Found) -> bool:
+    """Whether this is a state dict of w1 and w2 whose cells know their place, as those of PE-NCA and DyNCA."""
+    try:
+        return layers(found.data) == PAIRS[0] and read(found, Hints()).placed
+    except NCAError:
+        return False
+
+
+def read(found: Found, hints: Hints) -> Dense:
+    """The net in a state dict or in a row of numbers. Raises NCAError if there is none."""
+    if found.form == "tensors":
+        return _of_tensors(found.data)
+    if found.form == "floats":
+        return _of_numbers(found.data, hints)
+    raise NCAError("is neither a state dict nor a row of numbers.")
+
+
+def _of_tensors(tensors: Mapping[str, F32]) -> Dense:
+    pair = layers(tensors)
+    if pair is None:
+        keys = ", ".join(str(key)[:40] for key in list(tensors)[:4])
+        raise NCAError(f"holds {keys or 'nothing'}, which are not two layers as w1.weight, w1.bias and w2.weight.")
+    first, second = pair
+    w1, w2 = (_matrix(tensors[f"{name}.weight"], f"{name}.weight") for name in pair)
+    b1 = tensors.get(f"{first}.bias", np.zeros(len(w1), np.float32))
+    b2 = tensors.get(f"{second}.bias")
+    if w2.shape[1] != len(w1):
+        raise NCAError(
+            f"the shapes do not fit: {first}.weight is {w1.shape} and {second}.weight {w2.shape}; "
+            "they are (hidden, inputs) and (channels, hidden)."
+        )
+    return Dense(w1, b1, w2, b2)
+
+
+def _matrix(array: F32, key: str) -> F32:
+    """The weight of a linear layer or of a convolution over one cell as a matrix."""
+    if array.ndim < 2 or array.ndim > 4 or not array.size or array.shape[2:] != (1,) * (array.ndim - 2):
+        raise NCAError(f"{key} has shape {array.shape}; a layer's is (outputs, inputs, 1, 1) or (outputs, inputs).")
+    return array.reshape(array.shape[:2])
+
+
+def _of_numbers(numbers: F32, hints: Hints) -> Dense:
+    """w1, b1, w2 and perhaps b2, one behind the other."""
+    count = len(numbers)
+    channels, hidden = FLAT.get(count, (0, 0))
+    channels, hidden = hints.channels or channels, hints.hidden or hidden
+    if not (3 <= channels <= 256 and 1 <= hidden <= 1024):
+        raise NCAError(
+            f"is a row of {count} numbers, which says nothing of their net; give --channels (3 to 256) and --hidden "
+            "(1 to 1024) of a net of two layers that lies there as w1, b1, w2 and perhaps b2."
+        )
+    for second in (0, channels):
+        inputs, odd = divmod(count - hidden - hidden * channels - second, hidden)
+        if not odd and any(inputs - n * channels in (0, len(PLACE)) for n in STENCILS):
+            parts = np.split(numbers, np.cumsum([hidden * inputs, hidden, hidden * channels]))
+            w1, w2 = parts[0].reshape(hidden, inputs), parts[2].reshape(channels, hidden)
+            return Dense(w1, parts[1], w2, parts[3] if second else None)
+    raise NCAError(
+        f"is a row of {count} numbers; no net of two layers, {channels} channels and {hidden} hidden units has so many."
+    )

@@ -1,0 +1,94 @@
+"""Growing pictures of the Distill 2020 article: JSON of the demo's two layers, each a block of bytes in base64.
+
+Bytes b are (inputs + 1, outputs), the last row the bias: `w = (b/255 - 1/2)·weight_scale`, the bias with bias_scale
+instead. Filter-major identity, S/8 and its transpose; activations saturate at 10; cells live beside opacity above 0.1.
+"""
+
+import base64
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from ncaengine.core.errors import NCAError
+from ncaengine.core.model import Alive, Clips, Colour, Config, Seed
+from ncaengine.core.types import F32
+from ncaengine.formats.importers import dense
+from ncaengine.formats.importers.atlas import Count
+from ncaengine.formats.importers.base import Family, Found, Hints, Models, checked, numbered
+
+CONFIG = Config(
+    alive=Alive(3, 0.1), seed=Seed("point", 1.0, first=3), colour=Colour(1.0, 0.0, alpha=True), kernels=("square",),
+)  # fmt: skip
+"""What all growing pictures share."""
+CLIPS = Clips(perception=(-10.0, 10.0), hidden=(0.0, 10.0), update=(-10.0, 10.0), state=(-10.0, 10.0))
+CONVENTION = dense.Convention(msgspec.structs.replace(CONFIG, clips=CLIPS), "filter", "eighths")
+
+
+class Layer(msgspec.Struct, frozen=True):
+    """One layer. Of type float32, as drafts of the article have them, the numbers are the weights themselves."""
+
+    data_b64: str
+    in_ch: Count
+    out_ch: Count
+    weight_scale: float = 1.0
+    bias_scale: float = 1.0
+    type: str = "uint8"
+
+    def matrix(self) -> F32:
+        """(inputs + 1, outputs) float32."""
+        kinds = {"uint8": "u1", "float32": "<f4"}
+        if self.type not in kinds:
+            raise NCAError(f"a layer's numbers are of the type {self.type[:40]!r}, not uint8.")
+        try:
+            packed = base64.b64decode(self.data_b64, validate=True)
+        except ValueError:
+            raise NCAError("a layer's data_b64 is not base64.") from None
+        kind: np.dtype[Any] = np.dtype(kinds[self.type])
+        size = (self.in_ch + 1) * self.out_ch * kind.itemsize
+        if len(packed) != size:
+            raise NCAError(
+                f"a layer holds {len(packed)} bytes; {self.in_ch} inputs and {self.out_ch} outputs ask for {size}."
+            )
+        rows = np.frombuffer(packed, kind).reshape(self.in_ch + 1, self.out_ch).astype(np.float32)
+        if self.type == "uint8":
+            rows = rows / np.float32(255) - np.float32(0.5)
+        scales = np.full((len(rows), 1), self.weight_scale)
+        scales[-1] = self.bias_scale
+        with np.errstate(over="ignore", invalid="ignore"):  # Model refuses what is not finite
+            weights: F32 = (rows * scales).astype(np.float32)
+        return weights
+
+
+def recognise(found: Found, _: Hints) -> str:
+    """Why a file is of this family, or ''."""
+    data = found.data
+    if found.form == "json" and isinstance(data, list) and data and isinstance(data[0], dict) and "data_b64" in data[0]:
+        return "it is a list of layers with weights in data_b64"
+    return ""
+
+
+def opened(found: Found, hints: Hints) -> Models:
+    """The one model by name."""
+    if found.form != "json" or not isinstance(found.data, list) or len(found.data) != 2:
+        raise NCAError("is not a growing picture's list of two layers.")
+    first, second = checked(found.data, tuple[Layer, Layer], "a growing picture's list of two layers")
+    if first.out_ch != second.in_ch:
+        raise NCAError(f"its first layer has {first.out_ch} outputs and its second {second.in_ch} inputs.")
+
+    def net() -> dense.Dense:
+        w1, w2 = first.matrix(), second.matrix()
+        return dense.Dense(w1[:-1].T, w1[-1], w2[:-1].T, w2[-1])
+
+    return numbered([found.name], lambda _, name: dense.model(net(), CONVENTION, hints, name))
+
+
+FAMILY = Family(
+    "growing",
+    "Growing Neural Cellular Automata",
+    "Alexander Mordvintsev, Ettore Randazzo, Eyvind Niklasson, Michael Levin",
+    "Growing Neural Cellular Automata, Distill 2020, doi:10.23915/distill.00023",
+    "CC BY 4.0, if published by the project",
+    recognise,
+    opened,
+)

@@ -1,0 +1,76 @@
+"""Growing pictures in state dicts of the PyTorch programs that followed the Distill 2020 article.
+
+Their keys tell them apart. Each perceives through identity and gradients, in a way of its own; all keep a cell alive as
+the article does.
+"""
+
+import msgspec
+import numpy as np
+
+from ncaengine.core.errors import NCAError
+from ncaengine.core.model import Config, Model, Seed
+from ncaengine.formats.importers import dense
+from ncaengine.formats.importers.base import ASK, Family, Found, Hints, Models, numbered
+from ncaengine.formats.importers.growing import CONFIG
+
+UP = ("gradient_x", "-gradient_y")
+"""Their second gradient is that towards the top."""
+ACROSS = ("gradient_y", "gradient_x")
+"""Their first gradient is down the rows, because they convolve pictures with sides exchanged."""
+OPAQUE = np.array([[[0, 0, 0, 1]]], np.float32)
+"""Monash's seed: one cell, in which all but opacity is 0."""
+
+ZERO: Config = msgspec.structs.replace(CONFIG, padding="zero")
+STEADY: Config = msgspec.structs.replace(ZERO, fire_rate=1.0)
+FROM_OPAQUE, ZERO_FROM_OPAQUE = (msgspec.structs.replace(each, seed=Seed("image")) for each in (CONFIG, ZERO))
+
+PROGRAMS: dict[str, tuple[str, dense.Convention]] = {
+    "fc0": ("chenmingxiang110's", dense.Convention(ZERO, "filter", "eighths", ACROSS)),
+    "conv1": ("PWhiddy's", dense.Convention(CONFIG, "channel", "eighths", UP)),
+    "update_network.0": ("Monash's first", dense.Convention(ZERO_FROM_OPAQUE, "filter", "undivided", UP, OPAQUE)),
+    "update_step.0": ("Monash's synchronous", dense.Convention(STEADY, "channel", "eighths")),
+}
+"""Whose program it is, and what it computes, by the key of its first layer."""
+MONASH = "Monash's", dense.Convention(FROM_OPAQUE, "channel", "undivided", seed=OPAQUE)
+"""The program of all others: layers.0 and layers.2, or a row of numbers."""
+
+
+def recognise(found: Found, hints: Hints) -> str:
+    """Why a file is of this family, or ''."""
+    try:
+        net = dense.read(found, hints)
+        if net.filters != 3 or net.placed:
+            return ""
+    except NCAError:
+        return ""
+    pair = dense.layers(found.data) if found.form == "tensors" else None
+    if pair == dense.PAIRS[0]:
+        return ""
+    held = f"layers {pair[0]} and {pair[1]}" if pair else f"{len(found.data):,} numbers"
+    return f"its {held} perceive through identity and gradients, as {_program(found)[0]} growing pictures"
+
+
+def opened(found: Found, hints: Hints) -> Models:
+    """The one model by name."""
+
+    def make(_: int, name: str) -> Model:
+        return dense.model(dense.read(found, hints), _program(found)[1], hints, name)
+
+    return numbered([found.name], make)
+
+
+def _program(found: Found) -> tuple[str, dense.Convention]:
+    pair = dense.layers(found.data) if found.form == "tensors" else None
+    return PROGRAMS.get(pair[0], MONASH) if pair else MONASH
+
+
+FAMILY = Family(
+    "growing-torch",
+    "growing pictures of PyTorch programs",
+    ASK,
+    "after Growing Neural Cellular Automata, Distill 2020, doi:10.23915/distill.00023",
+    ASK,
+    recognise,
+    opened,
+    untold=("order", "filters"),
+)

@@ -1,0 +1,197 @@
+"""μNCA, automata of 68 and more numbers (Mordvintsev & Niklasson 2021): state dicts, and texts of the SwissGL demo.
+
+Each channel has one filter besides itself, and the net but one layer: x += W·[s, p, |s|, |p|] + b. The notebook's state
+dict is `w` (channels, 4·channels + 1, 1, 1), b last. The demo holds four matrices, column by column, and b, in a text:
+`1e-3*(b + W[0]*s + W[1]*p + W[2]*abs(s) + W[3]*abs(p))` of an 8-bit texture t = s + 1/2, shown as 2t - 1/2.
+"""
+
+import itertools
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from ncaengine.core.errors import NCAError
+from ncaengine.core.model import Clips, Colour, Config, Feature, Model, Seed
+from ncaengine.core.types import F32
+from ncaengine.formats.importers.base import Family, Found, Hints, Models, numbered
+
+FILTERS = {4: (2, 1, 1), 6: (2, 2, 2), 8: (4, 2, 2), 12: (4, 4, 4)}
+"""By the number of channels: how many are seen through L9, S and its transpose, in this order."""
+GAINS = (("laplacian", 4.0), ("gradient_x", 8.0), ("gradient_y", 8.0))
+DEMO_SCALE = 1e-3
+MATRIX = 64
+PLAIN = Config(
+    hidden=0, absolute=True, activation="linear", fire_rate=1.0, firing="channel", seed=Seed("noise", 1.0),
+    kernels=("square",),
+)  # fmt: skip
+DEMO = msgspec.structs.replace(PLAIN, clips=Clips(state=(-0.5, 0.5)), colour=Colour(2.0, 0.5))
+MAX_LETTERS, MAX_LISTS = 2**20, 1000
+"""Of a text, and of lists of numbers in it, which are looked through."""
+
+_LIST = re.compile(r"\[([^\[\]]*)\]")
+_MATRIX = re.compile(r"\bmat4\s?\(([^()]*)\)")
+_VECTOR = re.compile(r"(\*\s?)?\bvec4\s?\(([^()]*)\)(\s?\*)?")
+_NUMBER = re.compile(r"[+-]?(\d{1,20}\.?\d{0,20}|\.\d{1,20})(e[+-]?\d{1,3})?f?", re.IGNORECASE)
+_SCALE = re.compile(r"(?<![\w.])([\d.][\de.+-]{0,15})\s?\*\s?\(\s?(b\b|bias\b|vec4)", re.IGNORECASE)
+
+
+def recognise(found: Found, _: Hints) -> str:
+    """Why a file is of this family, or ''."""
+    if found.form in ("tensors", "arrays"):
+        return "its one array has 4 inputs a channel and a bias" if _array(found) is not None else ""
+    if found.form == "floats":
+        return "it is a row of 68 numbers" if len(found.data) == MATRIX + 4 else ""
+    if found.form == "json":
+        held = _array(found) is not None or _of_json(found.data) is not None
+        return "its numbers are a layer of 4 inputs a channel and a bias" if held else ""
+    return "its text holds four 4x4 matrices of numbers and a bias" if any(_of_text(found.data)) else ""
+
+
+def opened(found: Found, hints: Hints) -> Models:
+    """The one model by name, or all of a text."""
+    array = _array(found)
+    if array is not None:
+        return numbered([found.name], lambda _, name: _model(array[:, :-1], array[:, -1], PLAIN, hints, name))
+    rows, scale = [], None
+    if found.form == "text":
+        rows, scale = list(_of_text(found.data)), _scale(found.data)
+    elif found.form == "json" and (row := _of_json(found.data)):
+        rows = [row]
+    elif found.form == "floats" and len(found.data) == MATRIX + 4:
+        rows = [found.data.tolist()]
+    if not rows:
+        raise NCAError(
+            "holds no μNCA: neither w (channels, 4·channels + 1) nor four 4x4 matrices and a bias of numbers."
+        )
+    names = [found.name, *(f"{found.name}-{number}" for number in range(2, len(rows) + 1))]
+    return numbered(names, lambda number, name: _demo(rows[number], scale, hints, name))
+
+
+def _model(w: F32, b: F32, config: Config, hints: Hints, name: str) -> Model:
+    channels = len(w)
+    if channels not in FILTERS:
+        raise NCAError(f"{channels} channels; which filter each has is known of 4, 6, 8 and 12.")
+    features, first = [Feature("identity")], 0
+    for count, (stencil, gain) in zip(FILTERS[channels], GAINS, strict=True):
+        features.append(Feature(stencil, gain, tuple(range(first, first + count))))
+        first += count
+    colour = config.colour
+    if hints.offset is not None:
+        colour = msgspec.structs.replace(colour, offset=hints.offset)
+    config = msgspec.structs.replace(config, channels=channels, features=tuple(features), colour=colour, name=name)
+    inputs = 4 * channels
+    return Model(config, np.zeros((0, inputs), np.float32), np.zeros(0, np.float32), w, b)
+
+
+def _demo(numbers: list[float], scale: float | None, hints: Hints, name: str) -> Model:
+    """Of the demo's 68 numbers; whole ones are thousandths if nothing else is said."""
+    if scale is None:
+        scale = DEMO_SCALE if all(n % 1 == 0 for n in numbers) else 1.0
+    with np.errstate(over="ignore"):  # Model refuses what is not finite
+        row = np.array(numbers, np.float32) * np.float32(scale)
+    w = row[:MATRIX].reshape(16, 4).T  # columns, one an input
+    return _model(w, row[MATRIX:], DEMO, hints, name)
+
+
+def _array(found: Found) -> F32 | None:
+    """(channels, 4·channels + 1), or None."""
+    if found.form == "tensors":
+        array = found.data.get("w") if not any(key.endswith(".weight") for key in found.data) else None
+    elif found.form == "json":
+        array = _rows(found.data)
+    else:
+        array = found.data if found.form == "arrays" else None
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or array.ndim not in (2, 4):
+        return None
+    if array.shape[1] != 4 * array.shape[0] + 1 or array.shape[2:] not in ((), (1, 1)):
+        return None
+    with np.errstate(over="ignore"):
+        return np.asarray(array, np.float32).reshape(array.shape[:2])
+
+
+def _rows(data: Any) -> F32 | None:
+    """A list of rows of numbers, one a channel, or None."""
+    if not isinstance(data, list) or len(data) not in FILTERS:
+        return None
+    try:
+        rows = msgspec.convert(data, list[list[float]])
+    except msgspec.ValidationError:
+        return None
+    if any(len(row) != 4 * len(rows) + 1 for row in rows):
+        return None
+    with np.errstate(over="ignore"):
+        return np.array(rows, np.float32)
+
+
+def _of_json(data: Any) -> list[float] | None:
+    """The 68 numbers of a list, of a list of lists, or of {"W": …, "b": …}; None if they are not there."""
+    if isinstance(data, dict):
+        named = {key.lower(): value for key, value in data.items()}
+        data = [named.get("w"), named.get("b", named.get("bias"))]
+    flat: list[float] = []
+    todo = [data]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, list) and len(item) + len(todo) <= 2 * MATRIX:
+            todo += reversed(item)
+        elif type(item) in (int, float) and abs(item) < 1e30 and len(flat) < 2 * MATRIX:
+            flat.append(float(item))
+        else:
+            return None
+    return flat if len(flat) == MATRIX + 4 else None
+
+
+def _of_text(text: str) -> Iterator[list[float]]:
+    """The 68 numbers of each model in a program: a list of 64 with the nearest of 4, or four mat4(…) and a vec4(…)."""
+    if len(text) > MAX_LETTERS:
+        return
+    text = _uncommented(text)
+    rows = ((m.start(), row) for m in _LIST.finditer(text) if len(row := _row(m[1])) in (4, MATRIX))
+    lists = list(itertools.islice(rows, MAX_LISTS))
+    biases = [(at, row) for at, row in lists if len(row) == 4]
+    for at, row in lists:
+        if len(row) == MATRIX and biases:
+            yield row + min(biases, key=lambda bias: abs(bias[0] - at))[1]
+    matrices = [row for m in _MATRIX.finditer(text) if len(row := _row(m[1])) == 16]
+    # Those that are multiplied are the perception's filters.
+    vectors = [row for m in _VECTOR.finditer(text) if not m[1] and not m[3] and len(row := _row(m[2])) == 4]
+    if len(matrices) == 4 and len(vectors) == 1:
+        yield [number for row in matrices for number in row] + vectors[0]
+
+
+def _scale(text: str) -> float | None:
+    """What the sum with the bias is multiplied by, None if the program does not say."""
+    found = _SCALE.search(_uncommented(text[:MAX_LETTERS]))
+    return float(found[1]) if found and _NUMBER.fullmatch(found[1]) else None
+
+
+def _uncommented(text: str) -> str:
+    """A program without its comments, each run of spaces but one."""
+    kept, end = [], 0
+    while (start := text.find("/*", end)) >= 0 and (stop := text.find("*/", start + 2)) >= 0:
+        kept.append(text[end:start])
+        end = stop + 2
+    lines = "".join((*kept, text[end:])).splitlines()
+    return " ".join(" ".join(line.partition("//")[0] for line in lines).split())
+
+
+def _row(text: str) -> list[float]:
+    """The numbers between commas, empty if anything else stands there."""
+    if text.count(",") > 2 * MATRIX:
+        return []
+    parts = [part.strip() for part in text.strip().removesuffix(",").split(",")]
+    return [float(p.rstrip("fF")) for p in parts] if all(_NUMBER.fullmatch(p) for p in parts) else []
+
+
+FAMILY = Family(
+    "mu-nca",
+    "μNCA",
+    "Alexander Mordvintsev, Eyvind Niklasson",
+    "μNCA: Texture Generation with Ultra-Compact Neural Cellular Automata, arXiv:2111.13545; google/swissgl",
+    "Apache-2.0, if published by the project",
+    recognise,
+    opened,
+)

@@ -1,0 +1,1 @@
+"""Reads the weights of pickled files without running them."""

@@ -1,0 +1,1 @@
+"""Simulations on disk: sessions, journals, scripts, pictures and videos."""

@@ -1,0 +1,247 @@
+"""Where a recording's frames go, chosen by the output's name: .mp4, .gif, .webp, .png, or a folder ('frames/').
+
+And stills: PNGs that carry a text about themselves and a session, so that they open as they were.
+"""
+
+import errno
+import io
+import os
+import re
+import struct
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+import av
+import av.filter
+from PIL import Image
+
+from ncaengine.core.errors import NCAError
+from ncaengine.core.types import U8
+
+FRAME = "frame_{:06d}.png"
+_KINDS = ".mp4 (video), .gif, .webp, .png (the last state) or a name ending in / (a folder of frames)"
+GIF_RATES = (1, 2, 4, 5, 10, 20, 25, 50)
+"""A GIF's frame lasts whole hundredths of a second, and browsers slow down those shorter than two."""
+WEBP_FASTEST = 90
+"""Frames a second; browsers slow down a WebP's frames of a hundredth of a second and less."""
+SIDES = {".mp4": 16384, ".gif": 65535, ".webp": 16383}
+OTHER_SIDE = 65535
+MAX_RIFF = 2**32 - 10
+"""Bytes of a WebP, whose length is written in 32 bits."""
+
+
+class Sink(Protocol):
+    """Takes pictures of one size, (height, width, 3) uint8."""
+
+    def write(self, picture: U8) -> None:
+        """Take a frame. Raises OSError."""
+
+    def close(self) -> None:
+        """Finish the file. Raises OSError."""
+
+
+def default_fps(output: str) -> int:
+    """Frames a second if none are asked for: 60, and 50 for a GIF."""
+    return 50 if output.lower().endswith(".gif") else 60
+
+
+def needs_even(output: str) -> bool:
+    """Whether both sides of the pictures must be even, as for H.264 in its common form."""
+    return output.lower().endswith(".mp4")
+
+
+def is_still(output: str) -> bool:
+    """Whether only the last picture is kept."""
+    return output.lower().endswith(".png")
+
+
+def check(output: str, fps: int, width: int = 1, height: int = 1) -> None:
+    """Raises NCAError if the name, the rate or the size of the pictures cannot be recorded."""
+    name = output.lower()
+    if not name.endswith(("/", os.sep, ".mp4", ".gif", ".webp", ".png")):
+        raise NCAError(f"{output}: the ending is not one that can be recorded; use {_KINDS}.")
+    if name.endswith(".gif") and fps not in GIF_RATES:
+        raise NCAError(f"A GIF cannot have {fps} frames a second; use one of {', '.join(map(str, GIF_RATES))}.")
+    if name.endswith(".webp") and fps > WEBP_FASTEST:
+        raise NCAError(f"A WebP cannot have {fps} frames a second; {WEBP_FASTEST} is the most.")
+    limit = SIDES.get(Path(name).suffix, OTHER_SIDE)
+    if max(width, height) > limit:
+        raise NCAError(f"{output}: pictures of {width}x{height} are too large; {limit} pixels a side is the most.")
+    if not name.endswith(("/", os.sep)) and not Path(output).absolute().parent.is_dir():
+        raise NCAError(f"{output}: cannot be written, for its folder does not exist; make it first.")
+
+
+def open_sink(output: str, fps: int, width: int, height: int) -> Sink:
+    """Open the output. Raises NCAError if it cannot be written."""
+    check(output, fps, width, height)
+    try:
+        if output.endswith(("/", os.sep)):
+            return Frames(Path(output))
+        with open(output, "ab"):  # the plain reason, before a library words it in its own way
+            pass
+        match Path(output).suffix.lower():
+            case ".mp4":
+                return Mp4(output, fps, width, height)
+            case ".gif":
+                return Gif(output, fps, width, height)
+            case ".webp":
+                return WebP(output, fps, width, height)
+            case _:
+                return Still(Path(output))
+    except OSError as error:
+        raise NCAError(f"{output}: cannot be written ({error.strerror or error}).") from None
+
+
+class Mp4:
+    """H.264 that plays everywhere, in fragments: what is written of a killed recording still plays."""
+
+    def __init__(self, path: str, fps: int, width: int, height: int) -> None:
+        options = {"movflags": "hybrid_fragmented", "frag_duration": "500000", "flush_packets": "1"}
+        self._container = av.open(path, "w", format="mp4", options=options)
+        self._stream = self._container.add_stream("libx264", rate=fps, options={"crf": "16", "preset": "fast"})
+        self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
+        codec = self._stream.codec_context
+        codec.color_primaries = codec.color_trc = codec.colorspace = 1  # bt709
+        codec.color_range = 1  # limited, as players expect
+        self._base, self._count = Fraction(1, fps), 0
+
+    def write(self, picture: U8) -> None:
+        frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+        frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+        frame.pts, frame.time_base = self._count, self._base
+        self._count += 1
+        self._container.mux(self._stream.encode(frame))
+
+    def close(self) -> None:
+        try:
+            if self._count:
+                self._container.mux(self._stream.encode())
+        finally:
+            self._container.close()
+
+
+class Gif:
+    """A palette of 256 colours of its own for each frame, so that frames can be written as they come."""
+
+    def __init__(self, path: str, fps: int, width: int, height: int) -> None:
+        self._container = av.open(path, "w", format="gif")
+        self._stream = self._container.add_stream("gif", rate=fps)
+        self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "pal8"
+        self._base, self._count = Fraction(1, fps), 0
+        graph = self._graph = av.filter.Graph()
+        source = graph.add_buffer(width=width, height=height, format=av.VideoFormat("rgb24"), time_base=self._base)
+        split = graph.add("split")
+        palette = graph.add("palettegen", "stats_mode=single:reserve_transparent=0")
+        # An ordered pattern stands still from frame to frame where diffused errors would shimmer.
+        apply = graph.add("paletteuse", "new=1:dither=bayer:bayer_scale=4")
+        sink = graph.add("buffersink")
+        source.link_to(split)
+        split.link_to(palette, 0, 0)
+        split.link_to(apply, 1, 0)
+        palette.link_to(apply, 0, 1)
+        apply.link_to(sink)
+        graph.configure()
+
+    def write(self, picture: U8) -> None:
+        frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+        frame.pts, frame.time_base = self._count, self._base
+        self._count += 1
+        self._graph.push(frame)
+        self._drain()
+
+    def _drain(self) -> None:
+        while True:
+            try:
+                frame = self._graph.pull()
+            except (av.error.BlockingIOError, av.error.EOFError):
+                return
+            assert isinstance(frame, av.VideoFrame)
+            self._container.mux(self._stream.encode(frame))
+
+    def close(self) -> None:
+        try:
+            if self._count:
+                self._graph.push(None)
+                self._drain()
+                self._container.mux(self._stream.encode())
+        finally:
+            self._container.close()
+
+
+class WebP:
+    """Every pixel as it is, in a file that grows frame by frame: what is written of a killed recording still plays.
+
+    ffmpeg's own encoder of animations keeps all frames in memory until the end.
+    """
+
+    def __init__(self, path: str, fps: int, width: int, height: int) -> None:
+        self._file = open(path, "wb")  # noqa: SIM115 - closed by `close`
+        self._fps, self._count = fps, 0
+        self._sides = _u24(width - 1) + _u24(height - 1)
+
+    def write(self, picture: U8) -> None:
+        packed = io.BytesIO()
+        Image.fromarray(picture).save(packed, "WEBP", lossless=True, quality=20, method=0)  # slower is hardly smaller
+        if not self._count:
+            animated, endless = struct.pack("<I", 2), bytes(6)
+            self._append(b"RIFF\0\0\0\0WEBP" + _riff(b"VP8X", animated + self._sides) + _riff(b"ANIM", endless))
+        before, after = (round(n * 1000 / self._fps) for n in (self._count, self._count + 1))  # no drift from rounding
+        corner, opaque, inner = bytes(6), b"\2", packed.getvalue()[len("RIFFsizeWEBP") :]
+        self._append(_riff(b"ANMF", corner + self._sides + _u24(after - before) + opaque + inner))
+        self._count += 1
+
+    def _append(self, data: bytes) -> None:
+        length = self._file.seek(0, os.SEEK_END) + len(data)
+        if length > MAX_RIFF:
+            raise OSError(errno.EFBIG, "a WebP holds 4 GB at most")
+        self._file.write(data)
+        self._file.seek(4)
+        self._file.write(struct.pack("<I", length - 8))
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _u24(number: int) -> bytes:
+    return number.to_bytes(3, "little")
+
+
+def _riff(kind: bytes, data: bytes) -> bytes:
+    return kind + struct.pack("<I", len(data)) + data + bytes(len(data) % 2)
+
+
+class Still:
+    """Only the last picture, as PNG."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._last: U8 | None = None
+
+    def write(self, picture: U8) -> None:
+        self._last = picture
+
+    def close(self) -> None:
+        if self._last is not None:
+            Image.fromarray(self._last).save(self._path)
+
+
+class Frames:
+    """A folder of frame_000000.png and so on; frames of an older, longer recording in it are removed."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(13, "Permission denied")
+        self._folder, self._count = folder, 0
+
+    def write(self, picture: U8) -> None:
+        Image.fromarray(picture).save(self._folder / FRAME.format(self._count))
+        self._count += 1
+
+    def close(self) -> None:
+        for path in self._folder.glob("frame_*.png"):
+            number = re.fullmatch(r"frame_(\d{6})\.png", path.name)
+            if number and int(number[1]) >= self._count:
+                path.unlink()

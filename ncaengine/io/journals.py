@@ -1,0 +1,62 @@
+"""Journals (.jsonl): a header line with the session that it begins with, then an entry a line (commands.Entry)."""
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from ncaengine.core.errors import NCAError
+from ncaengine.core.files import replace_file
+from ncaengine.io.sessions import VERSION, Count, Session, pack_origin, read_whole, restore, unpack
+from ncaengine.simulation import commands
+from ncaengine.simulation.commands import Entry
+from ncaengine.simulation.simulation import Simulation
+
+
+class JournalHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The first line of a journal file. `session`: base85; `until`: the tick at which it was saved."""
+
+    ncaengine_journal: int
+    history: int
+    until: Count
+    session: str
+
+
+@dataclass(frozen=True, eq=False)
+class Journal:
+    """A journal that was opened: what it begins with, its entries, and the tick at which it was saved."""
+
+    head: JournalHead
+    begin: Session
+    entries: list[Entry]
+
+    def replay(self, sim: Simulation, progress: Callable[[int], object] | None = None) -> None:
+        """Make all of it again in `sim`, whose grids, models and arrays go; see its `replay`. Raises NCAError."""
+        sim.models.clear()
+        sim.arrays.clear()
+        restore(sim, self.begin)
+        sim.replay(self.entries, self.head.until, progress)
+
+
+def save(sim: Simulation, path: str | Path) -> None:
+    """Write all commands since the start, or since a session was opened. Raises NCAError."""
+    begin = base64.b85encode(pack_origin(sim)).decode()
+    head = msgspec.json.encode(JournalHead(VERSION, sim.history, sim.tick, begin)) + b"\n"
+    replace_file(Path(path), lambda part: part.write_bytes(head + commands.encode(sim.journal)))
+
+
+def load(path: Path) -> Journal:
+    """Open a journal file. Raises NCAError with its name."""
+    return read_whole(path, _journal)
+
+
+def _journal(data: bytes) -> Journal:
+    first, _, rest = data.partition(b"\n")
+    try:
+        head = msgspec.json.decode(first, type=JournalHead)
+        begin = unpack(base64.b85decode(head.session))
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise NCAError(f"is not a journal of ncaengine ({error}).") from None
+    return Journal(head, begin, commands.decode(rest))

@@ -1,0 +1,296 @@
+"""Sessions: grids as they are, with all that they need, in one file (.nca).
+
+It is a safetensors file: states, fields, weights and arrays as tensors, and the rest as JSON in the
+metadata. No code in it is ever run.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from ncaengine.core import fields, states
+from ncaengine.core import model as models
+from ncaengine.core.errors import NCAError
+from ncaengine.core.files import replace_file
+from ncaengine.core.looks import RGB, Look
+from ncaengine.core.model import SEED, WEIGHTS, Config, Model
+from ncaengine.core.settings import Settings
+from ncaengine.core.types import F32
+from ncaengine.io import stills
+from ncaengine.simulation import commands
+from ncaengine.simulation.commands import AnyCommand
+from ncaengine.simulation.grid import Grid, Snapshot
+from ncaengine.simulation.history import Moment
+from ncaengine.simulation.painting import Array
+from ncaengine.simulation.simulation import Origin, Simulation
+
+ENDING = ".nca"
+KEY = "ncaengine session"
+VERSION = 1
+NONE = "is not a session of ncaengine; choose a file that was saved as one, ending in .nca, or a still."
+MAX_BYTES, MAX_HEADER = 4 * 2**30, 100_000_000
+Opened = TypeVar("Opened")
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+
+
+class SavedModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A model; its weights are the tensors model.NUMBER.w1 and so on. `path`: the file it came from, if known."""
+
+    name: str
+    config: Config
+    path: str = ""
+    sha256: str = ""
+
+
+class SavedGrid(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A grid; its state and fields are the tensors grid.ID.state and grid.ID.fields."""
+
+    id: Annotated[int, msgspec.Meta(ge=1, le=2**31)]
+    models: tuple[str, ...]
+    kernel: str
+    age: Count
+    step: Count
+    marks: Count
+    rng_seed: commands.RngSeed
+    settings: Settings
+    look: Look = RGB
+    pace: str = "0"
+    waiting: tuple[tuple[int, int, AnyCommand], ...] = ()
+
+
+class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All of a session but its tensors. `window`: what the window keeps beside the simulation."""
+
+    version: int
+    tick: Count
+    next_id: Annotated[int, msgspec.Meta(ge=1, le=2**31)]
+    models: tuple[SavedModel, ...]
+    grids: tuple[SavedGrid, ...]
+    arrays: tuple[str, ...] = ()
+    window: dict[str, Any] = {}
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """A session that was opened: what it says, and its models, arrays and tensors by name."""
+
+    head: Head
+    models: dict[str, Model]
+    arrays: dict[str, Array]
+    tensors: dict[str, F32]
+
+
+def weights_hash(model: Model) -> str:
+    """SHA-256 of a model's configuration and weights, in hexadecimal."""
+    digest = hashlib.sha256(json.dumps(models.to_plain(model.config), sort_keys=True).encode())
+    for array in model.arrays().values():
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def pack(
+    sim: Simulation,
+    grids: Iterable[Grid] | None = None,
+    paths: Mapping[str, Path] | None = None,
+    window: dict[str, Any] | None = None,
+) -> bytes:
+    """The simulation, or only some of its `grids`, as the bytes of a session file.
+
+    paths: where models came from, by the names that the simulation has for them. Timelines, and with
+    them undo, are not kept, nor is what was copied; arrays are if all grids are.
+    """
+    sim.work()
+    chosen = [grid.snapshot() for grid in (sim.grids.values() if grids is None else grids)]
+    used = dict.fromkeys(model for grid in chosen for model in grid.moment.models)
+    present = Origin(sim.tick, sim.next_id, tuple(chosen))
+    return _packed(sim, present, list(used), {} if grids is not None else sim.arrays, paths or {}, window or {})
+
+
+def pack_origin(sim: Simulation) -> bytes:
+    """What the simulation's journal begins with, and all models and arrays that it may name, as a session file."""
+    return _packed(sim, sim.origin, list(sim.models.values()), sim.arrays, {}, {})
+
+
+def _packed(
+    sim: Simulation, origin: Origin, used: list[Model], arrays: Mapping[str, Array], paths: Mapping[str, Path],
+    window: dict[str, Any],
+) -> bytes:  # fmt: skip
+    names = {model: name for name, model in sim.models.items()}
+    tensors: dict[str, Any] = {f"array.{name}": array for name, array in arrays.items()}
+    for number, model in enumerate(used):
+        tensors |= {f"model.{number}.{name}": array for name, array in model.arrays().items()}
+    for grid in origin.grids:
+        tensors[f"grid.{grid.id}.state"] = grid.moment.state
+        if grid.moment.fields is not None:
+            tensors[f"grid.{grid.id}.fields"] = grid.moment.fields
+    models_ = tuple(SavedModel(names[m], m.config, str(paths.get(names[m], "")), weights_hash(m)) for m in used)
+    grids = tuple(_saved(grid, names) for grid in origin.grids)
+    head = Head(VERSION, origin.tick, origin.next_id, models_, grids, tuple(arrays), window)
+    data: bytes = safetensors.numpy.save(tensors, {KEY: msgspec.json.encode(head).decode()})
+    return data
+
+
+def _saved(grid: Snapshot, names: dict[Model, str]) -> SavedGrid:
+    m = grid.moment
+    return SavedGrid(
+        grid.id, tuple(names[model] for model in m.models), m.kernel.name, m.age, m.step, m.marks, m.rng_seed,
+        m.settings, grid.look, str(grid.gathered), grid.waiting,
+    )  # fmt: skip
+
+
+def unpack(data: bytes) -> Session:
+    """What `pack` made. Raises NCAError, without a file's name, if it is broken in any way."""
+    with _whole():
+        head = _head(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        return _checked(head, safetensors.numpy.load(data))
+
+
+@contextmanager
+def _whole() -> Iterator[None]:
+    """What broken files make others raise becomes an NCAError."""
+    try:
+        yield
+    except msgspec.ValidationError as error:
+        raise NCAError(f"is not a whole session; in its head, {commands.explained(error, Head)}") from None
+    except (safetensors.SafetensorError, msgspec.MsgspecError, ValueError, KeyError, TypeError, AttributeError,
+            RecursionError, OverflowError):  # fmt: skip
+        raise NCAError("is not a whole session; copy or save it again.") from None
+
+
+def _head(header: bytes) -> Head:
+    if not header.startswith(b"{"):
+        raise NCAError(NONE)
+    with_meta = json.loads(header).get("__metadata__") or {}
+    if KEY not in with_meta:
+        raise NCAError(NONE)
+    return msgspec.json.decode(with_meta[KEY], type=Head)
+
+
+def _checked(head: Head, tensors: dict[str, Any]) -> Session:
+    if head.version > VERSION:
+        raise NCAError("was written by a newer ncaengine; update this one.")
+    found: dict[str, Model] = {}
+    for number, saved in enumerate(head.models):
+        weights = {name: tensors[f"model.{number}.{name}"] for name in WEIGHTS}
+        if (seed := f"model.{number}.{SEED}") in tensors:
+            weights[SEED] = tensors[seed]
+        found[saved.name] = models.from_plain(models.to_plain(saved.config), weights)
+    arrays = {name: tensors[f"array.{name}"] for name in head.arrays}
+    for grid in head.grids:
+        _check_grid(grid, found, tensors)
+    if len({grid.id for grid in head.grids}) != len(head.grids):
+        raise NCAError("holds two grids of one number.")
+    return Session(head, found, arrays, tensors)
+
+
+def _check_grid(grid: SavedGrid, found: dict[str, Model], tensors: dict[str, Any]) -> None:
+    state, maps = tensors[f"grid.{grid.id}.state"], tensors.get(f"grid.{grid.id}.fields")
+    if not grid.models or len(grid.models) > fields.MAX_MODELS or not set(grid.models) <= set(found):
+        raise NCAError(f"names models for grid {grid.id} that it does not hold.")
+    channels = found[grid.models[0]].config.channels
+    if state.ndim != 3 or state.shape[2] != channels or state.dtype != np.float32:
+        raise NCAError(f"holds a state for grid {grid.id} that does not fit its model.")
+    states.check_size((state.shape[1], state.shape[0]))
+    if maps is not None and (maps.dtype != np.float32 or maps.shape != (*state.shape[:2], len(fields.SPECS))):
+        raise NCAError(f"holds maps for grid {grid.id} that do not fit its state.")
+    Fraction(grid.pace)
+
+
+def restore(sim: Simulation, session: Session) -> None:
+    """Put the session's grids in the place of all that there are; a journal begins anew.
+
+    Raises NCAError, and changes nothing, if a kernel is missing or a grid cannot be had.
+    """
+    head = session.head
+    kernels = [sim.catalogue.get(grid.kernel) for grid in head.grids]
+    names = {saved.name: sim.register(session.models[saved.name], saved.name) for saved in head.models}
+    fresh: list[Grid] = []
+    try:
+        for saved, kernel in zip(head.grids, kernels, strict=True):
+            state = session.tensors[f"grid.{saved.id}.state"]
+            sim.check_size((state.shape[1], state.shape[0]))
+            used = tuple(sim.models[names[name]] for name in saved.models)
+            maps = session.tensors.get(f"grid.{saved.id}.fields")
+            moment = Moment(
+                saved.age, saved.marks, saved.step, state, maps, used, kernel, saved.settings, saved.rng_seed
+            )
+            snapshot = Snapshot(saved.id, moment, saved.look, Fraction(saved.pace), saved.waiting)
+            fresh.append(Grid(snapshot, sim.backend, sim.history))
+    except BaseException:
+        for grid in fresh:
+            grid.cells.release()
+        raise
+    sim.arrays.update(session.arrays)
+    sim.take_over(fresh, head.tick, head.next_id)
+
+
+def save(path: Path, data: bytes) -> None:
+    """Write the bytes of a session, whole or not at all. Raises NCAError."""
+    replace_file(path, lambda part: part.write_bytes(data))
+
+
+def load(path: Path) -> Session:
+    """Open a session file, or a still (.png) that holds one. Raises NCAError with its name."""
+    if path.suffix.lower() != ".png":
+        return read_whole(path, unpack)
+    _, blob = stills.read(path)
+    if blob is None:
+        raise NCAError(f"{path}: is a picture without a session in it; choose a still that was saved here.")
+    try:
+        return unpack(blob)
+    except NCAError as error:
+        raise NCAError(f"{path}: its session {error}") from None
+
+
+def peek(path: Path) -> Head:
+    """What a session file says of itself, its tensors not looked at. Raises NCAError with its name."""
+    try:
+        with path.open("rb") as file, _whole():
+            return _head(file.read(min(int.from_bytes(file.read(8), "little"), MAX_HEADER)))
+    except NCAError as error:
+        raise NCAError(f"{path}: {error}") from None
+    except OSError as error:
+        raise NCAError(f"{path}: cannot be read ({error.strerror}).") from None
+
+
+def save_session(sim: Simulation, path: str | Path) -> None:
+    """Save all grids of a simulation as they are. Raises NCAError."""
+    save(Path(path), pack(sim))
+
+
+def open_session(sim: Simulation, path: str | Path) -> None:
+    """Put the grids of a session file, or of a still, in the place of all that there are. Raises NCAError."""
+    restore(sim, load(Path(path)))
+
+
+def read_whole(path: Path, read: Callable[[bytes], Opened]) -> Opened:
+    """What `read` makes of a file's bytes; its NCAErrors get the file's name. Raises NCAError."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise NCAError("is larger than 4 GB; that is no session.")
+        return read(path.read_bytes())
+    except NCAError as error:
+        raise NCAError(f"{path}: {error}") from None
+    except (OSError, MemoryError) as error:
+        raise NCAError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'not enough memory'}).") from None
+
+
+def fingerprint(sim: Simulation) -> str:
+    """SHA-256 of every grid's step, state and fields, in hexadecimal: equal where all is equal, bit for bit."""
+    sim.work()
+    digest = hashlib.sha256()
+    for number, grid in sorted(sim.grids.items()):
+        digest.update(f"{number} {grid.size} {grid.step} {grid.kernel.name} {grid.rng_seed}\n".encode())
+        digest.update(grid.state().tobytes())
+        digest.update(b"" if grid.fields is None else grid.fields.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Grids, their clock and their commands."""

@@ -1,0 +1,1 @@
+"""What the window's keys and buttons do. No imgui in here."""

@@ -1,0 +1,1 @@
+"""The grids in the window: pictures, headers, cursors, handles."""

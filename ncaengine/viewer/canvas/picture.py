@@ -1,0 +1,43 @@
+"""One grid's picture on the GPU: drawn when the grid or the view changed, and only then."""
+
+from typing import cast
+
+import moderngl
+
+from ncaengine.backends.gl.backend import GLCells
+from ncaengine.core.lattice import View
+from ncaengine.simulation.grid import Grid
+
+
+class Picture:
+    """A texture of the on-screen size that holds one view of a grid."""
+
+    def __init__(self, ctx: moderngl.Context) -> None:
+        self._ctx = ctx
+        self._texture: moderngl.Texture | None = None
+        self._drawn: object = None
+        self.draws = 0
+
+    def draw(self, grid: Grid, view: View, lines: float) -> int:
+        """Bring the picture up to date; returns the texture's OpenGL name."""
+        texture = self._of_size(view.width, view.height)
+        wanted = (grid, grid.changes, view, grid.look, lines)
+        if wanted != self._drawn:
+            cast(GLCells, grid.cells).draw_into(texture, view, grid.look, lines)
+            self._drawn = wanted
+            self.draws += 1
+        return texture.glo
+
+    def _of_size(self, width: int, height: int) -> moderngl.Texture:
+        if self._texture is None or self._texture.size != (width, height):
+            self.release()
+            self._texture = self._ctx.texture((width, height), 4)
+            self._texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
+            self._drawn = None
+        return self._texture
+
+    def release(self) -> None:
+        """Give the texture back."""
+        if self._texture is not None:
+            self._texture.release()
+        self._texture = None

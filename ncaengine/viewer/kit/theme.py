@@ -1,0 +1,171 @@
+"""Colours, fonts and spacing of the window, in one place."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from imgui_bundle import ImVec2, ImVec4, hello_imgui, imgui
+
+from ncaengine.viewer.kit.icons import ICON_FONT
+
+FONT_SIZE = 15.0
+SIDE_WIDTH, PADDING, GAP, STATUS_HEIGHT = 20.0, 1.1, 0.8, 2.0
+"""In em, the height of a letter."""
+
+
+def _colour(code: str, alpha: float = 1.0) -> ImVec4:
+    red, green, blue = (int(code[i : i + 2], 16) / 255 for i in (0, 2, 4))
+    return ImVec4(red, green, blue, alpha)
+
+
+NONE = _colour("000000", 0)
+
+# Filled in by `use`. Read them as theme.TEXT when drawing, since a copy would not follow the theme.
+BACK: ImVec4
+"""Behind all; the text on ACCENT."""
+CARD: ImVec4
+WELL: ImVec4
+"""Behind pictures."""
+FIELD: ImVec4
+FIELD_OVER: ImVec4
+FIELD_HELD: ImVec4
+LINE: ImVec4
+TEXT: ImVec4
+DIM: ImVec4
+FAINT: ImVec4
+ACCENT: ImVec4
+ACCENT_OVER: ImVec4
+ACCENT_MID: ImVec4
+"""The handles of sliders."""
+ACCENT_HELD: ImVec4
+ACCENT_DEEP: ImVec4
+"""Behind TEXT that is chosen."""
+AMBER: ImVec4
+RED: ImVec4
+RED_DEEP: ImVec4
+SHADE: ImVec4
+"""Over the window while a box asks for an answer."""
+
+DARK = """
+BACK 121316  CARD 1a1c20  WELL 0d0e10  FIELD 26292f  FIELD_OVER 2f333a  FIELD_HELD 393e46  LINE 2a2d33
+TEXT e6e7e9  DIM 9ea4ad  FAINT 858b94
+ACCENT 6fc3a6  ACCENT_OVER 86d1b7  ACCENT_MID 4f9480  ACCENT_HELD 62b096  ACCENT_DEEP 2f5d50
+AMBER e8bb6a  RED ee7a72  RED_DEEP 6b2d2a
+"""
+LIGHT = """
+BACK e6e8ea  CARD f8f9f9  WELL d6d9dc  FIELD e7eaec  FIELD_OVER dadfe2  FIELD_HELD ccd2d7  LINE d8dcdf
+TEXT 1c2023  DIM 535b64  FAINT 646c74
+ACCENT 12694f  ACCENT_OVER 0e5842  ACCENT_MID 3f8a73  ACCENT_HELD 24735b  ACCENT_DEEP b9e0d1
+AMBER 835300  RED ad1240  RED_DEEP f3c6d0
+"""
+THEMES = {
+    name: {key: _colour(code) for key, code in zip(*[iter(text.split())] * 2, strict=True)}
+    | {"SHADE": _colour("000000", shade)}
+    for name, text, shade in (("dark", DARK, 0.55), ("light", LIGHT, 0.28))
+}
+"""Colours by theme and name. Text keeps a contrast of 4.5 to what it stands on; a test computes it."""
+
+name = ""
+"""The theme in use."""
+
+
+def use(which: str) -> None:
+    """Take a theme's colours from now on; `apply` hands them to imgui."""
+    globals().update(THEMES[which], name=which)
+
+
+use("dark")
+
+
+class Fonts:
+    """The two faces; `load` fills them in when imgui asks for fonts."""
+
+    regular: imgui.ImFont
+    bold: imgui.ImFont
+
+    def load(self) -> None:
+        """Read the fonts that come with hello_imgui, icons merged in."""
+        self.regular = hello_imgui.load_font("fonts/Roboto/Roboto-Regular.ttf", FONT_SIZE)
+        _merge_icons()
+        self.bold = hello_imgui.load_font("fonts/Roboto/Roboto-Bold.ttf", FONT_SIZE)
+        _merge_icons()
+
+
+def _merge_icons() -> None:
+    params = hello_imgui.FontLoadingParams()
+    params.merge_to_last_font = True
+    hello_imgui.load_font(ICON_FONT, FONT_SIZE * 0.86, params)
+
+
+@contextmanager
+def face(font: imgui.ImFont, size: float = 1.0) -> Iterator[None]:
+    """Write in a face, `size` times as large as plain text."""
+    imgui.push_font(font, imgui.get_style().font_size_base * size)
+    yield
+    imgui.pop_font()
+
+
+def em(size: float) -> float:
+    """A length in em as whole pixels."""
+    return round(hello_imgui.em_size(size))
+
+
+def u32(colour: ImVec4, alpha: float = 1.0) -> int:
+    """A colour for draw lists."""
+    return int(imgui.get_color_u32(ImVec4(colour.x, colour.y, colour.z, colour.w * alpha)))
+
+
+_applied = [0.0]
+"""The em that the style's sizes were last computed with."""
+
+
+def follow(which: str, text_size: float) -> None:
+    """Bring imgui's style in line with the theme, the size of text (a factor) and the monitor; once a frame."""
+    imgui.get_style().font_scale_main = text_size  # from the next frame on
+    if which != name:
+        use(which)
+        apply()
+    elif _applied[0] != hello_imgui.em_size():
+        apply()
+
+
+def apply() -> None:
+    """Set imgui's style."""
+    _applied[0] = hello_imgui.em_size()
+    style = imgui.get_style()
+    (imgui.style_colors_light if name == "light" else imgui.style_colors_dark)(style)
+    for colour, parts in _PARTS.items():
+        for part in parts.split():
+            style.set_color_(getattr(imgui.Col_, part), globals()[colour])
+    style.window_padding = ImVec2(em(0.6), em(0.5))
+    style.frame_padding = ImVec2(em(0.6), em(0.38))
+    style.item_spacing = ImVec2(em(0.5), em(0.5))
+    style.item_inner_spacing = ImVec2(em(0.5), em(0.4))
+    style.window_border_size = style.child_border_size = style.frame_border_size = 0
+    style.popup_border_size = 1
+    style.frame_rounding = style.grab_rounding = style.child_rounding = style.popup_rounding = em(0.35)
+    style.window_rounding = em(0.5)
+    style.grab_min_size = em(0.9)
+    style.scrollbar_size = em(0.6)
+    style.scrollbar_rounding = em(0.3)
+    style.disabled_alpha = 0.45
+    style.hover_stationary_delay, style.hover_delay_short = 0.1, 0.25
+
+
+_PARTS = {
+    "TEXT": "text",
+    "DIM": "text_disabled",
+    "BACK": "window_bg",
+    "NONE": "child_bg scrollbar_bg",
+    "CARD": "popup_bg",
+    "LINE": "border separator",
+    "FIELD": "frame_bg button checkbox_selected_bg",
+    "FIELD_OVER": "frame_bg_hovered button_hovered header_hovered scrollbar_grab",
+    "FIELD_HELD": "frame_bg_active button_active header_active scrollbar_grab_hovered scrollbar_grab_active",
+    "ACCENT": "check_mark nav_cursor",
+    "ACCENT_OVER": "input_text_cursor",
+    "ACCENT_MID": "slider_grab",
+    "ACCENT_HELD": "slider_grab_active",
+    "ACCENT_DEEP": "header text_selected_bg",
+    "SHADE": "modal_window_dim_bg",
+}
+"""Which parts of imgui have a colour."""

@@ -1,0 +1,1 @@
+"""The side bar's sections, the tool bar and the timeline."""

@@ -1,0 +1,278 @@
+"""`ncaengine import`, `info` and `export` as a user calls them."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from helpers import NOTEBOOK_CONFIG, random_model
+from published_forms import growing, hexells, reaction
+from rich.console import Console
+
+from ncaengine.cli import info, main, model_summary
+from ncaengine.core.model import Colour, Config
+from ncaengine.formats import model_files
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    assert main([str(a) for a in arguments]) == 0
+    return capsys.readouterr().out
+
+
+def problem(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    assert main([str(a) for a in arguments]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("ncaengine: ")
+    assert "Traceback" not in told
+    return told
+
+
+@pytest.fixture
+def atlas(tmp_path: Path) -> Path:
+    path = tmp_path / "atlas.json"
+    path.write_text(json.dumps(hexells()))
+    return path
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    """A state dict that says nothing of its order."""
+    model = random_model(NOTEBOOK_CONFIG)
+    w1 = model.w1.reshape(96, 4, 12).transpose(0, 2, 1).reshape(96, 48, 1, 1).copy()
+    weights = {"w1.weight": w1, "w1.bias": model.b1.copy(), "w2.weight": model.w2[..., None, None].copy()}
+    torch.save({key: torch.from_numpy(array) for key, array in weights.items()}, tmp_path / "bare.pt")
+    return tmp_path / "bare.pt"
+
+
+# import
+
+
+def test_an_atlas_becomes_a_file_each(capsys: pytest.CaptureFixture[str], tmp_path: Path, atlas: Path) -> None:
+    told = said(capsys, "import", atlas, "-o", tmp_path / "all")
+    assert f"{atlas}: 3 models of the family selforg-textures" in told
+    assert f"3 models in {tmp_path / 'all'}, the first as x.pt" in told
+    assert sorted(path.name for path in (tmp_path / "all").iterdir()) == ["hidden_name.pt", "x-2.pt", "x.pt"]
+    said(capsys, "import", atlas, "-o", tmp_path / "some", "--name", "x*", "--format", "safetensors")
+    assert sorted(path.name for path in (tmp_path / "some").iterdir()) == ["x-2.safetensors", "x.safetensors"]
+    assert "no model's name" in problem(capsys, "import", atlas, "--name", "nothing like it", "-o", tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+def test_attribution_travels(capsys: pytest.CaptureFixture[str], tmp_path: Path, atlas: Path) -> None:
+    said(capsys, "import", atlas, "-o", tmp_path / "m", "--name", "x")
+    found = model_files.load(tmp_path / "m/x.pt").config
+    assert found.family == "selforg-textures"
+    assert {"authors", "source", "licence", "recognised", "file"} <= set(found.attribution)
+    said(capsys, "import", atlas, "-o", tmp_path / "m", "--name", "x", "--author", "Me", "--licence", "CC BY-NC 4.0")
+    found = model_files.load(tmp_path / "m/x.pt").config
+    assert found.credit == "Me · CC BY-NC 4.0"
+    assert found.non_commercial
+
+
+def test_a_folder_is_looked_through(capsys: pytest.CaptureFixture[str], tmp_path: Path, atlas: Path) -> None:
+    folder = tmp_path / "folder"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep/lizard.json").write_text(json.dumps(growing()))
+    (folder / "again.json").write_text(atlas.read_text())
+    (folder / "broken.json").write_text("{")
+    (folder / "picture.png").write_bytes(b"not looked at")
+    np.save(folder / "spots.npy", np.array(reaction(), dtype=object), allow_pickle=True)
+    assert main(["import", str(folder), "-o", str(tmp_path / "out"), "--format", "safetensors"]) == 1
+    told = capsys.readouterr()
+    assert "5 models in" in told.out
+    passed, left, *_, last = told.err.splitlines()
+    assert passed.endswith("1 file of other endings passed over")
+    assert left.startswith(f"ncaengine: left out {folder / 'broken.json'}: is not JSON")
+    assert last.endswith("1 file of 4 left out, as said above.")
+    families = {model_files.load(path).config.family for path in (tmp_path / "out").iterdir()}
+    assert families == {"growing", "reaction-diffusion", "selforg-textures"}
+
+
+def test_models_of_one_name_do_not_overwrite_each_other(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        (tmp_path / "in" / name / "m.json").write_text(json.dumps(growing()))
+    assert main(["import", str(tmp_path / "in"), "-o", str(tmp_path / "out")]) == 0
+    assert "1 model had the name of one before" in capsys.readouterr().err
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["m-2.pt", "m.pt"]
+    assert model_files.load(tmp_path / "out/m-2.pt").config.name == "m-2"
+
+
+def test_one_model_of_a_file_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path, atlas: Path) -> None:
+    said(capsys, "import", f"{atlas}:hidden_name", "-o", tmp_path / "one")
+    assert main(["import", f"{atlas}:x-2", "--detect", "-o", str(tmp_path / "one")]) == 0
+    assert "nothing to detect" in capsys.readouterr().err
+    said(capsys, "import", atlas, "--detect", "--name", "x", "-o", tmp_path / "one")
+    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == ["hidden_name.pt", "x-2.pt", "x.pt"]
+    assert "holds no model 'hid'; the nearest are: hidden_name." in problem(capsys, "import", f"{atlas}:hid")
+    assert "no model 'q'; there are: x, x-2, hidden_name." in problem(capsys, "import", f"{atlas}:q")
+
+
+def test_detecting_heeds_the_name(capsys: pytest.CaptureFixture[str], bare: Path) -> None:
+    assert "no model's name fits 'other'" in problem(capsys, "import", bare, "--detect", "--name", "other")
+
+
+def test_a_family_that_another_contradicts_is_told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, bare: Path
+) -> None:
+    assert main(["import", str(bare), "--family", "monash", "-o", str(tmp_path / "m")]) == 0
+    assert "it looks like notebook: its state dict has the notebook's keys; read as monash" in capsys.readouterr().err
+    assert model_files.load(tmp_path / "m/bare.pt").config.family == "monash"
+    told = problem(capsys, "import", bare, "--family", "growing")
+    assert "is not a growing picture's list of two layers; it looks like notebook: " in told
+    assert main(["import", str(bare), "--family", "notebook", "-o", str(tmp_path / "m")]) == 0
+    assert "looks like" not in capsys.readouterr().err
+
+
+def test_non_commercial_models_are_counted(capsys: pytest.CaptureFixture[str], tmp_path: Path, bare: Path) -> None:
+    assert main(["import", str(bare), "--licence", "CC BY-NC 4.0", "-o", str(tmp_path / "m")]) == 0
+    assert "1 model may not be used commercially" in capsys.readouterr().err
+
+
+def test_folders_without_models_are_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "holds no file that could be a model" in problem(capsys, "import", tmp_path / "empty")
+    (tmp_path / "empty/m.json").write_text("[]")
+    assert "no file in it could be imported" in problem(capsys, "import", tmp_path / "empty")
+
+
+def test_flags_say_what_bare_weights_do_not(capsys: pytest.CaptureFixture[str], tmp_path: Path, bare: Path) -> None:
+    flags = ("--order", "filter", "--filters", "eighths", "--offset", "0")
+    said(capsys, "import", bare, "-o", tmp_path / "m", *flags)
+    plain, chosen = model_files.load(bare), model_files.load(tmp_path / "m/bare.pt")
+    assert [f.gain for f in chosen.config.features] == [1, 1, 1, 0.5]
+    assert chosen.config.colour.offset == 0
+    assert not np.array_equal(chosen.w1, plain.w1)
+
+
+def test_a_row_of_numbers_needs_its_shape(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    channels, hidden = 4, 6
+    count = hidden * 4 * channels + hidden + channels * hidden
+    np.random.default_rng(0).normal(0, 0.1, count).astype("<f4").tofile(tmp_path / "m.bin")
+    assert "give --channels" in problem(capsys, "import", tmp_path / "m.bin")
+    said(capsys, "import", tmp_path / "m.bin", "--channels", 4, "--hidden", 6, "-o", tmp_path / "m")
+    found = model_files.load(tmp_path / "m/m.pt").config
+    assert (found.channels, found.hidden) == (4, 6)
+
+
+def test_another_family_than_there_is_lists_them(capsys: pytest.CaptureFixture[str], atlas: Path) -> None:
+    told = problem(capsys, "import", atlas, "--family", "unheard-of")
+    assert "there are: selforg-textures, dynca" in told
+
+
+def test_detecting_says_where_there_is_nothing_to(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, atlas: Path
+) -> None:
+    (tmp_path / "one.json").write_text(json.dumps(growing()))
+    assert main(["import", str(tmp_path / "one.json"), "--detect", "-o", str(tmp_path / "m")]) == 0
+    assert "there is nothing to detect" in capsys.readouterr().err
+    assert (tmp_path / "m/one.pt").is_file()
+    assert "name one" in problem(capsys, "import", tmp_path, "--detect")
+
+
+def test_detecting_reports_every_reading(capsys: pytest.CaptureFixture[str], tmp_path: Path, bare: Path) -> None:
+    """Random weights settle in no reading, and the user is told how to choose."""
+    flags = ("--order", "channel", "--filters", "undivided", "--detect")
+    assert main(["import", str(bare), "-o", str(tmp_path / "m"), *flags]) == 1
+    told = capsys.readouterr()
+    assert "--offset" in told.out
+    assert "A reading settles" in told.out
+    assert "no reading settles to a texture; choose one by --offset." in told.err
+    assert max(map(len, told.out.splitlines())) <= 80
+    assert not (tmp_path / "m").exists()
+
+
+# info
+
+
+def test_info_tells_a_model(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    model_files.save(random_model(NOTEBOOK_CONFIG), tmp_path / "m.safetensors")
+    told = said(capsys, "info", tmp_path / "m.safetensors")
+    for part in ("parameters", "5,868", "gradient_x ×8", "w2: mean"):
+        assert part in told
+    facts = json.loads(said(capsys, "info", tmp_path / "m.safetensors", "--json"))
+    assert (facts["hidden"], facts["parameters"]) == (96, 5868)
+    assert set(facts["statistics"]["w1"]) == {"mean", "deviation", "largest"}
+
+
+def test_info_tells_a_family_and_why(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "m.json").write_text(json.dumps(growing()))
+    told = " ".join(said(capsys, "info", tmp_path / "m.json").split())
+    assert "growing, as it is a list of layers" in told
+    assert "where channel 3 near a cell exceeds 0.1" in told
+    assert "CC BY 4.0" in told
+
+
+def test_info_says_what_models_compute_in_few_words(capsys: pytest.CaptureFixture[str], atlas: Path) -> None:
+    told = said(capsys, "info", f"{atlas}:x")
+    assert "relu, at most" in told
+    assert "hidden 0…" in told
+    assert "RGB = state · 0.5 + 0.5" in told
+    assert "-0…" not in told
+
+
+@pytest.mark.parametrize(
+    ("colour", "said"),
+    [((1.0, 0.0), "RGB = state"), ((1.0, 0.5), "RGB = state + 0.5"), ((2.0, -0.5), "RGB = state · 2 - 0.5")],
+)
+def test_colours_are_told_without_what_does_nothing(colour: tuple[float, float], said: str) -> None:
+    assert dict(model_summary.rows(random_model(Config(colour=Colour(*colour))), ""))["colour"] == said
+
+
+def test_info_tells_a_folder(capsys: pytest.CaptureFixture[str], tmp_path: Path, atlas: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep/lizard.json").write_text(json.dumps(growing()))
+    (tmp_path / "torn.json").write_text("{")
+    first, second, third = said(capsys, "info", tmp_path).splitlines()
+    assert first.split()[:3] == ["atlas.json", "selforg-textures", "3"]
+    assert second.split()[:3] == ["deep/lizard.json", "growing", "1"]
+    assert "CC BY 4.0, if published by the project" in second
+    assert "is not JSON" in third
+    told = json.loads(said(capsys, "info", tmp_path, "--json"))
+    assert [file.get("models") for file in told["files"]] == [3, 1, None]
+    (tmp_path / "none").mkdir()
+    assert "holds no file that could be a model" in problem(capsys, "info", tmp_path / "none")
+
+
+def test_info_lists_the_models_of_an_atlas(capsys: pytest.CaptureFixture[str], atlas: Path) -> None:
+    told = said(capsys, "info", atlas)
+    assert "3 models of the family selforg-textures" in told
+    assert "hidden_name" in told
+    assert f"ncaengine info {atlas}:x" in told
+    for fact in ("square and hexagonal-distill", "Apache-2.0, if published by the project", "Eyvind Niklasson"):
+        assert fact in told
+    listed = json.loads(said(capsys, "info", atlas, "--json"))
+    assert listed["models"] == [each["name"] for each in listed["of_each"]] == ["x", "x-2", "hidden_name"]
+    assert listed["of_each"][0]["kernels"] == ["square", "hexagonal-distill"]
+    assert "hidden_name" in said(capsys, "info", f"{atlas}:hidden_name")
+    assert "holds no model 'y'" in problem(capsys, "info", f"{atlas}:y")
+
+
+def test_a_picture_in_a_terminal_has_two_pixels_a_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.setattr("rich.console.Console", lambda file: Console(file=file, force_terminal=True, width=80))
+    picture = np.zeros((4, 3, 3), np.uint8)
+    picture[1, 2] = (255, 128, 7)
+    info._show(picture)
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 2
+    assert [line.count("▀") for line in lines] == [3, 3]
+    assert "48;2;255;128;7" in lines[0]
+    assert "255" not in lines[1]
+
+
+# export
+
+
+def test_export_goes_by_the_ending(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for name, start in (("a.json", '{"model_names"'), ("a.glsl", "//")):
+        said(capsys, "export", "zebra", "-o", tmp_path / name)
+        assert (tmp_path / name).read_text().lstrip().startswith(start)
+    said(capsys, "export", "zebra", "-o", tmp_path / "a.pt")
+    assert set(torch.load(tmp_path / "a.pt", weights_only=True)) >= {"w1.weight", "w1.bias", "w2.weight"}
+    assert "a.xyz" in problem(capsys, "export", "zebra", "-o", tmp_path / "a.xyz")

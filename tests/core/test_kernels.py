@@ -1,0 +1,343 @@
+"""Kernel plugins: the shipped ones, the moment check, broken manifests, and where plugins are found."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ncaengine.core import kernels
+from ncaengine.core.errors import NCAError
+from ncaengine.core.kernels import Catalogue, Kernel
+
+BUILT_IN = {"square", "hexagonal", "hexagonal-distill", "von-neumann", "square-wide"}
+
+VALID = """\
+name = "mine"
+title = "Mine"
+description = "A kernel of a test."
+basis = [[1.0, 0.0], [0.0, 1.0]]
+
+[stencils.gradient_x]
+divisor = 8
+weights = [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]
+
+[stencils.gradient_y]
+divisor = 8
+weights = [[-1, -2, -1], [0, 0, 0], [1, 2, 1]]
+
+[stencils.laplacian]
+divisor = 4
+weights = [[1, 2, 1], [2, -12, 2], [1, 2, 1]]
+"""
+
+
+@pytest.fixture(autouse=True)
+def no_plugins_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(kernels, "user_folder", lambda: tmp_path / "nobody")
+
+
+def write(folder: Path, text: str = VALID, name: str = "mine") -> Path:
+    path = folder / name / "kernel.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_all_built_ins_load() -> None:
+    found = kernels.discover()
+    assert set(found.kernels) == BUILT_IN
+    assert not found.broken
+    for name, kernel in found.kernels.items():
+        assert kernel.name == name == kernel.source.parent.name
+        assert kernel.title != name
+        assert kernel.description
+
+
+@pytest.mark.parametrize("name", sorted(BUILT_IN - {"hexagonal-distill"}))
+def test_a_built_in_is_moment_matched(catalogue: Catalogue, name: str) -> None:
+    kernel = catalogue.get(name)
+    assert kernel.unmatched() == []
+    assert kernel.gains() == pytest.approx((1, 1, 1), abs=1e-6)
+
+
+def test_the_published_hexagonal_kernel_has_its_published_gains(catalogue: Catalogue) -> None:
+    kernel = catalogue.get("hexagonal-distill")
+    assert kernel.gains() == pytest.approx((0.75, 0.75**0.5, 0.75), abs=1e-6)
+    said = kernel.unmatched()
+    assert len(said) == 3
+    assert any("gradient_x on x gives 0.75, not 1" in line for line in said)
+
+
+def test_radii(catalogue: Catalogue) -> None:
+    assert {name: k.radius for name, k in catalogue.kernels.items()} == {
+        name: 2 if name == "square-wide" else 1 for name in BUILT_IN
+    }
+
+
+@pytest.mark.parametrize("name", sorted(BUILT_IN))
+@pytest.mark.parametrize("stencil", kernels.REQUIRED)
+def test_moments_are_what_a_convolution_over_the_plane_gives(catalogue: Catalogue, name: str, stencil: str) -> None:
+    """Each polynomial is laid out on the cells about one and the padded stencil applied as a sum."""
+    kernel = catalogue.get(name)
+    dense, r = kernel.dense(stencil).astype(float), kernel.radius
+    rows, columns = np.mgrid[-r : r + 1, -r : r + 1]
+    at = columns[..., None] * np.array(kernel.basis[0]) + rows[..., None] * np.array(kernel.basis[1])
+    x, y = at[..., 0], at[..., 1]
+    found = kernel.moments(stencil)
+    for key, plane in {
+        "constant": np.ones_like(x), "x": x, "y": y, "round": x**2 + y**2, "stretch": x**2 - y**2, "shear": 2 * x * y,
+    }.items():  # fmt: skip
+        assert getattr(found, key) == pytest.approx((dense * plane).sum(), abs=1e-5), key
+
+
+def test_a_stencil_answers_to_a_tilted_plane_with_its_slopes(catalogue: Catalogue) -> None:
+    """The point of matched kernels: the same picture has the same gradients on every lattice."""
+    for name in BUILT_IN - {"hexagonal-distill"}:
+        kernel = catalogue.get(name)
+        (ax, _), (bx, by) = kernel.basis
+
+        def height(row: int, column: int, ax: float = ax, bx: float = bx, by: float = by) -> float:
+            x, y = 5 + column * ax + row * bx, -3 + row * by
+            return 2 + 0.7 * x - 1.3 * y
+
+        for stencil, slope in (("gradient_x", 0.7), ("gradient_y", -1.3), ("laplacian", 0)):
+            taps = kernel.stencils[stencil].taps()
+            assert sum(w * height(row, column) for row, column, w in taps) == pytest.approx(slope, abs=1e-6)
+
+
+def test_a_changed_weight_is_told(tmp_path: Path) -> None:
+    kernel = kernels.load(write(tmp_path, VALID.replace("divisor = 4", "divisor = 2")))
+    assert kernel.gains() == pytest.approx((1, 1, 2))
+    assert kernel.unmatched() == ["laplacian on x²+y² gives 8, not 4"]
+
+
+def replaced(old: str, new: str) -> str:
+    assert old in VALID
+    return VALID.replace(old, new, 1)
+
+
+GX = "weights = [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]"
+LAPLACE = "weights = [[1, 2, 1], [2, -12, 2], [1, 2, 1]]"
+BASIS = "basis = [[1.0, 0.0], [0.0, 1.0]]"
+BROKEN = {  # what is broken: (text, key named, part of the cure)
+    "no name": (replaced('name = "mine"\n', ""), "`name`", "add it"),
+    "name of capitals": (replaced('"mine"', '"My Kernel"'), "`name`", "small letters"),
+    "name of another type": (replaced('"mine"', "7"), "`name`", "expected `str`"),
+    "no basis": (replaced(BASIS, ""), "`basis`", "add it"),
+    "basis of one vector": (replaced(BASIS, "basis = [[1.0, 0.0]]"), "`basis`", "length 2"),
+    "basis not along x": (replaced(BASIS, "basis = [[1.0, 0.1], [0.0, 1.0]]"), "`basis`", "along +x"),
+    "basis upwards": (replaced(BASIS, "basis = [[1.0, 0.0], [0.5, -0.9]]"), "`basis`", "lead down"),
+    "basis not finite": (replaced(BASIS, "basis = [[1.0, 0.0], [nan, 1.0]]"), "`basis`", "finite"),
+    "basis huge": (replaced(BASIS, "basis = [[1.0, 0.0], [0.0, 100.0]]"), "`basis`", "at most 16"),
+    "basis tiny": (replaced(BASIS, "basis = [[0.01, 0.0], [0.0, 1.0]]"), "`basis`", "1/16"),
+    "no stencils": (VALID.split("[stencils", maxsplit=1)[0], "`stencils`", "add it"),
+    "a stencil missing": (
+        VALID.split("[stencils.laplacian]", maxsplit=1)[0],
+        "`stencils.laplacian`",
+        "every kernel needs",
+    ),
+    "identity given": (VALID + "[stencils.identity]\nweights = [[1]]\n", "`stencils.identity`", "remove it"),
+    "a stencil of capitals": (VALID + "[stencils.Edge]\nweights = [[1]]\n", "`stencils.Edge`", "small letters"),
+    "no weights": (replaced(GX, ""), "`stencils.gradient_x.weights`", "add it"),
+    "weights of text": (replaced(GX, 'weights = "x"'), "`stencils.gradient_x.weights`", "expected `array`"),
+    "a weight of text": (
+        replaced("[[-1, 0, 1]", '[["a", 0, 1]'),
+        "`stencils.gradient_x.weights[0][0]`",
+        "expected `float`",
+    ),
+    "even side": (replaced(GX, "weights = [[-1, 1], [-1, 1]]"), "`stencils.gradient_x.weights`", "odd side"),
+    "ragged rows": (
+        replaced(GX, "weights = [[-1, 0, 1], [0, 0], [-1, 0, 1]]"),
+        "`stencils.gradient_x.weights`",
+        "square",
+    ),
+    "no rows": (replaced(GX, "weights = []"), "`stencils.gradient_x.weights`", "square"),
+    "too wide": (replaced(GX, f"weights = {[[0] * 11] * 11}"), "`stencils.gradient_x.weights`", "the largest is 9"),
+    "all zero": (replaced(GX, "weights = [[0, 0, 0], [0, 0, 0], [0, 0, 0]]"), "`stencils.gradient_x.weights`", "all 0"),
+    "not finite": (
+        replaced(GX, "weights = [[-inf, 0, 1], [0, 0, 0], [0, 0, 0]]"),
+        "`stencils.gradient_x.weights`",
+        "finite",
+    ),
+    "beyond any float": (
+        replaced("[[-1, 0, 1]", f"[[-1{'0' * 400}, 0, 1]"),
+        "`stencils.gradient_x.weights[0][0]`",
+        "range",
+    ),
+    "a derivative of a constant": (replaced("-12", "-11"), "`stencils.laplacian.weights`", "must sum to 0"),
+    "divisor 0": (replaced("divisor = 4", "divisor = 0"), "`stencils.laplacian.divisor`", "other than 0"),
+    "divisor that overflows": (replaced("divisor = 4", "divisor = 1e-320"), "`stencils.laplacian.weights`", "finite"),
+    "divisor of text": (
+        replaced("divisor = 4", 'divisor = "four"'),
+        "`stencils.laplacian.divisor`",
+        "expected `float`",
+    ),
+    "unknown key": (VALID + "radius = 3\n", "`stencils.laplacian.radius`", "remove it"),
+    "unknown key on top": ("colour = 1\n" + VALID, "`colour`", "remove it"),
+    "a key with a line break": ('"a\\nb" = 1\n' + VALID, "`a b`", "remove it"),
+}
+
+
+def test_the_valid_manifest_is_valid(tmp_path: Path) -> None:
+    kernel = kernels.load(write(tmp_path))
+    assert (kernel.name, kernel.title, kernel.description) == ("mine", "Mine", "A kernel of a test.")
+    assert kernel.unmatched() == []
+    assert list(kernel.stencils) == ["identity", "gradient_x", "gradient_y", "laplacian"]
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_manifest_is_told_by_file_key_and_cure(tmp_path: Path, case: str) -> None:
+    text, key, cure = BROKEN[case]
+    path = write(tmp_path, text)
+    with pytest.raises(NCAError) as caught:
+        kernels.load(path)
+    said = str(caught.value)
+    assert said.startswith(f"{path}: ")
+    assert key in said
+    assert cure in said
+    assert said.endswith(".")
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (b"name = ", "not TOML"),
+        (b"[" * 5000, "not TOML"),
+        (b"", "`name` is missing"),
+        (b"\xff\xfe\x00", "UTF-8"),
+        (b"# " + b"x" * 70000, "64 KiB"),
+        (b"\x7fELF", "not TOML"),
+    ],
+)
+def test_a_file_that_is_no_manifest_is_told(tmp_path: Path, content: bytes, part: str) -> None:
+    path = tmp_path / "kernel.toml"
+    path.write_bytes(content)
+    with pytest.raises(NCAError) as caught:
+        kernels.load(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert part in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_and_a_folder_are_told(tmp_path: Path) -> None:
+    for path in (tmp_path / "none" / "kernel.toml", tmp_path):
+        with pytest.raises(NCAError, match="cannot be read"):
+            kernels.load(path)
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
+def test_any_bytes_are_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "kernel.toml"
+    path.write_bytes(content)
+    with pytest.raises(NCAError) as caught:
+        kernels.load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_broken_plugin_is_listed_and_stops_no_other(tmp_path: Path) -> None:
+    bad = write(tmp_path, replaced("divisor = 4", "divisor = 0"), "a-bad")
+    write(tmp_path, VALID, "good")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "folder" / "kernel.toml").mkdir(parents=True)
+    found = kernels.discover([tmp_path])
+    assert set(found.kernels) == BUILT_IN | {"mine"}
+    assert found.broken[bad] == "key `stencils.laplacian.divisor` must be a number other than 0."
+    assert set(found.broken) == {bad, tmp_path / "folder" / "kernel.toml"}
+
+
+def test_a_plugin_folder_may_hold_the_manifest_itself(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    assert "mine" in kernels.discover([path.parent]).kernels
+
+
+def test_a_folder_that_is_none_is_told(tmp_path: Path) -> None:
+    with pytest.raises(NCAError, match=r"nowhere is not a folder of plugins"):
+        kernels.discover([tmp_path / "nowhere"])
+
+
+def test_an_unknown_kernel_is_told_with_those_there_are(catalogue: Catalogue) -> None:
+    with pytest.raises(NCAError, match=r"no kernel 'octagonal'; there are: .*square"):
+        catalogue.get("octagonal")
+
+
+def test_a_name_that_is_taken_counts_as_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Built-ins come first, then the user's folder, then those given, in their order."""
+    places = [tmp_path / name for name in ("user", "one", "two")]
+    monkeypatch.setattr(kernels, "user_folder", lambda: places[0])
+    for place in places:
+        write(place, VALID.replace('"Mine"', f'"{place.name}"'))
+    write(places[0], VALID.replace('"mine"', '"square"'), "extra")
+    found = kernels.discover([*places[1:], places[1]])  # a folder given twice is no clash
+    assert (found.get("mine").title, found.get("square").title) == ("user", "Square")
+    assert len(found.broken) == 3
+    assert all("choose another" in reason and "`name`" in reason for reason in found.broken.values())
+
+
+def test_an_unknown_name_tells_of_broken_plugins(tmp_path: Path) -> None:
+    write(tmp_path, VALID.replace('"mine"', '"My kernel"'))
+    with pytest.raises(NCAError, match=r"no kernel 'mine'.*Broken: .*kernel\.toml: key `name`"):
+        kernels.discover([tmp_path]).get("mine")
+
+
+def test_a_folder_without_plugins_is_said(tmp_path: Path) -> None:
+    with pytest.raises(NCAError, match=r"holds no NAME/kernel\.toml"):
+        kernels.discover([tmp_path])
+
+
+def test_the_user_folder_follows_the_desktop(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.undo()
+    if not sys.platform.startswith("linux"):
+        pytest.skip("XDG_CONFIG_HOME is Linux's")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert kernels.user_folder() == tmp_path / "ncaengine" / "plugins"
+    write(kernels.user_folder())
+    assert kernels.discover().get("mine").title == "Mine"
+
+
+def installed(folder: Path, value: str) -> None:
+    """A distribution that announces plugins, as an installer leaves it."""
+    info = folder / f"fake_{value.replace('.', '_')}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: fake-{value}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[ncaengine.plugins]\nfake = {value}\n")
+
+
+def test_installed_packages_announce_plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    package = tmp_path / "my_nca_kernels"
+    write(package)
+    (package / "__init__.py").write_text("raise SystemExit('a plugin ran code')\n")
+    (tmp_path / "a_module.py").write_text("raise SystemExit('a plugin ran code')\n")
+    for value in ("my_nca_kernels", "not_there", "a_module", "not_there.either"):
+        installed(tmp_path, value)
+    found = kernels.discover()
+    assert found.get("mine").source == package / "mine" / "kernel.toml"
+    assert set(found.broken) == {Path("not_there"), Path("a_module"), Path("not_there.either")}
+    assert "must name a package" in found.broken[Path("a_module")]
+    assert "my_nca_kernels" not in sys.modules
+
+
+@given(st.integers(1, 10_000))
+def test_row_shift_of_a_hexagonal_grid_is_half_its_height(height: int) -> None:
+    assert HEXAGONAL.row_shift(height) == height // 2
+
+
+@given(st.integers(1, 10_000))
+def test_row_shift_of_a_square_grid_is_0(height: int) -> None:
+    assert SQUARE.row_shift(height) == 0
+
+
+@given(st.integers(1, 500), st.floats(-2, 2), st.floats(0.1, 2))
+def test_row_shift_brings_the_torus_back_to_less_than_a_cell(height: int, skew: float, pitch: float) -> None:
+    kernel = Kernel("k", "", "", ((pitch, 0.0), (skew, 1.0)), SQUARE.stencils, Path())
+    left = height * skew - kernel.row_shift(height) * pitch
+    assert -1e-6 <= left <= pitch + 1e-6
+
+
+HEXAGONAL, SQUARE = (
+    kernels.load(kernels.resources.folder("plugins") / n / "kernel.toml") for n in ("hexagonal", "square")
+)

@@ -1,0 +1,252 @@
+"""Contact sheets and loss curves: where every picture and line comes to lie; `ncaengine sheet`."""
+
+import math
+
+import numpy as np
+import pytest
+from helpers import NOTEBOOK_CONFIG, random_model, small
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageColor
+
+from ncaengine.cli import main
+from ncaengine.core.errors import NCAError
+from ncaengine.formats import model_files
+from ncaengine.io import contact_sheets
+from ncaengine.io.contact_sheets import EMPTY, Tile, curve, sheet
+
+RED, BLUE = (250, 10, 20), (10, 20, 250)
+
+
+def plain(width: int, height: int, colour=RED, caption: str = "") -> Tile:
+    return Tile(np.full((height, width, 3), colour, np.uint8), caption)
+
+
+def boxes(page: Image.Image, colour) -> list[tuple[int, int, int, int]]:
+    """Left, top, right, bottom of the rectangles of a colour, row by row."""
+    mask = (np.asarray(page) == colour).all(2)
+
+    def runs(line):
+        edges = np.flatnonzero(np.diff(np.r_[0, line, 0].astype(int))).tolist()
+        return [*zip(edges[::2], edges[1::2], strict=True)]
+
+    found = []
+    for above, below in runs(mask.any(1)):
+        for left, right in runs(mask[above:below].any(0)):
+            ((top, bottom),) = runs(mask[above:below, left:right].any(1))
+            found.append((left, above + top, right, above + bottom))
+    return found
+
+
+def test_tiles_lie_on_a_grid_with_even_gutters_and_nothing_is_covered():
+    rows = [[plain(40, 30, caption=f"{i}, {j}") for j in range(3)] for i in range(2)]
+    found = boxes(sheet(rows, "A title", ["one", "two"]), RED)
+    assert len(found) == 6
+    assert {(right - left, b - t) for left, t, right, b in found} == {(40, 30)}
+    lefts = sorted({box[0] for box in found})
+    assert len(lefts) == 3
+    assert lefts[1] - lefts[0] == lefts[2] - lefts[1] > 40
+
+
+def test_small_tiles_are_enlarged_by_whole_numbers_and_centred():
+    checks = np.indices((7, 10)).sum(0)[..., None] % 2 * np.array(RED, np.uint8)
+    page = sheet([[Tile(checks.astype(np.uint8)), plain(33, 40, BLUE)]])
+    ((left, top, _, bottom),) = boxes(page, BLUE)
+    reds = np.asarray(page)[top:bottom, : left - 1]
+    y, x = np.nonzero((reds == RED).all(2))
+    assert (x.max() - x.min() + 1, y.max() - y.min() + 1) == (30, 21)  # three times as large, as 33 // 10 allows
+    assert abs((y.max() + y.min() + 1) / 2 - (bottom - top) / 2) <= 1
+    large = reds[y.min() : y.max() + 1, x.min() : x.max() + 1]
+    assert np.array_equal(large, checks.repeat(3, 0).repeat(3, 1))
+
+
+def test_a_caption_stays_in_its_place_and_long_ones_are_cut():
+    short, long = (sheet([[plain(20, 20, caption=c), plain(20, 20, BLUE)]]) for c in ("a", "wide " * 99))
+    assert short.width < long.width < 700
+    ((left, *_),) = boxes(long, BLUE)
+    ink = (np.asarray(long) != ImageColor.getrgb(contact_sheets.BACK)).any(2)
+    below = ink[boxes(long, RED)[0][3] :]
+    assert below.any()
+    assert not below[:, left:].any()
+    assert not ink[[0, -1]].any()
+    assert not ink[:, [0, -1]].any()
+
+
+def test_rows_may_differ_and_places_stay_free():
+    page = sheet([[EMPTY, plain(30, 30)], [plain(30, 30)], []])
+    first, second = boxes(page, RED)
+    assert second[0] < first[0]
+    assert second[1] > first[3]
+    assert sheet([]).size > (0, 0)
+
+
+def test_a_sheet_that_is_too_large_is_refused(monkeypatch):
+    monkeypatch.setattr(contact_sheets, "MAX_PIXELS", 1000)
+    with pytest.raises(NCAError, match="too large"):
+        sheet([[plain(40, 40)]])
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        {},
+        {"loss": []},
+        {"loss": [0.3]},
+        {"loss": [math.nan, math.inf]},
+        {"loss": [1.0, math.nan, 0.5, 0.4]},
+        {"loss": [0.0, -3.0, 5.0]},
+        {"loss": [2.0] * 50},
+        {"a very long name " * 9: [1, 2], "b": [3], "c": []},
+        {"loss": [1e-30, 1e30]},
+    ],
+)
+@pytest.mark.parametrize("log", [True, False])
+def test_every_curve_can_be_drawn(series, log):
+    page = curve(series, "t" * 300, log)
+    assert page.size == contact_sheets.CHART
+    edge = np.asarray(page)[:, [0, 1, -2, -1]]
+    assert (edge == ImageColor.getrgb(contact_sheets.BACK)).all()
+
+
+def places_of(page: Image.Image, colour: str) -> tuple[np.ndarray, np.ndarray]:
+    """x and y of the pixels of about a colour."""
+    apart = np.abs(np.asarray(page).astype(int) - ImageColor.getrgb(colour)).max(2)
+    y, x = np.nonzero(apart < 30)
+    return x, y
+
+
+def test_the_median_ignores_outliers_and_falls_with_the_numbers():
+    numbers = np.geomspace(100, 1, 400)
+    numbers[::10] = 1e3
+    x, y = places_of(curve({"loss": numbers}), contact_sheets.COLOURS[0])
+    middles = [y[x == column].mean() for column in range(100, 900, 50)]
+    assert (np.diff(middles) > 0).all()
+    assert np.allclose(np.diff(middles), np.diff(middles).mean(), atol=2)  # straight on a logarithmic axis
+
+
+def test_series_have_their_own_colours_and_names():
+    both, one = curve({"a": [1, 2, 3], "b": [3, 2, 1]}), curve({"a": [1, 2, 3]})
+    legend = slice(0, contact_sheets.BOX[1])
+    for colour in contact_sheets.COLOURS[:2]:
+        assert places_of(both, colour)[0].size
+        assert (np.asarray(both)[legend] == ImageColor.getrgb(colour)).all(2).any()
+    assert not (np.asarray(one)[legend] == ImageColor.getrgb(contact_sheets.COLOURS[0])).all(2).any()
+
+
+@given(st.floats(1e-9, 1e9), st.floats(1.0001, 1e9), st.booleans())
+def test_ticks_are_few_and_within(low, ratio, log):
+    axis = contact_sheets.Axis(0, 100, low, low * ratio, log)
+    ticks = axis.ticks()
+    assert 1 <= len(ticks) <= 9
+    assert ticks == sorted(set(ticks))
+    assert all(-0.01 <= place <= 100.01 for place in axis.place(ticks))
+
+
+def test_saving_is_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    contact_sheets.save(sheet([[plain(9, 9)]]), path)
+    before = path.read_bytes()
+
+    def fail(self, file, *rest):
+        file.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", fail)
+    with pytest.raises(NCAError, match=r"a\.png: cannot be written \(No space left"):
+        contact_sheets.save(curve({}), path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
+
+
+@pytest.fixture
+def models(tmp_path):
+    for seed, name in enumerate("ab"):
+        model_files.save(random_model(small(NOTEBOOK_CONFIG, name=name), seed), tmp_path / f"{name}.safetensors")
+    return tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+
+
+def run(*arguments: object) -> int:
+    return main(["sheet", *map(str, arguments), "--size", "12x10", "--backend", "torch"])
+
+
+def opened(path) -> Image.Image:
+    with Image.open(path) as picture:
+        return picture.copy()
+
+
+def test_one_picture_each_makes_a_grid(tmp_path, models, capsys):
+    out = tmp_path / "s.png"
+    shapes = []
+    for columns in (1, 3):
+        assert run(*models, models[0], "-o", out, "--steps", 3, "--columns", columns) == 0
+        assert "3 models, 3 pictures, " in capsys.readouterr().out
+        shapes.append(opened(out).size)
+    assert shapes[0][1] > shapes[1][1]
+
+
+def test_a_row_each_with_the_target_first_in_the_lattices_shape(tmp_path, models):
+    Image.new("RGB", (20, 20), RED).save(tmp_path / "a_target.png")
+    out = tmp_path / "s.png"
+    assert run(*models, "-o", out, "--steps", 0, "--kernels", "square", "hexagonal", "--scale", 3) == 0
+    page = opened(out)
+    ((*_, right, bottom),) = boxes(page, RED)
+    seeds = boxes(page, (128, 128, 128))  # grey all over; b, which has no target, leaves its place free
+    assert [(box[2] - box[0], box[3] - box[1]) for box in [*boxes(page, RED), *seeds]] == [
+        (36, 30), (36, 30), (36, 26), (36, 30), (36, 26),
+    ]  # fmt: skip
+    assert right < seeds[0][0] == seeds[2][0] < seeds[1][0] == seeds[3][0]
+    assert seeds[0][3] == bottom
+
+
+def test_steps_ascend_and_targets_can_be_named(tmp_path, models, capsys):
+    out = tmp_path / "s.png"
+    assert run(*models, "-o", out, "--steps", 2, 0, 2) == 0
+    assert "2 models, 4 pictures, " in capsys.readouterr().out
+    Image.new("RGB", (20, 20), RED).save(tmp_path / "t.png")
+    assert run(*models, "-o", out, "--steps", 1, "--targets", tmp_path / "t.png", tmp_path / "t.png") == 0
+    assert "2 models, 4 pictures, " in capsys.readouterr().out
+
+
+def test_the_same_arguments_make_the_same_sheet(tmp_path, models):
+    outs = tmp_path / "1.png", tmp_path / "2.png", tmp_path / "3.png"
+    for out, seed in zip(outs, (5, 5, 6), strict=True):
+        assert run(*models, "-o", out, "--steps", 4, "--seed", seed) == 0
+    first, second, third = (out.read_bytes() for out in outs)
+    assert first == second != third
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ([], "Name a model"),
+        (["a", "--steps", "-1"], "--steps"),
+        (["a", "--columns", "0"], "--columns"),
+        (["a", "--scale", "0"], "scale of 0"),
+        (["a", "--scale", "99"], "scale of 99"),
+        (["a", "--seed=-1"], "--seed"),
+        (["a", "--kernels", "square", "octagonal"], "octagonal"),
+        (["a", "b", "--targets", "x.png"], "names 1 image for 2 models"),
+        (["a", "--targets", "x.png"], "x.png"),
+        (["missing"], "missing.safetensors"),
+        (["a", "-o", "no/folder/s.png"], "folder does not exist"),
+        (["a", "-o", "s.jpg"], "ends in .png"),
+        (["a", "-o", "dir.png"], "is a folder"),
+        (["a", "--size", "99999"], "grid of 99999x99999"),
+        (["a", "--size=-3"], "grid of -3x-3"),
+        (["a", "--size", "wide"], "wide"),
+        (["a", "--size", "4000", "--scale", "6"], "too large"),
+        (["a", "a", "--size", "4000", "--scale", "4", "--steps", "1", "2"], "too large for one sheet"),
+    ],
+)
+def test_what_is_wrong_is_told_before_anything_grows(tmp_path, models, monkeypatch, capsys, asked, said):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ncaengine.training.evaluation.grow", lambda *_: pytest.fail("grew"))
+    (tmp_path / "dir.png").mkdir()
+    paths = [f"{word}.safetensors" if word in ("a", "b", "missing") else word for word in asked]
+    output = [] if "-o" in paths else ["-o", "s.png"]
+    assert main(["sheet", *paths, *output, "--backend", "torch"]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("ncaengine: ")
+    assert told.count("\n") == 1
+    assert said in told
+    assert not (tmp_path / "s.png").exists()

@@ -1,0 +1,179 @@
+"""Sessions and journals: what is saved is what comes back, and what is broken is told."""
+
+import contextlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from helpers import random_model
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ncaengine.backends.gl.backend import GLBackend
+from ncaengine.backends.torch import TorchBackend
+from ncaengine.core.errors import NCAError
+from ncaengine.core.kernels import Catalogue
+from ncaengine.core.looks import Look
+from ncaengine.core.model import Config, Seed
+from ncaengine.io import journals, sessions
+from ncaengine.simulation.commands import Fill, Paint, Reseed, Resize, Set, SetKernel, SetModel, Show, Step
+from ncaengine.simulation.simulation import Simulation
+
+NOISE = Seed("noise", 1.0)
+A = random_model(Config(channels=4, hidden=3, seed=NOISE, name="a"), 1)
+B = random_model(Config(channels=4, hidden=2, seed=NOISE, name="b"), 2)
+IMAGE = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
+
+
+def simulation(catalogue: Catalogue, backend: TorchBackend | GLBackend | None = None) -> Simulation:
+    return Simulation(backend or TorchBackend(), catalogue)
+
+
+def lively(catalogue: Catalogue, backend: TorchBackend | GLBackend | None = None) -> Simulation:
+    """Two grids with all that a session must keep."""
+    sim = simulation(catalogue, backend)
+    sim.add(A, (9, 7), rng_seed=3, steps_per_second=59.94)
+    sim.register(B)
+    sim.register_array("image", IMAGE)
+    sim.add(B, (5, 8), "hexagonal", 24.0)
+    sim.submit(SetModel(1, "b", 1))
+    sim.submit(Fill(1, "model", "halves", (0.0, 1.0)))
+    sim.submit(Paint(2, "image", ((2.0, 2.0),), 2.0, image="image"))
+    sim.submit(Set(2, "angle", 30.0))
+    sim.submit(Show(2, Look("channel", (3, 0, 0))))
+    sim.submit(Reseed(2, 77), at_step=60)
+    sim.advance(1234)
+    return sim
+
+
+def test_a_session_goes_on_as_the_simulation_would_have(catalogue: Catalogue) -> None:
+    sim, again = lively(catalogue), simulation(catalogue)
+    again.add(A, (3, 3))
+    sessions.restore(again, sessions.unpack(sessions.pack(sim)))
+    assert sessions.fingerprint(again) == sessions.fingerprint(sim)
+    assert [(g.look, g.settings, g.waiting) for g in again.grids.values()] == [
+        (g.look, g.settings, g.waiting) for g in sim.grids.values()
+    ]
+    for one in (sim, again):
+        one.advance(9999)  # past the step that a command waits for
+        one.submit(Paint(1, "noise", ((1.0, 1.0),), 3.0))
+    assert sessions.fingerprint(again) == sessions.fingerprint(sim)
+    assert again.grids[2].rng_seed == 77
+    assert again.add(A).id == sim.add(A).id == 3
+    assert (again.arrays["image"] == IMAGE).all()
+
+
+def test_a_journal_file_holds_all_that_a_replay_needs(catalogue: Catalogue, tmp_path: Path) -> None:
+    sim = lively(catalogue)
+    journals.save(sim, tmp_path / "a.jsonl")
+    again = simulation(catalogue)
+    journals.load(tmp_path / "a.jsonl").replay(again)
+    assert sessions.fingerprint(again) == sessions.fingerprint(sim)
+    assert again.tick == sim.tick
+    # from a session that was opened, too
+    sessions.restore(sim, sessions.unpack(sessions.pack(sim)))
+    assert sim.journal == []
+    sim.advance(100)
+    sim.submit(Resize(1, (12, 12)))
+    sim.advance(100)
+    journals.save(sim, tmp_path / "b.jsonl")
+    journals.load(tmp_path / "b.jsonl").replay(again)
+    assert sessions.fingerprint(again) == sessions.fingerprint(sim)
+
+
+def test_what_was_opened_replaces_nothing_unless_all_of_it_opens(catalogue: Catalogue) -> None:
+    sim = lively(catalogue)
+    sim.submit(SetKernel(2, "square-wide"))
+    data = sessions.pack(sim)
+    poor = simulation(Catalogue({k: v for k, v in catalogue.kernels.items() if k != "square-wide"}, {}))
+    poor.add(A, (3, 3))
+    before = sessions.fingerprint(poor)
+    with pytest.raises(NCAError, match="no kernel 'square-wide'"):
+        sessions.restore(poor, sessions.unpack(data))
+    assert sessions.fingerprint(poor) == before
+    poor.advance(3600)
+    assert poor.grids[1].step == 60
+
+
+def test_only_some_grids_with_their_models(catalogue: Catalogue) -> None:
+    sim = lively(catalogue)
+    opened = sessions.unpack(sessions.pack(sim, [sim.grids[2]], {"b": Path("models/b.pt")}, {"selected": 2}))
+    assert [grid.id for grid in opened.head.grids] == [2]
+    assert [(m.name, m.path, m.sha256) for m in opened.head.models] == [("b", "models/b.pt", sessions.weights_hash(B))]
+    assert opened.head.window == {"selected": 2}
+    assert not opened.arrays
+
+
+def test_headless_and_windowed_backends_agree_on_a_file(gl: GLBackend, catalogue: Catalogue, tmp_path: Path) -> None:
+    sim = lively(catalogue, gl)
+    sessions.save(tmp_path / "s.nca", sessions.pack(sim))
+    again = simulation(catalogue, gl)
+    sessions.restore(again, sessions.load(tmp_path / "s.nca"))
+    for one in (sim, again):
+        one.submit(Step(1, 40))
+    assert sessions.fingerprint(again) == sessions.fingerprint(sim)
+    for one in (sim, again):
+        for grid in one.grids.values():
+            grid.cells.release()
+
+
+@given(st.data())
+@settings(max_examples=150)
+def test_a_broken_file_raises_nothing_else(catalogue: Catalogue, data: st.DataObject) -> None:
+    good = data.draw(st.sampled_from(BROKEN.setdefault("packed", [sessions.pack(lively(catalogue))])))
+    broken = bytearray(good)
+    for _ in range(data.draw(st.integers(1, 4))):
+        broken[data.draw(st.integers(0, min(len(broken), 6000) - 1))] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(NCAError):
+        sessions.unpack(bytes(broken[: data.draw(st.sampled_from([len(broken), len(broken) // 2, 7, 0]))]))
+
+
+BROKEN: dict[str, list[bytes]] = {}
+
+
+def head_of(data: bytes) -> tuple[dict[str, object], str]:
+    size = int.from_bytes(data[:8], "little")
+    return safetensors.numpy.load(data), json.loads(data[8 : 8 + size])["__metadata__"][sessions.KEY]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"version":1', '"version":9', "newer ncaengine"),
+        ('"id":2', '"id":1', "not a whole session|two grids|does not fit"),
+        ('"models":["a","b"]', '"models":["z"]', "that it does not hold"),
+        ('"models":["a","b"]', '"models":[]', "that it does not hold"),
+        ('"pace":"', '"pace":"x', "not a whole session"),
+        ('"tick":1234', '"tick":-1', "not a whole session"),
+        ('"channels":4', '"channels":5', "w1 have shape"),
+    ],
+)
+def test_each_thing_that_can_be_wrong(catalogue: Catalogue, old: str, new: str, said: str) -> None:
+    tensors, head = head_of(sessions.pack(lively(catalogue)))
+    assert old in head
+    broken = safetensors.numpy.save(tensors, {sessions.KEY: head.replace(old, new, 1)})
+    with pytest.raises(NCAError, match=said):
+        sessions.unpack(broken)
+
+
+def test_files_of_other_kinds_are_told_with_their_name(tmp_path: Path, catalogue: Catalogue) -> None:
+    other = tmp_path / "other.nca"
+    other.write_bytes(safetensors.numpy.save({"x": np.zeros(3, np.float32)}))
+    with pytest.raises(NCAError, match=r"other\.nca: is not a session"):
+        sessions.load(other)
+    with pytest.raises(NCAError, match=r"none\.nca: cannot be read"):
+        sessions.load(tmp_path / "none.nca")
+    with pytest.raises(NCAError, match=r"other\.nca: is not a journal"):
+        journals.load(other)
+    journals.save(lively(catalogue), tmp_path / "j.jsonl")
+    text = (tmp_path / "j.jsonl").read_bytes()
+    (tmp_path / "j.jsonl").write_bytes(text + b'{"tick": 0}\n')
+    with pytest.raises(NCAError, match=r"j\.jsonl: Line \d+ of the journal is not a command"):
+        journals.load(tmp_path / "j.jsonl")
+
+
+def test_a_session_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, catalogue: Catalogue) -> None:
+    with pytest.raises(NCAError, match="cannot be written"):
+        sessions.save(tmp_path / "no/s.nca", sessions.pack(lively(catalogue)))

@@ -1,0 +1,274 @@
+"""Recordings: every output, the same frames twice, what a killed or failing one leaves."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from videos import frames_of, lively
+
+from ncaengine.backends.torch import TorchBackend
+from ncaengine.core.errors import NCAError
+from ncaengine.formats import model_files
+from ncaengine.io import encoders
+from ncaengine.io.video import BACK, GAP, Film, Recording
+from ncaengine.simulation import commands
+from ncaengine.simulation.simulation import Simulation
+
+
+def start(size=(13, 9), kernel="square", rate=120.0):
+    sim = Simulation(TorchBackend())
+    return sim, sim.add(lively(), size, kernel, steps_per_second=rate, rng_seed=3)
+
+
+@pytest.mark.parametrize(("name", "count"), [("a.mp4", 6), ("a.gif", 5), ("a.webp", 6), ("a.png", 1), ("a/", 6)])
+def test_every_output_holds_the_frames_and_the_last_state(tmp_path, name, count):
+    sim, grid = start()
+    out = f"{tmp_path}/{name}"
+    with Recording(out, sim, grid, scale=8) as video:
+        video.run(seconds=0.1)
+        last = video.picture()
+    found = frames_of(out)
+    assert len(found) == count
+    assert grid.step == 12
+    assert found[-1].shape == last.shape == (72, 104, 3)
+    off = np.abs(found[-1].astype(int) - last).mean()
+    assert off == 0 if name.endswith(("webp", "png", "/")) else off < 8, off
+
+
+def test_an_mp4_keeps_brightness_and_colours(tmp_path):
+    """Flat patches come back as they went in: matrix, range and tags agree."""
+    patches = np.array([[255, 255, 255], [0, 0, 0], [200, 40, 40], [40, 200, 40], [40, 40, 200], [128, 128, 128]])
+    picture = np.repeat(np.repeat(patches[None], 32, 0), 32, 1).astype(np.uint8)
+    sink = encoders.open_sink(f"{tmp_path}/a.mp4", 30, picture.shape[1], picture.shape[0])
+    for _ in range(3):
+        sink.write(picture)
+    sink.close()
+    with av.open(f"{tmp_path}/a.mp4") as container:
+        frames = list(container.decode(video=0))
+    assert (frames[0].colorspace, frames[0].color_range) == (1, 1)  # bt709, limited
+    back = frames[-1].to_ndarray(format="rgb24")[16, 16::32].astype(int)
+    assert np.abs(back - patches).max() <= 4
+
+
+def test_the_same_twice(tmp_path):
+    found = []
+    for name in ("a", "b"):
+        sim, grid = start(kernel="hexagonal")
+        for out in (f"{tmp_path}/{name}.mp4", f"{tmp_path}/{name}/"):
+            sim.submit(commands.Reseed(grid.id, 3))
+            with Recording(out, sim, grid, scale=2) as video:
+                video.run(seconds=0.2)
+        found.append(frames_of(f"{tmp_path}/{name}.mp4") + frames_of(f"{tmp_path}/{name}/"))
+    assert len(found[0]) == 24
+    assert all(np.array_equal(a, b) for a, b in zip(*found, strict=True))
+    assert not np.array_equal(found[0][-1], found[0][-2])
+
+
+def test_raw_is_the_state_in_storage_order(tmp_path):
+    sim, grid = start((5, 4), "hexagonal")
+    with Recording(f"{tmp_path}/a.png", sim, grid, raw=True) as video:
+        video.run(seconds=0.1)
+    expected = np.floor(np.clip(grid.state()[..., :3] + 0.5, 0, 1) * 255 + 0.5)
+    assert np.array_equal(frames_of(f"{tmp_path}/a.png")[0], expected)
+
+
+def test_odd_sizes_become_even_for_mp4_by_drawing_the_torus_on(tmp_path):
+    sim, grid = start((5, 3))
+    with Recording(f"{tmp_path}/a.mp4", sim, grid) as video:
+        picture = video.picture()
+        video.capture()
+    assert picture.shape == (4, 6, 3)
+    assert np.array_equal(picture[3], picture[0])
+    assert np.array_equal(picture[:, 5], picture[:, 0])
+
+
+def test_a_resize_meanwhile_keeps_the_frames_size(tmp_path):
+    for raw in (False, True):
+        sim, grid = start((8, 8))
+        with Recording(f"{tmp_path}/a/", sim, grid, raw=raw) as video:
+            for size in ((8, 8), (21, 3), (2, 30)):
+                sim.submit(commands.Resize(grid.id, size))
+                sim.advance(video.ticks_per_frame)
+                video.capture()
+        assert [f.shape for f in frames_of(f"{tmp_path}/a/")] == [(8, 8, 3)] * 3
+
+
+def test_a_grid_that_grows_meanwhile_shows_its_middle(tmp_path):
+    sim, grid = start((8, 6))
+    with Recording(f"{tmp_path}/a.mp4", sim, grid, scale=2) as video:
+        before = video.picture()
+        sim.submit(commands.Resize(grid.id, (20, 12)))
+        assert np.array_equal(video.picture(), before)
+        video.capture()
+
+
+@pytest.mark.parametrize(("raw", "scale"), [(False, 3), (True, 1)])
+@pytest.mark.parametrize("name", ["a.mp4", "a/"])
+def test_grids_side_by_side_are_the_single_pictures_pixel_for_pixel(tmp_path, name, raw, scale):
+    sim, first = start((13, 9))
+    second, third = sim.add(lively(), (7, 15), "hexagonal", rng_seed=4), sim.add(lively(), (4, 4))
+    grids = (first, second, third)
+    with Recording(f"{tmp_path}/{name}", sim, grids, scale=scale, raw=raw) as video:
+        sim.advance(video.ticks_per_frame)
+        singles, picture = [grid.image(scale, raw) for grid in grids], video.picture()
+        video.capture()
+    height = max(single.shape[0] for single in singles)
+    left, covered = 0, np.zeros(picture.shape[:2], bool)
+    for single in singles:
+        high, wide = single.shape[:2]
+        top = (picture.shape[0] - high) // 2
+        assert np.array_equal(picture[top : top + high, left : left + wide], single)
+        covered[top : top + high, left : left + wide] = True
+        left += wide + GAP
+    width = left - GAP
+    even = name.endswith("mp4")
+    assert picture.shape == (height + (even and height % 2), width + (even and width % 2), 3)
+    assert (picture[~covered] == BACK).all()
+    assert frames_of(f"{tmp_path}/{name}")[0].shape == picture.shape == (video.height, video.width, 3)
+
+
+def test_a_resize_meanwhile_leaves_the_grids_beside_it_in_place(tmp_path):
+    sim, first = start((8, 6))
+    second = sim.add(lively(), (5, 6))
+    with Recording(f"{tmp_path}/a/", sim, [first, second], scale=2) as video:
+        before = video.picture()
+        sim.submit(commands.Resize(first.id, (20, 12)))
+        assert np.array_equal(video.picture(), before)
+        sim.submit(commands.Resize(first.id, (2, 2)))
+        assert np.array_equal(video.picture()[:, 16 + GAP :], before[:, 16 + GAP :])
+
+
+def test_a_grid_that_is_removed_ends_the_recording_with_what_there_is(tmp_path):
+    sim, first = start()
+    second = sim.add(lively(), (5, 5))
+    with Recording(f"{tmp_path}/a/", sim, [first, second]) as video:
+        video.run(0.05)
+        sim.submit(commands.RemoveGrid(second.id))
+        with pytest.raises(NCAError, match="Grid 2 cannot be recorded any more"):
+            video.capture()
+    assert len(frames_of(f"{tmp_path}/a/")) == 3
+    with pytest.raises(NCAError, match="Grid 2 cannot be recorded"):
+        Recording(f"{tmp_path}/b/", sim, second)
+    for nothing in ([], None):
+        with pytest.raises(NCAError, match="add one first"):
+            Recording(f"{tmp_path}/b/", Simulation(TorchBackend()), nothing)
+    assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize(("name", "size"), [("a.webp", (5, 7)), ("a.mp4", (6, 8))])
+def test_pictures_of_any_size_become_frames_of_the_first_ones(tmp_path, name, size):
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 256, (*shape, 3), np.uint8) for shape in ((5, 7), (9, 3), (2, 20))]
+    with Film(f"{tmp_path}/{name}", 50) as film:
+        assert (film.width, film.height) == (0, 0)
+        for picture in pictures:
+            film.add(picture)
+    found = frames_of(f"{tmp_path}/{name}")
+    assert [frame.shape[:2] for frame in found] == [size] * 3
+    assert film.frames == 3
+    if name == "a.webp":
+        assert np.array_equal(found[0], pictures[0])
+        assert np.array_equal(found[1][:, :3], pictures[1][:5])
+        assert (found[1][:, 3:] == BACK).all()
+        assert np.array_equal(found[2][:2], pictures[2][:, :7])
+        assert (found[2][2:] == BACK).all()
+
+
+def test_a_film_says_at_once_what_it_can_know(tmp_path):
+    with pytest.raises(NCAError, match="folder does not exist"):
+        Film(f"{tmp_path}/no/a.mp4")
+    with Film(f"{tmp_path}/a.mp4") as film:
+        pass
+    assert film.frames == 0
+    assert not Path(film.path).exists()
+
+
+def test_a_shorter_recording_removes_the_older_frames_only(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "notes.txt").write_text("mine")
+    for seconds in (0.2, 0.1):
+        sim, grid = start()
+        with Recording(f"{tmp_path}/a/", sim, grid) as video:
+            video.run(seconds)
+    assert len(list((tmp_path / "a").glob("frame_*.png"))) == 6
+    assert (tmp_path / "a" / "notes.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "said"),
+    [
+        ("a.avi", {}, "ending"),
+        ("a", {}, "ending"),
+        ("no/such/folder/a.mp4", {}, "folder does not exist"),
+        ("a.gif", {"fps": 60}, "GIF"),
+        ("a.webp", {"fps": 100}, "90 is the most"),
+        ("a.mp4", {"fps": 7}, "divisor"),
+        ("a.mp4", {"fps": -60}, "cannot be recorded"),
+        ("a.mp4", {"fps": 0}, "cannot be recorded"),
+        ("a.mp4", {"scale": 0}, "scale"),
+        ("a.mp4", {"scale": 65}, "scale"),
+    ],
+)
+def test_what_cannot_be_recorded_is_said(tmp_path, name, arguments, said):
+    sim, grid = start()
+    with pytest.raises(NCAError, match=said):
+        Recording(f"{tmp_path}/{name}", sim, grid, **arguments)
+
+
+def test_a_failing_disk_is_told_once_with_what_was_saved(tmp_path, monkeypatch):
+    class Full:
+        def __init__(self):
+            self.count = 0
+
+        def write(self, picture):
+            self.count += 1
+            if self.count > 3:
+                raise OSError(28, "No space left on device")
+
+        def close(self):
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(encoders, "open_sink", lambda *_: Full())
+    sim, grid = start()
+    with (
+        pytest.raises(NCAError, match=r"No space left on device.*; 3 frames were saved") as caught,
+        Recording(f"{tmp_path}/a.mp4", sim, grid) as video,
+    ):
+        video.run(seconds=10)
+    assert caught.value.__context__ is None
+
+
+def record_in_a_process(model: Path, out: Path, **popen):
+    arguments = ["record", str(model), "-o", str(out), "--size", "64x64", "--steps", "100000", "--backend", "torch"]
+    return subprocess.Popen([sys.executable, "-m", "ncaengine", *arguments], stderr=subprocess.PIPE, text=True, **popen)
+
+
+def test_a_killed_recording_still_plays(tmp_path):
+    model, out = tmp_path / "m.safetensors", tmp_path / "a.mp4"
+    model_files.save(lively(), model)
+    process = record_in_a_process(model, out)
+    until = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < until and (not out.exists() or out.stat().st_size < 400_000):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert len(frames_of(out)) >= 30
+
+
+def test_a_file_that_may_not_grow_ends_in_one_sentence(tmp_path):
+    model, out = tmp_path / "m.safetensors", tmp_path / "a.mp4"
+    model_files.save(lively(), model)
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))  # noqa: E731
+    process = record_in_a_process(model, out, preexec_fn=limit, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+    _, said = process.communicate(timeout=200)
+    assert process.returncode == 1
+    assert said.count("\n") == 1
+    assert "cannot be written" in said

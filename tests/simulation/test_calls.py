@@ -1,0 +1,185 @@
+"""A Simulation's commands as methods: NumPy in and out."""
+
+import inspect
+
+import numpy as np
+import pytest
+from helpers import random_model
+
+from ncaengine.core.errors import NCAError
+from ncaengine.core.model import Config
+from ncaengine.formats import model_files
+from ncaengine.simulation.calls import Calls
+from ncaengine.simulation.clock import TICKS_PER_SECOND
+from ncaengine.simulation.commands import Fill, Load, Paint, Reseed, Resize, Rewind, Set, SetKernel, Show, Step, Undo
+from ncaengine.simulation.simulation import Simulation
+
+MODEL = random_model(Config(channels=4, hidden=3, name="a"), 1)
+
+
+def test_each_method_is_one_command(backend, simulate):
+    sim = simulate(backend)
+    sim.add(MODEL, (12, 8))
+    second = sim.add(MODEL, (5, 5), rng_seed=4)
+    picture = np.full((2, 3, 3), 200, np.uint8)
+    sim.step(7)
+    sim.resize((14, 8), "tile")
+    sim.paint("erase", (3, 2.5), radius=2)
+    sim.paint("rate", [(0, 0), (4, 4)], 1.5, 0.5, softness=0)
+    sim.paint("image", (4, 4), 3, image=picture)
+    sim.fill("angle", "halves", (0, 90), grid=second)
+    sim.set("fire_rate", 1.0, 2)
+    sim.use_kernel("hexagonal", second)
+    sim.reseed(9, second)
+    sim.undo(second)
+    sim.step(grid=2)
+    sim.rewind(3)
+    told = [entry.command for entry in sim.journal[2:]]
+    assert told == [
+        Step(1, 7), Resize(1, (14, 8), "tile"), Paint(1, "erase", ((3.0, 2.5),), 2.0),
+        Paint(1, "rate", ((0.0, 0.0), (4.0, 4.0)), 1.5, softness=0.0, value=0.5),
+        Paint(1, "image", ((4.0, 4.0),), 3.0, image="image"), Fill(2, "angle", "halves", (0.0, 90.0)),
+        Set(2, "fire_rate", 1.0), SetKernel(2, "hexagonal"), Reseed(2, 9), Undo(2), Step(2, 1), Rewind(1, 3),
+    ]  # fmt: skip
+    assert sim.image(scale=2).shape == (16, 24, 3)  # the step before the resize
+    assert sim.grid().step == 4
+
+
+def test_every_method_says_what_it_does():
+    for name, method in inspect.getmembers(Calls, inspect.isfunction):
+        assert name.startswith("_") or (method.__doc__ and method.__doc__.strip()), name
+
+
+def test_a_state_goes_in_and_comes_out(backend, simulate):
+    sim = simulate(backend)
+    grid = sim.add(MODEL, (12, 8))
+    state = np.random.default_rng(0).normal(size=(5, 9, 4)).astype(np.float32)
+    sim.load(state)
+    assert grid.size == (9, 5)
+    assert np.array_equal(sim.state(), state)
+    assert sim.journal[-1].command == Load(1, "state")
+    before = state.copy()
+    state += 1  # what was registered is a copy, so that a replay gives the same
+    sim.load(state)
+    assert sim.journal[-1].command == Load(1, "state-2")
+    sim.undo()
+    assert np.array_equal(sim.state(), before)
+
+
+@pytest.mark.parametrize(
+    ("array", "said"),
+    [
+        (np.zeros((4, 4), np.float32), "must be"),
+        (np.zeros((4, 4, 4), np.complex64), "must be"),
+        ([[[1.0], [1.0, 2.0]]], "must be"),
+        (np.full((4, 4, 4), 1e300), "finite"),
+        (np.zeros((0, 4, 4), np.float32), "must be"),
+        (np.full((4, 4, 4), np.nan, np.float32), "finite"),
+        (np.zeros((4, 4, 7), np.float32), "7 channels and the model 'a' 4"),
+    ],
+)
+def test_arrays_that_do_not_serve_are_told(backend, simulate, array, said):
+    sim = simulate(backend)
+    sim.add(MODEL, (4, 4))
+    with pytest.raises(NCAError, match=said):
+        sim.load(array)
+
+
+def test_an_image_that_does_not_serve_is_told(backend, simulate):
+    with pytest.raises(NCAError, match="three channels"):
+        simulate(backend).register_array("image", np.zeros((4, 4, 4), np.uint8))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float16, np.int64, np.int8, np.uint8, np.bool_])
+def test_a_state_of_other_numbers_becomes_float32(backend, simulate, dtype):
+    sim = simulate(backend)
+    sim.add(MODEL, 4)
+    state = np.random.default_rng(0).integers(0, 2, (3, 5, 4)).astype(dtype)
+    sim.load(state)
+    assert sim.state().dtype == np.float32
+    assert np.array_equal(sim.state(), state.astype(np.float32))
+
+
+def test_a_state_and_an_image_of_one_name_are_told_apart(backend, simulate):
+    sim = simulate(backend)
+    image = np.ones((2, 2, 3), np.uint8)
+    assert sim.register_array("a", image) == "a"
+    assert sim.register_array("a", image.astype(np.int64)) == "a-2"
+    assert sim.register_array("a", image) == "a"
+
+
+def test_one_number_is_a_square(backend, simulate):
+    sim = simulate(backend)
+    assert sim.add(MODEL, size=6).size == (6, 6)
+    sim.resize(np.int64(9))
+    assert sim.grid().size == (9, 9)
+
+
+def test_a_model_may_be_given_by_its_file_or_name(backend, simulate, tmp_path):
+    sim = simulate(backend)
+    model_files.save(MODEL, tmp_path / "b.safetensors")
+    assert sim.add(tmp_path / "b.safetensors", 4).model.config == MODEL.config
+    assert sim.add("zebra", 4).model.config.name == "zebra"
+    with pytest.raises(NCAError, match="the shipped ones are: bubbles"):
+        sim.add("zebrra", 4)
+    with pytest.raises(NCAError, match="not a int"):
+        sim.add(5)
+
+
+@pytest.mark.parametrize("path", [[], (), [[]], (1,), (1, 2, 3), [(1, 2), (3,)], "ab", None, [[[1, 2]]], {}])
+def test_a_path_that_is_none_is_told(backend, simulate, path):
+    sim = simulate(backend)
+    sim.add(MODEL, 4)
+    with pytest.raises(NCAError, match=r"`path` must be a point \(x, y\)"):
+        sim.paint("erase", path, radius=3)
+
+
+def test_paths_may_be_arrays(backend, simulate):
+    sim = simulate(backend)
+    sim.add(MODEL, 4)
+    for given, told in ((np.float32([1, 2]), ((1.0, 2.0),)), (np.array([[1, 2], [3, 4]]), ((1.0, 2.0), (3.0, 4.0)))):
+        sim.paint("erase", given)
+        assert sim.journal[-1].command.path == told
+
+
+def test_rewind_returns_the_steps_gone_back(backend, simulate):
+    sim = simulate(backend)
+    grid = sim.add(MODEL, 4)
+    sim.step(5)
+    sim.begin(TICKS_PER_SECOND // 20)  # three steps that are still to be made
+    assert (sim.rewind(4), grid.step) == (4, 4)
+    assert (sim.rewind(-3), grid.step) == (-3, 7)
+    assert (sim.rewind(10**9), grid.step) == (7, 0)
+    assert sim.rewind(1) == 0
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda sim: sim.fill("rate", values=(1,)), "Fill: `values` needs two numbers."),
+        (lambda sim: sim.fill("rat"), "Fill: `field` is 'rat'; there are: angle, model, rate, scale."),
+        (lambda sim: sim.fill("rate", count=0), "Fill: `count` must be at least 1."),
+        (lambda sim: sim.step("many"), "Step: `count` must be a whole number, not a text."),
+        (lambda sim: sim.set("angle", "wide"), "Set: `value` must be true or false or a number, not a text."),
+        (lambda sim: sim.set(object(), 1), "Set: its values must be plain numbers, texts, and lists of them."),
+        (lambda sim: sim.submit(7), "A command cannot be of the type int; there are: SetModel, "),
+        (lambda sim: sim.submit(Show(1, {"gane": 2})), "Show: `look.gane` is unknown; it has mode, channels, gain,"),
+    ],
+)
+def test_values_that_do_not_serve_are_told_with_their_key(backend, simulate, call, said):
+    sim = simulate(backend)
+    sim.add(MODEL, 4)
+    with pytest.raises(NCAError) as found:
+        call(sim)
+    assert str(found.value).startswith(said)
+
+
+def test_a_grid_that_is_not_there_is_told(simulate, backend):
+    sim: Simulation = simulate(backend)
+    with pytest.raises(NCAError, match="no grid yet"):
+        sim.step()
+    sim.add(MODEL, (4, 4))
+    with pytest.raises(NCAError, match="no grid 7"):
+        sim.image(grid=7)
+    with pytest.raises(NCAError, match="no image 'cat'"):
+        sim.paint("image", (0, 0), image="cat")

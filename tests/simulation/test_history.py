@@ -1,0 +1,298 @@
+"""Going back and on again: rewind, undo and redo, whatever was done to a grid meanwhile."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from helpers import random_model
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ncaengine.backends.gl.backend import GLBackend
+from ncaengine.backends.torch import TorchBackend
+from ncaengine.core.errors import NCAError
+from ncaengine.core.kernels import Catalogue
+from ncaengine.core.model import Config, Seed
+from ncaengine.simulation.commands import (
+    AnyCommand,
+    Copy,
+    Duplicate,
+    Fill,
+    Load,
+    Paint,
+    Redo,
+    Reseed,
+    Resize,
+    Rewind,
+    Set,
+    SetKernel,
+    SetModel,
+    Step,
+    Undo,
+)
+from ncaengine.simulation.grid import Grid
+from ncaengine.simulation.history import Mark, Moment, Timeline
+from ncaengine.simulation.simulation import Simulation
+
+NOISE = Seed("noise", 1.0)
+A = random_model(Config(channels=4, hidden=3, seed=NOISE, name="a"), 1)
+B = random_model(Config(channels=4, hidden=2, seed=NOISE, name="b"), 2)
+IMAGE = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
+
+Make = Callable[..., Simulation]
+AnyBackend = TorchBackend | GLBackend
+
+
+def simulation(catalogue: Catalogue, backend: AnyBackend | None = None, history: int = 2**20) -> Simulation:
+    sim = Simulation(backend or TorchBackend(), catalogue, history)
+    sim.register(B)
+    sim.register_array("image", IMAGE)
+    sim.register_array("state", np.zeros((3, 5, 4), np.float32))
+    sim.add(A, (9, 7), rng_seed=3)
+    return sim
+
+
+def known(grid: Grid) -> tuple[object, ...]:
+    """Everything that decides how a grid goes on."""
+    maps = None if grid.fields is None else grid.fields.tobytes()
+    names = tuple(model.config.name for model in grid.models)
+    return grid.step, grid.size, grid.kernel.name, names, grid.rng_seed, grid.settings, maps, grid.state().tobytes()
+
+
+places = st.tuples(st.floats(-30, 30, width=16), st.floats(-30, 30, width=16))
+SIDE = st.integers(1, 12)
+EDITS: st.SearchStrategy[AnyCommand] = st.one_of(
+    st.builds(
+        Paint, st.just(1), st.sampled_from(["erase", "noise", "image", "rate", "scale", "angle"]),
+        st.lists(places, min_size=1, max_size=3).map(tuple), st.floats(0.5, 9, width=16), st.floats(0, 1, width=16),
+        st.floats(0, 1, width=16), st.floats(0.25, 2, width=16), st.just("image"), st.booleans(),
+    ),
+    st.builds(Fill, st.just(1), st.sampled_from(["rate", "angle"]), st.sampled_from(["even", "halves", "ramp"])),
+    st.builds(Resize, st.just(1), st.tuples(SIDE, SIDE), st.sampled_from(["centre", "corner", "tile"])),
+    st.builds(Reseed, st.just(1), st.integers(0, 5)),
+    st.builds(SetKernel, st.just(1), st.sampled_from(["square", "hexagonal"])),
+    st.builds(SetModel, st.just(1), st.sampled_from(["a", "b"])),
+    st.just(Load(1, "state")),
+)  # fmt: skip
+SETTINGS = st.builds(Set, st.just(1), st.sampled_from(["fire_rate", "scale"]), st.floats(0.25, 1, width=16))
+LIFE = st.lists(st.one_of(EDITS, SETTINGS, st.builds(Step, st.just(1), st.integers(1, 40))), max_size=10)
+
+
+@given(LIFE, st.integers(0, 60), st.integers(0, 60))
+def test_after_going_back_a_grid_comes_by_the_same_states(
+    catalogue: Catalogue, life: list[AnyCommand], back: int, on: int
+) -> None:
+    sim = simulation(catalogue)
+    grid = sim.grids[1]
+    seen: dict[int, tuple[object, ...]] = {}
+    for command in [*life, Step(1)]:
+        steps = command.count if isinstance(command, Step) else 0
+        for _ in range(steps):
+            sim.submit(Step(1))
+            seen[grid.age] = known(grid)
+        if not steps:
+            sim.submit(command)
+            seen[grid.age] = known(grid)
+    end = grid.age
+    sim.submit(Rewind(1, back))
+    assert grid.age == max(end - back, grid.timeline.start)
+    if grid.age in seen:
+        assert known(grid) == seen[grid.age]
+    sim.submit(Rewind(1, -(end - grid.age)))  # forward again, through all edits
+    assert known(grid) == seen[end]
+
+
+@given(LIFE, EDITS, st.integers(0, 30))
+def test_undo_is_the_moment_before_and_redo_makes_the_edit_again(
+    catalogue: Catalogue, life: list[AnyCommand], edit: AnyCommand, steps: int
+) -> None:
+    sim = simulation(catalogue)
+    grid = sim.grids[1]
+    for command in life:
+        sim.submit(command)
+    if isinstance(edit, Paint):
+        edit = Paint(**{**{n: getattr(edit, n) for n in edit.__struct_fields__}, "more": False})
+    before = known(grid)
+    sim.submit(edit)
+    after = known(grid)
+    sim.submit(Redo(1)) if grid.can_redo else None
+    sim.submit(Step(1, steps))
+    sim.submit(Undo(1))
+    assert known(grid) == before
+    sim.submit(Redo(1))
+    assert known(grid) == after
+    sim.submit(Undo(1))
+    assert known(grid) == before
+
+
+def test_500_steps_back_and_on_again_is_as_if_nothing_had_been(gl: GLBackend, catalogue: Catalogue) -> None:
+    sim = simulation(catalogue, gl)
+    grid = sim.grids[1]
+    for step in (100, 350, 420):
+        sim.submit(Paint(1, "noise", ((4.0, 3.0),), 3.0), at_step=step)
+    sim.submit(Step(1, 700))
+    end = known(grid)
+    sim.submit(Rewind(1, 500))
+    assert grid.step == 200
+    sim.submit(Step(1, 500))  # commands that wait for a step come again
+    assert known(grid) == end
+    grid.cells.release()
+
+
+def test_a_change_in_the_past_makes_another_future(catalogue: Catalogue) -> None:
+    sim = simulation(catalogue)
+    grid = sim.grids[1]
+    sim.submit(Step(1, 50))
+    end = known(grid)
+    sim.submit(Rewind(1, 20))
+    sim.submit(Paint(1, "erase", ((2.0, 2.0),), 2.0))
+    sim.submit(Rewind(1, -20))
+    assert grid.age == 30
+    sim.submit(Step(1, 20))
+    assert known(grid) != end
+
+
+def test_a_stroke_is_one_edit(catalogue: Catalogue) -> None:
+    sim = simulation(catalogue)
+    grid = sim.grids[1]
+    before = known(grid)
+    for k in range(4):
+        sim.submit(Paint(1, "noise", ((float(k), 1.0), (k + 1.0, 1.0)), 1.0, more=k > 0))
+        sim.submit(Step(1))
+    assert grid.can_undo == "Noise"
+    sim.submit(Undo(1))
+    assert known(grid) == before
+    assert (grid.can_undo, grid.can_redo) == ("", "Noise")
+
+
+def test_a_new_edit_forgets_what_was_undone(catalogue: Catalogue) -> None:
+    sim = simulation(catalogue)
+    sim.submit(Reseed(1, 8))
+    sim.submit(Undo(1))
+    sim.submit(Resize(1, (4, 4)))
+    with pytest.raises(NCAError, match="nothing to make again"):
+        sim.submit(Redo(1))
+
+
+def test_where_nothing_is_kept_it_is_said(catalogue: Catalogue) -> None:
+    sim = simulation(catalogue, history=0)
+    sim.submit(Step(1, 5))
+    sim.submit(Reseed(1, 8))
+    for command, said in ((Undo(1), "nothing to undo"), (Rewind(1, 3), "keeps no timeline")):
+        with pytest.raises(NCAError, match=said):
+            sim.submit(command)
+    assert not sim.grids[1].timeline.marks
+    assert not sim.grids[1].timeline.moments
+
+
+def test_a_grid_too_large_for_the_budget_keeps_nothing_until_it_is_small_again(catalogue: Catalogue) -> None:
+    sim = simulation(catalogue, history=2**16)
+    grid = sim.grids[1]
+    sim.submit(Step(1, 40))
+    assert grid.timeline.moments
+    sim.submit(Resize(1, (64, 64)))  # 64 KB a state
+    assert not grid.timeline.moments
+    sim.submit(Step(1, 40))
+    sim.submit(Paint(1, "erase", ((3.0, 3.0),)))
+    for command in (Undo(1), Rewind(1, 5)):
+        with pytest.raises(NCAError):
+            sim.submit(command)
+    sim.submit(Resize(1, (8, 8)))
+    before = known(grid)
+    sim.submit(Step(1, 7))
+    sim.submit(Rewind(1, 7))
+    assert known(grid) == before
+
+
+def test_a_failed_edit_leaves_the_timeline_alone(catalogue: Catalogue) -> None:
+    sim = simulation(catalogue)
+    grid = sim.grids[1]
+    sim.submit(Step(1, 30))
+    sim.submit(Rewind(1, 10))
+    marks = len(grid.timeline.marks)
+    for bad in (Paint(1, "model", ((0.0, 0.0),), value=3.0), Paint(1, "rate", ((0.0, 0.0),), value=99.0),
+                Paint(1, "image", ((0.0, 0.0),), image="none"), Paint(1, "patch", ((0.0, 0.0),)),
+                Fill(1, "rate", "even", (9.0, 9.0)), Load(1, "image"), SetModel(1, "b", 3),
+                SetModel(1, "")):  # fmt: skip
+        with pytest.raises(NCAError):
+            sim.submit(bad)
+    assert len(grid.timeline.marks) == marks
+    sim.submit(Rewind(1, -10))
+    assert grid.age == 30
+
+
+def test_a_duplicate_goes_its_own_way_from_the_same_place(backend: AnyBackend, simulate: Make) -> None:
+    sim = simulate(backend)
+    first = sim.add(A, (9, 7), rng_seed=3, steps_per_second=33.0)
+    sim.submit(Fill(1, "rate", "halves", (0.25, 1.0)))
+    sim.advance(700)
+    sim.submit(Duplicate(1))
+    second = sim.grids[2]
+    assert known(first) == known(second)
+    sim.advance(1234)  # the fraction of a step that was due is the same too
+    assert known(first) == known(second)
+    sim.submit(Paint(2, "erase", ((1.0, 1.0),), 2.0))
+    assert known(first) != known(second)
+    with pytest.raises(NCAError, match="nothing to undo"):
+        sim.submit(Duplicate(2)) or sim.submit(Undo(3))
+
+
+def test_a_copied_patch_is_pasted_cell_by_cell(backend: AnyBackend, simulate: Make) -> None:
+    sim = simulate(backend)
+    first, second = sim.add(A, (20, 20), rng_seed=1), sim.add(A, (20, 20), rng_seed=2)
+    sim.submit(Copy(1, (5.0, 5.0), 3.0))
+    sim.submit(Paint(2, "patch", ((10.0, 19.0),), softness=0.0))
+    copied, pasted = first.state(), second.state()
+    assert (pasted[19, 10] == copied[5, 5]).all()
+    assert (pasted[2, 10] == copied[8, 5]).all()  # beyond the lower edge of the torus
+    assert (pasted[5, 5] != copied[5, 5]).any()
+
+
+# The timeline itself
+
+
+def moment(age: int, marks: int = 0, size: int = 100) -> Moment:
+    sim_free = np.zeros((1, size, 1), np.float32)
+    return Moment(age, marks, age, sim_free, None, (), None, None, 0)  # type: ignore[arg-type]
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=60), st.integers(2, 12))
+@settings(max_examples=50)
+def test_the_budget_holds_and_the_start_and_the_present_stay(gaps: list[int], room: int) -> None:
+    timeline, age = Timeline(room * 400), 0
+    for gap in gaps:
+        timeline.keep(moment(age))
+        age += gap
+    ages = [m.age for m in timeline.moments]
+    assert len(ages) <= max(room, 2)
+    assert ages == sorted(ages)
+    assert ages[0] == 0
+    assert ages[-1] == age - gaps[-1]
+
+
+def test_moments_grow_sparse_with_their_age() -> None:
+    timeline = Timeline(16 * 400)
+    for age in range(0, 3200, 16):
+        timeline.keep(moment(age))
+    gaps = np.diff([m.age for m in timeline.moments])
+    assert gaps[-1] == 16
+    assert gaps[0] > 4 * gaps[-1]
+
+
+def test_what_waits_comes_again_when_its_step_is_undone() -> None:
+    told: list[int] = []
+
+    def again() -> None:
+        told.append(1)
+
+    timeline = Timeline(marks=[Mark(5, lambda: None, "a", again=again), Mark(7, lambda: None, "b")], tip=9)
+    timeline.cut(6, 1)
+    assert not told
+    timeline.cut(4, 0)
+    assert told == [1]
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    with np.errstate(all="raise", over="ignore", invalid="ignore", under="ignore"):
+        yield

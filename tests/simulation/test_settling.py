@@ -1,0 +1,86 @@
+"""Which reading of bare weights settles."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+import pytest
+from helpers import SHARED, random_model
+
+from ncaengine.backends.gl.backend import GLBackend
+from ncaengine.core.model import Colour, Config, Model
+from ncaengine.formats import model_files
+from ncaengine.simulation import settling
+from ncaengine.simulation.settling import SIDE, Trial
+from ncaengine.simulation.simulation import Simulation
+
+RNG = np.random.default_rng(1)
+STILL = random_model(Config(channels=3, hidden=1))
+ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE] * 2 * np.pi / SIDE
+WAVES = (np.stack([np.sin(4 * COLUMNS), np.cos(3 * ROWS), np.sin(3 * ROWS + 4 * COLUMNS)], -1) / 4).astype(np.float32)
+
+
+def measured(*states: np.ndarray, model: Model = STILL) -> Trial:
+    return settling.measured("it", model, list(states))
+
+
+def noise(spread: float = 0.2) -> np.ndarray:
+    return (RNG.standard_normal((SIDE, SIDE, 3)) * spread).astype(np.float32)
+
+
+def test_a_texture_settles() -> None:
+    trial = measured(WAVES, WAVES, WAVES)
+    assert trial.failed == ""
+    assert trial.largest == pytest.approx(0.25)
+    assert trial.unrest == 0
+
+
+@pytest.mark.parametrize(
+    ("states", "failed"),
+    [
+        ([WAVES, WAVES * np.nan], "runs away"),
+        ([WAVES, WAVES * 1e30], "runs away"),
+        ([WAVES * 0.01] * 2, "flat"),
+        ([np.zeros_like(WAVES)] * 2, "flat"),
+        ([WAVES * 30] * 2, "saturated"),
+        ([noise()] * 2, "noise"),
+        ([WAVES * 0.5, WAVES], "restless"),
+    ],
+)
+def test_what_does_not_settle_is_told_by_its_first_failing(states: list[np.ndarray], failed: str) -> None:
+    assert measured(*states).failed == failed
+
+
+def test_the_smoothest_that_clips_least_is_chosen() -> None:
+    smooth, fine = measured(WAVES), measured((WAVES + noise(0.03)).astype(np.float32))
+    dark = measured(WAVES, model=replace(STILL, config=msgspec.structs.replace(STILL.config, colour=Colour(1.0, 0.0))))
+    assert not any(trial.failed for trial in (smooth, fine, dark))
+    assert settling.best([fine, dark, smooth]) is smooth
+    assert settling.best([measured(noise())]) is None
+
+
+def test_readings_that_differ_in_colours_only_run_once(gl: GLBackend, simulate: Callable[..., Simulation]) -> None:
+    other = replace(STILL, config=msgspec.structs.replace(STILL.config, colour=Colour(1.0, 0.0)))
+    made: list[int] = []
+    sim = simulate(gl)
+    first, second = settling.trials(sim, [("a", STILL), ("b", other)], made.append)
+    assert sum(made) == 2 * settling.STEPS
+    assert not sim.grids
+    assert sim.next_id == 2, "one grid was made"
+    assert first.largest == second.largest
+    assert first.clipped != second.clipped
+
+
+def test_the_order_of_a_published_state_dict_is_found(
+    gl: GLBackend, simulate: Callable[..., Simulation], shared: object
+) -> None:
+    """Two readings, the right one and the one of the other order, to be quick; the command tries all."""
+    path = SHARED / "published/monash/texture.pth"
+    readings = dict(model_files.candidates(path))
+    assert len(readings) == 12
+    assert next(iter(readings)) == "--order channel --filters undivided --offset 0", "what it is taken for comes first"
+    wrong = next(label for label in readings if "filter " in label and "undivided" in label)
+    chosen = settling.best(settling.trials(simulate(gl), [(wrong, readings[wrong]), *list(readings.items())[:1]]))
+    assert chosen is not None
+    assert "--order channel" in chosen.label

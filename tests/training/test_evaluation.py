@@ -1,0 +1,173 @@
+"""Measuring rollouts: what is judged is what the engine shows, always in the same way; `ncaengine evaluate`."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from helpers import NOTEBOOK_CONFIG, SELFORG, random_model, small
+from PIL import Image
+
+from ncaengine.backends.torch import TorchBackend
+from ncaengine.cli import main
+from ncaengine.core import lattice, looks
+from ncaengine.core.errors import NCAError
+from ncaengine.core.model import Colour
+from ncaengine.formats import model_files
+from ncaengine.simulation import commands
+from ncaengine.training import evaluation
+from ncaengine.training.evaluation import Plan
+
+
+def mean(pictures: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
+    """A loss whose value is known: that of a plain mean."""
+    assert generator is not None
+    assert generator.initial_seed() == evaluation.LOSS_SEED
+    assert pictures.shape[:2] == (1, 3)
+    return pictures.mean()
+
+
+PLAN = Plan(size=(14, 10), steps=(3, 7), rollouts=3, seed=4, heal=5)
+
+
+@pytest.mark.parametrize("kernel", ["square", "hexagonal"])
+def test_the_loss_is_that_of_the_engines_pictures(backend, simulate, kernel):
+    model = random_model(small(SELFORG))  # published: its colours have scale 0.5
+    sim, plan = simulate(backend), Plan(kernel, (14, 10), (3, 7), 2, 4)
+    result = evaluation.evaluate(sim, model, mean, plan)
+    assert not sim.grids
+    assert result.losses.shape == (2, 2)
+    for k in range(2):
+        grid = sim.add(model, plan.size, kernel, rng_seed=4 + k)
+        for j, steps in enumerate((3, 4)):
+            sim.submit(commands.Step(grid.id, steps))
+            shown = looks.to_rgb(grid.state(), Colour(0.5, 0.5)).mean()
+            assert result.losses[k, j] == pytest.approx(shown, abs=1e-5)
+            assert result.largest >= np.abs(grid.state()).max()
+
+
+def test_both_backends_agree_and_each_with_itself(simulate, gl):
+    model = random_model(small(NOTEBOOK_CONFIG))
+    a, b, c = (evaluation.evaluate(simulate(on), model, mean, PLAN) for on in (gl, gl, TorchBackend()))
+    assert a.losses.shape == (3, 4)
+    assert np.array_equal(a.losses, b.losses)
+    assert np.abs(a.losses - c.losses).max() < 1e-4
+    assert len(set(a.losses[:, -1])) == 3  # rollouts differ
+
+
+def test_all_steps_are_told_and_counted(simulate):
+    told: list[int] = []
+    evaluation.evaluate(simulate(TorchBackend()), random_model(small(NOTEBOOK_CONFIG)), mean, PLAN, told.append)
+    assert sum(told) == PLAN.total == 3 * (7 + 5)
+    assert PLAN.moments == ["step 3", "step 7", "hole", "healed"]
+
+
+@pytest.mark.parametrize("kernel", ["square", "hexagonal"])
+@pytest.mark.parametrize("size", [(40, 40), (40, 31), (24, 50)])
+def test_the_hole_is_round_on_the_screen_and_goes_back_to_the_seed(simulate, kernel, size):
+    sim = simulate(TorchBackend())
+    grid = sim.add(random_model(small(NOTEBOOK_CONFIG)), size, kernel)
+    sim.load(np.ones((size[1], size[0], 5), np.float32))
+    evaluation.cut_hole(sim, grid)
+    state = grid.state()
+    assert set(np.unique(state)) == {0, 1}
+    picture = looks.draw(state, grid.kernel, Colour(1, 0), lattice.whole(grid.kernel, size, 4))[..., 0] < 128
+    y, x = np.indices(picture.shape)
+    far = np.hypot(x + 0.5 - picture.shape[1] / 2, y + 0.5 - picture.shape[0] / 2) / 4
+    radius = min(lattice.extent(grid.kernel, size)) / 4
+    assert far[picture].max() < radius + 1
+    assert far[~picture].min() > radius - 1
+
+
+def test_pictures_that_are_too_small_are_told_before_anything_grows(simulate):
+    def small_loss(pictures, generator=None):
+        raise NCAError("too small")
+
+    sim = simulate(TorchBackend())
+    with pytest.raises(NCAError, match="too small"):
+        evaluation.evaluate(sim, random_model(small(NOTEBOOK_CONFIG)), small_loss, PLAN, lambda _: pytest.fail("grew"))
+    assert not sim.grids
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "a.safetensors"
+    model_files.save(random_model(small(NOTEBOOK_CONFIG, name="a")), path)
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 255, (40, 40, 3), np.uint8)).save(tmp_path / "t.png")
+    return path
+
+
+QUICK = ["--features", "random", "--backend", "torch"]
+TINY = ["--size", "32x24", "--rollouts", "2", "--steps", "3", "2", "3", "--heal", "--heal-steps", "2"]
+
+
+@pytest.mark.parametrize("loss", ["transport", "gram"])
+def test_json_tells_everything(model, capsys, loss):
+    asked = ["evaluate", model, model, "--target", model.with_name("t.png"), *TINY, *QUICK, "--json", "--loss", loss]
+    told = []
+    for _ in range(2):
+        assert main([*map(str, asked)]) == 0
+        told.append(json.loads(capsys.readouterr().out))
+    assert told[0] == told[1]
+    assert told[0]["loss"] == loss
+    assert (told[0]["size"], told[0]["steps"], told[0]["rollouts"]) == ([32, 24], [2, 3], 2)
+    first, second = told[0]["models"]
+    assert first == second
+    assert [moment["when"] for moment in first["moments"]] == ["step 2", "step 3", "hole", "healed"]
+    for moment in first["moments"]:
+        assert moment["mean"] == pytest.approx(np.mean(moment["losses"]))
+        assert moment["mean"] > told[0]["target_itself"] >= 0
+
+
+def test_the_table_fits_a_narrow_terminal_and_compares_with_the_first(model, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    target = str(model.with_name("t.png"))
+    assert main(["evaluate", str(model), str(model), "--target", target, *TINY, *QUICK]) == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.split("\n")[2:])) <= 80
+    assert out.count("×1.000") == 8
+    assert out.count("±") == 1 + 8
+    assert "2 rollouts of 32x24 on square" in out
+    assert main(["evaluate", str(model), "--target", target, *TINY, *QUICK]) == 0
+    assert "ratio" not in capsys.readouterr().out
+
+
+def test_a_model_that_runs_away_is_null_in_json(model, capsys, monkeypatch):
+    monkeypatch.setattr("ncaengine.training.evaluation.loss_of", lambda picture, loss: math.nan)
+    asked = ["evaluate", str(model), "--target", str(model.with_name("t.png")), *TINY, *QUICK, "--json"]
+    assert main(asked) == 0
+    assert json.loads(capsys.readouterr().out)["models"][0]["moments"][0]["mean"] is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["--target", "no.png"], "no.png"),
+        (["--target", "a.safetensors"], "a.safetensors"),
+        (["--rollouts", "0"], "--rollouts"),
+        (["--heal-steps", "0"], "--heal-steps"),
+        (["--steps", "0"], "--steps"),
+        (["--target-size", "1"], "--target-size"),
+        (["--seed", "4294967295"], "--seed"),
+        (["--kernel", "octagonal"], "octagonal"),
+        (["--features", "no.pth"], "no.pth"),
+        (["--size", "1000000"], "grid of 1000000x1000000"),
+        (["--size", "wide"], "wide"),
+        (["--size", "1"], "too small"),
+    ],
+)
+def test_what_is_wrong_is_told_in_a_sentence(model, capsys, monkeypatch, asked, said):
+    monkeypatch.chdir(model.parent)
+    monkeypatch.setattr("ncaengine.training.evaluation.grow", lambda *_: pytest.fail("grew"))
+    assert main(["evaluate", "a.safetensors", "--target", "t.png", *QUICK, *asked]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("ncaengine: ")
+    assert told.count("\n") == 1
+    assert said in told
+
+
+def test_a_model_is_needed(capsys):
+    assert main(["evaluate", "--target", "pebbles"]) == 1
+    assert "Name a model" in capsys.readouterr().err

@@ -1,0 +1,235 @@
+"""The losses: near nothing for the target itself, more for other textures, and what excitation climbs."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from ncaengine.core import kernels
+from ncaengine.core.errors import NCAError
+from ncaengine.training import losses
+from ncaengine.training.features import nets
+from ncaengine.training.features.extractor import Features
+from ncaengine.training.features.random_filters import RandomFilters
+from ncaengine.training.patterns import PATTERNS
+
+RANDOM = Features([RandomFilters(16)]).requires_grad_(False)
+LIKENESS = ("transport", "gram")
+
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def pattern(name: str, side: int = 64) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(PATTERNS[name](side))).permute(2, 0, 1)[None]
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("name", LIKENESS)
+def test_a_target_is_most_like_itself(name: str) -> None:
+    target = pattern("pebbles")
+    loss = losses.make(name, RANDOM, target)
+    itself = float(loss(target, generator()))
+    others = [float(loss(picture, generator())) for picture in (pattern("coral"), pattern("zebra"), 1 - target)]
+    grain = target + 0.1 * torch.randn(target.shape, generator=generator())
+    assert itself < 1e-5
+    assert itself < float(loss(grain, generator())) < min(others)
+
+
+@pytest.mark.parametrize("name", LIKENESS)
+def test_another_part_of_the_same_texture_is_near(name: str) -> None:
+    """At the floor that sampling sets: a small part of the distance of another texture."""
+    whole = pattern("pebbles", 96)
+    target, part = whole[..., :48, :48], whole[..., 48:, 48:]
+    loss = losses.make(name, RANDOM, target)
+    assert float(loss(part, generator())) < 0.25 * float(loss(pattern("coral", 48), generator()))
+
+
+@pytest.mark.parametrize("name", LIKENESS)
+def test_a_batch_counts_as_the_mean_of_its_pictures(name: str) -> None:
+    pictures = torch.cat([pattern("coral"), pattern("zebra")])
+    loss = losses.make(name, RANDOM, pattern("pebbles"))
+    each = [float(loss(picture[None], generator())) for picture in pictures]
+    assert float(loss(pictures, generator())) == pytest.approx(np.mean(each), rel=1e-4)
+
+
+@pytest.mark.parametrize("name", LIKENESS)
+def test_every_layer_weighs_alike_and_its_scale_is_nothing(name: str) -> None:
+    """Against noise each map's share is of the order 1, and 1000 times the numbers change nothing."""
+    target, noise = pattern("pebbles"), torch.rand(1, 3, 64, 64, generator=generator())
+    for k in range(len(RANDOM.names)):
+        one, large = (losses.make(name, lambda x, k=k, s=s: [s * RANDOM(x)[k]], target) for s in (1.0, 1000.0))  # type: ignore[arg-type, misc]
+        share = float(one(noise, generator()))
+        assert 0.05 < share < 20
+        assert float(large(noise, generator())) == pytest.approx(share, rel=0.1)
+
+
+@given(st.integers(24, 80), st.integers(24, 80))
+def test_sizes_may_differ_from_the_target(height: int, width: int) -> None:
+    flat, colours = Features([]), torch.tensor([0.2, 0.5, 0.7])[:, None, None]
+    for name in LIKENESS:
+        loss = losses.make(name, flat, colours.expand(1, 3, 24, 24))
+        assert float(loss(colours.expand(2, 3, height, width), generator())) < 1e-6
+
+
+def test_transport_keeps_to_the_sample_it_is_given_and_knows_its_generator() -> None:
+    target = pattern("pebbles")
+    loss = losses.SlicedTransport(RANDOM, target, directions=4, places=256)
+    first, same, other = (float(loss(pattern("coral"), generator(seed))) for seed in (1, 1, 2))
+    assert first == same != other
+    assert other == pytest.approx(first, rel=0.5)
+
+
+def test_transport_sorts_alike_with_either_library() -> None:
+    """NumPy sorts on few threads and torch on many: the same loss and gradient, where no two values are equal."""
+    found = []
+    for threads in (1, losses.SLOW_SORT + 1):
+        torch.set_num_threads(threads)
+        picture = torch.rand(1, 3, 32, 32, generator=generator()).requires_grad_()
+        value = losses.SlicedTransport(Features([]), pattern("pebbles", 32))(picture, generator())
+        value.backward()  # type: ignore[no-untyped-call]
+        found.append((value.detach(), picture.grad))
+    (one, slope), (many, slope_of_many) = found
+    assert slope is not None
+    assert slope_of_many is not None
+    assert torch.allclose(one, many, rtol=1e-5)
+    assert torch.allclose(slope, slope_of_many, rtol=1e-3, atol=1e-7)
+
+
+def test_transport_is_the_square_distance_of_sorted_pixels() -> None:
+    """One channel, where every direction is the same up to its sign: against NumPy."""
+    rng = np.random.default_rng(0)
+    a, b = (rng.random((1, 1, 16, 16), np.float32) for _ in range(2))
+    loss = losses.SlicedTransport(lambda x: [x[:, :1]], torch.from_numpy(b))
+    want = np.square(np.sort(a.ravel()) - np.sort(b.ravel())).mean() / np.square(b).mean()
+    assert float(loss(torch.from_numpy(a))) == pytest.approx(want, rel=0.05)
+
+
+@given(st.integers(0, 15), st.integers(0, 15))
+def test_gram_does_not_see_where_things_lie(down: int, right: int) -> None:
+    """Of pixels, which know no border, it is the same for a picture rolled."""
+    loss = losses.Gram(Features([]), pattern("coral", 16))
+    picture = pattern("zebra", 16)
+    rolled = picture.roll((down, right), (2, 3))
+    assert float(loss(rolled)) == pytest.approx(float(loss(picture)), rel=1e-5)
+
+
+def test_gram_knows_a_picture_from_its_negative() -> None:
+    """The products alone would not: they are the same for numbers of the other sign."""
+    signed = pattern("pebbles", 32) - 0.5
+    loss = losses.Gram(lambda x: [x], signed)
+    assert float(loss(signed)) < 1e-10
+    assert float(loss(-signed)) > 0.01
+
+
+@pytest.mark.parametrize("name", LIKENESS)
+def test_pixels_descend_to_the_target_texture(name: str) -> None:
+    """Thirty steps of Adam bring the loss from noise to a tenth."""
+    loss = losses.make(name, RANDOM, pattern("pebbles", 32), directions=8)
+    picture = torch.rand(1, 3, 32, 32, generator=generator()).requires_grad_()
+    optimizer, values = torch.optim.Adam([picture], 0.05), []
+    for seed in range(30):
+        value = loss(picture, generator(seed))
+        optimizer.zero_grad()
+        value.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        values.append(float(value.detach()))
+    assert values[-1] < 0.2 * values[0]
+
+
+@pytest.mark.parametrize("name", LIKENESS)
+def test_a_flat_target_stays_finite(name: str) -> None:
+    """It has nothing in the maps of filters without mean."""
+    loss = losses.make(name, RANDOM, torch.full((1, 3, 32, 32), 0.5))
+    picture = pattern("coral", 32).requires_grad_()
+    value = loss(picture, generator())
+    value.backward()  # type: ignore[no-untyped-call]
+    assert 0 < float(value.detach()) < 1e15
+    assert picture.grad is not None
+    assert picture.grad.isfinite().all()
+
+
+def small_net() -> Features:
+    """Two layers; channel 0 of the second is silent on any even picture."""
+    g = generator(3)
+    made = {"conv1_1": (torch.randn(8, 3, 3, 3, generator=g), torch.zeros(8))}
+    made["conv1_2"] = (torch.randn(4, 8, 3, 3, generator=g), torch.tensor([-100.0, 0, 0, 0]))
+    state = {}
+    for k, (w, b) in enumerate(made.values()):
+        state |= {f"features.{2 * k}.weight": w, f"features.{2 * k}.bias": b}
+    return Features([nets.vgg(state)]).requires_grad_(False)
+
+
+@pytest.mark.parametrize("layer", ["conv1_1", "conv1_2"])
+@pytest.mark.parametrize("channel", [1, 2, 3])
+def test_excitation_climbs(layer: str, channel: int) -> None:
+    """A step along the gradient excites the channel more."""
+    loss = losses.make("excitation", small_net(), neuron=f"{layer}:{channel}")
+    picture = torch.rand(2, 3, 16, 16, generator=generator()).mul(0.2).add(0.4).requires_grad_()
+    before = loss(picture, generator())
+    before.backward()  # type: ignore[no-untyped-call]
+    assert picture.grad is not None
+    after = loss(picture.detach() - 0.1 * picture.grad / picture.grad.abs().max(), generator())
+    assert float(after) < float(before.detach()) < 0
+
+
+def test_excitation_wakes_a_silent_channel() -> None:
+    loss = losses.make("excitation", small_net(), neuron="conv1_2:0")
+    picture = torch.full((1, 3, 16, 16), 0.5).requires_grad_()
+    silent = loss(picture, generator())
+    silent.backward()  # type: ignore[no-untyped-call]
+    assert float(silent.detach()) == 0
+    assert picture.grad is not None
+    assert picture.grad.abs().max() > 0
+
+
+def test_excitation_sees_the_screen_rolled() -> None:
+    """Colours beyond the screen's count as its own, and each call looks from another place."""
+    loss = losses.make("excitation", small_net(), neuron="conv1_2:1")
+    picture = torch.randn(1, 3, 16, 16, generator=generator())
+    assert float(loss(picture, generator())) == float(loss(picture.clamp(0, 1), generator()))
+    assert float(loss(picture, generator(1))) != float(loss(picture, generator(2)))
+    pixel = losses.make("excitation", Features([]), neuron="pixels:0")  # where no border counts
+    assert float(pixel(picture, generator(1))) == pytest.approx(float(pixel(picture, generator(2))), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "neuron", "sentence"),
+    [
+        ("likeness", "", "no loss likeness; there are transport, gram, excitation"),
+        ("gram", "", "gram compares with a target"),
+        ("transport", "", "transport compares with a target"),
+        ("excitation", "", "as in conv1_2:0; the layers are pixels, conv1_1, conv1_2"),
+        ("excitation", "conv1_1", "needs a layer and a channel"),
+        ("excitation", "conv1_1:x", "needs a layer and a channel"),
+        ("excitation", ":1", "no layer ; it has pixels"),
+        ("excitation", "conv9:1", "no layer conv9; it has pixels, conv1_1, conv1_2"),
+        ("excitation", "conv1_1:8", "channels 0 to 7; there is no channel 8"),
+    ],
+)
+def test_what_does_not_fit_is_told(name: str, neuron: str, sentence: str) -> None:
+    with pytest.raises(NCAError, match=sentence):
+        losses.make(name, small_net(), neuron=neuron)
+
+
+def test_a_hexagonal_wave_stands_upright_on_the_screen() -> None:
+    kernel = kernels.discover().get("hexagonal")
+    row, column = np.mgrid[:64, :64]
+    wave = np.cos(2 * np.pi * (column + row / 2) * 4 / 64)  # depends on the screen's x alone
+    seen = losses.on_screen(torch.from_numpy(wave).float().expand(1, 3, 64, 64), kernel).numpy()
+    assert seen.shape == (1, 3, 55, 64)
+    assert np.allclose(seen[0], wave[0], atol=1e-4)
+    square = torch.rand(1, 3, 8, 8)
+    assert losses.on_screen(square, kernels.discover().get("square")) is square
+
+
+def test_overflow_counts_only_what_lies_outside() -> None:
+    assert float(losses.overflow(torch.tensor([-1.0, 0.5, 1.0, 3.0]))) == pytest.approx(0.5)

@@ -1,0 +1,201 @@
+"""The trainer on tiny grids and a random feature net: deterministic, resumable, safe from NaN, equal to the engine."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+from helpers import random_model
+from torch import Tensor
+
+from ncaengine.backends.reference import Reference
+from ncaengine.core import kernels, model
+from ncaengine.core.errors import NCAError
+from ncaengine.training import losses
+from ncaengine.training.config import FIXED, Training, merged
+from ncaengine.training.step import Gathered, Plain, stepper
+from ncaengine.training.trainer import MAX_ROLLBACKS, Trainer, initial_model, segment_length
+
+TINY = Training(iterations=40, size=16, batch=2, pool=8, rollout=(4, 8), hidden=16)
+TARGET = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(1)) * 0.4
+
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def colours(pictures: Tensor) -> list[Tensor]:
+    """A feature net: the pixels."""
+    return [pictures]
+
+
+def reference(kernel: str = "square", **config: Any) -> Reference:
+    features = Training().architecture("random").features
+    return Reference(random_model(model.Config(hidden=20, features=features, **config)), kernels.discover().get(kernel))
+
+
+def trainer(settings: Training = TINY, loss: losses.Loss | None = None, **more: Any) -> Trainer:
+    start = initial_model(settings.architecture("tiny"), settings.seed)
+    trained_on = [kernels.discover().get(name) for name in settings.kernels]
+    return Trainer(start, loss or losses.SlicedTransport(colours, TARGET), settings, trained_on, **more)
+
+
+def weights(run: Trainer) -> np.ndarray:
+    return np.concatenate([getattr(run.model(), name).ravel() for name in model.WEIGHTS])
+
+
+@pytest.mark.parametrize("name", sorted(kernels.discover().kernels))
+def test_the_gathered_step_and_its_gradients_equal_the_references(name: str) -> None:
+    nca = reference(name)
+    step = stepper(nca, 12, compiled=False)
+    assert isinstance(step, Gathered)
+    generator = torch.Generator().manual_seed(2)
+    mask = step.mask(2, generator)
+    fires = torch.cat([mask, ~mask], 1).permute(0, 3, 1, 2).float()
+    x = torch.randn(2, 12, 12, 12, generator=generator) * 0.3
+    weight = torch.randn(2, 12, 12, 12, generator=generator)
+    found, gradients = [], []
+    for run in (lambda x: step(x, mask), lambda x: nca(x, fires)):
+        given = x.clone().requires_grad_()
+        found.append(run(given))
+        nca.zero_grad()
+        (found[-1] * weight).sum().backward()
+        gradients.append([given.grad, *(p.grad.clone() for p in nca.parameters() if p.grad is not None)])
+    torch.testing.assert_close(*found, rtol=1e-5, atol=1e-5)
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4 * float(other.abs().max()))
+
+
+def test_what_the_gathered_step_cannot_do_runs_on_the_reference() -> None:
+    for config in ({"activation": "tanh"}, {"padding": "zero"}, {"fire_rate": 0.3}):
+        nca = reference(**config)
+        assert isinstance(stepper(nca, 12, compiled=False), Plain)
+    assert isinstance(stepper(reference(), 13, compiled=False), Plain)
+    coins = stepper(nca, 64, compiled=False).mask(8, torch.Generator().manual_seed(0))
+    assert coins.shape == (8, 1, 64, 64)
+    assert 0.28 < coins.mean() < 0.32
+
+
+def test_exactly_one_of_a_pair_fires() -> None:
+    step = stepper(reference("hexagonal"), 8, compiled=False)
+    x = torch.randn(1, 12, 8, 8, generator=torch.Generator().manual_seed(0))
+    changed = (step(x, step.mask(1, torch.Generator().manual_seed(1))) != x).any(1)[0]
+    assert (changed[:4] ^ changed[4:]).all()
+
+
+def test_training_lowers_the_loss() -> None:
+    run = trainer(replace(TINY, iterations=150))
+    seen = [run.iterate() for _ in range(150)]
+    assert all(map(math.isfinite, seen))
+    assert np.median(seen[-30:]) < 0.5 * np.median(seen[:30])
+
+
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been() -> None:
+    whole, begun = trainer(), trainer()
+    expected = [whole.iterate() for _ in range(9)]
+    first = [begun.iterate() for _ in range(5)]
+    resumed = trainer()
+    resumed.restore(begun.state())
+    assert first + [resumed.iterate() for _ in range(4)] == expected
+    assert np.array_equal(weights(resumed), weights(whole))
+    assert torch.equal(resumed.pools, whole.pools)
+
+
+def test_a_state_of_another_run_does_not_fit() -> None:
+    with pytest.raises(NCAError, match="another pool"):
+        trainer(replace(TINY, pool=12)).restore(trainer().state())
+    with pytest.raises(NCAError, match="does not fit"):
+        trainer(replace(TINY, hidden=8)).restore(trainer().state())
+    with pytest.raises(NCAError, match="does not fit"):
+        trainer().restore({"pools": trainer().pools})
+
+
+class Failing:
+    """A loss that is as given, and at some calls NaN, or finite with a gradient that is not."""
+
+    def __init__(self, bad: range, kind: str) -> None:
+        self.calls, self.bad, self.kind = 0, bad, kind
+        self.inner = losses.SlicedTransport(colours, TARGET)
+
+    def __call__(self, pictures: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        self.calls += 1
+        loss = self.inner(pictures, generator)
+        if self.calls not in self.bad:
+            return loss
+        return loss * math.nan if self.kind == "loss" else loss + ((pictures - pictures) ** 2).sum().sqrt()
+
+
+@pytest.mark.parametrize("kind", ["loss", "gradient"])
+def test_nan_goes_back_to_good_weights_at_half_the_rate(kind: str) -> None:
+    run = trainer(loss=Failing(range(46, 47), kind))
+    at: dict[int, np.ndarray] = {}
+    for iteration in range(1, 46):
+        run.iterate()
+        at[iteration] = weights(run)
+    before, pools = run.learning_rate, run.pools.clone()
+    assert math.isnan(run.iterate())
+    assert np.array_equal(weights(run), at[20])
+    assert run.learning_rate == before / 2
+    assert (run.rollbacks, run.iteration) == (1, 46)
+    assert torch.equal(run.pools, pools)
+    assert math.isfinite(run.iterate())
+    assert np.isfinite(weights(run)).all()
+
+
+def test_nan_that_stays_ends_the_run_with_a_sentence() -> None:
+    run = trainer(loss=Failing(range(1, 99), "loss"))
+    for _ in range(MAX_ROLLBACKS):
+        assert math.isnan(run.iterate())
+    with pytest.raises(NCAError, match="lower --learning-rate"):
+        run.iterate()
+
+
+def test_a_state_that_runs_away_does_not_return_to_the_pool() -> None:
+    run = trainer()
+    with torch.no_grad():
+        run.nca.b2.fill_(50.0)
+    run.iterate()
+    assert float(run.pools.abs().max()) < 20
+
+
+def test_segments_give_the_same_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, cut = trainer(), trainer()
+    expected = [whole.iterate() for _ in range(3)]
+    monkeypatch.setattr("ncaengine.training.trainer.free_memory", lambda device: 0)
+    assert [cut.iterate() for _ in range(3)] == pytest.approx(expected, rel=1e-6)
+    np.testing.assert_allclose(weights(cut), weights(whole), atol=1e-6)
+
+
+def test_segments_are_cut_only_where_memory_asks() -> None:
+    assert segment_length(64, 10, 1280) == 64
+    assert segment_length(64, 10, 1279) == 8
+    assert segment_length(1, 10, 0) == 1
+
+
+def test_a_resumed_run_keeps_its_settings_but_what_is_given() -> None:
+    saved = replace(TINY, learning_rate=5e-4)
+    assert merged(saved, Training()) == saved
+    assert merged(saved, Training(iterations=99)) == replace(saved, iterations=99)
+    for name in FIXED:
+        other = {"loss": "gram", "neuron": "a:1", "kernels": ("square",), "stencils": ("identity",)}
+        value = other.get(name, 99)
+        with pytest.raises(NCAError, match="--" + name.replace("_", "-")):
+            merged(saved, replace(Training(), **{name: value}))
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"iterations": 0}, {"size": 4}, {"batch": 0}, {"pool": 3}, {"rollout": (9, 3)}, {"fresh": 1.5},
+        {"kernels": ()}, {"kernels": ("square", "square")}, {"channels": 2}, {"learning_rate": math.nan},
+        {"drops": (1.5,)}, {"loss": "excitation"}, {"neuron": "conv1_1:3"}, {"seed": -1},
+    ],
+)  # fmt: skip
+def test_settings_out_of_range_are_named(setting: dict[str, Any]) -> None:
+    with pytest.raises(NCAError, match="--" + next(iter(setting)).replace("_", "-")):
+        replace(Training(), **setting).check()
+    Training().check()

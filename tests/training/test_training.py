@@ -1,0 +1,307 @@
+"""Runs and commands of the training: from an image to a model that the engine runs, and nothing lost on the way."""
+
+import contextlib
+import csv
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+from helpers import random_state
+from PIL import Image
+
+from ncaengine import cli
+from ncaengine.backends.gl.backend import GLBackend
+from ncaengine.backends.torch import TorchCells
+from ncaengine.cli import training_runs
+from ncaengine.core import kernels, model
+from ncaengine.core.errors import NCAError
+from ncaengine.formats import model_files
+from ncaengine.training import checkpoint
+from ncaengine.training.config import Training
+from ncaengine.training.run import Job, Run, pick_device
+
+TINY = Training(iterations=20, size=32, batch=2, pool=8, rollout=(4, 8), hidden=16)
+FLAGS = "--iterations 20 --size 32 --batch 2 --pool 8 --rollout 4 8 --hidden 16 --features random --no-compile"
+
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    return Job("coral", tmp_path / "tiny.safetensors", TINY, ("random",), compiled=False)
+
+
+def train(*words: str) -> int:
+    return cli.main(["train", *words, *FLAGS.split()])
+
+
+def after(run: Run, iterations: int) -> Callable[[], bool]:
+    return lambda: run.trainer.iteration >= iterations
+
+
+def test_what_was_trained_runs_on_the_engine(job: Job, gl: GLBackend) -> None:
+    trained = Run(job).train()
+    exported = model_files.load(job.output)
+    assert exported.config == trained.config
+    assert exported.w2.any()
+    for name in TINY.kernels:
+        ours, truth = gl.cells(), TorchCells()
+        for cells in (ours, truth):
+            cells.specialise(exported if cells is ours else trained, kernels.discover().get(name))
+            cells.write(random_state(21, 14, 12, seed=1))
+            cells.step(3, 7, 0.5)
+        assert np.abs(ours.read() - truth.read()).max() < 1e-5
+        ours.release()
+
+
+def test_a_run_leaves_a_model_its_pictures_and_its_curve(job: Job) -> None:
+    seen: list[tuple[int, float]] = []
+    run = Run(replace(job, attribution=(("author", "me"),)))
+    run.train(lambda iteration, loss: seen.append((iteration, loss)))
+    assert [iteration for iteration, _ in seen] == list(range(1, 21))
+    made = model_files.load(job.output)
+    assert (made.config.name, made.config.kernels) == ("tiny", ("square", "hexagonal"))
+    assert made.config.attribution["author"] == "me"
+    assert "Distill" in made.config.attribution["method"]
+    assert sorted(p.name for p in job.folder.iterdir()) == ["loss.csv", "loss.png", "preview.png"]
+    with open(job.folder / "loss.csv", newline="") as file:
+        assert [(int(row["iteration"]), float(row["loss"])) for row in csv.DictReader(file)] == seen
+    with Image.open(job.folder / "preview.png") as picture:
+        assert len(picture.getcolors(2**24) or []) > 100
+    assert sorted(p.name for p in job.output.parent.iterdir()) == ["tiny.safetensors", "tiny.training"]
+
+
+def test_a_stopped_run_resumes_to_the_same_curve_and_weights(job: Job, tmp_path: Path) -> None:
+    whole = Run(replace(job, output=tmp_path / "whole.safetensors"))
+    expected = whole.train()
+    run = Run(job)
+    run.train(stopped=after(run, 7))
+    assert not run.finished
+    assert (job.folder / "checkpoint.pt").exists()
+    with pytest.raises(NCAError, match="add --resume"):
+        Run(job)
+    resumed = Run(replace(job, resume=True, settings=Training()))  # with the settings that it began with
+    assert resumed.settings == TINY
+    found = resumed.train()
+    assert resumed.losses == whole.losses
+    for name in model.WEIGHTS:
+        assert np.array_equal(getattr(found, name), getattr(expected, name))
+    assert not (job.folder / "checkpoint.pt").exists()
+    with pytest.raises(NCAError, match="finished"):
+        Run(replace(job, resume=True))
+
+
+def test_a_run_resumes_with_its_own_target_and_settings_only(job: Job) -> None:
+    run = Run(job)
+    run.train(stopped=after(run, 2))
+    for other, words in (
+        (replace(job, target="pebbles"), "another target"),
+        (replace(job, settings=replace(TINY, size=16)), "--size 32"),
+        (replace(job, settings=replace(TINY, iterations=2)), "2 iterations already"),
+    ):
+        with pytest.raises(NCAError, match=words):
+            Run(replace(other, resume=True))
+    for content in (b"", b"nonsense", (job.folder / "checkpoint.pt").read_bytes()[:5000]):
+        (job.folder / "checkpoint.pt").write_bytes(content)
+        with pytest.raises(NCAError, match="not a whole checkpoint"):
+            Run(replace(job, resume=True))
+
+
+def test_a_run_starts_from_another_model(job: Job, tmp_path: Path) -> None:
+    first = Run(job).train()
+    with pytest.raises(NCAError, match="leave out --hidden"):
+        Run(replace(job, output=tmp_path / "x.pt", start=job.output, settings=replace(TINY, hidden=20)))
+    run = Run(replace(job, output=tmp_path / "second.pt", start=job.output))
+    assert np.array_equal(run.trainer.model().w1, first.w1)
+    assert run.trainer.config.name == "second"
+
+
+@contextlib.contextmanager
+def full_disk(free: int) -> Iterator[None]:
+    """Files cannot grow beyond `free` bytes: writing fails as on a full disk, with another reason."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (free, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_leaves_the_older_files_whole(job: Job) -> None:
+    said: list[str] = []
+    run = Run(job, say=said.append)
+    run.train(stopped=after(run, 3))
+    before = {path: path.read_bytes() for path in job.folder.parent.rglob("*") if path.is_file()}
+    again = Run(replace(job, resume=True), say=said.append)
+    with (
+        full_disk(free=1000),
+        pytest.raises(NCAError, match=r"cannot be written \((File too large|is the disk full\?)\)"),
+    ):
+        again.train(stopped=after(again, 6))
+    assert any("The training goes on" in line for line in said)
+    assert {path: path.read_bytes() for path in job.folder.parent.rglob("*") if path.is_file()} == before
+    assert checkpoint.load(job.folder / "checkpoint.pt").losses == run.losses
+
+
+def test_nan_is_told(job: Job) -> None:
+    said: list[str] = []
+    run = Run(job, say=said.append)
+    inner, calls = run.trainer.loss, iter(range(99))
+    run.trainer.loss = lambda pictures, generator=None: inner(pictures, generator) * (np.nan if next(calls) == 4 else 1)
+    run.train()
+    assert [n for n, loss in enumerate(run.losses, 1) if np.isnan(loss)] == [5]
+    assert any("Iteration 5 diverged" in line and "0.0005" in line for line in said)
+
+
+def test_tensorboard_is_asked_for_where_it_is_missing(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(NCAError, match="pip install tensorboard"):
+        Run(replace(job, log_dir=job.output.parent / "logs"))
+
+
+def test_excitation_needs_no_target(job: Job) -> None:
+    settings = replace(TINY, loss="excitation", neuron="random10:3", iterations=4)
+    run = Run(replace(job, target="", settings=settings))
+    run.train()
+    assert np.isfinite(run.losses).all()
+
+
+def test_a_device_that_is_not_there_is_told() -> None:
+    assert pick_device("cpu").type == "cpu"
+    missing = "cuda" if not torch.cuda.is_available() else "mps"
+    with pytest.raises(NCAError, match=f"--device {missing} is not there"):
+        pick_device(missing)
+
+
+def test_train_writes_one_model_an_image(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for n, name in enumerate(("a.png", "b.jpg")):
+        noise = np.random.default_rng(n).integers(0, 255, (40, 30, 3), np.uint8)
+        Image.fromarray(noise).save(tmp_path / name)
+    out = tmp_path / "out"
+    assert train(str(tmp_path), "-o", str(out)) == 0
+    assert {"a.pt", "b.pt"} <= {p.name for p in out.iterdir()}
+    assert "a.pt: 20 iterations, loss" in capsys.readouterr().out
+    assert train(str(tmp_path), "-o", str(out), "--resume") == 0
+    assert capsys.readouterr().err.count("finished; left as it is") == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["missing.png", "-o", "x.pt"], "missing.png"),
+        (["text.png", "-o", "x.pt"], "text.png"),
+        (["empty", "-o", "out"], "empty"),
+        (["coral", "-o", "x.jpg"], "must end in .pt or .safetensors"),
+        (["coral", "pebbles", "-o", "x.pt"], "folder for several"),
+        (["coral", "coral", "-o", "out"], "become"),
+        (["coral", "-o", "text.png/x.pt"], "cannot be made a folder"),
+        (["-o", "x.pt"], "Name an image"),
+        (["coral", "-o", "x.pt", "--resume"], "was not begun"),
+        (["coral", "-o", "x.pt", "--from", "missing.pt"], "missing.pt"),
+        (["coral", "-o", "x.pt", "--kernels", "triangular"], "triangular"),
+        (["coral", "-o", "x.pt", "--stencils", "identity", "swirl"], "swirl"),
+        (["coral", "-o", "x.pt", "--threads", "-1"], "--threads"),
+        (["coral", "-o", "x.pt", "--loss", "excitation"], "--neuron"),
+        (["-o", "out", "--loss", "excitation", "--neuron", "random10:1"], "name the model"),
+        (["coral", "-o", "empty.pt"], "is a folder"),
+        (["coral", "-o", "x.pt", "--stencils"], "--stencils"),
+    ],
+)
+def test_what_cannot_be_trained_is_told_in_one_sentence(
+    words: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty.pt").mkdir()
+    (tmp_path / "text.png").write_text("no image")
+    assert train(*words) == 1
+    error = capsys.readouterr().err
+    assert told in error
+    assert len(error.strip().splitlines()) == 1
+    assert not (tmp_path / "x.pt").exists()
+
+
+def test_a_bad_image_is_told_before_the_first_one_is_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "text.png").write_text("no image")
+    assert train("coral", str(tmp_path / "text.png"), "-o", str(tmp_path / "out")) == 1
+    assert "text.png" in capsys.readouterr().err
+    assert not (tmp_path / "out/coral.pt").exists()
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ncaengine", "train", "coral", "-o", "a.pt", *FLAGS.split()]
+    flags = [*command, "--iterations", "100000"]
+    process = subprocess.Popen(flags, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=os.environ | {"CI": "1"})
+    try:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "a.training/loss.csv").exists() and time.monotonic() < deadline:
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert "--resume goes on" in error
+    assert "Traceback" not in error
+    saved = checkpoint.load(tmp_path / "a.training/checkpoint.pt")
+    assert len(saved.losses) == saved.state["iteration"] > 0
+    assert model_files.load(tmp_path / "a.pt").config.name == "a"
+
+
+def test_watch_opens_one_window_when_there_is_a_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened: list[Any] = []
+    monkeypatch.setattr(training_runs.subprocess, "Popen", lambda command, **how: opened.append((command, how)))
+    assert train("coral", "-o", str(tmp_path / "a.pt"), "--watch") == 0
+    [(command, how)] = opened
+    assert command[1:] == ["-m", "ncaengine", "view", str(tmp_path / "a.pt")]
+    assert how["start_new_session"]
+
+
+def test_a_study_trains_each_and_reports(tmp_path: Path, gl: GLBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ncaengine.training import evaluation, study
+
+    monkeypatch.setattr(study, "STEPS", (4, 8))
+    monkeypatch.setattr(study, "PLAN", evaluation.Plan(size=(32, 32), steps=(4,), rollouts=2))
+    monkeypatch.setattr(study, "TIMED_SIZE", (32, 32))
+    out = tmp_path / "study"
+    flags = "--channels 3,5 --iterations 4 --size 32 --features random --no-compile"
+    assert cli.main(["study", "channels", "coral", *flags.split(), "-o", str(out)]) == 0
+    rows = json.loads((out / "report.json").read_text())["rows"]
+    assert [row["channels"] for row in rows] == [3, 5]
+    for row in rows:
+        trained = model_files.load(out / f"coral-{row['channels']}.safetensors")
+        assert (trained.config.channels, trained.parameters) == (row["channels"], row["parameters"])
+        assert row["steps_per_second"] > 0
+        assert np.isfinite([row["loss"], row["training_loss"]]).all()
+    report = (out / "report.md").read_text()
+    for picture in ("pictures.png", "loss.png"):
+        assert f"({picture})" in report
+        with Image.open(out / picture) as image:
+            assert min(image.size) > 50
+
+
+@pytest.mark.parametrize("channels", ["", "4,,8", "4,4", "four", "2,4"])
+def test_a_study_of_no_channels_is_told(channels: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["study", "channels", "coral", "--channels", channels, "-o", str(tmp_path / "out")]) == 1
+    assert "--channels" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,28 @@
+"""A lively model, and the frames of a recording."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+from PIL import Image, ImageSequence
+
+from ncaengine.core.model import Config, Model, Seed
+
+
+def lively(hidden: int = 8) -> Model:
+    """A model whose picture changes with every step."""
+    rng = np.random.default_rng(5)
+    config = Config(hidden=hidden, seed=Seed("noise", 1.0), name="lively")
+    w1, w2 = (rng.normal(0, 0.2, shape).astype(np.float32) for shape in ((hidden, 48), (12, hidden)))
+    return Model(config, w1, np.zeros(hidden, np.float32), w2, np.zeros(12, np.float32))
+
+
+def frames_of(path: str | Path) -> list[np.ndarray]:
+    if Path(path).is_dir() or str(path).endswith(".png"):
+        found = sorted(Path(path).glob("*.png")) if Path(path).is_dir() else [Path(path)]
+        return [np.asarray(Image.open(p)) for p in found]
+    if str(path).endswith(".webp"):  # ffmpeg reads no animated WebP
+        with Image.open(path) as file:
+            return [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(file)]
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]

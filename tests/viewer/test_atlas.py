@@ -1,0 +1,450 @@
+"""Files of several models in the window: the gallery's section, a model by FILE:NAME, and what licences allow.
+
+The window's own part runs in a process of its own, see window_driver:
+`python tests/viewer/test_atlas.py gallery FOLDER` runs it by hand.
+"""
+
+import json
+import os
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import published_forms as forms
+import pytest
+from helpers import NOTEBOOK_CONFIG, apart, random_model, small
+
+from ncaengine import viewer
+from ncaengine.backends.gl.backend import GLBackend
+from ncaengine.cli.view import View
+from ncaengine.core.kernels import Catalogue
+from ncaengine.core.model import Model, same
+from ncaengine.formats import model_files, sniffing
+from ncaengine.formats.model_files import save
+from ncaengine.simulation.simulation import Simulation
+from ncaengine.viewer.actions import open_files, session_files
+from ncaengine.viewer.dialogs.gallery_tiles import facts
+from ncaengine.viewer.dialogs.palette_commands import matching
+from ncaengine.viewer.state import credits, thumbnails
+from ncaengine.viewer.state.app import App
+from ncaengine.viewer.state.file_watch import PERIOD, Watch
+from ncaengine.viewer.state.model_library import AT_ONCE, Entry, Shelf, atlas_in
+from ncaengine.viewer.state.pane import Options
+from ncaengine.viewer.state.thumbnails import SIDE
+
+NAMES = ["x", "x-2", "hidden_name"]
+"""Of the models in forms.hexells()."""
+NC = {"authors": "A. Author, B. Author", "licence": "CC BY-NC-SA 4.0 (non-commercial); ask", "source": "A paper"}
+
+
+class Clock:
+    """Seconds that pass only when somebody says so."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def model(name: str = "small", seed: int = 0, **changes: Any) -> Model:
+    config = msgspec.structs.replace(small(NOTEBOOK_CONFIG, name=name), **changes)
+    return random_model(config, seed)
+
+
+def opened(gl: GLBackend, catalogue: Catalogue, clock: Any = time.monotonic) -> App:
+    app = App(Simulation(gl, catalogue), watch=Watch(clock))
+    app.open([model("first")], Options((12, 10), steps_per_second=(0.0,)))
+    return app
+
+
+@pytest.fixture
+def app(gl: GLBackend, catalogue: Catalogue) -> Iterator[App]:
+    """One grid, no window."""
+    app = opened(gl, catalogue)
+    yield app
+    for grid in app.sim.grids.values():
+        grid.cells.release()
+
+
+@pytest.fixture
+def atlas(tmp_path: Path) -> Path:
+    """Three models in one file."""
+    path = tmp_path / "three.json"
+    path.write_text(json.dumps(forms.hexells()))
+    assert model_files.contents(path).names == NAMES
+    return path
+
+
+def many(folder: Path, count: int) -> Path:
+    path = folder / "many.json"
+    path.write_text(json.dumps(forms.atlas(count)))
+    return path
+
+
+def errors(app: App) -> list[str]:
+    return [toast.text for toast in app.toasts if toast.kind == "error"]
+
+
+# Opening
+
+
+def test_a_file_of_several_models_opens_the_gallery_on_them(app: App, atlas: Path) -> None:
+    open_files.drop(app, [atlas])
+    assert app.show_gallery
+    assert app.atlas is not None
+    assert [path.name for path in app.atlas.paths] == [f"three.json:{name}" for name in NAMES]
+    assert [pane.grid.model.config.name for pane in app.panes] == ["first"]
+    assert app.prefs.recent == [str(atlas)]
+    assert not app.toasts
+    assert "Open three" in {entry.title for entry in matching(app, "three")}
+
+
+def test_one_of_them_opens_by_its_name_and_is_remembered_by_it(app: App, atlas: Path) -> None:
+    path = Path(f"{atlas}:x-2")
+    open_files.open_path(app, path)
+    assert not app.show_gallery
+    assert app.grid.model.config.name == "x-2"
+    assert app.watch.path_of(app.grid.model) == path
+    assert app.prefs.recent == [str(path)]
+    assert open_files.recent(app) == [path]
+    open_files.open_path(app, path, beside=False)
+    assert app.watch.open(path) is app.grid.model
+    assert "Open x-2 beside" in {entry.title for entry in matching(app, "x-2")}
+    atlas.unlink()
+    assert open_files.recent(app) == []
+
+
+def test_a_published_file_of_one_model_opens_as_it_is(app: App, tmp_path: Path) -> None:
+    path = tmp_path / "lizard.json"
+    path.write_text(json.dumps(forms.growing()))
+    open_files.drop(app, [path])
+    assert app.atlas is None
+    assert not app.show_gallery
+    assert [pane.grid.model.config.name for pane in app.panes] == ["first", "lizard"]
+
+
+def test_what_cannot_be_opened_is_told_in_a_sentence_and_nothing_changes(app: App, atlas: Path) -> None:
+    nothing = atlas.with_name("nothing.json")
+    nothing.write_text("[]")
+    for path, said in (
+        (Path(f"{atlas}:nope"), "holds no model 'nope'"),
+        (Path(f"{atlas}.gone:x"), "cannot be opened here"),
+        (nothing, "is none of"),
+    ):
+        app.toasts.clear()
+        open_files.drop(app, [path])
+        [text] = errors(app)
+        assert said in text
+        assert "\n" not in text
+    assert [pane.grid.model.config.name for pane in app.panes] == ["first"]
+    assert app.prefs.recent == []
+    assert not app.show_gallery
+
+
+def test_the_command_line_opens_the_first_model_under_the_tiles(atlas: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Any] = []
+    monkeypatch.setattr(viewer, "show", lambda models, options, *_: shown.append((models, options)))
+    View((atlas,)).run()
+    View((Path(f"{atlas}:hidden_name"),)).run()
+    (first, over), (named, alone) = shown
+    assert [model.config.name for model in (*first, *named)] == ["x", "hidden_name"]
+    assert (over.atlas, alone.atlas) == (atlas, None)
+
+
+def test_options_may_ask_for_the_gallery(gl: GLBackend, catalogue: Catalogue, atlas: Path) -> None:
+    app = App(Simulation(gl, catalogue))
+    first = app.watch.open(open_files.first(atlas))
+    app.open([first], Options((12, 10), atlas=atlas))
+    assert app.show_gallery
+    assert app.atlas is not None
+    assert app.watch.path_of(app.grid.model) == app.atlas.paths[0]
+    app.grid.cells.release()
+
+
+# Kept and reloaded
+
+
+def test_a_session_keeps_which_model_of_the_file_it_was(
+    app: App, gl: GLBackend, catalogue: Catalogue, atlas: Path, tmp_path: Path
+) -> None:
+    path, session = Path(f"{atlas}:x-2"), tmp_path / "s.nca"
+    open_files.open_path(app, path, beside=False)
+    session_files.save_session(app, session)
+    other = opened(gl, catalogue)
+    other.open_session(session)
+    assert same(other.grid.model, app.grid.model)
+    assert other.watch.path_of(other.grid.model) == path
+    assert not other.toasts
+    other.grid.cells.release()
+
+
+def rewrite(path: Path, data: Any, second: int) -> None:
+    path.write_text(json.dumps(data))
+    os.utime(path, (2e9 + second, 2e9 + second))
+
+
+def test_a_model_is_reloaded_when_its_file_is_written(gl: GLBackend, catalogue: Catalogue, atlas: Path) -> None:
+    clock = Clock()
+    app = opened(gl, catalogue, clock)
+    for name in ("x", "x-2"):
+        open_files.open_path(app, Path(f"{atlas}:{name}"))
+    before = [pane.grid.model for pane in app.panes]
+
+    def look() -> None:
+        clock.now += 2 * PERIOD
+        app.reload()
+
+    data = forms.hexells()
+    data["layers"][0]["scale"] = 1.5
+    rewrite(atlas, data, 1)
+    look()
+    after = [pane.grid.model for pane in app.panes]
+    assert [a is b for a, b in zip(before, after, strict=True)] == [True, False, False]
+    assert [model.config.name for model in after] == ["first", "x", "x-2"]
+    assert "three.json:" in app.note
+    data["model_names"] = ["a/x", "y", "z"]
+    rewrite(atlas, data, 2)
+    look()
+    look()
+    [text] = errors(app)
+    assert text.startswith(f"{atlas}:x-2: holds no model 'x-2'")
+    assert text.endswith("The version before it runs on.")
+    rewrite(atlas, forms.hexells(), 3)
+    look()
+    assert errors(app) == []
+    for grid in app.sim.grids.values():
+        grid.cells.release()
+
+
+# The shelf
+
+
+def test_an_atlas_is_read_once_and_a_dozen_pictures_grow_at_a_time_those_in_sight_first(
+    gl: GLBackend, catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, reads = many(tmp_path, 40), []
+    real = sniffing.read
+    monkeypatch.setattr(sniffing, "read", lambda path: reads.append(path) or real(path))
+    atlas = atlas_in(path)
+    assert atlas is not None
+    shelf = Shelf(gl, None)
+    shelf.fill([], [], atlas)
+    shelf.seen = shelf.inside[20:26]
+    while not all(entry.thumbnail for entry in shelf.seen):
+        assert shelf.work(0.001, catalogue)
+    begun = [entry for entry in shelf.inside if entry.reading]
+    assert len(begun) == AT_ONCE
+    assert set(begun) == {*shelf.inside[20:26], *shelf.inside[: AT_ONCE - 6]}
+    while any(entry.waits for entry in shelf.seen):
+        shelf.work(0.05, catalogue)
+    assert [entry.model.config.name for entry in shelf.seen if entry.model] == [f"m{n}" for n in range(20, 26)]
+    assert len(reads) == 1
+    shelf.close()
+
+
+def test_names_and_words_of_entries(gl: GLBackend, catalogue: Catalogue, atlas: Path) -> None:
+    named = Entry(Path(f"{atlas}:x-2"))
+    assert (named.name, named.inside, named.file) == ("x-2", "x-2", atlas)
+    shelf = Shelf(gl, None)
+    shelf.fill([], [atlas, named.path], atlas_in(atlas))
+    whole, one = shelf.recent
+    assert one is shelf.inside[1]
+    assert (whole.name, whole.inside) == ("three", "")
+    while shelf.work(0.05, catalogue):
+        pass
+    assert whole.count == 3
+    assert "3 models; a click shows them." in facts(whole)
+    assert f"Authors: {one.model.config.attribution['authors']}" in facts(one).splitlines()  # type: ignore[union-attr]
+    shelf.close()
+
+
+def test_the_gallery_finds_the_siblings_of_the_model_that_runs(app: App, atlas: Path) -> None:
+    open_files.renew_atlas(app)
+    assert app.atlas is None
+    open_files.open_path(app, Path(f"{atlas}:x"))
+    open_files.renew_atlas(app)
+    first = app.atlas
+    assert first is not None
+    assert first.contents.names == NAMES
+    open_files.renew_atlas(app)
+    assert app.atlas is first
+    rewrite(atlas, forms.hexells(), 1)
+    open_files.renew_atlas(app)
+    assert app.atlas not in (None, first)
+    atlas.write_text("nonsense")
+    open_files.renew_atlas(app)
+    assert app.atlas is None
+    assert not app.toasts
+
+
+def test_a_growing_model_stands_on_white(gl: GLBackend, catalogue: Catalogue, tmp_path: Path) -> None:
+    path = tmp_path / "lizard.json"
+    path.write_text(json.dumps(forms.growing()))
+    grows = model_files.load(path)
+    picture = thumbnails.Thumbnail(gl, grows, thumbnails.kernel_of(grows, catalogue), None)
+    picture.grow(1e-9)
+    assert picture.picture is not None
+    assert (picture.picture[0, 0] == 255).all()
+    middle = picture.picture[SIDE // 2 - 8 : SIDE // 2 + 8, SIDE // 2 - 8 : SIDE // 2 + 8]
+    assert (middle < 255).any()
+    picture.release()
+
+
+# Licences
+
+
+def test_a_model_that_is_not_commercial_is_told_once(app: App, tmp_path: Path) -> None:
+    path = tmp_path / "nc.safetensors"
+    save(model("nc", attribution=NC), path)
+    open_files.open_path(app, path)
+    assert [(toast.kind, toast.text) for toast in app.toasts] == [
+        ("news", "nc: CC BY-NC-SA 4.0; not for commercial use.")
+    ]
+    app.toasts.clear()
+    open_files.open_path(app, path)
+    assert app.toasts == []
+
+
+def test_an_attribution_in_lines() -> None:
+    config = model(attribution={"recognised": "by its form", **NC, "url": ""}).config
+    assert credits.lines(config) == [
+        "Authors: A. Author, B. Author",
+        "Licence: CC BY-NC-SA 4.0 (non-commercial); ask",
+        "Source: A paper",
+        "Recognised: by its form",
+    ]
+    assert credits.short(config) == (NC["authors"], NC["licence"])
+    assert credits.warning("a", model().config) == ""
+
+
+# Real data
+
+
+def test_all_of_hexells(app: App, shared: Path, gl: GLBackend, catalogue: Catalogue) -> None:
+    path = shared / "published/selforg-textures/hexells.json"
+    open_files.drop(app, [path])
+    assert app.atlas is not None
+    hold = Shelf(gl, None)
+    hold.fill([], [], app.atlas)
+    assert len(hold.inside) == 173
+    hold.seen = hold.inside[100:103]
+    while any(entry.waits for entry in hold.seen):
+        hold.work(0.05, catalogue)
+        assert sum(entry.reading is not None and entry.waits for entry in hold.inside) <= AT_ONCE
+    assert all(entry.thumbnail and entry.thumbnail.done for entry in hold.seen)
+    assert any(entry.reading is None for entry in hold.inside)  # those in sight came first
+    hold.close()
+    open_files.open_path(app, Path(f"{path}:dots"))
+    assert app.grid.model.config.name == "dots"
+
+
+# The window, in the other process
+
+
+def gallery(folder: Path) -> None:
+    """A drop, the tiles by mouse, keys and filter; only what is in sight is drawn."""
+    from imgui_bundle import imgui
+    from window_driver import Drops, drive, wait_until
+
+    key, ctrl = imgui.Key, int(imgui.Key.mod_ctrl)
+    atlas = many(folder, 60)
+    window = Drops()
+
+    def script(engine: Any, app: App) -> None:
+        tiles = window.gallery().tiles
+
+        def shows() -> bool:
+            return bool(app.show_gallery and imgui.is_popup_open("", imgui.PopupFlags_.any_popup))
+
+        def closed() -> bool:
+            return not app.show_gallery
+
+        def names() -> list[str]:
+            return [pane.grid.model.config.name for pane in app.panes]
+
+        def show() -> None:
+            app.open_gallery()
+            wait_until(engine, shows)
+            engine.yield_(3)
+            engine.set_ref("//##gallery")
+
+        window.drop([str(atlas)])
+        wait_until(engine, shows)
+        engine.yield_(3)
+        engine.set_ref("//##gallery")
+        first = len(open_files.shipped()) + 1  # the atlas itself is a recent file
+        assert tiles.chosen == first
+        assert names() == ["a"]
+        assert 0 < len(window.gallery().shelf.seen) < 60
+        engine.item_click(f"**/tile{first + 2}")
+        wait_until(engine, closed)
+        assert names() == ["m2"]
+        assert app.prefs.recent[0] == f"{atlas}:m2"
+        # It begins at the model that runs; keys go on from there, beyond what is in sight.
+        show()
+        entries = tiles.entries
+        assert entries[tiles.chosen].name == "m2"
+        for _ in range(3):
+            engine.key_press(int(key.page_down))
+        engine.yield_(3)
+        chosen = entries[tiles.chosen]
+        assert chosen in window.gallery().shelf.seen
+        engine.key_press(ctrl | int(key.enter))
+        wait_until(engine, closed)
+        assert names() == ["m2", chosen.name]
+        # The filter: typed, steered from, cleared.
+        show()
+        engine.key_press(ctrl | int(key.f))
+        engine.yield_(3)
+        engine.key_chars("m5")
+        engine.yield_(3)
+        assert {entry.name for entry in tiles.entries} == {"m5", *(f"m5{n}" for n in range(10))}
+        engine.key_press(int(key.escape))
+        engine.yield_(3)
+        assert app.show_gallery
+        assert not tiles.filter
+        engine.key_chars("m59")
+        engine.yield_(3)
+        engine.key_press(int(key.enter))
+        wait_until(engine, closed)
+        assert names() == ["m2", "m59"]
+        # What it cannot find is said; Escape leads out, by and by.
+        show()
+        engine.key_press(ctrl | int(key.f))
+        engine.yield_(3)
+        engine.key_chars("nothing")
+        engine.yield_(3)
+        assert tiles.entries == []
+        for key_ in (key.down_arrow, key.enter, key.escape, key.escape):
+            assert app.show_gallery
+            engine.key_press(int(key_))
+            engine.yield_(3)
+        assert not app.show_gallery
+        # A recent file that is an atlas shows its models.
+        app.prefs.recent = [str(atlas)]
+        show()
+        before, where = app.atlas, next(i for i, entry in enumerate(tiles.entries) if entry.path == atlas)
+        while tiles.chosen > where:  # up to it, into sight
+            engine.key_press(int(key.up_arrow))
+            engine.yield_(2)
+        engine.item_click(f"**/tile{where}")
+        wait_until(engine, lambda: app.atlas is not before)
+        engine.yield_(3)
+        assert app.show_gallery
+        assert tiles.entries[tiles.chosen].name == "m59"
+        assert names() == ["m2", "m59"]
+
+    drive(viewer.Options((16, 16), steps_per_second=(0.0,)), 1, script)
+
+
+def test_the_gallery_on_an_atlas(tmp_path: Path) -> None:
+    apart(__file__, "gallery", tmp_path)
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("error")
+    globals()[sys.argv[1]](Path(sys.argv[2]))

@@ -1,0 +1,441 @@
+"""Opening: thumbnails, the gallery, the file dialog and what is dropped on the window.
+
+The window's own part runs in a process of its own, see window_driver:
+`python tests/viewer/test_open_files.py gallery FOLDER` runs a scenario by hand.
+"""
+
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from helpers import NOTEBOOK_CONFIG, apart, random_model, small
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ncaengine import viewer
+from ncaengine.backends.gl.backend import GLBackend
+from ncaengine.core.errors import NCAError
+from ncaengine.core.kernels import Catalogue
+from ncaengine.core.model import Config, Feature, Model
+from ncaengine.formats.model_files import save
+from ncaengine.formats.sniffing import MAX_BYTES
+from ncaengine.simulation.commands import Step
+from ncaengine.simulation.simulation import Simulation
+from ncaengine.viewer.actions import open_files
+from ncaengine.viewer.dialogs.gallery_tiles import facts, moved
+from ncaengine.viewer.dialogs.palette_commands import matching
+from ncaengine.viewer.kit.file_browser import Picker, listing
+from ncaengine.viewer.state import thumbnails
+from ncaengine.viewer.state.app import App
+from ncaengine.viewer.state.model_library import Entry, Shelf
+from ncaengine.viewer.state.pane import Options
+from ncaengine.viewer.state.thumbnails import SIDE, STEPS, Thumbnail
+
+
+def model(name: str = "small", seed: int = 0, **changes: Any) -> Model:
+    return random_model(small(NOTEBOOK_CONFIG, name=name, **changes), seed)
+
+
+@pytest.fixture
+def app(gl: GLBackend, catalogue: Catalogue) -> Iterator[App]:
+    """One grid, no window."""
+    sim = Simulation(gl, catalogue)
+    app = App(sim)
+    app.open([model("first")], Options((12, 10), steps_per_second=(30.0,), rng_seed=7))
+    yield app
+    for grid in sim.grids.values():
+        grid.cells.release()
+
+
+def saved(folder: Path, name: str, seed: int = 0) -> Path:
+    path = folder / f"{name}.safetensors"
+    save(model(name, seed), path)
+    return path
+
+
+# Thumbnails
+
+
+def grown(thumbnail: Thumbnail) -> Thumbnail:
+    slices = 0
+    while not thumbnail.done:
+        thumbnail.grow(0.05)
+        slices += 1
+        assert slices <= STEPS
+    return thumbnail
+
+
+def test_a_thumbnail_is_what_a_grid_shows_after_as_many_steps(gl: GLBackend, catalogue: Catalogue) -> None:
+    kernel = catalogue.get("square")
+    thumbnail = grown(Thumbnail(gl, model(), kernel, None))
+    with_grid = Simulation(gl, catalogue)
+    grid = with_grid.add(model(), (SIDE // 2, SIDE // 2), "square")
+    with_grid.submit(Step(grid.id, STEPS))
+    assert np.array_equal(thumbnail.picture, grid.image(2))
+    grid.cells.release()
+
+
+def test_a_thumbnail_is_kept_and_made_again_when_the_file_is_broken(
+    gl: GLBackend, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    kernel, folder = catalogue.get("square"), tmp_path / "cache"
+    first = grown(Thumbnail(gl, model(), kernel, folder))
+    [file] = folder.iterdir()
+    assert file.name == f"{thumbnails.digest(model())}.png"
+    again = Thumbnail(gl, model(), kernel, folder)
+    assert again.done
+    assert np.array_equal(again.picture, first.picture)
+    whole = file.read_bytes()
+    for broken in (b"", b"nonsense", whole[: len(whole) // 2], whole[:40] + b"x" * 40 + whole[80:]):
+        file.write_bytes(broken)
+        made = Thumbnail(gl, model(), kernel, folder)
+        assert not made.done
+    grown(made)
+    assert file.read_bytes() == whole
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(gl: GLBackend, catalogue: Catalogue, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert grown(Thumbnail(gl, model(), catalogue.get("square"), tmp_path / "file" / "cache")).picture is not None
+
+
+def test_each_weight_and_the_configuration_name_the_picture() -> None:
+    plain = model()
+    changed = Model(plain.config, plain.w1, plain.b1, plain.w2, plain.b2 + np.float32(1e-3))
+    names = [thumbnails.digest(m) for m in (model(), changed, model("other"), model(seed=1))]
+    assert len(set(names)) == len(names)
+    assert thumbnails.digest(model()) == names[0]
+
+
+def test_a_picture_that_was_given_up_starts_from_the_seed_again(gl: GLBackend, catalogue: Catalogue) -> None:
+    whole = grown(Thumbnail(gl, model(), catalogue.get("square"), None))
+    broken_off = Thumbnail(gl, model(), catalogue.get("square"), None)
+    broken_off.grow(1e-9)
+    assert 0 < broken_off.step < STEPS
+    broken_off.release()
+    assert np.array_equal(grown(broken_off).picture, whole.picture)
+
+
+# The shelf
+
+
+def test_the_shelf_holds_what_is_there_and_says_what_is_broken(
+    gl: GLBackend, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    good = saved(tmp_path, "good")
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(good.read_bytes()[:100])
+    odd = tmp_path / "odd.safetensors"
+    save(random_model(Config(channels=3, hidden=2, features=(Feature("bilaplacian"),), name="odd")), odd)
+    shelf = Shelf(gl, None)
+    shelf.fill(open_files.shipped(), [good, broken, odd, open_files.shipped()[0]])
+    assert {path.stem for path in open_files.shipped()} == {entry.name for entry in shelf.shipped}
+    shelf.shipped = []
+    while shelf.work(0.05, catalogue):
+        pass
+    entries = {entry.path.stem: entry for entry in shelf.recent}
+    assert list(entries) == ["good", "broken", "odd"]
+    assert entries["good"].thumbnail is not None
+    assert entries["good"].thumbnail.done
+    assert entries["broken"].error.startswith("Is not a whole .safetensors")
+    assert "bilaplacian" in entries["odd"].error
+    other = tmp_path / "epoch-9.safetensors"
+    other.write_bytes(good.read_bytes())
+    found = Entry(other, model=entries["good"].model)
+    assert found.name == "epoch-9"
+    assert "Model: good" in facts(found).splitlines()
+    assert not any(line.startswith("Model:") for line in facts(entries["good"]).splitlines())
+    shelf.fill([], [good, broken])
+    assert shelf.recent[0] is entries["good"]
+    saved(tmp_path, "good", seed=5)
+    shelf.fill([], [good])
+    assert shelf.recent[0] is not entries["good"]
+    shelf.close()
+
+
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=5), st.data())
+def test_arrow_keys_reach_every_tile_and_never_leave(lengths: list[int], data: st.DataObject) -> None:
+    rows, first = [], 0
+    for length in lengths:
+        rows.append(list(range(first, first + length)))
+        first += length
+    here = data.draw(st.integers(0, first - 1))
+    assert moved(rows, here, 1, 0) == min(here + 1, first - 1)
+    assert moved(rows, here, -1, 0) == max(here - 1, 0)
+    row = next(r for r, line in enumerate(rows) if here in line)
+    for down in (-1, 1):
+        target = moved(rows, here, 0, down)
+        assert target in rows[min(max(row + down, 0), len(rows) - 1)]
+    assert moved([], 0, 1, 0) == 0
+
+
+# The file dialog
+
+
+def test_the_picker_lists_folders_then_what_can_be_opened(tmp_path: Path) -> None:
+    for name in ("b.pt", "A.safetensors", "c.nca", "d.PNG", "e.txt", "f.md", "g.json", "h.js", ".hidden.pt"):
+        (tmp_path / name).write_text("x")
+    (tmp_path / "z").mkdir()
+    (tmp_path / "nowhere.pt").symlink_to(tmp_path / "none")
+    assert [item.path.name for item in listing(tmp_path)] == [
+        "z", "A.safetensors", "b.pt", "c.nca", "d.PNG", "g.json",
+    ]  # fmt: skip
+
+
+def test_the_picker_enters_folders_and_returns_files(tmp_path: Path) -> None:
+    inner = tmp_path / "b"
+    (tmp_path / "a").mkdir()
+    inner.mkdir()
+    file = saved(inner, "x")
+    picker = Picker(tmp_path)
+    assert picker.take(inner) is None
+    assert picker.folder == inner
+    assert picker.take(file) == file
+    assert picker.take(tmp_path) is None
+    assert picker.items[picker.chosen].path == inner  # where it came from
+    assert picker.take(tmp_path / "none") is None
+    assert "no such file" in picker.problem
+    assert picker.folder == tmp_path
+    picker.go(tmp_path / "none")
+    assert "cannot be read" in picker.problem
+    picker.go(inner)
+    assert picker.problem == ""
+
+
+# Opening a path
+
+
+def test_a_model_opens_beside_in_size_and_pace_like_the_selected_grid(app: App, tmp_path: Path) -> None:
+    path = saved(tmp_path, "second", 1)
+    open_files.open_path(app, path)
+    assert [pane.grid.model.config.name for pane in app.panes] == ["first", "second"]
+    assert app.selected == 1
+    assert (app.grid.size, app.grid.settings.steps_per_second, app.grid.rng_seed) == ((12, 10), 30.0, 7)
+    assert app.prefs.recent == [str(path)]
+    assert list(app.models) == ["first", "second"]
+    assert app.watch.path_of(app.grid.model) == path
+
+
+def test_a_model_takes_the_selected_grids_place(app: App, tmp_path: Path) -> None:
+    open_files.open_path(app, saved(tmp_path, "second", 1), beside=False)
+    assert len(app.panes) == 1
+    assert app.grid.model.config.name == "second"
+    assert [type(entry.command).__name__ for entry in app.sim.journal] == ["AddGrid", "SetModel"]
+
+
+def test_the_kernel_follows_a_model_that_does_not_know_it(app: App, tmp_path: Path) -> None:
+    path = tmp_path / "hex.safetensors"
+    config = msgspec.structs.replace(small(NOTEBOOK_CONFIG, name="hex"), kernels=("hexagonal",))
+    save(random_model(config), path)
+    open_files.open_path(app, path, beside=False)
+    assert app.grid.kernel.name == "hexagonal"
+    app.use_kernel("square")
+    open_files.open_path(app, path)
+    assert app.grid.kernel.name == "hexagonal"
+
+
+def test_a_model_is_put_on_offer_without_a_grid_of_its_own(app: App, tmp_path: Path) -> None:
+    assert [path.stem for path in open_files.others(app)] == [path.stem for path in open_files.shipped()]
+    first = open_files.shipped()[0]
+    assert f"Open {first.stem}" in {entry.title for entry in matching(app, first.stem)}
+    name = open_files.load(app, first)
+    assert name in app.models
+    assert f"Open {first.stem}" not in {entry.title for entry in matching(app, first.stem)}
+    assert matching(app, f"open {first.stem}")[0].title == f"Model: {name}"
+    assert open_files.shipped()[0] not in open_files.others(app)
+    assert open_files.load(app, saved(tmp_path, "second", 1)) == "second"
+    assert app.prefs.recent == [str(tmp_path / "second.safetensors")]
+    assert [pane.grid.model.config.name for pane in app.panes] == ["first"]
+    with pytest.raises(NCAError):
+        open_files.load(app, tmp_path / "gone.pt")
+
+
+def test_a_shipped_model_is_not_among_the_recent_files(app: App) -> None:
+    open_files.open_path(app, open_files.shipped()[0], beside=False)
+    assert app.prefs.recent == []
+
+
+def bad(folder: Path) -> dict[str, Path]:
+    """Files that cannot be opened, by a word of what is said of them."""
+    whole = saved(folder, "whole").read_bytes()
+    contents = {
+        "whole": ("cut.safetensors", whole[: len(whole) // 2]),
+        "damaged": ("cut.pt", b"PK\x03\x04nonsense"),
+        "empty": ("empty.safetensors", b""),
+        "cannot be opened here": ("notes.md", b"words"),
+        "it holds a text": ("notes.txt", b"words"),
+        "no weights": ("atlas.json", b"{}"),
+        "is not JSON": ("half.json", b'{"layers": ['),
+    }
+    paths = {}
+    for word, (name, data) in contents.items():
+        paths[word] = folder / name
+        paths[word].write_bytes(data)
+    paths["is a folder"] = folder
+    paths["cannot be read"] = folder / "gone.safetensors"
+    paths["far larger"] = folder / "huge.safetensors"
+    with paths["far larger"].open("wb") as file:
+        file.truncate(max(10 * 2**30, MAX_BYTES + 1))  # a hole, not bytes
+    return paths
+
+
+def test_what_cannot_be_opened_is_told_in_a_sentence_and_nothing_changes(app: App, tmp_path: Path) -> None:
+    for word, path in bad(tmp_path).items():
+        before, journal = list(app.sim.grids), len(app.sim.journal)
+        app.toasts.clear()
+        open_files.drop(app, [path])
+        assert [(toast.kind, word in toast.text) for toast in app.toasts] == [("error", True)], app.toasts
+        assert (list(app.sim.grids), len(app.sim.journal)) == (before, journal)
+    assert app.prefs.recent == []
+
+
+def test_a_picture_without_settings_is_told(app: App, tmp_path: Path) -> None:
+    from PIL import Image
+
+    Image.new("RGB", (4, 4)).save(tmp_path / "photo.png")
+    open_files.drop(app, [tmp_path / "photo.png"])
+    assert [toast.kind for toast in app.toasts] == ["error"]
+    assert len(app.panes) == 1
+
+
+def test_of_several_dropped_files_the_good_ones_open(app: App, tmp_path: Path) -> None:
+    good = [saved(tmp_path, name, seed) for seed, name in enumerate(("a", "b"))]
+    open_files.drop(app, [good[0], tmp_path / "gone.pt", good[1]])
+    assert [pane.grid.model.config.name for pane in app.panes] == ["first", "a", "b"]
+    assert [toast.kind for toast in app.toasts] == ["error"]
+
+
+def test_many_dropped_files_are_not_all_opened(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Path] = []
+    monkeypatch.setattr(open_files, "open_path", lambda app, path: opened.append(path))
+    open_files.drop(app, [Path(f"{n}.pt") for n in range(40)])
+    assert len(opened) == open_files.MOST_DROPPED
+    assert [toast.kind for toast in app.toasts] == ["error"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("a.pt", "model"),
+        ("a.PTH", "model"),
+        ("a.json", "model"),
+        ("a.txt", "model"),
+        ("a.glsl", "model"),
+        ("a.nca", "session"),
+        ("a.png", "session"),
+    ],
+)
+def test_kinds_of_files(name: str, kind: str) -> None:
+    assert open_files.kind(Path("nowhere") / name) == kind
+    with pytest.raises(NCAError, match=r"models end in"):
+        open_files.kind(Path("a.mp4"))
+
+
+# The window, in the other process
+
+
+def gallery(folder: Path) -> None:
+    """By mouse and by keys: opened, used, closed; files through the dialog; and a drop."""
+    from imgui_bundle import imgui
+    from window_driver import Drops, drive, wait_until
+
+    key, ctrl = imgui.Key, int(imgui.Key.mod_ctrl)
+    good = saved(folder, "good", 3)
+    broken = folder / "broken.safetensors"
+    broken.write_bytes(b"nonsense")
+    os.chdir(folder)
+
+    def script(engine: Any, app: App) -> None:
+        def show() -> None:
+            app.open_gallery()
+            wait_until(engine, lambda: imgui.is_popup_open("", imgui.PopupFlags_.any_popup))
+            engine.yield_(2)
+            engine.set_ref("//##gallery")
+
+        def names() -> list[str]:
+            return [pane.grid.model.config.name for pane in app.panes]
+
+        def closed() -> bool:
+            return not app.show_gallery
+
+        shipped = [path.stem for path in open_files.shipped()]
+        app.prefs.recent = [str(good), str(broken)]
+        show()
+        engine.item_click("**/tile0")
+        wait_until(engine, closed)
+        assert names() == [shipped[0]]
+        # Beside, by the small button and with Ctrl.
+        show()
+        engine.mouse_move("**/tile1")
+        engine.yield_(2)
+        engine.item_click("**/###beside1")
+        wait_until(engine, closed)
+        show()
+        engine.key_down(ctrl)
+        engine.item_click("**/tile2")
+        engine.key_up(ctrl)
+        wait_until(engine, closed)
+        assert names() == shipped[:3]
+        assert app.selected == 2
+        # By keys: it begins at the model that runs; Escape closes.
+        show()
+        engine.key_press(int(key.right_arrow))
+        engine.key_press(int(key.enter))
+        wait_until(engine, closed)
+        assert names() == [*shipped[:2], shipped[3]]
+        show()
+        engine.key_press(int(key.escape))
+        wait_until(engine, closed)
+        # What is broken is told, and the gallery stays.
+        show()
+        engine.item_click(f"**/tile{len(shipped) + 1}")
+        wait_until(engine, lambda: bool(app.toasts))
+        assert app.show_gallery
+        assert names() == [*shipped[:2], shipped[3]]
+        # The file dialog, by keys alone: what fails is told in it alone, Enter opens in the selected grid, Ctrl beside.
+        engine.item_click("###page")
+        engine.yield_(2)
+        app.toasts.clear()
+        engine.key_press(int(key.home))
+        engine.key_press(int(key.enter))
+        engine.yield_(2)
+        assert "broken" in window.gallery().picker.problem
+        assert app.show_gallery
+        assert not app.toasts
+        engine.key_press(int(key.end))
+        engine.key_press(int(key.enter))
+        wait_until(engine, closed)
+        assert names() == [*shipped[:2], "good"]
+        show()
+        engine.key_press(ctrl | int(key.o))
+        engine.yield_(2)
+        engine.key_press(int(key.end))
+        engine.key_press(ctrl | int(key.enter))
+        wait_until(engine, closed)
+        assert names() == [*shipped[:2], "good", "good"]
+        assert app.prefs.recent[0] == str(good)
+        count = len(app.panes)
+        window.drop([str(good), str(folder)])
+        wait_until(engine, lambda: len(app.panes) == count + 1)
+        assert any("is a folder" in toast.text for toast in app.toasts)
+
+    window = Drops()
+    drive(viewer.Options((16, 16), steps_per_second=(0.0,)), 1, script)
+
+
+# What runs under pytest
+
+
+def test_the_gallery_by_mouse_and_keys(tmp_path: Path) -> None:
+    apart(__file__, "gallery", tmp_path)
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("error")
+    globals()[sys.argv[1]](Path(sys.argv[2]))

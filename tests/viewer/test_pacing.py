@@ -1,0 +1,179 @@
+"""Pacing, meters, the camera and the plan of the panes: all of the viewer that needs no window."""
+
+import math
+
+import pytest
+
+from ncaengine.core import kernels, lattice
+from ncaengine.simulation.clock import TICKS_PER_SECOND
+from ncaengine.viewer.state.camera import Camera
+from ncaengine.viewer.state.pacing import LONGEST_GAP, Meter, Pacer
+
+
+class Machine:
+    """A clock and a simulation in one, where time moves only when somebody sleeps or steps.
+
+    A tick asks for `steps` steps of one cell each, and each step takes `cost` seconds.
+    """
+
+    def __init__(self, cost=0.0, steps=1):
+        self.now, self.cost, self.steps, self.ticks, self.owed, self.slices = 100.0, cost, steps, 0, 0, []
+
+    def __call__(self):
+        return self.now
+
+    @property
+    def busy(self):
+        return self.owed > 0
+
+    @property
+    def demand(self):
+        return float(self.steps)
+
+    def begin(self, ticks):
+        assert not self.owed, "a tick began before the one before it was done"
+        self.ticks += ticks
+        self.owed += ticks * self.steps
+
+    def work(self, most):
+        made = min(self.owed, max(1, int(most)))
+        self.owed -= made
+        self.slices.append(made)
+        self.now += made * self.cost
+        return made
+
+    def finish(self):
+        pass
+
+
+def pacer_on(machine):
+    return Pacer(machine, machine.finish, machine)
+
+
+def test_a_fast_machine_follows_the_wall_clock_exactly():
+    machine = Machine()
+    pacer = pacer_on(machine)
+    for _ in range(600):
+        pacer.frame(0.012)
+        machine.now += 1 / 59.94
+    pacer.frame(0.012)
+    assert abs(machine.ticks - 600 / 59.94 * TICKS_PER_SECOND) <= 1
+    assert pacer.dropped == 0
+
+
+def test_a_slow_machine_keeps_its_budget_and_drops_ticks():
+    machine = Machine(cost=0.001)  # 3.6 s of work a second
+    pacer = pacer_on(machine)
+    pacer.frame(0.012)
+    for _ in range(50):
+        before = machine.now
+        machine.now += 1 / 60
+        start = machine.now
+        pacer.frame(0.012)
+        assert machine.now - start <= 0.025  # one slice of the first guess at most beyond
+        assert machine.now > before
+    later = machine.now
+    machine.now += 1 / 60
+    pacer.frame(0.012)
+    assert machine.now - later - 1 / 60 <= 0.0125
+    assert pacer.dropped > 0
+
+
+def test_a_step_dearer_than_the_budget_still_happens():
+    machine = Machine(cost=0.05)
+    pacer = pacer_on(machine)
+    pacer.frame(0.012)
+    machine.now += 0.1
+    assert pacer.frame(0.012) >= 1
+
+
+def test_a_tick_dearer_than_the_budget_is_spread_over_frames():
+    machine = Machine(cost=0.02, steps=8)  # as four grids that are asked for two steps each
+    pacer = pacer_on(machine)
+    pacer.frame(0.012)
+    for _ in range(30):
+        machine.now += 0.016
+        start = machine.now
+        pacer.frame(0.012)
+        assert machine.now - start <= 0.021  # one step
+    assert machine.ticks >= 3
+
+
+def test_a_long_gap_is_not_made_up_for():
+    machine = Machine()
+    pacer = pacer_on(machine)
+    pacer.frame(0.012)
+    machine.now += 3600
+    assert pacer.frame(0.012) <= LONGEST_GAP * TICKS_PER_SECOND
+
+
+def test_after_restart_nothing_is_due():
+    machine = Machine()
+    pacer = pacer_on(machine)
+    pacer.frame(0.012)
+    machine.now += 5
+    pacer.restart()
+    assert pacer.frame(0.012) == 0
+
+
+def test_meter_measures_and_starts_afresh_when_the_count_falls():
+    machine = Machine()
+    meter = Meter(1.0, machine)
+    assert meter.rate == 0
+    for step in range(0, 300, 2):
+        meter.update(step)
+        machine.now += 1 / 30
+    assert meter.rate == pytest.approx(60)
+    meter.update(0)
+    assert meter.rate == 0
+
+
+SQUARE, HEXAGONAL = (kernels.discover().kernels[name] for name in ("square", "hexagonal"))
+
+
+def test_fit_shows_one_whole_grid_in_equal_pixels():
+    placed = Camera().place(SQUARE, (128, 96), 700, 500)
+    assert placed is not None
+    assert (placed.view.width, placed.view.height, placed.view.scale) == (640, 480, 5)
+    assert (placed.left, placed.top) == (30, 10)
+    assert placed.view.samples(SQUARE) == 1
+
+
+@pytest.mark.parametrize("kernel", [SQUARE, HEXAGONAL], ids=lambda k: k.name)
+@pytest.mark.parametrize("repeat", [False, True])
+def test_zoom_keeps_the_cell_under_the_pointer(kernel, repeat):
+    size, pane, at = (128, 128), (600, 400), (410.0, 130.0)
+    camera = Camera(repeat=repeat)
+    camera.zoom_about(kernel, size, pane, (300.0, 200.0), 8)
+    first = camera.place(kernel, size, *pane)
+    before = first.view.point(at[0] - first.left, at[1] - first.top)
+    for factor in (1.25, 1.25, 0.8, 2, 0.7):
+        camera.zoom_about(kernel, size, pane, at, factor)
+        placed = camera.place(kernel, size, *pane)
+        after = placed.view.point(at[0] - placed.left, at[1] - placed.top)
+        assert math.dist(before, after) < 1.5 / placed.view.scale  # pictures lie on whole pixels
+
+
+def test_pan_moves_by_whole_pixels_and_stops_at_the_edge():
+    camera, size, pane = Camera(zoom=16), (128, 128), (600, 400)
+    camera.x = camera.y = 64
+    first = camera.place(SQUARE, size, *pane).view
+    camera.pan(SQUARE, size, pane, (-32, 16))
+    second = camera.place(SQUARE, size, *pane).view
+    assert (second.x - first.x, second.y - first.y) == (pytest.approx(2), pytest.approx(-1))
+    camera.pan(SQUARE, size, pane, (1e6, 1e6))
+    corner = camera.place(SQUARE, size, *pane).view
+    assert (corner.x, corner.y) == lattice.corner(SQUARE)
+    assert (corner.width, corner.height) == pane
+
+
+def test_a_picture_never_leaves_its_pane():
+    for zoom in (None, 0.3, 1, 2.5, 40):
+        for kernel in (SQUARE, HEXAGONAL):
+            for size in ((1, 1), (3, 500), (128, 128)):
+                placed = Camera(zoom=zoom).place(kernel, size, 333, 222)
+                assert placed is not None
+                assert placed.left >= 0
+                assert placed.top >= 0
+                assert placed.left + placed.view.width <= 333
+                assert placed.top + placed.view.height <= 222

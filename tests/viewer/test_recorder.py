@@ -1,0 +1,323 @@
+"""The window's recorder without a window: its clock, and what it makes of each source; then its form in the window."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import apart
+from hypothesis import given
+from hypothesis import strategies as st
+from videos import frames_of, lively
+
+from ncaengine._version import __version__
+from ncaengine.backends.torch import TorchBackend
+from ncaengine.core.errors import NCAError
+from ncaengine.io import encoders, stills
+from ncaengine.io.video import Recording
+from ncaengine.simulation import commands
+from ncaengine.simulation.simulation import Simulation
+from ncaengine.viewer.state.recorder import FORMATS, FRAME_RATES, GIF_FRAME_RATES, Recorder, free_name, usual_scale
+
+
+class Clock:
+    """A wall clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("size", "scale"), [((9, 6), 8), ((128, 96), 8), ((100, 256), 4), ((513, 2), 1), ((4096, 4096), 1)]
+)
+def test_pictures_are_about_as_large_as_a_screen_shows_them(size, scale):
+    assert usual_scale(size) == scale
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def recorder(clock, tmp_path, monkeypatch) -> Recorder:
+    """Of two grids at 60 and 30 steps a second; names are those of an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    sim = Simulation(TorchBackend())
+    sim.add(lively(), (9, 6), rng_seed=3)
+    sim.add(lively(), (5, 4), "hexagonal", 30.0, rng_seed=4)
+    return Recorder(sim, clock)
+
+
+def grids(recorder):
+    return list(recorder.sim.grids.values())
+
+
+def test_a_length_ends_the_recording_and_tells(recorder, tmp_path):
+    first, second = grids(recorder)
+    recorder.name, recorder.fps, recorder.length = "a/", 30, 0.2
+    assert recorder.start(first) == "a/"
+    assert (recorder.grid, recorder.grids, recorder.active) == (first, (first,), True)
+    said = [recorder.frame() for _ in range(6)]
+    assert said[:5] == [""] * 5
+    assert said[5].startswith("Saved a in ")
+    assert said[5].endswith(": 6 frames, 0.2 s.")
+    assert not recorder.active
+    assert recorder.frame() == recorder.stop() == ""
+    assert len(frames_of(tmp_path / "a")) == 6
+    assert (first.step, second.step) == (12, 6)
+
+
+def test_a_countdown_runs_by_the_wall_and_then_starts_afresh(recorder, clock, tmp_path):
+    first, _ = grids(recorder)
+    recorder.sim.submit(commands.Step(first.id, 5))
+    recorder.name, recorder.delay, recorder.length, recorder.from_seed = "a.webp", 3.0, 1.0, True
+    recorder.start(first)
+    assert (recorder.counting, recorder.active, recorder.recording) == (True, True, None)
+    assert (recorder.clock, recorder.seconds, recorder.progress) == ("in 3 s", -3.0, 0.0)
+    clock.now += 2.4
+    assert recorder.frame() == ""
+    assert (recorder.clock, first.step, recorder.counting) == ("in 1 s", 5, True)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(NCAError, match="stop that first"):
+        recorder.start(first)
+    clock.now += 0.7
+    recorder.frame()
+    assert (recorder.counting, recorder.active, recorder.recording.frames, first.step) == (False, True, 1, 1)
+    for _ in range(14):
+        recorder.frame()
+    assert (recorder.clock, recorder.progress) == ("0:00.2", 0.25)
+    assert recorder.stop().endswith("15 frames, 0.2 s.")
+    assert len(frames_of(tmp_path / "a.webp")) == 15
+
+
+def test_a_countdown_can_be_called_off(recorder, tmp_path):
+    recorder.delay = 3.0
+    recorder.start(grids(recorder)[0])
+    assert recorder.stop() == "The recording was called off."
+    assert not recorder.active
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_grid_removed_while_counting_or_recording_stops_it(recorder, clock, tmp_path):
+    _, second = grids(recorder)
+    recorder.name, recorder.source, recorder.from_seed = "a/", "all", False
+    recorder.steps_per_frame = 2
+    recorder.start(second)
+    recorder.frame()
+    recorder.sim.submit(commands.RemoveGrid(second.id))
+    with pytest.raises(NCAError, match="Grid 2 cannot be recorded any more"):
+        recorder.frame()
+    assert not recorder.active
+    assert len(frames_of(tmp_path / "a")) == 1
+    recorder.delay = 1.0
+    recorder.start(grids(recorder)[0])
+    recorder.sim.submit(commands.RemoveGrid(1))
+    clock.now += 2
+    with pytest.raises(NCAError, match="Grid 1 cannot be recorded any more"):
+        recorder.frame()
+    assert not recorder.active
+
+
+def test_steps_a_frame_are_those_of_what_is_recorded_alone(recorder, tmp_path):
+    first, second = grids(recorder)
+    recorder.sim.submit(commands.Set(first.id, "paused", True))
+    recorder.name, recorder.steps_per_frame, recorder.length = "a/", 5, 0.1
+    recorder.start(first)
+    while recorder.active:
+        recorder.frame()
+    assert (first.step, second.step, recorder.sim.tick) == (30, 0, 0)
+    assert first.settings.paused
+    with Simulation(TorchBackend()) as sim:
+        again = sim.add(lively(), (9, 6), rng_seed=3)
+        sim.submit(commands.Step(again.id, 30))
+        assert np.array_equal(frames_of(tmp_path / "a")[-1], again.image())
+
+
+def test_all_grids_lie_side_by_side(recorder, tmp_path):
+    first, second = grids(recorder)
+    recorder.source, recorder.scale, recorder.length, recorder.ending = "all", 2, 0.05, "/"
+    assert recorder.start(first) == "grids/"
+    assert recorder.grid is None
+    assert recorder.grids == (first, second)
+    assert not recorder.wants_pixels
+    while recorder.active:
+        recorder.frame()
+    with Recording("b/", recorder.sim, [first, second], scale=2) as video:
+        assert np.array_equal(frames_of(tmp_path / "grids")[-1], video.picture())
+    assert (first.step, second.step) == (3, 1)
+
+
+def test_the_window_hands_its_pixels_over(recorder, tmp_path):
+    first, second = grids(recorder)
+    recorder.source, recorder.length, recorder.name = "window", 0.05, "w.webp"
+    pixels = [np.full((7, 11, 3), value, np.uint8) for value in (10, 20, 30)]
+    assert recorder.take(pixels[0]) == ""  # nothing is recorded yet
+    recorder.start(first)
+    assert recorder.wants_pixels
+    assert recorder.grid is None
+    said = []
+    for picture in pixels:
+        assert recorder.frame() == ""
+        said.append(recorder.take(picture))
+    assert said[:2] == ["", ""]
+    assert said[2].startswith("Saved w.webp")
+    assert not recorder.wants_pixels
+    assert all(np.array_equal(*pair) for pair in zip(frames_of(tmp_path / "w.webp"), pixels, strict=True))
+    assert (first.step, second.step) == (3, 1)
+
+
+def test_a_window_recording_without_a_frame_says_so(recorder, tmp_path):
+    recorder.source = "window"
+    recorder.start(grids(recorder)[0])
+    assert recorder.stop() == "Nothing was recorded."
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_recorded_is_told_before_the_countdown(recorder):
+    recorder.delay = 3.0
+    for name, said in (("a.avi", "ending"), ("no/a.mp4", "folder does not exist")):
+        recorder.name = name
+        with pytest.raises(NCAError, match=said):
+            recorder.start(grids(recorder)[0])
+        assert not recorder.active
+
+
+def test_a_failing_encoder_stops_it_and_is_told_once(recorder, monkeypatch):
+    class Full:
+        def write(self, picture):
+            raise OSError(28, "No space left on device")
+
+        def close(self):
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(encoders, "open_sink", lambda *_: Full())
+    recorder.name = "a.mp4"
+    recorder.start(grids(recorder)[0])
+
+    def run():
+        for _ in range(100):
+            recorder.frame()
+        recorder.stop()
+
+    with pytest.raises(NCAError, match="No space left"):
+        run()
+    assert not recorder.active
+    assert recorder.stop() == ""
+
+
+@given(st.lists(st.sampled_from(FORMATS), min_size=1), st.sampled_from(["", "clip", "v1.5", "in.a/folder/clip"]))
+def test_the_format_is_the_ending_of_the_name(recorder, endings, stem):
+    grid, recorder.name = grids(recorder)[0], stem
+    for ending in endings:
+        recorder.ending = ending
+        assert recorder.ending == ending
+        assert recorder.name == (stem + ending if stem else "")
+        assert recorder.path(grid) == (stem or "lively-square") + ending
+        assert recorder.rates == (GIF_FRAME_RATES if ending == ".gif" else FRAME_RATES)
+        assert recorder.rate == (50 if ending == ".gif" else 60)
+
+
+def test_names_without_an_ending_get_the_chosen_one_and_free_names_are_free(recorder, tmp_path):
+    first, second = grids(recorder)
+    recorder.ending, recorder.name = ".webp", "clip"
+    assert recorder.path(first) == "clip.webp"
+    recorder.name = ""
+    assert recorder.path(second) == "lively-hexagonal.webp"
+    Path("lively-hexagonal.webp").touch()
+    assert recorder.path(second) == "lively-hexagonal-2.webp"
+    recorder.source = "window"
+    assert recorder.path(second) == "window.webp"
+    Path("window").mkdir()
+    assert free_name("window", ending="/") == "window-2/"
+    assert free_name(first, tmp_path) == "lively-square.mp4"
+
+
+def test_a_still_tells_what_made_it(recorder, tmp_path):
+    grid = grids(recorder)[1]
+    recorder.sim.submit(commands.Step(grid.id, 7))
+    recorder.sim.submit(commands.Set(grid.id, "angle", -30.0))
+    recorder.scale = 3
+    said = recorder.still(grid)
+    height, width = grid.image(3).shape[:2]
+    assert said.startswith("Saved lively-hexagonal.png in ")
+    assert said.endswith(f": {width} × {height} px, step 7.")
+    text, blob = stills.read(tmp_path / "lively-hexagonal.png")
+    assert blob is None
+    assert text == {
+        "Software": f"ncaengine {__version__}",
+        "Model": "lively",
+        "Kernel": "hexagonal",
+        "Size": "5 × 4 cells",
+        "Seed": "4",
+        "Step": "7",
+        "Speed": "30 steps/s",
+        "Fire rate": "0.5",
+        "Cell scale": "1 ×",
+        "Stretch": "1 ×",
+        "Rotation": "-30 °",
+        "Time step": "1 ×",
+        "Paired firing": "yes",
+    }
+    assert np.array_equal(frames_of(tmp_path / "lively-hexagonal.png")[0], grid.image(3))
+
+
+def test_a_still_carries_a_session(recorder):
+    grid = grids(recorder)[0]
+    recorder.session = lambda: b"as it was"
+    recorder.still(grid, "a.png")
+    recorder.still(grid, "b.PNG", b"another")
+    assert [stills.read(Path(name))[1] for name in ("a.png", "b.PNG")] == [b"as it was", b"another"]
+    with pytest.raises(NCAError, match=r"must end in \.png"):
+        recorder.still(grid, "a.jpg")
+
+
+def every_control() -> None:
+    """What runs in a process with a window: each control of the form, driven by the ImGui Test Engine."""
+    from window_driver import drive, only, pick, wait_until
+
+    from ncaengine.viewer import Options
+
+    def script(engine, app):
+        recorder = app.recorder
+        engine.item_click("**/###still")
+        assert stills.read(Path("a-square.png"))[0]["Model"] == "a"
+        pick(engine, "##source", "All grids, side by side")
+        pick(engine, "##format", "GIF")
+        assert (recorder.source, recorder.ending, recorder.path(app.grid), recorder.rate) == (
+            "all", ".gif", "grids.gif", 50,
+        )  # fmt: skip
+        engine.item_input_value("**/##file", "b.gif")
+        pick(engine, "##format", "WebP")
+        pick(engine, "##fps", r"30 frames\/s")
+        pick(engine, "##pixels", "3×")
+        pick(engine, "##steps", "2 steps a frame")
+        assert (recorder.name, recorder.rate, recorder.scale, recorder.steps_per_frame) == ("b.webp", 30, 3, 2)
+        engine.item_input_value("**/##delay", 0.5)
+        engine.item_input_value("**/##length", 0.2)
+        engine.item_click("**/From seed")
+        assert (recorder.delay, recorder.length, recorder.from_seed) == (0.5, 0.2, True)
+        pick(engine, "##source", "The window")
+        assert recorder.source == "window"
+        pick(engine, "##source", "The selected grid")
+        pick(engine, "##steps", "Each grid at its own pace")
+        assert (recorder.source, recorder.steps_per_frame) == ("grid", None)
+        recorder.delay = 0.0
+        engine.item_click("**/###record")
+        assert recorder.active
+        wait_until(engine, lambda: not recorder.active)
+
+    drive(Options((12, 10)), 1, script, (420, 1300), prefs=only("Record"))
+
+
+def test_every_control_of_the_form_and_a_recording_that_ends_by_itself(tmp_path):
+    apart(__file__, folder=tmp_path)
+    assert [frame.shape for frame in frames_of(tmp_path / "b.webp")] == [(30, 36, 3)] * 6
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("error")
+    every_control()

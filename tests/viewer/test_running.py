@@ -1,0 +1,84 @@
+"""A model that is put on a grid where another one runs: it goes on as it was trained, from what its texture needs."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from helpers import NOTEBOOK_CONFIG, random_model, small
+
+from ncaengine.backends.gl.backend import GLBackend
+from ncaengine.core.kernels import Catalogue
+from ncaengine.core.model import Model, Seed
+from ncaengine.formats import model_files
+from ncaengine.simulation.commands import Step
+from ncaengine.simulation.simulation import Simulation
+from ncaengine.viewer.actions import open_files
+from ncaengine.viewer.state.app import App
+from ncaengine.viewer.state.pane import Options
+
+
+def model(name: str, **changes: Any) -> Model:
+    return random_model(msgspec.structs.replace(small(NOTEBOOK_CONFIG, name=name), **changes))
+
+
+@pytest.fixture
+def app(gl: GLBackend, catalogue: Catalogue) -> Iterator[App]:
+    """One grid that has grown a little, no window."""
+    sim = Simulation(gl, catalogue)
+    app = App(sim)
+    app.open([model("first")], Options((12, 10), steps_per_second=(30.0,), rng_seed=7))
+    sim.submit(Step(app.grid.id, 5))
+    yield app
+    for grid in sim.grids.values():
+        grid.cells.release()
+
+
+def use(app: App, other: Model, how: str, folder: Any) -> None:
+    """By the gallery or by the side bar."""
+    if how == "file":
+        path = folder / f"{other.config.name}.safetensors"
+        model_files.save(other, path)
+        open_files.open_path(app, path, beside=False)
+    else:
+        app.make_known(other)
+        app.use_model(other.config.name)
+
+
+@pytest.mark.parametrize("how", ["file", "name"])
+@pytest.mark.parametrize("kind", ["point", "blobs"])
+def test_what_grows_from_its_seed_alone_starts_afresh(app: App, tmp_path: Any, kind: Any, how: str) -> None:
+    other = model("other", seed=Seed(kind, 1.0))
+    use(app, other, how, tmp_path)
+    beside = app.sim.add(other, app.grid.size, rng_seed=app.grid.rng_seed)
+    assert np.array_equal(app.sim.grids[1].state(), beside.state())
+
+
+@pytest.mark.parametrize("how", ["file", "name"])
+@pytest.mark.parametrize("kind", ["zeros", "noise"])
+def test_a_texture_takes_over_the_state(app: App, tmp_path: Any, kind: Any, how: str) -> None:
+    before = app.grid.state()
+    use(app, model("other", seed=Seed(kind, 0.1)), how, tmp_path)
+    assert np.array_equal(app.grid.state(), before)
+    assert [type(entry.command).__name__ for entry in app.sim.journal] == ["AddGrid", "Step", "SetModel"]
+
+
+@pytest.mark.parametrize("how", ["file", "name"])
+def test_the_fire_rate_is_the_models_own_unless_another_was_chosen(app: App, tmp_path: Any, how: str) -> None:
+    use(app, model("other", fire_rate=1.0), how, tmp_path)
+    assert app.grid.settings.fire_rate == 1
+    app.set("fire_rate", 0.25)
+    use(app, model("third"), how, tmp_path)
+    assert app.grid.settings.fire_rate == 0.25
+
+
+def test_linked_grids_run_it_alike(app: App) -> None:
+    app.sim.add(model("first"), (8, 8))
+    app.sync()
+    app.linked = {1, 2}
+    app.make_known(model("other", fire_rate=1.0, seed=Seed("point", 1.0)))
+    app.use_model("other")
+    for grid in app.sim.grids.values():
+        assert (grid.model.config.name, grid.settings.fire_rate) == ("other", 1)
+        assert np.count_nonzero(grid.state().any(-1)) == 1

@@ -1,0 +1,250 @@
+"""The bar of time: undo and redo, steps back, and the slider through a grid's timeline.
+
+What the keys do is tested on an App without a window, the bar itself in a scenario as in window_driver:
+`python tests/viewer/test_timeline.py bar FOLDER` runs it by hand.
+"""
+
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import apart
+from window_driver import drive, frames, model, wait_until
+
+from ncaengine import viewer
+from ncaengine.backends.gl.backend import GLBackend
+from ncaengine.core.kernels import Catalogue
+from ncaengine.simulation import commands
+from ncaengine.simulation.simulation import Simulation
+from ncaengine.viewer.actions import grids, history
+from ncaengine.viewer.state.app import App
+from ncaengine.viewer.state.pane import Options
+
+
+@pytest.fixture
+def app(gl: GLBackend, catalogue: Catalogue) -> Iterator[App]:
+    """One grid, no window."""
+    sim = Simulation(gl, catalogue)
+    app = App(sim)
+    app.open([model("a")], Options((12, 10), steps_per_second=(30.0,), rng_seed=7))
+    yield app
+    for grid in sim.grids.values():
+        grid.cells.release()
+
+
+def test_undo_brings_the_grid_back_that_was_removed_last(app: App) -> None:
+    app.select(0)
+    app.open([model("b")], Options((6, 5)))
+    app.do(commands.Reseed(1, 3))
+    app.select(1)
+    grids.remove(app)
+    for action in app.later:
+        action()
+    app.sync()
+    assert list(app.sim.grids) == [1]
+    history.undo(app)
+    assert list(app.sim.grids) == [1, 2]
+    assert app.grid.id == 2
+    assert app.grid.size == (6, 5)
+    app.select(0)
+    history.undo(app)
+    assert app.grid.rng_seed == 7
+    for number in (1, 2):
+        app.do(commands.RemoveGrid(number))
+    app.sync()
+    history.undo(app)
+    history.undo(app)
+    assert sorted(app.sim.grids) == [1, 2]
+
+
+def test_with_no_grid_left_nothing_fails(app: App) -> None:
+    app.do(commands.RemoveGrid(1))
+    app.sim.removed.clear()
+    app.sync()
+    history.undo(app)
+    app.keeping.still()
+    app.keeping.save()
+    assert [toast.text for toast in app.toasts] == [
+        "There is nothing to undo.", "There is no grid to save; open a model first.",
+    ]  # fmt: skip
+
+
+def test_painted_work_is_not_left_without_a_question(app: App, tmp_path: Path) -> None:
+    assert app.keeping.may_close()
+    erase(app)
+    app.do(commands.Paint(1, "noise", ((4.0, 3.0),), 2.0, more=True))
+    assert app.keeping.unsaved == 1
+    assert not app.keeping.may_close()
+    assert app.toasts[-1].text == "1 edit is not saved."
+    assert [title for title, _, _ in app.toasts[-1].buttons] == ["Save", "Quit"]
+    assert app.keeping.may_close()  # who asks again means it
+    app.keeping.write("session", tmp_path / "a.nca")
+    assert app.keeping.unsaved == 0
+    erase(app)
+    assert not app.keeping.may_close()
+    app.open_session(tmp_path / "a.nca")
+    assert app.keeping.may_close()
+
+
+def erase(app: App) -> None:
+    app.do(commands.Paint(app.grid.id, "erase", ((4.0, 4.0),), radius=3))
+
+
+def test_a_stroke_is_undone_and_made_again(app: App) -> None:
+    app.sim.step(20)
+    before = app.grid.state()
+    erase(app)
+    after = app.grid.state()
+    assert not np.array_equal(before, after)
+    history.undo(app)
+    assert np.array_equal(app.grid.state(), before)
+    history.redo(app)
+    assert np.array_equal(app.grid.state(), after)
+    assert [type(entry.command).__name__ for entry in app.sim.journal[-3:]] == ["Paint", "Undo", "Redo"]
+
+
+def test_without_an_edit_that_is_told_and_not_journalled(app: App) -> None:
+    before = len(app.sim.journal)
+    history.undo(app)
+    history.redo(app)
+    assert [toast.kind for toast in app.toasts] == ["news", "news"]
+    assert len(app.sim.journal) == before
+
+
+def test_a_hundred_steps_back_and_forth_change_nothing(app: App) -> None:
+    app.sim.step(130)
+    erase(app)
+    app.sim.step(20)
+    now, age = app.grid.state(), app.grid.age
+    history.go(app, age - 100)
+    assert app.grid.step == 50
+    assert not np.array_equal(app.grid.state(), now)
+    history.go(app, age)
+    assert np.array_equal(app.grid.state(), now)
+
+
+def test_coming_back_to_the_present_makes_no_steps(app: App) -> None:
+    app.sim.step(57)
+    history.go(app, 3)
+    assert app.grid.timeline.moments[-1].age == 57
+    assert history.kept(app.grid, 57) == history.reachable(app, 57) == 57
+
+
+def test_a_step_back_pauses(app: App) -> None:
+    app.sim.step(5)
+    history.back(app)
+    assert app.grid.settings.paused
+    assert app.grid.age == 4
+    for _ in range(9):
+        history.back(app)
+    assert app.grid.age == 0
+    assert [type(entry.command).__name__ for entry in app.sim.journal].count("Rewind") == 5
+
+
+def test_a_place_far_from_any_moment_is_taken_only_where_that_is_quick(app: App, monkeypatch: Any) -> None:
+    app.sim.step(40)
+    ages = [moment.age for moment in app.grid.timeline.moments]
+    assert ages == [0, 16, 32]
+    assert history.reachable(app, 29) == 29
+    monkeypatch.setattr(history, "MOST_STEPS", 10)
+    assert history.reachable(app, 25) == 25
+    assert history.reachable(app, 29) == 32
+    monkeypatch.setattr(history, "MOST_WORK", 5 * 12 * 10)
+    assert history.reachable(app, 25) == 25
+    app.software = True
+    assert history.reachable(app, 25) == 32
+    assert history.reachable(app, 21) == 21
+
+
+# What runs in the other process
+
+
+def bar(folder: Path) -> None:
+    """Buttons, keys and the slider."""
+    from imgui_bundle import imgui
+
+    key = imgui.Key
+    ctrl = int(key.mod_ctrl)
+
+    def script(engine: Any, app: App) -> None:
+        grid = app.grid
+        wait_until(engine, lambda: grid.step > 2)
+        engine.item_click("**/###run")
+        assert grid.settings.paused
+        app.later.append(lambda: app.sim.step(100))
+        wait_until(engine, lambda: grid.step > 100)
+        step = grid.step
+        engine.item_click("**/###forward")
+        assert grid.step == step + 1
+        engine.item_click("**/###back")
+        engine.key_press(int(key.left_arrow))
+        wait_until(engine, lambda: grid.step == step - 1)
+        engine.key_press(int(key.right_arrow))
+        wait_until(engine, lambda: grid.step == step)
+        app.later.append(lambda: erase(app))
+        wait_until(engine, lambda: grid.can_undo == "Erase")
+        frames(engine)
+        engine.item_click("**/###undo")
+        assert (grid.can_undo, grid.can_redo) == ("", "Erase")
+        frames(engine)
+        engine.item_click("**/###redo")
+        assert grid.can_undo == "Erase"
+        engine.key_press(ctrl | int(key.z))
+        assert grid.can_undo == ""
+        engine.key_press(ctrl | int(key.mod_shift) | int(key.z))
+        assert grid.can_undo == "Erase"
+        engine.key_press(ctrl | int(key.z))
+        engine.key_press(ctrl | int(key.y))
+        assert grid.can_undo == "Erase"
+        # The slider: through moments while it is dragged, exactly where it is let go, back to the present.
+        engine.item_click("**/###run")
+        wait_until(engine, lambda: grid.step > step + 2)
+        rect = engine.item_info("**/##scrub").rect_full
+        engine.mouse_move_to_pos((rect.max.x - 2, rect.get_center().y))
+        engine.mouse_down(0)
+        frames(engine)
+        assert grid.settings.paused
+        tip = grid.timeline.tip
+        engine.mouse_move_to_pos((rect.min.x + 0.3 * rect.get_width(), rect.get_center().y))
+        frames(engine)
+        assert grid.age in [moment.age for moment in grid.timeline.moments]
+        assert grid.age < 0.6 * tip
+        engine.mouse_up(0)
+        wait_until(engine, lambda: abs(grid.age - 0.3 * tip) < 6)
+        assert grid.timeline.tip == tip
+        assert grid.settings.paused
+        engine.item_drag_with_delta("**/##scrub", (-900, 0))
+        frames(engine)
+        assert grid.age == 0
+        engine.item_drag_with_delta("**/##scrub", (900, 0))
+        frames(engine)
+        assert grid.age == tip
+        # Let go where it began, a running grid runs on.
+        engine.item_click("**/###run")
+        frames(engine)
+        engine.mouse_move_to_pos((rect.max.x - 2, rect.get_center().y))
+        engine.mouse_down(0)
+        frames(engine)
+        assert grid.settings.paused
+        engine.mouse_up(0)
+        frames(engine)
+        assert not grid.settings.paused
+        assert not app.toasts
+        kinds = {type(entry.command).__name__ for entry in app.sim.journal}
+        assert kinds == {"AddGrid", "Set", "Step", "Rewind", "Paint", "Undo", "Redo"}
+
+    drive(viewer.Options((32, 32), "square", (20.0,)), 1, script, (800, 500))
+
+
+@pytest.mark.parametrize("scenario", [bar])
+def test_in_the_window(scenario: Any, tmp_path: Path) -> None:
+    apart(__file__, scenario.__name__, tmp_path)
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("error")
+    bar(Path(sys.argv[2]))

@@ -1,0 +1,136 @@
+"""Drives the window by the ImGui Test Engine: no display, on GLFW's null platform.
+
+Each scenario runs in a process of its own, since a window brings its own OpenGL context:
+`python tests/viewer/test_window.py SCENARIO FOLDER` runs one by hand. A scenario's script runs on a
+second thread beside the frames: it clicks and types, and looks at the App, but calls no OpenGL.
+"""
+
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from helpers import NOTEBOOK_CONFIG, random_model, small
+
+from ncaengine import viewer
+from ncaengine.core import kernels
+from ncaengine.viewer.panels.sidebar import SECTIONS
+from ncaengine.viewer.state.app import App
+from ncaengine.viewer.state.preferences import Prefs
+
+LIMIT = 60.0
+"""Seconds of frames after which a script counts as stuck."""
+
+
+def model(name="small"):
+    return random_model(small(NOTEBOOK_CONFIG, name=name))
+
+
+def drive(
+    options: viewer.Options, count: int, script: Callable[[Any, App], None], size=(1280, 800), **more: Any
+) -> None:
+    """Run `script(engine, app)` in a hidden window with `count` grids."""
+    from imgui_bundle import hello_imgui, imgui
+
+    from ncaengine.viewer.window import Window
+
+    done: list[BaseException | None] = []
+    registered = []
+
+    def guarded(engine: Any) -> None:
+        try:
+            engine.set_ref("ncaengine")
+            script(engine, window.app)
+            done.append(None)
+        except BaseException as error:
+            traceback.print_exc()
+            done.append(error)
+
+    def register() -> None:
+        engine = hello_imgui.get_imgui_test_engine()
+        io = imgui.test_engine.get_io(engine)
+        io.config_run_speed = imgui.test_engine.TestRunSpeed.fast
+        io.config_log_to_tty = True
+        test = imgui.test_engine.register_test(engine, "viewer", script.__name__)
+        test.test_func = guarded
+        registered.append(test)
+        imgui.test_engine.queue_test(engine, test)
+
+    models = [model("ab"[i]) for i in range(count)]
+    prefs = Prefs(closed=[])
+    told = {"prefs": prefs, **more}
+    with Window(models, options, kernels.discover(), size, hidden=True, tests=register, **told) as window:
+        window.app.recorder.scale = 1
+        end = time.perf_counter() + LIMIT
+        while not done and time.perf_counter() < end:
+            window.frame()
+        for _ in range(2):
+            window.frame()
+        status = registered[0].output.status
+        print("FRAMES", imgui.get_frame_count(), time.perf_counter() - end + LIMIT)
+    if not done:
+        raise TimeoutError(f"{script.__name__} is stuck; the last status is {status}")
+    if done[0]:
+        raise done[0]
+    assert status.name in ("success", "running"), status
+
+
+def only(*titles: str) -> Prefs:
+    """Only these sections of the side bar are open: the engine finds by name what is near the screen."""
+    return Prefs(closed=[title for title in SECTIONS if title not in titles])
+
+
+def wait_until(engine: Any, what: Callable[[], bool], frames: int = 600) -> None:
+    for _ in range(frames):
+        if what():
+            return
+        engine.yield_()
+    raise AssertionError("what was waited for did not happen")
+
+
+def pick(engine: Any, combo: str, item: str) -> None:
+    engine.set_ref(engine.window_info("//ncaengine/side").window)
+    engine.combo_click(f"{combo}/{item}")
+    engine.set_ref("ncaengine")
+
+
+def frames(engine: Any, count: int = 3) -> None:
+    for _ in range(count):
+        engine.yield_()
+
+
+def ask(engine: Any, typed: str, enter: bool = True) -> None:
+    """Open the palette, type, and press Enter."""
+    from imgui_bundle import imgui
+
+    key = imgui.Key
+    engine.key_press(int(key.mod_ctrl) | int(key.p))
+    frames(engine)
+    engine.key_chars(typed)
+    frames(engine)
+    if enter:
+        engine.key_press(int(key.enter))
+        frames(engine)
+
+
+class Drops:
+    """Drops files on the one window of the process, as GLFW's callback would."""
+
+    def __init__(self) -> None:
+        import glfw
+
+        self._call: Any = None
+        real = glfw.set_drop_callback
+
+        def keep(window: Any, call: Any) -> Any:
+            self._call = call
+            return real(window, call)
+
+        glfw.set_drop_callback = keep
+
+    def gallery(self) -> Any:
+        """The window's gallery."""
+        return self._call.__self__.gallery
+
+    def drop(self, paths: list[str]) -> None:
+        self._call(None, paths)
