@@ -21,6 +21,7 @@ LIBRARIES = {
     "moderngl": ("backends.gl", "viewer"),
     "glcontext": ("backends.gl",),
     "av": ("io",),
+    "matplotlib": ("io",),
     "imgui_bundle": ("viewer",),
     "glfw": ("viewer",),
     "rich": ("cli",),

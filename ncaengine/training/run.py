@@ -24,7 +24,7 @@ from ncaengine.core.looks import draw, quantise
 from ncaengine.core.model import Model
 from ncaengine.core.types import F32
 from ncaengine.formats import model_files
-from ncaengine.io import contact_sheets
+from ncaengine.io import charts, contact_sheets
 from ncaengine.training import checkpoint, losses, targets
 from ncaengine.training.config import METHOD, Training, merged
 from ncaengine.training.features import extractor
@@ -187,7 +187,7 @@ class Run:
         preview = self.preview()
         for file, picture in (
             ("preview.png", preview),
-            ("loss.png", contact_sheets.curve({"loss": self.losses}, name)),
+            ("loss.png", charts.loss_chart({"loss": self.losses}, name)),
         ):
             contact_sheets.save(picture, folder / file)
         files.replace_file(folder / "loss.csv", self._write_csv)

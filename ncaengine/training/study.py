@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ncaengine.core import files
 from ncaengine.core.model import Model
-from ncaengine.io import contact_sheets
+from ncaengine.io import charts, contact_sheets
 from ncaengine.simulation import commands
 from ncaengine.simulation.simulation import Simulation
 from ncaengine.training import evaluation
@@ -99,7 +99,7 @@ def write(
     contact_sheets.save(
         contact_sheets.sheet(tiles, name, [f"step {step:,}" for step in STEPS]), folder / "pictures.png"
     )
-    contact_sheets.save(contact_sheets.curve(curves, f"{name}: loss by channels"), folder / "loss.png")
+    contact_sheets.save(charts.loss_chart(curves, f"{name}: loss by channels"), folder / "loss.png")
     told = {"target": name, "settings": asdict(base.settings), "device": device, "rows": [asdict(row) for row in rows]}
     _text(folder / "report.json", json.dumps(told, indent=2) + "\n")
     _text(folder / "report.md", _markdown(base, name, rows, device))

@@ -4,18 +4,14 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from helpers import NOTEBOOK_CONFIG, SELFORG, random_model, small
-from hypothesis import given
-from hypothesis import strategies as st
-from PIL import ImageColor
 
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.backends.reference import Reference
 from ncaengine.cli import main
-from ncaengine.cli.bench import chart, command, host_info, overhead, report, runners, timing
+from ncaengine.cli.bench import command, host_info, overhead, report, runners, timing
 from ncaengine.cli.bench.timing import Plan, RefusedError, Result
 from ncaengine.core import memory
 from ncaengine.core.errors import NCAError
@@ -23,7 +19,6 @@ from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Config
 from ncaengine.core.settings import SPECS
 from ncaengine.formats import model_files
-from ncaengine.io.contact_sheets import COLOURS
 
 MODEL = random_model(small(NOTEBOOK_CONFIG))
 QUICK = ("--seconds", "0.01", "--rounds", "2")
@@ -350,27 +345,6 @@ def test_a_broken_model_is_one_sentence(capsys: pytest.CaptureFixture[str], path
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(path.read_bytes()[:200])
     assert "broken.safetensors" in problem(capsys, broken)
-
-
-# The chart
-
-
-@given(st.lists(st.floats(76, 520), min_size=1, max_size=8))
-def test_names_do_not_overlap(wanted: list[float]) -> None:
-    heights = chart.apart(wanted, 76, 520)
-    assert np.diff(np.sort(heights)).min(initial=chart.APART) > chart.APART - 1
-    assert min(heights) > 75
-    assert max(heights) < 521
-    assert all(np.argsort(heights, kind="stable") == np.argsort(wanted, kind="stable"))
-
-
-def test_a_chart_has_each_line_and_its_name_in_its_colour() -> None:
-    series = {"a": {256.0: 1.0, 1024.0: 5.0}, "b": {256.0: 1.1, 1024.0: 5.1}, "c": {256.0: 40.0}}
-    page = np.asarray(chart.loglog(series, "title", "cells", "ms", {256.0: "16x16", 1024.0: "32x32"}))
-    for colour in COLOURS[:3]:
-        there = (page == ImageColor.getrgb(colour)).all(2)
-        assert there[:, : chart.BOX[2]].any()
-        assert there[:, chart.BOX[2] + 24 :].any()
 
 
 def test_numbers_have_three_digits() -> None:

@@ -1,19 +1,15 @@
-"""Contact sheets and loss curves: where every picture and line comes to lie; `ncaengine sheet`."""
-
-import math
+"""Contact sheets: where every picture and caption is placed; `ncaengine sheet`."""
 
 import numpy as np
 import pytest
 from helpers import NOTEBOOK_CONFIG, random_model, small
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image, ImageColor
 
 from ncaengine.cli import main
 from ncaengine.core.errors import NCAError
 from ncaengine.formats import model_files
 from ncaengine.io import contact_sheets
-from ncaengine.io.contact_sheets import EMPTY, Tile, curve, sheet
+from ncaengine.io.contact_sheets import EMPTY, Tile, sheet
 
 RED, BLUE = (250, 10, 20), (10, 20, 250)
 
@@ -86,62 +82,6 @@ def test_a_sheet_that_is_too_large_is_refused(monkeypatch):
         sheet([[plain(40, 40)]])
 
 
-@pytest.mark.parametrize(
-    "series",
-    [
-        {},
-        {"loss": []},
-        {"loss": [0.3]},
-        {"loss": [math.nan, math.inf]},
-        {"loss": [1.0, math.nan, 0.5, 0.4]},
-        {"loss": [0.0, -3.0, 5.0]},
-        {"loss": [2.0] * 50},
-        {"a very long name " * 9: [1, 2], "b": [3], "c": []},
-        {"loss": [1e-30, 1e30]},
-    ],
-)
-@pytest.mark.parametrize("log", [True, False])
-def test_every_curve_can_be_drawn(series, log):
-    page = curve(series, "t" * 300, log)
-    assert page.size == contact_sheets.CHART
-    edge = np.asarray(page)[:, [0, 1, -2, -1]]
-    assert (edge == ImageColor.getrgb(contact_sheets.BACK)).all()
-
-
-def places_of(page: Image.Image, colour: str) -> tuple[np.ndarray, np.ndarray]:
-    """x and y of the pixels of about a colour."""
-    apart = np.abs(np.asarray(page).astype(int) - ImageColor.getrgb(colour)).max(2)
-    y, x = np.nonzero(apart < 30)
-    return x, y
-
-
-def test_the_median_ignores_outliers_and_falls_with_the_numbers():
-    numbers = np.geomspace(100, 1, 400)
-    numbers[::10] = 1e3
-    x, y = places_of(curve({"loss": numbers}), contact_sheets.COLOURS[0])
-    middles = [y[x == column].mean() for column in range(100, 900, 50)]
-    assert (np.diff(middles) > 0).all()
-    assert np.allclose(np.diff(middles), np.diff(middles).mean(), atol=2)  # straight on a logarithmic axis
-
-
-def test_series_have_their_own_colours_and_names():
-    both, one = curve({"a": [1, 2, 3], "b": [3, 2, 1]}), curve({"a": [1, 2, 3]})
-    legend = slice(0, contact_sheets.BOX[1])
-    for colour in contact_sheets.COLOURS[:2]:
-        assert places_of(both, colour)[0].size
-        assert (np.asarray(both)[legend] == ImageColor.getrgb(colour)).all(2).any()
-    assert not (np.asarray(one)[legend] == ImageColor.getrgb(contact_sheets.COLOURS[0])).all(2).any()
-
-
-@given(st.floats(1e-9, 1e9), st.floats(1.0001, 1e9), st.booleans())
-def test_ticks_are_few_and_within(low, ratio, log):
-    axis = contact_sheets.Axis(0, 100, low, low * ratio, log)
-    ticks = axis.ticks()
-    assert 1 <= len(ticks) <= 9
-    assert ticks == sorted(set(ticks))
-    assert all(-0.01 <= place <= 100.01 for place in axis.place(ticks))
-
-
 def test_saving_is_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     contact_sheets.save(sheet([[plain(9, 9)]]), path)
@@ -153,7 +93,7 @@ def test_saving_is_whole_or_not_at_all(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Image.Image, "save", fail)
     with pytest.raises(NCAError, match=r"a\.png: cannot be written \(No space left"):
-        contact_sheets.save(curve({}), path)
+        contact_sheets.save(sheet([]), path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
 

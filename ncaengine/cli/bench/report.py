@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ncaengine.backends.gl.backend import GLBackend
-from ncaengine.cli.bench import chart, host_info, overhead, runners, timing
+from ncaengine.cli.bench import host_info, overhead, runners, timing
 from ncaengine.cli.bench.overhead import Beside
 from ncaengine.cli.bench.timing import Report, Result
 from ncaengine.core.errors import NCAError
@@ -134,12 +134,14 @@ class Findings:
 
     def chart(self) -> Image.Image:
         """Milliseconds a step against cells, both logarithmic."""
+        from ncaengine.io import charts
+
         series: dict[str, dict[float, float]] = {}
         for r in self.report.results:
             series.setdefault(r.backend, {})[r.cells] = r.ms_per_step
         ticks: dict[float, str] = {r.cells: r.size for r in self.report.results}
         title = f"A step of {self.config.name} on {self.kernel}"
-        return chart.loglog(
+        return charts.log_log_chart(
             series, title, "cells, width x height", "milliseconds a step, both axes logarithmic", ticks, self.device
         )
 
