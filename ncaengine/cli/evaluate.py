@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ncaengine.core.model import Model
     from ncaengine.simulation.simulation import Simulation
-    from ncaengine.training.evaluation import Plan, Result
+    from ncaengine.training.evaluation import EvaluationPlan, EvaluationResult
     from ncaengine.training.losses import Loss
 
 DIRECTIONS = 128
@@ -75,18 +75,18 @@ class Evaluate:
         from ncaengine.training.features import extractor
 
         steps = tuple(sorted(set(self.steps)))
-        plan = evaluation.Plan(
+        plan = evaluation.EvaluationPlan(
             self.kernel, parse_size(self.size), steps, self.rollouts, self.seed, self.heal_steps * self.heal
         )
         models = [model_files.load(path) for path in self.models]
-        picture = np.ascontiguousarray(targets.load(self.target, self.target_size))
+        picture = np.ascontiguousarray(targets.load_target(self.target, self.target_size))
         target = torch.from_numpy(picture).permute(2, 0, 1)[None]
         catalogue = find_kernels(self.plugins, self.kernel, models)
         net, notice = extractor.open_nets(self.features)
         if notice:
             say("VGG-19's weights could not be fetched (no internet?); random filters compare the pictures instead.")
-        loss = losses.make(self.loss, net, target, directions=DIRECTIONS)
-        floor = evaluation.loss_of(target, loss)
+        loss = losses.make_loss(self.loss, net, target, directions=DIRECTIONS)
+        floor = evaluation.picture_loss(target, loss)
         backend, notice = open_backend(self.backend)
         if notice:
             say(notice)
@@ -109,7 +109,7 @@ class Evaluate:
         check_seed(self.seed)
         check_seed(self.seed + self.rollouts - 1)
 
-    def _print_table(self, results: "Sequence[Result]", plan: "Plan", floor: float) -> None:
+    def _print_table(self, results: "Sequence[EvaluationResult]", plan: "EvaluationPlan", floor: float) -> None:
         from rich.console import Console
         from rich.table import Table
 
@@ -130,7 +130,9 @@ class Evaluate:
         Console(highlight=False, markup=False).print(table)
         print(f"The target itself measures {floor:.3g}.")
 
-    def _print_json(self, results: "Sequence[Result]", plan: "Plan", features: "Sequence[str]", floor: float) -> None:
+    def _print_json(
+        self, results: "Sequence[EvaluationResult]", plan: "EvaluationPlan", features: "Sequence[str]", floor: float
+    ) -> None:
         import json
         from dataclasses import asdict
 
@@ -159,7 +161,9 @@ def _number(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _measure(sim: "Simulation", models: "Sequence[Model]", loss: "Loss", plan: "Plan") -> "list[Result]":
+def _measure(
+    sim: "Simulation", models: "Sequence[Model]", loss: "Loss", plan: "EvaluationPlan"
+) -> "list[EvaluationResult]":
     from rich.console import Console
     from rich.progress import Progress
 

@@ -127,7 +127,7 @@ class Sheet:
             return [[] for _ in names]
 
         def tile(name: str) -> "Tile":
-            picture = contact_sheets.framed(quantise(targets.load(name)), size, self.scale)
+            picture = contact_sheets.framed(quantise(targets.load_target(name)), size, self.scale)
             return contact_sheets.Tile(picture, "target")
 
         return [[tile(name) if name else contact_sheets.EMPTY] for name in names]

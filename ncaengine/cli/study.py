@@ -11,10 +11,10 @@ import tyro
 from ncaengine.cli.options import say
 from ncaengine.cli.training_runs import run_all
 from ncaengine.core.errors import NCAError
-from ncaengine.training.config import Device, Training
+from ncaengine.training.config import Device, TrainingSettings
 
 if TYPE_CHECKING:
-    from ncaengine.training.run import Job
+    from ncaengine.training.run import TrainingJob
 
 
 @dataclass(frozen=True)
@@ -52,17 +52,17 @@ class Study:
 
     def run(self) -> None:
         """Train what is not there yet, compare, and say where the report is."""
-        settings = Training(
+        settings = TrainingSettings(
             iterations=self.iterations, size=self.size, batch=self.batch, pool=64, kernels=self.kernels, seed=self.seed
         )
         counts = self._counts()
         for count in counts:
             dataclasses.replace(settings, channels=count).check()
         from ncaengine.training import study
-        from ncaengine.training.run import Job
+        from ncaengine.training.run import TrainingJob
 
-        base = Job(self.image, self.output, settings, self.features, device=self.device, compiled=self.compile)
-        jobs = study.jobs(base, counts)
+        base = TrainingJob(self.image, self.output, settings, self.features, device=self.device, compiled=self.compile)
+        jobs = study.study_jobs(base, counts)
         run_all(jobs, self.resume, self.threads)
         curves = {f"{c} channels": _losses(job.folder / "loss.csv") for c, job in zip(counts, jobs, strict=True)}
         report = self._compare(base, jobs, curves)
@@ -74,7 +74,7 @@ class Study:
             raise NCAError(f"--channels is {self.channels!r}; write different numbers with commas between: 4,8,12.")
         return [int(word) for word in words]
 
-    def _compare(self, base: "Job", jobs: "list[Job]", curves: dict[str, list[float]]) -> Path:
+    def _compare(self, base: "TrainingJob", jobs: "list[TrainingJob]", curves: dict[str, list[float]]) -> Path:
         import numpy as np
         import torch
         from rich.console import Console
@@ -88,16 +88,16 @@ class Study:
         from ncaengine.training.features import extractor
 
         models = [model_files.load(job.output) for job in jobs]
-        picture = np.ascontiguousarray(targets.load(self.image, base.settings.target_size))
+        picture = np.ascontiguousarray(targets.load_target(self.image, base.settings.target_size))
         net = extractor.open_nets(self.features)[0]
-        loss = losses.make("transport", net, torch.from_numpy(picture).permute(2, 0, 1)[None], directions=128)
+        loss = losses.make_loss("transport", net, torch.from_numpy(picture).permute(2, 0, 1)[None], directions=128)
         backend, notice = open_backend("auto")
         if notice:
             say(notice)
         with simulation.Simulation(backend, history=0) as sim, Console(stderr=True).status("comparing the models"):
-            rows = study.compare(sim, models, list(curves.values()), loss)
-            tiles = study.pictures(sim, models, Tile(quantise(picture), "target"))
-        return study.write(base, rows, tiles, curves, backend.description)
+            rows = study.compare_models(sim, models, list(curves.values()), loss)
+            tiles = study.grow_pictures(sim, models, Tile(quantise(picture), "target"))
+        return study.write_report(base, rows, tiles, curves, backend.description)
 
 
 def _losses(path: Path) -> list[float]:

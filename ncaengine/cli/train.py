@@ -10,10 +10,10 @@ import tyro
 from ncaengine.cli.options import Plugins
 from ncaengine.cli.training_runs import run_all
 from ncaengine.core.errors import NCAError
-from ncaengine.training.config import Device, Training
+from ncaengine.training.config import Device, TrainingSettings
 
 if TYPE_CHECKING:
-    from ncaengine.training.run import Job
+    from ncaengine.training.run import TrainingJob
 
 FROM = tyro.conf.arg(name="from", metavar="MODEL", help_behavior_hint="(default: none)")
 LOGS = tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: none)")
@@ -37,7 +37,7 @@ class Train:
     features: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NET|FILE [...]")] = ("auto",)
     """What pictures are compared by: vgg16, vgg19, googlenet (their weights are downloaded once), random
     (needs none), or weight files of such nets. auto: vgg19, or random where it cannot be had."""
-    settings: Annotated[Training, tyro.conf.arg(name="")] = field(default_factory=Training)
+    settings: Annotated[TrainingSettings, tyro.conf.arg(name="")] = field(default_factory=TrainingSettings)
     device: Device = "auto"
     """Where to train."""
     threads: int = 0
@@ -61,16 +61,16 @@ class Train:
         jobs = self._jobs()
         run_all(jobs, self.resume and not self.output.suffix, self.threads, self.plugins, self.watch)
 
-    def _jobs(self) -> "list[Job]":
+    def _jobs(self) -> "list[TrainingJob]":
         from ncaengine.training import targets
-        from ncaengine.training.run import Job
+        from ncaengine.training.run import TrainingJob
 
         excited = self.settings.loss == "excitation"
         if excited == bool(self.images):
             raise NCAError("Excitation has no target image." if excited else "Name an image to train on.")
-        names = targets.collect(self.images) if self.images else [""]
+        names = targets.collect_targets(self.images) if self.images else [""]
         credit = tuple((k, v) for k, v in (("author", self.author), ("licence", self.licence)) if v)
-        job = Job(
+        job = TrainingJob(
             names[0], self.output, self.settings, self.features, self.start, self.resume,
             self.device, self.compile, self.log_dir, credit,
         )  # fmt: skip

@@ -15,11 +15,11 @@ from ncaengine.cli.options import plural, say
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:
-    from ncaengine.training.run import Job, Run
+    from ncaengine.training.run import TrainingJob, TrainingRun
 
 
 def run_all(
-    jobs: "Sequence[Job]", resume: bool, threads: int = 0, plugins: Sequence[Path] = (), watch: bool = False
+    jobs: "Sequence[TrainingJob]", resume: bool, threads: int = 0, plugins: Sequence[Path] = (), watch: bool = False
 ) -> None:
     """Train one model after the other and say what was written; `resume` goes on where an earlier call stopped.
 
@@ -29,18 +29,18 @@ def run_all(
         raise NCAError(f"--threads is {threads}; it must be from 0 to 1024.")
     from ncaengine.core import kernels
     from ncaengine.training import targets, trainer
-    from ncaengine.training.run import Run
+    from ncaengine.training.run import TrainingRun
 
     for job in jobs[1:]:  # a bad one is better told now than hours from now
-        targets.load(job.target, job.settings.target_size)
+        targets.load_target(job.target, job.settings.target_size)
     catalogue = kernels.discover(plugins)
-    with trainer.threads(threads), stop_signals() as stopped:
+    with trainer.torch_threads(threads), stop_signals() as stopped:
         for number, job in enumerate(jobs, 1):
             begun = (job.folder / "checkpoint.pt").exists()
             if resume and job.output.exists() and not begun:
                 say(f"{job.output} is there, finished; left as it is.")
                 continue
-            run = Run(dataclasses.replace(job, resume=begun) if resume else job, catalogue, say)
+            run = TrainingRun(dataclasses.replace(job, resume=begun) if resume else job, catalogue, say)
             _train(run, f"{job.output.stem} {number}/{len(jobs)}" if len(jobs) > 1 else job.output.stem, stopped, watch)
             if not run.finished:
                 say(f"Stopped at iteration {run.trainer.iteration:,}; the same command with --resume goes on.")
@@ -69,7 +69,7 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
             signal.signal(number, old)
 
 
-def _train(run: "Run", head: str, stopped: Callable[[], bool], watch: bool) -> None:
+def _train(run: "TrainingRun", head: str, stopped: Callable[[], bool], watch: bool) -> None:
     """Run it with a progress bar, or without a terminal with a line a minute; `watch` opens a window."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

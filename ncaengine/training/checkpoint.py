@@ -11,7 +11,7 @@ import torch
 from ncaengine.core import files, model
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Config
-from ncaengine.training.config import Training
+from ncaengine.training.config import TrainingSettings
 
 KEY = "ncaengine training"
 VERSION = 1
@@ -21,7 +21,7 @@ VERSION = 1
 class Checkpoint:
     """A run between two iterations."""
 
-    settings: Training
+    settings: TrainingSettings
     config: Config
     state: dict[str, Any]
     """Of the trainer."""
@@ -31,7 +31,7 @@ class Checkpoint:
     """Tells target and feature nets apart from others."""
 
 
-def save(checkpoint: Checkpoint, path: Path) -> None:
+def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Write it whole or not at all: where the disk is full, the older one stays. Raises NCAError."""
     plain = {
         KEY: VERSION,
@@ -44,14 +44,14 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
     files.replace_file(path, lambda part: torch.save(plain, part))
 
 
-def load(path: Path) -> Checkpoint:
+def load_checkpoint(path: Path) -> Checkpoint:
     """Raises NCAError where there is none, or it is damaged or of another kind."""
     try:
         plain = torch.load(path, map_location="cpu", weights_only=True)
         if plain[KEY] != VERSION:
             raise NCAError(f"{path}: was written by another version of ncaengine; train anew without --resume.")
         return Checkpoint(
-            msgspec.convert(plain["settings"], Training, strict=False),
+            msgspec.convert(plain["settings"], TrainingSettings, strict=False),
             msgspec.convert(plain["config"], Config, strict=False),
             dict(plain["state"]),
             list(plain["losses"]),

@@ -18,7 +18,7 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingSettings:
     """How a model is trained. Lengths in cells, rollouts in steps; defaults near those of the article's notebook."""
 
     iterations: int = 5000
@@ -90,7 +90,7 @@ class Training:
         if (self.loss == "excitation") != bool(self.neuron):
             raise NCAError("--loss excitation needs --neuron LAYER:CHANNEL, and no other loss takes one.")
 
-    def architecture(self, name: str) -> "Config":
+    def model_config(self, name: str) -> "Config":
         """What a model of these settings computes."""
         from ncaengine.core import model
 
@@ -104,13 +104,13 @@ FIXED = ("size", "target_size", "pool", "kernels", "channels", "hidden", "stenci
 """What a run cannot change on its way."""
 
 
-def merged(saved: Training, given: Training) -> Training:
+def merge_settings(saved: TrainingSettings, given: TrainingSettings) -> TrainingSettings:
     """The settings to resume with: the saved ones, but what is given beside the defaults.
 
     Raises NCAError where that cannot be changed on the way.
     """
     changes = {}
-    for field in dataclasses.fields(Training):
+    for field in dataclasses.fields(TrainingSettings):
         value = getattr(given, field.name)
         if value in (field.default, getattr(saved, field.name)):
             continue

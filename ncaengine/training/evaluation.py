@@ -27,7 +27,7 @@ LOSS_SEED = 0
 
 
 @dataclass(frozen=True)
-class Plan:
+class EvaluationPlan:
     """What is measured: rollouts from the seeds `seed`, `seed` + 1, …, at `steps`, which ascend.
 
     With `heal` above 0 a hole is then cut into each, and so many more steps are made.
@@ -52,14 +52,16 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Result:
+class EvaluationResult:
     """What was measured of a model: losses (rollouts, moments) float64, and the largest |state| at those moments."""
 
     losses: F64
     largest: float
 
 
-def evaluate(sim: Simulation, model: Model, loss: "Loss", plan: Plan, tell: Tell = lambda made: None) -> Result:
+def evaluate(
+    sim: Simulation, model: Model, loss: "Loss", plan: EvaluationPlan, tell: Tell = lambda made: None
+) -> EvaluationResult:
     """Let a model run as planned, one grid at a time, which is removed afterwards.
 
     Raises NCAError if the kernel does not fit the model or the pictures are too small for the loss.
@@ -71,10 +73,12 @@ def evaluate(sim: Simulation, model: Model, loss: "Loss", plan: Plan, tell: Tell
     finally:
         sim.submit(commands.RemoveGrid(grid.id))
     losses, largest = (np.array(part) for part in zip(*seen, strict=True))
-    return Result(losses, float(largest.max()))
+    return EvaluationResult(losses, float(largest.max()))
 
 
-def _rollout(sim: Simulation, grid: Grid, loss: "Loss", plan: Plan, seed: int, tell: Tell) -> tuple[list[float], float]:
+def _rollout(
+    sim: Simulation, grid: Grid, loss: "Loss", plan: EvaluationPlan, seed: int, tell: Tell
+) -> tuple[list[float], float]:
     """The losses of one rollout, and its largest |state|."""
     sim.submit(commands.Reseed(grid.id, seed))
     losses, largest = [], []
@@ -118,10 +122,10 @@ def _loss_of(grid: Grid, loss: "Loss") -> float:
     from ncaengine.training.losses import on_screen
 
     rgb = torch.from_numpy(looks.to_rgb(grid.state(), grid.model.config.colour))
-    return loss_of(on_screen(rgb.permute(2, 0, 1)[None], grid.kernel), loss)
+    return picture_loss(on_screen(rgb.permute(2, 0, 1)[None], grid.kernel), loss)
 
 
-def loss_of(picture: "torch.Tensor", loss: "Loss") -> float:
+def picture_loss(picture: "torch.Tensor", loss: "Loss") -> float:
     """The loss of a picture, (1, 3, height, width) in [0, 1], as all are measured here. Raises NCAError."""
     import torch
 

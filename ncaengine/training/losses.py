@@ -12,14 +12,14 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Kernel
 from ncaengine.training.features.extractor import Features
 
-FeatureNet = Callable[[Tensor], list[Tensor]]
+FeatureMaps = Callable[[Tensor], list[Tensor]]
 
 
 SLOW_SORT = 4
 """Up to so many threads, NumPy's sorting on one is faster than torch's on a CPU: on one thread 3 times."""
 FLOOR = 0.01
 """What a map's root mean square is at least taken for: a flat target has nothing in some layers."""
-NAMES = ("transport", "gram", "excitation")
+LOSSES = ("transport", "gram", "excitation")
 
 
 class Loss(Protocol):
@@ -41,7 +41,7 @@ class SlicedTransport:
     texture would drown the others.
     """
 
-    def __init__(self, net: FeatureNet, target: Tensor, directions: int = 32, places: int = 4096) -> None:
+    def __init__(self, net: FeatureMaps, target: Tensor, directions: int = 32, places: int = 4096) -> None:
         """`target` is (1, 3, height, width) in [0, 1]; its size may differ from the pictures'."""
         self.net, self.directions, self.places = net, directions, places
         with torch.no_grad():
@@ -77,7 +77,7 @@ class Gram:
     that all layers weigh alike.
     """
 
-    def __init__(self, net: FeatureNet, target: Tensor) -> None:
+    def __init__(self, net: FeatureMaps, target: Tensor) -> None:
         """`target` is (1, 3, height, width) in [0, 1]; its size may differ from the pictures'."""
         self.net = net
         with torch.no_grad():
@@ -144,14 +144,16 @@ class LeakyGradient(TorchFunctionMode):
         return args[0].clamp(min=0) + below - below.detach()
 
 
-def make(name: str, net: Features, target: Tensor | None = None, *, neuron: str = "", directions: int = 32) -> Loss:
+def make_loss(
+    name: str, net: Features, target: Tensor | None = None, *, neuron: str = "", directions: int = 32
+) -> Loss:
     """A loss by name: "transport" or "gram", which need a `target`, or "excitation", which needs a `neuron`.
 
     `target` is (1, 3, height, width) in [0, 1]; `neuron` is "LAYER:CHANNEL". Raises NCAError on another
     name, and where something is missing or does not fit the net.
     """
-    if name not in NAMES:
-        raise NCAError(f"There is no loss {name}; there are {', '.join(NAMES)}.")
+    if name not in LOSSES:
+        raise NCAError(f"There is no loss {name}; there are {', '.join(LOSSES)}.")
     if name == "excitation":
         layer, _, channel = neuron.rpartition(":")
         if not channel.isdecimal():

@@ -26,7 +26,7 @@ from ncaengine.core.types import F32
 from ncaengine.formats import model_files
 from ncaengine.io import charts, contact_sheets
 from ncaengine.training import checkpoint, losses, targets
-from ncaengine.training.config import METHOD, Training, merged
+from ncaengine.training.config import METHOD, TrainingSettings, merge_settings
 from ncaengine.training.features import extractor
 from ncaengine.training.step import can_compile
 from ncaengine.training.trainer import Trainer, initial_model
@@ -36,12 +36,12 @@ PICTURES_EVERY, CHECKPOINT_EVERY = 15.0, 90.0
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingJob:
     """What to train and where to. `target` is an image file or a pattern's name, '' for an excited neuron."""
 
     target: str
     output: Path
-    settings: Training = field(default_factory=Training)
+    settings: TrainingSettings = field(default_factory=TrainingSettings)
     nets: tuple[str, ...] = ("auto",)
     start: Path | None = None
     resume: bool = False
@@ -60,30 +60,30 @@ Report = Callable[[int, float], None]
 """How a run tells how it fares: called with the number of each iteration, from 1, and its loss."""
 
 
-class Run:
+class TrainingRun:
     """A run that is open: made, then `train`ed."""
 
     def __init__(
-        self, job: Job, catalogue: Catalogue | None = None, say: Callable[[str], None] = lambda line: None
+        self, job: TrainingJob, catalogue: Catalogue | None = None, say: Callable[[str], None] = lambda line: None
     ) -> None:
         """Opens everything that the run needs, so that what is wrong is told before it starts. Raises NCAError."""
         self.job, self.say = job, say
         path = job.folder / "checkpoint.pt"
         if path.exists() and not job.resume:
             raise NCAError(f"{path} is of a run that was stopped: add --resume to go on, or delete it to train anew.")
-        saved = checkpoint.load(path) if job.resume else None
-        self.settings = merged(saved.settings, job.settings) if saved else job.settings
+        saved = checkpoint.load_checkpoint(path) if job.resume else None
+        self.settings = merge_settings(saved.settings, job.settings) if saved else job.settings
         self.settings.check()
         if job.output.is_dir():
             raise NCAError(f"{job.output}: is a folder; choose another name for the model.")
         if saved and saved.state.get("iteration", 0) >= self.settings.iterations:
             raise NCAError(f"{path}: has {len(saved.losses)} iterations already; give more than that to --iterations.")
         self.device = pick_device(job.device)
-        self.target = targets.load(job.target, self.settings.target_size) if job.target else None
+        self.target = targets.load_target(job.target, self.settings.target_size) if job.target else None
         net, notice = _nets(job.nets)
         if notice:
             say(notice)
-        loss = losses.make(self.settings.loss, net.to(self.device), self._picture(), neuron=self.settings.neuron)
+        loss = losses.make_loss(self.settings.loss, net.to(self.device), self._picture(), neuron=self.settings.neuron)
         found = catalogue or kernels.discover()
         trained_on = [found.get(name) for name in self.settings.kernels]
         compiled = job.compiled and can_compile(self.device)
@@ -136,11 +136,11 @@ class Run:
             start = model_files.load(job.start)
             for name in ("channels", "hidden"):
                 theirs = getattr(start.config, name)
-                if getattr(s, name) not in (theirs, getattr(Training(), name)):
+                if getattr(s, name) not in (theirs, getattr(TrainingSettings(), name)):
                     raise NCAError(f"{job.start}: has {theirs} {name}; leave out --{name}, or begin without --from.")
             config = structs.replace(start.config, kernels=s.kernels, name=job.output.stem)
         else:
-            config = s.architecture(job.output.stem)
+            config = s.model_config(job.output.stem)
             start = initial_model(config, s.seed)
         credit = dict(job.attribution) | {"method": METHOD}
         return dataclasses.replace(start, config=structs.replace(config, attribution=credit))
@@ -202,7 +202,7 @@ class Run:
         _make_folder(self.job.folder)
         t = self.trainer
         saved = checkpoint.Checkpoint(self.settings, t.config, t.state(), self.losses, self.origin)
-        checkpoint.save(saved, self.job.folder / "checkpoint.pt")
+        checkpoint.save_checkpoint(saved, self.job.folder / "checkpoint.pt")
 
     def preview(self, count: int = 3) -> Image.Image:
         """The target beside grids of the pool, each kernel's in its own shape on the screen."""

@@ -24,7 +24,7 @@ _GATHERED = (
 """Of a configuration, what must be as in the article's notebook for the fast step."""
 
 
-class Step(Protocol):
+class TrainingStep(Protocol):
     """A step whose cells to fire are drawn beforehand, so that a rollout can be recomputed."""
 
     def mask(self, batch: int, generator: torch.Generator) -> Tensor:
@@ -34,12 +34,12 @@ class Step(Protocol):
         """(batch, channels, size, size) float32 after one step."""
 
 
-def stepper(nca: Reference, size: int, compiled: bool) -> Step:
+def make_step(nca: Reference, size: int, compiled: bool) -> TrainingStep:
     """The fastest step that computes what `nca` does on grids of `size`."""
-    return Plain(nca, size) if unusual(nca.config) or size % 2 else Gathered(nca, size, compiled)
+    return ReferenceStep(nca, size) if unusual_settings(nca.config) or size % 2 else PairedStep(nca, size, compiled)
 
 
-def unusual(config: Config) -> list[str]:
+def unusual_settings(config: Config) -> list[str]:
     """What a model has that the article's notebook has not, by the names of Config; if anything, no fast step is."""
     usual = Config()
     found = [name for name in _GATHERED if getattr(config, name) != getattr(usual, name)]
@@ -54,7 +54,7 @@ def can_compile(device: torch.device) -> bool:
     return device.type == "cpu" and any(map(shutil.which, ("c++", "g++", "clang++")))
 
 
-class Plain:
+class ReferenceStep:
     """The reference itself, every cell firing by a coin of its own."""
 
     def __init__(self, nca: Reference, size: int) -> None:
@@ -68,11 +68,11 @@ class Plain:
         return (coins < c.fire_rate).float()
 
     def __call__(self, x: Tensor, mask: Tensor) -> Tensor:
-        """See Step."""
+        """See TrainingStep."""
         return cast(Tensor, self.nca(x, mask))
 
 
-class Gathered:
+class PairedStep:
     """The step on half of the cells, channels last. Needs an even height, a torus, ReLU, no clips, fire rate ½."""
 
     def __init__(self, nca: Reference, size: int, compiled: bool) -> None:
@@ -85,7 +85,7 @@ class Gathered:
         return coins < 0.5
 
     def __call__(self, x: Tensor, mask: Tensor) -> Tensor:
-        """See Step."""
+        """See TrainingStep."""
         n = self.nca
         y = self.function.apply(x.permute(0, 2, 3, 1).contiguous(), mask, n.w1, n.b1, n.w2, n.b2)
         return cast(Tensor, y.permute(0, 3, 1, 2))
@@ -97,7 +97,7 @@ def taps_of(nca: Reference) -> list[Taps]:
     return [[(i, j, w * f.gain) for i, j, w in stencils[f.stencil].taps()] for f in nca.config.features]
 
 
-def compiled_piece(piece: Callable[..., Any]) -> Callable[..., Any]:
+def compile_function(piece: Callable[..., Any]) -> Callable[..., Any]:
     """The function compiled at its first call, for the shapes of that call."""
     # It warns of a missing GPU, which nobody asked for.
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
@@ -114,13 +114,13 @@ def _function(kernel: Kernel, taps: list[Taps], compiled: bool) -> type[torch.au
     """
     radius = kernel.radius
     pieces: tuple[Any, ...] = (
-        gathered(radius, kernel, taps),
+        paired_forward(radius, kernel, taps),
         _net_gradient,
-        _scattered(radius, kernel),
-        _stencil_gradient(radius, taps),
+        _scatter_function(radius, kernel),
+        _stencil_gradient_function(radius, taps),
     )
     if compiled:
-        pieces = tuple(map(compiled_piece, pieces))
+        pieces = tuple(map(compile_function, pieces))
     forward, net_gradient, scattered, stencil_gradient = pieces
 
     class StepFunction(torch.autograd.Function):
@@ -141,7 +141,7 @@ def _function(kernel: Kernel, taps: list[Taps], compiled: bool) -> type[torch.au
     return StepFunction
 
 
-def wrap(x: Tensor, radius: int, row_shift: int) -> Tensor:
+def wrap_torus(x: Tensor, radius: int, row_shift: int) -> Tensor:
     """(b, h + 2r, w + 2r, c): the torus around (b, h, w, c), see Kernel.row_shift."""
     above, below = x[:, -radius:], x[:, :radius]
     if row_shift:
@@ -150,7 +150,7 @@ def wrap(x: Tensor, radius: int, row_shift: int) -> Tensor:
     return torch.cat([x[:, :, -radius:], x, x[:, :, :radius]], 2)
 
 
-def stencil(padded: Tensor, radius: int, taps: Taps, sign: int) -> Tensor:
+def apply_stencil(padded: Tensor, radius: int, taps: Taps, sign: int) -> Tensor:
     """The sum of `padded` (b, h + 2r, w + 2r, c) shifted by the taps; sign -1 for the transposed stencil."""
     h, w = padded.shape[1] - 2 * radius, padded.shape[2] - 2 * radius
     total = None
@@ -161,7 +161,7 @@ def stencil(padded: Tensor, radius: int, taps: Taps, sign: int) -> Tensor:
     return torch.zeros_like(padded[:, :h, :w]) if total is None else total
 
 
-def gathered(radius: int, kernel: Kernel, taps: list[Taps]) -> Callable[..., tuple[Tensor, Tensor, Tensor]]:
+def paired_forward(radius: int, kernel: Kernel, taps: list[Taps]) -> Callable[..., tuple[Tensor, Tensor, Tensor]]:
     """The step of (x, mask, w1, b1, w2, b2), x (batch, height, width, channels), for one cell of each pair.
 
     It gives the state, and of the cells that fired what they perceived and their hidden units, for the backward pass.
@@ -172,8 +172,8 @@ def gathered(radius: int, kernel: Kernel, taps: list[Taps]) -> Callable[..., tup
     ) -> tuple[Tensor, Tensor, Tensor]:
         b, h, w, c = x.shape
         k = h // 2
-        padded = wrap(x, radius, kernel.row_shift(h))
-        maps = [stencil(padded, radius, t, 1) for t in taps]
+        padded = wrap_torus(x, radius, kernel.row_shift(h))
+        maps = [apply_stencil(padded, radius, t, 1) for t in taps]
         perceived = torch.cat([torch.where(mask, p[:, :k], p[:, k:]) for p in maps], -1).view(-1, len(taps) * c)
         hidden = torch.relu(torch.addmm(b1, perceived, w1.T))
         update = torch.addmm(b2, hidden, w2.T).view(b, k, w, c)
@@ -195,19 +195,19 @@ def _net_gradient(
     return gradient, inner.T @ perceived, inner.sum(0), update.T @ hidden, update.sum(0)
 
 
-def _scattered(radius: int, kernel: Kernel) -> Callable[[Tensor, Tensor], Tensor]:
+def _scatter_function(radius: int, kernel: Kernel) -> Callable[[Tensor, Tensor], Tensor]:
     def scattered(gradient: Tensor, mask: Tensor) -> Tensor:
         whole = torch.cat([torch.where(mask, gradient, 0.0), torch.where(mask, 0.0, gradient)], 1)
-        return wrap(whole, radius, kernel.row_shift(whole.shape[1]))
+        return wrap_torus(whole, radius, kernel.row_shift(whole.shape[1]))
 
     return scattered
 
 
-def _stencil_gradient(radius: int, taps: list[Taps]) -> Callable[[Tensor, Tensor], Tensor]:
+def _stencil_gradient_function(radius: int, taps: list[Taps]) -> Callable[[Tensor, Tensor], Tensor]:
     def stencil_gradient(g: Tensor, padded: Tensor) -> Tensor:
         c = g.shape[3]
         for n, t in enumerate(taps):
-            g = g + stencil(padded[..., n * c : n * c + c], radius, t, -1)
+            g = g + apply_stencil(padded[..., n * c : n * c + c], radius, t, -1)
         return g
 
     return stencil_gradient

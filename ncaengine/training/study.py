@@ -14,17 +14,17 @@ from ncaengine.simulation import commands
 from ncaengine.simulation.simulation import Simulation
 from ncaengine.training import evaluation
 from ncaengine.training.losses import Loss
-from ncaengine.training.run import Job
+from ncaengine.training.run import TrainingJob
 
 STEPS = (500, 3000)
 """When the pictures are taken."""
-PLAN = evaluation.Plan(steps=(500,), rollouts=4)
+PLAN = evaluation.EvaluationPlan(steps=(500,), rollouts=4)
 """How the losses are measured."""
 TIMED_SIZE, TIMED_STEPS, ROUNDS = (256, 256), 60, 5
 
 
 @dataclass(frozen=True)
-class Row:
+class StudyRow:
     """What was found about one model."""
 
     channels: int
@@ -37,7 +37,7 @@ class Row:
     """Of a grid of TIMED_SIZE, median of ROUNDS in turn with the other models."""
 
 
-def jobs(base: Job, channels: Sequence[int]) -> list[Job]:
+def study_jobs(base: TrainingJob, channels: Sequence[int]) -> list[TrainingJob]:
     """One run for each number of channels, into `base.output`, a folder."""
     return [
         replace(base, output=base.output / f"{Path(base.target).stem}-{count}.safetensors",
@@ -46,11 +46,13 @@ def jobs(base: Job, channels: Sequence[int]) -> list[Job]:
     ]  # fmt: skip
 
 
-def compare(sim: Simulation, models: Sequence[Model], curves: Sequence[Sequence[float]], loss: Loss) -> list[Row]:
+def compare_models(
+    sim: Simulation, models: Sequence[Model], curves: Sequence[Sequence[float]], loss: Loss
+) -> list[StudyRow]:
     """Measure trained models. `curves` are their losses by iteration, `loss` is what the rollouts are measured by."""
     seconds = _seconds_a_step(sim, models)
     return [
-        Row(
+        StudyRow(
             m.config.channels,
             m.parameters,
             statistics.median(curve[-50:]),
@@ -78,7 +80,9 @@ def _seconds_a_step(sim: Simulation, models: Sequence[Model]) -> list[float]:
     return [statistics.median(times) for times in took]
 
 
-def pictures(sim: Simulation, models: Sequence[Model], target: contact_sheets.Tile) -> list[list[contact_sheets.Tile]]:
+def grow_pictures(
+    sim: Simulation, models: Sequence[Model], target: contact_sheets.Tile
+) -> list[list[contact_sheets.Tile]]:
     """A row for each of STEPS: the target, then a grid of each model."""
     columns = []
     for m in models:
@@ -91,8 +95,12 @@ def pictures(sim: Simulation, models: Sequence[Model], target: contact_sheets.Ti
     return [[target, *row] for row in zip(*columns, strict=True)]
 
 
-def write(
-    base: Job, rows: Sequence[Row], tiles: list[list[contact_sheets.Tile]], curves: dict[str, list[float]], device: str
+def write_report(
+    base: TrainingJob,
+    rows: Sequence[StudyRow],
+    tiles: list[list[contact_sheets.Tile]],
+    curves: dict[str, list[float]],
+    device: str,
 ) -> Path:
     """The report, report.md with its pictures and report.json; returns its path. Raises NCAError."""
     folder, name = base.output, Path(base.target).stem
@@ -110,7 +118,7 @@ def _text(path: Path, text: str) -> None:
     files.replace_file(path, lambda part: part.write_text(text, "utf-8"))
 
 
-def _markdown(base: Job, name: str, rows: Sequence[Row], device: str) -> str:
+def _markdown(base: TrainingJob, name: str, rows: Sequence[StudyRow], device: str) -> str:
     s = base.settings
     best = min(rows, key=lambda row: row.loss)
     fast = max(row.steps_per_second for row in rows)

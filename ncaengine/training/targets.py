@@ -15,7 +15,7 @@ SHORTEST = 16
 """A target's shorter side has at least so many pixels."""
 
 
-def load(name: str, longest: int = 128) -> F32:
+def load_target(name: str, longest: int = 128) -> F32:
     """A pattern by name, or an image file with its longer side brought down to `longest` pixels.
 
     Gives (height, width, 3) float32 RGB in [0, 1]; see images.load. Raises NCAError where `name` is
@@ -34,7 +34,7 @@ def load(name: str, longest: int = 128) -> F32:
     return picture
 
 
-def collect(paths: Sequence[str]) -> list[str]:
+def collect_targets(paths: Sequence[str]) -> list[str]:
     """The targets that are named: patterns and files as they are, and for a folder the image files in it, sorted.
 
     Raises NCAError where a name is none of these, or a folder holds no image.

@@ -22,8 +22,8 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Model
 from ncaengine.training import losses
-from ncaengine.training.config import Training
-from ncaengine.training.step import Step, stepper
+from ncaengine.training.config import TrainingSettings
+from ncaengine.training.step import TrainingStep, make_step
 
 RUNAWAY = 20.0
 """A state that goes beyond this does not return to the pool."""
@@ -57,7 +57,7 @@ class Trainer:
         self,
         start: Model,
         loss: losses.Loss,
-        settings: Training,
+        settings: TrainingSettings,
         trained_on: Sequence[Kernel],
         device: torch.device | None = None,
         compiled: bool = False,
@@ -69,7 +69,7 @@ class Trainer:
         twins = [Reference(start, kernel).to(self.device) for kernel in self.kernels]
         for twin, name in product(twins[1:], model.WEIGHTS):  # one set of weights on every kernel
             setattr(twin, name, getattr(twins[0], name))
-        self.nca, self.steps = twins[0], [stepper(twin, size, compiled) for twin in twins]
+        self.nca, self.steps = twins[0], [make_step(twin, size, compiled) for twin in twins]
         self.optimizer = torch.optim.Adam(self.nca.parameters(), settings.learning_rate)
         each = max(settings.batch, settings.pool // len(twins))
         seed = torch.from_numpy(states.initial(start, (size, size), settings.seed)).permute(2, 0, 1)
@@ -116,7 +116,7 @@ class Trainer:
         side = self.settings.size
         return torch.from_numpy(states.initial(self.start, (side, side), seed)).permute(2, 0, 1).to(self.device)
 
-    def _rollout(self, step: Step, x: Tensor, steps: int, generator: torch.Generator) -> Tensor:
+    def _rollout(self, step: TrainingStep, x: Tensor, steps: int, generator: torch.Generator) -> Tensor:
         """`steps` steps; where their memory would not fit, in segments that the backward pass computes again."""
         masks = [step.mask(len(x), generator) for _ in range(steps)]
 
@@ -213,7 +213,7 @@ def free_memory(device: torch.device) -> int:
 
 
 @contextmanager
-def threads(count: int) -> Iterator[None]:
+def torch_threads(count: int) -> Iterator[None]:
     """So many CPU threads for torch meanwhile; 0 leaves the choice to torch."""
     before = torch.get_num_threads()
     if count:

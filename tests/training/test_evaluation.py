@@ -17,7 +17,7 @@ from ncaengine.core.model import Colour
 from ncaengine.formats import model_files
 from ncaengine.simulation import commands
 from ncaengine.training import evaluation
-from ncaengine.training.evaluation import Plan
+from ncaengine.training.evaluation import EvaluationPlan
 
 
 def mean(pictures: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
@@ -28,13 +28,13 @@ def mean(pictures: torch.Tensor, generator: torch.Generator | None = None) -> to
     return pictures.mean()
 
 
-PLAN = Plan(size=(14, 10), steps=(3, 7), rollouts=3, seed=4, heal=5)
+PLAN = EvaluationPlan(size=(14, 10), steps=(3, 7), rollouts=3, seed=4, heal=5)
 
 
 @pytest.mark.parametrize("kernel", ["square", "hexagonal"])
 def test_the_loss_is_that_of_the_engines_pictures(backend, simulate, kernel):
     model = random_model(small(SELFORG))  # published: its colours have scale 0.5
-    sim, plan = simulate(backend), Plan(kernel, (14, 10), (3, 7), 2, 4)
+    sim, plan = simulate(backend), EvaluationPlan(kernel, (14, 10), (3, 7), 2, 4)
     result = evaluation.evaluate(sim, model, mean, plan)
     assert not sim.grids
     assert result.losses.shape == (2, 2)
@@ -135,7 +135,7 @@ def test_the_table_fits_a_narrow_terminal_and_compares_with_the_first(model, cap
 
 
 def test_a_model_that_runs_away_is_null_in_json(model, capsys, monkeypatch):
-    monkeypatch.setattr("ncaengine.training.evaluation.loss_of", lambda picture, loss: math.nan)
+    monkeypatch.setattr("ncaengine.training.evaluation.picture_loss", lambda picture, loss: math.nan)
     asked = ["evaluate", str(model), "--target", str(model.with_name("t.png")), *TINY, *QUICK, "--json"]
     assert main(asked) == 0
     assert json.loads(capsys.readouterr().out)["models"][0]["moments"][0]["mean"] is None

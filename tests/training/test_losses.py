@@ -36,7 +36,7 @@ def generator(seed: int = 0) -> torch.Generator:
 @pytest.mark.parametrize("name", LIKENESS)
 def test_a_target_is_most_like_itself(name: str) -> None:
     target = pattern("pebbles")
-    loss = losses.make(name, RANDOM, target)
+    loss = losses.make_loss(name, RANDOM, target)
     itself = float(loss(target, generator()))
     others = [float(loss(picture, generator())) for picture in (pattern("coral"), pattern("zebra"), 1 - target)]
     grain = target + 0.1 * torch.randn(target.shape, generator=generator())
@@ -49,14 +49,14 @@ def test_another_part_of_the_same_texture_is_near(name: str) -> None:
     """At the floor that sampling sets: a small part of the distance of another texture."""
     whole = pattern("pebbles", 96)
     target, part = whole[..., :48, :48], whole[..., 48:, 48:]
-    loss = losses.make(name, RANDOM, target)
+    loss = losses.make_loss(name, RANDOM, target)
     assert float(loss(part, generator())) < 0.25 * float(loss(pattern("coral", 48), generator()))
 
 
 @pytest.mark.parametrize("name", LIKENESS)
 def test_a_batch_counts_as_the_mean_of_its_pictures(name: str) -> None:
     pictures = torch.cat([pattern("coral"), pattern("zebra")])
-    loss = losses.make(name, RANDOM, pattern("pebbles"))
+    loss = losses.make_loss(name, RANDOM, pattern("pebbles"))
     each = [float(loss(picture[None], generator())) for picture in pictures]
     assert float(loss(pictures, generator())) == pytest.approx(np.mean(each), rel=1e-4)
 
@@ -66,7 +66,7 @@ def test_every_layer_weighs_alike_and_its_scale_is_nothing(name: str) -> None:
     """Against noise each map's share is of the order 1, and 1000 times the numbers change nothing."""
     target, noise = pattern("pebbles"), torch.rand(1, 3, 64, 64, generator=generator())
     for k in range(len(RANDOM.names)):
-        one, large = (losses.make(name, lambda x, k=k, s=s: [s * RANDOM(x)[k]], target) for s in (1.0, 1000.0))  # type: ignore[arg-type, misc]
+        one, large = (losses.make_loss(name, lambda x, k=k, s=s: [s * RANDOM(x)[k]], target) for s in (1.0, 1000.0))  # type: ignore[arg-type, misc]
         share = float(one(noise, generator()))
         assert 0.05 < share < 20
         assert float(large(noise, generator())) == pytest.approx(share, rel=0.1)
@@ -76,7 +76,7 @@ def test_every_layer_weighs_alike_and_its_scale_is_nothing(name: str) -> None:
 def test_sizes_may_differ_from_the_target(height: int, width: int) -> None:
     flat, colours = Features([]), torch.tensor([0.2, 0.5, 0.7])[:, None, None]
     for name in LIKENESS:
-        loss = losses.make(name, flat, colours.expand(1, 3, 24, 24))
+        loss = losses.make_loss(name, flat, colours.expand(1, 3, 24, 24))
         assert float(loss(colours.expand(2, 3, height, width), generator())) < 1e-6
 
 
@@ -133,7 +133,7 @@ def test_gram_knows_a_picture_from_its_negative() -> None:
 @pytest.mark.parametrize("name", LIKENESS)
 def test_pixels_descend_to_the_target_texture(name: str) -> None:
     """Thirty steps of Adam bring the loss from noise to a tenth."""
-    loss = losses.make(name, RANDOM, pattern("pebbles", 32), directions=8)
+    loss = losses.make_loss(name, RANDOM, pattern("pebbles", 32), directions=8)
     picture = torch.rand(1, 3, 32, 32, generator=generator()).requires_grad_()
     optimizer, values = torch.optim.Adam([picture], 0.05), []
     for seed in range(30):
@@ -148,7 +148,7 @@ def test_pixels_descend_to_the_target_texture(name: str) -> None:
 @pytest.mark.parametrize("name", LIKENESS)
 def test_a_flat_target_stays_finite(name: str) -> None:
     """It has nothing in the maps of filters without mean."""
-    loss = losses.make(name, RANDOM, torch.full((1, 3, 32, 32), 0.5))
+    loss = losses.make_loss(name, RANDOM, torch.full((1, 3, 32, 32), 0.5))
     picture = pattern("coral", 32).requires_grad_()
     value = loss(picture, generator())
     value.backward()  # type: ignore[no-untyped-call]
@@ -172,7 +172,7 @@ def small_net() -> Features:
 @pytest.mark.parametrize("channel", [1, 2, 3])
 def test_excitation_climbs(layer: str, channel: int) -> None:
     """A step along the gradient excites the channel more."""
-    loss = losses.make("excitation", small_net(), neuron=f"{layer}:{channel}")
+    loss = losses.make_loss("excitation", small_net(), neuron=f"{layer}:{channel}")
     picture = torch.rand(2, 3, 16, 16, generator=generator()).mul(0.2).add(0.4).requires_grad_()
     before = loss(picture, generator())
     before.backward()  # type: ignore[no-untyped-call]
@@ -182,7 +182,7 @@ def test_excitation_climbs(layer: str, channel: int) -> None:
 
 
 def test_excitation_wakes_a_silent_channel() -> None:
-    loss = losses.make("excitation", small_net(), neuron="conv1_2:0")
+    loss = losses.make_loss("excitation", small_net(), neuron="conv1_2:0")
     picture = torch.full((1, 3, 16, 16), 0.5).requires_grad_()
     silent = loss(picture, generator())
     silent.backward()  # type: ignore[no-untyped-call]
@@ -193,11 +193,11 @@ def test_excitation_wakes_a_silent_channel() -> None:
 
 def test_excitation_sees_the_screen_rolled() -> None:
     """Colours beyond the screen's count as its own, and each call looks from another place."""
-    loss = losses.make("excitation", small_net(), neuron="conv1_2:1")
+    loss = losses.make_loss("excitation", small_net(), neuron="conv1_2:1")
     picture = torch.randn(1, 3, 16, 16, generator=generator())
     assert float(loss(picture, generator())) == float(loss(picture.clamp(0, 1), generator()))
     assert float(loss(picture, generator(1))) != float(loss(picture, generator(2)))
-    pixel = losses.make("excitation", Features([]), neuron="pixels:0")  # where no border counts
+    pixel = losses.make_loss("excitation", Features([]), neuron="pixels:0")  # where no border counts
     assert float(pixel(picture, generator(1))) == pytest.approx(float(pixel(picture, generator(2))), rel=1e-5)
 
 
@@ -217,7 +217,7 @@ def test_excitation_sees_the_screen_rolled() -> None:
 )
 def test_what_does_not_fit_is_told(name: str, neuron: str, sentence: str) -> None:
     with pytest.raises(NCAError, match=sentence):
-        losses.make(name, small_net(), neuron=neuron)
+        losses.make_loss(name, small_net(), neuron=neuron)
 
 
 def test_a_hexagonal_wave_stands_upright_on_the_screen() -> None:

@@ -33,7 +33,7 @@ def near(found: Any, image: Image.Image, atol: float = 1 / 255) -> bool:
 
 @pytest.mark.parametrize("name", ["pebbles", "waves"])
 def test_patterns_go_by_name(name: str) -> None:
-    picture = targets.load(name, 32)
+    picture = targets.load_target(name, 32)
     assert picture.dtype == np.float32
     assert np.array_equal(picture, PATTERNS[name](32))
 
@@ -44,7 +44,7 @@ def test_patterns_go_by_name(name: str) -> None:
 def test_colour_files(tmp_path: Path, ending: str, atol: float) -> None:
     path = tmp_path / f"a.{ending}"
     colours().save(path, quality=95)
-    picture = targets.load(str(path))
+    picture = targets.load_target(str(path))
     assert picture.shape == (32, 48, 3)
     assert picture.dtype == np.float32
     assert near(picture, colours(), atol)
@@ -55,12 +55,12 @@ def test_pillows_modes(tmp_path: Path, mode: str) -> None:
     image = colours().convert(mode)
     path = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
     image.save(path)
-    assert near(targets.load(str(path)), image)
+    assert near(targets.load_target(str(path)), image)
 
 
 def test_cmyk_jpegs_of_adobe_are_not_negatives(tmp_path: Path) -> None:
     colours().convert("CMYK").save(tmp_path / "a.jpg", quality=95)
-    assert near(targets.load(str(tmp_path / "a.jpg")), colours(), 0.05)
+    assert near(targets.load_target(str(tmp_path / "a.jpg")), colours(), 0.05)
 
 
 @given(st.integers(0, 65535), st.integers(0, 65535), st.sampled_from(["I;16", "I", "F"]))
@@ -73,19 +73,19 @@ def test_grey_of_many_bits_is_scaled_not_cut(tmp_path: Path, low: int, high: int
     with Image.open(tmp_path / "deep.tif") as image:
         assert image.mode == mode
     Image.fromarray((values / 257).round().astype(np.uint8)).save(tmp_path / "plain.png")
-    deep, plain = (targets.load(str(tmp_path / name)) for name in ("deep.tif", "plain.png"))
+    deep, plain = (targets.load_target(str(tmp_path / name)) for name in ("deep.tif", "plain.png"))
     assert np.allclose(deep, plain, atol=1 / 255)
 
 
 def test_grey_of_16_bits_in_png(tmp_path: Path) -> None:
     Image.fromarray(RAMP.astype(np.uint16) * 257).save(tmp_path / "a.png")
-    assert near(targets.load(str(tmp_path / "a.png"), 256), Image.fromarray(RAMP), 0)
+    assert near(targets.load_target(str(tmp_path / "a.png"), 256), Image.fromarray(RAMP), 0)
 
 
 def test_values_beyond_white_are_scaled(tmp_path: Path) -> None:
     """Floats that count to 255, as some write them."""
     Image.fromarray(RAMP.astype(np.float32)).save(tmp_path / "a.tif")
-    assert near(targets.load(str(tmp_path / "a.tif"), 256), Image.fromarray(RAMP), 0)
+    assert near(targets.load_target(str(tmp_path / "a.tif"), 256), Image.fromarray(RAMP), 0)
 
 
 @pytest.mark.parametrize("kind", ["RGBA", "LA", "P", "tRNS"])
@@ -102,7 +102,7 @@ def test_what_is_transparent_is_white(tmp_path: Path, kind: str) -> None:
         Image.fromarray(rgba[..., :3]).save(path, transparency=(200, 200, 200))
     else:
         image.convert(kind).save(path)
-    picture = targets.load(str(path))
+    picture = targets.load_target(str(path))
     assert np.all(picture[:, :24] == 1)
     assert np.all(picture[:, 24:] == 0)
 
@@ -113,7 +113,7 @@ def test_half_transparent_is_mixed_with_white_and_has_no_fringes(tmp_path: Path)
     rgba[...] = (255, 0, 0, 128)
     rgba[::2] = (0, 255, 0, 0)
     Image.fromarray(rgba).save(tmp_path / "a.png")
-    picture = targets.load(str(tmp_path / "a.png"), 16)
+    picture = targets.load_target(str(tmp_path / "a.png"), 16)
     assert np.allclose(picture[4:-4, 4:-4], (1, 0.75, 0.75), atol=0.02)
 
 
@@ -122,13 +122,13 @@ def test_exif_orientation_is_applied(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     colours().transpose(Image.Transpose.ROTATE_90).save(tmp_path / "a.png", exif=exif)
-    assert near(targets.load(str(tmp_path / "a.png")), colours(), 0)
+    assert near(targets.load_target(str(tmp_path / "a.png")), colours(), 0)
 
 
 def test_a_film_gives_its_first_frame(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (32, 32), colour) for colour in ("red", "blue")]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
-    assert np.all(targets.load(str(tmp_path / "a.gif")) == (1, 0, 0))
+    assert np.all(targets.load_target(str(tmp_path / "a.gif")) == (1, 0, 0))
 
 
 @given(st.integers(16, 300), st.integers(16, 300), st.integers(16, 128))
@@ -137,7 +137,7 @@ def test_the_longer_side_is_brought_down_never_up(tmp_path: Path, width: int, he
     scale = min(1, longest / max(width, height))
     if round(min(width, height) * scale) < 16:
         return
-    found = targets.load(str(tmp_path / "a.bmp"), longest)
+    found = targets.load_target(str(tmp_path / "a.bmp"), longest)
     assert max(found.shape) == min(longest, max(width, height))
     assert abs(found.shape[0] - height * scale) <= 1
     assert abs(found.shape[1] - width * scale) <= 1
@@ -149,7 +149,7 @@ def test_a_huge_jpeg_is_decoded_small(tmp_path: Path) -> None:
     colours(80, 120).resize((3000, 2000), Image.Resampling.BICUBIC).save(tmp_path / "a.jpg", quality=90)
     with Image.open(tmp_path / "a.jpg") as image:
         want = image.convert("RGB").resize((96, 64), Image.Resampling.LANCZOS)
-    assert near(targets.load(str(tmp_path / "a.jpg"), 96), want, 0.02)
+    assert near(targets.load_target(str(tmp_path / "a.jpg"), 96), want, 0.02)
 
 
 def _bomb(path: Path) -> None:
@@ -186,7 +186,7 @@ def test_what_is_no_target_is_told(tmp_path: Path, write: Callable[[Path], objec
     path = tmp_path / "a.png"
     write(path)
     with pytest.raises(NCAError, match=f"^{re.escape(str(path))}: {sentence}"):
-        targets.load(str(path))
+        targets.load_target(str(path))
 
 
 @given(st.sampled_from(["png", "jpg", "gif", "tif"]), st.binary(max_size=400), st.integers(0, 3000))
@@ -199,7 +199,7 @@ def test_damaged_files_are_told(tmp_path: Path, ending: str, garbage: bytes, whe
     data[where : where + len(garbage)] = garbage
     path.write_bytes(data)
     with contextlib.suppress(NCAError):
-        found = targets.load(str(path))
+        found = targets.load_target(str(path))
         assert found.shape[2:] == (3,)
         assert 0 <= found.min() <= found.max() <= 1
 
@@ -211,25 +211,25 @@ def test_folders_give_their_images_sorted(tmp_path: Path) -> None:
     (tmp_path / "film.mpg").write_text("x")
     (tmp_path / "folder.png").mkdir()
     images = [str(tmp_path / name) for name in ("a.jpg", "b.PNG", "c.tiff")]
-    assert targets.collect([str(tmp_path)]) == images
-    assert targets.collect(["coral", str(tmp_path), images[0]]) == ["coral", *images, images[0]]
-    assert targets.collect([]) == []
+    assert targets.collect_targets([str(tmp_path)]) == images
+    assert targets.collect_targets(["coral", str(tmp_path), images[0]]) == ["coral", *images, images[0]]
+    assert targets.collect_targets([]) == []
 
 
 @pytest.mark.parametrize("name", ["nothing.png", "nothing", "x" * 5000, ""])
 def test_collecting_what_is_not_there_is_told(name: str) -> None:
     with pytest.raises(NCAError, match="neither an image file nor one of the patterns pebbles, coral"):
-        targets.collect(["coral", name])
+        targets.collect_targets(["coral", name])
 
 
 def test_a_folder_without_images_is_told(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(NCAError, match=f"^{re.escape(str(tmp_path))}: holds no image files"):
-        targets.collect([str(tmp_path)])
+        targets.collect_targets([str(tmp_path)])
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 def test_a_pipe_is_told_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.png")
     with pytest.raises(NCAError, match="neither an image file"):
-        targets.load(str(tmp_path / "a.png"))
+        targets.load_target(str(tmp_path / "a.png"))

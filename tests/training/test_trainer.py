@@ -17,11 +17,11 @@ from ncaengine.backends.reference import Reference
 from ncaengine.core import kernels, model
 from ncaengine.core.errors import NCAError
 from ncaengine.training import losses
-from ncaengine.training.config import FIXED, Training, merged
-from ncaengine.training.step import Gathered, Plain, stepper
+from ncaengine.training.config import FIXED, TrainingSettings, merge_settings
+from ncaengine.training.step import PairedStep, ReferenceStep, make_step
 from ncaengine.training.trainer import MAX_ROLLBACKS, Trainer, initial_model, segment_length
 
-TINY = Training(iterations=40, size=16, batch=2, pool=8, rollout=(4, 8), hidden=16)
+TINY = TrainingSettings(iterations=40, size=16, batch=2, pool=8, rollout=(4, 8), hidden=16)
 TARGET = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(1)) * 0.4
 
 
@@ -34,12 +34,12 @@ def colours(pictures: Tensor) -> list[Tensor]:
 
 
 def reference(kernel: str = "square", **config: Any) -> Reference:
-    features = Training().architecture("random").features
+    features = TrainingSettings().model_config("random").features
     return Reference(random_model(model.Config(hidden=20, features=features, **config)), kernels.discover().get(kernel))
 
 
-def trainer(settings: Training = TINY, loss: losses.Loss | None = None, **more: Any) -> Trainer:
-    start = initial_model(settings.architecture("tiny"), settings.seed)
+def trainer(settings: TrainingSettings = TINY, loss: losses.Loss | None = None, **more: Any) -> Trainer:
+    start = initial_model(settings.model_config("tiny"), settings.seed)
     trained_on = [kernels.discover().get(name) for name in settings.kernels]
     return Trainer(start, loss or losses.SlicedTransport(colours, TARGET), settings, trained_on, **more)
 
@@ -51,8 +51,8 @@ def weights(run: Trainer) -> np.ndarray:
 @pytest.mark.parametrize("name", sorted(kernels.discover().kernels))
 def test_the_gathered_step_and_its_gradients_equal_the_references(name: str) -> None:
     nca = reference(name)
-    step = stepper(nca, 12, compiled=False)
-    assert isinstance(step, Gathered)
+    step = make_step(nca, 12, compiled=False)
+    assert isinstance(step, PairedStep)
     generator = torch.Generator().manual_seed(2)
     mask = step.mask(2, generator)
     fires = torch.cat([mask, ~mask], 1).permute(0, 3, 1, 2).float()
@@ -73,15 +73,15 @@ def test_the_gathered_step_and_its_gradients_equal_the_references(name: str) -> 
 def test_what_the_gathered_step_cannot_do_runs_on_the_reference() -> None:
     for config in ({"activation": "tanh"}, {"padding": "zero"}, {"fire_rate": 0.3}):
         nca = reference(**config)
-        assert isinstance(stepper(nca, 12, compiled=False), Plain)
-    assert isinstance(stepper(reference(), 13, compiled=False), Plain)
-    coins = stepper(nca, 64, compiled=False).mask(8, torch.Generator().manual_seed(0))
+        assert isinstance(make_step(nca, 12, compiled=False), ReferenceStep)
+    assert isinstance(make_step(reference(), 13, compiled=False), ReferenceStep)
+    coins = make_step(nca, 64, compiled=False).mask(8, torch.Generator().manual_seed(0))
     assert coins.shape == (8, 1, 64, 64)
     assert 0.28 < coins.mean() < 0.32
 
 
 def test_exactly_one_of_a_pair_fires() -> None:
-    step = stepper(reference("hexagonal"), 8, compiled=False)
+    step = make_step(reference("hexagonal"), 8, compiled=False)
     x = torch.randn(1, 12, 8, 8, generator=torch.Generator().manual_seed(0))
     changed = (step(x, step.mask(1, torch.Generator().manual_seed(1))) != x).any(1)[0]
     assert (changed[:4] ^ changed[4:]).all()
@@ -178,13 +178,13 @@ def test_segments_are_cut_only_where_memory_asks() -> None:
 
 def test_a_resumed_run_keeps_its_settings_but_what_is_given() -> None:
     saved = replace(TINY, learning_rate=5e-4)
-    assert merged(saved, Training()) == saved
-    assert merged(saved, Training(iterations=99)) == replace(saved, iterations=99)
+    assert merge_settings(saved, TrainingSettings()) == saved
+    assert merge_settings(saved, TrainingSettings(iterations=99)) == replace(saved, iterations=99)
     for name in FIXED:
         other = {"loss": "gram", "neuron": "a:1", "kernels": ("square",), "stencils": ("identity",)}
         value = other.get(name, 99)
         with pytest.raises(NCAError, match="--" + name.replace("_", "-")):
-            merged(saved, replace(Training(), **{name: value}))
+            merge_settings(saved, replace(TrainingSettings(), **{name: value}))
 
 
 @pytest.mark.parametrize(
@@ -197,5 +197,5 @@ def test_a_resumed_run_keeps_its_settings_but_what_is_given() -> None:
 )  # fmt: skip
 def test_settings_out_of_range_are_named(setting: dict[str, Any]) -> None:
     with pytest.raises(NCAError, match="--" + next(iter(setting)).replace("_", "-")):
-        replace(Training(), **setting).check()
-    Training().check()
+        replace(TrainingSettings(), **setting).check()
+    TrainingSettings().check()

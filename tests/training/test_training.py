@@ -31,10 +31,10 @@ from ncaengine.core import kernels, model
 from ncaengine.core.errors import NCAError
 from ncaengine.formats import model_files
 from ncaengine.training import checkpoint
-from ncaengine.training.config import Training
-from ncaengine.training.run import Job, Run, pick_device
+from ncaengine.training.config import TrainingSettings
+from ncaengine.training.run import TrainingJob, TrainingRun, pick_device
 
-TINY = Training(iterations=20, size=32, batch=2, pool=8, rollout=(4, 8), hidden=16)
+TINY = TrainingSettings(iterations=20, size=32, batch=2, pool=8, rollout=(4, 8), hidden=16)
 FLAGS = "--iterations 20 --size 32 --batch 2 --pool 8 --rollout 4 8 --hidden 16 --features random --no-compile"
 
 
@@ -42,20 +42,20 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Job:
-    return Job("coral", tmp_path / "tiny.safetensors", TINY, ("random",), compiled=False)
+def job(tmp_path: Path) -> TrainingJob:
+    return TrainingJob("coral", tmp_path / "tiny.safetensors", TINY, ("random",), compiled=False)
 
 
 def train(*words: str) -> int:
     return cli.main(["train", *words, *FLAGS.split()])
 
 
-def after(run: Run, iterations: int) -> Callable[[], bool]:
+def after(run: TrainingRun, iterations: int) -> Callable[[], bool]:
     return lambda: run.trainer.iteration >= iterations
 
 
-def test_what_was_trained_runs_on_the_engine(job: Job, gl: GLBackend) -> None:
-    trained = Run(job).train()
+def test_what_was_trained_runs_on_the_engine(job: TrainingJob, gl: GLBackend) -> None:
+    trained = TrainingRun(job).train()
     exported = model_files.load(job.output)
     assert exported.config == trained.config
     assert exported.w2.any()
@@ -69,9 +69,9 @@ def test_what_was_trained_runs_on_the_engine(job: Job, gl: GLBackend) -> None:
         ours.release()
 
 
-def test_a_run_leaves_a_model_its_pictures_and_its_curve(job: Job) -> None:
+def test_a_run_leaves_a_model_its_pictures_and_its_curve(job: TrainingJob) -> None:
     seen: list[tuple[int, float]] = []
-    run = Run(replace(job, attribution=(("author", "me"),)))
+    run = TrainingRun(replace(job, attribution=(("author", "me"),)))
     run.train(lambda iteration, loss: seen.append((iteration, loss)))
     assert [iteration for iteration, _ in seen] == list(range(1, 21))
     made = model_files.load(job.output)
@@ -86,16 +86,18 @@ def test_a_run_leaves_a_model_its_pictures_and_its_curve(job: Job) -> None:
     assert sorted(p.name for p in job.output.parent.iterdir()) == ["tiny.safetensors", "tiny.training"]
 
 
-def test_a_stopped_run_resumes_to_the_same_curve_and_weights(job: Job, tmp_path: Path) -> None:
-    whole = Run(replace(job, output=tmp_path / "whole.safetensors"))
+def test_a_stopped_run_resumes_to_the_same_curve_and_weights(job: TrainingJob, tmp_path: Path) -> None:
+    whole = TrainingRun(replace(job, output=tmp_path / "whole.safetensors"))
     expected = whole.train()
-    run = Run(job)
+    run = TrainingRun(job)
     run.train(stopped=after(run, 7))
     assert not run.finished
     assert (job.folder / "checkpoint.pt").exists()
     with pytest.raises(NCAError, match="add --resume"):
-        Run(job)
-    resumed = Run(replace(job, resume=True, settings=Training()))  # with the settings that it began with
+        TrainingRun(job)
+    resumed = TrainingRun(
+        replace(job, resume=True, settings=TrainingSettings())
+    )  # with the settings that it began with
     assert resumed.settings == TINY
     found = resumed.train()
     assert resumed.losses == whole.losses
@@ -103,11 +105,11 @@ def test_a_stopped_run_resumes_to_the_same_curve_and_weights(job: Job, tmp_path:
         assert np.array_equal(getattr(found, name), getattr(expected, name))
     assert not (job.folder / "checkpoint.pt").exists()
     with pytest.raises(NCAError, match="finished"):
-        Run(replace(job, resume=True))
+        TrainingRun(replace(job, resume=True))
 
 
-def test_a_run_resumes_with_its_own_target_and_settings_only(job: Job) -> None:
-    run = Run(job)
+def test_a_run_resumes_with_its_own_target_and_settings_only(job: TrainingJob) -> None:
+    run = TrainingRun(job)
     run.train(stopped=after(run, 2))
     for other, words in (
         (replace(job, target="pebbles"), "another target"),
@@ -115,18 +117,18 @@ def test_a_run_resumes_with_its_own_target_and_settings_only(job: Job) -> None:
         (replace(job, settings=replace(TINY, iterations=2)), "2 iterations already"),
     ):
         with pytest.raises(NCAError, match=words):
-            Run(replace(other, resume=True))
+            TrainingRun(replace(other, resume=True))
     for content in (b"", b"nonsense", (job.folder / "checkpoint.pt").read_bytes()[:5000]):
         (job.folder / "checkpoint.pt").write_bytes(content)
         with pytest.raises(NCAError, match="not a whole checkpoint"):
-            Run(replace(job, resume=True))
+            TrainingRun(replace(job, resume=True))
 
 
-def test_a_run_starts_from_another_model(job: Job, tmp_path: Path) -> None:
-    first = Run(job).train()
+def test_a_run_starts_from_another_model(job: TrainingJob, tmp_path: Path) -> None:
+    first = TrainingRun(job).train()
     with pytest.raises(NCAError, match="leave out --hidden"):
-        Run(replace(job, output=tmp_path / "x.pt", start=job.output, settings=replace(TINY, hidden=20)))
-    run = Run(replace(job, output=tmp_path / "second.pt", start=job.output))
+        TrainingRun(replace(job, output=tmp_path / "x.pt", start=job.output, settings=replace(TINY, hidden=20)))
+    run = TrainingRun(replace(job, output=tmp_path / "second.pt", start=job.output))
     assert np.array_equal(run.trainer.model().w1, first.w1)
     assert run.trainer.config.name == "second"
 
@@ -142,12 +144,12 @@ def full_disk(free: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_full_disk_leaves_the_older_files_whole(job: Job) -> None:
+def test_a_full_disk_leaves_the_older_files_whole(job: TrainingJob) -> None:
     said: list[str] = []
-    run = Run(job, say=said.append)
+    run = TrainingRun(job, say=said.append)
     run.train(stopped=after(run, 3))
     before = {path: path.read_bytes() for path in job.folder.parent.rglob("*") if path.is_file()}
-    again = Run(replace(job, resume=True), say=said.append)
+    again = TrainingRun(replace(job, resume=True), say=said.append)
     with (
         full_disk(free=1000),
         pytest.raises(NCAError, match=r"cannot be written \((File too large|is the disk full\?)\)"),
@@ -155,12 +157,12 @@ def test_a_full_disk_leaves_the_older_files_whole(job: Job) -> None:
         again.train(stopped=after(again, 6))
     assert any("The training goes on" in line for line in said)
     assert {path: path.read_bytes() for path in job.folder.parent.rglob("*") if path.is_file()} == before
-    assert checkpoint.load(job.folder / "checkpoint.pt").losses == run.losses
+    assert checkpoint.load_checkpoint(job.folder / "checkpoint.pt").losses == run.losses
 
 
-def test_nan_is_told(job: Job) -> None:
+def test_nan_is_told(job: TrainingJob) -> None:
     said: list[str] = []
-    run = Run(job, say=said.append)
+    run = TrainingRun(job, say=said.append)
     inner, calls = run.trainer.loss, iter(range(99))
     run.trainer.loss = lambda pictures, generator=None: inner(pictures, generator) * (np.nan if next(calls) == 4 else 1)
     run.train()
@@ -168,15 +170,15 @@ def test_nan_is_told(job: Job) -> None:
     assert any("Iteration 5 diverged" in line and "0.0005" in line for line in said)
 
 
-def test_tensorboard_is_asked_for_where_it_is_missing(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tensorboard_is_asked_for_where_it_is_missing(job: TrainingJob, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(NCAError, match="pip install tensorboard"):
-        Run(replace(job, log_dir=job.output.parent / "logs"))
+        TrainingRun(replace(job, log_dir=job.output.parent / "logs"))
 
 
-def test_excitation_needs_no_target(job: Job) -> None:
+def test_excitation_needs_no_target(job: TrainingJob) -> None:
     settings = replace(TINY, loss="excitation", neuron="random10:3", iterations=4)
-    run = Run(replace(job, target="", settings=settings))
+    run = TrainingRun(replace(job, target="", settings=settings))
     run.train()
     assert np.isfinite(run.losses).all()
 
@@ -261,7 +263,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert "--resume goes on" in error
     assert "Traceback" not in error
-    saved = checkpoint.load(tmp_path / "a.training/checkpoint.pt")
+    saved = checkpoint.load_checkpoint(tmp_path / "a.training/checkpoint.pt")
     assert len(saved.losses) == saved.state["iteration"] > 0
     assert model_files.load(tmp_path / "a.pt").config.name == "a"
 
@@ -281,7 +283,7 @@ def test_a_study_trains_each_and_reports(tmp_path: Path, gl: GLBackend, monkeypa
     from ncaengine.training import evaluation, study
 
     monkeypatch.setattr(study, "STEPS", (4, 8))
-    monkeypatch.setattr(study, "PLAN", evaluation.Plan(size=(32, 32), steps=(4,), rollouts=2))
+    monkeypatch.setattr(study, "PLAN", evaluation.EvaluationPlan(size=(32, 32), steps=(4,), rollouts=2))
     monkeypatch.setattr(study, "TIMED_SIZE", (32, 32))
     out = tmp_path / "study"
     flags = "--channels 3,5 --iterations 4 --size 32 --features random --no-compile"

@@ -18,11 +18,11 @@ from torch import Tensor, nn
 
 from ncaengine.core import kernels
 from ncaengine.training import losses, targets
-from ncaengine.training.config import Training
+from ncaengine.training.config import TrainingSettings
 from ncaengine.training.features import extractor
 from ncaengine.training.run import pick_device
 from ncaengine.training.step import can_compile
-from ncaengine.training.trainer import Trainer, initial_model, threads
+from ncaengine.training.trainer import Trainer, initial_model, torch_threads
 
 
 class CA(nn.Module):
@@ -49,7 +49,7 @@ class CA(nn.Module):
         return out
 
 
-def notebook(settings: Training, loss: losses.Loss, device: torch.device) -> Callable[[], float]:
+def notebook(settings: TrainingSettings, loss: losses.Loss, device: torch.device) -> Callable[[], float]:
     """The notebook's loop, an iteration a call."""
     s = settings
     ca = CA(s.channels, s.hidden).to(device)
@@ -97,12 +97,12 @@ class Compare:
     def run(self) -> None:
         """Print both rates and their ratio."""
         # One rollout length, so that both do the same work; the square kernel alone, which is the notebook's.
-        s = Training(size=self.size, batch=self.batch, pool=16, rollout=(48, 48), kernels=("square",))
+        s = TrainingSettings(size=self.size, batch=self.batch, pool=16, rollout=(48, 48), kernels=("square",))
         device = pick_device(self.device)
         net = extractor.open_nets(self.features)[0].to(device)
-        picture = torch.from_numpy(targets.load(self.image, self.size)).permute(2, 0, 1)[None].to(device)
-        loss = losses.make("transport", net, picture)
-        start = initial_model(s.architecture("plain"), 0)
+        picture = torch.from_numpy(targets.load_target(self.image, self.size)).permute(2, 0, 1)[None].to(device)
+        loss = losses.make_loss("transport", net, picture)
+        start = initial_model(s.model_config("plain"), 0)
         ours = {
             f"trainer, {'compiled' if compiled else 'not compiled'}": Trainer(
                 start, loss, s, [kernels.discover().get("square")], device, compiled
@@ -110,7 +110,7 @@ class Compare:
             for compiled in (True, False)[not can_compile(device) :]
         }
         runs = {"notebook's loop": notebook(s, loss, device), **ours}
-        with threads(self.threads):
+        with torch_threads(self.threads):
             times = _alternating(runs, self.rounds)
         base = times["notebook's loop"]
         for name, took in times.items():

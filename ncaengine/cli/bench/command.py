@@ -76,11 +76,11 @@ class Bench:
         kernel = find_kernels(self.plugins, self.kernel, [model]).get(self.kernel)
 
         from ncaengine.cli.bench import timing
-        from ncaengine.training.trainer import threads
+        from ncaengine.training.trainer import torch_threads
 
         for size in plan.sizes:
             timing.check_memory(model.config, size)
-        with threads(host_info.cores()):
+        with torch_threads(host_info.cores()):
             found = self._measure(plan, model, kernel)
         found.notes += filter(None, notes)
         if self.json:

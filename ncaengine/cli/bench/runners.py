@@ -16,7 +16,15 @@ from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Model
 from ncaengine.core.settings import SPECS, Settings, changed, heeded_by_cells
 from ncaengine.core.types import Size
-from ncaengine.training.step import can_compile, compiled_piece, gathered, stencil, taps_of, unusual, wrap
+from ncaengine.training.step import (
+    apply_stencil,
+    can_compile,
+    compile_function,
+    paired_forward,
+    taps_of,
+    unusual_settings,
+    wrap_torus,
+)
 
 SETTINGS: dict[str, Mapping[str, float | bool]] = {
     "gl": {},
@@ -120,7 +128,7 @@ class Torch:
     def __init__(self, name: str, model: Model, kernel: Kernel, size: Size) -> None:
         self.device, self.fire_rate = device(), model.config.fire_rate
         self.processor: Processor = "cuda" if self.device.type == "cuda" else "cpu"
-        if odd := unusual(model.config):
+        if odd := unusual_settings(model.config):
             raise NCAError(f"it runs models like those of the article's notebook; this one has other {odd[0]}.")
         if min(size) < kernel.radius:
             raise NCAError(f"it needs grids of at least {kernel.radius} cells a side.")
@@ -198,8 +206,8 @@ def whole(nca: Reference, size: Size) -> Loop:
     shift = nca.kernel.row_shift(height)
 
     def step(x: Tensor, coins: Tensor) -> Tensor:
-        padded = wrap(x, radius, shift)
-        perceived = torch.cat([stencil(padded, radius, t, 1) for t in taps], -1).view(height * width, -1)
+        padded = wrap_torus(x, radius, shift)
+        perceived = torch.cat([apply_stencil(padded, radius, t, 1) for t in taps], -1).view(height * width, -1)
         hidden = torch.relu(torch.addmm(nca.b1, perceived, nca.w1.T))
         update = torch.addmm(nca.b2, hidden, nca.w2.T).view(x.shape)
         return torch.where(coins & 1 > 0, x + update, x)
@@ -207,7 +215,7 @@ def whole(nca: Reference, size: Size) -> Loop:
     def fires(coins: Tensor) -> Tensor:
         return (coins & 1).permute(0, 3, 1, 2)
 
-    return Loop(compiled_piece(step), lambda: _coins(height, width, nca.w1.device), fires, last=True)
+    return Loop(compile_function(step), lambda: _coins(height, width, nca.w1.device), fires, last=True)
 
 
 def pairs(nca: Reference, size: Size) -> Loop:
@@ -216,7 +224,7 @@ def pairs(nca: Reference, size: Size) -> Loop:
     width, height = size
     if height % 2:
         raise NCAError("it needs an even number of rows.")
-    forward = gathered(nca.kernel.radius, nca.kernel, taps_of(nca))
+    forward = paired_forward(nca.kernel.radius, nca.kernel, taps_of(nca))
 
     def step(x: Tensor, coins: Tensor) -> Tensor:
         return forward(x, coins & 1 > 0, nca.w1, nca.b1, nca.w2, nca.b2)[0]
@@ -225,7 +233,7 @@ def pairs(nca: Reference, size: Size) -> Loop:
         upper = (coins & 1).permute(0, 3, 1, 2)
         return torch.cat([upper, 1 - upper], 2)
 
-    return Loop(compiled_piece(step), lambda: _coins(height // 2, width, nca.w1.device), fires, last=True)
+    return Loop(compile_function(step), lambda: _coins(height // 2, width, nca.w1.device), fires, last=True)
 
 
 LOOPS: dict[str, Callable[[Reference, Size], Loop]] = {

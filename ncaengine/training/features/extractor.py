@@ -11,7 +11,7 @@ from ncaengine.training.features import nets, weights
 from ncaengine.training.features.random_filters import RandomFilters
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-NAMES = ("auto", *weights.HUB, "random")
+NET_NAMES = ("auto", *weights.HUB, "random")
 """The feature nets that need no file."""
 FALLBACK = (
     "VGG-19's weights could not be fetched (no internet?): training with random multi-scale filters instead; "
@@ -26,7 +26,7 @@ class Features(nn.Module):
     `layers` every map that can be asked for by `layer`.
     """
 
-    def __init__(self, members: Sequence[nets.Net]) -> None:
+    def __init__(self, members: Sequence[nets.FeatureNet]) -> None:
         super().__init__()
         self.nets = nn.ModuleList(members)
         self.names = ("pixels", *(tap for net in members for tap in net.taps))
@@ -46,7 +46,7 @@ class Features(nn.Module):
         if name == "pixels":
             return self._pixels(picture)
         for net in self.nets:
-            assert isinstance(net, nets.Net)
+            assert isinstance(net, nets.FeatureNet)
             if name in net.layers:
                 return net.maps(picture, [name])[0]
         raise NCAError(f"The feature net has no layer {name}; it has {', '.join(self.layers)}.")
@@ -56,7 +56,7 @@ class Features(nn.Module):
 
 
 def open_nets(names: Sequence[str]) -> tuple[Features, str | None]:
-    """Feature nets by name (see NAMES) or file, and a notice for people where something else came of it.
+    """Feature nets by name (see NET_NAMES) or file, and a notice for people where something else came of it.
 
     "auto" is VGG-19 where its weights lie in torch's cache or can be downloaded, and otherwise "random",
     which the notice then tells. A VGG gives the first layer of each block, as far as it has them; the
@@ -74,7 +74,7 @@ def open_nets(names: Sequence[str]) -> tuple[Features, str | None]:
             found.append((name, None))
             notice = FALLBACK
     found.sort(key=lambda each: nets.is_distilled(each[1] or {}))  # it comes last and fills in what the others lack
-    members: list[nets.Net] = []
+    members: list[nets.FeatureNet] = []
     for name, tensors in found:
         given = [tap for net in members for tap in net.taps]
         try:
@@ -87,7 +87,7 @@ def open_nets(names: Sequence[str]) -> tuple[Features, str | None]:
 def _weights(name: str) -> weights.StateDict:
     name = "vgg19" if name == "auto" else name
     if name in weights.HUB:
-        return weights.fetch(name)
+        return weights.fetch_weights(name)
     if not Path(name).exists():
-        raise NCAError(f"{name}: is neither a file nor one of {', '.join(NAMES)}.")
-    return weights.read(Path(name))
+        raise NCAError(f"{name}: is neither a file nor one of {', '.join(NET_NAMES)}.")
+    return weights.read_weights(Path(name))

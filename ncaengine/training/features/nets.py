@@ -24,7 +24,7 @@ _VGG_BLOCKS = ((2, 2, 4, 4, 4), (2, 2, 3, 3, 3))  # VGG-19, VGG-16: convolutions
 _DISTILLED_BLOCKS = (2, 2, 4, 4, 1)
 
 
-class Net(nn.Module):
+class FeatureNet(nn.Module):
     """A net whose maps have names: `layers` may be asked for, and `taps`, some of them, serve to compare pictures."""
 
     layers: tuple[str, ...]
@@ -42,7 +42,7 @@ class Net(nn.Module):
         return self.maps(picture, self.taps)
 
 
-class Chain(Net):
+class Chain(FeatureNet):
     """Named stages, each a module that takes the map before it; those called input… and pool… are no layers."""
 
     def __init__(self, stages: Mapping[str, nn.Module], taps: Sequence[str]) -> None:
@@ -52,7 +52,7 @@ class Chain(Net):
         self.taps = tuple(name for name in taps if name in self.layers)
 
     def maps(self, picture: Tensor, names: Sequence[str]) -> list[Tensor]:
-        """See `Net`; runs no further than the last of `names`."""
+        """See `FeatureNet`; runs no further than the last of `names`."""
         x = picture
         out: list[Tensor] = []
         for name, stage in self.stages.items():

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from ncaengine.core.errors import NCAError
-from ncaengine.training.features.nets import Net
+from ncaengine.training.features.nets import FeatureNet
 
 RNG_SEED = 0
 _NORM = 10.0  # of a filter: brings the maps of common textures to about 1
 _SIZES = ((3, 0), (5, 0), (5, 1), (5, 2), (5, 3))  # side of the filters, and how often the picture is halved before
 
 
-class RandomFilters(Net):
+class RandomFilters(FeatureNet):
     """A map for each size, "random3" … "random40", of filters without mean and of one norm; the same in every run."""
 
     def __init__(self, filters: int = 64) -> None:
@@ -31,7 +31,7 @@ class RandomFilters(Net):
             self.register_buffer(name, _NORM * nn.functional.normalize(w.flatten(1)).reshape(w.shape))
 
     def maps(self, picture: Tensor, names: Sequence[str]) -> list[Tensor]:
-        """See `Net`."""
+        """See `FeatureNet`."""
         pyramid, out = [picture], []
         for name, (side, halvings) in zip(self.layers, _SIZES, strict=True):
             if name not in names:

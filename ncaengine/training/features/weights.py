@@ -30,7 +30,7 @@ class Unreachable(NCAError):
     """Weights that could not be downloaded."""
 
 
-def fetch(name: str) -> StateDict:
+def fetch_weights(name: str) -> StateDict:
     """Torchvision's weights of a net in HUB, from torch's cache or by download.
 
     Raises Unreachable where they cannot be downloaded, NCAError where the cache is damaged.
@@ -55,7 +55,7 @@ def fetch(name: str) -> StateDict:
     return {str(key): value for key, value in tensors.items()}
 
 
-def read(path: Path) -> StateDict:
+def read_weights(path: Path) -> StateDict:
     """The tensors in a .safetensors, .pth or .pt file; no code in it is run. Raises NCAError."""
     readers: Mapping[str, Callable[[Path], object]] = {
         ".safetensors": safetensors.torch.load_file,

@@ -7,8 +7,8 @@ a number `rng_seed` and gives (side, side, 3) float32 RGB in [0, 1].
 from collections.abc import Callable, Mapping
 
 from ncaengine.core.types import F32
-from ncaengine.training.patterns.made import bricks, honeycomb, knit, scales, waves, weave
 from ncaengine.training.patterns.organic import bubbles, coral, cracks, giraffe, leopard, lichen, pebbles, zebra
+from ncaengine.training.patterns.regular import bricks, honeycomb, knit, scales, waves, weave
 
 PATTERNS: Mapping[str, Callable[..., F32]] = {
     "pebbles": pebbles,

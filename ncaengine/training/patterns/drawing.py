@@ -18,7 +18,7 @@ OVERSAMPLING = 4
 LIGHT = np.array([-0.48, -0.62, 0.62])  # from the top left; x right, y down, z to the eye
 
 
-class Cells(NamedTuple):
+class VoronoiCells(NamedTuple):
     """Voronoi cells over a picture, lengths in units of the points' mean distance."""
 
     owner: I64
@@ -79,7 +79,7 @@ def spread(rng: np.random.Generator, count: int, rounds: int = 6) -> F64:
     return points
 
 
-def cells(x: F64, y: F64, points: F64) -> Cells:
+def cells(x: F64, y: F64, points: F64) -> VoronoiCells:
     """The Voronoi cells of (count, 2) points at the places (x, y), two arrays that broadcast to the picture."""
     scale = np.sqrt(len(points))
     offsets = wrapped(x[..., None] - points[:, 0]) * scale, wrapped(y[..., None] - points[:, 1]) * scale
@@ -90,7 +90,7 @@ def cells(x: F64, y: F64, points: F64) -> Cells:
     gaps = wrapped(points[order[..., 1:]] - points[order[..., :1]]) * scale
     edges = (near[..., 1:] - near[..., :1]) / (2 * np.hypot(gaps[..., 0], gaps[..., 1]))
     owner = order[..., 0]
-    return Cells(owner, edges, wrapped(x - points[owner, 0]) * scale, wrapped(y - points[owner, 1]) * scale)
+    return VoronoiCells(owner, edges, wrapped(x - points[owner, 0]) * scale, wrapped(y - points[owner, 1]) * scale)
 
 
 class Shingles(NamedTuple):
