@@ -28,7 +28,7 @@ from ncaengine.core import kernels
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Model
-from ncaengine.formats.model_files import published
+from ncaengine.formats.model_files import open_file
 from ncaengine.simulation.simulation import Simulation
 
 hypothesis.settings.register_profile(
@@ -146,4 +146,4 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def hexells(shared: Path) -> dict[str, Model]:
     """The 173 published models of hexells by name."""
-    return {m.config.name: m for m in published(shared / "published/selforg-textures/hexells.json")}
+    return {m.config.name: m for m in open_file(shared / "published/selforg-textures/hexells.json").models.values()}

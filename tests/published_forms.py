@@ -3,12 +3,15 @@
 import base64
 import io
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from ncaengine.formats.importers import Found
+from ncaengine.core.model import Model
+from ncaengine.formats.importers import identify
+from ncaengine.formats.importers.base import Decoded, Hints
 
 Array = np.ndarray
 
@@ -145,5 +148,16 @@ def demo_text(w: str = "", b: str = "", rule: str = "") -> str:
         }}`}})}}"""
 
 
-def found(form: str, data: Any, name: str = "file") -> Found:
-    return Found(form, data, name)  # type: ignore[arg-type]
+def found(form: str, data: Any, name: str = "file") -> Decoded:
+    return Decoded(form, data, name)  # type: ignore[arg-type]
+
+
+def names(file: Decoded, hints: Hints = Hints()) -> list[str]:  # noqa: B008
+    """The names of a file's models; none is made."""
+    return list(identify(file, hints).makers())
+
+
+def imported(file: Decoded, hints: Hints = Hints()) -> Iterator[Model]:  # noqa: B008
+    """Make a file's models, one by one."""
+    for make in identify(file, hints).makers().values():
+        yield make()

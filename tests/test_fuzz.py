@@ -69,9 +69,9 @@ def test_whole_files_open(tmp_path: Path) -> None:
         (path := tmp_path / f"{number}{end}").write_bytes(data)
         if b"touch " in data:
             with pytest.raises(NCAError, match=r"asks for Python code \(posix\.system\)"):
-                model_files.contents(path)
+                model_files.open_file(path)
         else:
-            assert list(model_files.published(path)), end
+            assert list(model_files.open_file(path).models.values()), end
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_whole_files_open(tmp_path: Path) -> None:
 def test_large_files_are_refused_before_they_take_memory(tmp_path: Path, name: str, content: bytes) -> None:
     (path := tmp_path / name).write_bytes(content)
     with pytest.raises(NCAError, match=r"is over 16 MB of text|holds over 100 MB|is none of"):
-        model_files.contents(path)
+        model_files.open_file(path)
 
 
 BARE = {"dtype": "F4", "shape": [0], "data_offsets": [0, 0]}
@@ -129,7 +129,7 @@ def test_a_program_of_numbers_that_no_float32_can_hold(tmp_path: Path) -> None:
     for number in ("1e39", "1e999"):
         (path := tmp_path / "m.js").write_text(f"W = [{','.join([number] * 64)}]; b = [1, 2, 3, 4]", "utf-8")
         with pytest.raises(NCAError, match="hold NaN or infinity"):
-            list(model_files.published(path))
+            list(model_files.open_file(path).models.values())
 
 
 @pytest.mark.skipif(
@@ -177,7 +177,7 @@ def fuzz(folder: Path, which: range, alarmed: bool = False) -> Tally:
 def tried(path: Path, square: Kernel, tally: Tally) -> None:
     """Open a file and make of each model in it all that a grid needs. Raises whatever goes wrong but one sentence."""
     try:
-        for model in model_files.contents(path).make(lambda _: True):
+        for model in model_files.open_file(path).models.values():
             tally.models += 1
             assert states.initial(model, (8, 8), 0).shape == (8, 8, model.config.channels)
             shaders(model.config, square, tally)

@@ -29,7 +29,7 @@ def test_an_installed_wheel_records_a_shipped_model(tmp_path):
     (site / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
 
     clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-    ask = "import ncaengine.formats.model_files as f; print(f.__file__, f.shipped(), sep='\\n')"
+    ask = "import ncaengine.formats.model_files as f; print(f.__file__, f.default_model(), sep='\\n')"
     told = subprocess.run(
         [home / "bin/python", "-c", ask], cwd=tmp_path, env=clean, text=True, capture_output=True, check=True
     )

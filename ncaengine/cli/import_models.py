@@ -69,7 +69,7 @@ class Import:
         """
         from ncaengine.formats import model_files
 
-        source, name = model_files.parted(self.source)
+        source, name = model_files.split_path(self.source)
         written, broken, paths = _Written(self.output, self.format), 0, self._paths(source)
         for path in paths:
             try:
@@ -94,38 +94,36 @@ class Import:
 
     def _paths(self, source: Path) -> list[Path]:
         """The file itself, or of a folder all files whose ending may be a model's."""
-        from ncaengine.formats import sniffing
+        from ncaengine.formats import model_files
 
         if not source.is_dir():
             return [source]
         if self.detect:
             raise NCAError("--detect looks at one file; name one.")
-        inside = [path for path in sorted(source.rglob("*")) if path.is_file()]
-        paths = [path for path in inside if path.suffix.lower() in sniffing.ENDINGS]
-        if not paths:
-            raise NCAError(f"{source}: holds no file that could be a model ({', '.join(sniffing.ENDINGS)}).")
-        if len(inside) > len(paths):
-            say(f"{source}: {plural(len(inside) - len(paths), 'file')} of other endings passed over")
+        paths = model_files.find_files(source)
+        others = sum(path.is_file() for path in source.rglob("*")) - len(paths)
+        if others:
+            say(f"{source}: {plural(others, 'file')} of other endings passed over")
         return paths
 
     def _models(self, path: Path, name: str) -> "Iterator[Model]":
         """Those of a file that are wanted; `name` is that of one of them, or ''. Raises NCAError."""
         from ncaengine.formats import model_files
-        from ncaengine.formats.importers import Hints
+        from ncaengine.formats.importers.base import Hints
 
         hints = Hints(self.family, self.order or "", self.filters or "", self.channels, self.hidden, self.offset)
-        inside = model_files.contents(path, hints)
-        if inside.doubt:
-            say(f"{path}: {inside.doubt}")
-        one = model_files.member(path, inside.names, name) if name else ""
-        wanted = {each for each in inside.names if fnmatch(each, self.name) and one in ("", each)}
-        readings = model_files.candidates(path, hints) if self.detect and wanted else []
+        opened = model_files.open_file(path, hints)
+        if opened.doubt:
+            say(f"{path}: {opened.doubt}")
+        one = opened.find_name(name) if name else ""
+        wanted = [each for each in opened.models if fnmatch(each, self.name) and one in ("", each)]
+        readings = opened.candidates() if self.detect and wanted else []
         if readings:
             yield settled(path, readings)
             return
         if self.detect:
             say(f"{path}: there is nothing to detect; its form, or the flags, tell all.")
-        yield from inside.make(wanted.__contains__)
+        yield from map(opened.model, wanted)
 
     def _credited(self, model: "Model", path: Path) -> "Model":
         import dataclasses

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ncaengine.core.kernels import Kernel
     from ncaengine.core.model import Model
     from ncaengine.core.types import U8
-    from ncaengine.formats.model_files import Contents
+    from ncaengine.formats.opened import Opened
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,17 @@ class Info:
         """Print a table and a picture, a list of the models in the file or the files in the folder, or JSON."""
         from ncaengine.formats import model_files
 
-        path, name = model_files.parted(model_files.resolved(self.model))
+        path, name = model_files.split_path(model_files.find_file(self.model))
         if path.is_dir():
             self._list_folder(path)
             return
-        inside = model_files.contents(path)
-        if not name and len(inside.names) > 1:
-            self._list(path, inside)
+        opened = model_files.open_file(path)
+        if not name and len(opened.models) > 1:
+            self._list(opened)
         else:
-            self._tell(inside, model_files.load(self.model))
+            self._show(opened.model(name), opened.reason)
 
-    def _tell(self, inside: "Contents", model: "Model") -> None:
+    def _show(self, model: "Model", reason: str) -> None:
         from rich.console import Console
 
         from ncaengine.cli import model_summary
@@ -56,35 +56,33 @@ class Info:
             _print_json({**told, **to_plain(model.config)})
             return
         console = Console()
-        console.print(_table(model.config.name, model_summary.rows(model, inside.why)))
+        console.print(_table(model.config.name, model_summary.rows(model, reason)))
         if model.config.non_commercial:
             console.print("Its licence does not allow commercial use.", style="yellow")
         if self.picture and console.is_terminal and console.color_system in ("truecolor", "256"):
-            _show(_grown(model))
+            _print_picture(_grown(model))
 
-    def _list(self, path: Path, inside: "Contents") -> None:
+    def _list(self, opened: "Opened") -> None:
         from rich.columns import Columns
         from rich.console import Console
         from rich.markup import escape
 
         from ncaengine.cli import model_summary
 
-        models = list(inside.make(lambda _: True))
+        names, models = list(opened.models), list(opened.models.values())
         if self.json:
-            told = {"file": str(path), "family": inside.family, "recognised": inside.why, "models": inside.names}
-            _print_json({**told, "of_each": model_summary.of_each(models)})
+            known = {"file": str(opened.path), "family": opened.family, "recognised": opened.reason, "models": names}
+            _print_json({**known, "of_each": model_summary.of_each(models)})
             return
         console = Console(highlight=False)
-        head = (
-            f"{escape(path.name)}[/]: {len(inside.names)} models of the family {inside.family}; {escape(inside.why)}."
-        )
-        console.print(f"[bold]{head}")
+        head = f"{escape(opened.path.name)}[/]: {len(names)} models of the family {opened.family}"
+        console.print(f"[bold]{head}; {escape(opened.reason)}.")
         console.print(_table("", model_summary.shared(models)))
-        console.print(Columns([escape(name) for name in inside.names], padding=(0, 2)))
+        console.print(Columns([escape(name) for name in names], padding=(0, 2)))
         some = sum(model.config.non_commercial for model in models)
         if some:
             console.print(f"The licence of {some} does not allow commercial use.", style="yellow")
-        console.print(f"More of one: ncaengine info {escape(f'{path}:{inside.names[0]}')}", style="dim", soft_wrap=True)
+        console.print(f"More of one: ncaengine info {escape(f'{opened.path}:{names[0]}')}", style="dim", soft_wrap=True)
 
     def _list_folder(self, folder: Path) -> None:
         from ncaengine.cli import model_summary
@@ -139,7 +137,7 @@ PICTURE, STEPS = 64, 300
 """Cells a side, and steps, of the picture."""
 
 
-def _show(picture: "U8") -> None:
+def _print_picture(picture: "U8") -> None:
     """Two rows of pixels in a line of the terminal, as the halves of its letters."""
     from rich.console import Console
     from rich.segment import Segment, Segments

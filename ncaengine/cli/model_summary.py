@@ -9,7 +9,8 @@ import numpy as np
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Config, Model
-from ncaengine.formats import model_files, sniffing
+from ncaengine.formats import model_files
+from ncaengine.formats.opened import MAX_NAMES_SHOWN
 
 
 def numbers(model: Model) -> dict[str, dict[str, float]]:
@@ -116,7 +117,7 @@ def shared(models: Sequence[Model]) -> list[tuple[str, str]]:
 def _counted(values: Sequence[str]) -> str:
     """'12', or '12 (3 models), 16 (2 models)', the most frequent first."""
     counts = Counter(value or "not known" for value in values).most_common()
-    shown = [f"{value} ({count} of {len(values)})" for value, count in counts[: model_files.SHOWN]]
+    shown = [f"{value} ({count} of {len(values)})" for value, count in counts[:MAX_NAMES_SHOWN]]
     return counts[0][0] if len(counts) == 1 else "; ".join(shown) + "; …" * (len(counts) > len(shown))
 
 
@@ -129,13 +130,10 @@ def of_folder(folder: Path) -> Iterator[dict[str, Any]]:
 
     Raises NCAError if there is none.
     """
-    paths = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in sniffing.ENDINGS and p.is_file()]
-    if not paths:
-        raise NCAError(f"{folder}: holds no file that could be a model ({', '.join(sniffing.ENDINGS)}).")
-    for path in paths:
+    for path in model_files.find_files(folder):
         name = str(path.relative_to(folder))
         try:
-            models = list(model_files.published(path))
+            models = list(model_files.open_file(path).models.values())
         except NCAError as error:
             yield {"file": name, "problem": str(error).removeprefix(f"{path}: ")}
             continue

@@ -45,8 +45,8 @@ class View:
             self._show_session()
             return
         watch = viewer.Watch(plugins=self.plugins)
-        paths = [model_files.resolved(path) for path in self.models or (model_files.shipped(),)]
-        firsts = [open_files.first(path) for path in paths]
+        paths = [model_files.find_file(path) for path in self.models or (model_files.default_model(),)]
+        firsts = [open_files.first(watch, path) for path in paths]
         models = [watch.open(path) for path in firsts]
         atlas = next((path for path, first in zip(paths, firsts, strict=True) if path != first), None)
         size = parse_size(self.size) if self.size else None

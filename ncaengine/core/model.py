@@ -9,17 +9,13 @@ One step of a cell, for every family (filter-major perception p):
 """
 
 import json
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
-import safetensors
-import safetensors.numpy
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.types import F32
@@ -261,36 +257,3 @@ def from_plain(config: object, weights: dict[str, F32]) -> Model:
     if missing:
         raise NCAError(f"the weights lack {', '.join(missing)}.")
     return Model(checked, **{name: weights[name] for name in (*WEIGHTS, SEED) if name in weights})
-
-
-def save_safetensors(model: Model, path: Path) -> None:
-    """Write weights with the configuration, as JSON, in the metadata. Raises OSError."""
-    meta = {"ncaengine": json.dumps({"version": FORMAT_VERSION, "config": to_plain(model.config)})}
-    path.write_bytes(safetensors.numpy.save(model.arrays(), meta))
-
-
-def load_safetensors(path: Path) -> Model | dict[str, F32]:
-    """Read what `save_safetensors` wrote; of others' files the bare tensors.
-
-    Raises NCAError without the file's name, or OSError.
-    """
-    try:
-        with safetensors.safe_open(str(path), framework="numpy") as file:
-            text = (file.metadata() or {}).get("ncaengine")
-            keys = list(file.keys())
-            if sum(math.prod(file.get_slice(key).get_shape()) for key in keys) > MAX_NUMBERS:
-                raise NCAError("holds over ten million numbers, far more than any texture NCA.")
-            weights = {key: file.get_tensor(key) for key in keys}
-        if text is None:
-            return {key: array.astype(np.float32) for key, array in weights.items() if array.dtype.kind in "fiu"}
-        return from_plain(json.loads(text)["config"], weights)
-    except (
-        safetensors.SafetensorError,
-        json.JSONDecodeError,
-        AttributeError,  # of NumPy, for numbers of eight bits that it does not know
-        KeyError,
-        TypeError,
-        ValueError,
-        RecursionError,
-    ) as error:
-        raise NCAError(f"is not a whole .safetensors model ({str(error)[:200]}).") from None

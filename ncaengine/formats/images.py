@@ -11,7 +11,7 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.types import F32
 
 
-def load(name: str | Path, longest: int) -> tuple[F32, tuple[int, int]]:
+def load_image(name: str | Path, longest: int) -> tuple[F32, tuple[int, int]]:
     """An image with its longer side brought down to `longest` pixels, and its (width, height) before.
 
     Gives (height, width, 3) float32 RGB in [0, 1]. It is turned as its EXIF says, and transparent

@@ -1,152 +1,98 @@
-"""Model files by their names: what they hold, opened and saved. Only saving a .pt needs torch."""
+"""The front door to model files: find, open, load and save them by name. Only saving a .pt needs torch."""
 
-import difflib
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
-from ncaengine.core import model as models
-from ncaengine.core import resources
+from ncaengine.core import files, resources
 from ncaengine.core.errors import NCAError
-from ncaengine.core.files import replace_file
-from ncaengine.core.model import Model
+from ncaengine.core.model import FORMAT_VERSION, Model, to_plain
 from ncaengine.formats import importers, sniffing
-from ncaengine.formats.importers import Hints
+from ncaengine.formats.importers.base import Hints
+from ncaengine.formats.opened import LazyModels, Opened, Version, errors_named
+from ncaengine.formats.safetensors import write_safetensors
 
-SHOWN = 8
-"""Names of models that a sentence lists."""
 _NO_HINTS = Hints()
-
-
-@dataclass(frozen=True)
-class Contents:
-    """What a model file was found to hold.
-
-    family, why: of published weights, and by what they were recognised; '' for a model of ncaengine. names: of all
-    its models. make: the models whose names are wanted, one by one; raises NCAError. doubt: what speaks against the
-    family that the hints name, or ''.
-    """
-
-    family: str
-    why: str
-    names: list[str]
-    make: Callable[[Callable[[str], bool]], Iterator[Model]]
-    doubt: str = ""
-
-
-def contents(path: Path, hints: Hints = _NO_HINTS) -> Contents:
-    """Look into a model file, of ncaengine or of a published family. No code in it is ever run.
-
-    Raises NCAError with the file's name and what to do.
-    """
-    with told(path):
-        found = sniffing.read(path)
-        if isinstance(found, Model):
-            model, name = found, found.config.name
-            return Contents("", "", [name], lambda wanted: iter([model] if wanted(name) else []))
-        family, why = importers.identify(found, hints)
-        doubt = importers.doubt(found, hints)
-        try:
-            names = importers.names(found, hints)
-        except NCAError as error:
-            raise NCAError(f"{str(error).rstrip('.')}; {doubt}." if doubt else str(error)) from None
-    if not names:
-        raise NCAError(f"{path}: holds no model.")
-
-    def make(wanted: Callable[[str], bool]) -> Iterator[Model]:
-        with told(path):
-            yield from importers.imported(found, hints, wanted)
-
-    return Contents(family.name, why, names, make, doubt)
-
-
-def candidates(path: Path, hints: Hints = _NO_HINTS) -> list[tuple[str, Model]]:
-    """What the bare weights in a file may be, each with the flags that choose it. Raises NCAError with its name."""
-    with told(path):
-        found = sniffing.read(path)
-        return [] if isinstance(found, Model) else importers.candidates(found, hints)
-
-
-def published(path: Path, hints: Hints = _NO_HINTS) -> Iterator[Model]:
-    """All models in a file, one by one. Raises NCAError with the file's name."""
-    return contents(path, hints).make(lambda _: True)
 
 
 def load(path: str | Path, hints: Hints = _NO_HINTS) -> Model:
     """Open a model: a file of ncaengine, or one of a published family; FILE:NAME is one of several in a file.
 
-    A bare name, as zebra, is that of a shipped model; see `resolved`. No code in a file is ever run.
+    A bare name, as zebra, is that of a shipped model; see `find_file`. No code in a file is ever run.
     Raises NCAError with the file's name and what to do.
     """
-    file, name = parted(resolved(path))
-    inside = contents(file, hints)
-    if not name and len(inside.names) > 1:
-        some = ", ".join(inside.names[:SHOWN]) + (", …" if len(inside.names) > SHOWN else "")
-        raise NCAError(
-            f"{file}: holds {len(inside.names)} models; add the name of one, as {file}:{inside.names[0]}. "
-            f"They are: {some}"
-        )
-    name = member(file, inside.names, name) if name else ""
-    return next(inside.make(lambda each: each == name or not name))
+    file, name = split_path(find_file(path))
+    return open_file(file, hints).model(name)
 
 
-def member(file: Path, names: Sequence[str], name: str) -> str:
-    """The name in full of one of a file's models: the one given, or the only one that ends in it, as -circular.
+def open_file(path: Path, hints: Hints = _NO_HINTS) -> Opened:
+    """Read and identify a model file, of ncaengine or of a published family. No code in it is ever run.
 
-    Raises NCAError with the nearest names if there is none.
+    Raises NCAError with the file's name and what to do.
     """
-    ending = [each for each in names if each.endswith(f"-{name}")]
-    if name in names or len(ending) == 1:
-        return name if name in names else ending[0]
-    within = [each for each in names if name.lower() in each.lower()]
-    near = ending or within or difflib.get_close_matches(name, names, SHOWN)
-    shown = near[:SHOWN] or names[:SHOWN]
-    there = "the nearest are" if near else "there are, among others"
-    if len(shown) == len(names):
-        there = "there are" if len(names) > 1 else "there is only"
-    raise NCAError(f"{file}: holds no model {name!r}; {there}: {', '.join(shown)}.")
+    with errors_named(path):
+        current = _version(_checked(path))
+        content = sniffing.read_file(path)
+        if isinstance(content, Model):
+            models = LazyModels(path, {content.config.name: lambda: content})
+            return Opened(path, current, "", "", "", models, list)
+        found = importers.identify(content, hints)
+        makers = found.makers()
+        if not makers:
+            raise NCAError("holds no model.")
+    models = LazyModels(path, makers)
+    return Opened(path, current, found.family.name, found.reason, found.doubt, models, found.candidates)
 
 
-def parted(path: Path) -> tuple[Path, str]:
-    """A file, and the name of one of the models in it if the path ends in one, as hexells.json:dots, else ''."""
+def file_version(path: Path) -> Version | None:
+    """Return the version of a file, None while it is missing; for FILE:NAME, the file's."""
+    try:
+        return _version(split_path(path)[0].stat())
+    except OSError:
+        return None
+
+
+def split_path(path: Path) -> tuple[Path, str]:
+    """Split hexells.json:dots into the file and the name of the model in it, which is '' for any other path."""
     file, colon, name = str(path).rpartition(":")
     if colon and not os.path.exists(path) and os.path.isfile(file):
         return Path(file), name
     return path, ""
 
 
-@contextmanager
-def told(path: Path) -> Iterator[None]:
-    """What goes wrong with a file becomes an NCAError that starts with its name."""
-    try:
-        _check(path)
-        yield
-    except NCAError as error:
-        said = str(error)
-        raise NCAError(said if said.startswith(f"{path}: ") else f"{path}: {said}") from None
-    except (OSError, MemoryError) as error:
-        raise NCAError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'not enough memory'}).") from None
+def find_file(name: str | Path, folder: Path = Path()) -> Path:
+    """Return the path of a model: relative to `folder`, or of a shipped model for a bare name (no folder, no ending).
 
-
-def resolved(name: str | Path, folder: Path = Path()) -> Path:
-    """The file meant: a path, seen from `folder`; or by a bare name (no folder, no ending) a shipped model.
-
-    Raises NCAError with the names that there are for a bare one that is neither.
+    Raises NCAError with the shipped models' names if a bare name is neither.
     """
     name = Path(name)
     path = folder / name
     if name.suffix or len(name.parts) != 1 or os.path.isfile(path):
         return path
-    models = {model.stem: model for model in sorted(resources.folder("assets").glob("*.safetensors"))}
-    if name.name not in models and not os.path.exists(path):
-        raise NCAError(f"{name}: is neither a file nor a shipped model; the shipped ones are: {', '.join(models)}.")
-    return models.get(name.name, path)
+    shipped = {model.stem: model for model in shipped_models()}
+    if name.name not in shipped and not os.path.exists(path):
+        raise NCAError(f"{name}: is neither a file nor a shipped model; the shipped ones are: {', '.join(shipped)}.")
+    return shipped.get(name.name, path)
 
 
-def shipped() -> Path:
-    """The model that opens when none is named. Raises NCAError if this installation has none."""
+def find_files(folder: Path) -> list[Path]:
+    """Return all files in a folder and in its subfolders that may hold models. Raises NCAError if there are none."""
+    paths = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in sniffing.ENDINGS and path.is_file()]
+    if not paths:
+        raise NCAError(f"{folder}: holds no file that could be a model ({', '.join(sniffing.ENDINGS)}).")
+    return paths
+
+
+def shipped_models() -> list[Path]:
+    """Return the models that come with ncaengine."""
+    try:
+        return sorted(resources.folder("assets").glob("*.safetensors"))
+    except FileNotFoundError:
+        return []
+
+
+def default_model() -> Path:
+    """Return the model that opens when none is named. Raises NCAError if this installation has none."""
     path = resources.folder("assets") / "bubbles.safetensors"
     if not path.is_file():
         raise NCAError("This installation lacks the model that it ships; name a model file.")
@@ -155,28 +101,34 @@ def shipped() -> Path:
 
 def save(model: Model, path: Path) -> None:
     """Write a model as .pt or .safetensors, whole or not at all. Raises NCAError."""
-    writers: dict[str, Callable[[Model, Path], None]] = {".safetensors": models.save_safetensors, ".pt": _save_torch}
+    writers: dict[str, Callable[[Model, Path], None]] = {".safetensors": write_safetensors, ".pt": _write_torch}
     if path.suffix.lower() not in writers:
         raise NCAError(f"{path}: a model's name must end in .pt or .safetensors.")
-    replace_file(path, lambda part: writers[path.suffix.lower()](model, part))
+    files.replace_file(path, lambda part: writers[path.suffix.lower()](model, part))
 
 
-def _check(path: Path) -> None:
+def _version(found: os.stat_result) -> Version:
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _checked(path: Path) -> os.stat_result:
+    """Return what the system knows of a file that may be read. Raises NCAError without its name, or OSError."""
     try:
-        size = path.stat().st_size
-        if path.is_dir():
-            raise NCAError(f"{path}: is a folder; give a model file.")
-    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
-        raise NCAError(f"{path}: cannot be read ({getattr(error, 'strerror', error)}).") from None
-    if size == 0:
-        raise NCAError(f"{path}: is empty; copy or save it again.")
-    if size > sniffing.MAX_BYTES:
-        raise NCAError(f"{path}: is {size / 2**20:.0f} MB, far larger than any texture NCA.")
+        found = path.stat()
+    except ValueError as error:  # a name that no file can have
+        raise NCAError(f"cannot be read ({error}).") from None
+    if path.is_dir():
+        raise NCAError("is a folder; give a model file.")
+    if found.st_size == 0:
+        raise NCAError("is empty; copy or save it again.")
+    if found.st_size > sniffing.MAX_BYTES:
+        raise NCAError(f"is {found.st_size / 2**20:.0f} MB, far larger than any texture NCA.")
+    return found
 
 
-def _save_torch(model: Model, path: Path) -> None:
+def _write_torch(model: Model, path: Path) -> None:
     import torch
 
     weights = {name: torch.from_numpy(array.copy()) for name, array in model.arrays().items()}
-    head = {"version": models.FORMAT_VERSION, "config": models.to_plain(model.config), "weights": weights}
-    torch.save({sniffing.KEY: head}, path)
+    held = {"version": FORMAT_VERSION, "config": to_plain(model.config), "weights": weights}
+    torch.save({sniffing.KEY: held}, path)

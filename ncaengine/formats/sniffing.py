@@ -12,9 +12,9 @@ from ncaengine.core import model as models
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Model
 from ncaengine.formats.exporters.tabs import MADE_BY
-from ncaengine.formats.importers import Found
-from ncaengine.formats.importers.base import quoted
+from ncaengine.formats.importers.base import Decoded, quoted
 from ncaengine.formats.pickle import weights
+from ncaengine.formats.safetensors import read_safetensors
 
 MAX_BYTES = 256 * 2**20
 MAX_TEXT = 16 * 2**20
@@ -28,17 +28,17 @@ ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".pkl", ".npy", *NUMBERS, *TE
 """Of files that may hold models."""
 
 
-def read(path: Path) -> Model | Found:
+def read_file(path: Path) -> Model | Decoded:
     """What a file holds. No code in it is ever run. Raises NCAError without its name, OSError and MemoryError."""
     if path.suffix.lower() not in ENDINGS:
         raise NCAError(f"is not a model file; models end in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}.")
     with path.open("rb") as file:
         start = file.read(8)
     if start.startswith(b"\x93NUMPY"):
-        return Found("arrays", weights.read_npy(path), path.stem)
+        return Decoded("arrays", weights.read_npy(path), path.stem)
     if path.suffix.lower() == ".safetensors":
-        found = models.load_safetensors(path)
-        return found if isinstance(found, Model) else Found("tensors", found, path.stem)
+        found = read_safetensors(path)
+        return found if isinstance(found, Model) else Decoded("tensors", found, path.stem)
     if path.suffix.lower() in TEXTS:
         return _of_text(path)
     if path.suffix.lower() in NUMBERS and not start.startswith((b"PK\x03\x04", b"\x80\x02")):
@@ -46,7 +46,7 @@ def read(path: Path) -> Model | Found:
     return _of_pickle(path)
 
 
-def _of_pickle(path: Path) -> Model | Found:
+def _of_pickle(path: Path) -> Model | Decoded:
     try:
         found = weights.read_torch(path)
     except weights.DamagedError:
@@ -60,7 +60,7 @@ def _of_pickle(path: Path) -> Model | Found:
         return models.from_plain(head.get("config"), weights.tensors(head["weights"]))
     tensors = weights.tensors(found)
     if tensors:
-        return Found("tensors", tensors, path.stem)
+        return Decoded("tensors", tensors, path.stem)
     if not isinstance(found, Mapping):
         kind = "Tensor" if isinstance(found, np.ndarray) else type(found).__name__
         raise NCAError(f"holds a {kind}, not a model or a state dict.")
@@ -75,7 +75,7 @@ def _is_text(path: Path) -> bool:
     return len(start) >= 16 and all(c.isprintable() or c.isspace() for c in start)
 
 
-def _of_text(path: Path) -> Found:
+def _of_text(path: Path) -> Decoded:
     if path.stat().st_size > MAX_TEXT:
         raise NCAError(f"is over {MAX_TEXT // 2**20} MB of text, far larger than any texture NCA.")
     try:
@@ -83,9 +83,9 @@ def _of_text(path: Path) -> Found:
         if f"// {MADE_BY} " in text[:MAX_HEAD]:
             raise NCAError("is a Shadertoy that ncaengine exported, which is not read back; open the model it is of.")
         if path.suffix.lower() != ".json":
-            return Found("text", text, path.stem)
+            return Decoded("text", text, path.stem)
         with _uncollected():
-            return Found("json", json.loads(text), path.stem)
+            return Decoded("json", json.loads(text), path.stem)
     except UnicodeDecodeError:
         raise NCAError("is not UTF-8 text; save it as UTF-8.") from None
     except (ValueError, RecursionError) as error:  # JSONDecodeError is a ValueError
@@ -104,7 +104,7 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _of_numbers(path: Path) -> Found:
+def _of_numbers(path: Path) -> Decoded:
     data = path.read_bytes()
     if len(data) % 4:
         raise NCAError(f"is {len(data)} bytes, which are not whole float32 numbers; copy or save it again.")
@@ -113,4 +113,4 @@ def _of_numbers(path: Path) -> Found:
         raise NCAError("holds over ten million numbers, far more than any texture NCA.")
     if not np.isfinite(numbers).all():
         raise NCAError("is not a row of finite float32 numbers.")
-    return Found("floats", numbers, path.stem)
+    return Decoded("floats", numbers, path.stem)

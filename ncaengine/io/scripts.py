@@ -196,9 +196,9 @@ def _command(path: Path, number: int, table: dict[str, Any]) -> tuple[str, Due]:
 
 def _model(folder: Path, given: str) -> Model:
     """A model file beside the script, or a shipped one by its name."""
-    return model_files.load(model_files.resolved(given, folder))
+    return model_files.load(model_files.find_file(given, folder))
 
 
 def open_image(path: Path) -> U8:
-    """A picture to paint with: (height, width, 3) uint8; see images.load. Raises NCAError."""
-    return quantise(images.load(path, MAX_SIDE)[0])
+    """A picture to paint with: (height, width, 3) uint8; see images.load_image. Raises NCAError."""
+    return quantise(images.load_image(path, MAX_SIDE)[0])

@@ -18,13 +18,13 @@ SHORTEST = 16
 def load_target(name: str, longest: int = 128) -> F32:
     """A pattern by name, or an image file with its longer side brought down to `longest` pixels.
 
-    Gives (height, width, 3) float32 RGB in [0, 1]; see images.load. Raises NCAError where `name` is
+    Gives (height, width, 3) float32 RGB in [0, 1]; see images.load_image. Raises NCAError where `name` is
     neither a pattern nor an image that can be read, or the image is too large, too small or too narrow.
     """
     if name in PATTERNS:
         return PATTERNS[name](longest)
     _check(name)
-    picture, size = images.load(name, longest)
+    picture, size = images.load_image(name, longest)
     height, width, _ = picture.shape
     if min(height, width) < min(SHORTEST, longest):
         raise NCAError(

@@ -29,7 +29,7 @@ def test_the_files_are_there(shared: Path) -> None:
 
 
 def first(name: str) -> Model:
-    return next(model_files.published(FOLDER / name))
+    return next(iter(model_files.open_file(FOLDER / name).models.values()))
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -92,8 +92,8 @@ def test_a_motion_goes_the_way_of_its_name(
     gl: GLBackend, simulate: Callable[..., Simulation], shared: Path, number: int
 ) -> None:
     """The flow (OpenCV's) against the field of the name: the mean angle between them is below 20°."""
-    inside, side = model_files.contents(FOLDER / VECTOR_FIELDS), 96
-    model = next(inside.make(lambda name: name == inside.names[number]))
+    opened, side = model_files.open_file(FOLDER / VECTOR_FIELDS), 96
+    model = opened.models[list(opened.models)[number]]
     sim = simulate(gl)
     grid = sim.add(model, side)
     sim.submit(Step(grid, 250))
@@ -108,7 +108,7 @@ def test_a_motion_goes_the_way_of_its_name(
     product = (flow @ [1, 1j]) * np.conj(there @ [1, 1j])
     off = abs(np.degrees(np.angle(product[8:-8, 8:-8].mean())))
     agreement = product.real.mean() / np.abs(product).mean()
-    print(f"{inside.names[number]}: {off:.1f}° off, {agreement:.2f} of the flow along the field")
+    print(f"{model.config.name}: {off:.1f}° off, {agreement:.2f} of the flow along the field")
     assert off < 20
     assert agreement > 0.5, "it goes there nearly everywhere, not just in the mean"
 

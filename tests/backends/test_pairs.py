@@ -94,7 +94,8 @@ def test_thirty_published_models_cannot_tell(gl: GLBackend) -> None:
 
 def thirty() -> list[Model]:
     """Of the models that hexells shows, every fifth."""
-    return list(islice(model_files.published(SHARED / "published/selforg-textures/hexells.json"), 0, 150, 5))
+    opened = model_files.open_file(SHARED / "published/selforg-textures/hexells.json")
+    return list(islice(opened.models.values(), 0, 150, 5))
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue, Kernel
 from ncaengine.core.model import Clips, Config, Feature, Model
 from ncaengine.formats.importers import notebook
-from ncaengine.formats.model_files import published
+from ncaengine.formats.model_files import open_file
 
 KERNELS = ["square", "hexagonal", "hexagonal-distill", "von-neumann", "square-wide"]
 SIZES = [(1, 1), (1, 7), (37, 53), (128, 128)]
@@ -34,8 +34,8 @@ def convention(name: str) -> Model:
     if not SHARED.is_dir():
         return random_model({"selforg": SELFORG, "notebook": NOTEBOOK_CONFIG}[name])
     if name == "selforg":
-        atlas = published(SHARED / "published/selforg-textures/hexells.json")
-        return next(m for m in atlas if m.config.name == "dots")
+        atlas = open_file(SHARED / "published/selforg-textures/hexells.json").models
+        return atlas["dots"]
     found = torch.load(SHARED / "published/monash/texture.pth", map_location="cpu", weights_only=True)
     keys = {"layers.0.weight": "w1.weight", "layers.0.bias": "w1.bias", "layers.2.weight": "w2.weight"}
     return notebook.from_state_dict({keys[k]: v.numpy() for k, v in found.items()}, "monash")

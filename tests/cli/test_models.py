@@ -258,7 +258,7 @@ def test_a_picture_in_a_terminal_has_two_pixels_a_letter(monkeypatch: pytest.Mon
     monkeypatch.setattr("rich.console.Console", lambda file: Console(file=file, force_terminal=True, width=80))
     picture = np.zeros((4, 3, 3), np.uint8)
     picture[1, 2] = (255, 128, 7)
-    info._show(picture)
+    info._print_picture(picture)
     lines = out.getvalue().splitlines()
     assert len(lines) == 2
     assert [line.count("▀") for line in lines] == [3, 3]

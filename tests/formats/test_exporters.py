@@ -71,7 +71,7 @@ def shown(model: Model, state: np.ndarray) -> np.ndarray:
 
 def reimported(text: str, path: Path) -> list[Model]:
     path.write_text(text)
-    return list(model_files.published(path))
+    return list(model_files.open_file(path).models.values())
 
 
 def pixels(layer: dict[str, Any]) -> np.ndarray:
@@ -625,7 +625,7 @@ def test_the_command_writes_an_atlas(tmp_path: Path, command: Any, capsys: pytes
     command("zebra", "weave", "-o", path)
     said = capsys.readouterr()
     assert said.out == f"2 models in {path}, the first is zebra\n"
-    assert [(m.config.name, m.config.credit) for m in model_files.published(path)] == [
+    assert [(m.config.name, m.config.credit) for m in model_files.open_file(path).models.values()] == [
         (name, "the ncaengine authors · Apache-2.0") for name in ("zebra", "weave")
     ]
 
@@ -643,7 +643,7 @@ def test_models_that_are_the_same_are_measured_once(
     monkeypatch.setattr(atlas, "measure", measure)
     command("zebra", "weave", "zebra", "-o", tmp_path / "a.json")
     assert ran == ["zebra", "weave"]
-    assert len(list(model_files.published(tmp_path / "a.json"))) == 3
+    assert len(list(model_files.open_file(tmp_path / "a.json").models.values())) == 3
 
 
 def test_the_ranges_are_those_of_either_backend(catalogue: Catalogue, gl: GLBackend) -> None:

@@ -6,11 +6,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import NOTEBOOK_CONFIG
-from published_forms import atlas, decoded, demo_text, exported, found, growing, hexells, numbers, reaction, state_dict
+from published_forms import (
+    atlas,
+    decoded,
+    demo_text,
+    exported,
+    found,
+    growing,
+    hexells,
+    imported,
+    names,
+    numbers,
+    reaction,
+    state_dict,
+)
 
 from ncaengine.core.model import WEIGHTS, Alive, Clips, Colour, Feature, Model, Seed
 from ncaengine.formats import model_files
-from ncaengine.formats.importers import Found, Hints, candidates, identify, imported, names
+from ncaengine.formats.importers import identify
+from ncaengine.formats.importers.base import Decoded, Hints
 from ncaengine.formats.pickle import weights
 
 ATLAS = "published/selforg-textures/hexells.json"
@@ -30,7 +44,7 @@ PUBLISHED = {
 }
 
 
-def opened(path: Path) -> Found:
+def opened(path: Path) -> Decoded:
     match path.suffix:
         case ".json":
             return found("json", json.loads(path.read_text("utf-8")), path.stem)
@@ -45,19 +59,20 @@ def opened(path: Path) -> Found:
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_files_are_recognised(shared: Path, name: str) -> None:
     file = opened(shared / "published" / name)
-    family, why = identify(file)
+    identified = identify(file)
+    family, why = identified.family, identified.reason
     assert family.name == PUBLISHED[name]
     model = next(imported(file))
     assert why
     assert model.config.family == family.name
     assert model.config.attribution.keys() >= {"authors", "source", "licence", "recognised"}
     assert model.config.attribution["recognised"] == why
-    assert identify(found(file.form, file.data, "another name"))[0] is family
+    assert identify(found(file.form, file.data, "another name")).family is family
 
 
 FLAT = numbers(6 * 8 + 6 + 4 * 6)
 SAID = Hints(channels=4, hidden=6)
-SIBLINGS: dict[str, tuple[Found, Hints, str]] = {
+SIBLINGS: dict[str, tuple[Decoded, Hints, str]] = {
     "hexells": (found("json", hexells()), Hints(), "selforg-textures"),
     "DyNCA": (found("json", atlas(3, placed=True)), Hints(), "dynca"),
     "DyNCA's large": (found("json", atlas(1, 16, placed=True)), Hints(), "dynca"),
@@ -92,7 +107,7 @@ SIBLINGS: dict[str, tuple[Found, Hints, str]] = {
 @pytest.mark.parametrize("case", SIBLINGS)
 def test_siblings_of_other_sizes_are_imported(case: str) -> None:
     file, hints, family = SIBLINGS[case]
-    assert identify(file, hints)[0].name == family
+    assert identify(file, hints).family.name == family
     made = list(imported(file, hints))
     assert [m.config.name for m in made] == names(file, hints)
     assert len({m.config.name for m in made}) == len(made) == len(names(file, hints)) >= 1
@@ -131,7 +146,7 @@ def test_one_model_of_many_is_made_alone(shared: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("ncaengine.formats.importers.dense.Model", lambda *given: made.append(given) or Model(*given))
     assert len(names(file)) == 173
     assert not made
-    (dots,) = imported(file, wanted=lambda name: name == "dots")
+    dots = identify(file).makers()["dots"]()
     assert dots.config.name == "dots"
     assert len(made) == 1
     assert next(imported(file)).config.name == "dots-mondrian"
@@ -254,7 +269,7 @@ def test_attribution_of_bare_weights_promises_nothing() -> None:
 
 
 def test_bare_weights_have_a_candidate_for_each_convention() -> None:
-    tried = candidates(found("tensors", state_dict(16)))
+    tried = identify(found("tensors", state_dict(16))).candidates()
     assert len(tried) == 12
     assert tried[0][0] == "--order channel --filters undivided --offset 0.5"
     assert len({label for label, _ in tried}) == 12
@@ -268,14 +283,14 @@ def test_bare_weights_have_a_candidate_for_each_convention() -> None:
 
 def test_candidates_keep_to_what_is_known() -> None:
     bare = found("tensors", state_dict(16))
-    labels = [label for label, _ in candidates(bare, Hints(order="filter", offset=0.0))]
+    labels = [label for label, _ in identify(bare, Hints(order="filter", offset=0.0)).candidates()]
     assert labels == ["--filters undivided", "--filters eighths", "--filters unit"]
-    assert candidates(bare, Hints(order="filter", filters="unit", offset=0.5)) == []
-    assert len(candidates(found("floats", FLAT), SAID)) == 12
-    assert candidates(found("floats", numbers(5856)))[0][1].config.colour.offset == 0
-    assert len(candidates(found("tensors", state_dict(12, names=("fc0", "fc1"))))) == 6
+    assert identify(bare, Hints(order="filter", filters="unit", offset=0.5)).candidates() == []
+    assert len(identify(found("floats", FLAT), SAID).candidates()) == 12
+    assert identify(found("floats", numbers(5856))).candidates()[0][1].config.colour.offset == 0
+    assert len(identify(found("tensors", state_dict(12, names=("fc0", "fc1")))).candidates()) == 6
     for sure in (found("json", hexells()), found("text", demo_text()), found("arrays", reaction())):
-        assert candidates(sure) == []
+        assert identify(sure).candidates() == []
 
 
 def test_published_takes_model_files_too(tmp_path: Path) -> None:
@@ -283,5 +298,5 @@ def test_published_takes_model_files_too(tmp_path: Path) -> None:
 
     made = random_model(NOTEBOOK_CONFIG)
     model_files.save(made, tmp_path / "m.safetensors")
-    (given,) = model_files.published(tmp_path / "m.safetensors")
+    (given,) = model_files.open_file(tmp_path / "m.safetensors").models.values()
     assert all(np.array_equal(getattr(given, n), getattr(made, n)) for n in WEIGHTS)

@@ -11,16 +11,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from published_forms import atlas, exported, found, growing, hexells, numbers, png, reaction, state_dict
+from published_forms import atlas, exported, found, growing, hexells, imported, numbers, png, reaction, state_dict
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import WEIGHTS
-from ncaengine.formats.importers import FAMILIES, Found, Hints, imported
+from ncaengine.formats.importers import FAMILIES
+from ncaengine.formats.importers.base import Decoded, Hints
 
 SAID = Hints(channels=4, hidden=6)
 
 
-def said(file: Found, hints: Hints = Hints()) -> str:  # noqa: B008
+def said(file: Decoded, hints: Hints = Hints()) -> str:  # noqa: B008
     with pytest.raises(NCAError) as caught:
         list(imported(file, hints))
     sentence = str(caught.value)
@@ -57,7 +58,7 @@ def test_images_edges_cannot_steer() -> None:
     assert "edge_conditioning" in said(found("json", atlas(placed=True, edge_conditioning=True)))
 
 
-def damaged(sd: dict[str, Any], **arrays: Any) -> Found:
+def damaged(sd: dict[str, Any], **arrays: Any) -> Decoded:
     return found("tensors", {k: v for k, v in {**sd, **arrays}.items() if v is not None})
 
 

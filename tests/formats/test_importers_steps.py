@@ -14,7 +14,8 @@ from published_forms import B, W, decoded, demo_text, exported, found, growing, 
 from ncaengine.backends.torch import TorchCells
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Model
-from ncaengine.formats.importers import Found, Hints, imported
+from ncaengine.formats.importers import identify
+from ncaengine.formats.importers.base import Decoded, Hints
 from ncaengine.formats.pickle import weights
 
 Array = np.ndarray
@@ -39,12 +40,14 @@ def agrees(catalogue: Catalogue) -> Callable[..., None]:
     return compare
 
 
-def one(file: Found, hints: Hints = Hints(), name: str | None = None) -> Model:  # noqa: B008
-    (model,) = imported(file, hints, lambda each: name in (None, each))
-    return model
+def one(file: Decoded, hints: Hints = Hints(), name: str | None = None) -> Model:  # noqa: B008
+    makers = identify(file, hints).makers()
+    if name is None:
+        (name,) = makers
+    return makers[name]()
 
 
-def tensors(path: Path) -> Found:
+def tensors(path: Path) -> Decoded:
     return found("tensors", weights.tensors(weights.read_torch(path)), path.stem)
 
 

@@ -137,10 +137,10 @@ def test_a_bare_name_is_a_shipped_models(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "zebra").mkdir()
     assert model_files.load("zebra").config.name == "zebra"  # a folder is no model
     (tmp_path / "weave").write_bytes(b"x")
-    assert model_files.resolved("weave") == Path("weave")
-    assert model_files.resolved("weave", tmp_path) == tmp_path / "weave"
-    assert model_files.resolved("zebra.pt") == Path("zebra.pt")
-    assert model_files.resolved("coral", tmp_path).name == "coral.safetensors"
+    assert model_files.find_file("weave") == Path("weave")
+    assert model_files.find_file("weave", tmp_path) == tmp_path / "weave"
+    assert model_files.find_file("zebra.pt") == Path("zebra.pt")
+    assert model_files.find_file("coral", tmp_path).name == "coral.safetensors"
 
 
 # What does not
@@ -203,7 +203,7 @@ def test_another_ending(tmp_path: Path, name: str) -> None:
         ("m.bin", b"xyz", "is 3 bytes, which are not whole float32 numbers"),
         ("m.bin", b"\xff" * 8, "not a row of finite float32 numbers"),
         ("m.bin", b"\0" * 8, "is a row of 2 numbers, which says nothing of their net; give --channels"),
-        ("m.safetensors", b"x", "is not a whole .safetensors model"),
+        ("m.safetensors", b"x", "is not a complete .safetensors model"),
     ],
 )
 def test_what_is_no_published_weights_is_told(tmp_path: Path, name: str, content: bytes, said: str) -> None:
@@ -258,7 +258,7 @@ def test_truncated_files(tmp_path: Path, kind: str) -> None:
         n - 1,
     ):
         path.write_bytes(content[:length])
-        assert "damaged" in (said := refused(path)) or "not a whole" in said
+        assert "damaged" in (said := refused(path)) or "is not a complete" in said
 
 
 @settings(max_examples=60)
@@ -357,7 +357,7 @@ def test_bare_tensors_in_safetensors_open(tmp_path: Path) -> None:
 def test_one_of_several_models_is_chosen_by_its_name(tmp_path: Path) -> None:
     path = tmp_path / "atlas.json"
     path.write_text(json.dumps(hexells()))
-    assert model_files.contents(path).names == ["x", "x-2", "hidden_name"]
+    assert list(model_files.open_file(path).models) == ["x", "x-2", "hidden_name"]
     assert model_files.load(f"{path}:hidden_name").config.name == "hidden_name"
     assert model_files.load(f"{path}:2").config.name == "x-2"  # what a name ends with will do
     for name, said in (("", "holds 3 models; add the name of one, as"), (":y", "holds no model 'y'; there are")):
@@ -453,10 +453,10 @@ def test_published_weights_are_told_apart(shared: Path, tmp_path: Path, name: st
     """By what they hold: under another name they are the same."""
     path = tmp_path / f"renamed{Path(name).suffix}"
     path.write_bytes((shared / "published" / name).read_bytes())
-    inside = model_files.contents(path)
-    assert (inside.family, len(inside.names)) == (family, models)
-    assert inside.why
-    assert next(inside.make(lambda _: True)).config.attribution["recognised"] == inside.why
+    opened = model_files.open_file(path)
+    assert (opened.family, len(opened.models)) == (family, models)
+    assert opened.reason
+    assert next(iter(opened.models.values())).config.attribution["recognised"] == opened.reason
 
 
 # Saving

@@ -77,7 +77,7 @@ def test_the_order_of_a_published_state_dict_is_found(
 ) -> None:
     """Two readings, the right one and the one of the other order, to be quick; the command tries all."""
     path = SHARED / "published/monash/texture.pth"
-    readings = dict(model_files.candidates(path))
+    readings = dict(model_files.open_file(path).candidates())
     assert len(readings) == 12
     assert next(iter(readings)) == "--order channel --filters undivided --offset 0", "what it is taken for comes first"
     wrong = next(label for label in readings if "filter " in label and "undivided" in label)

@@ -32,7 +32,7 @@ from ncaengine.viewer.dialogs.palette_commands import matching
 from ncaengine.viewer.state import credits, thumbnails
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.file_watch import PERIOD, Watch
-from ncaengine.viewer.state.model_library import AT_ONCE, Entry, Shelf, atlas_in
+from ncaengine.viewer.state.model_library import AT_ONCE, Entry, Shelf
 from ncaengine.viewer.state.pane import Options
 from ncaengine.viewer.state.thumbnails import SIDE
 
@@ -75,7 +75,7 @@ def atlas(tmp_path: Path) -> Path:
     """Three models in one file."""
     path = tmp_path / "three.json"
     path.write_text(json.dumps(forms.hexells()))
-    assert model_files.contents(path).names == NAMES
+    assert list(model_files.open_file(path).models) == NAMES
     return path
 
 
@@ -157,7 +157,7 @@ def test_the_command_line_opens_the_first_model_under_the_tiles(atlas: Path, mon
 
 def test_options_may_ask_for_the_gallery(gl: GLBackend, catalogue: Catalogue, atlas: Path) -> None:
     app = App(Simulation(gl, catalogue))
-    first = app.watch.open(open_files.first(atlas))
+    first = app.watch.open(open_files.first(app.watch, atlas))
     app.open([first], Options((12, 10), atlas=atlas))
     assert app.show_gallery
     assert app.atlas is not None
@@ -227,10 +227,9 @@ def test_an_atlas_is_read_once_and_a_dozen_pictures_grow_at_a_time_those_in_sigh
     gl: GLBackend, catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, reads = many(tmp_path, 40), []
-    real = sniffing.read
-    monkeypatch.setattr(sniffing, "read", lambda path: reads.append(path) or real(path))
-    atlas = atlas_in(path)
-    assert atlas is not None
+    real = sniffing.read_file
+    monkeypatch.setattr(sniffing, "read_file", lambda path: reads.append(path) or real(path))
+    atlas = model_files.open_file(path)
     shelf = Shelf(gl, None)
     shelf.fill([], [], atlas)
     shelf.seen = shelf.inside[20:26]
@@ -250,7 +249,7 @@ def test_names_and_words_of_entries(gl: GLBackend, catalogue: Catalogue, atlas: 
     named = Entry(Path(f"{atlas}:x-2"))
     assert (named.name, named.inside, named.file) == ("x-2", "x-2", atlas)
     shelf = Shelf(gl, None)
-    shelf.fill([], [atlas, named.path], atlas_in(atlas))
+    shelf.fill([], [atlas, named.path], model_files.open_file(atlas))
     whole, one = shelf.recent
     assert one is shelf.inside[1]
     assert (whole.name, whole.inside) == ("three", "")
@@ -269,7 +268,7 @@ def test_the_gallery_finds_the_siblings_of_the_model_that_runs(app: App, atlas: 
     open_files.renew_atlas(app)
     first = app.atlas
     assert first is not None
-    assert first.contents.names == NAMES
+    assert list(first.models) == NAMES
     open_files.renew_atlas(app)
     assert app.atlas is first
     rewrite(atlas, forms.hexells(), 1)
@@ -376,7 +375,7 @@ def gallery(folder: Path) -> None:
         wait_until(engine, shows)
         engine.yield_(3)
         engine.set_ref("//##gallery")
-        first = len(open_files.shipped()) + 1  # the atlas itself is a recent file
+        first = len(model_files.shipped_models()) + 1  # the atlas itself is a recent file
         assert tiles.chosen == first
         assert names() == ["a"]
         assert 0 < len(window.gallery().shelf.seen) < 60

@@ -23,6 +23,7 @@ from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Config, Feature, Model
+from ncaengine.formats import model_files
 from ncaengine.formats.model_files import save
 from ncaengine.formats.sniffing import MAX_BYTES
 from ncaengine.simulation.commands import Step
@@ -134,8 +135,8 @@ def test_the_shelf_holds_what_is_there_and_says_what_is_broken(
     odd = tmp_path / "odd.safetensors"
     save(random_model(Config(channels=3, hidden=2, features=(Feature("bilaplacian"),), name="odd")), odd)
     shelf = Shelf(gl, None)
-    shelf.fill(open_files.shipped(), [good, broken, odd, open_files.shipped()[0]])
-    assert {path.stem for path in open_files.shipped()} == {entry.name for entry in shelf.shipped}
+    shelf.fill(model_files.shipped_models(), [good, broken, odd, model_files.shipped_models()[0]])
+    assert {path.stem for path in model_files.shipped_models()} == {entry.name for entry in shelf.shipped}
     shelf.shipped = []
     while shelf.work(0.05, catalogue):
         pass
@@ -241,14 +242,14 @@ def test_the_kernel_follows_a_model_that_does_not_know_it(app: App, tmp_path: Pa
 
 
 def test_a_model_is_put_on_offer_without_a_grid_of_its_own(app: App, tmp_path: Path) -> None:
-    assert [path.stem for path in open_files.others(app)] == [path.stem for path in open_files.shipped()]
-    first = open_files.shipped()[0]
+    assert [path.stem for path in open_files.others(app)] == [path.stem for path in model_files.shipped_models()]
+    first = model_files.shipped_models()[0]
     assert f"Open {first.stem}" in {entry.title for entry in matching(app, first.stem)}
     name = open_files.load(app, first)
     assert name in app.models
     assert f"Open {first.stem}" not in {entry.title for entry in matching(app, first.stem)}
     assert matching(app, f"open {first.stem}")[0].title == f"Model: {name}"
-    assert open_files.shipped()[0] not in open_files.others(app)
+    assert model_files.shipped_models()[0] not in open_files.others(app)
     assert open_files.load(app, saved(tmp_path, "second", 1)) == "second"
     assert app.prefs.recent == [str(tmp_path / "second.safetensors")]
     assert [pane.grid.model.config.name for pane in app.panes] == ["first"]
@@ -257,7 +258,7 @@ def test_a_model_is_put_on_offer_without_a_grid_of_its_own(app: App, tmp_path: P
 
 
 def test_a_shipped_model_is_not_among_the_recent_files(app: App) -> None:
-    open_files.open_path(app, open_files.shipped()[0], beside=False)
+    open_files.open_path(app, model_files.shipped_models()[0], beside=False)
     assert app.prefs.recent == []
 
 
@@ -364,7 +365,7 @@ def gallery(folder: Path) -> None:
         def closed() -> bool:
             return not app.show_gallery
 
-        shipped = [path.stem for path in open_files.shipped()]
+        shipped = [path.stem for path in model_files.shipped_models()]
         app.prefs.recent = [str(good), str(broken)]
         show()
         engine.item_click("**/tile0")

@@ -20,6 +20,7 @@ from ncaengine import viewer
 from ncaengine.backends.torch import TorchBackend
 from ncaengine.core.fields import MAX_MODELS
 from ncaengine.core.looks import TINTS
+from ncaengine.formats.model_files import shipped_models
 from ncaengine.simulation.commands import Copy, Fill, Paint, SetModel, Show
 from ncaengine.simulation.simulation import Simulation
 from ncaengine.viewer.actions import open_files
@@ -620,7 +621,7 @@ def paint_maps(folder: Path) -> None:
         # Models.
         engine.key_press(int(key.m))
         engine.yield_()
-        shipped = open_files.shipped()[0].stem
+        shipped = shipped_models()[0].stem
         pick(engine, "##brush-model", shipped)
         assert app.tools.model == shipped
         assert shipped in app.models

@@ -24,7 +24,7 @@ from ncaengine.core.model import Clips, Colour, Config, Feature, Model, Range
 from ncaengine.core.types import F32
 from ncaengine.formats.exporters import plain
 from ncaengine.formats.exporters.plain import F64, STENCILS
-from ncaengine.formats.importers.base import bounded
+from ncaengine.formats.importers.base import bounded_attribution
 
 RUNNER = "the article's page"
 LIMIT = 2.0
@@ -106,7 +106,7 @@ def atlas(models: Sequence[tuple[Model, Ranges | None]]) -> str:
     first, second = zip(*(_layers(page, channels, hidden) for page in pages), strict=True)
     told = [_layer(np.stack(layers), quant) for layers, quant in zip((first, second), QUANT, strict=True)]
     configs = [model.config for model, _ in models]
-    credits = [bounded(c.attribution) for c in configs]  # a key that the page passes over, and our importer reads
+    credits = [bounded_attribution(c.attribution) for c in configs]  # the page ignores this key; our importer reads it
     return json.dumps({"model_names": [c.name for c in configs], "layers": told, "attribution": credits})
 
 

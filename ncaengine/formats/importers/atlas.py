@@ -10,7 +10,7 @@ import functools
 import io
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -19,16 +19,16 @@ import numpy.typing as npt
 from PIL import Image
 
 from ncaengine.core.errors import NCAError
-from ncaengine.core.model import MAX_NUMBERS
+from ncaengine.core.model import MAX_NUMBERS, Model
 from ncaengine.core.types import F32
-from ncaengine.formats.importers.base import ASK, Found, bounded, checked
-from ncaengine.formats.importers.dense import PLACE, STENCILS, Dense
+from ncaengine.formats.importers.base import ASK, Decoded, Hints, Makers, bounded_attribution, converted, make_each
+from ncaengine.formats.importers.dense import PLACE, STENCILS, Convention, Dense, build_model
 
 Count = Annotated[int, msgspec.Meta(ge=1, le=10**6)]
 Pair = tuple[Count, Count]
 
 
-class Layer(msgspec.Struct, frozen=True):
+class AtlasLayer(msgspec.Struct, frozen=True):
     """One layer of all models. shape: (inputs + bias, outputs); data_shape: (rows, columns, 4) of data_flatten.
 
     quant_scale_zero: the demo's bytes b are activations (b/255 - zero)·scale.
@@ -48,10 +48,10 @@ class Layer(msgspec.Struct, frozen=True):
 
 
 class Atlas(msgspec.Struct, frozen=True):
-    """The whole file, checked but for the pictures. attribution: that of each model, in atlases of ncaengine's."""
+    """The whole file, converted but for the pictures. attribution: that of each model, in atlases of ncaengine's."""
 
     model_names: list[str]
-    layers: tuple[Layer, Layer]
+    layers: tuple[AtlasLayer, AtlasLayer]
     noise_level: float | None = None
     n_perception_scales: Annotated[int, msgspec.Meta(ge=1, le=4)] = 1
     edge_conditioning: Any = False
@@ -62,7 +62,7 @@ class Atlas(msgspec.Struct, frozen=True):
         if not isinstance(self.attribution, list) or number >= len(self.attribution):
             return {}
         facts = self.attribution[number]
-        told = bounded(facts) if isinstance(facts, dict) else {}
+        told = bounded_attribution(facts) if isinstance(facts, dict) else {}
         return told if told.keys() & {"authors", "author", "licence"} else {"authors": ASK, "licence": ASK, **told}
 
     def nets(self) -> Callable[[int], Dense]:
@@ -88,30 +88,58 @@ class Atlas(msgspec.Struct, frozen=True):
         return net
 
 
-def looks_like(found: Found) -> bool:
+def is_atlas(decoded: Decoded) -> bool:
     """Whether a file may be an atlas, whole or damaged."""
-    data = found.data
+    data = decoded.data
     return (
-        found.form == "json"
+        decoded.form == "json"
         and isinstance(data, dict)
         and "model_names" in data
         and isinstance(data.get("layers"), list)
     )
 
 
-def exported(found: Found) -> bool:
-    """Whether an atlas is of NoiseNCA or DyNCA, whose layers say more than those of hexells."""
+def is_later_atlas(decoded: Decoded) -> bool:
+    """Whether a file is an atlas of NoiseNCA or DyNCA, whose layers have more keys than those of hexells."""
+    if not is_atlas(decoded):
+        return False
     marks = {"center", "data_flatten", "pos_emb"}
-    return any(isinstance(layer, dict) and marks & layer.keys() for layer in found.data["layers"])
+    return any(isinstance(layer, dict) and marks & layer.keys() for layer in decoded.data["layers"])
 
 
-def read(found: Found) -> Atlas:
+def lacks_second_bias(decoded: Decoded) -> bool:
+    """Whether an atlas says that its second layer has no bias."""
+    second = decoded.data["layers"][-1]
+    return isinstance(second, dict) and second.get("bias") is False
+
+
+def open_atlas(
+    atlas: Atlas,
+    names: Sequence[str],
+    convention: Callable[[Dense, int], Convention],
+    hints: Hints,
+) -> Makers:
+    """Return the makers of an atlas's models.
+
+    names: of the models, as `file_names` makes them.
+    convention: what the family's files leave unsaid, for a model's net and number.
+    """
+    net = atlas.nets()
+
+    def make(number: int, name: str) -> Model:
+        weights = net(number)
+        return build_model(weights, convention(weights, number), hints, name)
+
+    return make_each(names, make)
+
+
+def read_atlas(decoded: Decoded) -> Atlas:
     """The atlas in a file. Raises NCAError saying what of it is missing or damaged."""
-    if not looks_like(found):
+    if not is_atlas(decoded):
         raise NCAError("is not an atlas of texture NCAs (it lacks `model_names` and `layers`).")
-    if len(found.data["layers"]) != 2:
-        raise NCAError(f"it has {len(found.data['layers'])} layers; an atlas of texture NCAs has 2.")
-    atlas = checked(found.data, Atlas, "a whole atlas of texture NCAs")
+    if len(decoded.data["layers"]) != 2:
+        raise NCAError(f"it has {len(decoded.data['layers'])} layers; an atlas of texture NCAs has 2.")
+    atlas = converted(decoded.data, Atlas, "a whole atlas of texture NCAs")
     if not atlas.model_names:
         raise NCAError("it names no models.")
     return atlas
@@ -144,7 +172,7 @@ def _channels(seen: int, wide: int) -> int:
     return next((channels for channels in fits if 3 <= channels <= wide < channels + 4), 0)
 
 
-def _tiles(layer: Layer, count: int) -> Callable[[int], F32]:
+def _tiles(layer: AtlasLayer, count: int) -> Callable[[int], F32]:
     """The (inputs + bias, outputs) matrix of a model by its number."""
     (rows, outputs), (across, down) = _pair(layer.shape), _pair(layer.layout)
     wide = -(-outputs // 4)
@@ -166,7 +194,7 @@ def _tiles(layer: Layer, count: int) -> Callable[[int], F32]:
     return tile
 
 
-def _numbers(layer: Layer, size: tuple[int, int]) -> F32:
+def _numbers(layer: AtlasLayer, size: tuple[int, int]) -> F32:
     """(rows, columns, 4) float32."""
     numbers = layer.data_flatten or []
     given = layer.data_shape or (*size, 4)
@@ -176,7 +204,7 @@ def _numbers(layer: Layer, size: tuple[int, int]) -> F32:
         return np.array(numbers, np.float32).reshape(given)
 
 
-def _picture(layer: Layer, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+def _picture(layer: AtlasLayer, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
     """(rows, columns, 4) uint8."""
     try:
         packed = base64.b64decode(layer.data.split(",", 1)[-1], validate=True)

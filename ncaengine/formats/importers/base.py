@@ -1,4 +1,4 @@
-"""What every importer shares: what was found in a file, what its user knows of it, and what a family is."""
+"""What all importers share: Decoded (a file's content), Hints (what the user knows) and Family (how to read it)."""
 
 import functools
 import re
@@ -12,83 +12,87 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Model
 
 ARTICLE_KERNELS = ("square", "hexagonal-distill")
-"""What models of the article were published to run on. On the moment-matched hexagonal kernel, whose
-response to the finest detail is 1.5 times the square's, some of them turn to noise or die out."""
+"""Kernels that the article's models were published for. On the moment-matched hexagonal kernel, whose response to the
+finest detail is 1.5 times the square's, some of them turn to noise or die out."""
+
+ASK = "unknown: ask who trained it"
+"""Authors and licence of weights that anybody may have trained."""
 
 Order = Literal["channel", "filter"]
-"""Of the perception: channel, all filters of channel 0, then of channel 1, …; filter, all channels of the first filter,
-then of the second, …"""
+"""Order of the perception. channel: all filters of channel 0, then of channel 1, …; filter: all channels of the first
+filter, then of the second, …"""
 Filters = Literal["undivided", "eighths", "unit"]
-"""What a net was trained with: S and L9; S/8 and L9/8; S/8 and L9/4, which are the kernel's own.
-S = [-1 0 1; -2 0 2; -1 0 1], L9 = [1 2 1; 2 -12 2; 1 2 1]."""
+"""Filters that a net was trained with. undivided: S and L9; eighths: S/8 and L9/8; unit: S/8 and L9/4, the kernel's
+own. S = [-1 0 1; -2 0 2; -1 0 1], L9 = [1 2 1; 2 -12 2; 1 2 1]."""
 
 T = TypeVar("T")
-Models = dict[str, Callable[[], Model]]
-"""The models of a file by name, each made when it is called for."""
+Makers = dict[str, Callable[[], Model]]
+"""Functions that make the models of a file, by name. They raise NCAError without the file's name."""
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
-    """What a file holds, decoded but not understood.
-
-    data: of json, what json.loads gives; of tensors, float32 arrays by name; of arrays, an array or a list of arrays;
-    of floats, (n,) float32; of text, a str. name: of the file, without folder and ending; it only names models.
-    """
+class Decoded:
+    """A file's content, not yet identified."""
 
     form: Literal["json", "tensors", "arrays", "floats", "text"]
     data: Any
+    """json: what json.loads returns. tensors: float32 arrays by name. arrays: an array or a list of arrays.
+    floats: (n,) float32. text: a str."""
     name: str
+    """The file's name without folder and ending; used only to name models."""
 
 
 @dataclass(frozen=True)
 class Hints:
-    """What the user knows of a file; it goes before what its family is known for. Empty, 0 or None: nothing.
-
-    channels, hidden: of a file that is a mere row of numbers. offset: RGB is state + offset.
-    """
+    """What the user knows about a file; overrides the family's conventions."""
 
     family: str = ""
+    """Name of a family; '' to recognise it."""
     order: Order | Literal[""] = ""
+    """Order of the perception; '' for the family's."""
     filters: Filters | Literal[""] = ""
+    """Filters of the training; '' for the family's."""
     channels: int = 0
+    """Channels of a file that is a plain row of numbers; 0 if not known."""
     hidden: int = 0
+    """Hidden units of a file that is a plain row of numbers; 0 if not known."""
     offset: float | None = None
+    """RGB is state + offset; None for the family's."""
 
 
 @dataclass(frozen=True)
 class Family:
-    """Models that were published in one form.
-
-    authors, source, licence: of what the project published. recognise: why a file is of this family, a short sentence,
-    or ''. opened: the models of any file, recognised or not; it and what it gives raise NCAError without the file's
-    name. untold: what a file of this family does not tell, see `candidates`.
-    """
+    """Models that were published in one form."""
 
     name: str
-    title: str
+    """What --family and Hints.family call it."""
     authors: str
+    """Authors of what the project published."""
     source: str
+    """Where it was published."""
     licence: str
-    recognise: Callable[[Found, Hints], str]
-    opened: Callable[[Found, Hints], Models]
-    untold: tuple[Literal["order", "filters", "offset"], ...] = ()
+    """Licence of what the project published."""
+    recognise: Callable[[Decoded, Hints], str]
+    """Return why a file is of this family, a short clause; '' if it isn't."""
+    open_models: Callable[[Decoded, Hints], Makers]
+    """Return the makers of a file's models, recognised or not. Raises NCAError without the file's name."""
+    ambiguous: tuple[Literal["order", "filters", "offset"], ...] = ()
+    """Hints that a state dict of this family leaves open."""
 
 
-ASK = "unknown: ask who trained it"
-"""Authors and licence of weights that could be anybody's."""
-
-MOST_FACTS, MOST_LETTERS = 16, 500
-"""Of an attribution in an atlas, and of each of its facts."""
+MAX_FACTS = 16
+"""Facts of an attribution that are read."""
+MAX_FACT_LETTERS = 500
 
 
-def bounded(facts: Mapping[Any, Any]) -> dict[str, str]:
-    """An attribution as an atlas holds it: only texts, not too many nor too long, and nothing of the file it was in."""
-    texts = {k[:40]: v[:MOST_LETTERS] for k, v in facts.items() if isinstance(k, str) and isinstance(v, str)}
-    return {k: texts[k] for k in list(texts)[:MOST_FACTS] if k not in ("recognised", "file")}
+def bounded_attribution(facts: Mapping[Any, Any]) -> dict[str, str]:
+    """Return an attribution as an atlas holds it: only texts, limited in number and length, nothing about the file."""
+    texts = {k[:40]: v[:MAX_FACT_LETTERS] for k, v in facts.items() if isinstance(k, str) and isinstance(v, str)}
+    return {k: texts[k] for k in list(texts)[:MAX_FACTS] if k not in ("recognised", "file")}
 
 
 def quoted(key: object) -> str:
-    """A key of a file, told apart from the words around it."""
+    """Return a key of a file for a message, shortened; strings in quotes."""
     return f"'{key[:40]}'" if isinstance(key, str) else str(key)[:40]
 
 
@@ -97,14 +101,15 @@ _KEPT = "-_."
 
 
 def file_names(names: Sequence[str], stem: str, motion: re.Pattern[str] | None = None) -> list[str]:
-    """Names out of a file, fit for files: without folders, each but once.
+    """Turn a file's model names into unique names that are valid as file names.
 
-    Those that say nothing without the file's, which is `stem`, are put behind it or replaced by it: numbers, "weights"
-    and the like, and what fits `motion`.
+    names: as the file has them, perhaps with folders.
+    stem: the file's own name. It is put before numbers and before what fits `motion`, and replaces names such as
+    "weights", which say nothing without it.
     """
     taken: set[str] = set()
-    tried: dict[str, int] = {}
-    given = []
+    last_number: dict[str, int] = {}
+    unique_names = []
     for name in names:
         base = name.rsplit("/", 1)[-1][:100]
         base = "".join(c if c.isalnum() or c in _KEPT or (c > "~" and c.isprintable()) else "_" for c in base)
@@ -112,26 +117,24 @@ def file_names(names: Sequence[str], stem: str, motion: re.Pattern[str] | None =
             base = stem if base in ("", "weights", "model", "checkpoint") else f"{stem}-{base}"
         base = base.lstrip(".") or "model"
         unique = base
+        # Not core.names.unique_name, which would take hours for a hostile file with a million equal names.
         while unique in taken:
-            tried[base] = tried.get(base, 1) + 1
-            unique = f"{base}-{tried[base]}"
+            last_number[base] = last_number.get(base, 1) + 1
+            unique = f"{base}-{last_number[base]}"
         taken.add(unique)
-        given.append(unique)
-    return given
+        unique_names.append(unique)
+    return unique_names
 
 
-def numbered(names: Sequence[str], make: Callable[[int, str], Model]) -> Models:
-    """Models by name, of a function that makes one from its number and name."""
+def make_each(names: Sequence[str], make: Callable[[int, str], Model]) -> Makers:
+    """Return makers by name from one function that makes a model from its number and name."""
     return {name: functools.partial(make, number, name) for number, name in enumerate(names)}
 
 
-def checked(data: Any, form: type[T], what: str) -> T:
-    """`data` of a JSON file as a `form` of msgspec's. Raises NCAError saying where it is not as `what` is."""
+def converted(data: Any, form: type[T], what: str) -> T:
+    """Convert data of a JSON file to a type of msgspec's. Raises NCAError saying where it is not as `what` is."""
     try:
         return msgspec.convert(data, form)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise NCAError(f"is not {what}: {_lower(str(error))[:200]}.") from None
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]
+        message = str(error)
+        raise NCAError(f"is not {what}: {(message[:1].lower() + message[1:])[:200]}.") from None

@@ -5,7 +5,7 @@ or 4 (all of them), and, last, its row and column in nets that know their place.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -14,7 +14,7 @@ import numpy as np
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Config, Extra, Feature, Model
 from ncaengine.core.types import F32
-from ncaengine.formats.importers.base import Filters, Found, Hints, Order
+from ncaengine.formats.importers.base import Decoded, Filters, Hints, Makers, Order, make_each
 
 GAINS: dict[Filters, tuple[float, float]] = {"undivided": (8.0, 4.0), "eighths": (1.0, 0.5), "unit": (1.0, 1.0)}
 """Of gradients and Laplacian, whose stencils in a kernel are S/8 and L9/4."""
@@ -85,7 +85,7 @@ def features(stencils: tuple[str, ...], filters: Filters) -> tuple[Feature, ...]
     return tuple(Feature(n, -gains[n] if n != s else gains[n]) for n, s in zip(names, stencils, strict=True))
 
 
-def model(net: Dense, convention: Convention, hints: Hints, name: str) -> Model:
+def build_model(net: Dense, convention: Convention, hints: Hints, name: str) -> Model:
     """The Model of a net. Raises NCAError if its shapes do not fit."""
     count, placed = net.filters, net.placed
     hidden, channels = len(net.w1), len(net.w2)
@@ -107,7 +107,7 @@ def model(net: Dense, convention: Convention, hints: Hints, name: str) -> Model:
     return Model(config, w1, net.b1, net.w2, b2, convention.seed)
 
 
-def layers(tensors: Mapping[str, F32]) -> tuple[str, str] | None:
+def find_layers(tensors: Mapping[str, F32]) -> tuple[str, str] | None:
     """What the keys of a state dict's two layers start with, or None: one of PAIRS, or those of a Sequential."""
     for pair in PAIRS:
         if all(f"{name}.weight" in tensors for name in pair) and f"{pair[0]}.bias" in tensors:
@@ -119,25 +119,38 @@ def layers(tensors: Mapping[str, F32]) -> tuple[str, str] | None:
     return first[0].removesuffix(".weight"), second[0].removesuffix(".weight")
 
 
-def placed(found: Found) -> bool:
+def is_placed(decoded: Decoded) -> bool:
     """Whether this is a state dict of w1 and w2 whose cells know their place, as those of PE-NCA and DyNCA."""
     try:
-        return layers(found.data) == PAIRS[0] and read(found, Hints()).placed
+        return find_layers(decoded.data) == PAIRS[0] and read_net(decoded, Hints()).placed
     except NCAError:
         return False
 
 
-def read(found: Found, hints: Hints) -> Dense:
+def open_net(decoded: Decoded, hints: Hints, convention: Callable[[Dense], Convention]) -> Makers:
+    """Return the maker of the one model in a state dict or in a row of numbers.
+
+    convention: what the family's files leave unsaid, for the net.
+    """
+
+    def make(_: int, name: str) -> Model:
+        net = read_net(decoded, hints)
+        return build_model(net, convention(net), hints, name)
+
+    return make_each([decoded.name], make)
+
+
+def read_net(decoded: Decoded, hints: Hints) -> Dense:
     """The net in a state dict or in a row of numbers. Raises NCAError if there is none."""
-    if found.form == "tensors":
-        return _of_tensors(found.data)
-    if found.form == "floats":
-        return _of_numbers(found.data, hints)
+    if decoded.form == "tensors":
+        return _of_tensors(decoded.data)
+    if decoded.form == "floats":
+        return _of_numbers(decoded.data, hints)
     raise NCAError("is neither a state dict nor a row of numbers.")
 
 
 def _of_tensors(tensors: Mapping[str, F32]) -> Dense:
-    pair = layers(tensors)
+    pair = find_layers(tensors)
     if pair is None:
         keys = ", ".join(str(key)[:40] for key in list(tensors)[:4])
         raise NCAError(f"holds {keys or 'nothing'}, which are not two layers as w1.weight, w1.bias and w2.weight.")

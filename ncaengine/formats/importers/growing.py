@@ -15,7 +15,7 @@ from ncaengine.core.model import Alive, Clips, Colour, Config, Seed
 from ncaengine.core.types import F32
 from ncaengine.formats.importers import dense
 from ncaengine.formats.importers.atlas import Count
-from ncaengine.formats.importers.base import Family, Found, Hints, Models, checked, numbered
+from ncaengine.formats.importers.base import Decoded, Family, Hints, Makers, converted, make_each
 
 CONFIG = Config(
     alive=Alive(3, 0.1), seed=Seed("point", 1.0, first=3), colour=Colour(1.0, 0.0, alpha=True), kernels=("square",),
@@ -25,7 +25,7 @@ CLIPS = Clips(perception=(-10.0, 10.0), hidden=(0.0, 10.0), update=(-10.0, 10.0)
 CONVENTION = dense.Convention(msgspec.structs.replace(CONFIG, clips=CLIPS), "filter", "eighths")
 
 
-class Layer(msgspec.Struct, frozen=True):
+class GrowingLayer(msgspec.Struct, frozen=True):
     """One layer. Of type float32, as drafts of the article have them, the numbers are the weights themselves."""
 
     data_b64: str
@@ -60,19 +60,20 @@ class Layer(msgspec.Struct, frozen=True):
         return weights
 
 
-def recognise(found: Found, _: Hints) -> str:
+def recognise(decoded: Decoded, _: Hints) -> str:
     """Why a file is of this family, or ''."""
-    data = found.data
-    if found.form == "json" and isinstance(data, list) and data and isinstance(data[0], dict) and "data_b64" in data[0]:
+    data = decoded.data
+    first = data[0] if decoded.form == "json" and isinstance(data, list) and data else None
+    if isinstance(first, dict) and "data_b64" in first:
         return "it is a list of layers with weights in data_b64"
     return ""
 
 
-def opened(found: Found, hints: Hints) -> Models:
+def open_models(decoded: Decoded, hints: Hints) -> Makers:
     """The one model by name."""
-    if found.form != "json" or not isinstance(found.data, list) or len(found.data) != 2:
+    if decoded.form != "json" or not isinstance(decoded.data, list) or len(decoded.data) != 2:
         raise NCAError("is not a growing picture's list of two layers.")
-    first, second = checked(found.data, tuple[Layer, Layer], "a growing picture's list of two layers")
+    first, second = converted(decoded.data, tuple[GrowingLayer, GrowingLayer], "a growing picture's list of two layers")
     if first.out_ch != second.in_ch:
         raise NCAError(f"its first layer has {first.out_ch} outputs and its second {second.in_ch} inputs.")
 
@@ -80,15 +81,14 @@ def opened(found: Found, hints: Hints) -> Models:
         w1, w2 = first.matrix(), second.matrix()
         return dense.Dense(w1[:-1].T, w1[-1], w2[:-1].T, w2[-1])
 
-    return numbered([found.name], lambda _, name: dense.model(net(), CONVENTION, hints, name))
+    return make_each([decoded.name], lambda _, name: dense.build_model(net(), CONVENTION, hints, name))
 
 
 FAMILY = Family(
     "growing",
-    "Growing Neural Cellular Automata",
     "Alexander Mordvintsev, Ettore Randazzo, Eyvind Niklasson, Michael Levin",
     "Growing Neural Cellular Automata, Distill 2020, doi:10.23915/distill.00023",
     "CC BY 4.0, if published by the project",
     recognise,
-    opened,
+    open_models,
 )

@@ -10,7 +10,7 @@ import numpy as np
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Config, Model, Seed
 from ncaengine.formats.importers import dense
-from ncaengine.formats.importers.base import ASK, Family, Found, Hints, Models, numbered
+from ncaengine.formats.importers.base import ASK, Decoded, Family, Hints, Makers, make_each
 from ncaengine.formats.importers.growing import CONFIG
 
 UP = ("gradient_x", "-gradient_y")
@@ -35,42 +35,41 @@ MONASH = "Monash's", dense.Convention(FROM_OPAQUE, "channel", "undivided", seed=
 """The program of all others: layers.0 and layers.2, or a row of numbers."""
 
 
-def recognise(found: Found, hints: Hints) -> str:
+def recognise(decoded: Decoded, hints: Hints) -> str:
     """Why a file is of this family, or ''."""
     try:
-        net = dense.read(found, hints)
+        net = dense.read_net(decoded, hints)
         if net.filters != 3 or net.placed:
             return ""
     except NCAError:
         return ""
-    pair = dense.layers(found.data) if found.form == "tensors" else None
+    pair = dense.find_layers(decoded.data) if decoded.form == "tensors" else None
     if pair == dense.PAIRS[0]:
         return ""
-    held = f"layers {pair[0]} and {pair[1]}" if pair else f"{len(found.data):,} numbers"
-    return f"its {held} perceive through identity and gradients, as {_program(found)[0]} growing pictures"
+    held = f"layers {pair[0]} and {pair[1]}" if pair else f"{len(decoded.data):,} numbers"
+    return f"its {held} perceive through identity and gradients, as {_program(decoded)[0]} growing pictures"
 
 
-def opened(found: Found, hints: Hints) -> Models:
+def open_models(decoded: Decoded, hints: Hints) -> Makers:
     """The one model by name."""
 
     def make(_: int, name: str) -> Model:
-        return dense.model(dense.read(found, hints), _program(found)[1], hints, name)
+        return dense.build_model(dense.read_net(decoded, hints), _program(decoded)[1], hints, name)
 
-    return numbered([found.name], make)
+    return make_each([decoded.name], make)
 
 
-def _program(found: Found) -> tuple[str, dense.Convention]:
-    pair = dense.layers(found.data) if found.form == "tensors" else None
+def _program(decoded: Decoded) -> tuple[str, dense.Convention]:
+    pair = dense.find_layers(decoded.data) if decoded.form == "tensors" else None
     return PROGRAMS.get(pair[0], MONASH) if pair else MONASH
 
 
 FAMILY = Family(
     "growing-torch",
-    "growing pictures of PyTorch programs",
     ASK,
     "after Growing Neural Cellular Automata, Distill 2020, doi:10.23915/distill.00023",
     ASK,
     recognise,
-    opened,
-    untold=("order", "filters"),
+    open_models,
+    ambiguous=("order", "filters"),
 )

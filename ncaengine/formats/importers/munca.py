@@ -16,7 +16,7 @@ import numpy as np
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Clips, Colour, Config, Feature, Model, Seed
 from ncaengine.core.types import F32
-from ncaengine.formats.importers.base import Family, Found, Hints, Models, numbered
+from ncaengine.formats.importers.base import Decoded, Family, Hints, Makers, make_each
 
 FILTERS = {4: (2, 1, 1), 6: (2, 2, 2), 8: (4, 2, 2), 12: (4, 4, 4)}
 """By the number of channels: how many are seen through L9, S and its transpose, in this order."""
@@ -38,36 +38,36 @@ _NUMBER = re.compile(r"[+-]?(\d{1,20}\.?\d{0,20}|\.\d{1,20})(e[+-]?\d{1,3})?f?",
 _SCALE = re.compile(r"(?<![\w.])([\d.][\de.+-]{0,15})\s?\*\s?\(\s?(b\b|bias\b|vec4)", re.IGNORECASE)
 
 
-def recognise(found: Found, _: Hints) -> str:
+def recognise(decoded: Decoded, _: Hints) -> str:
     """Why a file is of this family, or ''."""
-    if found.form in ("tensors", "arrays"):
-        return "its one array has 4 inputs a channel and a bias" if _array(found) is not None else ""
-    if found.form == "floats":
-        return "it is a row of 68 numbers" if len(found.data) == MATRIX + 4 else ""
-    if found.form == "json":
-        held = _array(found) is not None or _of_json(found.data) is not None
+    if decoded.form in ("tensors", "arrays"):
+        return "its one array has 4 inputs a channel and a bias" if _array(decoded) is not None else ""
+    if decoded.form == "floats":
+        return "it is a row of 68 numbers" if len(decoded.data) == MATRIX + 4 else ""
+    if decoded.form == "json":
+        held = _array(decoded) is not None or _of_json(decoded.data) is not None
         return "its numbers are a layer of 4 inputs a channel and a bias" if held else ""
-    return "its text holds four 4x4 matrices of numbers and a bias" if any(_of_text(found.data)) else ""
+    return "its text holds four 4x4 matrices of numbers and a bias" if any(_of_text(decoded.data)) else ""
 
 
-def opened(found: Found, hints: Hints) -> Models:
+def open_models(decoded: Decoded, hints: Hints) -> Makers:
     """The one model by name, or all of a text."""
-    array = _array(found)
+    array = _array(decoded)
     if array is not None:
-        return numbered([found.name], lambda _, name: _model(array[:, :-1], array[:, -1], PLAIN, hints, name))
+        return make_each([decoded.name], lambda _, name: _model(array[:, :-1], array[:, -1], PLAIN, hints, name))
     rows, scale = [], None
-    if found.form == "text":
-        rows, scale = list(_of_text(found.data)), _scale(found.data)
-    elif found.form == "json" and (row := _of_json(found.data)):
+    if decoded.form == "text":
+        rows, scale = list(_of_text(decoded.data)), _scale(decoded.data)
+    elif decoded.form == "json" and (row := _of_json(decoded.data)):
         rows = [row]
-    elif found.form == "floats" and len(found.data) == MATRIX + 4:
-        rows = [found.data.tolist()]
+    elif decoded.form == "floats" and len(decoded.data) == MATRIX + 4:
+        rows = [decoded.data.tolist()]
     if not rows:
         raise NCAError(
             "holds no μNCA: neither w (channels, 4·channels + 1) nor four 4x4 matrices and a bias of numbers."
         )
-    names = [found.name, *(f"{found.name}-{number}" for number in range(2, len(rows) + 1))]
-    return numbered(names, lambda number, name: _demo(rows[number], scale, hints, name))
+    names = [decoded.name, *(f"{decoded.name}-{number}" for number in range(2, len(rows) + 1))]
+    return make_each(names, lambda number, name: _demo(rows[number], scale, hints, name))
 
 
 def _model(w: F32, b: F32, config: Config, hints: Hints, name: str) -> Model:
@@ -96,14 +96,14 @@ def _demo(numbers: list[float], scale: float | None, hints: Hints, name: str) ->
     return _model(w, row[MATRIX:], DEMO, hints, name)
 
 
-def _array(found: Found) -> F32 | None:
+def _array(decoded: Decoded) -> F32 | None:
     """(channels, 4·channels + 1), or None."""
-    if found.form == "tensors":
-        array = found.data.get("w") if not any(key.endswith(".weight") for key in found.data) else None
-    elif found.form == "json":
-        array = _rows(found.data)
+    if decoded.form == "tensors":
+        array = decoded.data.get("w") if not any(key.endswith(".weight") for key in decoded.data) else None
+    elif decoded.form == "json":
+        array = _rows(decoded.data)
     else:
-        array = found.data if found.form == "arrays" else None
+        array = decoded.data if decoded.form == "arrays" else None
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or array.ndim not in (2, 4):
         return None
     if array.shape[1] != 4 * array.shape[0] + 1 or array.shape[2:] not in ((), (1, 1)):
@@ -188,10 +188,9 @@ def _row(text: str) -> list[float]:
 
 FAMILY = Family(
     "mu-nca",
-    "μNCA",
     "Alexander Mordvintsev, Eyvind Niklasson",
     "μNCA: Texture Generation with Ultra-Compact Neural Cellular Automata, arXiv:2111.13545; google/swissgl",
     "Apache-2.0, if published by the project",
     recognise,
-    opened,
+    open_models,
 )

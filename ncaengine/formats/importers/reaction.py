@@ -1,7 +1,9 @@
-"""Learned reactions and diffusions (Mordvintsev et al. 2021): .npy files of a list of three arrays.
+"""Learned reaction-diffusion (Mordvintsev et al., ALIFE 2021, arXiv:2107.06862).
 
-They are (1, 1, channels, hidden), (hidden,) and (1, 1, hidden, channels). A cell sees only itself, but for diffusion:
-x += c·(L9/16 * x) + W2·g(W1·x + b), g(y) = y·sigmoid(5y), c = 1/8, 1/4, 1/2, 1 on a quarter of the channels each.
+Files: .npy files of a list of three arrays, (1, 1, channels, hidden), (hidden,) and (1, 1, hidden, channels).
+Licence: Apache-2.0.
+Read as: x += c·(L9/16 * x) + W2·g(W1·x + b), g(y) = y·sigmoid(5y), c = 1/8, 1/4, 1/2, 1 on a quarter of the channels
+each. A cell sees its neighbours only through the diffusion.
 """
 
 import msgspec
@@ -10,26 +12,26 @@ import numpy as np
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Colour, Config, Feature, Model, Seed
 from ncaengine.core.types import F32
-from ncaengine.formats.importers.base import Family, Found, Hints, Models, numbered
+from ncaengine.formats.importers.base import Decoded, Family, Hints, Makers, make_each
 
 RATES = (1 / 8, 1 / 4, 1 / 2, 1.0)
 LEVEL = 1 / (2 * np.pi)
-"""Of the seed's spots: single cells of 9, blurred by 3."""
+"""Height of the seed's spots: single cells of 9, blurred by 3."""
 
 
-def recognise(found: Found, _: Hints) -> str:
-    """Why a file is of this family, or ''."""
-    return "its three arrays are two layers and a bias, each cell's own" if _parts(found) else ""
+def recognise(decoded: Decoded, _: Hints) -> str:
+    """Return why a file is of this family, or ''."""
+    return "its three arrays are two layers and a bias, each cell's own" if _arrays(decoded) else ""
 
 
-def opened(found: Found, hints: Hints) -> Models:
-    """The one model by name."""
-    parts = _parts(found)
-    if parts is None:
+def open_models(decoded: Decoded, hints: Hints) -> Makers:
+    """Return the maker of the one model, by name."""
+    arrays = _arrays(decoded)
+    if arrays is None:
         raise NCAError(
             "is not a learned reaction, three arrays (1, 1, channels, hidden), (hidden,) and (1, 1, hidden, channels)."
         )
-    (w1, b1, w2), (channels, hidden) = parts, parts[0].shape
+    (w1, b1, w2), (channels, hidden) = arrays, arrays[0].shape
     if channels % 4 or not (3 <= channels <= 256 and 1 <= hidden <= 1024):
         raise NCAError(f"{channels} channels and {hidden} hidden units; 4, 8, … 256 and 1 to 1024 can run.")
     config = Config(
@@ -40,15 +42,15 @@ def opened(found: Found, hints: Hints) -> Models:
         colour=Colour(1.0, 0.5 if hints.offset is None else hints.offset),
     )  # fmt: skip
     zeros = np.zeros(channels, np.float32)
-    return numbered(
-        [found.name], lambda _, name: Model(msgspec.structs.replace(config, name=name), w1.T, b1, w2.T, zeros)
+    return make_each(
+        [decoded.name], lambda _, name: Model(msgspec.structs.replace(config, name=name), w1.T, b1, w2.T, zeros)
     )
 
 
-def _parts(found: Found) -> tuple[F32, F32, F32] | None:
-    """(channels, hidden), (hidden,) and (hidden, channels), or None."""
-    data = found.data
-    if found.form != "arrays" or not isinstance(data, list) or len(data) != 3:
+def _arrays(decoded: Decoded) -> tuple[F32, F32, F32] | None:
+    """Return w1 (channels, hidden), b1 (hidden,) and w2 (hidden, channels), or None if they are not there."""
+    data = decoded.data
+    if decoded.form != "arrays" or not isinstance(data, list) or len(data) != 3:
         return None
     if not all(isinstance(a, np.ndarray) and a.dtype.kind in "fiu" for a in data):
         return None
@@ -62,10 +64,9 @@ def _parts(found: Found) -> tuple[F32, F32, F32] | None:
 
 FAMILY = Family(
     "reaction-diffusion",
-    "learned reaction-diffusion",
     "Alexander Mordvintsev, Ettore Randazzo, Eyvind Niklasson",
     "Differentiable Programming of Reaction-Diffusion Patterns, ALIFE 2021, arXiv:2107.06862",
     "Apache-2.0, if published by the project",
     recognise,
-    opened,
+    open_models,
 )

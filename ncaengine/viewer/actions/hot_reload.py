@@ -54,7 +54,7 @@ class Reloader:
 
     def _failed(self, change: Change[Model] | Change[Kernel] | Change[None]) -> bool:
         """Take back what was said of the version before, and say what is wrong with this one, if anything."""
-        file, _ = model_files.parted(change.path)
+        file, _ = model_files.split_path(change.path)
         about = f"{change.path}: "
         self._app.toasts = [toast for toast in self._app.toasts if not toast.text.startswith(about)]
         if not isinstance(change.found, NCAError):

@@ -5,17 +5,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ncaengine.core import resources
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Model
 from ncaengine.formats import model_files, sniffing
+from ncaengine.formats.opened import Opened
 from ncaengine.simulation.commands import SetKernel
 from ncaengine.viewer.actions import grids
 from ncaengine.viewer.actions.tools import use_picture
 from ncaengine.viewer.state import thumbnails
-from ncaengine.viewer.state.file_watch import stamp
-from ncaengine.viewer.state.model_library import atlas_in
+from ncaengine.viewer.state.file_watch import Watch
 
 if TYPE_CHECKING:
     from ncaengine.viewer.state.app import App
@@ -33,17 +32,17 @@ MOST_DROPPED = 16
 
 def ending(path: Path) -> str:
     """A path's, in small letters; of FILE:NAME the file's."""
-    return model_files.parted(path)[0].suffix.lower()
+    return model_files.split_path(path)[0].suffix.lower()
 
 
 def title(path: Path) -> str:
     """What a model file is called in lists: its name without the ending, of FILE:NAME the model's."""
-    return model_files.parted(path)[1] or path.stem
+    return model_files.split_path(path)[1] or path.stem
 
 
 def place(path: Path) -> Path:
     """Where a model lies: its file's folder, of FILE:NAME the file."""
-    file, name = model_files.parted(path)
+    file, name = model_files.split_path(path)
     return file if name else file.parent
 
 
@@ -73,7 +72,9 @@ def open_path(app: "App", path: Path, beside: bool = True) -> None:
 
 def show_atlas(app: "App", path: Path) -> bool:
     """Show the models of a file in the gallery; returns whether they are several. Raises NCAError."""
-    atlas = atlas_in(path)
+    atlas = find_atlas(app.watch, path)
+    if atlas and atlas is app.atlas:
+        atlas = app.watch.read(path)  # another object, by which the gallery notices that it was opened again
     if atlas:
         app.atlas, app.show_gallery = atlas, True
         app.remember(path)
@@ -83,21 +84,29 @@ def show_atlas(app: "App", path: Path) -> bool:
 def renew_atlas(app: "App") -> None:
     """Look into the atlas that the gallery shows anew if its file has changed; without one, that of the model here."""
     here = app.watch.path_of(app.grid.model) if app.panes else None
-    file, name = model_files.parted(here) if here else (None, "")
+    file, name = model_files.split_path(here) if here else (None, "")
     if app.atlas:
-        file = None if stamp(app.atlas.path) == app.atlas.version else app.atlas.path
+        file = None if model_files.file_version(app.atlas.path) == app.atlas.version else app.atlas.path
     elif not name:
         file = None
     if file:
         try:
-            app.atlas = atlas_in(file)
+            app.atlas = find_atlas(app.watch, file)
         except NCAError:  # told when it is opened
             app.atlas = None
 
 
-def first(path: Path) -> Path:
-    """What opens the first model of a file that holds several; any other path as it is. Raises NCAError."""
-    atlas = atlas_in(path)
+def find_atlas(watch: Watch, path: Path) -> Opened | None:
+    """Return a file that holds several models, if the path names none of them; else None. Raises NCAError."""
+    if model_files.split_path(path)[1]:
+        return None
+    opened = watch.current(path)
+    return opened if len(opened.models) > 1 else None
+
+
+def first(watch: Watch, path: Path) -> Path:
+    """Return what opens the first model of a file that holds several; any other path as it is. Raises NCAError."""
+    atlas = find_atlas(watch, path)
     return atlas.paths[0] if atlas else path
 
 
@@ -126,7 +135,7 @@ def load(app: "App", path: Path) -> str:
 
 def others(app: "App") -> Iterator[Path]:
     """The shipped models that are not on offer yet."""
-    return (path for path in shipped() if path.stem not in app.models and not on_offer(app, path))
+    return (path for path in model_files.shipped_models() if path.stem not in app.models and not on_offer(app, path))
 
 
 def on_offer(app: "App", path: Path) -> bool:
@@ -179,15 +188,7 @@ def drop(app: "App", paths: Sequence[Path]) -> None:
         app.tell(f"The first {MOST_DROPPED} of {len(paths)} dropped files were opened; drop fewer at once.", "error")
 
 
-def shipped() -> list[Path]:
-    """The models that come with ncaengine."""
-    try:
-        return sorted(resources.folder("assets").glob("*.safetensors"))
-    except FileNotFoundError:
-        return []
-
-
 def recent(app: "App") -> list[Path]:
     """The model files that were opened before and are still there, the last one first."""
     paths = dict.fromkeys(map(Path, app.prefs.recent))
-    return [path for path in paths if ending(path) in MODELS and model_files.parted(path)[0].exists()]
+    return [path for path in paths if ending(path) in MODELS and model_files.split_path(path)[0].exists()]

@@ -121,7 +121,7 @@ def _arrange(app: "App", extras: Extras) -> None:
 def _watched(app: "App", saved: SavedModel, model: Model) -> Model:
     """The model as its file has it, to be loaded again when that changes; the session's own if it differs by now."""
     path = Path(saved.path)
-    if not saved.path or ending(path) not in MODELS or not model_files.parted(path)[0].is_file():
+    if not saved.path or ending(path) not in MODELS or not model_files.split_path(path)[0].is_file():
         return model
     try:
         if same(model_files.load(path), model):

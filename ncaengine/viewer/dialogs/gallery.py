@@ -6,13 +6,15 @@ import moderngl
 from imgui_bundle import imgui
 
 from ncaengine.core.errors import NCAError
+from ncaengine.formats import model_files
+from ncaengine.formats.opened import Opened
 from ncaengine.viewer.actions import open_files
 from ncaengine.viewer.dialogs.gallery_tiles import Tiles
 from ncaengine.viewer.kit import icons, theme, widgets
 from ncaengine.viewer.kit.file_browser import HERE, Picker
 from ncaengine.viewer.kit.theme import em
 from ncaengine.viewer.state.app import App
-from ncaengine.viewer.state.model_library import Atlas, Shelf, reason
+from ncaengine.viewer.state.model_library import Shelf, reason
 
 Key = imgui.Key
 BACK = "\uf060"
@@ -34,7 +36,7 @@ class Gallery:
         self.picker = Picker(Path.cwd())
         self.files = False
         self.tiles = Tiles(ctx, fonts, shelf)
-        self._atlas: Atlas | None = None
+        self._atlas: Opened | None = None
         self._shown = self._focus = self._typing = False
         self._height = float("inf")
 
@@ -76,7 +78,7 @@ class Gallery:
         opened = app.atlas is not self._atlas
         open_files.renew_atlas(app)
         self._atlas, self.files = app.atlas, False
-        self.shelf.fill(open_files.shipped(), open_files.recent(app), app.atlas)
+        self.shelf.fill(model_files.shipped_models(), open_files.recent(app), app.atlas)
         self.tiles.renew(app.watch.path_of(app.grid.model) if app.panes else None, opened)
         if not self._shown:
             imgui.open_popup(POPUP)

@@ -9,6 +9,7 @@ from typing import Any
 from ncaengine.core import fields
 from ncaengine.core.errors import NCAError
 from ncaengine.core.settings import Spec
+from ncaengine.formats import model_files
 from ncaengine.viewer.actions import display_modes, open_files, tools
 from ncaengine.viewer.panels import brush, record
 from ncaengine.viewer.panels import look as look_panel
@@ -36,7 +37,7 @@ def as_float(text: str) -> float:
 
 def files(app: App, _typed: str) -> Iterator[Entry]:
     """The shipped models and the recent ones, in the selected grid or beside it."""
-    ours = open_files.shipped()
+    ours = model_files.shipped_models()
     for path in (*ours, *open_files.recent(app)):
         name, source = (
             open_files.title(path),

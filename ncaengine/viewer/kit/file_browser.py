@@ -69,7 +69,7 @@ class Picker:
     def take(self, path: Path) -> Path | None:
         """Enter a folder, or return a file, or FILE:NAME, as picked."""
         path = path.expanduser()
-        if not model_files.parted(path)[0].exists():
+        if not model_files.split_path(path)[0].exists():
             self.problem = f"{path}: there is no such file or folder."
         elif path.is_dir():
             self.go(path)

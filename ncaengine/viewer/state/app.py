@@ -16,6 +16,8 @@ from ncaengine.core.model import Model
 from ncaengine.core.settings import SPECS
 from ncaengine.core.states import Keep
 from ncaengine.core.types import U8, Size
+from ncaengine.formats import model_files
+from ncaengine.formats.opened import Opened
 from ncaengine.simulation.commands import AnyCommand, Reseed, Resize, Set, SetKernel, Step
 from ncaengine.simulation.grid import Grid
 from ncaengine.simulation.simulation import Simulation
@@ -25,7 +27,6 @@ from ncaengine.viewer.actions.session_files import Keeping, open_session
 from ncaengine.viewer.actions.tools import Tools
 from ncaengine.viewer.state import credits
 from ncaengine.viewer.state.file_watch import Watch
-from ncaengine.viewer.state.model_library import Atlas
 from ncaengine.viewer.state.pacing import Meter
 from ncaengine.viewer.state.pane import Button, Options, Pane, Toast
 from ncaengine.viewer.state.preferences import Prefs
@@ -55,7 +56,7 @@ class App:
         # The simulation keeps every version as well, since its journal names it: 24 kB for one of the usual size.
         self._names: dict[Model, str] = {}
         self._warned: set[str] = set()
-        self.atlas: Atlas | None = None
+        self.atlas: Opened | None = None
         self.note = ""
         self.recorder = Recorder(sim)
         self.reloader = Reloader(self)
@@ -132,7 +133,7 @@ class App:
 
     def remember(self, path: Path) -> None:
         """Note a file as opened; the shipped ones are on offer anyway."""
-        if path.absolute() not in open_files.shipped():
+        if path.absolute() not in model_files.shipped_models():
             self.prefs.opened(path)
 
     def make_known(self, model: Model) -> None:

@@ -15,13 +15,12 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue, Kernel
 from ncaengine.core.model import Model
 from ncaengine.formats import model_files
+from ncaengine.formats.opened import Opened
 
 PERIOD = 0.5
 """Seconds between looks at the files."""
 
 Clock = Callable[[], float]
-Stamp = tuple[int, int, int]
-"""What tells the versions of a file apart: its time, its size and its inode."""
 T = TypeVar("T")
 
 
@@ -87,16 +86,33 @@ class Watch:
         self.clock, self.plugins = clock, tuple(plugins)
         self._period = _Period(clock)
         self._files: dict[Path, _Watched[Model]] = {}
+        self._last: Opened | None = None
 
     def open(self, path: Path) -> Model:
         """Load a model and watch its file from now on; the same path gives the same model. Raises NCAError."""
         path = next((known for known in self._files if known.absolute() == path.absolute()), path)
         if path not in self._files:
-            version = stamp(path)  # before it is read: what is written meanwhile is a change
-            self._files[path] = _Watched(path, model_files.load, model_files.load(path), version)
-        model = self._files[path].value
-        assert model is not None
-        return model
+            opened = self.current(path)
+            model = opened.model(model_files.split_path(path)[1])
+            self._files[path] = _Watched(path, self._load, model, opened.version)
+        found = self._files[path].value
+        assert found is not None
+        return found
+
+    def read(self, path: Path) -> Opened:
+        """Read and identify a model file; `current` then returns it while it is unchanged. Raises NCAError."""
+        self._last = model_files.open_file(model_files.split_path(path)[0])
+        return self._last
+
+    def current(self, path: Path) -> Opened:
+        """Return a model file as it is now, read again unless it is the last one read. Raises NCAError."""
+        file, last = model_files.split_path(path)[0], self._last
+        if last and last.path.absolute() == file.absolute() and last.version == model_files.file_version(file):
+            return last
+        return self.read(file)
+
+    def _load(self, path: Path) -> Model:
+        return self.current(path).model(model_files.split_path(path)[1])
 
     def path_of(self, model: Model) -> Path | None:
         """The file whose last version a model is."""
@@ -106,7 +122,7 @@ class Watch:
         """What has changed since the last look; called between two looks, nothing."""
         if not self._period.over():
             return []
-        return [change for path, file in self._files.items() if (change := file.look(stamp(path)))]
+        return [change for path, file in self._files.items() if (change := file.look(model_files.file_version(path)))]
 
 
 class KernelWatch:
@@ -117,7 +133,9 @@ class KernelWatch:
         self._folders = (resources.folder("plugins"), kernels.user_folder(), *plugins)
         known: dict[Path, Kernel | None] = {kernel.source: kernel for kernel in catalogue.kernels.values()}
         known.update(dict.fromkeys(catalogue.broken))
-        self._files = {path: _Watched(path, kernels.load, kernel, stamp(path)) for path, kernel in known.items()}
+        self._files = {
+            path: _Watched(path, kernels.load, kernel, model_files.file_version(path)) for path, kernel in known.items()
+        }
 
     def poll(self) -> list[Change[Kernel]]:
         """As Watch.poll."""
@@ -127,7 +145,7 @@ class KernelWatch:
             for path in (*sorted(folder.glob("*/kernel.toml")), *folder.glob("kernel.toml")):
                 if path not in self._files:
                     self._files[path] = _Watched(path, kernels.load, None, None)
-        return [change for path, file in self._files.items() if (change := file.look(stamp(path)))]
+        return [change for path, file in self._files.items() if (change := file.look(model_files.file_version(path)))]
 
 
 class ShaderWatch:
@@ -147,13 +165,4 @@ class ShaderWatch:
 
 
 def _all_stamps(folder: Path) -> object:
-    return tuple((path, stamp(path)) for path in sorted(folder.rglob("*.*")))
-
-
-def stamp(path: Path) -> Stamp | None:
-    """The version of a file, None while it is away; of FILE:NAME that of the file."""
-    try:
-        found = model_files.parted(path)[0].stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return tuple((path, model_files.file_version(path)) for path in sorted(folder.rglob("*.*")))

@@ -12,45 +12,12 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Model
 from ncaengine.formats import model_files
-from ncaengine.formats.model_files import Contents
+from ncaengine.formats.opened import Opened
 from ncaengine.viewer.state import thumbnails
-from ncaengine.viewer.state.file_watch import stamp
 from ncaengine.viewer.state.thumbnails import Thumbnail
 
 AT_ONCE = 12
 """Pictures that grow together: with more of them the first would be long in coming."""
-
-
-@dataclass(frozen=True, eq=False)
-class Atlas:
-    """A file that holds several models, read once; each is made when it is asked for. version: see file_watch.stamp."""
-
-    path: Path
-    version: object
-    contents: Contents
-
-    @property
-    def paths(self) -> list[Path]:
-        """What opens each of its models."""
-        return [self.path_of(name) for name in self.contents.names]
-
-    def path_of(self, name: str) -> Path:
-        """What opens one of its models, as hexells.json:dots."""
-        return Path(f"{self.path}:{name}")
-
-    def model(self, name: str) -> Model:
-        """One of its models. Raises NCAError."""
-        return next(self.contents.make(name.__eq__))
-
-
-def atlas_in(path: Path) -> Atlas | None:
-    """The models in a file, if they are several and the path does not say which. Raises NCAError."""
-    file, name = model_files.parted(path)
-    if name:
-        return None
-    version = stamp(file)  # before it is read: what is written meanwhile is a change
-    contents = model_files.contents(file)
-    return Atlas(file.absolute(), version, contents) if len(contents.names) > 1 else None
 
 
 Read = tuple[Model, int]
@@ -76,7 +43,7 @@ class Entry:
     inside: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self.file, self.inside = model_files.parted(self.path)
+        self.file, self.inside = model_files.split_path(self.path)
 
     @property
     def name(self) -> str:
@@ -108,7 +75,7 @@ class Shelf:
     def __init__(self, backend: Backend, folder: Path | None) -> None:
         self._backend, self._folder = backend, folder
         self._reader = ThreadPoolExecutor(1, "reader")  # files may be large, and an atlas takes a while to unpack
-        self._atlas: Atlas | None = None
+        self._atlas: Opened | None = None
         self.shipped: list[Entry] = []
         self.recent: list[Entry] = []
         self.inside: list[Entry] = []
@@ -119,7 +86,7 @@ class Shelf:
         """All of them, in the order in which they are shown; one may be twice among them."""
         return self.shipped + self.recent + self.inside
 
-    def fill(self, shipped: Iterable[Path], recent: Iterable[Path], atlas: Atlas | None = None) -> None:
+    def fill(self, shipped: Iterable[Path], recent: Iterable[Path], atlas: Opened | None = None) -> None:
         """Look what there is now; pictures that are grown already stay, unless their file is another now."""
         known = {(entry.path, entry.version): entry for entry in self.entries if not entry.error}
         made: dict[tuple[Path, object], Entry] = {}
@@ -131,9 +98,9 @@ class Shelf:
             return made[key]
 
         self._atlas = atlas
-        self.shipped = [entry(path, stamp(path)) for path in shipped]
+        self.shipped = [entry(path, model_files.file_version(path)) for path in shipped]
         ours = {each.path for each in self.shipped}
-        self.recent = [entry(path, stamp(path)) for path in recent if path not in ours]
+        self.recent = [entry(path, model_files.file_version(path)) for path in recent if path not in ours]
         self.inside = [entry(path, atlas.version) for path in atlas.paths] if atlas else []
         self.seen = []
         for gone in known.values():
@@ -159,7 +126,7 @@ class Shelf:
     def _read(self, entry: Entry) -> Callable[[], Read]:
         """What reads an entry's model, for the other thread."""
         atlas = self._atlas
-        if atlas and (entry.file, entry.version) == (atlas.path, atlas.version) and entry.inside:
+        if atlas and (entry.file, entry.version) == (atlas.path.absolute(), atlas.version) and entry.inside:
             return lambda: (atlas.model(entry.inside), 1)
         return partial(_read, entry.path)
 
@@ -188,9 +155,11 @@ class Shelf:
 
 
 def _read(path: Path) -> Read:
-    if atlas := atlas_in(path):
-        return atlas.model(atlas.contents.names[0]), len(atlas.contents.names)
-    return model_files.load(path), 1
+    file, name = model_files.split_path(path)
+    opened = model_files.open_file(file)
+    if name:
+        return opened.model(name), 1
+    return next(iter(opened.models.values())), len(opened.models)
 
 
 def reason(said: str, path: Path) -> str:

@@ -1,0 +1,112 @@
+"""A model file after it was read and identified: its family, the reason, and its models, made on request."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from ncaengine.core import files
+from ncaengine.core.errors import NCAError
+from ncaengine.core.model import Model
+
+MAX_NAMES_SHOWN = 8
+"""Names of models that a message lists."""
+
+Version = tuple[int, int, int]
+"""Identifies one version of a file: modification time in ns, size in bytes, inode."""
+
+
+@contextmanager
+def errors_named(path: Path) -> Iterator[None]:
+    """Turn what goes wrong with a file into an NCAError that starts with the file's name."""
+    try:
+        yield
+    except NCAError as error:
+        message = str(error)
+        raise NCAError(message if message.startswith(f"{path}: ") else f"{path}: {message}") from None
+    except (OSError, MemoryError) as error:
+        raise files.unreadable(path, error) from None
+
+
+class LazyModels(Mapping[str, Model]):
+    """The models of a file by name, each made when it is looked up.
+
+    A lookup raises NCAError with the file's name if the model's weights are damaged.
+    """
+
+    def __init__(self, path: Path, makers: Mapping[str, Callable[[], Model]]) -> None:
+        self._path, self._makers = path, makers
+
+    def __getitem__(self, name: str) -> Model:
+        make = self._makers[name]
+        with errors_named(self._path):
+            return make()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A model file that was read once."""
+
+    path: Path
+    version: Version
+    """The file's version just before it was read."""
+    family: str
+    """Name of the published family; '' for a model of ncaengine."""
+    reason: str
+    """Why the file is of this family, a short clause; '' for a model of ncaengine."""
+    doubt: str
+    """What speaks against the family that the user named; ''  if nothing does."""
+    models: LazyModels
+    """At least one."""
+    _candidates: Callable[[], list[tuple[str, Model]]]
+
+    def candidates(self) -> list[tuple[str, Model]]:
+        """Return what bare weights may be, each with the flags that choose it; empty if nothing is ambiguous.
+
+        Raises NCAError with the file's name.
+        """
+        with errors_named(self.path):
+            return self._candidates()
+
+    @property
+    def paths(self) -> list[Path]:
+        """The absolute path that opens each model, as hexells.json:dots."""
+        return [Path(f"{self.path.absolute()}:{name}") for name in self.models]
+
+    def model(self, name: str = "") -> Model:
+        """Return the model called `name`, see `find_name`, or without a name the only one.
+
+        Raises NCAError if there is no such model, or several and no name.
+        """
+        names = list(self.models)
+        if not name and len(names) > 1:
+            shown = ", ".join(names[:MAX_NAMES_SHOWN]) + (", …" if len(names) > MAX_NAMES_SHOWN else "")
+            raise NCAError(
+                f"{self.path}: holds {len(names)} models; add the name of one, as {self.path}:{names[0]}. "
+                f"They are: {shown}"
+            )
+        return self.models[self.find_name(name) if name else names[0]]
+
+    def find_name(self, name: str) -> str:
+        """Return a model's full name: `name` itself, or the only name that ends in it, as in -circular.
+
+        Raises NCAError with the nearest names if there is none.
+        """
+        names = list(self.models)
+        endings = [each for each in names if each.endswith(f"-{name}")]
+        if name in names or len(endings) == 1:
+            return name if name in names else endings[0]
+        containing = [each for each in names if name.lower() in each.lower()]
+        nearest = endings or containing or get_close_matches(name, names, MAX_NAMES_SHOWN)
+        shown = nearest[:MAX_NAMES_SHOWN] or names[:MAX_NAMES_SHOWN]
+        there = "the nearest are" if nearest else "there are, among others"
+        if len(shown) == len(names):
+            there = "there are" if len(names) > 1 else "there is only"
+        raise NCAError(f"{self.path}: holds no model {name!r}; {there}: {', '.join(shown)}.")
