@@ -144,7 +144,7 @@ def test_the_shelf_holds_what_is_there_and_says_what_is_broken(
     assert list(entries) == ["good", "broken", "odd"]
     assert entries["good"].thumbnail is not None
     assert entries["good"].thumbnail.done
-    assert entries["broken"].error.startswith("Is not a whole .safetensors")
+    assert entries["broken"].error.startswith("Is not a complete .safetensors")
     assert "bilaplacian" in entries["odd"].error
     other = tmp_path / "epoch-9.safetensors"
     other.write_bytes(good.read_bytes())
@@ -266,7 +266,7 @@ def bad(folder: Path) -> dict[str, Path]:
     """Files that cannot be opened, by a word of what is said of them."""
     whole = saved(folder, "whole").read_bytes()
     contents = {
-        "whole": ("cut.safetensors", whole[: len(whole) // 2]),
+        "complete": ("cut.safetensors", whole[: len(whole) // 2]),
         "damaged": ("cut.pt", b"PK\x03\x04nonsense"),
         "empty": ("empty.safetensors", b""),
         "cannot be opened here": ("notes.md", b"words"),
