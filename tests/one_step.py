@@ -7,9 +7,10 @@ from ncaengine.backends.base import Cells
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.backends.torch import TorchCells
 from ncaengine.core import fields, pcg
-from ncaengine.core.fields import PLANE, SPECS
+from ncaengine.core.fields import FIELDS, PLANE
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Model
+from ncaengine.core.settings import Settings
 from ncaengine.core.types import F32
 
 STATES = 20
@@ -38,7 +39,7 @@ def assert_one_step_agrees(
             after, fired = [], fired or bool(mask.any())
             for cells in (ours, truth):
                 cells.write(before)
-                cells.step(step, rng_seed, fire_rate, antithetic=antithetic)
+                cells.step(step, rng_seed, Settings(fire_rate=fire_rate, antithetic=antithetic))
                 after.append(cells.read())
                 assert np.array_equal((after[-1] != before).any(-1), mask), "other cells changed than those that fire"
             assert after[0].dtype == np.float32
@@ -56,7 +57,7 @@ def random_fields(width: int, height: int, seed: int = 0, models: int = 1) -> F3
     """Every field over its whole range, with many cells at the defaults, at rates beyond 1 and 0."""
     rng = np.random.default_rng(seed)
     out = fields.plain(width, height)
-    for name, spec in SPECS.items():
+    for name, spec in FIELDS.items():
         high = models - 1 if name == "model" else spec.high
         values = rng.uniform(spec.low, high, (height, width))
         out[..., PLANE[name]] = np.where(rng.random((height, width)) < 0.25, spec.default, values)
@@ -70,9 +71,7 @@ def stepped(
     kernel: Kernel,
     before: F32,
     field: F32 | None,
-    fire_rate: float = 0.5,
-    scale: float = 1.0,
-    angle: float = 0.0,
+    settings: Settings | None = None,
     number: int = 3,
     rng_seed: int = 7,
 ) -> F32:
@@ -80,7 +79,7 @@ def stepped(
     cells.specialise(models[0], kernel, models[1:])
     cells.write(before)
     cells.write_fields(field)
-    cells.step(number, rng_seed, fire_rate, scale, angle)
+    cells.step(number, rng_seed, settings or Settings())
     after = cells.read()
     cells.release()
     return after

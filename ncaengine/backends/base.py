@@ -7,6 +7,7 @@ from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View
 from ncaengine.core.looks import RGB, Look
 from ncaengine.core.model import Config, Model
+from ncaengine.core.settings import Settings
 from ncaengine.core.types import F32, I32, U8
 
 Choice = Literal["auto", "gl", "torch"]
@@ -39,17 +40,12 @@ class Cells(Protocol):
         state = state + weight·(target - state) with `weight` (n,) in [0, 1], exactly `target` where it is 1.
         """
 
-    def step(
-        self, number: int, rng_seed: int, fire_rate: float, scale: float = 1.0, angle: float = 0.0,
-        aspect: float = 1.0, dt: float = 1.0, antithetic: bool = True,
-    ) -> None:  # fmt: skip
-        """One step, the `number`-th since the seed, which with `rng_seed` decides the cells that fire.
+    def step(self, number: int, rng_seed: int, settings: Settings) -> None:
+        """Make one step.
 
-        scale: width of a cell (dx), by which and by whose square first and second derivatives are divided.
-        angle: of every cell's own x axis, in degrees from +x towards +y (clockwise on the screen).
-        aspect: height of a cell (dy) over its width. dt: the share of its update that a cell takes.
-        antithetic: at fire rate ½ cells fire in pairs, see pcg.partner; else each by a coin of its own.
-        Fields multiply fire_rate and scale and are added to angle.
+        number: steps made since the seed; with rng_seed it decides which cells fire.
+        settings: scale is the width of a cell (dx): first derivatives are divided by it, second ones by its square.
+            The fields multiply fire_rate and scale and are added to angle. For antithetic see pcg.partner.
         """
 
     def draw(self, view: View, look: Look = RGB) -> U8:

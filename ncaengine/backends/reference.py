@@ -10,6 +10,7 @@ from ncaengine.core.fields import PLANE
 from ncaengine.core.kernels import LAPLACIAN_COS, LAPLACIAN_SIN, Kernel
 from ncaengine.core.model import SEED, WEIGHTS, Config, Extra, Model
 from ncaengine.core.pcg import ALWAYS, CHANNELS_SEED, fire_threshold, partner
+from ncaengine.core.settings import Settings
 
 
 class Frame(NamedTuple):
@@ -164,33 +165,21 @@ class Reference(nn.Module):
         seen = [padded[..., r + i : r + i + h, r + j : r + j + w] for i, j in places]
         return torch.stack(seen).amax(0) > alive.threshold
 
-    def step(
-        self,
-        x: Tensor,
-        step: int,
-        rng_seed: int,
-        fire_rate: float,
-        scale: float = 1.0,
-        angle: float = 0.0,
-        fields: Tensor | None = None,
-        aspect: float = 1.0,
-        dt: float = 1.0,
-        antithetic: bool = True,
-    ) -> Tensor:
-        """One step with the engine's own fire mask; see base.Cells. fields: (4, height, width) float32."""
+    def step(self, x: Tensor, step: int, rng_seed: int, settings: Settings, fields: Tensor | None = None) -> Tensor:
+        """Make one step with the engine's own fire mask; see base.Cells. fields: (4, height, width) float32."""
         rate = None if fields is None else fields[PLANE["rate"]]
         size, device = (x.shape[3], x.shape[2]), x.device
         if self.config.firing == "channel":
-            masks = fire_masks(*size, step, rng_seed, fire_rate, self.config.channels, device, rate)
-            fires = masks.to(x.dtype)
+            masks = fire_masks(*size, step, rng_seed, settings.fire_rate, self.config.channels, device, rate)
         else:
-            fires = fire_mask(*size, step, rng_seed, fire_rate, device, rate, antithetic).to(x.dtype)
-        if fields is None and (scale, angle, aspect, dt) == (1, 0, 1, 1):
+            masks = fire_mask(*size, step, rng_seed, settings.fire_rate, device, rate, settings.antithetic)
+        fires = masks.to(x.dtype)
+        if fields is None and settings.plain:
             return cast(Tensor, self(x, fires))
-        scales, angles = torch.tensor(scale, device=device), torch.tensor(angle, device=device)
+        scales, angles = torch.tensor(settings.scale, device=device), torch.tensor(settings.angle, device=device)
         if fields is not None:
             scales, angles = scales * fields[PLANE["scale"]], angles + fields[PLANE["angle"]]
-        return cast(Tensor, self(x, fires, Frame(scales, torch.deg2rad(angles), aspect, dt)))
+        return cast(Tensor, self(x, fires, Frame(scales, torch.deg2rad(angles), settings.aspect, settings.dt)))
 
 
 def _stencils(config: Config) -> tuple[tuple[str, ...], int]:

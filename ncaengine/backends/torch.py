@@ -12,6 +12,7 @@ from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View
 from ncaengine.core.looks import RGB, Look
 from ncaengine.core.model import Config, Model
+from ncaengine.core.settings import Settings
 from ncaengine.core.states import MAX_SIDE, check_models
 from ncaengine.core.types import F32, I32, U8
 
@@ -54,17 +55,13 @@ class TorchCells:
         self._x = x
 
     @torch.no_grad()
-    def step(
-        self, number: int, rng_seed: int, fire_rate: float, scale: float = 1.0, angle: float = 0.0,
-        aspect: float = 1.0, dt: float = 1.0, antithetic: bool = True,
-    ) -> None:  # fmt: skip
+    def step(self, number: int, rng_seed: int, settings: Settings) -> None:
         fields, before = self._fields, self._x
-        how = (number, rng_seed, fire_rate, scale, angle, fields, aspect, dt, antithetic)
-        x = self._nets[0].step(before, *how)
+        x = self._nets[0].step(before, number, rng_seed, settings, fields)
         if fields is not None:
             slots = (fields[PLANE["model"]] + 0.5).int().clamp(0, len(self._nets) - 1)
             for slot, net in enumerate(self._nets[1:], 1):
-                x = torch.where(slots == slot, net.step(before, *how), x)
+                x = torch.where(slots == slot, net.step(before, number, rng_seed, settings, fields), x)
         self._previous, self._x = before, x
 
     def draw(self, view_: View, look: Look = RGB) -> U8:

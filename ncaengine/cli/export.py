@@ -9,6 +9,7 @@ import tyro
 
 from ncaengine.cli.options import Plugins, find_kernels, plural, progress_bar, say
 from ncaengine.core.errors import NCAError
+from ncaengine.core.settings import Settings
 
 if TYPE_CHECKING:
     from ncaengine.backends.base import Cells
@@ -150,7 +151,7 @@ def _states(
         cells.specialise(model, kernel)
         cells.write(states.initial(model, (SIDE, SIDE), 0))
         for step in range(STEPS):
-            cells.step(step, 0, model.config.fire_rate)
+            cells.step(step, 0, Settings(fire_rate=model.config.fire_rate))
             if step % EVERY == 0:
                 yield cells.read()
                 tell(EVERY)

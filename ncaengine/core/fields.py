@@ -1,7 +1,7 @@
-"""Fields: numbers that vary from cell to cell, beside the state: one storage, one brush, one file format.
+"""Fields: numbers that differ from cell to cell. All of them share one storage, one brush and one file format.
 
-All fields of a grid lie in one array, (height, width, 4) float32, its planes in the order of SPECS.
-A grid without one runs as if every cell had the default.
+All fields of a grid lie in one array, (height, width, 4) float32, its planes in the order of FIELDS.
+A grid without one runs as if every cell had the defaults.
 """
 
 from dataclasses import dataclass
@@ -16,31 +16,33 @@ MAX_MODELS = 8
 
 
 @dataclass(frozen=True)
-class Spec:
-    """What is known of a field; values lie in `low` … `high`."""
+class FieldInfo:
+    """What controls and messages need to know of a field."""
 
     name: Field
     title: str
+    """The label of its control, 1 or 2 words."""
     help: str
+    """One sentence."""
     default: float
     low: float
+    """The least value."""
     high: float
+    """The largest value."""
     unit: str = ""
 
 
-SPECS: dict[Field, Spec] = {
-    spec.name: spec
-    for spec in (
-        Spec("rate", "Rate", "Multiplies the fire rate: how often a cell updates itself.", 1.0, 0.0, 4.0, "×"),
-        Spec("scale", "Cell scale", "Multiplies the cell scale: below 1 larger, above 1 finer.", 1.0, 0.25, 4.0, "×"),
-        Spec("angle", "Alignment", "Added to the rotation of a cell's x axis.", 0.0, -360.0, 360.0, "°"),
-        Spec("model", "Model", "Which of the grid's models a cell runs.", 0.0, 0.0, MAX_MODELS - 1.0),
-    )
-}  # fmt: skip
-PLANE: dict[Field, int] = {name: index for index, name in enumerate(SPECS)}
+_ALL = (
+    FieldInfo("rate", "Rate", "Multiplies the fire rate: how often a cell updates itself.", 1, 0, 4, "×"),
+    FieldInfo("scale", "Cell scale", "Multiplies the cell scale: below 1 larger, above 1 finer.", 1, 0.25, 4, "×"),
+    FieldInfo("angle", "Alignment", "Added to the rotation of a cell's x axis.", 0, -360, 360, "°"),
+    FieldInfo("model", "Model", "Which of the grid's models a cell runs.", 0, 0, MAX_MODELS - 1),
+)
+FIELDS: dict[Field, FieldInfo] = {info.name: info for info in _ALL}
+PLANE: dict[Field, int] = {name: index for index, name in enumerate(FIELDS)}
 
 
 def plain(width: int, height: int) -> F32:
-    """The default of every field at every cell: (height, width, 4) float32."""
-    defaults = np.array([spec.default for spec in SPECS.values()], np.float32)
-    return np.broadcast_to(defaults, (height, width, len(SPECS))).copy()
+    """Return the default of every field at every cell: (height, width, 4) float32."""
+    defaults = np.array([info.default for info in FIELDS.values()], np.float32)
+    return np.broadcast_to(defaults, (height, width, len(FIELDS))).copy()

@@ -1,109 +1,153 @@
-"""A grid's adjustable numbers, each declared once: range, unit and help serve the panel, the command line and files."""
+"""A grid's settings, each declared once: sliders, command-line flags, file keys and uniforms are made from here.
+
+To add a setting, add a field to `Settings`. Its name is its key in sessions, journals and scripts, and the name of the
+shader's uniform: declare that one in shaders/include/fields.glsl if the setting's reader is "cell".
+"""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Literal, get_type_hints
 
 import msgspec
 
 from ncaengine.core.errors import NCAError
+from ncaengine.core.pcg import fire_threshold
+
+Reader = Literal["clock", "firing", "cell"]
+"""What reads a setting: the clock; the choice of the cells that fire; or the cells' update. Only the shader that is
+compiled for fields has uniforms for the last."""
+
+
+def _number(
+    title: str, help_: str, low: float, high: float, unit: str, reader: Reader, logarithmic: bool = False
+) -> msgspec.Meta:
+    extra = {"unit": unit, "reader": reader, "logarithmic": logarithmic}
+    return msgspec.Meta(ge=low, le=high, title=title, description=help_, extra=extra)
+
+
+def _switch(title: str, help_: str, reader: Reader) -> msgspec.Meta:
+    return msgspec.Meta(title=title, description=help_, extra={"reader": reader})
+
+
+StepsPerSecond = Annotated[
+    float,
+    _number("Speed", "How many steps the grid makes in a second.", 0, 7200, "steps/s", "clock", logarithmic=True),
+]
+FireRate = Annotated[
+    float,
+    _number("Fire rate", "A cell's chance to update itself in a step.", 0, 1, "", "firing"),
+]
+Scale = Annotated[
+    float,
+    _number("Cell scale", "Width of a cell (dx): below 1 the texture grows larger, above 1 finer.",
+            0.25, 4, "×", "cell", logarithmic=True),
+]  # fmt: skip
+Aspect = Annotated[
+    float,
+    _number("Stretch", "Height of a cell over its width (dy/dx): below 1 textures grow tall, above 1 wide.",
+            0.25, 4, "×", "cell", logarithmic=True),
+]  # fmt: skip
+Angle = Annotated[
+    float,
+    _number("Rotation", "Turns the x axis of every cell clockwise, and with it the texture.", -180, 180, "°", "cell"),
+]
+TimeStep = Annotated[
+    float,
+    _number("Time step", "Share of its update that a cell takes (dt): small cells need small values.",
+            0, 2, "×", "cell"),
+]  # fmt: skip
+Antithetic = Annotated[
+    bool,
+    _switch("Paired firing", "At fire rate 0.5, exactly one of two cells half a grid apart fires in each step: it "
+            "looks as random as independent firing and takes half the work.", "firing"),
+]  # fmt: skip
+Paused = Annotated[
+    bool,
+    _switch("Pause", "Whether the grid stands still.", "clock"),
+]
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the command `Set` changes on one grid."""
+    """The settings of one grid, which the command `Set` changes."""
 
-    steps_per_second: Annotated[
-        float,
-        msgspec.Meta(ge=0, le=7200, title="Speed", description="How many steps the grid makes in a second.",
-                     extra={"unit": "steps/s", "logarithmic": True}),
-    ] = 60.0  # fmt: skip
-    fire_rate: Annotated[
-        float,
-        msgspec.Meta(ge=0, le=1, title="Fire rate", description="A cell's chance to update itself in a step.",
-                     extra={"unit": "", "logarithmic": False, "uniform": "fire_threshold"}),
-    ] = 0.5  # fmt: skip
-    scale: Annotated[
-        float,
-        msgspec.Meta(ge=0.25, le=4, title="Cell scale",
-                     description="Size of a cell (dx): below 1 the texture grows larger, above 1 finer.",
-                     extra={"unit": "×", "logarithmic": True, "uniform": "scale"}),
-    ] = 1.0  # fmt: skip
-    aspect: Annotated[
-        float,
-        msgspec.Meta(ge=0.25, le=4, title="Stretch",
-                     description="Height of a cell over its width (dy/dx): below 1 textures grow tall, above wide.",
-                     extra={"unit": "×", "logarithmic": True, "uniform": "aspect"}),
-    ] = 1.0  # fmt: skip
-    angle: Annotated[
-        float,
-        msgspec.Meta(ge=-180, le=180, title="Rotation",
-                     description="Turns what a cell takes for its x axis, clockwise, and with it the texture.",
-                     extra={"unit": "°", "logarithmic": False, "uniform": "angle"}),
-    ] = 0.0  # fmt: skip
-    dt: Annotated[
-        float,
-        msgspec.Meta(ge=0, le=2, title="Time step",
-                     description="The share of its update that a cell takes (dt): small cells need small ones.",
-                     extra={"unit": "×", "logarithmic": False, "uniform": "dt"}),
-    ] = 1.0  # fmt: skip
-    antithetic: Annotated[
-        bool,
-        msgspec.Meta(title="Paired firing",
-                     description="At fire rate 0.5, of two cells half a grid apart exactly one fires in a step: "
-                                 "as random to any eye, and half the work.",
-                     extra={"uniform": "partner"}),
-    ] = True  # fmt: skip
-    paused: Annotated[bool, msgspec.Meta(title="Pause", description="Whether the grid stands still.")] = False
+    steps_per_second: StepsPerSecond = 60.0
+    fire_rate: FireRate = 0.5
+    scale: Scale = 1.0
+    aspect: Aspect = 1.0
+    angle: Angle = 0.0
+    dt: TimeStep = 1.0
+    antithetic: Antithetic = True
+    paused: Paused = False
+
+    def uniforms(self) -> dict[str, float | bool]:
+        """The step shader's uniforms by name; a program takes those that it declares."""
+        values = {name: getattr(self, name) for name in UNIFORMS}
+        return {**values, "fire_threshold": fire_threshold(self.fire_rate)}
+
+    @property
+    def plain(self) -> bool:
+        """Whether every setting that the cells' update reads has its default."""
+        return all(getattr(self, name) == SETTINGS[name].default for name in OF_CELLS)
 
 
 @dataclass(frozen=True)
-class Spec:
-    """What is known of a setting. `low` and `high` are 0 and 1 for a bool."""
+class SettingInfo:
+    """What sliders, flags and messages need to know of a setting, or of a number that is adjusted like one."""
 
     name: str
+    """The key in files and commands."""
     title: str
+    """The label of its control, 1 to 3 words."""
     help: str
+    """One sentence."""
     low: float
+    """The least value; 0 for a bool."""
     high: float
-    unit: str
-    logarithmic: bool
-    uniform: str
-    """The step shader's uniform that it sets, '' for what the clock heeds."""
+    """The largest value; 1 for a bool."""
+    unit: str = ""
+    logarithmic: bool = False
+    """Whether its slider is."""
+    default: float | bool = 0.0
+    reader: Reader = "clock"
 
 
-def _spec(name: str, hint: Any) -> Spec:
-    meta: msgspec.Meta = hint.__metadata__[0]
+def _info(name: str, hint: object, default: float | bool) -> SettingInfo:
+    meta: msgspec.Meta = hint.__metadata__[0]  # type: ignore[attr-defined]
     extra = meta.extra or {}
-    low, high = (0.0 if meta.ge is None else meta.ge), (1.0 if meta.le is None else meta.le)
-    return Spec(
+    return SettingInfo(
         name,
-        meta.title or name,
-        meta.description or "",
-        low,
-        high,
-        extra.get("unit", ""),
-        extra.get("logarithmic", False),
-        extra.get("uniform", ""),
+        title=meta.title or name,
+        help=meta.description or "",
+        low=0.0 if meta.ge is None else meta.ge,
+        high=1.0 if meta.le is None else meta.le,
+        unit=extra.get("unit", ""),
+        logarithmic=extra.get("logarithmic", False),
+        default=default,
+        reader=extra["reader"],
     )
 
 
-SPECS = {name: _spec(name, hint) for name, hint in get_type_hints(Settings, include_extras=True).items()}
+_HINTS = get_type_hints(Settings, include_extras=True)
+SETTINGS = {name: _info(name, hint, getattr(Settings(), name)) for name, hint in _HINTS.items()}
+"""All settings by name, in the order in which they are shown."""
+UNIFORMS = tuple(name for name, info in SETTINGS.items() if info.reader != "clock")
+OF_CELLS = tuple(name for name, info in SETTINGS.items() if info.reader == "cell")
 
 
 def changed(settings: Settings, name: str, value: float | bool) -> Settings:
-    """`settings` with one value replaced. Raises NCAError for an unknown name or a value out of range."""
-    if name not in SPECS:
-        raise NCAError(f"There is no setting {name!r}; there are: {', '.join(SPECS)}.")
-    spec = SPECS[name]
-    if not isinstance(value, bool) and not spec.low <= value <= spec.high:
+    """Return `settings` with one value replaced. Raises NCAError for an unknown name or a value out of range."""
+    if name not in SETTINGS:
+        raise NCAError(f"There is no setting {name!r}; choose one of: {', '.join(SETTINGS)}.")
+    info = SETTINGS[name]
+    if not isinstance(value, bool) and not info.low <= value <= info.high:
         raise NCAError(
-            f"{spec.title} is {value:g}; it must lie from {spec.low:g} to {spec.high:g} {spec.unit}".rstrip() + "."
+            f"{info.title} is {value:g}; it must be {info.low:g} to {info.high:g} {info.unit}".rstrip() + "."
         )
     try:
         return msgspec.convert({**msgspec.structs.asdict(settings), name: value}, Settings)
     except msgspec.ValidationError as error:
-        raise NCAError(f"{spec.title}: {error}.") from None
+        raise NCAError(f"{info.title}: {error}.") from None
 
 
-def heeded_by_cells(name: str) -> bool:
-    """Whether a setting decides what a step makes of the cells; the others, and unknown names, do not."""
-    return name in SPECS and bool(SPECS[name].uniform)
+def affects_cells(name: str) -> bool:
+    """Return whether a setting changes what steps make of the cells; others, and unknown names, do not."""
+    return name in UNIFORMS

@@ -201,7 +201,7 @@ def _check_grid(grid: SavedGrid, found: dict[str, Model], tensors: dict[str, Any
     if state.ndim != 3 or state.shape[2] != channels or state.dtype != np.float32:
         raise NCAError(f"holds a state for grid {grid.id} that does not fit its model.")
     states.check_size((state.shape[1], state.shape[0]))
-    if maps is not None and (maps.dtype != np.float32 or maps.shape != (*state.shape[:2], len(fields.SPECS))):
+    if maps is not None and (maps.dtype != np.float32 or maps.shape != (*state.shape[:2], len(fields.FIELDS))):
         raise NCAError(f"holds maps for grid {grid.id} that do not fit its state.")
     Fraction(grid.pace)
 

@@ -151,7 +151,7 @@ class Grid:
     def keeps(self) -> bool:
         """Whether the timeline has room for two of its states; one without is of no use."""
         width, height = self.size
-        state = 4 * width * height * (self.model.config.channels + len(fields.SPECS))
+        state = 4 * width * height * (self.model.config.channels + len(fields.FIELDS))
         return bool(2 * state <= self.timeline.budget)
 
     def _cut(self) -> None:
@@ -256,11 +256,7 @@ class Grid:
             apply(heapq.heappop(self.waiting))
 
     def _step(self) -> None:
-        settings = self.settings
-        self.cells.step(
-            self.step, self.rng_seed, settings.fire_rate, settings.scale, settings.angle, settings.aspect,
-            settings.dt, settings.antithetic,
-        )  # fmt: skip
+        self.cells.step(self.step, self.rng_seed, self.settings)
         self.step += 1
         self.age += 1
         self.changes += 1

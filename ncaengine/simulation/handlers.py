@@ -56,7 +56,7 @@ def planned(grid: Grid, command: AnyEdit, names: Names) -> Mark:
             change = partial(paint, grid, command, image, names.patch)
             title, more = command.tool.capitalize(), command.more
         case commands.Fill():
-            title, change = fields.SPECS[command.field].title, partial(fill, grid, command)
+            title, change = fields.FIELDS[command.field].title, partial(fill, grid, command)
         case commands.Load(_, name):
             title, change = "Load", partial(load, grid, names.array(name, image=False))
         case commands.Set(_, setting, value):  # a slider's way is not for undo

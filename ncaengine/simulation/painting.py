@@ -7,7 +7,7 @@ import numpy as np
 from ncaengine.core import brushes, lattice, pcg, states
 from ncaengine.core.brushes import Patch
 from ncaengine.core.errors import NCAError
-from ncaengine.core.fields import PLANE, SPECS, Field
+from ncaengine.core.fields import FIELDS, PLANE, Field
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Model
 from ncaengine.core.types import F32, I32, U8, Size
@@ -100,7 +100,7 @@ def on_field(canvas: Canvas, command: Paint, name: Field, fields: F32) -> None:
 
 def check(name: Field, *values: float) -> None:
     """Raises NCAError if a value lies outside a field's range."""
-    spec = SPECS[name]
+    spec = FIELDS[name]
     for value in values:
         if not spec.low <= value <= spec.high:
             raise NCAError(f"{spec.title} is {value:g}; in a map it must lie from {spec.low:g} to {spec.high:g}.")

@@ -20,7 +20,7 @@ from ncaengine.core.brushes import Patch
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Model
-from ncaengine.core.settings import Settings, changed, heeded_by_cells
+from ncaengine.core.settings import Settings, affects_cells, changed
 from ncaengine.core.types import Size
 from ncaengine.formats import model_files
 from ncaengine.simulation import commands, handlers
@@ -278,7 +278,7 @@ class Simulation(Registry, Calls):
                 grid._run(count, self._apply_late)
             case commands.Show(_, look):
                 grid._show(look)
-            case commands.Set(_, setting, value) if not heeded_by_cells(setting):
+            case commands.Set(_, setting, value) if not affects_cells(setting):
                 grid._set_pace(changed(grid.settings, setting, value))
             case _:
                 edit = handlers.planned(grid, command, self)

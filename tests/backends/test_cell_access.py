@@ -10,6 +10,7 @@ from ncaengine.backends.gl import cell_access
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.backends.torch import TorchCells
 from ncaengine.core.kernels import Catalogue
+from ncaengine.core.settings import Settings
 from ncaengine.core.types import F32
 
 
@@ -68,7 +69,7 @@ def test_mixing_and_stepping_take_turns(backend: Backend, catalogue: Catalogue) 
     for n in range(3):
         cells.blend(which, np.ones(40, np.float32), np.full((40, 3), n / 10, np.float32))
         before = cells.read()
-        cells.step(n, 7, 0.5)
+        cells.step(n, 7, Settings())
         expected = stepped(TorchCells(), [model], square, before, None, number=n)
         np.testing.assert_allclose(cells.read(), expected, atol=TOLERANCE)
     cells.release()

@@ -32,6 +32,7 @@ import json, sys, time
 import numpy as np
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.core import kernels
+from ncaengine.core.settings import Settings
 from ncaengine.formats import model_files
 
 backend, catalogue = GLBackend(), kernels.discover()
@@ -40,7 +41,7 @@ for path, kernel, settings, (rate, antithetic) in json.load(sys.stdin):
     cells.write(np.zeros((4, 6, model.config.channels), np.float32))
     before = time.process_time()
     cells.specialise(model, catalogue.get(kernel))
-    cells.step(0, 0, rate, antithetic=antithetic, **settings)
+    cells.step(0, 0, Settings(fire_rate=rate, antithetic=antithetic, **settings))
     backend.finish()
     print(json.dumps(time.process_time() - before), flush=True)
     cells.release()

@@ -14,6 +14,7 @@ from ncaengine.backends.torch import TorchCells
 from ncaengine.core import states
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Model
+from ncaengine.core.settings import Settings
 from ncaengine.formats import model_files
 from ncaengine.simulation.commands import Load, Step
 from ncaengine.simulation.simulation import Simulation
@@ -47,8 +48,8 @@ def test_a_step_is_the_references(gl: GLBackend, catalogue: Catalogue, name: str
                 ours.write(state)
             if step % 10 == 0:
                 truth.write(state)
-                truth.step(step, 5, model.config.fire_rate)
-            ours.step(step, 5, model.config.fire_rate)
+                truth.step(step, 5, Settings(fire_rate=model.config.fire_rate))
+            ours.step(step, 5, Settings(fire_rate=model.config.fire_rate))
             state = ours.read()
             if step % 10 == 0:
                 np.testing.assert_allclose(state, truth.read(), atol=1e-5)

@@ -20,6 +20,7 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.fields import PLANE
 from ncaengine.core.kernels import Catalogue, Kernel, Stencil
 from ncaengine.core.model import Clips, Colour, Config, Feature, Model
+from ncaengine.core.settings import Settings
 from ncaengine.core.types import F32
 
 SIZES = [(1, 1), (1, 7), (37, 53)]
@@ -39,11 +40,11 @@ def assert_agree(
         field = random_fields(*size, seed=n, models=len(models))
         if even:
             field[..., PLANE["rate"]] = 1
+        used = Settings(**given)
         numbers = {"number": 1000003 * n, "rng_seed": 7919 * n + (n % 2) * 2**31}
-        ours = stepped(gl.cells(), models, kernel, before, field, **given, **numbers)
-        truth = stepped(TorchCells(), models, kernel, before, field, **given, **numbers)
-        rate = given.get("fire_rate", 0.5)
-        mask = pcg.fire_mask(*size, numbers["number"], numbers["rng_seed"], rate, field[..., PLANE["rate"]])
+        ours = stepped(gl.cells(), models, kernel, before, field, used, **numbers)
+        truth = stepped(TorchCells(), models, kernel, before, field, used, **numbers)
+        mask = pcg.fire_mask(*size, numbers["number"], numbers["rng_seed"], used.fire_rate, field[..., PLANE["rate"]])
         for after in (ours, truth):
             assert np.array_equal((after != before).any(-1), mask)
         assert np.abs(ours - truth).max() <= TOLERANCE
@@ -105,7 +106,7 @@ def test_scale_and_angle_without_fields(formed: GLBackend, catalogue: Catalogue,
     found = [
         stepped(cells, models, kernel, before, *how)
         for cells in (formed.cells(), TorchCells())
-        for how in ((None, 0.5, scale, angle), (field,))
+        for how in ((None, Settings(scale=scale, angle=angle)), (field,))
     ]
     for each in found[1:]:
         np.testing.assert_allclose(each, found[0], atol=TOLERANCE)
@@ -131,19 +132,19 @@ def test_a_step_without_fields_runs_the_plain_program(
     monkeypatch.setattr(gl, "step_programs", lambda m, k, f, *more: asked.append(f) or real(m, k, f, *more))
     model, square, cells = random_model(SMALL["selforg"]), catalogue.get("square"), gl.cells()
 
-    def programs(*settings: float, others: tuple[Model, ...] = (), field: F32 | None = None) -> list[str]:
+    def programs(others: tuple[Model, ...] = (), field: F32 | None = None, **changes: float) -> list[str]:
         asked.clear()
         cells.specialise(model, square, others)
         cells.write_fields(field)
-        cells.step(0, 0, 0.5, *settings)
+        cells.step(0, 0, Settings(**changes))
         return asked
 
     cells.write(random_state(5, 4, 5))
     assert programs() == [""]
-    assert programs(2.0) == ["", "turned"]
-    assert programs(1.0, 5.0) == ["turned"]  # what ran last is made ready
-    assert programs(1.0, 0.0, 1.0, 0.5) == ["turned"]
-    assert programs(1.0, 0.0, 1.5) == ["turned", "stretched"]
+    assert programs(scale=2.0) == ["", "turned"]
+    assert programs(angle=5.0) == ["turned"]  # what ran last is made ready
+    assert programs(dt=0.5) == ["turned"]
+    assert programs(aspect=1.5) == ["turned", "stretched"]
     assert programs() == ["stretched", ""]
     assert programs(field=fields.plain(5, 4)) == ["", "turned"]
     assert programs(others=(model,)) == ["turned", "turned"]
@@ -174,13 +175,12 @@ def test_turning_the_state_and_the_cells_commutes_with_the_step(
     """By a quarter from +x towards +y, which is clockwise on the screen."""
     model, before = random_model(msgspec.structs.replace(SELFORG, hidden=8, channels=5)), random_state(9, 9, 5)
     for cells, other in zip(both(gl), both(gl), strict=True):
-        after = stepped(cells, [model], catalogue.get(kernel), before, None, 1.0)
-        turned = stepped(other, [model], catalogue.get(kernel), np.rot90(before, -1), None, 1.0, 1.0, 90.0)
+        after = stepped(cells, [model], catalogue.get(kernel), before, None, Settings(fire_rate=1.0))
+        state = np.rot90(before, -1)
+        turned = stepped(other, [model], catalogue.get(kernel), state, None, Settings(fire_rate=1.0, angle=90.0))
         np.testing.assert_allclose(turned, np.rot90(after, -1), atol=TOLERANCE)
-        assert (
-            np.abs(turned - stepped(both(gl)[1], [model], catalogue.get(kernel), np.rot90(before, -1), None, 1.0)).max()
-            > 1e-3
-        )
+        unturned = stepped(both(gl)[1], [model], catalogue.get(kernel), state, None, Settings(fire_rate=1.0))
+        assert np.abs(turned - unturned).max() > 1e-3
 
 
 def test_a_turn_by_60_degrees_on_the_hexagonal_lattice(gl: GLBackend, catalogue: Catalogue) -> None:
@@ -195,8 +195,8 @@ def test_a_turn_by_60_degrees_on_the_hexagonal_lattice(gl: GLBackend, catalogue:
         before[6 + row, 6 + column] = value
         turned[6 + next_row, 6 + next_column] = value
     for cells, other in zip(both(gl), both(gl), strict=True):
-        after = stepped(cells, [model], hexagonal, before.astype(np.float32), None, 1.0)
-        found = stepped(other, [model], hexagonal, turned.astype(np.float32), None, 1.0, 1.0, 60.0)
+        after = stepped(cells, [model], hexagonal, before.astype(np.float32), None, Settings(fire_rate=1.0))
+        found = stepped(other, [model], hexagonal, turned.astype(np.float32), None, Settings(fire_rate=1.0, angle=60.0))
         np.testing.assert_allclose(found[6, 6], after[6, 6], atol=TOLERANCE)
         for n in range(6):
             (row, column), (next_row, next_column) = ring[n], ring[(n + 1) % 6]
@@ -216,8 +216,8 @@ def test_derivatives_are_divided_by_powers_of_the_scale(
     field = fields.plain(6, 5)
     field[..., PLANE["scale"]] = np.linspace(0.25, 4, 30).reshape(5, 6)
     for cells, other in zip(both(gl), both(gl), strict=True):
-        plain = stepped(cells, [model], kernel, before, None, 1.0) - before
-        found = stepped(other, [model], kernel, before, field, 1.0, 0.5) - before
+        plain = stepped(cells, [model], kernel, before, None, Settings(fire_rate=1.0)) - before
+        found = stepped(other, [model], kernel, before, field, Settings(fire_rate=1.0, scale=0.5)) - before
         np.testing.assert_allclose(
             found, plain / (0.5 * field[..., PLANE["scale"], None]) ** order, atol=2e-5, rtol=1e-5
         )
@@ -262,7 +262,7 @@ def test_the_perception_is_clipped_in_the_cells_own_frame(gl: GLBackend, catalog
     rows, columns = np.mgrid[:7, :7]
     before = np.repeat((rows + columns)[..., None], 3, 2).astype(np.float32)
     for cells in both(gl):
-        after = stepped(cells, [clipped], catalogue.get("square"), before, None, 1.0, 1.0, 45.0)
+        after = stepped(cells, [clipped], catalogue.get("square"), before, None, Settings(fire_rate=1.0, angle=45.0))
         np.testing.assert_allclose(after[3, 3] - before[3, 3], 1.2, atol=1e-5)
 
 
@@ -297,9 +297,7 @@ def test_all_fire_the_same_cells(
             catalogue.get("square"),
             zeros((4, 5, 3), np.float32),
             field,
-            fire_rate,
-            1.0,
-            0.0,
+            Settings(fire_rate=fire_rate),
             step,
             seed,
         )
@@ -338,7 +336,7 @@ def test_models_and_fields_agree_step_after_step(gl: GLBackend, catalogue: Catal
         cells.write(random_state(19, 11, 5))
         cells.write_fields(random_fields(19, 11, models=3))
         for n in range(4):
-            cells.step(n, 0, 0.5)
+            cells.step(n, 0, Settings())
     np.testing.assert_allclose(ours.read(), truth.read(), atol=1e-4)
     ours.release()
 
@@ -387,7 +385,7 @@ def test_models_that_cannot_share_a_grid_are_told(
     cells.write(before)
     with pytest.raises(NCAError, match=f"'other'.* {said}"):
         cells.specialise(random_model(SMALL["selforg"], 9), catalogue.get("hexagonal"), (other,))
-    cells.step(3, 7, 0.5)
+    cells.step(3, 7, Settings())
     expected = stepped(TorchCells(), [model], catalogue.get("square"), before, None)
     np.testing.assert_allclose(cells.read(), expected, atol=1e-6)  # nothing has changed
     cells.release()
@@ -410,7 +408,7 @@ def test_fields_can_be_replaced_resized_and_taken_away(backend: Backend, catalog
         field = None if n == 4 else random_fields(*size, seed=n)
         cells.write(before)
         cells.write_fields(field)
-        cells.step(3, 7, 0.5)
+        cells.step(3, 7, Settings())
         np.testing.assert_allclose(cells.read(), stepped(TorchCells(), models, square, before, field), atol=TOLERANCE)
     cells.release()
 
@@ -431,7 +429,7 @@ def test_after_a_write_the_state_before_is_the_state_itself(gl: GLBackend, catal
     cells.specialise(random_model(SMALL["selforg"]), catalogue.get("square"))
     cells.write(random_state(6, 5, 5))
     assert cells._previous is cells._images[0]
-    cells.step(0, 0, 0.5)
+    cells.step(0, 0, Settings())
     assert cells._previous is cells._images[1]
     cells.write(random_state(6, 5, 5))
     assert cells._previous is cells._images[0]

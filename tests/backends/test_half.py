@@ -24,6 +24,7 @@ from ncaengine.core.kernels import Catalogue
 from ncaengine.core.lattice import View
 from ncaengine.core.looks import Look
 from ncaengine.core.model import Alive, Clips, Config, Model, Seed
+from ncaengine.core.settings import Settings
 from ncaengine.core.types import F32
 from ncaengine.formats import model_files
 from ncaengine.io import sessions
@@ -94,7 +95,7 @@ def test_a_step_is_the_references_rounded(
         for cells in (written(halved, model, catalogue, before, "hexagonal"), TorchCells()):
             cells.specialise(model, catalogue.get("hexagonal"))
             cells.write(before)
-            cells.step(3 + n, 2**31 + 7, fire_rate, antithetic=antithetic)
+            cells.step(3 + n, 2**31 + 7, Settings(fire_rate=fire_rate, antithetic=antithetic))
             after.append(cells.read())
             cells.release()
         ours, truth = after

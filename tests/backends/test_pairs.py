@@ -17,6 +17,7 @@ from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.core import kernels, looks, resources, states
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Model
+from ncaengine.core.settings import Settings
 from ncaengine.formats import model_files
 
 F64 = npt.NDArray[np.float64]
@@ -41,7 +42,7 @@ def grown(gl: GLBackend, model: Model, kernel: Kernel, seeds: range, antithetic:
     for seed in seeds:
         cells.write(states.initial(model, (SIDE, SIDE), seed))
         for step in range(STEPS):
-            cells.step(step, seed, 0.5, antithetic=antithetic)
+            cells.step(step, seed, Settings(antithetic=antithetic))
         found.append(statistics(looks.raw(cells.read(), model.config.colour) / 255.0))
     cells.release()
     return np.stack(found)

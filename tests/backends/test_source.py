@@ -278,14 +278,14 @@ def test_every_uniform_of_the_step_is_in_use(gl: GLBackend, catalogue: Catalogue
     assert declared - set(pairs.step) == unused | {"turn", "fire_threshold", "fire_rate"}
 
 
-def test_every_setting_of_the_step_is_heeded(gl: GLBackend, catalogue: Catalogue) -> None:
-    """By its uniform, which is active in the linked program that runs once it is not the default."""
-    set_ = {name: spec.uniform for name, spec in settings.SPECS.items() if spec.uniform}
-    assert {"fire_rate", "scale", "angle", "aspect", "dt"} <= set(set_)
+def test_every_setting_of_the_cells_reaches_the_step(gl: GLBackend, catalogue: Catalogue) -> None:
+    """Under its own name, as a uniform that is active in the linked program that runs once it is not the default."""
+    assert {"scale", "angle", "aspect", "dt"} <= set(settings.OF_CELLS)
     model, square = random_model(SMALL), catalogue.get("square")
-    assert set(set_.values()) - {"partner"} <= set(gl.step_programs(model, square, frame="turned").step)
-    assert set_["antithetic"] in gl.step_programs(model, square, cover="pairs").step
-    assert set_["fire_rate"] in gl.step_programs(model, square).step
+    assert {*settings.OF_CELLS, "fire_rate"} <= set(gl.step_programs(model, square, frame="turned").step)
+    assert "partner" in gl.step_programs(model, square, cover="pairs").step
+    assert "fire_threshold" in gl.step_programs(model, square).step
+    assert set(settings.UNIFORMS) == {*settings.OF_CELLS, "fire_rate", "antithetic"}
 
 
 def test_the_plain_step_has_nothing_of_fields(gl: GLBackend, catalogue: Catalogue) -> None:
@@ -334,7 +334,7 @@ def test_a_state_is_the_same_whatever_the_form(
         cells = gl.cells()
         cells.specialise(model, catalogue.get("hexagonal"))
         cells.write(before)
-        cells.step(0, 0, 0.5)
+        cells.step(0, 0, settings.Settings())
         found.append(cells.read())
         cells.release()
     for other in found[1:]:

@@ -22,6 +22,7 @@ from ncaengine.core import pcg
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue, Kernel
 from ncaengine.core.model import Clips, Config, Feature, Model
+from ncaengine.core.settings import Settings
 from ncaengine.formats.importers import notebook
 from ncaengine.formats.model_files import open_file
 
@@ -214,7 +215,7 @@ def test_the_perception_is_that_of_the_neighbours_on_the_screen(
     for cells in (gl.cells(), TorchCells()):
         cells.specialise(model, catalogue.get(kernel))
         cells.write(before)
-        cells.step(0, 0, 1.0)
+        cells.step(0, 0, Settings(fire_rate=1.0))
         np.testing.assert_allclose(cells.read(), expected, atol=1e-5)
         cells.release()
 
@@ -234,7 +235,7 @@ def test_hidden_units_and_outputs_are_a_plain_matrix_product(gl: GLBackend, cata
     for cells in (gl.cells(), TorchCells()):
         cells.specialise(model, kernel)
         cells.write(before)
-        cells.step(3, 4, 0.5)
+        cells.step(3, 4, Settings())
         np.testing.assert_allclose(cells.read(), expected, atol=1e-5)
         cells.release()
 

@@ -15,6 +15,7 @@ from ncaengine.core import pcg, states
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Alive, Clips, Colour, Config, Feature, Model, Seed
+from ncaengine.core.settings import Settings
 
 SMALL = Config(channels=5, hidden=7)
 MU = Config(
@@ -69,7 +70,7 @@ def step(
         cells.specialise(model, kernel)
         cells.write(state)
         cells.write_fields(fields)
-        cells.step(7, 2**31 + 5, model.config.fire_rate, **frame)
+        cells.step(7, 2**31 + 5, Settings(fire_rate=model.config.fire_rate, **frame))
         out.append(cells.read())
         cells.release()
     return out[0], out[1]
@@ -124,7 +125,7 @@ def one_step(model: Model, state: np.ndarray, kernel: object, **frame: float) ->
     cells = TorchCells()
     cells.specialise(model, kernel)
     cells.write(state)
-    cells.step(3, 4, model.config.fire_rate, **frame)
+    cells.step(3, 4, Settings(fire_rate=model.config.fire_rate, **frame))
     return cells.read()
 
 

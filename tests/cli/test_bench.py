@@ -17,7 +17,7 @@ from ncaengine.core import memory
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Config
-from ncaengine.core.settings import SPECS
+from ncaengine.core.settings import SETTINGS
 from ncaengine.formats import model_files
 
 MODEL = random_model(small(NOTEBOOK_CONFIG))
@@ -101,9 +101,9 @@ def test_torch_in_each_way_equals_the_reference(name: str, size: tuple[int, int]
         contender.run(3)
 
 
-@pytest.mark.parametrize("name", runners.SETTINGS)
+@pytest.mark.parametrize("name", runners.DIFFERENCES)
 def test_the_engine_in_each_way_equals_the_reference(name: str, gl: GLBackend, catalogue: Catalogue) -> None:
-    if not set(runners.SETTINGS[name]) <= set(SPECS):
+    if not set(runners.DIFFERENCES[name]) <= set(SETTINGS):
         with pytest.raises(NCAError, match="is what gl does here, for this version has no setting"):
             runners.Engine(name, gl, MODEL, catalogue.get("square"))
         return

@@ -21,14 +21,15 @@ from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View
 from ncaengine.core.looks import RGB, Look
 from ncaengine.core.model import Colour, Config
+from ncaengine.core.settings import Settings
 from ncaengine.core.types import F32, Size
 
 BUILT_IN = {p.parent.name: kernels.load(p) for p in kernels.resources.folder("plugins").glob("*/kernel.toml")}
 SQUARE, HEXAGONAL = BUILT_IN["square"], BUILT_IN["hexagonal"]
 KERNELS = pytest.mark.parametrize("kernel", [SQUARE, HEXAGONAL], ids=["square", "hexagonal"])
 COLOUR = Colour(0.5, 0.5)
-OVERLAYS = ("", *fields.SPECS)
-ALL = tuple(fields.SPECS.values())
+OVERLAYS = ("", *fields.FIELDS)
+ALL = tuple(fields.FIELDS.values())
 
 
 def random_fields(size: Size) -> F32:
@@ -179,7 +180,7 @@ def test_backends_show_their_last_step(backend: Backend, kernel: Kernel) -> None
     cells.write(before)
     assert cells.draw(place, Look("update")).max() <= 4
     cells.write_fields(planes)
-    cells.step(0, 1, 1.0)
+    cells.step(0, 1, Settings(fire_rate=1.0))
     expected = looks.draw(cells.read(), kernel, COLOUR, place, look, before, planes)
     found = cells.draw(place, look)
     cells.release()
@@ -283,18 +284,18 @@ def with_field(name: fields.Field, value: float, state: F32) -> F32:
     return shade(Look(overlay=name), state, planes=planes)
 
 
-@pytest.mark.parametrize("name", fields.SPECS)
+@pytest.mark.parametrize("name", fields.FIELDS)
 def test_defaults_and_absent_fields_are_not_tinted(name: fields.Field) -> None:
     state = random_state(4, 4, 3)
     expected = looks.to_rgb(state, COLOUR)
-    assert (with_field(name, fields.SPECS[name].default, state) == expected).all()
+    assert (with_field(name, fields.FIELDS[name].default, state) == expected).all()
     assert (shade(Look(overlay=name), state) == expected).all()
 
 
-@pytest.mark.parametrize("name", fields.SPECS)
+@pytest.mark.parametrize("name", fields.FIELDS)
 def test_tints_tell_values_apart_and_leave_the_texture_visible(name: fields.Field) -> None:
     state = random_state(6, 6, 3)
-    spec = fields.SPECS[name]
+    spec = fields.FIELDS[name]
     values = {"model": range(8), "angle": (0, 60, 120, 180, 240, 300)}.get(name, (spec.low, 1, spec.high))
     found = [with_field(name, value, state) for value in values]
     for i, a in enumerate(found):

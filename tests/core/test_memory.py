@@ -13,6 +13,7 @@ from ncaengine.core import memory, pcg, states
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Config, Seed
+from ncaengine.core.settings import Settings
 from ncaengine.simulation.commands import Resize
 from ncaengine.simulation.simulation import Simulation
 
@@ -107,6 +108,6 @@ def test_a_grid_beyond_the_reach_of_a_dispatch_is_not_listed(
         cells = formed.cells()
         cells.specialise(WIDE, catalogue.get("square"))
         cells.write(np.zeros((height, group[0], 12), np.float32))
-        cells.step(0, 0, 0.3)
+        cells.step(0, 0, Settings(fire_rate=0.3))
         cells.release()
     assert [cover for cover in covers if cover != "pairs"] == ["listed", "every"]

@@ -12,6 +12,7 @@ from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.core import pcg
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Config, Feature, Model
+from ncaengine.core.settings import Settings
 
 WORD = st.integers(0, 2**32 - 1)
 SIDE = st.integers(1, 40)
@@ -88,7 +89,7 @@ def test_the_shader_fires_the_same_cells(
     cells = gl.cells()
     cells.specialise(CONSTANT, catalogue.get("square"))
     cells.write(np.zeros((height, width, 3), np.float32))
-    cells.step(step, seed, rate, antithetic=pairs)
+    cells.step(step, seed, Settings(fire_rate=rate, antithetic=pairs))
     changed = cells.read()
     cells.release()
     expected = pcg.fire_mask(width, height, step, seed, rate, antithetic=pairs)

@@ -31,6 +31,7 @@ from ncaengine.core import lattice, looks, pcg, states
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue, Kernel
 from ncaengine.core.model import WEIGHTS, Alive, Clips, Colour, Config, Feature, Model, Seed
+from ncaengine.core.settings import Settings
 from ncaengine.formats import model_files
 from ncaengine.formats.exporters import atlas, literals, notebook, shadertoy
 
@@ -49,7 +50,7 @@ def rollout(model: Model, kernel: Kernel, steps: int, size: tuple[int, int] = (6
     cells.specialise(model, kernel)
     cells.write(states.initial(model, size, 0))
     for step in range(steps):
-        cells.step(step, 0, model.config.fire_rate, antithetic=False)
+        cells.step(step, 0, Settings(fire_rate=model.config.fire_rate, antithetic=False))
     return cells.read()
 
 
@@ -492,7 +493,7 @@ def test_shadertoy_computes_what_we_do(gl: GLBackend, catalogue: Catalogue, toys
     before = cells.read()
     for step in range(6):
         toy.step()
-        cells.step(step, 7, config.fire_rate, antithetic=False)
+        cells.step(step, 7, Settings(fire_rate=config.fire_rate, antithetic=False))
         worst.append(np.abs(toy.state(size, config.channels) - cells.read()).max())
     assert np.abs(cells.read() - before).max() > 1e-3, "the model does nothing"
     assert max(worst) <= 1e-5

@@ -14,6 +14,7 @@ from published_forms import B, W, decoded, demo_text, exported, found, growing, 
 from ncaengine.backends.torch import TorchCells
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Model
+from ncaengine.core.settings import Settings
 from ncaengine.formats.importers import identify
 from ncaengine.formats.importers.base import Decoded, Hints
 from ncaengine.formats.pickle import weights
@@ -32,7 +33,7 @@ def agrees(catalogue: Catalogue) -> Callable[..., None]:
         cells = TorchCells()
         cells.specialise(model, catalogue.get("square"))
         cells.write(state)
-        cells.step(0, 0, 1.0)
+        cells.step(0, 0, Settings(fire_rate=1.0))
         expected = step(state.astype(float))
         assert np.abs(expected - state).max() > 0.01
         np.testing.assert_allclose(cells.read(), expected, rtol=1e-4, atol=1e-4)

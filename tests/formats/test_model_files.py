@@ -22,6 +22,7 @@ from ncaengine.core import model, pcg
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Colour
+from ncaengine.core.settings import Settings
 from ncaengine.formats import model_files, sniffing
 
 LEGACY = {"_use_new_zipfile_serialization": False}
@@ -110,7 +111,7 @@ def test_a_step_of_it_is_the_notebooks_own(tmp_path: Path, catalogue: Catalogue,
     x = torch.randn(1, channels, 9, 13, generator=torch.Generator().manual_seed(1))
     mask = torch.from_numpy(pcg.fire_mask(13, 9, 4, 2, 0.5)).float()
     with torch.no_grad():
-        ours, theirs = net.step(x, 4, 2, 0.5), notebook_step(sd, x, mask)
+        ours, theirs = net.step(x, 4, 2, Settings()), notebook_step(sd, x, mask)
     assert (theirs - x).abs().max() > 0.05
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
 

@@ -17,6 +17,7 @@ from ncaengine.core import states
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.looks import quantise, to_rgb
 from ncaengine.core.model import Model
+from ncaengine.core.settings import Settings
 from ncaengine.simulation.commands import Step
 from ncaengine.simulation.simulation import Simulation
 
@@ -54,7 +55,7 @@ def reference(model: Model, kernel: str, catalogue: Catalogue, side: int, steps:
     x = torch.from_numpy(states.initial(model, (side, side), 0)).permute(2, 0, 1)[None]
     with torch.no_grad():
         for step in range(steps):
-            x = net.step(x, step, 0, model.config.fire_rate)
+            x = net.step(x, step, 0, Settings(fire_rate=model.config.fire_rate))
     return x[0].permute(1, 2, 0).numpy()
 
 

@@ -21,6 +21,7 @@ from ncaengine.core.fields import PLANE
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.looks import Look
 from ncaengine.core.model import Config, Feature, Model, Seed
+from ncaengine.core.settings import Settings
 from ncaengine.simulation import commands
 from ncaengine.simulation.clock import TICKS_PER_SECOND, Pace
 from ncaengine.simulation.commands import (
@@ -519,7 +520,7 @@ def test_both_backends_agree_over_five_steps(gl: GLBackend, simulate: Make, mode
         grid.cells.write(random_state(17, 10, 5))
         run = []
         for n in range(5):
-            grid.cells.step(n, 2, 0.5)
+            grid.cells.step(n, 2, Settings())
             run.append(grid.state())
         states.append(run)
         pictures.append(grid.image(scale=2).astype(int))

@@ -29,6 +29,7 @@ from ncaengine.backends.torch import TorchCells
 from ncaengine.cli import training_runs
 from ncaengine.core import kernels, model
 from ncaengine.core.errors import NCAError
+from ncaengine.core.settings import Settings
 from ncaengine.formats import model_files
 from ncaengine.training import checkpoint
 from ncaengine.training.config import TrainingSettings
@@ -64,7 +65,7 @@ def test_what_was_trained_runs_on_the_engine(job: TrainingJob, gl: GLBackend) ->
         for cells in (ours, truth):
             cells.specialise(exported if cells is ours else trained, kernels.discover().get(name))
             cells.write(random_state(21, 14, 12, seed=1))
-            cells.step(3, 7, 0.5)
+            cells.step(3, 7, Settings())
         assert np.abs(ours.read() - truth.read()).max() < 1e-5
         ours.release()
 

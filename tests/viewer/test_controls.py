@@ -10,7 +10,7 @@ from helpers import apart
 from window_driver import drive, wait_until
 
 from ncaengine import viewer
-from ncaengine.core.settings import SPECS, Settings
+from ncaengine.core.settings import SETTINGS, Settings
 from ncaengine.simulation.commands import Set
 from ncaengine.viewer.state.app import App
 
@@ -21,7 +21,7 @@ def sliders(folder: Path) -> None:
     def script(engine: Any, app: App) -> None:
         grid = app.grid
         wait_until(engine, lambda: grid.step > 0)
-        for spec in SPECS.values():
+        for spec in SETTINGS.values():
             if spec.name == "paused":
                 engine.item_click("**/###pause")
                 wanted: float | bool = True

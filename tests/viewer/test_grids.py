@@ -21,7 +21,7 @@ from ncaengine import viewer
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.core import kernels, lattice
 from ncaengine.core.kernels import Catalogue
-from ncaengine.core.settings import SPECS
+from ncaengine.core.settings import SETTINGS
 from ncaengine.formats import model_files
 from ncaengine.simulation import commands
 from ncaengine.simulation.commands import Fill
@@ -295,7 +295,7 @@ def test_in_proportion_both_sides_grow_alike(kernel: str, w: int, h: int, times:
 
 def test_values_are_said_with_their_units() -> None:
     said = [
-        widgets.said(SPECS[name], value)
+        widgets.said(SETTINGS[name], value)
         for name, value in (("steps_per_second", 7200), ("steps_per_second", 1.5), ("angle", -90.2), ("scale", 1.25))
     ]
     assert said == ["unlimited", "1.5 steps/s", "-90°", "1.25×"]

@@ -422,10 +422,10 @@ def test_every_pattern_and_tint_has_a_name():
     from typing import get_args
 
     from ncaengine.core.brushes import Pattern
-    from ncaengine.core.fields import SPECS
+    from ncaengine.core.fields import FIELDS
 
     assert set(maps.PATTERNS) == set(get_args(Pattern))
-    assert set(TINTS) == set(SPECS)
+    assert set(TINTS) == set(FIELDS)
 
 
 def test_every_tool_has_a_key_and_a_button():

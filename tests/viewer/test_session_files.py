@@ -28,7 +28,7 @@ from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.core import kernels
 from ncaengine.core.brushes import Pattern, Tool
 from ncaengine.core.errors import NCAError
-from ncaengine.core.fields import SPECS, Field
+from ncaengine.core.fields import FIELDS, Field
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.looks import Look, Mode
 from ncaengine.core.model import Model
@@ -594,7 +594,7 @@ class Player:
         if kind is c.AddGrid:
             return c.AddGrid(self.one("a", "b"), size, self.one("square", "hexagonal"), self.number(1, 8))
         grid = self.one(*self.sim.grids)
-        field: Field = self.one(*SPECS)
+        field: Field = self.one(*FIELDS)
         match kind:
             case c.SetModel:
                 return c.SetModel(grid, self.one("a", "b"), self.one(0, 0, 1))

@@ -22,7 +22,8 @@ from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View
 from ncaengine.core.looks import RGB, Look
 from ncaengine.core.model import Config, Model
-from ncaengine.core.pcg import fire_threshold, partner
+from ncaengine.core.pcg import partner
+from ncaengine.core.settings import Settings
 from ncaengine.core.states import check_models
 from ncaengine.core.types import F32, I32, U8, Size
 
@@ -45,7 +46,7 @@ class GLCells:
         self._numbers = [0]  # those that the model field holds; other models need no pass
         self._mean_rate, self._rates = 1.0, False  # of the rate field, and whether any cell's is not 1
         self._frame: Frame = ""
-        self._fires: tuple[float, bool] | None = None  # the last step's fire rate, and whether antithetic
+        self._settings: Settings | None = None  # those of the last step
         self._stepped = False
         self._passes = Passes(backend)
 
@@ -54,9 +55,9 @@ class GLCells:
         check_models(models)
         # Compiled before anything changes: of the several programs that which the settings asked for last.
         frame: Frame = self._frame or ("turned" if others else "")
-        programs = {}
+        programs, settings = {}, self._settings or Settings(fire_rate=model.config.fire_rate)
         for slot, each in enumerate(models):
-            cover = self._cover(each, *(self._fires or (model.config.fire_rate, True)))
+            cover = self._cover(each, settings)
             programs[slot, frame, cover, 0] = self._backend.step_programs(each, kernel, frame, cover)
         self._drop_weights()
         self._weights = [self._upload(source.pack_weights(each)) for each in models]
@@ -118,44 +119,41 @@ class GLCells:
     def blend(self, cells: I32, weight: F32, target: F32) -> None:
         self._backend.editor.blend(self._images[0], cells, weight, self._backend.device.storage.within(target))
 
-    def _cover(self, model: Model, fire_rate: float, antithetic: bool) -> Cover:
+    def _cover(self, model: Model, settings: Settings) -> Cover:
         if model.config.firing == "channel":
             return "every"
-        if antithetic and partner(*(self._size if self._images else (2, 2)), fire_rate, self._rates):
+        size = self._size if self._images else (2, 2)
+        if settings.antithetic and partner(*size, settings.fire_rate, self._rates):
             return "pairs"
         group = source.GROUP[self._backend.device.form]
         countable = (
             self._size[0] * self._size[1] <= source.MOST_GROUPS * group[0] * group[1]
         )  # even if all of them fire
-        return "listed" if countable and fire_rate * self._mean_rate < MOST_LISTED else "every"
+        return "listed" if countable and settings.fire_rate * self._mean_rate < MOST_LISTED else "every"
 
-    def step(
-        self, number: int, rng_seed: int, fire_rate: float, scale: float = 1.0, angle: float = 0.0,
-        aspect: float = 1.0, dt: float = 1.0, antithetic: bool = True,
-    ) -> None:  # fmt: skip
+    def step(self, number: int, rng_seed: int, settings: Settings) -> None:
         assert self._kernel is not None
         width, height = self._size
-        plain = self._fields is None and (scale, angle, dt) == (1, 0, 1) and len(self._models) == 1
-        self._frame = "stretched" if aspect != 1 else "" if plain else "turned"
-        self._fires = fire_rate, antithetic
-        pair = partner(width, height, fire_rate, self._rates) or (0, 0)
-        uniforms = {
+        plain = self._fields is None and settings.plain and len(self._models) == 1
+        self._frame = "stretched" if settings.aspect != 1 else "" if plain else "turned"
+        self._settings = settings
+        pair = partner(width, height, settings.fire_rate, self._rates) or (0, 0)
+        uniforms: dict[str, object] = {
+            **settings.uniforms(),
             "size": self._size,
             "row_shift": self._kernel.row_shift(height) % width,
             "step_number": number & 0xFFFFFFFF,
             "rng_seed": rng_seed & 0xFFFFFFFF,
-            "fire_threshold": fire_threshold(fire_rate),
             "partner": pair,
+            "models": len(self._models),
         }
         if self._frame:
-            uniforms |= {"scale": scale, "angle": angle, "aspect": aspect, "dt": dt}
-            uniforms |= {"fire_rate": fire_rate, "models": len(self._models)}
             (self._fields or self._backend.plain_fields).bind_to_image(3, read=True, write=False)
         before, after = self._images
         last = len(self._models) - 1
         passes = []
         for slot in {min(number, last) for number in self._numbers}:
-            cover = self._cover(self._models[slot], fire_rate, antithetic)
+            cover = self._cover(self._models[slot], settings)
             covered = (width - pair[0], height - pair[1]) if cover == "pairs" else self._size
             run = partial(self._dispatch, slot, covered, {**uniforms, "slot": slot})
             passes.append((run, self._chosen(slot, cover, run)))

@@ -31,7 +31,7 @@ class Shown:
     """What there is to draw of a grid.
 
     now, before: the state and the one before the last step, layers of (height, width) vec4. fields:
-    (height, width) vec4 in the order of fields.SPECS, None for the defaults.
+    (height, width) vec4 in the order of fields.FIELDS, None for the defaults.
     """
 
     now: moderngl.TextureArray

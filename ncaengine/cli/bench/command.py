@@ -181,7 +181,7 @@ def _maker(gl: "GLBackend | None", reason: str, model: "Model", kernel: "Kernel"
     from ncaengine.core import states, types
 
     def make(name: str, size: types.Size) -> runners.Contender:
-        if name not in runners.SETTINGS:
+        if name not in runners.DIFFERENCES:
             return runners.Torch(name, model, kernel, size)
         if gl is None:
             raise NCAError(reason)

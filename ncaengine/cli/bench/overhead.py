@@ -18,6 +18,7 @@ from ncaengine.cli.bench.timing import Plan, in_turn, spoken
 from ncaengine.core import states
 from ncaengine.core.kernels import Catalogue, Kernel
 from ncaengine.core.model import Model
+from ncaengine.core.settings import Settings
 from ncaengine.core.types import F32, Size
 from ncaengine.io.video import Film
 from ncaengine.simulation.clock import TICKS_PER_SECOND
@@ -74,7 +75,7 @@ def compiling(backend: GLBackend, model: Model, kernel: Kernel) -> list[Beside]:
         before = time.perf_counter()
         cells.specialise(model, kernel)
         cells.write(state)
-        cells.step(0, 0, model.config.fire_rate)
+        cells.step(0, 0, Settings(fire_rate=model.config.fire_rate))
         fresh.finish()
         times.append(1e3 * (time.perf_counter() - before))
         cells.release()

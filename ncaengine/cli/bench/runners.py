@@ -14,7 +14,7 @@ from ncaengine.cli.bench.host_info import Processor
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Model
-from ncaengine.core.settings import SPECS, Settings, changed, heeded_by_cells
+from ncaengine.core.settings import SETTINGS, Settings, changed
 from ncaengine.core.types import Size
 from ncaengine.training.step import (
     apply_stencil,
@@ -26,7 +26,7 @@ from ncaengine.training.step import (
     wrap_torus,
 )
 
-SETTINGS: dict[str, Mapping[str, float | bool]] = {
+DIFFERENCES: dict[str, Mapping[str, float | bool]] = {
     "gl": {},
     "gl-bernoulli": {"antithetic": False},
     "gl-all": {"fire_rate": 1.0},
@@ -68,16 +68,15 @@ class Engine:
 
     def __init__(self, name: str, backend: GLBackend, model: Model, kernel: Kernel) -> None:
         settings = Settings(fire_rate=model.config.fire_rate)
-        for setting, value in SETTINGS[name].items():
-            if setting not in SPECS:
+        for setting, value in DIFFERENCES[name].items():
+            if setting not in SETTINGS:
                 raise NCAError(f"it is what gl does here, for this version has no setting {setting!r}.")
             settings = changed(settings, setting, value)
         self._half = name == HALF
         self._backend = GLBackend(Device(backend.device.ctx, half=True)) if self._half else backend
-        self.fire_rate, self._number = settings.fire_rate, 0
+        self.fire_rate, self._settings, self._number = settings.fire_rate, settings, 0
         self.tolerance = TOLERANCE + ROUNDING * self._half
         self.processor: Processor = "cpu" if backend.device.form == "unrolled" else "gpu"
-        self._how = {setting: getattr(settings, setting) for setting in SPECS if heeded_by_cells(setting)}
         self._cells = self._backend.cells()
         self._cells.specialise(model, kernel)
 
@@ -90,12 +89,14 @@ class Engine:
 
     def expected(self, nca: Reference, x: Tensor) -> Tensor:
         """See Contender."""
-        return nca.step(x.half().float() if self._half else x, 0, RNG_SEED, **self._how)  # from what `once` begins with
+        return nca.step(
+            x.half().float() if self._half else x, 0, RNG_SEED, self._settings
+        )  # from what `once` begins with
 
     def run(self, steps: int) -> None:
         """See Contender."""
         for number in range(self._number, self._number + steps):
-            self._cells.step(number, RNG_SEED, **self._how)
+            self._cells.step(number, RNG_SEED, self._settings)
         self._number += steps
         self._backend.finish()
 
@@ -241,7 +242,7 @@ LOOPS: dict[str, Callable[[Reference, Size], Loop]] = {
     "torch-compile": whole,
     "torch-compile-pairs": pairs,
 }
-NAMES = (*SETTINGS, *LOOPS)
+NAMES = (*DIFFERENCES, *LOOPS)
 
 
 def _check_compiler(nca: Reference) -> None:

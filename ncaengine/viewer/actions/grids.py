@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Model
-from ncaengine.core.settings import SPECS, heeded_by_cells
+from ncaengine.core.settings import SETTINGS, affects_cells
 from ncaengine.simulation.commands import AddGrid, AnyCommand, Duplicate, RemoveGrid, Reseed, Set, SetKernel, SetModel
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ def _add(app: "App") -> None:
     name, pace = app.sim.register(like.model), settings.steps_per_second
     app.sim.submit(AddGrid(name, like.size, like.kernel.name, pace, settings.fire_rate, seed))
     new = _newest(app)
-    for spec in SPECS:
+    for spec in SETTINGS:
         value = getattr(settings, spec)
-        if heeded_by_cells(spec) and value != getattr(app.sim.grids[new].settings, spec):
+        if affects_cells(spec) and value != getattr(app.sim.grids[new].settings, spec):
             app.sim.submit(Set(new, spec, value))
     _go_to(app, new)
 

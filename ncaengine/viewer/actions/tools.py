@@ -129,7 +129,7 @@ class Tools:
         """The value that the tool in hand paints into a field, in words; '' for tools that paint the state."""
         if self.field is None:
             return ""
-        spec = fields.SPECS[self.field]
+        spec = fields.FIELDS[self.field]
         plain = default or self.default
         if self.field == "model":
             return self._app.name_of(grid.model) if plain else self.model_for(grid)
@@ -222,7 +222,7 @@ class Tools:
         if self.field is None:
             return self.values.get(self.name, 1.0)
         if default:
-            return fields.SPECS[self.field].default
+            return fields.FIELDS[self.field].default
         return float(self._slot(grid)) if self.field == "model" else self.values[self.field]
 
     # Models

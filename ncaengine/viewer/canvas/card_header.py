@@ -2,7 +2,7 @@
 
 from imgui_bundle import ImVec4, imgui
 
-from ncaengine.core.settings import SPECS
+from ncaengine.core.settings import SETTINGS
 from ncaengine.viewer.actions import grids
 from ncaengine.viewer.kit import icons, theme, widgets
 from ncaengine.viewer.kit.theme import em, u32
@@ -136,7 +136,7 @@ def _speed(app: App, pane: Pane) -> tuple[str, str, ImVec4]:
         return f"{icons.PAUSE}  Paused", "", theme.DIM
     rate = pane.meter.rate
     shown = f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}"
-    if asked >= SPECS["steps_per_second"].high:
+    if asked >= SETTINGS["steps_per_second"].high:
         return shown, " / unlimited", theme.ACCENT
     if rate < 0.9 * asked - 1:
         return f"{icons.SLOW} {shown}", f" / {asked:.4g} steps/s", theme.AMBER

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from ncaengine.core.fields import SPECS as SPECS_OF_FIELDS
-from ncaengine.core.settings import SPECS
+from ncaengine.core.fields import FIELDS
+from ncaengine.core.settings import SETTINGS
 from ncaengine.viewer import keymap
 from ncaengine.viewer.actions import open_files
 from ncaengine.viewer.dialogs import palette_offers
@@ -59,7 +59,7 @@ def numbers(app: App, typed: str) -> Iterator[Entry]:
     if not app.panes:
         return
     number = number_in(typed)
-    for spec in SPECS.values():
+    for spec in SETTINGS.values():
         now = getattr(app.grid.settings, spec.name)
         unit = f" {spec.unit}" if spec.unit else ""
         if isinstance(now, bool):
@@ -117,7 +117,7 @@ def map_presets(app: App, _typed: str) -> Iterator[Entry]:
         return
     for preset in maps.PRESETS:
         yield Entry(f"Map: {preset.title}", preset.what, partial(maps.apply, app, preset.fill))
-    for name, spec in SPECS_OF_FIELDS.items():
+    for name, spec in FIELDS.items():
         yield Entry(f"Map: clear {spec.title}", "To its default everywhere", partial(maps.clear, app, name))
 
 

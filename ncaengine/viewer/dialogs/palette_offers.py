@@ -8,7 +8,7 @@ from typing import Any
 
 from ncaengine.core import fields
 from ncaengine.core.errors import NCAError
-from ncaengine.core.settings import Spec
+from ncaengine.core.settings import SettingInfo
 from ncaengine.formats import model_files
 from ncaengine.viewer.actions import display_modes, open_files, tools
 from ncaengine.viewer.panels import brush, record
@@ -20,8 +20,8 @@ from ncaengine.viewer.state.recorder import FORMATS, SCALES
 NUMBER = re.compile(r"^(?P<name>.*?[^\d\s.,-])\s*(?P<number>-?\d{1,12}(?:[.,]\d*)?|-?[.,]\d{1,12})\D*$")
 FILE = re.compile(r"^(?:recording file|file name|file|record to)\s+(?P<name>\S.*)$", re.IGNORECASE)
 IN_USE = "in use"
-DELAY = Spec("delay", "Recording delay", "", 0, record.LONGEST_DELAY, "s", False, "")
-LENGTH = Spec("length", "Recording length", "", 0, record.LONGEST, "s", False, "")
+DELAY = SettingInfo("delay", "Recording delay", "", 0, record.LONGEST_DELAY, "s")
+LENGTH = SettingInfo("length", "Recording length", "", 0, record.LONGEST, "s")
 
 
 def number_in(typed: str) -> str:
@@ -65,10 +65,10 @@ def looks(app: App, typed: str) -> Iterator[Entry]:
         words = f"look {title}", f"view {mode}"
         yield Entry(f"Show: {title}", hint, partial(display_modes.show, app, mode=mode), "", words)
     number = number_in(typed)
-    channel = Spec("channel", "Channel", "", 0, last, "", False, "")
+    channel = SettingInfo("channel", "Channel", "", 0, last)
     yield _numbered(app, channel, look.channels[0], number, partial(_channel, app))
     yield _numbered(app, look_panel.GAIN, look.gain, number, lambda gain: display_modes.show(app, gain=gain))
-    maps = [(str(name), spec.title) for name, spec in fields.SPECS.items()]
+    maps = [(str(name), spec.title) for name, spec in fields.FIELDS.items()]
     for name, title in (*maps, ("", "None")):
         hint = IN_USE if name == look.overlay else "Tint the cells by this map" if name else "The cells alone"
         words = (f"tint {title}", f"tint by {title}") if name else ("tint none", "overlay off")
@@ -103,7 +103,7 @@ def brush_settings(app: App, typed: str) -> Iterator[Entry]:
 
 
 def _numbered(
-    app: App, spec: Spec, now: float, number: str, set_: Callable[[float], object],
+    app: App, spec: SettingInfo, now: float, number: str, set_: Callable[[float], object],
     before: str = "", words: tuple[str, ...] = (),
 ) -> Entry:  # fmt: skip
     """A thing that a number follows; one from 0 to 1 may be given in percent. Out of its range it is told."""

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from imgui_bundle import ImVec4, imgui
 
-from ncaengine.core.settings import Spec
+from ncaengine.core.settings import SettingInfo
 from ncaengine.viewer.kit import icons, theme
 from ncaengine.viewer.kit.theme import em, u32
 
@@ -201,7 +201,7 @@ def choice(
     return picked
 
 
-def said(spec: Spec, value: float) -> str:
+def said(spec: SettingInfo, value: float) -> str:
     """A setting's value with its unit, as panels and cards show it."""
     if spec.name == "steps_per_second" and value >= spec.high:
         return "unlimited"
@@ -210,7 +210,7 @@ def said(spec: Spec, value: float) -> str:
     return form % value + apart + spec.unit
 
 
-def setting(spec: Spec, value: float | bool, default: float | bool | None = None) -> float | bool | None:
+def setting(spec: SettingInfo, value: float | bool, default: float | bool | None = None) -> float | bool | None:
     """The control that a setting's declaration asks for; returns a new value, if any.
 
     default: the value that the right button brings back.

@@ -6,7 +6,7 @@ from pathlib import Path
 from imgui_bundle import imgui
 
 from ncaengine.core import fields
-from ncaengine.core.settings import Spec
+from ncaengine.core.settings import SettingInfo
 from ncaengine.viewer.actions import open_files
 from ncaengine.viewer.actions.open_files import LISTED, PICTURES
 from ncaengine.viewer.actions.tools import LEAST_RADIUS, MOST_NOISE, MOST_RADIUS, TOOLS, Name, use_picture
@@ -15,16 +15,18 @@ from ncaengine.viewer.kit.file_browser import Picker
 from ncaengine.viewer.kit.theme import em
 from ncaengine.viewer.state.app import App
 
-RADIUS = Spec("brush-radius", "Radius", "Of the brush (wheel, [ and ]).", LEAST_RADIUS, MOST_RADIUS, "cells", True, "")
-STRENGTH = Spec("brush-strength", "Strength", "How much of it cells take (Shift wheel).", 0, 1, "", False, "")
-SOFTNESS = Spec(
-    "brush-softness", "Softness", "The share of the radius over which the brush fades.", 0, 1, "", False, ""
+RADIUS = SettingInfo(
+    "brush-radius", "Radius", "Of the brush (wheel, [ and ]).", LEAST_RADIUS, MOST_RADIUS, "cells", True
 )
-VALUES: dict[Name, Spec] = {
-    "noise": Spec("brush-noise", "Noise ±", "The largest number that a channel becomes.", 0, MOST_NOISE, "", False, ""),
-    "rate": Spec("brush-rate", "Rate", fields.SPECS["rate"].help, 0, 4, "×", False, ""),
-    "scale": Spec("brush-scale", "Cell scale", fields.SPECS["scale"].help, 0.25, 4, "×", True, ""),
-    "angle": Spec("brush-angle", "Turned by", fields.SPECS["angle"].help, -180, 180, "°", False, ""),
+STRENGTH = SettingInfo("brush-strength", "Strength", "How much of it cells take (Shift wheel).", 0, 1)
+SOFTNESS = SettingInfo("brush-softness", "Softness", "The share of the radius over which the brush fades.", 0, 1)
+VALUES: dict[Name, SettingInfo] = {
+    "noise": SettingInfo(
+        "brush-noise", "Noise ±", "The largest number that a channel becomes.", 0, MOST_NOISE, "", False
+    ),
+    "rate": SettingInfo("brush-rate", "Rate", fields.FIELDS["rate"].help, 0, 4, "×"),
+    "scale": SettingInfo("brush-scale", "Cell scale", fields.FIELDS["scale"].help, 0.25, 4, "×", logarithmic=True),
+    "angle": SettingInfo("brush-angle", "Turned by", fields.FIELDS["angle"].help, -180, 180, "°"),
 }
 ALONG = "Paint the direction in which the pointer moves."
 DEFAULT = "Paint the map's default instead, as an eraser does (or hold Shift)."
@@ -142,7 +144,7 @@ def _take_model(app: App, path: Path) -> None:
     app.attempt(take)
 
 
-def _value(app: App, spec: Spec) -> None:
+def _value(app: App, spec: SettingInfo) -> None:
     tools = app.tools
     off = tools.field is not None and (tools.default or (tools.name == "angle" and tools.along))
     imgui.begin_disabled(off)

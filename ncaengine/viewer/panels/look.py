@@ -11,7 +11,7 @@ from ncaengine.core.fields import PLANE, Field
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.looks import UPDATE_GAIN, Look, Mode
 from ncaengine.core.model import Colour
-from ncaengine.core.settings import Spec
+from ncaengine.core.settings import SettingInfo
 from ncaengine.core.types import F32
 from ncaengine.simulation.grid import Grid
 from ncaengine.viewer import keymap
@@ -27,7 +27,7 @@ TITLES: dict[Mode, tuple[str, str]] = {
     "update": ("Change per step", "How much the last step changed each cell."),
     "alive": ("Alive", "Where alpha, the fourth channel, keeps cells alive, in models that have it."),
 }
-GAIN = Spec("gain", "Gain", "Multiplies the values before they are shown.", 0.1, 100.0, "×", True, "")
+GAIN = SettingInfo("gain", "Gain", "Multiplies the values before they are shown.", 0.1, 100.0, "×", logarithmic=True)
 SAMPLES = 48
 """Colours along a legend."""
 ENDS: dict[Field, tuple[float, float]] = {"rate": (0, 4), "scale": (0.25, 4), "angle": (0, 360), "model": (0, 7)}
@@ -79,8 +79,8 @@ def _overlay(app: App, grid: Grid) -> None:
     overlay = grid.look.overlay
     widgets.label("Overlay", "A map that tints the cells where it is not at its default.")
     options = [("", "None", "The cells alone.")]
-    options += [(name, spec.title, spec.help) for name, spec in fields.SPECS.items()]
-    picked = widgets.choice("##overlay", fields.SPECS[overlay].title if overlay else "None", options, overlay)
+    options += [(name, spec.title, spec.help) for name, spec in fields.FIELDS.items()]
+    picked = widgets.choice("##overlay", fields.FIELDS[overlay].title if overlay else "None", options, overlay)
     if picked is not None:
         display_modes.show(app, overlay=picked)
     if not overlay:
@@ -91,7 +91,7 @@ def _overlay(app: App, grid: Grid) -> None:
         _strip(_tints(overlay, grid.kernel)[:count], [str(k) for k in range(count)], False)
         return
     low, high = ENDS[overlay]
-    unit = fields.SPECS[overlay].unit
+    unit = fields.FIELDS[overlay].unit
     middle = {"rate": "1", "scale": "1", "angle": "180"}[overlay]
     _strip(_tints(overlay, grid.kernel), [f"{low:g}", middle, f"{high:g} {unit}"])
 

@@ -8,9 +8,9 @@ import msgspec
 from imgui_bundle import ImVec4, imgui
 
 from ncaengine.core.brushes import Pattern
-from ncaengine.core.fields import MAX_MODELS, SPECS, Field
+from ncaengine.core.fields import FIELDS, MAX_MODELS, Field
 from ncaengine.core.looks import TINTS
-from ncaengine.core.settings import Spec
+from ncaengine.core.settings import SettingInfo
 from ncaengine.simulation.commands import Fill, SetModel
 from ncaengine.viewer.actions import display_modes, open_files
 from ncaengine.viewer.actions.tools import put_model
@@ -32,8 +32,8 @@ ROUND: tuple[Pattern, ...] = ("polar", "bipolar")
 ONE_VALUE: tuple[Pattern, ...] = ("even", *ROUND)
 COUNTED: tuple[Pattern, ...] = ("stripes", "checks")
 FUZZY: tuple[Pattern, ...] = ("halves", *COUNTED)
-COUNT = Spec("map-count", "Count", "How many stripes, or checks a side.", 1, 32, "", False, "")
-FUZZ = Spec("map-fuzz", "Fuzz", "How wide the borders between the values are.", 0, 64, "cells", False, "")
+COUNT = SettingInfo("map-count", "Count", "How many stripes, or checks a side.", 1, 32)
+FUZZ = SettingInfo("map-fuzz", "Fuzz", "How wide the borders between the values are.", 0, 64, "cells")
 OVERLAY = "Tint the cells by a map, where it is not at its default."
 
 
@@ -63,7 +63,7 @@ def apply(app: App, fill: Fill) -> None:
 
 def clear(app: App, field: Field) -> None:
     """A map of the selected grid and those linked with it back to its default everywhere, and no longer shown."""
-    default = SPECS[field].default
+    default = FIELDS[field].default
     if app.each(lambda number: Fill(number, field, "even", (default, default))) and app.grid.look.overlay == field:
         show_map(app, "")
 
@@ -90,7 +90,7 @@ class MapsPanel:
         if widgets.button("Apply###map-apply", width, "Lay this map over the whole grid."):
             apply(app, self._fill)
         imgui.same_line()
-        title = SPECS[self._fill.field].title
+        title = FIELDS[self._fill.field].title
         if widgets.button("Clear###map-clear", width, f"{title} back to its default everywhere."):
             clear(app, self._fill.field)
         self._overlay(app)
@@ -115,9 +115,9 @@ class MapsPanel:
 
     def _form(self) -> None:
         fill = self._fill
-        widgets.label("Map", SPECS[fill.field].help)
-        fields = ((name, spec.title, spec.help) for name, spec in SPECS.items())
-        if field := widgets.choice("##map-field", SPECS[fill.field].title, fields, fill.field):
+        widgets.label("Map", FIELDS[fill.field].help)
+        fields = ((name, spec.title, spec.help) for name, spec in FIELDS.items())
+        if field := widgets.choice("##map-field", FIELDS[fill.field].title, fields, fill.field):
             pattern = "halves" if fill.pattern in ROUND and field != "angle" else fill.pattern
             self._change(field=field, pattern=pattern, values=self._values[field])  # type: ignore[index]
         widgets.label("Pattern", PATTERNS[fill.pattern][0])
@@ -127,7 +127,7 @@ class MapsPanel:
         self._numbers()
 
     def _numbers(self) -> None:
-        fill, spec = self._fill, SPECS[self._fill.field]
+        fill, spec = self._fill, FIELDS[self._fill.field]
         single = fill.pattern in ONE_VALUE
         widgets.label("Value" if single else "Values", f"{spec.low:g} to {spec.high:g} {spec.unit}".rstrip() + ".")
         width, values = widgets.share(1 if single else 2), list(fill.values)
@@ -149,7 +149,7 @@ class MapsPanel:
     def _overlay(self, app: App) -> None:
         widgets.label("Tint by", OVERLAY)
         now = app.grid.look.overlay
-        titles = {"none": "None", **{name: SPECS[name].title for name in get_args(Field)}}
+        titles = {"none": "None", **{name: FIELDS[name].title for name in get_args(Field)}}
         options = ((name, title, "") for name, title in titles.items())
         if picked := widgets.choice("##map-overlay", titles[now or "none"], options, now or "none"):
             show_map(app, "" if picked == "none" else picked)

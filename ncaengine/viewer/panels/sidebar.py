@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from imgui_bundle import ImVec4, imgui
 
 from ncaengine.core.model import Config
-from ncaengine.core.settings import SPECS, Settings, Spec
+from ncaengine.core.settings import SETTINGS, SettingInfo, Settings
 from ncaengine.core.types import Size
 from ncaengine.viewer import keymap
 from ncaengine.viewer.dialogs.save import KeepPanel
@@ -22,7 +22,7 @@ from ncaengine.viewer.state.app import App
 
 DIGITS = int(imgui.InputTextFlags_.chars_decimal)
 SECTIONS = ("Model", "Size", "Settings", "Grids", "Brush", "Maps", "View", "Cells", "Record", "Session")
-SPEEDS = (1.0, 15.0, 60.0, 240.0, SPECS["steps_per_second"].high)
+SPEEDS = (1.0, 15.0, 60.0, 240.0, SETTINGS["steps_per_second"].high)
 PRESETS = (64, 128, 256, 512, 1024)
 KEEPS = (
     ("centre", "Keep the middle", "What is there stays in the middle; new cells start from the seed."),
@@ -144,7 +144,7 @@ class Panel:
         )
 
     def _settings(self, app: App) -> None:
-        for spec in SPECS.values():
+        for spec in SETTINGS.values():
             if spec.name == "paused":  # the button above
                 continue
             usual = app.grid.model.config.fire_rate if spec.name == "fire_rate" else getattr(Settings(), spec.name)
@@ -154,7 +154,7 @@ class Panel:
             if spec.name == "steps_per_second":
                 self._speeds(app, spec)
 
-    def _speeds(self, app: App, spec: Spec) -> None:
+    def _speeds(self, app: App, spec: SettingInfo) -> None:
         now = app.grid.settings.steps_per_second
         close = (imgui.StyleVar_.item_spacing, (em(0.25), em(0.5)))
         with widgets.style(variables=[(imgui.StyleVar_.frame_padding, (em(0.1), em(0.15))), close]):

@@ -13,7 +13,7 @@ from typing import Literal, cast
 from ncaengine.backends.gl.device import Device
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Model
-from ncaengine.core.settings import SPECS
+from ncaengine.core.settings import SETTINGS
 from ncaengine.core.states import Keep
 from ncaengine.core.types import U8, Size
 from ncaengine.formats import model_files
@@ -243,7 +243,7 @@ class App:
 
     def faster(self, factor: float) -> None:
         """Multiply the selected grid's speed, within its range."""
-        spec = SPECS["steps_per_second"]
+        spec = SETTINGS["steps_per_second"]
 
         def times(number: int) -> AnyCommand:
             now = self.sim.grids[number].settings.steps_per_second

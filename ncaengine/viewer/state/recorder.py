@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ncaengine._version import __version__
 from ncaengine.core.errors import NCAError
-from ncaengine.core.settings import SPECS
+from ncaengine.core.settings import SETTINGS
 from ncaengine.core.types import U8, Size
 from ncaengine.simulation.commands import Reseed, Set, Step
 from ncaengine.simulation.grid import Grid
@@ -259,7 +259,7 @@ def describe(grid: Grid) -> dict[str, str]:
     """What a grid shows, in words, for a picture's metadata."""
     settings = {
         spec.title: _said(getattr(grid.settings, spec.name), spec.unit)
-        for spec in SPECS.values()
+        for spec in SETTINGS.values()
         if spec.name != "paused"
     }
     return {

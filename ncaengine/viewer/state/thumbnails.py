@@ -15,6 +15,7 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue, Kernel
 from ncaengine.core.lattice import View
 from ncaengine.core.model import Model
+from ncaengine.core.settings import Settings
 from ncaengine.core.types import U8
 
 SIDE, SCALE, STEPS = 128, 2, 300
@@ -63,9 +64,10 @@ class Thumbnail:
         if self.done:
             return
         start, cells = clock(), self._cells or self._seeded()
+        settings = Settings(fire_rate=self._model.config.fire_rate)
         while self.step < STEPS:
             for number in range(self.step, min(self.step + SLICE, STEPS)):
-                cells.step(number, 0, self._model.config.fire_rate)
+                cells.step(number, 0, settings)
             self.step = min(self.step + SLICE, STEPS)
             self._backend.finish()
             if clock() - start >= seconds:
