@@ -9,7 +9,6 @@ import tyro
 
 from ncaengine.cli.options import Plugins, find_kernels, plural, progress_bar, say
 from ncaengine.core.errors import NCAError
-from ncaengine.core.settings import Settings
 
 if TYPE_CHECKING:
     from ncaengine.backends.base import Cells
@@ -146,6 +145,7 @@ def _states(
     tell: called with the number of steps made since the last call.
     """
     from ncaengine.core import states
+    from ncaengine.core.settings import Settings
 
     try:
         cells.specialise(model, kernel)

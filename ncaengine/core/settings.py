@@ -10,7 +10,6 @@ from typing import Annotated, Literal, get_type_hints
 import msgspec
 
 from ncaengine.core.errors import NCAError
-from ncaengine.core.pcg import fire_threshold
 
 Reader = Literal["clock", "firing", "cell"]
 """What reads a setting: the clock; the choice of the cells that fire; or the cells' update. Only the shader that is
@@ -79,9 +78,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     paused: Paused = False
 
     def uniforms(self) -> dict[str, float | bool]:
-        """The step shader's uniforms by name; a program takes those that it declares."""
-        values = {name: getattr(self, name) for name in UNIFORMS}
-        return {**values, "fire_threshold": fire_threshold(self.fire_rate)}
+        """Return the step shader's uniforms by name; a program takes those that it declares."""
+        return {name: getattr(self, name) for name in UNIFORMS}
 
     @property
     def plain(self) -> bool:

@@ -22,7 +22,7 @@ from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View
 from ncaengine.core.looks import RGB, Look
 from ncaengine.core.model import Config, Model
-from ncaengine.core.pcg import partner
+from ncaengine.core.pcg import fire_threshold, partner
 from ncaengine.core.settings import Settings
 from ncaengine.core.states import check_models
 from ncaengine.core.types import F32, I32, U8, Size
@@ -144,6 +144,7 @@ class GLCells:
             "row_shift": self._kernel.row_shift(height) % width,
             "step_number": number & 0xFFFFFFFF,
             "rng_seed": rng_seed & 0xFFFFFFFF,
+            "fire_threshold": fire_threshold(settings.fire_rate),
             "partner": pair,
             "models": len(self._models),
         }
