@@ -1,62 +1,57 @@
-"""The command line: one dataclass a command, its fields the flags. Exit codes: 0 done, 1 a problem, 2 usage.
+"""The command line: one dataclass per command, whose fields are the flags.
 
-Modules here import only what `--help` needs; the engine is imported when a command runs.
+Exit codes: 0 done, 1 a problem, 2 wrong usage. The module of a command is imported when the command is named or listed,
+and the engine when the command runs.
 """
 
 import os
+import pkgutil
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import tyro
 
 from ncaengine._version import __version__
-from ncaengine.cli.bench.command import Bench
-from ncaengine.cli.evaluate import Evaluate
-from ncaengine.cli.export import Export
-from ncaengine.cli.import_models import Import
-from ncaengine.cli.info import Info, Kernels
-from ncaengine.cli.record import Record
-from ncaengine.cli.replay import Replay
-from ncaengine.cli.sheet import Sheet
-from ncaengine.cli.study import Study
-from ncaengine.cli.train import Train
-from ncaengine.cli.view import View
+from ncaengine.cli.options import check_ranges
 from ncaengine.core.errors import NCAError
 
-COMMANDS: dict[str, Callable[..., Any]] = {
-    "view": View,
-    "record": Record,
-    "replay": Replay,
-    "train": Train,
-    "study": Study,
-    "sheet": Sheet,
-    "evaluate": Evaluate,
-    "import": Import,
-    "export": Export,
-    "info": Info,
-    "kernels": Kernels,
-    "bench": Bench,
+COMMANDS = {
+    "view": "view:View",
+    "record": "record:Record",
+    "replay": "replay:Replay",
+    "train": "train:Train",
+    "study": "study:Study",
+    "sheet": "sheet:Sheet",
+    "evaluate": "evaluate:Evaluate",
+    "import": "import_models:Import",
+    "export": "export:Export",
+    "info": "info:Info",
+    "kernels": "info:Kernels",
+    "bench": "bench.command:Bench",
 }
+"""The module and the class of each command."""
 
 DESCRIPTION = "A real-time engine for texture neural cellular automata."
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run a command and return the exit code; `args` are those of the process if None.
+    """Run a command and return the exit code.
 
-    A usage error leaves through SystemExit(2), --help through SystemExit(0), as argparse does.
+    args: the command's name and its flags; None takes those of the process.
+    Wrong usage raises SystemExit(2), --help raises SystemExit(0), as in argparse.
     """
     args = sys.argv[1:] if args is None else args
     if args == ["--version"]:
         print(f"ncaengine {__version__}")
         return 0
     try:
-        _command(args).run()
+        command = _parse(args)
+        check_ranges(command)
+        command.run()
     except NCAError as error:
-        return _problem(str(error))
+        return _print_problem(str(error))
     except MemoryError:
-        return _problem("There is not enough memory for this; use a smaller --size.")
+        return _print_problem("There is not enough memory for this; use a smaller --size.")
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # as in `ncaengine import --help | head -1`
@@ -64,15 +59,21 @@ def main(args: list[str] | None = None) -> int:
     return 0
 
 
-def _command(args: list[str]) -> Any:
-    """What the arguments ask for, to be run."""
-    if args and args[0] in COMMANDS:  # by itself, so that a mistyped flag is not looked for in other commands
-        return tyro.cli(COMMANDS[args[0]], prog=f"ncaengine {args[0]}", args=args[1:])
+def load_command(name: str) -> Any:
+    """Import the class of a command."""
+    return pkgutil.resolve_name(f"ncaengine.cli.{COMMANDS[name]}")
+
+
+def _parse(args: list[str]) -> Any:
+    """Parse a command and its flags into an instance of the command's class."""
+    if args and args[0] in COMMANDS:  # this command alone, so that a mistyped flag is not searched in the others
+        return tyro.cli(load_command(args[0]), prog=f"ncaengine {args[0]}", args=args[1:])
+    commands = {name: load_command(name) for name in COMMANDS}
     return tyro.extras.subcommand_cli_from_dict(
-        COMMANDS, prog="ncaengine", description=DESCRIPTION, args=args or ["--help"], sort_subcommands=False
+        commands, prog="ncaengine", description=DESCRIPTION, args=args or ["--help"], sort_subcommands=False
     )
 
 
-def _problem(sentence: str) -> int:
+def _print_problem(sentence: str) -> int:
     print(f"ncaengine: {sentence}", file=sys.stderr)
     return 1

@@ -1,82 +1,73 @@
 """`ncaengine evaluate`."""
 
 import math
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from ncaengine.cli.options import Plugins, SizeText, check_seed, find_kernels, parse_size, plural, say
+from ncaengine.cli.engine import find_kernels, open_simulation
+from ncaengine.cli.options import BackendChoice, Count, KernelName, Models, Plugins, Range, Seed, Size, size_text
+from ncaengine.cli.output import plural, print_json, print_notice, progress_bar
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ncaengine.core.model import Model
     from ncaengine.simulation.simulation import Simulation
     from ncaengine.training.evaluation import EvaluationPlan, EvaluationResult
     from ncaengine.training.losses import Loss
 
 DIRECTIONS = 128
-"""Of sliced transport: more than in a training, where the next iteration takes others, for less is left to chance."""
+"""Directions of sliced transport; more than in training, where later iterations take other directions."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate:
-    """Measure how far models' rollouts are from a target, by a loss of the training."""
+    """Measure how close the rollouts of models come to a target image, with a loss of the training."""
 
-    models: Annotated[
-        tuple[Path, ...],
-        tyro.conf.Positional,
-        tyro.conf.arg(metavar="MODEL [MODEL ...]", help_behavior_hint="(required)"),
-    ] = ()
-    """Model files; with several, each is compared with the first."""
+    models: Models = ()
+    """Model files; if there are several, each is compared with the first."""
     target: Annotated[str, tyro.conf.arg(metavar="IMAGE")]
-    """The picture that they should look like: an image file, or a pattern's name."""
-    target_size: int = 128
-    """Its longer side is brought down to so many pixels, as the training did (train --target-size)."""
+    """The image that the rollouts should look like: an image file, or the name of a pattern."""
+    target_size: Annotated[int, Range(8)] = 128
+    """Pixels of the target's longer side after scaling down, as in `train --target-size`."""
     loss: Literal["transport", "gram"] = "transport"
     """How features are compared: sliced optimal transport, or Gram matrices."""
     features: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NET [NET ...]")] = ("auto",)
     """The feature nets, as for `ncaengine train`: names or files of weights."""
-    steps: Annotated[tuple[int, ...], tyro.conf.arg(metavar="STEP [STEP ...]")] = (300, 1000)
-    """When to measure, in steps since the seed."""
+    steps: Annotated[tuple[int, ...], tyro.conf.arg(metavar="STEP [STEP ...]"), Range(1)] = (300, 1000)
+    """When to measure, in steps from the seed."""
     heal: bool = False
-    """After the last step, cut a disc out of every grid, half as wide as the grid, and measure again when it has
-    had time to heal."""
-    heal_steps: int = 300
-    """Steps that it has for that."""
-    rollouts: int = 16
+    """After the last step, cut a disc out of every grid, half as wide as the grid, and measure again after
+    --heal-steps."""
+    heal_steps: Count = 300
+    """Steps to heal in."""
+    rollouts: Count = 16
     """Rollouts of each model, from different seeds."""
-    seed: int = 0
-    """The seed of the first rollout; the others count on from it."""
-    kernel: str = "square"
-    """Neighbourhood: see `ncaengine kernels`."""
-    size: SizeText = "128x128"
+    seed: Seed = 0
+    """Seed of the first rollout; the others count up from it."""
+    kernel: KernelName = "square"
+    size: Size = (128, 128)
     """Cells of the grids, width x height; one number for a square."""
     json: bool = False
-    """One JSON object instead of a table."""
-    backend: Literal["auto", "gl", "torch"] = "auto"
-    """auto: OpenGL, or torch where there is no OpenGL 4.3."""
+    """Print one JSON object instead of a table."""
+    backend: BackendChoice = "auto"
     plugins: Plugins = ()
-    """More folders of kernel plugins."""
 
     def run(self) -> None:
-        """Measure, with a progress bar, and print a table or JSON."""
+        """Measure with a progress bar; print a table or JSON."""
         self._check()
         import numpy as np
         import torch
 
-        from ncaengine.backends import open_backend
         from ncaengine.formats import model_files
-        from ncaengine.simulation import simulation
         from ncaengine.training import evaluation, losses, targets
         from ncaengine.training.features import extractor
 
         steps = tuple(sorted(set(self.steps)))
         plan = evaluation.EvaluationPlan(
-            self.kernel, parse_size(self.size), steps, self.rollouts, self.seed, self.heal_steps * self.heal
+            self.kernel, self.size, steps, self.rollouts, self.seed, self.heal_steps * self.heal
         )
         models = [model_files.load(path) for path in self.models]
         picture = np.ascontiguousarray(targets.load_target(self.target, self.target_size))
@@ -84,95 +75,102 @@ class Evaluate:
         catalogue = find_kernels(self.plugins, self.kernel, models)
         net, notice = extractor.open_nets(self.features)
         if notice:
-            say("VGG-19's weights could not be fetched (no internet?); random filters compare the pictures instead.")
+            print_notice("The weights of VGG-19 could not be downloaded; random filters compare the pictures instead.")
         loss = losses.make_loss(self.loss, net, target, directions=DIRECTIONS)
-        floor = evaluation.picture_loss(target, loss)
-        backend, notice = open_backend(self.backend)
-        if notice:
-            say(notice)
-        with simulation.Simulation(backend, catalogue, history=0) as sim:
+        loss_of_target = evaluation.picture_loss(target, loss)
+        with open_simulation(catalogue, self.backend) as sim:
             results = _measure(sim, models, loss, plan)
         if self.json:
-            self._print_json(results, plan, net.names, floor)
+            self._print_json(results, plan, net.names, loss_of_target)
         else:
-            self._print_table(results, plan, floor)
+            self._print_table(results, plan, loss_of_target)
 
     def _check(self) -> None:
         if not self.models:
             raise NCAError("Name a model to evaluate.")
-        lowest = {"rollouts": 1, "heal_steps": 1, "target_size": 8}
-        for name, least in lowest.items():
-            if getattr(self, name) < least:
-                raise NCAError(f"--{name.replace('_', '-')} is {getattr(self, name)}; it must be at least {least}.")
-        if not self.steps or min(self.steps) < 1:
-            raise NCAError("--steps needs numbers of at least 1, for example --steps 300 1000.")
-        check_seed(self.seed)
-        check_seed(self.seed + self.rollouts - 1)
+        if not self.steps:
+            raise NCAError("--steps needs numbers, for example --steps 300 1000.")
+        if self.seed + self.rollouts > 2**32:
+            raise NCAError(f"--seed is {self.seed}; with --rollouts {self.rollouts} it must be at most "
+                           f"{2**32 - self.rollouts}.")  # fmt: skip
 
-    def _print_table(self, results: "Sequence[EvaluationResult]", plan: "EvaluationPlan", floor: float) -> None:
+    def _print_table(
+        self, results: "Sequence[EvaluationResult]", plan: "EvaluationPlan", loss_of_target: float
+    ) -> None:
         from rich.console import Console
         from rich.table import Table
 
-        width, height = plan.size
         print(f"{self.loss} loss against {self.target}")
-        print(f"{plural(plan.rollouts, 'rollout')} of {width}x{height} on {plan.kernel}, mean ± standard deviation")
+        rollouts = plural(plan.rollouts, "rollout")
+        print(f"{rollouts} of {size_text(plan.size)} on {plan.kernel}, mean ± standard deviation")
         several = len(results) > 1
         table = Table("model", "when", "loss", *["ratio"] * several, "max |state|")
         for column in table.columns:
             column.no_wrap, column.overflow = column is not table.columns[0], "fold"
         first = results[0].losses.mean(0)
         for path, result in zip(self.models, results, strict=True):
-            mean, deviation, once = result.losses.mean(0), result.losses.std(0), [str(path), f"{result.largest:.3g}"]
+            name, largest = str(path), f"{result.largest:.3g}"
             table.add_section()
-            for when, m, d, f in zip(plan.moments, mean, deviation, first, strict=True):
-                table.add_row(once[0], when, f"{m:.4g} ± {d:.2g}", *[f"×{m / f:.3f}"] * several, once[1])
-                once = ["", ""]
+            for when, loss, reference in zip(plan.moments, result.losses.T, first, strict=True):
+                measured = f"{loss.mean():.4g} ± {loss.std():.2g}"
+                ratio = [f"×{loss.mean() / reference:.3f}"] * several
+                table.add_row(name, when, measured, *ratio, largest)
+                name = largest = ""  # only in the model's first row
         Console(highlight=False, markup=False).print(table)
-        print(f"The target itself measures {floor:.3g}.")
+        print(f"The target itself has a loss of {loss_of_target:.3g}.")
 
     def _print_json(
-        self, results: "Sequence[EvaluationResult]", plan: "EvaluationPlan", features: "Sequence[str]", floor: float
+        self,
+        results: "Sequence[EvaluationResult]",
+        plan: "EvaluationPlan",
+        features: Sequence[str],
+        loss_of_target: float,
     ) -> None:
-        import json
-        from dataclasses import asdict
-
         models = [
             {
                 "file": str(path),
                 "moments": [
-                    {
-                        "when": when,
-                        "mean": _number(v.mean()),
-                        "deviation": _number(v.std()),
-                        "losses": [*map(_number, v)],
-                    }
-                    for when, v in zip(plan.moments, result.losses.T, strict=True)
+                    _moment_json(when, losses) for when, losses in zip(plan.moments, result.losses.T, strict=True)
                 ],
-                "largest_state": _number(result.largest),
+                "largest_state": _json_number(result.largest),
             }
             for path, result in zip(self.models, results, strict=True)
         ]
-        told = {"target": self.target, "loss": self.loss, "features": features, "target_itself": _number(floor)}
-        print(json.dumps({**told, **asdict(plan), "models": models}, indent=2))
+        print_json({
+            "target": self.target,
+            "loss": self.loss,
+            "features": features,
+            "target_itself": _json_number(loss_of_target),
+            **asdict(plan),
+            "models": models,
+        })  # fmt: skip
 
 
-def _number(value: float) -> float | None:
-    """As JSON can have it."""
+def _moment_json(when: str, losses: Any) -> dict[str, Any]:
+    """Return what was measured at one moment; losses: (rollouts,) float64."""
+    return {
+        "when": when,
+        "mean": _json_number(losses.mean()),
+        "deviation": _json_number(losses.std()),
+        "losses": [*map(_json_number, losses)],
+    }
+
+
+def _json_number(value: float) -> float | None:
+    """Return a number that JSON can hold; None if it is infinite or not a number."""
     return float(value) if math.isfinite(value) else None
 
 
 def _measure(
     sim: "Simulation", models: "Sequence[Model]", loss: "Loss", plan: "EvaluationPlan"
 ) -> "list[EvaluationResult]":
-    from rich.console import Console
-    from rich.progress import Progress
-
+    """Evaluate the models one by one, with a progress bar."""
     from ncaengine.training import evaluation
 
-    results, console = [], Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    results = []
+    with progress_bar("steps") as progress:
         task = progress.add_task("", total=plan.total * len(models))
         for model in models:
             progress.update(task, description=model.config.name)
-            results.append(evaluation.evaluate(sim, model, loss, plan, lambda made: progress.advance(task, made)))
+            results.append(evaluation.evaluate(sim, model, loss, plan, lambda steps: progress.advance(task, steps)))
     return results

@@ -1,60 +1,57 @@
 """`ncaengine export`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from ncaengine.cli.options import Plugins, find_kernels, plural, progress_bar, say
+from ncaengine.cli.engine import find_kernels, open_simulation
+from ncaengine.cli.options import KernelName, Models, OutputFile, Plugins
+from ncaengine.cli.output import plural, print_notice, progress_bar
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:
-    from ncaengine.backends.base import Cells
-    from ncaengine.core.kernels import Kernel
+    from ncaengine.core.kernels import Catalogue
     from ncaengine.core.model import Model
     from ncaengine.core.types import F32
     from ncaengine.formats.exporters.atlas import Ranges
+    from ncaengine.simulation.grid import Grid
+    from ncaengine.simulation.simulation import Simulation
 
 Form = Literal["atlas", "torch", "glsl"]
-ENDINGS: dict[str, Form] = {".json": "atlas", ".pt": "torch", ".pth": "torch", ".glsl": "glsl", ".frag": "glsl"}
-FORM = tyro.conf.arg(metavar="{atlas,torch,glsl}", help_behavior_hint="(default: by the file's ending)")
+FORMS: dict[str, Form] = {".json": "atlas", ".pt": "torch", ".pth": "torch", ".glsl": "glsl", ".frag": "glsl"}
+"""The form that each file ending stands for."""
+FORM = tyro.conf.arg(metavar="{atlas,torch,glsl}", help_behavior_hint="(default: from the file's ending)")
 SIDE, STEPS, EVERY = 64, 400, 10
-"""Of the rollout in which an atlas's ranges are measured: cells a side, steps, and steps between two looks."""
+"""The rollout in which an atlas's ranges are measured: cells per side, steps, and steps between two measurements."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """Write models for other programs: the article's page and hexells, its notebook, or shadertoy.com."""
+    """Write models for other programs: the Distill article's page and hexells, its notebook, or shadertoy.com."""
 
-    models: Annotated[
-        tuple[Path, ...],
-        tyro.conf.Positional,
-        tyro.conf.arg(metavar="MODEL [MODEL ...]", help_behavior_hint="(required)"),
-    ] = ()
-    """Model files, shipped models' names, as zebra, or published files, FILE:NAME for one of several in a file; more
-    than one only for an atlas."""
-    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
-    """.json, .pt or .glsl. A file of that name is overwritten."""
+    models: Models = ()
+    """Model files, published files (FILE:NAME picks one of several models in a file) or names of shipped models, for
+    example zebra. Only an atlas can hold more than one."""
+    output: OutputFile
+    """The file to write: .json, .pt or .glsl. An existing file is overwritten."""
     form: Annotated[Form | None, FORM] = None
-    """atlas: what the article's page and hexells read as models.json, in 8 bits a weight; models that do not clip their
-    values run for some seconds each, to be measured. torch: a state dict of the article's notebook; glsl: tabs to paste
-    at shadertoy.com."""
-    kernel: str = "square"
-    """Neighbourhood that GLSL has, and that an atlas is measured on; see `ncaengine kernels`."""
+    """atlas: models.json for the article's page and hexells, with 8 bits per weight; models that do not clip their
+    values first run for a few seconds each to measure their ranges. torch: a state dict for the article's notebook.
+    glsl: tabs to paste at shadertoy.com."""
+    kernel: KernelName = "square"
     plugins: Plugins = ()
-    """More folders of kernel plugins."""
 
     def run(self) -> None:
-        """Write the file and say what it holds."""
+        """Write the file and print what it holds."""
         from ncaengine.formats import model_files
 
-        form = self.form or ENDINGS.get(self.output.suffix.lower())
+        form = self.form or FORMS.get(self.output.suffix.lower())
         if form is None:
-            raise NCAError(f"{self.output}: no form has this ending; use .json, .pt or .glsl, or give --form.")
+            raise NCAError(f"{self.output}: this ending is not known; use .json, .pt or .glsl, or give --form.")
         if not self.output.parent.is_dir():
-            raise NCAError(f"{self.output}: cannot be written, for its folder does not exist; make it first.")
+            raise NCAError(f"{self.output}: cannot be written because its folder does not exist; create it first.")
         if not self.models:
             raise NCAError("Name a model to export.")
         if form != "atlas" and len(self.models) > 1:
@@ -66,20 +63,21 @@ class Export:
             case "glsl":
                 from ncaengine.formats.exporters import shadertoy
 
-                self._write_text(shadertoy.source(models[0], self._kernel(models)))
+                self._write_text(shadertoy.source(models[0], self._kernels(models).get(self.kernel)))
             case "torch":
                 self._write_tensors(models[0])
-        first = f", the first is {models[0].config.name}" if len(models) > 1 else f", {models[0].config.name}"
+        name = models[0].config.name
+        first = f", the first is {name}" if len(models) > 1 else f", {name}"
         print(f"{plural(len(models), 'model')} in {self.output}{first}")
 
-    def _kernel(self, models: "list[Model]") -> "Kernel":
-        return find_kernels(self.plugins, self.kernel, models).get(self.kernel)
+    def _kernels(self, models: "list[Model]") -> "Catalogue":
+        return find_kernels(self.plugins, self.kernel, models)
 
     def _atlas(self, models: "list[Model]") -> str:
         from ncaengine.formats.exporters import atlas
 
-        kernel = self._kernel(models)
-        ranges = _measured([model for model in models if atlas.needs_ranges(model.config)], kernel)
+        catalogue = self._kernels(models)
+        ranges = _measure([model for model in models if atlas.needs_ranges(model.config)], catalogue, self.kernel)
         return atlas.atlas([(model, ranges.get(id(model))) for model in models])
 
     def _write_text(self, text: str) -> None:
@@ -93,67 +91,50 @@ class Export:
         from ncaengine.core import files
         from ncaengine.formats.exporters import notebook
 
-        arrays, to_mind = notebook.state_dict(model)
+        arrays, warnings = notebook.state_dict(model)
         tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
         files.replace_file(self.output, lambda part: torch.save(tensors, part))
-        for sentence in to_mind:
-            say(f"{model.config.name}: {sentence}")
         c = model.config
-        by = c.credit or "whoever trained it"
-        say(
-            f"A state dict holds weights alone, not that it is {c.name}, for {' and '.join(c.kernels)}, by {by}; "
-            "say so beside it."
+        for warning in warnings:
+            print_notice(f"{c.name}: {warning}")
+        print_notice(
+            f"A state dict has no metadata; record separately that it is {c.name}, for {' and '.join(c.kernels)}, "
+            f"by {c.credit or 'whoever trained it'}."
         )
 
 
-def _measured(models: "list[Model]", kernel: "Kernel") -> "dict[int, Ranges]":
-    """What each model reaches, by its id; those that are the same to the last bit are run once. Raises NCAError."""
-    from ncaengine.backends import open_backend
-    from ncaengine.core import model as compare
+def _measure(models: "list[Model]", catalogue: "Catalogue", kernel: str) -> "dict[int, Ranges]":
+    """Measure the ranges of each model, by its id; identical models run once. Raises NCAError."""
+    from ncaengine.core import model as model_module
     from ncaengine.formats.exporters import atlas
 
-    found: dict[int, Ranges] = {}
     if not models:
-        return found
+        return {}
     for model in models:
-        atlas.check(model.config)  # before the first of them has taken its seconds
-    runs: list[list[Model]] = []
+        atlas.check(model.config)  # before the first of them takes its seconds
+    identical: list[list[Model]] = []
     for model in models:
-        known = next((run for run in runs if compare.same(run[0], model)), None)
-        known.append(model) if known else runs.append([model])
-    backend, notice = open_backend("auto")
-    if notice:
-        say(notice)
+        known = next((group for group in identical if model_module.same(group[0], model)), None)
+        known.append(model) if known else identical.append([model])
+    ranges: dict[int, Ranges] = {}
+    with open_simulation(catalogue) as sim, progress_bar("models") as bar:
+        task = bar.add_task("", total=len(identical))
+        for first, *others in identical:
+            bar.update(task, description=f"Measuring {first.config.name}")
+            measured = atlas.measure(first, catalogue.get(kernel), states_of_rollout(sim, first, kernel))
+            ranges.update((id(model), measured) for model in (first, *others))
+            bar.advance(task)
+    return ranges
+
+
+def states_of_rollout(sim: "Simulation", model: "Model", kernel: str) -> "Iterator[F32]":
+    """Run a model from its seed; yield its state at steps 1, 11, 21, …, each (height, width, channels) float32."""
+    from ncaengine.simulation.commands import RemoveGrid
+    from ncaengine.training.evaluation import grow
+
+    grid: Grid = sim.add(model, SIDE, kernel)
     try:
-        with progress_bar("steps") as bar:
-            task = bar.add_task("", total=len(runs) * STEPS)
-            for first, *others in runs:
-                bar.update(task, description=f"Measuring {first.config.name}")
-                states = _states(backend.cells(), first, kernel, lambda made: bar.advance(task, made))
-                ranges = atlas.measure(first, kernel, states)
-                found.update((id(model), ranges) for model in (first, *others))
+        for _ in grow(sim, grid, range(1, STEPS, EVERY)):
+            yield grid.state()
     finally:
-        backend.release()
-    return found
-
-
-def _states(
-    cells: "Cells", model: "Model", kernel: "Kernel", tell: Callable[[int], object] = lambda made: None
-) -> "Iterator[F32]":
-    """States of a rollout from the model's seed, each (height, width, channels) float32; gives `cells` back.
-
-    tell: called with the number of steps made since the last call.
-    """
-    from ncaengine.core import states
-    from ncaengine.core.settings import Settings
-
-    try:
-        cells.specialise(model, kernel)
-        cells.write(states.initial(model, (SIDE, SIDE), 0))
-        for step in range(STEPS):
-            cells.step(step, 0, Settings(fire_rate=model.config.fire_rate))
-            if step % EVERY == 0:
-                yield cells.read()
-                tell(EVERY)
-    finally:
-        cells.release()
+        sim.submit(RemoveGrid(grid.id))

@@ -1,180 +1,183 @@
 """`ncaengine import`."""
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from ncaengine.cli.detection_table import settled
-from ncaengine.cli.options import plural, say
+from ncaengine.cli.detection_table import choose_reading
+from ncaengine.cli.options import OutputFolder
+from ncaengine.cli.output import plural, print_notice
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:
     from ncaengine.core.model import Model
 
-FAMILY = tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: as recognised)")
-FAMILYS = "(default: the family's)"
-ORDER = tyro.conf.arg(metavar="{channel,filter}", help_behavior_hint=FAMILYS)
-FILTERS = tyro.conf.arg(metavar="{undivided,eighths,unit}", help_behavior_hint=FAMILYS)
-OFFSET = tyro.conf.arg(metavar="FLOAT", help_behavior_hint=FAMILYS)
-NUMBER = tyro.conf.arg(metavar="INT", help_behavior_hint="(default: from the file)")
-TEXT = tyro.conf.arg(metavar="TEXT", help_behavior_hint=FAMILYS)
+FAMILY = tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: recognised from the file)")
+FROM_FAMILY = "(default: the family's)"
+ORDER = tyro.conf.arg(metavar="{channel,filter}", help_behavior_hint=FROM_FAMILY)
+FILTERS = tyro.conf.arg(metavar="{undivided,eighths,unit}", help_behavior_hint=FROM_FAMILY)
+OFFSET = tyro.conf.arg(metavar="FLOAT", help_behavior_hint=FROM_FAMILY)
+FROM_FILE = tyro.conf.arg(metavar="INT", help_behavior_hint="(default: from the file)")
+TEXT = tyro.conf.arg(metavar="TEXT", help_behavior_hint=FROM_FAMILY)
 
 
 @dataclass(frozen=True)
 class Import:
-    """Turn published weights into model files, one a model; files of the same names are overwritten.
+    """Convert published weights to model files, one file per model; existing files are overwritten.
 
-    Example: ncaengine import hexells.json --name 'dots*' -o models. `ncaengine info FILE` tells what a file is.
+    Example: ncaengine import hexells.json --name 'dots*' -o models. `ncaengine info FILE` shows what a file holds.
     """
 
     source: tyro.conf.Positional[Path]
-    """A file of any published family, FILE:NAME for one model of several in it, or a folder of such files, looked
-    through with all folders in it."""
-    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")] = Path("models")
-    """The folder to write to; it is made if need be."""
+    """A file of a published family, FILE:NAME for one of several models in it, or a folder of such files; its
+    subfolders are searched too."""
+    output: OutputFolder = Path("models")
+    """The folder to write to; it is created if it does not exist."""
     name: Annotated[str, tyro.conf.arg(metavar="GLOB")] = "*"
-    """Only models whose name in the file fits, as 'dots*'."""
+    """Import only models whose name in the file matches, for example 'dots*'."""
     format: Literal["pt", "safetensors"] = "pt"
-    """.pt for torch users; .safetensors opens faster."""
+    """pt: for torch users. safetensors: opens faster."""
     family: Annotated[str, FAMILY] = ""
-    """What to take the file for: selforg-textures, dynca, noise-nca, growing, growing-torch, reaction-diffusion,
-    mu-nca, monash or notebook."""
+    """The family of the file: selforg-textures, dynca, noise-nca, growing, growing-torch, reaction-diffusion, mu-nca,
+    monash or notebook."""
     order: Annotated[Literal["channel", "filter"] | None, ORDER] = None
-    """Order of the perception in bare weights: all filters of channel 0, then of channel 1 and so on; or all channels
-    of the first filter, then of the second and so on. The wrong one gives noise."""
+    """Order of the perception in bare weights. channel: all filters of channel 0, then of channel 1, and so on;
+    filter: all channels of the first filter, then of the second, and so on. The wrong order gives noise."""
     filters: Annotated[Literal["undivided", "eighths", "unit"] | None, FILTERS] = None
-    """What bare weights were trained with: Sobel and the 3x3 Laplacian as they are; both over 8; or over 8 and 4."""
+    """Filters that bare weights were trained with. undivided: Sobel and the 3x3 Laplacian; eighths: both divided by 8;
+    unit: divided by 8 and by 4."""
     offset: Annotated[float | None, OFFSET] = None
     """RGB is state + offset."""
-    channels: Annotated[int, NUMBER] = 0
-    """Channels of a file that is a mere row of float32 numbers."""
-    hidden: Annotated[int, NUMBER] = 0
-    """Its hidden units."""
+    channels: Annotated[int, FROM_FILE] = 0
+    """Number of channels, if the file is only a row of float32 numbers."""
+    hidden: Annotated[int, FROM_FILE] = 0
+    """Number of hidden units, if the file is only a row of float32 numbers."""
     detect: bool = False
-    """Run what bare weights may be, 300 steps each, and import the reading that settles to a texture. What the flags
-    above say is not tried."""
+    """Run each possible reading of bare weights for 300 steps, and import the one that settles to a texture. Flags
+    above that are given are not varied."""
     author: Annotated[str, TEXT] = ""
-    """For the models' attribution."""
+    """Author, for the models' attribution."""
     licence: Annotated[str, TEXT] = ""
-    """For the models' attribution."""
+    """Licence, for the models' attribution."""
 
     def run(self) -> None:
-        """Write the models; say of each file what it gave, and of all how many there are and of what kind.
+        """Write the models; print what each file held and a summary.
 
-        Raises NCAError at the end if files of a folder were left out.
+        Raises NCAError at the end if files of a folder were skipped.
         """
         from ncaengine.formats import model_files
 
         source, name = model_files.split_path(self.source)
-        written, broken, paths = _Written(self.output, self.format), 0, self._paths(source)
+        output, skipped, paths = _Output(self.output, self.format), 0, self._paths(source)
         for path in paths:
             try:
                 models = list(self._models(path, name))
             except NCAError as error:
                 if not source.is_dir():
                     raise
-                say(f"left out {error}")
-                broken += 1
+                print_notice(f"skipped {error}")
+                skipped += 1
                 continue
             for model in models:
-                written.add(self._credited(model, path))
+                output.add(self._with_attribution(model, path))
             if models:
                 print(f"{path}: {plural(len(models), 'model')} of the family {models[0].config.family}")
-        if broken == len(paths):
+        if skipped == len(paths):
             raise NCAError(f"{self.source}: no file in it could be imported.")
-        if not written.names:
-            raise NCAError(f"{self.source}: no model's name fits {self.name!r}.")
-        written.tell()
-        if broken:
-            raise NCAError(f"{self.source}: {plural(broken, 'file')} of {len(paths)} left out, as said above.")
+        if not output.names:
+            raise NCAError(f"{self.source}: no model's name matches {self.name!r}.")
+        output.print_summary()
+        if skipped:
+            raise NCAError(f"{self.source}: skipped {skipped} of {plural(len(paths), 'file')}, for the reasons above.")
 
     def _paths(self, source: Path) -> list[Path]:
-        """The file itself, or of a folder all files whose ending may be a model's."""
+        """Return the file itself, or all possible model files of a folder."""
         from ncaengine.formats import model_files
 
         if not source.is_dir():
             return [source]
         if self.detect:
-            raise NCAError("--detect looks at one file; name one.")
+            raise NCAError("--detect works on one file; name a file, not a folder.")
         paths = model_files.find_files(source)
         others = sum(path.is_file() for path in source.rglob("*")) - len(paths)
         if others:
-            say(f"{source}: {plural(others, 'file')} of other endings passed over")
+            print_notice(f"{source}: ignored {plural(others, 'file')} with other endings")
         return paths
 
     def _models(self, path: Path, name: str) -> "Iterator[Model]":
-        """Those of a file that are wanted; `name` is that of one of them, or ''. Raises NCAError."""
+        """Yield the wanted models of a file; `name` is that of one of them, or ''. Raises NCAError."""
         from ncaengine.formats import model_files
         from ncaengine.formats.importers.base import Hints
 
         hints = Hints(self.family, self.order or "", self.filters or "", self.channels, self.hidden, self.offset)
         opened = model_files.open_file(path, hints)
         if opened.doubt:
-            say(f"{path}: {opened.doubt}")
+            print_notice(f"{path}: {opened.doubt}")
         one = opened.find_name(name) if name else ""
         wanted = [each for each in opened.models if fnmatch(each, self.name) and one in ("", each)]
         readings = opened.candidates() if self.detect and wanted else []
         if readings:
-            yield settled(path, readings)
+            yield choose_reading(path, readings)
             return
         if self.detect:
-            say(f"{path}: there is nothing to detect; its form, or the flags, tell all.")
+            print_notice(f"{path}: nothing to detect; nothing is ambiguous.")
         yield from map(opened.model, wanted)
 
-    def _credited(self, model: "Model", path: Path) -> "Model":
-        import dataclasses
-
-        import msgspec
-
-        said = {"authors": self.author, "licence": self.licence, "file": path.name}
-        attribution = {**model.config.attribution, **{key: value for key, value in said.items() if value}}
-        return dataclasses.replace(model, config=msgspec.structs.replace(model.config, attribution=attribution))
+    def _with_attribution(self, model: "Model", path: Path) -> "Model":
+        given = {"authors": self.author, "licence": self.licence, "file": path.name}
+        return _replaced(
+            model, attribution={**model.config.attribution, **{key: value for key, value in given.items() if value}}
+        )
 
 
-class _Written:
-    """The model files of one import: each name but once, which the model has too."""
+def _replaced(model: "Model", **changes: Any) -> "Model":
+    """Return the model with changes to its config."""
+    import msgspec
+
+    return dataclasses.replace(model, config=msgspec.structs.replace(model.config, **changes))
+
+
+class _Output:
+    """The folder that one import writes to; no two models get the same name."""
 
     def __init__(self, folder: Path, ending: str) -> None:
         self.folder, self.ending = folder, ending
-        self.names: dict[str, None] = {}
-        self.numbered = self.non_commercial = 0
+        self.names: list[str] = []
+        self.renamed = self.non_commercial = 0
 
     def add(self, model: "Model") -> None:
-        """Save a model. Raises NCAError."""
-        import dataclasses
-
-        import msgspec
-
+        """Save a model under a name that is not taken yet. Raises NCAError."""
+        from ncaengine.core.names import unique_name
         from ncaengine.formats import model_files
 
         if not self.names:
             _make_folder(self.folder)
-        name, number = model.config.name, 1
-        while name in self.names:  # of models of two files
-            number += 1
-            name = f"{model.config.name}-{number}"
-        self.names[name] = None
-        self.numbered += number > 1
+        name = unique_name(model.config.name, self.names.__contains__)  # files of a folder may hold equal names
+        self.names.append(name)
+        self.renamed += name != model.config.name
         self.non_commercial += model.config.non_commercial
-        model = dataclasses.replace(model, config=msgspec.structs.replace(model.config, name=name))
-        model_files.save(model, self.folder / f"{name}.{self.ending}")
+        model_files.save(_replaced(model, name=name), self.folder / f"{name}.{self.ending}")
 
-    def tell(self) -> None:
-        """How many there are, and what is to be known of some."""
-        first = next(iter(self.names))
-        print(f"{plural(len(self.names), 'model')} in {self.folder}, the first as {first}.{self.ending}")
-        if self.numbered:
-            say(f"{plural(self.numbered, 'model')} had the name of one before and got a number, as -2")
+    def print_summary(self) -> None:
+        """Print how many models were written, which were renamed, and which forbid commercial use."""
+        print(f"{plural(len(self.names), 'model')} in {self.folder}, the first as {self.names[0]}.{self.ending}")
+        if self.renamed:
+            verb = "was" if self.renamed == 1 else "were"
+            print_notice(f"{plural(self.renamed, 'model')} {verb} renamed (-2) to avoid duplicates")
         if self.non_commercial:
-            say(f"{plural(self.non_commercial, 'model')} may not be used commercially; `ncaengine info` tells which")
+            models = plural(self.non_commercial, "model")
+            print_notice(f"{models} may not be used commercially; `ncaengine info {self.folder}` shows which")
 
 
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise NCAError(f"{folder}: cannot be made a folder ({error.strerror}).") from None
+        from ncaengine.core import files
+
+        raise NCAError(f"{folder}: cannot create this folder ({files.reason(error)}).") from None

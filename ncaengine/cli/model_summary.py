@@ -1,4 +1,4 @@
-"""What `ncaengine info` tells: of one model, of all in a file, and of all files in a folder."""
+"""Summaries of one model, of all models in a file and of all files in a folder, for `ncaengine info`."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,8 +13,8 @@ from ncaengine.formats import model_files
 from ncaengine.formats.opened import MAX_NAMES_SHOWN
 
 
-def numbers(model: Model) -> dict[str, dict[str, float]]:
-    """Mean, standard deviation and largest size of each array of weights that has any."""
+def statistics(model: Model) -> dict[str, dict[str, float]]:
+    """Return the mean, the standard deviation and the largest magnitude of each weight array that is not empty."""
     return {
         name: {
             "mean": float(array.mean()), "deviation": float(array.std()), "largest": float(np.abs(array).max()),
@@ -24,43 +24,47 @@ def numbers(model: Model) -> dict[str, dict[str, float]]:
 
 
 def rows(model: Model, recognised: str) -> list[tuple[str, str]]:
-    """What a model is, a name and a text each. recognised: by what its file was, '' for one of ncaengine."""
+    """Return a name and a value for each fact about a model.
+
+    recognised: why the file was taken for its family; '' for ncaengine's own files.
+    """
     c = model.config
     clips = {name: getattr(c.clips, name) for name in c.clips.__struct_fields__}
     attribution = dict(c.attribution)
     recognised = recognised or attribution.get("recognised", "")
     attribution.pop("recognised", None)
-    statistics = [
+    weights = [
         f"{n}: mean {v['mean']:.3f}, deviation {v['deviation']:.3f}, largest {v['largest']:.3f}"
-        for n, v in numbers(model).items()
+        for n, v in statistics(model).items()
     ]
     rows = [
-        ("family", c.family + (f", as {recognised}" if recognised else "")),
+        ("family", c.family + (f", because {recognised}" if recognised else "")),
         ("channels", str(c.channels)),
-        ("features", ", ".join(map(str, _features(c)))),
+        ("features", ", ".join(_features(c))),
         ("hidden", f"{c.hidden}, {_activation(c)}" if c.hidden else "none"),
-        ("clips", ", ".join(f"{k} {_g(v[0])}…{_g(v[1])}" for k, v in clips.items() if v) or "none"),
-        *_oddities(c),
+        ("clips", ", ".join(f"{k} {_signless_zero(v[0])}…{_signless_zero(v[1])}" for k, v in clips.items() if v)
+            or "none"),
+        *_optional_rows(c),
         ("kernels", ", ".join(c.kernels)),
         ("padding", c.padding),
         ("fire rate", f"{c.fire_rate:g}" + (", by channel" if c.firing == "channel" else "")),
         ("seed", c.seed.kind + (f" of level {c.seed.level:g}" if c.seed.kind in ("noise", "blobs") else "")),
         ("colour", _colour(c)),
         ("parameters", f"{model.parameters:,}"),
-        ("weights", "\n".join(statistics)),
-    ]
+        ("weights", "\n".join(weights)),
+    ]  # fmt: skip
     return rows + sorted(attribution.items())
 
 
-def _g(value: float) -> str:
-    """A number without a sign where it is 0."""
+def _signless_zero(value: float) -> str:
+    """Return a number as text; negative zero as '0'."""
     return f"{value + 0.0:g}"
 
 
 def _activation(c: Config) -> str:
     clip = c.clips.hidden
     if c.activation == "linear" and clip and clip[0] == 0:
-        return f"relu, at most {_g(clip[1])}"
+        return f"relu, at most {_signless_zero(clip[1])}"
     return c.activation
 
 
@@ -72,15 +76,17 @@ def _colour(c: Config) -> str:
 
 
 def _features(c: Config) -> list[str]:
-    def said(channels: tuple[int, ...] | None) -> str:
-        return "" if channels is None else f" of {', '.join(map(str, channels))}"
+    """Return each perception feature as text, for example 'gradient_x ×8 of channels 0, 1'."""
 
-    found = [f"{f.stencil} ×{f.gain:g}{said(f.channels)}" for f in c.features]
-    return [*found, *(["all their absolute values"] if c.absolute else []), *c.extra]
+    def of_channels(channels: tuple[int, ...] | None) -> str:
+        return "" if channels is None else f" of channels {', '.join(map(str, channels))}"
+
+    found = [f"{f.stencil} ×{f.gain:g}{of_channels(f.channels)}" for f in c.features]
+    return [*found, *(["absolute values of all"] if c.absolute else []), *map(str, c.extra)]
 
 
-def _oddities(c: Config) -> list[tuple[str, str]]:
-    """What only some models have."""
+def _optional_rows(c: Config) -> list[tuple[str, str]]:
+    """Return rows that only some models have."""
     found = []
     if c.scales != (0,):
         found.append(("scales", "mean of " + ", ".join(f"1/{2**s}" if s else "1" for s in c.scales)))
@@ -92,7 +98,7 @@ def _oddities(c: Config) -> list[tuple[str, str]]:
 
 
 def of_each(models: Sequence[Model]) -> list[dict[str, Any]]:
-    """What may differ among the models of a file, one of each."""
+    """Return, for each model of a file, what may differ between them."""
     return [
         {
             "name": c.name, "channels": c.channels, "hidden": c.hidden, "kernels": list(c.kernels),
@@ -103,19 +109,19 @@ def of_each(models: Sequence[Model]) -> list[dict[str, Any]]:
 
 
 def shared(models: Sequence[Model]) -> list[tuple[str, str]]:
-    """The same as a name and a text each, with how many models have it where they differ."""
-    told = {
+    """Return the same facts as names and values for the whole file, with counts where models differ."""
+    facts = {
         "channels": [str(m.config.channels) for m in models],
         "hidden": [str(m.config.hidden) for m in models],
         "kernels": [" and ".join(m.config.kernels) for m in models],
         "authors": [_authors(m.config) for m in models],
         "licence": [m.config.attribution.get("licence", "") for m in models],
     }
-    return [(key, _counted(values)) for key, values in told.items()]
+    return [(name, _counted(values)) for name, values in facts.items()]
 
 
 def _counted(values: Sequence[str]) -> str:
-    """'12', or '12 (3 models), 16 (2 models)', the most frequent first."""
+    """Return '12' if all values agree, else '12 (3 of 5); 16 (2 of 5)', the most frequent first."""
     counts = Counter(value or "not known" for value in values).most_common()
     shown = [f"{value} ({count} of {len(values)})" for value, count in counts[:MAX_NAMES_SHOWN]]
     return counts[0][0] if len(counts) == 1 else "; ".join(shown) + "; …" * (len(counts) > len(shown))
@@ -126,9 +132,9 @@ def _authors(c: Config) -> str:
 
 
 def of_folder(folder: Path) -> Iterator[dict[str, Any]]:
-    """Of each file that may hold models, deep down too: its family, models and licence, or the problem with it.
+    """Yield, for each possible model file in a folder and its subfolders, its family, models and licence, or a problem.
 
-    Raises NCAError if there is none.
+    Raises NCAError if there is no such file.
     """
     for path in model_files.find_files(folder):
         name = str(path.relative_to(folder))

@@ -1,81 +1,119 @@
-"""Flags that several commands share."""
+"""The types of flags that several commands share.
 
+tyro parses a type as it says here; `check_ranges` then checks the numbers of a whole command.
+"""
+
+import math
 import re
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Literal, TypeVar, get_type_hints
 
 import tyro
+from tyro.constructors import PrimitiveConstructorSpec
 
 from ncaengine.core.errors import NCAError
 
-if TYPE_CHECKING:
-    from rich.progress import Progress
-
-    from ncaengine.core.kernels import Catalogue
-    from ncaengine.core.model import Model
-
-HALF = """Keep states as 16-bit floats, in half the device's memory; steps compute with 32 bits as ever. New values are
-rounded to 11 bits, by at most 0.05%: a run parts from one without this, and its texture stays the same in the mean.
-Neither sessions nor journals tell of it."""
-Plugins = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="DIR [DIR ...]", help_behavior_hint="(default: none)")]
-Half = Annotated[bool, tyro.conf.arg(help=HALF)]
-SizeText = Annotated[str, tyro.conf.arg(metavar="WxH")]
+T = TypeVar("T")
 
 
-def say(line: str) -> None:
-    """A line for people, beside what a command prints."""
-    print(f"ncaengine: {line}", file=sys.stderr)
+@dataclass(frozen=True)
+class Range:
+    """The numbers that a flag accepts, given in the annotation of its type."""
+
+    low: float
+    """The smallest number."""
+    high: float = math.inf
+    """The largest number."""
+    above: bool = False
+    """Whether `low` itself is excluded."""
+
+    def __contains__(self, number: float) -> bool:
+        return (self.low < number if self.above else self.low <= number) and number <= self.high
+
+    def __str__(self) -> str:
+        if self.above:
+            return f"above {self.low:g} and at most {self.high:g}"
+        return f"at least {self.low:g}" if self.high == math.inf else f"from {self.low:.10g} to {self.high:.10g}"
 
 
-def plural(count: int, word: str) -> str:
-    """'1 frame', '2 frames'."""
-    return f"{count} {word}{'s' * (count != 1)}"
-
-
-def find_kernels(plugins: Sequence[Path], wanted: str, models: "Sequence[Model]") -> "Catalogue":
-    """The kernels; says which plugins are broken, and which models were not made for the one wanted.
-
-    Raises NCAError if there is no such kernel.
-    """
-    from ncaengine.core import kernels
-
-    catalogue = kernels.discover(plugins)
-    catalogue.get(wanted)
-    for path, reason in catalogue.broken.items():
-        say(f"left out a broken plugin, {path}: {reason}")
-    for config in (model.config for model in models):
-        if wanted not in config.kernels:
-            say(f"{config.name} was made for {' and '.join(config.kernels)}; on {wanted} it may not grow its texture.")
-    return catalogue
-
-
-def check_seed(seed: int) -> None:
-    """Raises NCAError unless the number is one that the hash can tell from others."""
-    if not 0 <= seed < 2**32:
-        raise NCAError(f"--seed is {seed}; it must be from 0 to {2**32 - 1}.")
+def check_ranges(command: object) -> None:
+    """Raise NCAError if a number in a command's flags lies outside its Range."""
+    for name, hint in get_type_hints(type(command), include_extras=True).items():
+        value = getattr(command, name)
+        numbers = value if isinstance(value, tuple) else () if value is None else (value,)
+        for allowed in (extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, Range)):
+            for number in numbers:
+                if number not in allowed:
+                    shown = number if isinstance(number, int) else f"{number:g}"
+                    raise NCAError(f"--{name.replace('_', '-')} is {shown}; it must be {allowed}.")
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """'256x192' or '256' -> (width, height). Raises NCAError."""
+    """Parse '256x192' or '256' into (width, height). Raises NCAError."""
     match = re.fullmatch(r"(-?\d{1,18})(?:[x×](-?\d{1,18}))?", text.strip())
     if not match:
         raise NCAError(f"The size {text!r} cannot be read; write it as 256x192 (width x height, in cells) or 256.")
     return int(match[1]), int(match[2] or match[1])
 
 
-def progress_bar(unit: str) -> "Progress":
-    """A bar with count and time left on stderr, for `with`; nothing where that is no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+def size_text(size: tuple[int, int]) -> str:
+    """Return '256x192'."""
+    return f"{size[0]}x{size[1]}"
 
-    parts = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(unit),
-        TimeRemainingColumn(),
+
+def parsed_by(parse: Callable[[str], T], show: Callable[[T], str], metavar: str) -> PrimitiveConstructorSpec[T]:
+    """Let tyro parse a flag by a function, whose NCAError reaches the user as it is."""
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar=metavar,
+        instance_from_str=lambda words: parse(words[0]),
+        is_instance=lambda value: value is None or isinstance(value, tuple),
+        str_from_instance=lambda value: [show(value) if value else ""],
     )
-    console = Console(stderr=True)
-    return Progress(*parts, console=console, transient=True, disable=not console.is_terminal)
+
+
+SIZE = parsed_by(parse_size, size_text, "WxH")
+SIZES = parsed_by(
+    lambda text: tuple(dict.fromkeys(map(parse_size, text.split(",")))),
+    lambda sizes: ",".join(map(size_text, sizes)),
+    "WxH,WxH,...",
+)
+
+Size = Annotated[tuple[int, int], SIZE]
+"""Width and height in cells."""
+Sizes = Annotated[tuple[tuple[int, int], ...], SIZES]
+"""Different sizes, with commas between them."""
+Count = Annotated[int, Range(1)]
+"""A number of things, at least 1."""
+Seed = Annotated[int, Range(0, 2**32 - 1)]
+"""A number that the hash of the step can tell from every other."""
+Models = Annotated[
+    tuple[Path, ...],
+    tyro.conf.Positional,
+    tyro.conf.arg(metavar="MODEL [MODEL ...]", help_behavior_hint="(required)"),
+]
+"""One model file or more; a command checks that there is one."""
+OutputFile = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
+OutputFolder = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
+OptionalFile = Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: none)")]
+KernelName = Annotated[str, tyro.conf.arg(metavar="NAME", help="Neighbourhood; see `ncaengine kernels`.")]
+BackendChoice = Annotated[
+    Literal["auto", "gl", "torch"],
+    tyro.conf.arg(help="auto: OpenGL, or torch where OpenGL 4.3 is not available."),
+]
+Half = Annotated[
+    bool,
+    tyro.conf.arg(
+        help="Keep states as 16-bit floats, which takes half of the device's memory. Steps still compute with 32 bits, "
+        "then round each new value to 11 bits (by at most 0.05%). The run differs from one without --half; its texture "
+        "stays the same on average. Not recorded in sessions or journals."
+    ),
+]
+Plugins = Annotated[
+    tuple[Path, ...],
+    tyro.conf.arg(
+        metavar="DIR [DIR ...]", help="More folders of kernel plugins.", help_behavior_hint="(default: none)"
+    ),
+]

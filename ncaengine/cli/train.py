@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from ncaengine.cli.options import Plugins
+from ncaengine.cli.options import OutputFile, Plugins
 from ncaengine.cli.training_runs import run_all
 from ncaengine.core.errors import NCAError
 from ncaengine.training.config import Device, TrainingSettings
@@ -24,39 +24,38 @@ class Train:
     """Train a model to grow the texture of an image."""
 
     images: Annotated[tuple[str, ...], tyro.conf.arg(metavar="IMAGE [IMAGE ...]"), tyro.conf.Positional] = ()
-    """Image files or folders of them, or names of the patterns that ncaengine draws itself, as coral."""
-    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = Path("model.pt")
-    """The model to write, .pt or .safetensors; for several images a folder. Pictures of the training and
-    what --resume needs go beside it, into FILE's name with .training."""
+    """Image files, folders of them, or names of the patterns that ncaengine draws itself, for example coral."""
+    output: OutputFile = Path("model.pt")
+    """The model to write, .pt or .safetensors; for several images, a folder. Next to it, the folder FILE.training
+    holds pictures of the training and the checkpoint for --resume."""
     resume: bool = False
-    """Go on with a run that was stopped, with its settings."""
+    """Continue a run that was stopped, with its settings."""
     start: Annotated[Path | None, FROM] = None
-    """Begin with the weights of another model: a few hundred iterations then do for a like texture."""
+    """Start from the weights of another model; a similar texture then needs only a few hundred iterations."""
     watch: bool = False
-    """Open a window on the model while it learns."""
+    """Open a window on the model while it trains."""
     features: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NET|FILE [...]")] = ("auto",)
-    """What pictures are compared by: vgg16, vgg19, googlenet (their weights are downloaded once), random
-    (needs none), or weight files of such nets. auto: vgg19, or random where it cannot be had."""
+    """The nets that compare pictures: vgg16, vgg19, googlenet (their weights are downloaded once), random (needs no
+    weights), or weight files of such nets. auto: vgg19, or random if it cannot be downloaded."""
     settings: Annotated[TrainingSettings, tyro.conf.arg(name="")] = field(default_factory=TrainingSettings)
     device: Device = "auto"
     """Where to train."""
     threads: int = 0
     """CPU threads; 0 lets torch choose."""
     compile: bool = True
-    """Compile the step: faster after the first iterations; needs a C++ compiler on CPUs."""
+    """Compile the step, which is faster after the first iterations; on CPUs it needs a C++ compiler."""
     format: Literal["pt", "safetensors"] = "pt"
-    """Of the models of several images."""
+    """File format of the models, for several images."""
     log_dir: Annotated[Path | None, LOGS] = None
-    """Write TensorBoard logs there, too."""
+    """Also write TensorBoard logs to this folder."""
     author: str = ""
-    """For the model's attribution."""
+    """Author, for the model's attribution."""
     licence: str = ""
-    """For the model's attribution."""
+    """Licence, for the model's attribution."""
     plugins: Plugins = ()
-    """More folders of kernel plugins."""
 
     def run(self) -> None:
-        """Train a model an image, with progress, and say what was written."""
+        """Train one model per image with a progress bar, and print what was written."""
         self.settings.check()
         jobs = self._jobs()
         run_all(jobs, self.resume and not self.output.suffix, self.threads, self.plugins, self.watch)
@@ -65,9 +64,11 @@ class Train:
         from ncaengine.training import targets
         from ncaengine.training.run import TrainingJob
 
-        excited = self.settings.loss == "excitation"
-        if excited == bool(self.images):
-            raise NCAError("Excitation has no target image." if excited else "Name an image to train on.")
+        excitation = self.settings.loss == "excitation"
+        if excitation and self.images:
+            raise NCAError("--loss excitation takes no image; leave out the images.")
+        if not excitation and not self.images:
+            raise NCAError("Name an image to train on.")
         names = targets.collect_targets(self.images) if self.images else [""]
         credit = tuple((k, v) for k, v in (("author", self.author), ("licence", self.licence)) if v)
         job = TrainingJob(
@@ -76,13 +77,15 @@ class Train:
         )  # fmt: skip
         if len(names) == 1 and self.output.suffix in (".pt", ".safetensors"):
             return [job]
-        if excited:
-            raise NCAError(f"{self.output}: name the model to write, ending in .pt or .safetensors.")
+        if excitation:
+            raise NCAError(f"{self.output}: the name of the model must end in .pt or .safetensors.")
         if self.output.suffix:
-            raise NCAError(f"{self.output}: must end in .pt or .safetensors for one image, or be a folder for several.")
+            raise NCAError(f"{self.output}: must end in .pt or .safetensors (one image), or be a folder (several).")
         outputs = [self.output / f"{Path(name).stem}.{self.format}" for name in names]
-        twice = sorted({str(path) for path in outputs if outputs.count(path) > 1})
-        if twice:
-            raise NCAError(f"Several images would become {', '.join(twice)}; rename some.")
-        each = zip(names, outputs, strict=True)
-        return [dataclasses.replace(job, target=name, output=path, resume=False) for name, path in each]
+        duplicates = sorted({str(path) for path in outputs if outputs.count(path) > 1})
+        if duplicates:
+            raise NCAError(f"Several images would be written to {', '.join(duplicates)}; rename some.")
+        return [
+            dataclasses.replace(job, target=name, output=path, resume=False)
+            for name, path in zip(names, outputs, strict=True)
+        ]

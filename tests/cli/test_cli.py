@@ -207,7 +207,7 @@ def test_a_broken_plugin_is_said_and_the_rest_recorded(capsys, tmp_path, model):
     (tmp_path / "kernel.toml").write_text('name = "odd"')
     asked = ["record", model, "-o", f"{tmp_path}/a.png", "--size", "8", "--steps", "2", "--backend", "torch"]
     assert main([*asked, "--plugins", str(tmp_path)]) == 0
-    assert "left out a broken plugin" in capsys.readouterr().err
+    assert "Skipped a broken plugin" in capsys.readouterr().err
 
 
 # Sessions, journals and scripts
@@ -317,7 +317,7 @@ def test_help_gives_defaults_in_words(capsys, command):
 
 def test_record_takes_one_source(capsys, tmp_path, model):
     for sources in ([], [model, "--session", "s.nca"], ["--session", "s.nca", "--script", "f.toml"]):
-        assert "Name either a model" in problem(capsys, "record", *sources, "-o", tmp_path / "a.png")
+        assert "Name one source to record" in problem(capsys, "record", *sources, "-o", tmp_path / "a.png")
     for seconds in ("0", "nan", "1e9"):
         said = problem(capsys, "record", "--session", "s.nca", "--seconds", seconds, "-o", tmp_path / "a.png")
         assert "--seconds" in said
@@ -336,10 +336,10 @@ def test_record_makes_a_video_of_so_many_seconds(capsys, tmp_path, model):
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["m.pt", "--seconds", "2", "--steps", "9"], "either --steps or --seconds"),
-        (["--script", "s.toml", "--seconds", "2"], "A script says itself"),
-        (["--script", "s.toml", "--steps", "2"], "those of a model"),
-        (["--session", "s.nca", "--steps", "2"], "those of a model"),
+        (["m.pt", "--seconds", "2", "--steps", "9"], "Use --steps or --seconds, not both."),
+        (["--script", "s.toml", "--seconds", "2"], "The script sets its length"),
+        (["--script", "s.toml", "--steps", "2"], "--steps works only with a model"),
+        (["--session", "s.nca", "--steps", "2"], "--steps works only with a model"),
     ],
 )
 def test_record_ignores_no_length(capsys, tmp_path, flags, said):

@@ -83,10 +83,10 @@ def test_a_folder_is_looked_through(capsys: pytest.CaptureFixture[str], tmp_path
     assert main(["import", str(folder), "-o", str(tmp_path / "out"), "--format", "safetensors"]) == 1
     told = capsys.readouterr()
     assert "5 models in" in told.out
-    passed, left, *_, last = told.err.splitlines()
-    assert passed.endswith("1 file of other endings passed over")
-    assert left.startswith(f"ncaengine: left out {folder / 'broken.json'}: is not JSON")
-    assert last.endswith("1 file of 4 left out, as said above.")
+    ignored, skipped, *_, last = told.err.splitlines()
+    assert ignored.endswith("ignored 1 file with other endings")
+    assert skipped.startswith(f"ncaengine: skipped {folder / 'broken.json'}: is not JSON")
+    assert last.endswith("skipped 1 of 4 files, for the reasons above.")
     families = {model_files.load(path).config.family for path in (tmp_path / "out").iterdir()}
     assert families == {"growing", "reaction-diffusion", "selforg-textures"}
 
@@ -96,7 +96,7 @@ def test_models_of_one_name_do_not_overwrite_each_other(capsys: pytest.CaptureFi
         (tmp_path / "in" / name).mkdir(parents=True)
         (tmp_path / "in" / name / "m.json").write_text(json.dumps(growing()))
     assert main(["import", str(tmp_path / "in"), "-o", str(tmp_path / "out")]) == 0
-    assert "1 model had the name of one before" in capsys.readouterr().err
+    assert "1 model was renamed (-2) to avoid duplicates" in capsys.readouterr().err
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["m-2.pt", "m.pt"]
     assert model_files.load(tmp_path / "out/m-2.pt").config.name == "m-2"
 
@@ -104,7 +104,7 @@ def test_models_of_one_name_do_not_overwrite_each_other(capsys: pytest.CaptureFi
 def test_one_model_of_a_file_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path, atlas: Path) -> None:
     said(capsys, "import", f"{atlas}:hidden_name", "-o", tmp_path / "one")
     assert main(["import", f"{atlas}:x-2", "--detect", "-o", str(tmp_path / "one")]) == 0
-    assert "nothing to detect" in capsys.readouterr().err
+    assert "nothing to detect; nothing is ambiguous" in capsys.readouterr().err
     said(capsys, "import", atlas, "--detect", "--name", "x", "-o", tmp_path / "one")
     assert sorted(path.name for path in (tmp_path / "one").iterdir()) == ["hidden_name.pt", "x-2.pt", "x.pt"]
     assert "holds no model 'hid'; the nearest are: hidden_name." in problem(capsys, "import", f"{atlas}:hid")
@@ -112,7 +112,7 @@ def test_one_model_of_a_file_is_named(capsys: pytest.CaptureFixture[str], tmp_pa
 
 
 def test_detecting_heeds_the_name(capsys: pytest.CaptureFixture[str], bare: Path) -> None:
-    assert "no model's name fits 'other'" in problem(capsys, "import", bare, "--detect", "--name", "other")
+    assert "no model's name matches 'other'" in problem(capsys, "import", bare, "--detect", "--name", "other")
 
 
 def test_a_family_that_another_contradicts_is_told(
@@ -168,9 +168,9 @@ def test_detecting_says_where_there_is_nothing_to(
 ) -> None:
     (tmp_path / "one.json").write_text(json.dumps(growing()))
     assert main(["import", str(tmp_path / "one.json"), "--detect", "-o", str(tmp_path / "m")]) == 0
-    assert "there is nothing to detect" in capsys.readouterr().err
+    assert "nothing to detect; nothing is ambiguous" in capsys.readouterr().err
     assert (tmp_path / "m/one.pt").is_file()
-    assert "name one" in problem(capsys, "import", tmp_path, "--detect")
+    assert "name a file, not a folder" in problem(capsys, "import", tmp_path, "--detect")
 
 
 def test_detecting_reports_every_reading(capsys: pytest.CaptureFixture[str], tmp_path: Path, bare: Path) -> None:
@@ -180,7 +180,7 @@ def test_detecting_reports_every_reading(capsys: pytest.CaptureFixture[str], tmp
     told = capsys.readouterr()
     assert "--offset" in told.out
     assert "A reading settles" in told.out
-    assert "no reading settles to a texture; choose one by --offset." in told.err
+    assert "no reading settles to a texture; choose one with --offset." in told.err
     assert max(map(len, told.out.splitlines())) <= 80
     assert not (tmp_path / "m").exists()
 
@@ -201,7 +201,7 @@ def test_info_tells_a_model(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
 def test_info_tells_a_family_and_why(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "m.json").write_text(json.dumps(growing()))
     told = " ".join(said(capsys, "info", tmp_path / "m.json").split())
-    assert "growing, as it is a list of layers" in told
+    assert "growing, because it is a list of layers" in told
     assert "where channel 3 near a cell exceeds 0.1" in told
     assert "CC BY 4.0" in told
 
@@ -258,7 +258,7 @@ def test_a_picture_in_a_terminal_has_two_pixels_a_letter(monkeypatch: pytest.Mon
     monkeypatch.setattr("rich.console.Console", lambda file: Console(file=file, force_terminal=True, width=80))
     picture = np.zeros((4, 3, 3), np.uint8)
     picture[1, 2] = (255, 128, 7)
-    info._print_picture(picture)
+    info.print_picture(picture)
     lines = out.getvalue().splitlines()
     assert len(lines) == 2
     assert [line.count("▀") for line in lines] == [3, 3]

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.backends.reference import Reference
-from ncaengine.backends.torch import TorchCells
+from ncaengine.backends.torch import TorchBackend, TorchCells
 from ncaengine.cli import export
 from ncaengine.core import lattice, looks, pcg, states
 from ncaengine.core.errors import NCAError
@@ -647,11 +647,11 @@ def test_models_that_are_the_same_are_measured_once(
     assert len(list(model_files.open_file(tmp_path / "a.json").models.values())) == 3
 
 
-def test_the_ranges_are_those_of_either_backend(catalogue: Catalogue, gl: GLBackend) -> None:
+def test_the_ranges_are_those_of_either_backend(catalogue: Catalogue, gl: GLBackend, simulate) -> None:
     model, kernel = shipped("zebra"), catalogue.get("square")
     ours, truth = (
-        atlas.measure(model, kernel, itertools.islice(export._states(cells, model, kernel), 4))
-        for cells in (gl.cells(), TorchCells())
+        atlas.measure(model, kernel, itertools.islice(export.states_of_rollout(sim, model, "square"), 4))
+        for sim in (simulate(gl), simulate(TorchBackend()))
     )
     np.testing.assert_allclose(ours.hidden, truth.hidden, atol=1e-3)
     np.testing.assert_allclose(ours.channels, truth.channels, atol=1e-3)

@@ -200,7 +200,7 @@ def test_train_writes_one_model_an_image(tmp_path: Path, capsys: pytest.CaptureF
     assert {"a.pt", "b.pt"} <= {p.name for p in out.iterdir()}
     assert "a.pt: 20 iterations, loss" in capsys.readouterr().out
     assert train(str(tmp_path), "-o", str(out), "--resume") == 0
-    assert capsys.readouterr().err.count("finished; left as it is") == 2
+    assert capsys.readouterr().err.count("already trained; skipped") == 2
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
     finally:
         process.kill()
     assert process.returncode == 130
-    assert "--resume goes on" in error
+    assert "with --resume to continue" in error
     assert "Traceback" not in error
     saved = checkpoint.load_checkpoint(tmp_path / "a.training/checkpoint.pt")
     assert len(saved.losses) == saved.state["iteration"] > 0

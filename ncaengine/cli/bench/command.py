@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from ncaengine.cli.options import Plugins, find_kernels, parse_size, progress_bar, say
+from ncaengine.cli.engine import find_kernels
+from ncaengine.cli.options import Plugins, parse_size
+from ncaengine.cli.output import print_notice, progress_bar
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:
@@ -89,7 +91,7 @@ class Bench:
             found.print_tables()
         if self.plot and found.report.results:
             contact_sheets.save(found.chart(), self.plot)
-            say(f"{self.plot}: milliseconds a step by cells")
+            print_notice(f"{self.plot}: milliseconds a step by cells")
         found.complain()
 
     def _plan(self) -> "Plan":

@@ -1,0 +1,50 @@
+"""Opening what commands run on: the kernels and a simulation."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ncaengine.cli.output import print_notice
+
+if TYPE_CHECKING:
+    from ncaengine.backends.base import Choice
+    from ncaengine.core.kernels import Catalogue
+    from ncaengine.core.model import Model
+    from ncaengine.simulation.simulation import Simulation
+
+
+def find_kernels(plugins: Sequence[Path], wanted: str, models: "Sequence[Model]") -> "Catalogue":
+    """Return the kernels; print which plugins are broken and which models were not made for the wanted kernel.
+
+    Raises NCAError if the wanted kernel does not exist.
+    """
+    from ncaengine.core import kernels
+
+    catalogue = kernels.discover(plugins)
+    catalogue.get(wanted)
+    for path, reason in catalogue.broken.items():
+        print_notice(f"Skipped a broken plugin, {path}: {reason}")
+    for config in (model.config for model in models):
+        if wanted not in config.kernels:
+            made_for = " and ".join(config.kernels)
+            print_notice(f"{config.name} was made for {made_for}; on {wanted} it may not grow its texture.")
+    return catalogue
+
+
+def open_simulation(
+    catalogue: "Catalogue | None" = None, backend: "Choice" = "auto", half: bool = False, history: int = 0
+) -> "Simulation":
+    """Open an empty simulation, for `with`; print a notice if `auto` has to use torch.
+
+    catalogue: the kernels; None finds them.
+    half: whether states are 16-bit floats.
+    history: bytes that each grid may keep to go back in time.
+    Raises NCAError if the backend is not available.
+    """
+    from ncaengine import backends
+    from ncaengine.simulation.simulation import Simulation
+
+    opened, notice = backends.open_backend(backend, half)
+    if notice:
+        print_notice(notice)
+    return Simulation(opened, catalogue, history)

@@ -1,0 +1,41 @@
+"""What commands print for people: notices and progress on stderr, JSON on stdout."""
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+def print_notice(line: str) -> None:
+    """Print a line for people on stderr, away from the command's own output."""
+    print(f"ncaengine: {line}", file=sys.stderr)
+
+
+def print_json(content: dict[str, Any]) -> None:
+    """Print one JSON object on stdout."""
+    print(json.dumps(content, indent=2))
+
+
+def plural(count: int, word: str) -> str:
+    """Return '1 frame' or '2 frames'."""
+    return f"{count} {word}{'s' * (count != 1)}"
+
+
+def progress_bar(unit: str) -> "Progress":
+    """Return a bar with count and time left, for `with`; it is drawn only if stderr is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
