@@ -664,7 +664,7 @@ def test_the_command_writes_a_state_dict_that_opens_as_the_model(
     command("zebra", "-o", path)
     told = capsys.readouterr().err
     assert "it has w2.bias" in told
-    assert "not that it is zebra, for square and hexagonal, by the ncaengine authors · Apache-2.0" in told
+    assert "record separately that it is zebra, for square and hexagonal, by the ncaengine authors · Apache-2.0" in told
     model, found = shipped("zebra"), model_files.load(path)
     assert all(np.array_equal(getattr(found, name), getattr(model, name)) for name in WEIGHTS)
     for name in ("features", "clips", "activation", "colour", "fire_rate", "seed", "padding"):
@@ -686,7 +686,7 @@ def test_the_command_takes_the_form_given(tmp_path: Path, command: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["zebra", "-o", "zebra.txt"], "no form has this ending"),
+        (["zebra", "-o", "zebra.txt"], "this ending is not known"),
         (["-o", "a.json"], "Name a model"),
         (["zebra", "weave", "-o", "a.glsl"], "holds one model, not 2"),
         (["zebra", "weave", "-o", "a.pt"], "holds one model, not 2"),
