@@ -5,39 +5,38 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import tyro
 
-from ncaengine.core.settings import SPECS, Settings, Spec
+from ncaengine.core.settings import SETTINGS, UNIFORMS, SettingInfo
 
 if TYPE_CHECKING:
     from ncaengine.simulation.grid import Grid
     from ncaengine.simulation.simulation import Simulation
 
 FLAG_NAMES = {"scale": "cell_scale"}
-"""Flags whose name differs from the setting's: `record --scale` is the number of pixels a cell."""
-DEFAULTS = Settings()
+"""Flags whose name differs from the setting's: `record --scale` is the number of pixels per cell."""
+FROM_MODEL = ("fire_rate",)
+"""Settings whose default is the model's own value."""
 
 
-def describe(setting: Spec) -> str:
+def describe(setting: SettingInfo) -> str:
     """Return the help text of a setting: what it does and its range."""
-    if isinstance(getattr(DEFAULTS, setting.name), bool):
+    if isinstance(setting.default, bool):
         return setting.help
     return f"{setting.help} From {setting.low:g} to {setting.high:g} {setting.unit}".rstrip() + "."
 
 
-def _flag(setting: Spec) -> Any:
-    default = getattr(DEFAULTS, setting.name)
-    shown = (
-        "the model's own" if setting.name == "fire_rate" else default if isinstance(default, bool) else f"{default:g}"
-    )
-    return Annotated[type(default), tyro.conf.arg(help=describe(setting), help_behavior_hint=f"(default: {shown})")]
+def _flag(setting: SettingInfo) -> Any:
+    default = setting.default if isinstance(setting.default, bool) else f"{setting.default:g}"
+    hint = "(default: the model's own)" if setting.name in FROM_MODEL else f"(default: {default})"
+    return Annotated[type(setting.default), tyro.conf.arg(help=describe(setting), help_behavior_hint=hint)]
 
 
-SETTINGS = {FLAG_NAMES.get(name, name): name for name, setting in SPECS.items() if setting.uniform}
-"""The settings that cells read, by the names of their flags. Speed and pause belong to the clock, not to cells."""
+SETTING_OF_FLAG = {FLAG_NAMES.get(name, name): name for name in UNIFORMS}
+"""The settings that steps read, by the names of their flags. Speed and pause belong to the clock."""
 
 if TYPE_CHECKING:
     Given = dict[str, float | bool]
 else:
-    Given = TypedDict("Given", {flag: _flag(SPECS[name]) for flag, name in SETTINGS.items()}, total=False)
+    Given = TypedDict("Given", {flag: _flag(SETTINGS[name]) for flag, name in SETTING_OF_FLAG.items()}, total=False)
 """The setting flags that a command line holds, with their values."""
 SettingFlags = Annotated[Given, tyro.conf.arg(name="")]
 """The type of the one field that adds all setting flags to a command."""
@@ -49,4 +48,4 @@ def apply(given: Given, sim: "Simulation", grids: "Iterable[Grid]") -> None:
 
     for grid in grids:
         for flag, value in given.items():
-            sim.submit(Set(grid.id, SETTINGS[flag], value))
+            sim.submit(Set(grid.id, SETTING_OF_FLAG[flag], value))

@@ -9,14 +9,14 @@ import tyro
 from ncaengine.cli.engine import find_kernels
 from ncaengine.cli.options import SIZE, Half, KernelName, Plugins, Seed
 from ncaengine.core.errors import NCAError
-from ncaengine.core.settings import SPECS, Settings
+from ncaengine.core.settings import SETTINGS, Settings
 
 MODELS = tyro.conf.arg(metavar="[MODEL ...]", help_behavior_hint="(default: bubbles, which is shipped)")
 SIZE_HINT = tyro.conf.arg(help_behavior_hint="(default: 256x256; 128x128 without a GPU)")
 SPEED = tyro.conf.arg(
     aliases=["-r"],
     metavar="RATE [RATE ...]",
-    help=f"{SPECS['steps_per_second'].help} One number for all grids, or one for each.",
+    help=f"{SETTINGS['steps_per_second'].help} One number for all grids, or one for each.",
 )
 SESSION_ENDINGS = (".nca", ".png")
 

@@ -138,7 +138,7 @@ def changed(settings: Settings, name: str, value: float | bool) -> Settings:
     info = SETTINGS[name]
     if not isinstance(value, bool) and not info.low <= value <= info.high:
         raise NCAError(
-            f"{info.title} is {value:g}; it must be {info.low:g} to {info.high:g} {info.unit}".rstrip() + "."
+            f"{info.title} is {value:g}; it must be from {info.low:g} to {info.high:g} {info.unit}".rstrip() + "."
         )
     try:
         return msgspec.convert({**msgspec.structs.asdict(settings), name: value}, Settings)
