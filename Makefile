@@ -11,7 +11,7 @@ TRAIN = $(BIN)/ncaengine train --size 64 --batch 2 --author "the ncaengine autho
 SYSTEM := libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri libx11-6 libxext6 libxcursor1 libxi6 libxinerama1 libxrandr2 libxkbcommon0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system demo test lint types unit format pictures gallery study wheel clean
+.PHONY: help setup system demo test lint types unit docs format pictures gallery study wheel clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ demo: setup  ## Open a window on a shipped model; without a display, record a vi
 	echo "The video is $(CURDIR)/demo.mp4"
 
 
-test: setup lint types unit  ## Check style and types, run all tests
+test: setup lint types unit  ## Check style and types, run all tests (one builds the documentation)
 
 unit: setup  ## Run the tests only
 	$(BIN)/pytest -n auto --dist worksteal
@@ -35,11 +35,15 @@ lint: setup  ## Check style
 types: setup  ## Check types
 	$(BIN)/mypy
 
+docs: setup  ## Build the documentation as a site, build/docs; a broken link is an error
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs
+	@echo "The site is $(CURDIR)/build/docs/index.html"
+
 format: setup  ## Mend style
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-pictures: setup  ## Make the README's pictures, its film and its table of keys anew
+pictures: setup  ## Make the pictures and the table of keys of README and docs again
 	$(BIN)/python assets/pictures/make.py
 	$(BIN)/python assets/pictures/film.py
 	$(BIN)/ncaengine sheet $(GALLERY:%=assets/%.safetensors) -o assets/pictures/gallery.png --steps 1000 --columns 5

@@ -1,6 +1,8 @@
-"""Twenty seconds of what the window can do: `python assets/pictures/film.py [FILE]`, by default film.mp4 beside this.
+"""Make the README's moving picture: `python assets/pictures/film.py [FILE]`, by default film.webp in this folder.
 
-The window runs unseen, on a clock of the film's frames, and is driven as a hand would drive it.
+The window runs hidden, on a clock of the film's frames, and is driven as a hand would drive it: the pointer moves,
+presses and drags, and what is shown is what the window draws. Every frame advances the simulation by the same time, so
+the film doesn't depend on how fast the machine is.
 """
 
 import math
@@ -8,143 +10,213 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import av
-import numpy as np
+import imgui_bundle
 from imgui_bundle import imgui
 from PIL import Image, ImageDraw, ImageFont
 
 import ncaengine as nca
 from ncaengine import viewer
-from ncaengine.core import kernels, resources
-from ncaengine.core.types import U8
-from ncaengine.io.video import Film
-from ncaengine.viewer.actions import grids, history
+from ncaengine.core import kernels, lattice, resources
+from ncaengine.simulation.clock import TICKS_PER_SECOND
+from ncaengine.viewer.actions import grids
+from ncaengine.viewer.state.pacing import Meter
 from ncaengine.viewer.window import Window
 
-FPS, SIZE = 25, (1280, 720)
-CELLS = (150, 112)
+FPS, LOOP = 100 / 9, 4
+"""Frames a second, and how many frames blend the end into the beginning."""
+SIZE, STRIP = (880, 496), 52
+"""The window, and the height of the strip below it that holds the caption."""
+CELLS = (100, 92)
+MOST_BYTES = 3_000_000
+FONT = Path(imgui_bundle.__file__).parent / "assets/fonts/Roboto/Roboto-Regular.ttf"
+BACK, INK, KEY = (18, 19, 22), (230, 231, 233), (47, 93, 80)
 Act = Callable[[float], None]
 
 
 class Stage:
-    """The window, the film, and the frames' clock."""
+    """The window, its pointer, and the frames so far."""
 
-    def __init__(self, output: str) -> None:
-        self.time, self.film = 0.0, Film(output, FPS)
+    def __init__(self) -> None:
+        self.time, self.frames = 0.0, list[Image.Image]()
+        self.pointer: tuple[float, float] | None = None
         models = [nca.load(resources.folder("assets") / f"{name}.safetensors") for name in ("bubbles", "giraffe")]
-        options = viewer.Options(CELLS, steps_per_second=(150.0,), rng_seed=4)
-        self.window = Window(models, options, kernels.discover(), SIZE, hidden=True, clock=lambda: self.time)
+        options = viewer.Options(CELLS, steps_per_second=(120.0,), rng_seed=4)
+        self.window = Window(models, options, kernels.discover(), SIZE, hidden=True, clock=lambda: 0.0)
         self.app = self.window.app
-        self.app.do(nca.RemoveGrid(2))
+        self.app.show_panel = False
+        for pane in self.app.panes:  # speeds as the film shows them, not as this machine draws it
+            pane.meter = Meter(clock=lambda: self.time)
+        self.window.frame()
 
-    def roll(self, seconds: float, caption: str, act: Act = lambda share: None) -> None:
-        """Film for some seconds; `act` is told, frame by frame, how much of them has passed, 0 … 1."""
+    def roll(self, seconds: float, caption: str, act: Act = lambda share: None, key: str = "") -> None:
+        """Film for some seconds. `act` gets the share of them that has passed, from 0 to 1, before each frame."""
         frames = round(seconds * FPS)
         for frame in range(frames):
             act(frame / max(frames - 1, 1))
             self.time += 1 / FPS
-            for pane in self.app.panes:  # speeds as the film shows them, not as this machine draws it
-                pane.meter.clock = lambda: self.time
+            self.app.sim.advance(round(TICKS_PER_SECOND / FPS))
+            self.app.toasts.clear()
             self.window.frame()
-            self.film.add(captioned(self.window.pixels(), caption))
+            picture = Image.new("RGB", (SIZE[0], SIZE[1] + STRIP), BACK)
+            picture.paste(Image.fromarray(self.window.pixels()))
+            if self.pointer:
+                arrow(picture, *self.pointer)
+            write(picture, caption, key)
+            self.frames.append(picture)
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """Return the pixel of a point of the selected grid, in cell widths."""
+        return self.window.layout.panes.spots[self.app.grid.id].place(x, y)
 
     def point(self, x: float, y: float, down: bool | None = None) -> None:
-        """Put the pointer on a point of the selected grid's plane, and press or let go the left button."""
+        """Move the pointer to a pixel, and press or release the left button."""
+        self.pointer = (x, y)
         io = imgui.get_io()
-        io.add_mouse_pos_event(*self.window.layout.panes.spots[self.app.grid.id].place(x, y))
+        io.add_mouse_pos_event(x, y)
         if down is not None:
             io.add_mouse_button_event(0, down)
 
 
-def captioned(picture: U8, text: str) -> U8:
-    """The frame with a line of text on a dark band near its foot."""
-    image = Image.fromarray(picture).convert("RGBA")
-    layer = Image.new("RGBA", image.size)
-    pen, font = ImageDraw.Draw(layer), ImageFont.load_default(28)
-    left, top, right, bottom = pen.textbbox((SIZE[0] * 0.38, SIZE[1] - 120), text, font, anchor="mm")
-    pen.rounded_rectangle((left - 22, top - 14, right + 22, bottom + 16), 12, (10, 11, 13, 215))
-    pen.text((SIZE[0] * 0.38, SIZE[1] - 120), text, (240, 241, 243), font, anchor="mm")
-    return np.asarray(Image.alpha_composite(image, layer).convert("RGB"))
+def arrow(picture: Image.Image, x: float, y: float) -> None:
+    """Draw the pointer."""
+    outline = [(0, 0), (0, 17), (4, 13), (7, 20), (10, 19), (7, 12), (13, 12)]
+    scale = 4  # drawn larger, so that its edges are smooth
+    layer = Image.new("RGBA", (24 * scale, 26 * scale))
+    points = [((px + 2) * scale, (py + 2) * scale) for px, py in outline]
+    ImageDraw.Draw(layer).polygon(points, (255, 255, 255), (0, 0, 0), width=int(1.4 * scale))
+    small = layer.resize((24, 26), Image.Resampling.LANCZOS)
+    picture.paste(small, (round(x) - 2, round(y) - 2), small)
 
 
-def pressed(path: str, output: str) -> None:
-    """The film anew, as small as the web asks for."""
-    options = {"crf": "29", "preset": "veryslow", "tune": "animation"}
-    with av.open(path) as source, av.open(output, "w", options={"movflags": "faststart"}) as target:
-        stream = target.add_stream("libx264", rate=FPS, options=options)
-        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
-        for frame in source.decode(video=0):
-            target.mux(stream.encode(frame))
-        target.mux(stream.encode())
+def write(picture: Image.Image, caption: str, key: str) -> None:
+    """Write the caption into the strip, after the key that was pressed, if any."""
+    pen, font = ImageDraw.Draw(picture), ImageFont.truetype(FONT, 25)
+    middle, gap, pad = SIZE[1] + STRIP / 2 - 1, 12, 11
+    wide = pen.textlength(caption, font)
+    box = pen.textlength(key, font) + 2 * pad if key else 0
+    left = (SIZE[0] - wide - box - (gap if key else 0)) / 2
+    if key:
+        pen.rounded_rectangle((left, middle - 17, left + box, middle + 17), 6, KEY)
+        pen.text((left + box / 2, middle), key, INK, font, anchor="mm")
+        left += box + gap
+    pen.text((left, middle), caption, INK, font, anchor="lm")
 
 
 def smooth(t: float) -> float:
-    """From 0 to 1, slow at both ends."""
+    """Go from 0 to 1, slowly at both ends."""
+    t = min(max(t, 0.0), 1.0)
     return t * t * (3 - 2 * t)
 
 
-def main(output: str) -> None:
-    """Film all scenes."""
-    raw = f"{output}.raw.mp4"
-    stage = Stage(raw)
-    app, (across, down) = stage.app, CELLS
-    middle = across / 2, down / 2
+def between(start: tuple[float, float], end: tuple[float, float], share: float) -> tuple[float, float]:
+    """Return a point on the way from one to another."""
+    return start[0] + (end[0] - start[0]) * share, start[1] + (end[1] - start[1]) * share
 
-    def once(at: float, *actions: Callable[[], object]) -> Act:
-        waiting = list(actions)
+
+def once(at: float, action: Callable[[], object]) -> Act:
+    """Return an act that runs the action once, at a share of the scene."""
+    waiting = [action]
+
+    def act(share: float) -> None:
+        if share >= at and waiting:
+            waiting.pop()()
+
+    return act
+
+
+def film(stage: Stage) -> None:
+    """Film all scenes."""
+    app, (across, down) = stage.app, CELLS
+
+    def dive(start: float, end: float) -> Act:
+        """Zoom both grids from one number of pixels a cell to another."""
 
         def act(share: float) -> None:
-            if share >= at and waiting:
-                waiting.pop(0)()
+            for pane in app.panes:
+                x, y = lattice.corner(pane.grid.kernel)
+                wide, high = lattice.extent(pane.grid.kernel, pane.grid.size)
+                pane.camera.zoom = start * (end / start) ** smooth(share)
+                pane.camera.x, pane.camera.y = x + wide / 2, y + high / 2
 
         return act
 
-    def dive(share: float) -> None:
-        camera, depth = app.pane.camera, smooth(min(1.0, 2.6 * min(share, 1 - share)))
-        camera.zoom, (camera.x, camera.y) = 4.5 * (100 / 4.5) ** depth, middle
-        if share == 1:
-            camera.fit()
+    stage.roll(2.0, "Textures grow side by side, each from its seed")
+    stage.roll(0.8, "Come closer: every cell runs the same tiny network", dive(3.6, 22))
+    stage.roll(0.3, "Come closer: every cell runs the same tiny network")
+    stage.roll(1.2, "switches between square and hexagonal cells", once(0.2, app.next_kernel), key="K")
+    for pane in app.panes:
+        pane.camera.fit()
+    grids.remove(app, app.panes[1].grid.id)
+    stage.roll(0.3, "Resize a grid while it runs")
+    x, y = lattice.corner(app.grid.kernel)
+    wide, high = lattice.extent(app.grid.kernel, app.grid.size)
+    edge = stage.place(x + wide, y + high / 2)
+    edge = edge[0] - 1, edge[1]
+    target = SIZE[0] - 40.0, edge[1] + 20
 
-    def spiral(share: float) -> None:
-        turn, far = 5.5 * share, 8 + 34 * share
-        stage.point(middle[0] + far * math.cos(turn), middle[1] + 0.9 * far * math.sin(turn), down=share < 1)
+    def drag(share: float) -> None:
+        if share < 0.25:
+            stage.point(*between((edge[0] - 120, edge[1] + 90), edge, smooth(share / 0.25)))
+        elif share < 0.35:
+            stage.point(*edge, down=True)
+        else:
+            stage.point(*between(edge, target, smooth((share - 0.35) / 0.55)), down=share < 0.95)
+
+    stage.roll(1.7, "Resize a grid while it runs", drag)
+    stage.pointer = None
+    imgui.get_io().add_mouse_pos_event(-1e4, -1e4)
+    stage.roll(0.8, "Resize a grid while it runs")
+
+    app.tools.take("model")
+    app.tools.model, app.tools.radius, app.tools.follow = "giraffe", 13.0, False
+    across, down = lattice.extent(app.grid.kernel, app.grid.size)
+
+    def wave(share: float) -> None:
+        at = across * (0.14 + 0.72 * share), down * (0.5 + 0.25 * math.sin(7.5 * share))
+        stage.point(*stage.place(*at), down=share < 1)
+
+    stage.roll(1.9, "Brush one texture into another", wave)
+    stage.roll(0.4, "Brush one texture into another")
+    app.tools.take("erase")
+    app.tools.radius = 10.0
 
     def wipe(share: float) -> None:
-        stage.point(15 + 120 * share, middle[1] + 25 * math.sin(6 * share), down=share < 1)
+        at = across * (0.2 + 0.6 * share), down * (0.75 - 0.5 * share)
+        stage.point(*stage.place(*at), down=share < 1)
 
-    def back(share: float) -> None:
-        history.go(app, history.kept(app.grid, round(ages[1] + (ages[0] - ages[1]) * smooth(share))))
+    stage.roll(0.8, "Erase a part: it grows back", wipe)
+    app.tools.take("look")
+    stage.pointer = None
+    imgui.get_io().add_mouse_pos_event(-1e4, -1e4)
+    stage.roll(1.1, "Erase a part: it grows back")
 
-    def grow(share: float) -> None:
-        app.resize((round(across + 90 * smooth(share)), down))
 
+def save(frames: list[Image.Image], path: str) -> None:
+    """Write the loop as a WebP, at the best quality that keeps it below MOST_BYTES."""
+    first, last = frames[0], frames[-1]
+    frames = list(frames)
+    for i in range(LOOP):
+        blend = Image.blend(last, first, (i + 1) / (LOOP + 1))
+        blend.paste(BACK, (0, SIZE[1], *blend.size))  # two captions over one another can't be read
+        frames.append(blend)
+    for quality in range(70, 30, -3):
+        frames[0].save(
+            path, save_all=True, append_images=frames[1:], duration=round(1000 / FPS), loop=0,
+            quality=quality, method=4, minimize_size=True,
+        )  # fmt: skip
+        bytes_ = Path(path).stat().st_size
+        print(f"{path}: {len(frames)} frames, quality {quality}, {bytes_ / 1e6:.2f} MB")
+        if bytes_ <= MOST_BYTES:
+            return
+
+
+def main(output: str) -> None:
+    """Film all scenes and save them."""
+    stage = Stage()
     with stage.window:
-        stage.roll(2.6, "A texture grows from its seed")
-        stage.roll(1.9, "Square or hexagonal neighbours, live", once(0.25, app.next_kernel))
-        stage.roll(3.0, "Down to the single cells", dive)
-        stage.roll(2.0, "Side by side, from the same state", once(0.15, lambda: grids.compare_kernels(app)))
-        grids.remove(app, app.grid.id)
-        app.select(0)
-        app.do(nca.Fill(app.grid.id, "rate", "halves", (0.25, 1.0)))
-        app.tools.take("rate")
-        stage.roll(2.0, "Regions at different speeds, no seam", once(0.7, lambda: app.tools.take("look")))
-        app.tools.take("model")
-        app.tools.model, app.tools.radius, app.tools.follow = "giraffe", 11.0, False
-        stage.roll(2.6, "Paint one texture into another", spiral)
-        stage.roll(0.7, "Paint one texture into another")
-        app.tools.take("erase")
-        app.tools.radius = 9.0
-        stage.roll(1.2, "Cut it: it heals", wipe)
-        app.tools.take("look")
-        stage.roll(1.2, "Cut it: it heals")
-        ages = (max(app.grid.timeline.start, app.grid.age - 600), app.grid.age)
-        stage.roll(1.4, "Back through time, step for step", back)
-        app.set("paused", False)
-        stage.roll(1.4, "Resize while it runs", grow)
-        stage.film.close()
-    pressed(raw, output)
-    Path(raw).unlink()
+        film(stage)
+    save(stage.frames, output)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else str(Path(__file__).with_name("film.mp4")))
+    main(sys.argv[1] if len(sys.argv) > 1 else str(Path(__file__).with_name("film.webp")))

@@ -1,4 +1,4 @@
-"""Makes the README's pictures with the project's own means: `make pictures`."""
+"""Makes the pictures of the README and docs/ with the project's own means: `make pictures`."""
 
 import sys
 from pathlib import Path
@@ -117,10 +117,10 @@ def cells(steps: int = 600) -> None:
 
 
 def keys() -> None:
-    """The README's table of keys."""
+    """The table of keys in docs/window.md."""
     from ncaengine.viewer.keymap_table import table
 
-    path = HERE.parent.parent / "README.md"
+    path = HERE.parent.parent / "docs/window.md"
     text = path.read_text("utf-8")
     head, _, rest = text.partition("<!-- keys -->\n")
     path.write_text(f"{head}<!-- keys -->\n{table()}<!-- /keys -->{rest.partition('<!-- /keys -->')[2]}", "utf-8")

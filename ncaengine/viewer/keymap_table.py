@@ -1,17 +1,17 @@
-"""The table of keys as text, for the README: `python assets/pictures/make.py keys` writes it there."""
+"""The table of keys as text, for docs/window.md: `python assets/pictures/make.py keys` writes it there."""
 
 from ncaengine.viewer.keymap import TABLE
 
 
 def table() -> str:
-    """Markdown: a row a group of keys."""
+    """Return Markdown: for each group of keys a heading and a table with a row for each key."""
     groups: dict[str, list[str]] = {}
     for entry in TABLE:
         if entry.shown:
-            told = f"**{_plain(entry.shown)}** {entry.help[0].lower()}{entry.help[1:]}"
-            groups.setdefault(entry.group, []).append(told)
-    rows = [f"| {group} | {' · '.join(entries)} |" for group, entries in groups.items()]
-    return "\n".join(["| | |", "|---|---|", *rows]) + "\n"
+            groups.setdefault(entry.group, []).append(f"| **{_plain(entry.shown)}** | {_plain(entry.help)} |")
+    return "\n".join(
+        "\n".join([f"### {group}", "| key | action |", "|---|---|", *rows, ""]) for group, rows in groups.items()
+    )
 
 
 def _plain(text: str) -> str:

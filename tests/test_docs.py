@@ -1,0 +1,191 @@
+"""README and docs/: their Python runs, their commands are valid and most run, their links lead somewhere."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from helpers import NOTEBOOK_CONFIG, ROOT, SELFORG, random_model, small
+from PIL import Image
+
+import ncaengine as nca
+from ncaengine.backends.base import Backend
+from ncaengine.backends.gl.backend import GLBackend
+from ncaengine.cli import COMMANDS, main
+from ncaengine.formats import model_files
+from ncaengine.io import journals, scripts
+from ncaengine.simulation.clock import TICKS_PER_SECOND
+from ncaengine.simulation.simulation import Simulation
+from ncaengine.viewer import keymap_table
+
+TEXTS = {
+    path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
+    for path in (
+        *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "shaders/README.md")),
+        *sorted((ROOT / "docs").glob("*.md")),
+    )
+}
+MOST_LINES = 160
+"""Of the README, which a visitor should read to its end."""
+NOT_RUN = ("view", "train", "study", "bench")
+"""Commands that need a display or take long: here their arguments are only parsed; their own tests run them."""
+QUICK = {
+    "record": ["--steps=4", "--size=24x16"],
+    "sheet": ["--steps", "2", "--size=8"],
+    "evaluate": ["--features", "random", "--rollouts=1", "--steps", "2", "--size=64", "--target-size=64",
+                 "--heal-steps=2"],
+    "info": ["--no-picture"],
+}  # fmt: skip
+"""Arguments that come after a command's own, so that it takes no time."""
+
+
+def blocks(page: str, language: str = "") -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", TEXTS[page], re.DOTALL | re.MULTILINE)
+
+
+def commands(page: str) -> list[str]:
+    """The lines of a page that call ncaengine, without their comments."""
+    lines = [line for block in blocks(page) for line in block.splitlines()]
+    return [re.split(r"\s+#", line)[0] for line in lines if line.startswith("ncaengine ")]
+
+
+def pages(language: str = "") -> list[str]:
+    return [page for page in TEXTS if (blocks(page, language) if language else commands(page))]
+
+
+def test_the_readme_is_short() -> None:
+    assert TEXTS["README.md"].count("\n") <= MOST_LINES
+
+
+@pytest.mark.parametrize("page", pages("python"))
+def test_python_runs(page: str, tmp_path, monkeypatch, gl: GLBackend) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def shared(choice: str = "auto") -> tuple[Backend, str]:
+        return gl, ""
+
+    monkeypatch.setattr("ncaengine.backends.open_backend", shared)
+    names: dict[str, object] = {}
+    for code in blocks(page, "python"):
+        exec(compile(code, page, "exec"), names)
+    sides = {"README.md": 256, "docs/python.md": 512}  # before the resize
+    assert np.asarray(names["picture"]).shape == (sides[page], sides[page], 3)
+    if page == "docs/python.md":
+        assert (tmp_path / "pebbles.mp4").stat().st_size > 10_000
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    """The script of docs/recording.md, on a small grid."""
+    [code] = [code for code in blocks("docs/recording.md", "toml") if "[[commands]]" in code]
+    (tmp_path / "demo.toml").write_text(
+        code.replace("[160, 120]", "[40, 30]").replace("= 12\n", "= 9\n", 1).replace("= 40", "= 6")
+    )
+    model_files.save(nca.load("zebra"), tmp_path / "zebra.safetensors")
+    return tmp_path / "demo.toml"
+
+
+def test_the_script_plays(script: Path, gl: GLBackend, simulate) -> None:
+    sim: Simulation = simulate(gl)
+    played = scripts.load(script)
+    played.start(sim)
+    for _ in played.play(sim, TICKS_PER_SECOND // 2):
+        pass
+    grid = sim.grid()
+    assert [model.config.name for model in grid.models] == ["bubbles", "zebra"]
+    assert set(np.unique(grid.field("model"))) == {0, 1}
+    assert set(np.unique(grid.field("rate"))) == {0.25, 1}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files that the commands name."""
+    here = tmp_path_factory.mktemp("docs")
+    for folder in ("assets", "published", "photos"):
+        (here / folder).mkdir()
+    for name in ("mine.pt", "a.pt", "b.pt", "assets/bubbles.safetensors"):
+        model_files.save(random_model(small(NOTEBOOK_CONFIG, name=name[0])), here / name)
+    for name in ("dots", "spots"):
+        model_files.save(random_model(msgspec.structs.replace(SELFORG, name=name)), here / f"{name}.safetensors")
+    assert main(["export", f"{here}/dots.safetensors", f"{here}/spots.safetensors", "-o", f"{here}/hexells.json"]) == 0
+    (here / "published/hexells.json").write_bytes((here / "hexells.json").read_bytes())
+    weights = random_model(NOTEBOOK_CONFIG)
+    row = [weights.w1.ravel(), weights.b1, weights.w2.ravel(), weights.b2]
+    np.concatenate(row).astype("<f4").tofile(here / "row.bin")
+    Image.fromarray(np.arange(32 * 32 * 3, dtype=np.uint8).reshape(32, 32, 3)).save(here / "zebra.jpg")
+    with nca.Simulation(nca.open_backend("torch")[0]) as sim:
+        sim.add(random_model(small(NOTEBOOK_CONFIG)), (16, 16))
+        sim.step(2)
+        nca.save_session(sim, here / "garden.nca")
+        journals.save(sim, here / "journal.jsonl")
+    return here
+
+
+def arguments(command: str, folder: Path) -> list[str]:
+    """The words of a command as a shell would pass them on."""
+    words: list[str] = []
+    for word in shlex.split(command)[1:]:
+        pattern = "*" in word and f"'{word}'" not in command
+        words += sorted(path.relative_to(folder).as_posix() for path in folder.glob(word)) if pattern else [word]
+    return words
+
+
+@pytest.mark.parametrize("page", pages())
+def test_commands_run(page: str, folder: Path, script: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(folder)
+    for path in script.parent.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    for name in NOT_RUN:
+        monkeypatch.setattr(COMMANDS[name], "run", lambda self: None)
+    for command in commands(page):
+        name, *rest = arguments(command, folder)
+        if "--detect" in rest:  # which runs every reading for 300 steps
+            continue
+        quick = QUICK.get(name, [])
+        if {"--script", "--session"} & set(rest):
+            quick = ["--seconds=0.1"] if "--session" in rest else []
+        elif "--seconds" in rest:
+            quick = ["--size=24x16", "--seconds=0.1"]
+        assert main([name, *rest, *quick]) == 0, f"{page}: {command}\n{capsys.readouterr().err}"
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_links_lead_to_files(page: str) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", TEXTS[page])
+    gone = [link for link in links if not (ROOT / page).parent.joinpath(link).exists()]
+    assert not gone
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_files_and_targets_that_are_named_are_there(page: str) -> None:
+    """Paths of the repository in code spans, and targets of make."""
+    targets = re.findall(r"^(\w+):.*## ", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    text = TEXTS[page]
+    assert set(re.findall(r"(?:^|`)make (\w+)", text, re.MULTILINE)) <= set(targets)
+    rooms = "|".join(path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith("."))
+    spans = [span for span in re.findall(r"`([^`\n]+)`", text) if re.match(rf"(python )?({rooms})/", span)]
+    paths = [re.sub(r"^python ", "", span).split(" ")[0] for span in spans]
+    gone = [path for path in paths if not list(ROOT.glob(re.sub(r"[A-Z]+(?=[._/])|…", "*", path).rstrip("/")))]
+    assert not gone
+
+
+def test_the_table_of_keys_is_the_windows() -> None:
+    [shown] = re.findall(r"<!-- keys -->\n(.*?)<!-- /keys -->", TEXTS["docs/window.md"], re.DOTALL)
+    assert shown == keymap_table.table(), "run: python assets/pictures/make.py keys"
+
+
+def test_the_reference_has_every_public_name() -> None:
+    found = re.findall(r":: ncaengine\.(\w+)$", TEXTS["docs/api.md"], re.MULTILINE)
+    assert sorted(found) == sorted(nca.__all__)
+
+
+def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", ROOT / "docs", tmp_path]
+    done = subprocess.run(build, capture_output=True, text=True, check=False, timeout=120, env={**os.environ})
+    assert done.returncode == 0, done.stderr
+    assert {f"{page.stem}.html" for page in (ROOT / "docs").glob("*.md")} <= {path.name for path in tmp_path.iterdir()}
