@@ -16,7 +16,7 @@ from PIL import Image
 import ncaengine as nca
 from ncaengine.backends.base import Backend
 from ncaengine.backends.gl.backend import GLBackend
-from ncaengine.cli import COMMANDS, main
+from ncaengine.cli import load_command, main
 from ncaengine.formats import model_files
 from ncaengine.io import journals, scripts
 from ncaengine.simulation.clock import TICKS_PER_SECOND
@@ -141,7 +141,7 @@ def test_commands_run(page: str, folder: Path, script: Path, monkeypatch, capsys
     for path in script.parent.iterdir():
         (folder / path.name).write_bytes(path.read_bytes())
     for name in NOT_RUN:
-        monkeypatch.setattr(COMMANDS[name], "run", lambda self: None)
+        monkeypatch.setattr(load_command(name), "run", lambda self: None)
     for command in commands(page):
         name, *rest = arguments(command, folder)
         if "--detect" in rest:  # which runs every reading for 300 steps
