@@ -12,11 +12,11 @@ from typing import Any
 
 from helpers import NOTEBOOK_CONFIG, random_model, small
 
-from ncaengine import viewer
 from ncaengine.core import kernels
 from ncaengine.viewer.panels.sidebar import SECTIONS
 from ncaengine.viewer.state.app import App
-from ncaengine.viewer.state.preferences import Prefs
+from ncaengine.viewer.state.options import Options
+from ncaengine.viewer.state.preferences import Preferences
 
 LIMIT = 60.0
 """Seconds of frames after which a script counts as stuck."""
@@ -26,9 +26,7 @@ def model(name="small"):
     return random_model(small(NOTEBOOK_CONFIG, name=name))
 
 
-def drive(
-    options: viewer.Options, count: int, script: Callable[[Any, App], None], size=(1280, 800), **more: Any
-) -> None:
+def drive(options: Options, count: int, script: Callable[[Any, App], None], size=(1280, 800), **more: Any) -> None:
     """Run `script(engine, app)` in a hidden window with `count` grids."""
     from imgui_bundle import hello_imgui, imgui
 
@@ -57,7 +55,7 @@ def drive(
         imgui.test_engine.queue_test(engine, test)
 
     models = [model("ab"[i]) for i in range(count)]
-    prefs = Prefs(closed=[])
+    prefs = Preferences(closed=[])
     told = {"prefs": prefs, **more}
     with Window(models, options, kernels.discover(), size, hidden=True, tests=register, **told) as window:
         window.app.recorder.scale = 1
@@ -75,9 +73,9 @@ def drive(
     assert status.name in ("success", "running"), status
 
 
-def only(*titles: str) -> Prefs:
+def only(*titles: str) -> Preferences:
     """Only these sections of the side bar are open: the engine finds by name what is near the screen."""
-    return Prefs(closed=[title for title in SECTIONS if title not in titles])
+    return Preferences(closed=[title for title in SECTIONS if title not in titles])
 
 
 def wait_until(engine: Any, what: Callable[[], bool], frames: int = 600) -> None:

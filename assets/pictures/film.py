@@ -15,10 +15,10 @@ from imgui_bundle import imgui
 from PIL import Image, ImageDraw, ImageFont
 
 import ncaengine as nca
-from ncaengine import viewer
 from ncaengine.core import kernels, lattice, resources
 from ncaengine.simulation.clock import TICKS_PER_SECOND
-from ncaengine.viewer.actions import grids
+from ncaengine.viewer.actions import grids, tools
+from ncaengine.viewer.state.options import Options
 from ncaengine.viewer.state.pacing import Meter
 from ncaengine.viewer.window import Window
 
@@ -40,10 +40,10 @@ class Stage:
         self.time, self.frames = 0.0, list[Image.Image]()
         self.pointer: tuple[float, float] | None = None
         models = [nca.load(resources.folder("assets") / f"{name}.safetensors") for name in ("bubbles", "giraffe")]
-        options = viewer.Options(CELLS, steps_per_second=(120.0,), rng_seed=4)
+        options = Options(CELLS, steps_per_second=(120.0,), rng_seed=4)
         self.window = Window(models, options, kernels.discover(), SIZE, hidden=True, clock=lambda: 0.0)
         self.app = self.window.app
-        self.app.show_panel = False
+        self.app.prefs.show_panel = False
         for pane in self.app.panes:  # speeds as the film shows them, not as this machine draws it
             pane.meter = Meter(clock=lambda: self.time)
         self.window.frame()
@@ -143,7 +143,7 @@ def film(stage: Stage) -> None:
     stage.roll(2.0, "Textures grow side by side, each from its seed")
     stage.roll(0.8, "Come closer: every cell runs the same tiny network", dive(3.6, 22))
     stage.roll(0.3, "Come closer: every cell runs the same tiny network")
-    stage.roll(1.2, "switches between square and hexagonal cells", once(0.2, app.next_kernel), key="K")
+    stage.roll(1.2, "switches between square and hexagonal cells", once(0.2, lambda: grids.next_kernel(app)), key="K")
     for pane in app.panes:
         pane.camera.fit()
     grids.remove(app, app.panes[1].grid.id)
@@ -167,8 +167,8 @@ def film(stage: Stage) -> None:
     imgui.get_io().add_mouse_pos_event(-1e4, -1e4)
     stage.roll(0.8, "Resize a grid while it runs")
 
-    app.tools.take("model")
-    app.tools.model, app.tools.radius, app.tools.follow = "giraffe", 13.0, False
+    tools.select(app, "model")
+    app.brush.model, app.brush.radius, app.brush.shows_map = "giraffe", 13.0, False
     across, down = lattice.extent(app.grid.kernel, app.grid.size)
 
     def wave(share: float) -> None:
@@ -177,15 +177,15 @@ def film(stage: Stage) -> None:
 
     stage.roll(1.9, "Brush one texture into another", wave)
     stage.roll(0.4, "Brush one texture into another")
-    app.tools.take("erase")
-    app.tools.radius = 10.0
+    tools.select(app, "erase")
+    app.brush.radius = 10.0
 
     def wipe(share: float) -> None:
         at = across * (0.2 + 0.6 * share), down * (0.75 - 0.5 * share)
         stage.point(*stage.place(*at), down=share < 1)
 
     stage.roll(0.8, "Erase a part: it grows back", wipe)
-    app.tools.take("look")
+    tools.select(app, "look")
     stage.pointer = None
     imgui.get_io().add_mouse_pos_event(-1e4, -1e4)
     stage.roll(1.1, "Erase a part: it grows back")

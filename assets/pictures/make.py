@@ -7,11 +7,12 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 import ncaengine as nca
-from ncaengine import viewer
 from ncaengine.core import kernels
 from ncaengine.core.model import Model
 from ncaengine.simulation.grid import Grid
+from ncaengine.viewer.screenshot import screenshot
 from ncaengine.viewer.state.app import App
+from ncaengine.viewer.state.options import Options
 
 HERE = Path(__file__).parent
 MODELS = ("bubbles", "giraffe")
@@ -62,8 +63,8 @@ def window(steps: int = 600) -> None:
             app.sim.submit(nca.Step(grid, steps))
 
     models = [nca.load(HERE.parent / f"{MODELS[0]}.safetensors")] * 2
-    options = viewer.Options(size=(128, 128), steps_per_second=(60.0, 15.0))
-    viewer.screenshot(models, options, kernels.discover(), HERE / "window.png", prepare=prepare)
+    options = Options(size=(128, 128), steps_per_second=(60.0, 15.0))
+    screenshot(models, options, kernels.discover(), HERE / "window.png", prepare=prepare)
 
 
 def maps(cells: int = 128, scale: int = 3, gap: int = 12, line: int = 34) -> None:
@@ -109,11 +110,11 @@ def cells(steps: int = 600) -> None:
             app.sim.step(steps, pane.grid)
             app.sim.set("paused", True, pane.grid)
             pane.camera.zoom, pane.camera.x, pane.camera.y = 100, 40, 40
-        app.show_panel = False
+        app.prefs.show_panel = False
 
     models = [nca.load(HERE.parent / "scales.safetensors")] * 2
-    options = viewer.Options(size=(96, 96))
-    viewer.screenshot(models, options, kernels.discover(), HERE / "cells.png", (1280, 640), prepare=prepare)
+    options = Options(size=(96, 96))
+    screenshot(models, options, kernels.discover(), HERE / "cells.png", (1280, 640), prepare=prepare)
 
 
 def keys() -> None:

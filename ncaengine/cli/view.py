@@ -41,24 +41,27 @@ class View:
 
     def run(self) -> None:
         """Open the window; return when it is closed."""
-        from ncaengine import viewer
         from ncaengine.formats import model_files
-        from ncaengine.viewer.actions import open_files
+        from ncaengine.viewer.state.file_watch import ModelWatch
+        from ncaengine.viewer.state.options import Options
+        from ncaengine.viewer.window import show
 
         if any(path.suffix.lower() in SESSION_ENDINGS for path in self.models):
             self._show_session()
             return
-        watch = viewer.Watch(plugins=self.plugins)
+        watch = ModelWatch(plugins=self.plugins)
         paths = [model_files.find_file(path) for path in self.models or (model_files.default_model(),)]
-        firsts = [open_files.first(watch, path) for path in paths]
+        firsts = [watch.first_path(path) for path in paths]
         models = [watch.open(path) for path in firsts]
-        atlas = next((path for path, first in zip(paths, firsts, strict=True) if path != first), None)
-        options = viewer.Options(self.size, self.kernel, self.steps_per_second, self.seed, atlas, self.half)
-        viewer.show(models, options, find_kernels(self.plugins, self.kernel, models), watch)
+        collection = next((path for path, first in zip(paths, firsts, strict=True) if path != first), None)
+        options = Options(self.size, self.kernel, self.steps_per_second, self.seed, collection, self.half)
+        show(models, options, find_kernels(self.plugins, self.kernel, models), watch)
 
     def _show_session(self) -> None:
-        from ncaengine import viewer
         from ncaengine.io import sessions
+        from ncaengine.viewer.state.file_watch import ModelWatch
+        from ncaengine.viewer.state.options import Options
+        from ncaengine.viewer.window import show
 
         if len(self.models) > 1:
             raise NCAError("A session opens alone; add models to it in the window.")
@@ -68,5 +71,5 @@ class View:
             )
         sessions.load(self.models[0])  # report a broken file before a window opens
         catalogue = find_kernels(self.plugins, self.kernel, [])
-        watch = viewer.Watch(plugins=self.plugins)
-        viewer.show([], viewer.Options(half=self.half), catalogue, watch, self.models[0])
+        watch = ModelWatch(plugins=self.plugins)
+        show([], Options(half=self.half), catalogue, watch, self.models[0])

@@ -1,11 +1,4 @@
-"""The window of `ncaengine view`: the only part that uses imgui and glfw.
+"""The window of `ncaengine view`.
 
-show(models, Options(kernel="hexagonal"), kernels.discover())
+window.show(models, Options(kernel="hexagonal"), kernels.discover())
 """
-
-from ncaengine.viewer.screenshot import screenshot
-from ncaengine.viewer.state.file_watch import Watch
-from ncaengine.viewer.state.pane import Options
-from ncaengine.viewer.window import show
-
-__all__ = ["Options", "Watch", "screenshot", "show"]

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from imgui_bundle import imgui
 
-from ncaengine.viewer.actions import display_modes, grids, history
-from ncaengine.viewer.actions.tools import TOOLS, Tool, taking
+from ncaengine.viewer.actions import display_modes, grids, history, open_files, recording, running, session_files, tools
 from ncaengine.viewer.kit import widgets
 from ncaengine.viewer.state.app import App
+from ncaengine.viewer.state.brush import TOOLS, Tool
 
 Key = imgui.Key
 SHIFT, CTRL = int(Key.mod_shift), int(Key.mod_ctrl)
@@ -32,41 +32,36 @@ class Shortcut:
     listed: bool = True
 
 
-def _help(app: App) -> None:
+def _toggle_help(app: App) -> None:
     app.show_help = not app.show_help
 
 
-def _panel(app: App) -> None:
-    app.show_panel = not app.show_panel
+def _toggle_side_bar(app: App) -> None:
+    app.prefs.show_panel = not app.prefs.show_panel
 
 
 def _quit(app: App) -> None:
     app.closing = True
 
 
-def _save(app: App) -> None:
-    app.keeping.save()
-
-
 def _save_as(app: App) -> None:
-    app.keeping.ask("session")
+    session_files.ask_name(app, "session")
 
 
-def _still(app: App) -> None:
-    app.keeping.still()
+def _toggle_theme(app: App) -> None:
+    app.prefs.theme = "dark" if app.prefs.theme == "light" else "light"
 
 
-def _theme(app: App) -> None:
-    kept = app.prefs
-    kept.theme = "dark" if kept.theme == "light" else "light"
-
-
-def _palette(app: App) -> None:
+def _open_palette(app: App) -> None:
     widgets.summon(PALETTE)
 
 
-def _text(steps: int) -> Callable[[App], object]:
-    return lambda app: app.prefs.enlarge(steps)
+def _nothing(app: App) -> None:
+    """Do nothing: the mouse does what these rows of the help describe."""
+
+
+def _change_text_size(steps: int) -> Callable[[App], object]:
+    return lambda app: app.prefs.change_text_size(steps)
 
 
 def _digit(index: int) -> Shortcut:
@@ -76,14 +71,17 @@ def _digit(index: int) -> Shortcut:
 
 
 def _tool(tool: Tool) -> Shortcut:
+    def select(app: App) -> None:
+        tools.select(app, tool.name)
+
     key = int(getattr(Key, tool.letter.lower()))
     if tool.name == "look":
-        return Shortcut(PAINT, tool.letter, (key, int(Key.escape)), "Look, with no tool (or Esc)", taking(tool.name))
-    return Shortcut(PAINT, tool.letter, (key,), f"Tool: {tool.title}", taking(tool.name))
+        return Shortcut(PAINT, tool.letter, (key, int(Key.escape)), "Look, with no tool (or Esc)", select)
+    return Shortcut(PAINT, tool.letter, (key,), f"Tool: {tool.title}", select)
 
 
-def _brush(by: int) -> Callable[[App], object]:
-    return lambda app: app.tools.widen(by)
+def _change_radius(notches: int) -> Callable[[App], object]:
+    return lambda app: app.brush.change_radius(notches)
 
 
 PALETTE = "##palette"
@@ -91,64 +89,76 @@ _PLUS = (CTRL | int(Key.equal), CTRL | SHIFT | int(Key.equal), CTRL | int(Key.ke
 _MINUS = (CTRL | int(Key.minus), CTRL | int(Key.keypad_subtract))
 RUN, LOOK, PAINT, GRIDS, WINDOW = "Run", "Look", "Paint", "Grids", "Window"
 TABLE = (
-    Shortcut(RUN, "Space", (int(Key.space),), "Pause or run", App.toggle_pause),
-    Shortcut(RUN, "Shift Space", (SHIFT | int(Key.space),), "Pause or run all grids", App.toggle_all),
-    Shortcut(RUN, "→", (int(Key.right_arrow),), "Make a single step", App.step, repeats=True),
-    Shortcut(RUN, "←", (int(Key.left_arrow),), "Go a step back", history.back, repeats=True),
+    Shortcut(RUN, "Space", (int(Key.space),), "Pause or run", running.toggle_pause),
+    Shortcut(RUN, "Shift Space", (SHIFT | int(Key.space),), "Pause or run all grids", running.toggle_pause_all),
+    Shortcut(RUN, "→", (int(Key.right_arrow),), "Make a single step", running.single_step, repeats=True),
+    Shortcut(RUN, "←", (int(Key.left_arrow),), "Go a step back", history.step_back, repeats=True),
     Shortcut(RUN, "Ctrl Z", (CTRL | int(Key.z),), "Undo the last edit", history.undo, repeats=True),
     Shortcut(
         RUN, "Ctrl Y", (CTRL | int(Key.y), CTRL | SHIFT | int(Key.z)), "Make it again", history.redo, repeats=True
     ),
-    Shortcut(RUN, "↑", (int(Key.up_arrow),), "Twice as fast", lambda app: app.faster(2), repeats=True),
-    Shortcut(RUN, "↓", (int(Key.down_arrow),), "Half as fast", lambda app: app.faster(0.5), repeats=True),
-    Shortcut(RUN, "R", (int(Key.r),), "Start afresh from a new seed", App.reseed),
+    Shortcut(RUN, "↑", (int(Key.up_arrow),), "Twice as fast", lambda app: running.multiply_speed(app, 2), repeats=True),
     Shortcut(
-        RUN, "Shift R", (SHIFT | int(Key.r),), "Start afresh from the same seed", lambda app: app.reseed(same=True)
+        RUN, "↓", (int(Key.down_arrow),), "Half as fast", lambda app: running.multiply_speed(app, 0.5), repeats=True
     ),
-    Shortcut(LOOK, "Wheel", (), "Zoom about the pointer", lambda app: None),
-    Shortcut(LOOK, "Swipe", (), "Move the picture with two fingers, or Shift and the wheel", lambda app: None),
-    Shortcut(LOOK, "Drag", (), "Move the picture", lambda app: None),
-    Shortcut(LOOK, "F", (int(Key.f),), "Fit the grid (or double-click it)", App.fit),
-    Shortcut(LOOK, "T", (int(Key.t),), "Repeat the grid as a tile", App.toggle_repeat),
+    Shortcut(RUN, "R", (int(Key.r),), "Start afresh from a new seed", running.reseed),
+    Shortcut(
+        RUN,
+        "Shift R",
+        (SHIFT | int(Key.r),),
+        "Start afresh from the same seed",
+        lambda app: running.reseed(app, same=True),
+    ),
+    Shortcut(LOOK, "Wheel", (), "Zoom about the pointer", _nothing),
+    Shortcut(LOOK, "Swipe", (), "Move the picture with two fingers, or Shift and the wheel", _nothing),
+    Shortcut(LOOK, "Drag", (), "Move the picture", _nothing),
+    Shortcut(LOOK, "F", (int(Key.f),), "Fit the grid (or double-click it)", display_modes.fit),
+    Shortcut(LOOK, "T", (int(Key.t),), "Repeat the grid as a tile", display_modes.toggle_repeat),
     Shortcut(LOOK, "L", (int(Key.l),), "Lines between cells, up close", display_modes.toggle_lines),
     Shortcut(LOOK, "O", (int(Key.o),), "Cell details: channels and gradient, close up", display_modes.toggle_details),
     Shortcut(LOOK, "W", (int(Key.w),), "What is shown: colours, channels, change …", display_modes.next_mode),
     Shortcut(LOOK, ".", (int(Key.period),), "Next channel", display_modes.next_channel, repeats=True),
     Shortcut(LOOK, ",", (int(Key.comma),), "Previous channel", display_modes.previous_channel, repeats=True),
-    Shortcut(LOOK, "P", (int(Key.p),), "Pin the cell pointed at (or Alt-click it)", display_modes.mark),
+    Shortcut(LOOK, "P", (int(Key.p),), "Pin the cell pointed at (or Alt-click it)", display_modes.toggle_pin),
     *map(_tool, TOOLS.values()),
-    Shortcut(PAINT, "Wheel [ ]", (int(Key.left_bracket),), "Smaller or larger brush", _brush(-1), True, listed=False),
-    Shortcut(PAINT, "", (int(Key.right_bracket),), "Larger brush", _brush(1), True, listed=False),
-    Shortcut(PAINT, "Shift Wheel", (), "Weaker or stronger brush", lambda app: None),
-    Shortcut(PAINT, "Shift Drag", (), "Paint a map's default", lambda app: None),
-    Shortcut(PAINT, "Right Drag", (), "Move the picture, with a tool in hand", lambda app: None),
-    Shortcut(PAINT, "Ctrl Wheel", (), "Zoom, with a tool in hand", lambda app: None),
-    Shortcut(GRIDS, "K", (int(Key.k),), "Next kernel the model knows", App.next_kernel),
-    Shortcut(GRIDS, "Shift K", (SHIFT | int(Key.k),), "Next of all kernels", lambda app: app.next_kernel(every=True)),
-    Shortcut(GRIDS, "Tab", (int(Key.tab),), "Select the next grid", App.select_next),
+    Shortcut(
+        PAINT, "Wheel [ ]", (int(Key.left_bracket),), "Smaller or larger brush", _change_radius(-1), True, listed=False
+    ),
+    Shortcut(PAINT, "", (int(Key.right_bracket),), "Larger brush", _change_radius(1), True, listed=False),
+    Shortcut(PAINT, "Shift Wheel", (), "Weaker or stronger brush", _nothing),
+    Shortcut(PAINT, "Shift Drag", (), "Paint a map's default", _nothing),
+    Shortcut(PAINT, "Right Drag", (), "Move the picture, with a tool in hand", _nothing),
+    Shortcut(PAINT, "Ctrl Wheel", (), "Zoom, with a tool in hand", _nothing),
+    Shortcut(GRIDS, "K", (int(Key.k),), "Next kernel the model knows", grids.next_kernel),
+    Shortcut(
+        GRIDS, "Shift K", (SHIFT | int(Key.k),), "Next of all kernels", lambda app: grids.next_kernel(app, every=True)
+    ),
+    Shortcut(GRIDS, "Tab", (int(Key.tab),), "Select the next grid", grids.select_next),
     *(_digit(index) for index in range(9)),
     Shortcut(GRIDS, "Ctrl N", (CTRL | int(Key.n),), "Add a grid from another seed", grids.add),
     Shortcut(GRIDS, "Ctrl D", (CTRL | int(Key.d),), "Duplicate the grid", grids.duplicate),
     Shortcut(GRIDS, "Del", (int(Key.delete),), "Remove the grid", grids.remove),
-    Shortcut(GRIDS, "G", (int(Key.g),), "Link it: linked grids change together", grids.link),
-    Shortcut(GRIDS, "Shift G", (SHIFT | int(Key.g),), "Link all grids, or none", grids.link_all),
+    Shortcut(GRIDS, "G", (int(Key.g),), "Link it: linked grids change together", grids.toggle_link),
+    Shortcut(GRIDS, "Shift G", (SHIFT | int(Key.g),), "Link all grids, or none", grids.toggle_link_all),
     Shortcut(GRIDS, "X", (int(Key.x),), "Compare two kernels side by side", grids.compare_kernels),
     Shortcut(GRIDS, "Shift X", (SHIFT | int(Key.x),), "Compare two speeds", grids.compare_speeds),
     Shortcut(GRIDS, "Ctrl X", (CTRL | int(Key.x),), "Compare two models", grids.compare_models),
-    Shortcut(WINDOW, "Ctrl O", (CTRL | int(Key.o),), "Open a model, a session or a picture", App.open_gallery),
-    Shortcut(WINDOW, "Ctrl R", (CTRL | int(Key.r),), "Start or stop recording", App.toggle_recording),
-    Shortcut(WINDOW, "Shift P", (SHIFT | int(Key.p),), "Save a picture that opens as it was", _still),
-    Shortcut(WINDOW, "Ctrl S", (CTRL | int(Key.s),), "Save the session", _save),
+    Shortcut(WINDOW, "Ctrl O", (CTRL | int(Key.o),), "Open a model, a session or a picture", open_files.open_gallery),
+    Shortcut(WINDOW, "Ctrl R", (CTRL | int(Key.r),), "Start or stop recording", recording.toggle),
+    Shortcut(WINDOW, "Shift P", (SHIFT | int(Key.p),), "Save a picture that opens as it was", recording.save_still),
+    Shortcut(WINDOW, "Ctrl S", (CTRL | int(Key.s),), "Save the session", session_files.save),
     Shortcut(WINDOW, "Ctrl Shift S", (CTRL | SHIFT | int(Key.s),), "Save the session as …", _save_as),
     Shortcut(
-        WINDOW, "Ctrl P", (CTRL | int(Key.p), CTRL | SHIFT | int(Key.p)), "Find a command", _palette, listed=False
+        WINDOW, "Ctrl P", (CTRL | int(Key.p), CTRL | SHIFT | int(Key.p)), "Find a command", _open_palette, listed=False
     ),
-    Shortcut(WINDOW, "H", (int(Key.h),), "Hide or show the side bar", _panel),
-    Shortcut(WINDOW, "Ctrl T", (CTRL | int(Key.t),), "Light or dark", _theme),
-    Shortcut(WINDOW, "Ctrl +", _PLUS, "Larger text", _text(1), repeats=True),
-    Shortcut(WINDOW, "Ctrl −", _MINUS, "Smaller text", _text(-1), repeats=True),
-    Shortcut(WINDOW, "Ctrl 0", (CTRL | int(Key._0), CTRL | int(Key.keypad0)), "Text in its plain size", _text(0)),
-    Shortcut(WINDOW, "?", (SHIFT | int(Key.slash), int(Key.f1)), "This help (or F1)", _help),
+    Shortcut(WINDOW, "H", (int(Key.h),), "Hide or show the side bar", _toggle_side_bar),
+    Shortcut(WINDOW, "Ctrl T", (CTRL | int(Key.t),), "Light or dark", _toggle_theme),
+    Shortcut(WINDOW, "Ctrl +", _PLUS, "Larger text", _change_text_size(1), repeats=True),
+    Shortcut(WINDOW, "Ctrl −", _MINUS, "Smaller text", _change_text_size(-1), repeats=True),
+    Shortcut(
+        WINDOW, "Ctrl 0", (CTRL | int(Key._0), CTRL | int(Key.keypad0)), "Text in its plain size", _change_text_size(0)
+    ),
+    Shortcut(WINDOW, "?", (SHIFT | int(Key.slash), int(Key.f1)), "This help (or F1)", _toggle_help),
     Shortcut(WINDOW, "Ctrl Q", (CTRL | int(Key.q),), "Quit", _quit),
 )
 
@@ -158,12 +168,12 @@ def handle(app: App) -> None:
     if app.show_help or imgui.get_io().want_text_input or imgui.is_popup_open("", ANY_POPUP):
         return
     held = _modifiers()
-    for entry in TABLE:
-        if entry.group != WINDOW and not app.panes:
+    for shortcut in TABLE:
+        if shortcut.group != WINDOW and not app.panes:
             continue
-        keys = [Key(chord & ~MODIFIERS) for chord in entry.chords if chord & MODIFIERS == held]
-        if any(imgui.is_key_pressed(key, entry.repeats) for key in keys):
-            entry.action(app)
+        keys = [Key(chord & ~MODIFIERS) for chord in shortcut.chords if chord & MODIFIERS == held]
+        if any(imgui.is_key_pressed(key, shortcut.repeats) for key in keys):
+            shortcut.action(app)
 
 
 def _modifiers() -> int:
@@ -174,4 +184,4 @@ def _modifiers() -> int:
 
 def key_of(action: Callable[[App], object]) -> str:
     """How the help names the key of an action, for tooltips."""
-    return next((entry.shown for entry in TABLE if entry.action is action), "")
+    return next((shortcut.shown for shortcut in TABLE if shortcut.action is action), "")

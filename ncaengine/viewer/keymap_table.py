@@ -6,9 +6,9 @@ from ncaengine.viewer.keymap import TABLE
 def table() -> str:
     """Return Markdown: for each group of keys a heading and a table with a row for each key."""
     groups: dict[str, list[str]] = {}
-    for entry in TABLE:
-        if entry.shown:
-            groups.setdefault(entry.group, []).append(f"| **{_plain(entry.shown)}** | {_plain(entry.help)} |")
+    for shortcut in TABLE:
+        if shortcut.shown:
+            groups.setdefault(shortcut.group, []).append(f"| **{_plain(shortcut.shown)}** | {_plain(shortcut.help)} |")
     return "\n".join(
         "\n".join([f"### {group}", "| key | action |", "|---|---|", *rows, ""]) for group, rows in groups.items()
     )

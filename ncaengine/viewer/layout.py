@@ -59,7 +59,7 @@ class Layout:
         height = free.y - foot
         columns = toolbar.columns(height / em(1))
         left = em(toolbar.width(columns)) if app.panes else 0.0
-        side = min(em(app.prefs.side), free.x - left - em(LEAST_REST)) if app.show_panel and app.panes else 0.0
+        side = min(em(app.prefs.side), free.x - left - em(LEAST_REST)) if app.prefs.show_panel and app.panes else 0.0
         side = side if side >= em(LEAST_SIDE) else 0.0
         if left:
             _tools(app, at.x, at.y, left, height, columns)

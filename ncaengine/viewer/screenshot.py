@@ -1,24 +1,30 @@
-"""A picture of the window, taken where no display is."""
+"""A picture of the window, which needs no display."""
 
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ncaengine.core.errors import NCAError
+from ncaengine.core import files
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Model
 from ncaengine.viewer.state.app import App
-from ncaengine.viewer.state.pane import Options
+from ncaengine.viewer.state.options import Options
 from ncaengine.viewer.window import Window
 
 
 def screenshot(
-    models: Sequence[Model], options: Options, catalogue: Catalogue, path: str | Path,
-    size: tuple[int, int] = (1280, 800), seconds: float = 2.0, prepare: Callable[[App], object] | None = None,
-) -> None:  # fmt: skip
-    """Run the window unseen for some seconds and save a PNG of it; needs no display on Linux.
+    models: Sequence[Model],
+    options: Options,
+    catalogue: Catalogue,
+    path: str | Path,
+    size: tuple[int, int] = (1280, 800),
+    seconds: float = 2.0,
+    prepare: Callable[[App], object] | None = None,
+) -> None:
+    """Run a hidden window for some seconds and save a PNG of it. On Linux, no display is needed.
 
-    `prepare` may change the App before that, as to pause a grid. Raises NCAError.
+    prepare: may change the App before that, such as to pause a grid.
+    Raises NCAError if the window can't be opened or the file can't be written.
     """
     from PIL import Image
 
@@ -34,4 +40,4 @@ def screenshot(
     try:
         picture.save(path, format="png")
     except OSError as error:
-        raise NCAError(f"{path}: cannot be written ({error.strerror}).") from None
+        raise files.unwritable(path, error) from None

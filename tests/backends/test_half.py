@@ -288,21 +288,21 @@ def test_a_recording_is_that_of_such_states(half: GLBackend, simulate: Callable[
 
 
 def test_the_window_takes_the_flag(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
-    from ncaengine import viewer
+    from ncaengine.viewer import window
 
     shown: list[bool] = []
-    monkeypatch.setattr(viewer, "show", lambda models, options, *_: shown.append(options.half))
+    monkeypatch.setattr(window, "show", lambda models, options, *_: shown.append(options.half))
     assert main(["view", "bubbles", "--half"]) == main(["view", "bubbles"]) == 0
     assert shown == [True, False]
 
 
 def test_the_windows_states_are_such() -> None:
     code = (
-        "from ncaengine import viewer\n"
+        "from ncaengine.viewer.state.options import Options\n"
         "from ncaengine.core import kernels\n"
         "from ncaengine.formats import model_files\n"
         "from ncaengine.viewer.window import Window\n"
-        "options = viewer.Options((12, 10), half=True)\n"
+        "options = Options((12, 10), half=True)\n"
         "with Window([model_files.load('bubbles')], options, kernels.discover(), hidden=True) as window:\n"
         "    for _ in range(3): window.frame()\n"
         "    print(window.sim.grid().cells._images[0].dtype, window.pixels().std() > 1)\n"

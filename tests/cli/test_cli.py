@@ -282,13 +282,13 @@ def test_a_script_with_commands_after_its_end_is_told_before_it_starts(capsys, t
 
 
 def test_a_shipped_model_goes_by_its_name(capsys, tmp_path, monkeypatch):
-    from ncaengine import viewer
+    from ncaengine.viewer import window
 
     asked = ["record", "zebra", "-o", f"{tmp_path}/a.png", "--size", "8", "--steps", "1", "--backend", "torch"]
     assert main(asked) == 0
     assert main(["info", "zebra"]) == 0
     shown = []
-    monkeypatch.setattr(viewer, "show", lambda models, *rest: shown.extend(models))
+    monkeypatch.setattr(window, "show", lambda models, *rest: shown.extend(models))
     assert main(["view", "zebra"]) == 0
     assert [found.config.name for found in shown] == ["zebra"]
     capsys.readouterr()
@@ -372,10 +372,10 @@ def test_a_replay_tells_how_far_it_is(tmp_path, performed):
 
 
 def test_view_opens_a_session_alone_and_as_it_was(capsys, tmp_path, model, performed, monkeypatch):
-    from ncaengine import viewer
+    from ncaengine.viewer import window
 
     shown = []
-    monkeypatch.setattr(viewer, "show", lambda models, options, catalogue, watch, session: shown.append(session))
+    monkeypatch.setattr(window, "show", lambda models, options, catalogue, watch, session: shown.append(session))
     path = tmp_path / "s.nca"
     assert main(["view", str(path)]) == 0
     assert shown == [path]

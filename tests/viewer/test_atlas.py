@@ -18,7 +18,6 @@ import published_forms as forms
 import pytest
 from helpers import NOTEBOOK_CONFIG, apart, random_model, small
 
-from ncaengine import viewer
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.cli.view import View
 from ncaengine.core.kernels import Catalogue
@@ -26,14 +25,14 @@ from ncaengine.core.model import Model, same
 from ncaengine.formats import model_files, sniffing
 from ncaengine.formats.model_files import save
 from ncaengine.simulation.simulation import Simulation
-from ncaengine.viewer.actions import open_files, session_files
+from ncaengine.viewer.actions import hot_reload, open_files, session_files
 from ncaengine.viewer.dialogs.gallery_tiles import facts
 from ncaengine.viewer.dialogs.palette_commands import matching
 from ncaengine.viewer.state import credits, thumbnails
 from ncaengine.viewer.state.app import App
-from ncaengine.viewer.state.file_watch import PERIOD, Watch
-from ncaengine.viewer.state.model_library import AT_ONCE, Entry, Shelf
-from ncaengine.viewer.state.pane import Options
+from ncaengine.viewer.state.file_watch import PERIOD, ModelWatch
+from ncaengine.viewer.state.model_library import AT_ONCE, LibraryEntry, ModelLibrary
+from ncaengine.viewer.state.options import Options
 from ncaengine.viewer.state.thumbnails import SIDE
 
 NAMES = ["x", "x-2", "hidden_name"]
@@ -56,8 +55,8 @@ def model(name: str = "small", seed: int = 0, **changes: Any) -> Model:
 
 
 def opened(gl: GLBackend, catalogue: Catalogue, clock: Any = time.monotonic) -> App:
-    app = App(Simulation(gl, catalogue), watch=Watch(clock))
-    app.open([model("first")], Options((12, 10), steps_per_second=(0.0,)))
+    app = App(Simulation(gl, catalogue), watch=ModelWatch(clock))
+    open_files.open_models(app, [model("first")], Options((12, 10), steps_per_second=(0.0,)))
     return app
 
 
@@ -95,8 +94,8 @@ def errors(app: App) -> list[str]:
 def test_a_file_of_several_models_opens_the_gallery_on_them(app: App, atlas: Path) -> None:
     open_files.drop(app, [atlas])
     assert app.show_gallery
-    assert app.atlas is not None
-    assert [path.name for path in app.atlas.paths] == [f"three.json:{name}" for name in NAMES]
+    assert app.collection is not None
+    assert [path.name for path in app.collection.paths] == [f"three.json:{name}" for name in NAMES]
     assert [pane.grid.model.config.name for pane in app.panes] == ["first"]
     assert app.prefs.recent == [str(atlas)]
     assert not app.toasts
@@ -110,19 +109,19 @@ def test_one_of_them_opens_by_its_name_and_is_remembered_by_it(app: App, atlas: 
     assert app.grid.model.config.name == "x-2"
     assert app.watch.path_of(app.grid.model) == path
     assert app.prefs.recent == [str(path)]
-    assert open_files.recent(app) == [path]
-    open_files.open_path(app, path, beside=False)
+    assert open_files.recent_models(app) == [path]
+    open_files.open_path(app, path, new_grid=False)
     assert app.watch.open(path) is app.grid.model
     assert "Open x-2 beside" in {entry.title for entry in matching(app, "x-2")}
     atlas.unlink()
-    assert open_files.recent(app) == []
+    assert open_files.recent_models(app) == []
 
 
 def test_a_published_file_of_one_model_opens_as_it_is(app: App, tmp_path: Path) -> None:
     path = tmp_path / "lizard.json"
     path.write_text(json.dumps(forms.growing()))
     open_files.drop(app, [path])
-    assert app.atlas is None
+    assert app.collection is None
     assert not app.show_gallery
     assert [pane.grid.model.config.name for pane in app.panes] == ["first", "lizard"]
 
@@ -132,7 +131,7 @@ def test_what_cannot_be_opened_is_told_in_a_sentence_and_nothing_changes(app: Ap
     nothing.write_text("[]")
     for path, said in (
         (Path(f"{atlas}:nope"), "holds no model 'nope'"),
-        (Path(f"{atlas}.gone:x"), "cannot be opened here"),
+        (Path(f"{atlas}.gone:x"), "can't be opened here"),
         (nothing, "is none of"),
     ):
         app.toasts.clear()
@@ -146,22 +145,24 @@ def test_what_cannot_be_opened_is_told_in_a_sentence_and_nothing_changes(app: Ap
 
 
 def test_the_command_line_opens_the_first_model_under_the_tiles(atlas: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ncaengine.viewer import window as module
+
     shown: list[Any] = []
-    monkeypatch.setattr(viewer, "show", lambda models, options, *_: shown.append((models, options)))
+    monkeypatch.setattr(module, "show", lambda models, options, *_: shown.append((models, options)))
     View((atlas,)).run()
     View((Path(f"{atlas}:hidden_name"),)).run()
     (first, over), (named, alone) = shown
     assert [model.config.name for model in (*first, *named)] == ["x", "hidden_name"]
-    assert (over.atlas, alone.atlas) == (atlas, None)
+    assert (over.collection, alone.collection) == (atlas, None)
 
 
 def test_options_may_ask_for_the_gallery(gl: GLBackend, catalogue: Catalogue, atlas: Path) -> None:
     app = App(Simulation(gl, catalogue))
-    first = app.watch.open(open_files.first(app.watch, atlas))
-    app.open([first], Options((12, 10), atlas=atlas))
+    first = app.watch.open(app.watch.first_path(atlas))
+    open_files.open_models(app, [first], Options((12, 10), collection=atlas))
     assert app.show_gallery
-    assert app.atlas is not None
-    assert app.watch.path_of(app.grid.model) == app.atlas.paths[0]
+    assert app.collection is not None
+    assert app.watch.path_of(app.grid.model) == app.collection.paths[0]
     app.grid.cells.release()
 
 
@@ -172,10 +173,10 @@ def test_a_session_keeps_which_model_of_the_file_it_was(
     app: App, gl: GLBackend, catalogue: Catalogue, atlas: Path, tmp_path: Path
 ) -> None:
     path, session = Path(f"{atlas}:x-2"), tmp_path / "s.nca"
-    open_files.open_path(app, path, beside=False)
+    open_files.open_path(app, path, new_grid=False)
     session_files.save_session(app, session)
     other = opened(gl, catalogue)
-    other.open_session(session)
+    session_files.open_session(other, session)
     assert same(other.grid.model, app.grid.model)
     assert other.watch.path_of(other.grid.model) == path
     assert not other.toasts
@@ -194,9 +195,11 @@ def test_a_model_is_reloaded_when_its_file_is_written(gl: GLBackend, catalogue: 
         open_files.open_path(app, Path(f"{atlas}:{name}"))
     before = [pane.grid.model for pane in app.panes]
 
+    reloader = hot_reload.HotReload(app)
+
     def look() -> None:
         clock.now += 2 * PERIOD
-        app.reload()
+        reloader.poll()
 
     data = forms.hexells()
     data["layers"][0]["scale"] = 1.5
@@ -205,14 +208,14 @@ def test_a_model_is_reloaded_when_its_file_is_written(gl: GLBackend, catalogue: 
     after = [pane.grid.model for pane in app.panes]
     assert [a is b for a, b in zip(before, after, strict=True)] == [True, False, False]
     assert [model.config.name for model in after] == ["first", "x", "x-2"]
-    assert "three.json:" in app.note
+    assert "three.json:" in app.reload_note
     data["model_names"] = ["a/x", "y", "z"]
     rewrite(atlas, data, 2)
     look()
     look()
     [text] = errors(app)
     assert text.startswith(f"{atlas}:x-2: holds no model 'x-2'")
-    assert text.endswith("The version before it runs on.")
+    assert text.endswith("The previous version keeps running.")
     rewrite(atlas, forms.hexells(), 3)
     look()
     assert errors(app) == []
@@ -230,25 +233,25 @@ def test_an_atlas_is_read_once_and_a_dozen_pictures_grow_at_a_time_those_in_sigh
     real = sniffing.read_file
     monkeypatch.setattr(sniffing, "read_file", lambda path: reads.append(path) or real(path))
     atlas = model_files.open_file(path)
-    shelf = Shelf(gl, None)
+    shelf = ModelLibrary(gl, None)
     shelf.fill([], [], atlas)
-    shelf.seen = shelf.inside[20:26]
-    while not all(entry.thumbnail for entry in shelf.seen):
+    shelf.visible = shelf.inside[20:26]
+    while not all(entry.thumbnail for entry in shelf.visible):
         assert shelf.work(0.001, catalogue)
     begun = [entry for entry in shelf.inside if entry.reading]
     assert len(begun) == AT_ONCE
     assert set(begun) == {*shelf.inside[20:26], *shelf.inside[: AT_ONCE - 6]}
-    while any(entry.waits for entry in shelf.seen):
+    while any(entry.waits for entry in shelf.visible):
         shelf.work(0.05, catalogue)
-    assert [entry.model.config.name for entry in shelf.seen if entry.model] == [f"m{n}" for n in range(20, 26)]
+    assert [entry.model.config.name for entry in shelf.visible if entry.model] == [f"m{n}" for n in range(20, 26)]
     assert len(reads) == 1
     shelf.close()
 
 
 def test_names_and_words_of_entries(gl: GLBackend, catalogue: Catalogue, atlas: Path) -> None:
-    named = Entry(Path(f"{atlas}:x-2"))
+    named = LibraryEntry(Path(f"{atlas}:x-2"))
     assert (named.name, named.inside, named.file) == ("x-2", "x-2", atlas)
-    shelf = Shelf(gl, None)
+    shelf = ModelLibrary(gl, None)
     shelf.fill([], [atlas, named.path], model_files.open_file(atlas))
     whole, one = shelf.recent
     assert one is shelf.inside[1]
@@ -262,21 +265,21 @@ def test_names_and_words_of_entries(gl: GLBackend, catalogue: Catalogue, atlas: 
 
 
 def test_the_gallery_finds_the_siblings_of_the_model_that_runs(app: App, atlas: Path) -> None:
-    open_files.renew_atlas(app)
-    assert app.atlas is None
+    open_files.refresh_collection(app)
+    assert app.collection is None
     open_files.open_path(app, Path(f"{atlas}:x"))
-    open_files.renew_atlas(app)
-    first = app.atlas
+    open_files.refresh_collection(app)
+    first = app.collection
     assert first is not None
     assert list(first.models) == NAMES
-    open_files.renew_atlas(app)
-    assert app.atlas is first
+    open_files.refresh_collection(app)
+    assert app.collection is first
     rewrite(atlas, forms.hexells(), 1)
-    open_files.renew_atlas(app)
-    assert app.atlas not in (None, first)
+    open_files.refresh_collection(app)
+    assert app.collection not in (None, first)
     atlas.write_text("nonsense")
-    open_files.renew_atlas(app)
-    assert app.atlas is None
+    open_files.refresh_collection(app)
+    assert app.collection is None
     assert not app.toasts
 
 
@@ -284,7 +287,7 @@ def test_a_growing_model_stands_on_white(gl: GLBackend, catalogue: Catalogue, tm
     path = tmp_path / "lizard.json"
     path.write_text(json.dumps(forms.growing()))
     grows = model_files.load(path)
-    picture = thumbnails.Thumbnail(gl, grows, thumbnails.kernel_of(grows, catalogue), None)
+    picture = thumbnails.Thumbnail(gl, grows, thumbnails.default_kernel(grows, catalogue), None)
     picture.grow(1e-9)
     assert picture.picture is not None
     assert (picture.picture[0, 0] == 255).all()
@@ -301,7 +304,7 @@ def test_a_model_that_is_not_commercial_is_told_once(app: App, tmp_path: Path) -
     save(model("nc", attribution=NC), path)
     open_files.open_path(app, path)
     assert [(toast.kind, toast.text) for toast in app.toasts] == [
-        ("news", "nc: CC BY-NC-SA 4.0; not for commercial use.")
+        ("info", "nc: CC BY-NC-SA 4.0; not for commercial use.")
     ]
     app.toasts.clear()
     open_files.open_path(app, path)
@@ -326,15 +329,15 @@ def test_an_attribution_in_lines() -> None:
 def test_all_of_hexells(app: App, shared: Path, gl: GLBackend, catalogue: Catalogue) -> None:
     path = shared / "published/selforg-textures/hexells.json"
     open_files.drop(app, [path])
-    assert app.atlas is not None
-    hold = Shelf(gl, None)
-    hold.fill([], [], app.atlas)
+    assert app.collection is not None
+    hold = ModelLibrary(gl, None)
+    hold.fill([], [], app.collection)
     assert len(hold.inside) == 173
-    hold.seen = hold.inside[100:103]
-    while any(entry.waits for entry in hold.seen):
+    hold.visible = hold.inside[100:103]
+    while any(entry.waits for entry in hold.visible):
         hold.work(0.05, catalogue)
         assert sum(entry.reading is not None and entry.waits for entry in hold.inside) <= AT_ONCE
-    assert all(entry.thumbnail and entry.thumbnail.done for entry in hold.seen)
+    assert all(entry.thumbnail and entry.thumbnail.done for entry in hold.visible)
     assert any(entry.reading is None for entry in hold.inside)  # those in sight came first
     hold.close()
     open_files.open_path(app, Path(f"{path}:dots"))
@@ -366,7 +369,7 @@ def gallery(folder: Path) -> None:
             return [pane.grid.model.config.name for pane in app.panes]
 
         def show() -> None:
-            app.open_gallery()
+            open_files.open_gallery(app)
             wait_until(engine, shows)
             engine.yield_(3)
             engine.set_ref("//##gallery")
@@ -378,7 +381,7 @@ def gallery(folder: Path) -> None:
         first = len(model_files.shipped_models()) + 1  # the atlas itself is a recent file
         assert tiles.chosen == first
         assert names() == ["a"]
-        assert 0 < len(window.gallery().shelf.seen) < 60
+        assert 0 < len(window.gallery().shelf.visible) < 60
         engine.item_click(f"**/tile{first + 2}")
         wait_until(engine, closed)
         assert names() == ["m2"]
@@ -391,7 +394,7 @@ def gallery(folder: Path) -> None:
             engine.key_press(int(key.page_down))
         engine.yield_(3)
         chosen = entries[tiles.chosen]
-        assert chosen in window.gallery().shelf.seen
+        assert chosen in window.gallery().shelf.visible
         engine.key_press(ctrl | int(key.enter))
         wait_until(engine, closed)
         assert names() == ["m2", chosen.name]
@@ -426,18 +429,18 @@ def gallery(folder: Path) -> None:
         # A recent file that is an atlas shows its models.
         app.prefs.recent = [str(atlas)]
         show()
-        before, where = app.atlas, next(i for i, entry in enumerate(tiles.entries) if entry.path == atlas)
+        before, where = app.collection, next(i for i, entry in enumerate(tiles.entries) if entry.path == atlas)
         while tiles.chosen > where:  # up to it, into sight
             engine.key_press(int(key.up_arrow))
             engine.yield_(2)
         engine.item_click(f"**/tile{where}")
-        wait_until(engine, lambda: app.atlas is not before)
+        wait_until(engine, lambda: app.collection is not before)
         engine.yield_(3)
         assert app.show_gallery
         assert tiles.entries[tiles.chosen].name == "m59"
         assert names() == ["m2", "m59"]
 
-    drive(viewer.Options((16, 16), steps_per_second=(0.0,)), 1, script)
+    drive(Options((16, 16), steps_per_second=(0.0,)), 1, script)
 
 
 def test_the_gallery_on_an_atlas(tmp_path: Path) -> None:

@@ -14,16 +14,17 @@ from helpers import NOTEBOOK_CONFIG, apart, random_model, small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ncaengine import viewer
 from ncaengine.backends.torch import TorchBackend
 from ncaengine.core import kernels
 from ncaengine.core.looks import RAMPS, Look
 from ncaengine.simulation.commands import Fill, Resize, Rewind, Set, SetKernel, Show, Step
 from ncaengine.simulation.simulation import Simulation
+from ncaengine.viewer.actions import running
 from ncaengine.viewer.canvas.cell_overlay import FROM
 from ncaengine.viewer.panels.probe import BINS, counted
 from ncaengine.viewer.state.app import App
-from ncaengine.viewer.state.preferences import Prefs
+from ncaengine.viewer.state.options import Options
+from ncaengine.viewer.state.preferences import Preferences
 from ncaengine.viewer.state.probe import KEPT, PINS, Probe, Trace, at
 
 
@@ -133,16 +134,16 @@ def test_the_probe_reads_what_is_there_and_forgets_what_is_gone(sim) -> None:
         sim.submit(Step(grid.id, 2))
     assert (probe.values() == grid.state()[2, 7]).all()
     trace = probe.trace(grid)
-    probe.keep(sim.grids)
+    probe.prune(sim.grids)
     assert probe.trace(grid) is trace
     sim.submit(Resize(grid.id, (8, 3), "corner"))
-    probe.keep(sim.grids)
+    probe.prune(sim.grids)
     assert probe.pointed
     sim.submit(Resize(grid.id, (8, 2), "corner"))
-    probe.keep(sim.grids)
+    probe.prune(sim.grids)
     assert probe.pointed is None
     probe.pointed = grid, (0, 0)
-    probe.keep({})
+    probe.prune({})
     assert probe.pointed is None
     assert probe.trace(grid) is not trace
 
@@ -186,12 +187,12 @@ def cells(folder: Path) -> None:
     from ncaengine.viewer.window import Window
 
     key = imgui.Key
-    prefs = Prefs(closed=["Model", "Size", "Settings", "Grids", "Brush", "Maps", "View", "Cells", "Record"])
-    found, options = kernels.discover(), viewer.Options((40, 40), rng_seed=2)
+    prefs = Preferences(closed=["Model", "Size", "Settings", "Grids", "Brush", "Maps", "View", "Cells", "Record"])
+    found, options = kernels.discover(), Options((40, 40), rng_seed=2)
     with Window([model()], options, found, (900, 700), hidden=True, prefs=prefs) as window:
         app, io, grid = window.app, imgui.get_io(), window.app.grid
         probe, camera = app.probe, app.pane.camera
-        app.toggle_pause()
+        running.toggle_pause(app)
 
         def frames(count: int = 2) -> None:
             for _ in range(count):
@@ -215,7 +216,7 @@ def cells(folder: Path) -> None:
         point(260, 300)
         assert probe.detailed[grid.id] == 0
         for name in ("square", "hexagonal"):
-            app.do(SetKernel(grid.id, name), Step(grid.id, 3))
+            app.submit(SetKernel(grid.id, name), Step(grid.id, 3))
             camera.zoom, camera.x, camera.y = 100.0, 20.0, 15.0
             frames()
             seen = camera.place(grid.kernel, grid.size, 10**3, 10**3)
@@ -252,7 +253,7 @@ def cells(folder: Path) -> None:
         assert list(trace.cells.values()) == pins
         start, states = grid.step, [grid.state()]
         for _ in range(5):
-            app.do(Step(grid.id, 1))
+            app.submit(Step(grid.id, 1))
             window.frame()
             states.append(grid.state())
         assert trace.steps[-6:].tolist() == list(range(start, start + 6))
@@ -323,7 +324,7 @@ def looks(folder: Path) -> None:
         engine.key_press(int(key.comma))
         engine.key_press(int(key.comma))
         assert grid.look.channels[0] == 3
-        app.do(Show(1, Look("channel", (200, 1, 2))))
+        app.submit(Show(1, Look("channel", (200, 1, 2))))
         engine.yield_(2)
         engine.key_press(int(key.comma))
         assert grid.look.channels[0] == 3
@@ -348,7 +349,7 @@ def looks(folder: Path) -> None:
         engine.item_click("**/###fit")
         assert camera.zoom is None
 
-    drive(viewer.Options((40, 40)), 1, script)
+    drive(Options((40, 40)), 1, script)
 
 
 SCENARIOS = {scenario.__name__: scenario for scenario in (cells, looks)}

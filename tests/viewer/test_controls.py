@@ -9,10 +9,10 @@ import pytest
 from helpers import apart
 from window_driver import drive, wait_until
 
-from ncaengine import viewer
 from ncaengine.core.settings import SETTINGS, Settings
 from ncaengine.simulation.commands import Set
 from ncaengine.viewer.state.app import App
+from ncaengine.viewer.state.options import Options
 
 
 def sliders(folder: Path) -> None:
@@ -36,7 +36,7 @@ def sliders(folder: Path) -> None:
             assert isinstance(last, Set)
             assert last.setting == spec.name
 
-    drive(viewer.Options((40, 40)), 1, script, (1280, 800))
+    drive(Options((40, 40)), 1, script, (1280, 800))
 
 
 def test_every_setting_has_a_control(tmp_path: Path) -> None:

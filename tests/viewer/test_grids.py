@@ -17,7 +17,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from window_driver import ask, drive, frames, model, only, wait_until
 
-from ncaengine import viewer
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.core import kernels, lattice
 from ncaengine.core.kernels import Catalogue
@@ -26,15 +25,15 @@ from ncaengine.formats import model_files
 from ncaengine.simulation import commands
 from ncaengine.simulation.commands import Fill
 from ncaengine.simulation.simulation import Simulation
-from ncaengine.viewer.actions import display_modes, grids, open_files
+from ncaengine.viewer.actions import display_modes, grids, open_files, recording, running
 from ncaengine.viewer.canvas import grid_cards, resize_handle
 from ncaengine.viewer.kit import widgets
 from ncaengine.viewer.panels import maps, probe, toolbar
 from ncaengine.viewer.state.app import App
-from ncaengine.viewer.state.pane import Options
+from ncaengine.viewer.state.options import Options
 
 KERNELS = kernels.discover().kernels
-SMALL = viewer.Options((40, 40), rng_seed=3)
+SMALL = Options((40, 40), rng_seed=3)
 
 
 @pytest.fixture
@@ -42,7 +41,7 @@ def app(gl: GLBackend, catalogue: Catalogue) -> Iterator[App]:
     """One grid that has grown a little, no window."""
     sim = Simulation(gl, catalogue)
     app = App(sim)
-    app.open([model("a")], Options((12, 10), steps_per_second=(30.0,), rng_seed=7))
+    open_files.open_models(app, [model("a")], Options((12, 10), steps_per_second=(30.0,), rng_seed=7))
     sim.step(3)
     yield app
     for grid in sim.grids.values():
@@ -61,8 +60,8 @@ def told(app: App) -> list[str]:
 
 
 def test_another_grid_is_like_the_selected_one_from_another_seed(app: App) -> None:
-    app.set("angle", 30.0)
-    app.set("fire_rate", 0.25)
+    running.change_setting(app, "angle", 30.0)
+    running.change_setting(app, "fire_rate", 0.25)
     grids.add(app)
     first, second = app.sim.grids.values()
     assert app.grid is second
@@ -93,7 +92,7 @@ def test_a_duplicate_is_the_same_and_is_selected(app: App) -> None:
     ],
 )
 def test_a_comparison_starts_from_the_same_state_and_seed(app: App, compare: Any, commands: list[str]) -> None:
-    app.make_known(model("b"))
+    app.add_model(model("b"))
     start = len(app.sim.journal)
     compare(app)
     first, second = app.sim.grids.values()
@@ -127,22 +126,22 @@ def test_a_comparison_that_fails_leaves_all_as_it_was(app: App, monkeypatch: pyt
 
 
 def test_linked_grids_change_together(app: App) -> None:
-    app.make_known(model("b"))
+    app.add_model(model("b"))
     grids.duplicate(app)
     grids.add(app)
     one, two, alone = app.sim.grids.values()
     app.select(0)
     for number in (one.id, two.id):
-        grids.link(app, number)
-    app.set("fire_rate", 0.75)
-    app.set("steps_per_second", 40.0)
-    app.faster(2)
-    app.toggle_pause()
-    app.step()
-    app.reseed()
-    app.use_kernel("hexagonal")
-    app.use_model("b")
-    app.resize((14, 14))
+        grids.toggle_link(app, number)
+    running.change_setting(app, "fire_rate", 0.75)
+    running.change_setting(app, "steps_per_second", 40.0)
+    running.multiply_speed(app, 2)
+    running.toggle_pause(app)
+    running.single_step(app)
+    running.reseed(app)
+    grids.use_kernel(app, "hexagonal")
+    grids.use_model(app, "b")
+    grids.resize(app, (14, 14))
     for grid in (one, two):
         settings = grid.settings
         assert (settings.fire_rate, settings.steps_per_second, settings.paused) == (0.75, 80.0, True)
@@ -150,25 +149,25 @@ def test_linked_grids_change_together(app: App) -> None:
     assert np.array_equal(one.state(), two.state())
     assert (alone.kernel.name, alone.size, alone.settings.paused, alone.step) == ("square", (12, 10), False, 0)
     app.select(2)  # one that is not linked changes alone
-    app.use_seed(99)
+    running.use_seed(app, 99)
     assert [grid.rng_seed for grid in (one, two, alone)] == [8, 8, 99]
     before = len(app.sim.journal)
     app.select(0)
-    app.resize((14, 14))
+    grids.resize(app, (14, 14))
     assert len(app.sim.journal) == before
-    grids.link_all(app)
+    grids.toggle_link_all(app)
     assert app.linked == {one.id, two.id, alone.id}
-    app.use_seed(5)
+    running.use_seed(app, 5)
     assert [grid.rng_seed for grid in (one, two, alone)] == [5, 5, 5]
-    grids.link_all(app)
+    grids.toggle_link_all(app)
     assert not app.linked
 
 
 def test_maps_and_looks_are_linked_too(app: App) -> None:
     grids.duplicate(app)
-    grids.link_all(app)
+    grids.toggle_link_all(app)
     maps.apply(app, Fill(0, "rate", "halves", (0.25, 1.0)))
-    display_modes.show(app, mode="update")
+    display_modes.change_look(app, mode="update")
     for grid in app.sim.grids.values():
         assert (grid.field("rate").min(), grid.look.mode) == (0.25, "update")
     maps.clear(app, "rate")
@@ -179,7 +178,7 @@ def test_maps_and_looks_are_linked_too(app: App) -> None:
 def test_grids_go_until_none_is_left(app: App) -> None:
     grids.duplicate(app)
     grids.duplicate(app)
-    grids.link_all(app)
+    grids.toggle_link_all(app)
     app.select(2)
     grids.remove(app, 1)
     assert len(app.panes) == 3  # until the next frame
@@ -195,7 +194,7 @@ def test_grids_go_until_none_is_left(app: App) -> None:
     assert app.panes == []
     grids.add(app)
     assert app.show_gallery
-    app.toggle_recording()
+    recording.toggle(app)
     assert told(app) == ["There is no grid to record; open a model first."]
 
 
@@ -248,14 +247,14 @@ def test_the_speed_heeds_no_jumps_in_time(app: App) -> None:
             app.sync()
         assert app.pane.meter.rate == pytest.approx(30)
         if undone:
-            app.do(undone)
-    app.set("paused", True)
+            app.submit(undone)
+    running.change_setting(app, "paused", True)
     for command in (commands.Rewind(grid.id, 40), commands.Rewind(grid.id, -30), commands.Undo(grid.id)):
-        app.do(command)
+        app.submit(command)
         now[0] += 0.1
         app.sync()
         assert 0 <= app.pane.meter.rate < 31
-    app.set("paused", False)
+    running.change_setting(app, "paused", False)
     for _ in range(20):
         now[0] += 0.1
         app.sim.step(3)
@@ -360,7 +359,7 @@ def side_by_side(folder: Path) -> None:
         frames(engine)
         engine.key_press(int(key.space))
         assert app.grid.settings.paused
-        assert all(toast.kind == "news" for toast in app.toasts), app.toasts
+        assert all(toast.kind == "info" for toast in app.toasts), app.toasts
         commands = [type(entry.command).__name__ for entry in app.sim.journal]
         assert commands.count("RemoveGrid") == 6
         assert commands.count("Duplicate") == 4
@@ -402,7 +401,7 @@ def sizes(folder: Path) -> None:
         drag("bottom", 0, -6 * one)
         assert grid.size[0] == width
         assert abs(grid.size[1] - 30) <= 1
-        app.later.append(lambda: app.resize((40, 20)))
+        app.defer(lambda: grids.resize(app, (40, 20)))
         frames(engine)
         one = round(pixels())
         engine.key_down(int(key.mod_shift))

@@ -18,7 +18,6 @@ import numpy as np
 import pytest
 from helpers import NOTEBOOK_CONFIG, apart, random_model, small
 
-from ncaengine import viewer
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.backends.gl.canvas import Canvas
 from ncaengine.core import kernels
@@ -28,9 +27,11 @@ from ncaengine.core.model import Config, Feature, Model
 from ncaengine.formats.model_files import save
 from ncaengine.simulation import commands
 from ncaengine.simulation.simulation import Simulation
+from ncaengine.viewer.actions import grids, open_files, running
+from ncaengine.viewer.actions.hot_reload import HotReload
 from ncaengine.viewer.state.app import App
-from ncaengine.viewer.state.file_watch import PERIOD, Change, Watch
-from ncaengine.viewer.state.pane import Options
+from ncaengine.viewer.state.file_watch import PERIOD, Change, ModelWatch
+from ncaengine.viewer.state.options import Options
 
 OPTIONS = Options((12, 10), steps_per_second=(0.0,))
 
@@ -55,7 +56,7 @@ class Written:
     def __init__(self, path: Path) -> None:
         self.path, self.clock, self.time = path, Clock(), 10**18
         self.replace(model(0))
-        self.watch = Watch(self.clock)
+        self.watch = ModelWatch(self.clock)
         self.first = self.watch.open(path)
 
     def _date(self) -> None:
@@ -77,6 +78,10 @@ class Written:
         return self.watch.poll()
 
 
+reloaders: dict[App, HotReload] = {}
+"""What the window would hold beside each App."""
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Written:
     return Written(tmp_path / "zebra.safetensors")
@@ -87,7 +92,8 @@ def app(file: Written, gl: GLBackend, catalogue: Catalogue) -> Iterator[App]:
     """Two grids of the watched model and one of another, no window."""
     sim = Simulation(gl, catalogue)
     app = App(sim, watch=file.watch)
-    app.open([file.first, model(9, "other"), file.first], OPTIONS)
+    open_files.open_models(app, [file.first, model(9, "other"), file.first], OPTIONS)
+    reloaders[app] = HotReload(app)
     yield app
     for grid in sim.grids.values():
         grid.cells.release()
@@ -175,13 +181,13 @@ def test_a_path_is_opened_once(file: Written) -> None:
 def reload(app: App, file: Written, looks: int = 1) -> None:
     for _ in range(looks):
         file.clock.now += PERIOD
-        app.reload()
+        reloaders[app].poll()
 
 
 def test_grids_of_the_file_run_on_with_the_new_model(app: App, file: Written) -> None:
     grids = app.sim.grids
     for number in grids:
-        app.do(commands.Step(number, 5))
+        app.submit(commands.Step(number, 5))
     before = {number: grid.state() for number, grid in grids.items()}
     file.replace(model(1))
     reload(app, file)
@@ -189,7 +195,7 @@ def test_grids_of_the_file_run_on_with_the_new_model(app: App, file: Written) ->
     assert [grid.step for grid in grids.values()] == [5, 5, 5]
     for number, grid in grids.items():
         assert (grid.state() == before[number]).all()
-    assert app.note.startswith("zebra.safetensors reloaded ")
+    assert app.reload_note.startswith("zebra.safetensors reloaded ")
     assert not app.toasts
 
 
@@ -197,7 +203,7 @@ def test_grids_of_the_file_run_on_with_the_new_model(app: App, file: Written) ->
 def test_a_grid_that_exploded_starts_afresh_with_the_next_version(app: App, file: Written, value: float) -> None:
     first, *others = app.sim.grids.values()
     for grid in (first, *others):
-        app.do(commands.Step(grid.id, 5))
+        app.submit(commands.Step(grid.id, 5))
     state = first.state()
     state[3, 2, 1] = value
     first.cells.write(state)
@@ -214,7 +220,7 @@ def test_the_panel_offers_the_last_version_only(app: App, file: Written) -> None
     assert list(app.models) == ["zebra", "other"]
     assert {app.name_of(grid.model) for grid in app.sim.grids.values()} == {"zebra", "other"}
     app.select(1)
-    app.use_model("zebra")
+    grids.use_model(app, "zebra")
     assert same(app.grid.model, model(3))
     file.replace(model(4))
     reload(app, file)
@@ -228,13 +234,13 @@ def test_a_broken_version_leaves_the_grids_alone_and_is_told_until_a_good_one_co
         reload(app, file, looks=4)
         assert app.sim.journal == journal
         assert [toast.kind for toast in app.toasts] == ["error"]
-        assert app.toasts[0].text.startswith(f"{file.path}: is not a whole")
-        assert app.toasts[0].text.endswith("The version before it runs on.")
-        assert app.note == ""
+        assert app.toasts[0].text.startswith(f"{file.path}: is not a complete")
+        assert app.toasts[0].text.endswith("The previous version keeps running.")
+        assert app.reload_note == ""
     file.replace(model(1))
     reload(app, file)
     assert not app.toasts
-    assert app.note
+    assert app.reload_note
 
 
 def test_a_version_that_a_grid_cannot_run_is_told_and_the_next_one_runs(app: App, file: Written) -> None:
@@ -242,14 +248,14 @@ def test_a_version_that_a_grid_cannot_run_is_told_and_the_next_one_runs(app: App
     reload(app, file)
     assert app.sim.grids[1].model is file.first
     assert [(toast.kind, "bilaplacian" in toast.text) for toast in app.toasts] == [("error", True)]
-    assert app.note == ""
+    assert app.reload_note == ""
     file.replace(model(1))
     reload(app, file)
     assert [same(grid.model, model(1)) for grid in app.sim.grids.values()] == [True, False, True]
 
 
 def test_other_channels_take_over_the_state_as_set_model_does(app: App, file: Written) -> None:
-    app.do(commands.Step(1, 5))
+    app.submit(commands.Step(1, 5))
     before = app.sim.grids[1].state()
     file.replace(random_model(small(NOTEBOOK_CONFIG, channels=7, name="zebra"), 1))
     reload(app, file)
@@ -304,9 +310,10 @@ def with_plugin(plugins: Path, gl: GLBackend) -> Iterator[tuple[App, Plugin, Clo
     """Two grids on a plugin of one's own and one on a built-in kernel."""
     clock, plugin = Clock(), Plugin(plugins, "mine")
     sim = Simulation(gl, kernels.discover([plugins]))
-    app = App(sim, watch=Watch(clock, [plugins]))
+    app = App(sim, watch=ModelWatch(clock, [plugins]))
     for kernel in ("mine", "square", "mine"):
-        app.open([model(1)], Options((12, 10), kernel, (0.0,)))
+        open_files.open_models(app, [model(1)], Options((12, 10), kernel, (0.0,)))
+    reloaders[app] = HotReload(app)
     yield app, plugin, clock
     for grid in sim.grids.values():
         grid.cells.release()
@@ -315,7 +322,7 @@ def with_plugin(plugins: Path, gl: GLBackend) -> Iterator[tuple[App, Plugin, Clo
 def look(app: App, clock: Clock, times: int = 1) -> None:
     for _ in range(times):
         clock.now += PERIOD
-        app.reload()
+        reloaders[app].poll()
 
 
 def test_a_kernel_that_changed_runs_where_it_ran(with_plugin: tuple[App, Plugin, Clock]) -> None:
@@ -332,7 +339,7 @@ def test_a_kernel_that_changed_runs_where_it_ran(with_plugin: tuple[App, Plugin,
         commands.SetKernel(first.id, "mine"),
         commands.SetKernel(third.id, "mine"),
     ]
-    assert app.note.startswith("kernel mine reloaded ")
+    assert app.reload_note.startswith("kernel mine reloaded ")
     assert not app.toasts
 
 
@@ -344,7 +351,7 @@ def test_a_broken_kernel_is_told_once_and_the_last_one_runs_on(with_plugin: tupl
         look(app, clock, 4)
         [toast] = app.toasts
         assert toast.text.startswith(f"{plugin.path}: ")
-        assert toast.text.endswith("The version before it runs on.")
+        assert toast.text.endswith("The previous version keeps running.")
         assert app.sim.grids[1].kernel is before
         assert app.sim.journal == journal
     plugin.write('name = "mine"')
@@ -372,14 +379,14 @@ def test_a_kernel_without_a_stencil_that_a_model_needs_is_told(with_plugin: tupl
     plugin.write('name = "mine"', rest=extra)
     look(app, clock)
     needs = random_model(Config(channels=3, hidden=2, features=(Feature("more"),), name="needs"))
-    app.do(commands.SetModel(1, app.sim.register(needs)))
+    app.submit(commands.SetModel(1, app.sim.register(needs)))
     before = app.sim.grids[1].kernel
     plugin.write('name = "mine"')
     look(app, clock)
     assert app.sim.grids[1].kernel is before
     assert app.sim.grids[3].kernel is app.sim.catalogue.get("mine")
     assert [toast.kind for toast in app.toasts] == ["error"]
-    app.do(commands.Step(1, 2))
+    app.submit(commands.Step(1, 2))
     assert app.sim.grids[1].step == 2
 
 
@@ -430,7 +437,7 @@ MAIN = {"step.comp": "void main() {", "canvas.comp": "void main() {"}
 def edited(app: App, file: Written, gl: GLBackend, shaders: Path) -> Iterator[App]:
     canvas = gl.canvas
     gl.canvas = Canvas(gl.device)
-    app.reloader.watch_shaders()
+    reloaders[app].watch_shaders()
     yield app
     gl.device.forgiving = False
     gl.canvas.release()
@@ -449,22 +456,22 @@ def test_a_broken_shader_is_told_with_its_place_and_the_last_one_runs_on(
     [toast] = edited.toasts
     assert toast.kind == "error"
     assert f"shaders/{name}:{line}" in toast.text
-    edited.do(commands.Step(1, 3))
+    edited.submit(commands.Step(1, 3))
     assert grid.step == 3
     assert np.array_equal(grid.image().shape, picture.shape)
     for other in edited.sim.grids.values():  # all that draws and steps, kernels that were not compiled before apart
         other.image()
-        edited.do(commands.SetKernel(other.id, "square"))
+        edited.submit(commands.SetKernel(other.id, "square"))
     assert edited.toasts == [toast]
     rewrite(shaders / name, " broken;", "", 2)
     reload(edited, file)
     assert not edited.toasts
-    assert edited.note.startswith("shaders reloaded ")
+    assert edited.reload_note.startswith("shaders reloaded ")
 
 
 def test_a_new_shader_draws_and_steps_at_once(edited: App, file: Written, shaders: Path) -> None:
     grid = edited.sim.grids[1]
-    edited.do(commands.Step(1, 3))
+    edited.submit(commands.Step(1, 3))
     assert grid.image().any()
     changes, state = grid.changes, grid.state()
     rewrite(shaders / "canvas.comp", "void main() {", "void black() {", 1)
@@ -485,7 +492,7 @@ def test_a_shader_that_cannot_be_read_is_told(edited: App, file: Written, shader
     (shaders / "canvas.comp").write_bytes(data)
     reload(edited, file, looks=3)
     [toast] = edited.toasts
-    assert "A shader cannot be read: " in toast.text
+    assert "A shader can't be read: " in toast.text
     assert edited.sim.grids[1].image().shape
 
 
@@ -500,7 +507,7 @@ def window(folder: Path) -> None:
         shutil.copytree(kernels.resources.folder(name), folder / name)
     kernels.resources._PACKAGE = folder / "ncaengine"
     file = Written(folder / "zebra.safetensors")
-    options = viewer.Options((40, 30), steps_per_second=(60.0,))
+    options = Options((40, 30), steps_per_second=(60.0,))
     with module.Window([file.first], options, kernels.discover(), hidden=True, watch=file.watch) as shown:
         app, sim = shown.app, shown.app.sim
         grid = sim.grids[1]
@@ -528,10 +535,10 @@ def window(folder: Path) -> None:
         app.toasts.clear()
         break_shaders(folder / "shaders", shown, file)
         frames(5)
-        app.toggle_pause()
+        running.toggle_pause(app)
         nap(module, shown, file)
         assert same(grid.model, model(2))
-        app.step()
+        running.single_step(app)
         state, tick, journal, models = grid.state(), sim.tick, list(sim.journal), list(sim.models.values())
     names = [type(entry.command).__name__ for entry in journal]
     assert names == ["AddGrid", "SetModel", "Set", "SetModel", "Step"], names
@@ -563,8 +570,8 @@ def nap(module: Any, shown: Any, file: Written) -> None:
     from imgui_bundle import imgui
 
     module.AWAKE, module.NAP = -1.0, 0.01
-    module.glfw.wait_events_timeout = time.sleep  # GLFW's null platform does not wait
-    real, looks, frames = shown.app.reload, 0, imgui.get_frame_count()
+    module.host.glfw.wait_events_timeout = time.sleep  # GLFW's null platform does not wait
+    real, looks, frames = shown.hot_reload.poll, 0, imgui.get_frame_count()
 
     def reload() -> bool:
         nonlocal looks
@@ -575,7 +582,7 @@ def nap(module: Any, shown: Any, file: Written) -> None:
         shown.app.closing = looks > 10
         return bool(real())
 
-    shown.app.reload = reload
+    shown.hot_reload.poll = reload
     shown.run()
     assert looks == 11
     assert imgui.get_frame_count() - frames == 2

@@ -18,7 +18,6 @@ from helpers import NOTEBOOK_CONFIG, apart, random_model, small
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncaengine import viewer
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue
@@ -28,14 +27,14 @@ from ncaengine.formats.model_files import save
 from ncaengine.formats.sniffing import MAX_BYTES
 from ncaengine.simulation.commands import Step
 from ncaengine.simulation.simulation import Simulation
-from ncaengine.viewer.actions import open_files
+from ncaengine.viewer.actions import grids, open_files
 from ncaengine.viewer.dialogs.gallery_tiles import facts, moved
 from ncaengine.viewer.dialogs.palette_commands import matching
 from ncaengine.viewer.kit.file_browser import Picker, listing
-from ncaengine.viewer.state import thumbnails
+from ncaengine.viewer.state import file_kinds, thumbnails
 from ncaengine.viewer.state.app import App
-from ncaengine.viewer.state.model_library import Entry, Shelf
-from ncaengine.viewer.state.pane import Options
+from ncaengine.viewer.state.model_library import LibraryEntry, ModelLibrary
+from ncaengine.viewer.state.options import Options
 from ncaengine.viewer.state.thumbnails import SIDE, STEPS, Thumbnail
 
 
@@ -48,7 +47,7 @@ def app(gl: GLBackend, catalogue: Catalogue) -> Iterator[App]:
     """One grid, no window."""
     sim = Simulation(gl, catalogue)
     app = App(sim)
-    app.open([model("first")], Options((12, 10), steps_per_second=(30.0,), rng_seed=7))
+    open_files.open_models(app, [model("first")], Options((12, 10), steps_per_second=(30.0,), rng_seed=7))
     yield app
     for grid in sim.grids.values():
         grid.cells.release()
@@ -134,7 +133,7 @@ def test_the_shelf_holds_what_is_there_and_says_what_is_broken(
     broken.write_bytes(good.read_bytes()[:100])
     odd = tmp_path / "odd.safetensors"
     save(random_model(Config(channels=3, hidden=2, features=(Feature("bilaplacian"),), name="odd")), odd)
-    shelf = Shelf(gl, None)
+    shelf = ModelLibrary(gl, None)
     shelf.fill(model_files.shipped_models(), [good, broken, odd, model_files.shipped_models()[0]])
     assert {path.stem for path in model_files.shipped_models()} == {entry.name for entry in shelf.shipped}
     shelf.shipped = []
@@ -148,7 +147,7 @@ def test_the_shelf_holds_what_is_there_and_says_what_is_broken(
     assert "bilaplacian" in entries["odd"].error
     other = tmp_path / "epoch-9.safetensors"
     other.write_bytes(good.read_bytes())
-    found = Entry(other, model=entries["good"].model)
+    found = LibraryEntry(other, model=entries["good"].model)
     assert found.name == "epoch-9"
     assert "Model: good" in facts(found).splitlines()
     assert not any(line.startswith("Model:") for line in facts(entries["good"]).splitlines())
@@ -224,7 +223,7 @@ def test_a_model_opens_beside_in_size_and_pace_like_the_selected_grid(app: App, 
 
 
 def test_a_model_takes_the_selected_grids_place(app: App, tmp_path: Path) -> None:
-    open_files.open_path(app, saved(tmp_path, "second", 1), beside=False)
+    open_files.open_path(app, saved(tmp_path, "second", 1), new_grid=False)
     assert len(app.panes) == 1
     assert app.grid.model.config.name == "second"
     assert [type(entry.command).__name__ for entry in app.sim.journal] == ["AddGrid", "SetModel"]
@@ -234,31 +233,33 @@ def test_the_kernel_follows_a_model_that_does_not_know_it(app: App, tmp_path: Pa
     path = tmp_path / "hex.safetensors"
     config = msgspec.structs.replace(small(NOTEBOOK_CONFIG, name="hex"), kernels=("hexagonal",))
     save(random_model(config), path)
-    open_files.open_path(app, path, beside=False)
+    open_files.open_path(app, path, new_grid=False)
     assert app.grid.kernel.name == "hexagonal"
-    app.use_kernel("square")
+    grids.use_kernel(app, "square")
     open_files.open_path(app, path)
     assert app.grid.kernel.name == "hexagonal"
 
 
 def test_a_model_is_put_on_offer_without_a_grid_of_its_own(app: App, tmp_path: Path) -> None:
-    assert [path.stem for path in open_files.others(app)] == [path.stem for path in model_files.shipped_models()]
+    assert [path.stem for path in open_files.unopened_models(app)] == [
+        path.stem for path in model_files.shipped_models()
+    ]
     first = model_files.shipped_models()[0]
     assert f"Open {first.stem}" in {entry.title for entry in matching(app, first.stem)}
-    name = open_files.load(app, first)
+    name = open_files.load_model(app, first)
     assert name in app.models
     assert f"Open {first.stem}" not in {entry.title for entry in matching(app, first.stem)}
     assert matching(app, f"open {first.stem}")[0].title == f"Model: {name}"
-    assert model_files.shipped_models()[0] not in open_files.others(app)
-    assert open_files.load(app, saved(tmp_path, "second", 1)) == "second"
+    assert model_files.shipped_models()[0] not in open_files.unopened_models(app)
+    assert open_files.load_model(app, saved(tmp_path, "second", 1)) == "second"
     assert app.prefs.recent == [str(tmp_path / "second.safetensors")]
     assert [pane.grid.model.config.name for pane in app.panes] == ["first"]
     with pytest.raises(NCAError):
-        open_files.load(app, tmp_path / "gone.pt")
+        open_files.load_model(app, tmp_path / "gone.pt")
 
 
 def test_a_shipped_model_is_not_among_the_recent_files(app: App) -> None:
-    open_files.open_path(app, model_files.shipped_models()[0], beside=False)
+    open_files.open_path(app, model_files.shipped_models()[0], new_grid=False)
     assert app.prefs.recent == []
 
 
@@ -269,7 +270,7 @@ def bad(folder: Path) -> dict[str, Path]:
         "complete": ("cut.safetensors", whole[: len(whole) // 2]),
         "damaged": ("cut.pt", b"PK\x03\x04nonsense"),
         "empty": ("empty.safetensors", b""),
-        "cannot be opened here": ("notes.md", b"words"),
+        "can't be opened here": ("notes.md", b"words"),
         "it holds a text": ("notes.txt", b"words"),
         "no weights": ("atlas.json", b"{}"),
         "is not JSON": ("half.json", b'{"layers": ['),
@@ -333,9 +334,9 @@ def test_many_dropped_files_are_not_all_opened(app: App, monkeypatch: pytest.Mon
     ],
 )
 def test_kinds_of_files(name: str, kind: str) -> None:
-    assert open_files.kind(Path("nowhere") / name) == kind
+    assert file_kinds.kind_of(Path("nowhere") / name) == kind
     with pytest.raises(NCAError, match=r"models end in"):
-        open_files.kind(Path("a.mp4"))
+        file_kinds.kind_of(Path("a.mp4"))
 
 
 # The window, in the other process
@@ -354,7 +355,7 @@ def gallery(folder: Path) -> None:
 
     def script(engine: Any, app: App) -> None:
         def show() -> None:
-            app.open_gallery()
+            open_files.open_gallery(app)
             wait_until(engine, lambda: imgui.is_popup_open("", imgui.PopupFlags_.any_popup))
             engine.yield_(2)
             engine.set_ref("//##gallery")
@@ -427,7 +428,7 @@ def gallery(folder: Path) -> None:
         assert any("is a folder" in toast.text for toast in app.toasts)
 
     window = Drops()
-    drive(viewer.Options((16, 16), steps_per_second=(0.0,)), 1, script)
+    drive(Options((16, 16), steps_per_second=(0.0,)), 1, script)
 
 
 # What runs under pytest

@@ -16,18 +16,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from window_driver import drive, pick, wait_until
 
-from ncaengine import viewer
 from ncaengine.backends.torch import TorchBackend
 from ncaengine.core.fields import MAX_MODELS
 from ncaengine.core.looks import TINTS
 from ncaengine.formats.model_files import shipped_models
 from ncaengine.simulation.commands import Copy, Fill, Paint, SetModel, Show
 from ncaengine.simulation.simulation import Simulation
-from ncaengine.viewer.actions import open_files
-from ncaengine.viewer.actions.tools import LEAST_RADIUS, MOST_RADIUS, TOOLS, put_model, use_picture
+from ncaengine.viewer.actions import open_files, tools
+from ncaengine.viewer.actions.tools import add_to_grid, use_picture
 from ncaengine.viewer.keymap import ANY_POPUP, TABLE
 from ncaengine.viewer.panels import maps
 from ncaengine.viewer.state.app import App
+from ncaengine.viewer.state.brush import LEAST_RADIUS, MOST_RADIUS, TOOLS
+from ncaengine.viewer.state.options import Options
 
 FIELD_TOOLS = ("rate", "scale", "angle", "model")
 
@@ -39,8 +40,8 @@ def model(name, seed=0, channels=5):
 def window(*models, size=(24, 20)):
     """An App without a window, its grids of these models; a second model is on offer."""
     app = App(Simulation(TorchBackend()))
-    app.open(models or (model("a"),), viewer.Options(size))
-    app.make_known(model("b", 1))
+    open_files.open_models(app, models or (model("a"),), Options(size))
+    app.add_model(model("b", 1))
     return app
 
 
@@ -54,10 +55,10 @@ def said(app):
 
 def drag(app, *points, pane=None, default=False):
     pane = pane or app.pane
-    app.tools.press(pane, points[0], default)
+    tools.press(app, pane, points[0], default)
     for point in points[1:]:
-        app.tools.move(pane, point)
-    app.tools.release()
+        tools.move(app, pane, point)
+    tools.release(app)
 
 
 # Strokes
@@ -65,8 +66,8 @@ def drag(app, *points, pane=None, default=False):
 
 def test_a_stroke_of_three_frames_has_no_gap():
     app = window()
-    app.tools.take("rate")
-    app.tools.radius, app.tools.softness = 1.0, 0.0
+    tools.select(app, "rate")
+    app.brush.radius, app.brush.softness = 1.0, 0.0
     drag(app, (2, 3), (20, 3), (20, 15))
     first, second, third = painted(app)
     assert [command.path for command in (first, second, third)] == [((2, 3),), ((2, 3), (20, 3)), ((20, 3), (20, 15))]
@@ -88,8 +89,8 @@ def test_a_stroke_of_three_frames_has_no_gap():
 )
 def test_paths_join_and_end_near_the_pointer(points, radius, name):
     app = window()
-    app.tools.take(name)
-    app.tools.radius = radius
+    tools.select(app, name)
+    app.brush.radius = radius
     drag(app, *points)
     paths = [command.path for command in painted(app)]
     assert paths[0] == (points[0],)
@@ -102,7 +103,7 @@ def test_paths_join_and_end_near_the_pointer(points, radius, name):
 
 def test_no_move_is_no_command():
     app = window()
-    app.tools.take("noise")
+    tools.select(app, "noise")
     drag(app, (5, 5), (5, 5), (5.2, 5), (5, 5))
     assert len(painted(app)) == 1
 
@@ -110,30 +111,30 @@ def test_no_move_is_no_command():
 def test_nothing_is_painted_without_a_tool_or_a_press():
     app = window()
     drag(app, (1, 1), (9, 9))
-    app.tools.take("erase")
-    app.tools.move(app.pane, (3, 3))
-    app.tools.release()
-    app.tools.move(app.pane, (9, 9))
+    tools.select(app, "erase")
+    tools.move(app, app.pane, (3, 3))
+    tools.release(app)
+    tools.move(app, app.pane, (9, 9))
     assert not painted(app)
 
 
 def test_a_stroke_stays_with_the_grid_on_which_it_began():
     app = window(model("a"), model("c", 2))
-    app.tools.take("erase")
-    app.tools.press(app.panes[0], (2, 2))
-    app.tools.move(app.panes[1], (9, 9))
-    app.tools.move(app.panes[0], (12, 2))
+    tools.select(app, "erase")
+    tools.press(app, app.panes[0], (2, 2))
+    tools.move(app, app.panes[1], (9, 9))
+    tools.move(app, app.panes[0], (12, 2))
     assert [(command.grid, command.path) for command in painted(app)] == [(1, ((2, 2),)), (1, ((2, 2), (12, 2)))]
 
 
 def test_a_grid_that_goes_ends_the_stroke_with_one_line():
     app = window(model("a"), model("c", 2))
     pane = app.panes[0]
-    app.tools.take("erase")
-    app.tools.press(pane, (2, 2))
+    tools.select(app, "erase")
+    tools.press(app, pane, (2, 2))
     del app.sim.grids[1]
-    app.tools.move(pane, (9, 9))
-    app.tools.move(pane, (19, 9))
+    tools.move(app, pane, (9, 9))
+    tools.move(app, pane, (19, 9))
     assert len(painted(app)) == 1
     assert said(app) == ["There is no grid 1."]
 
@@ -141,10 +142,10 @@ def test_a_grid_that_goes_ends_the_stroke_with_one_line():
 def test_undo_in_the_middle_of_a_stroke_parts_it():
     app = window()
     before = app.grid.state()
-    app.tools.take("noise")
-    app.tools.press(app.pane, (2, 2))
+    tools.select(app, "noise")
+    tools.press(app, app.pane, (2, 2))
     app.sim.undo(app.grid)
-    app.tools.move(app.pane, (12, 12))
+    tools.move(app, app.pane, (12, 12))
     assert [command.more for command in painted(app)] == [False, False]
     app.sim.undo(app.grid)
     assert (app.grid.state() == before).all()
@@ -152,10 +153,10 @@ def test_undo_in_the_middle_of_a_stroke_parts_it():
 
 def test_taking_another_tool_ends_the_stroke():
     app = window()
-    app.tools.take("noise")
-    app.tools.press(app.pane, (2, 2))
-    app.tools.take("erase")
-    app.tools.move(app.pane, (12, 12))
+    tools.select(app, "noise")
+    tools.press(app, app.pane, (2, 2))
+    tools.select(app, "erase")
+    tools.move(app, app.pane, (12, 12))
     assert [command.tool for command in painted(app)] == ["noise"]
 
 
@@ -165,9 +166,9 @@ def test_taking_another_tool_ends_the_stroke():
 @pytest.mark.parametrize(("name", "value"), [("rate", 0.25), ("scale", 0.5), ("angle", 45.0), ("noise", 1.0)])
 def test_a_value_a_tool(name, value):
     app = window()
-    app.tools.take(name)
+    tools.select(app, name)
     drag(app, (5, 5))
-    app.tools.values[name] = 1.5
+    app.brush.values[name] = 1.5
     drag(app, (5, 5))
     assert [command.value for command in painted(app)] == [value, 1.5]
 
@@ -175,39 +176,39 @@ def test_a_value_a_tool(name, value):
 @pytest.mark.parametrize(("name", "default"), [("rate", 1), ("scale", 1), ("angle", 0), ("model", 0)])
 def test_the_default_wipes_a_map_away(name, default):
     app = window()
-    app.tools.take(name)
-    app.tools.softness = 0.0
+    tools.select(app, name)
+    app.brush.softness = 0.0
     drag(app, (5, 5))
     assert app.grid.field(name)[5, 5] != default
     drag(app, (5, 5), default=True)
     assert app.grid.fields is None
-    app.tools.default = True
+    app.brush.default = True
     drag(app, (9, 9))
     assert painted(app)[-1].value == default
-    assert app.tools.says(app.grid) == {"rate": "1×", "scale": "1×", "angle": "0°", "model": "a"}[name]
+    assert tools.value_text(app, app.grid) == {"rate": "1×", "scale": "1×", "angle": "0°", "model": "a"}[name]
 
 
 def test_alignment_along_the_stroke():
     app = window()
-    app.tools.take("angle")
-    app.tools.along = True
+    tools.select(app, "angle")
+    app.brush.along = True
     drag(app, (2, 2), (2.5, 2), (12, 2), (12, 9), (5, 9))
     assert [command.value for command in painted(app)] == [0, 90, 180]
     assert painted(app)[0].path == ((2, 2), (12, 2))
     assert [command.more for command in painted(app)] == [False, True, True]
-    assert app.tools.says(app.grid) == "along the stroke"
+    assert tools.value_text(app, app.grid) == "along the stroke"
 
 
 def test_a_copy_is_pasted_with_the_next_click():
     app = window(model("a"), model("c", 2))
     app.sim.step(3, app.panes[0].grid)
-    app.tools.take("copy")
-    app.tools.radius = 3.0
+    tools.select(app, "copy")
+    app.brush.radius = 3.0
     drag(app, (6, 6))
-    assert app.tools.name == "patch"
+    assert app.brush.tool == "patch"
     assert isinstance(app.sim.journal[-1].command, Copy)
-    app.tools.softness, app.tools.radius = 0.0, 9.0
-    assert app.tools.reach == 3
+    app.brush.softness, app.brush.radius = 0.0, 9.0
+    assert tools.outline_radius(app) == 3
     drag(app, (10, 9), (15, 9), pane=app.panes[1])
     assert len(painted(app)) == 1
     first, second = (pane.grid.state() for pane in app.panes)
@@ -217,7 +218,7 @@ def test_a_copy_is_pasted_with_the_next_click():
 def test_paste_before_a_copy_and_a_picture_before_it_is_opened_are_told():
     app = window()
     for name in ("patch", "image"):
-        app.tools.take(name)
+        tools.select(app, name)
         drag(app, (5, 5), (9, 9))
     assert said(app) == [
         "Nothing has been copied yet; copy a patch first.",
@@ -233,7 +234,7 @@ def test_a_picture_is_painted(tmp_path):
     app.attempt(lambda: use_picture(app, tmp_path / "none.png"))
     assert len(app.toasts) == 1
     use_picture(app, tmp_path / "red.png")
-    app.tools.take("image")
+    tools.select(app, "image")
     drag(app, (8, 8))
     assert painted(app)[0].image == "red"
     assert tuple(app.grid.image(raw=True)[8, 8]) == (255, 0, 0)
@@ -246,9 +247,9 @@ def test_a_dropped_picture_is_taken_to_paint_with(tmp_path):
         Image.new("RGB", (4, 4), (9, 9, 9)).save(tmp_path / name)
     app = window()
     open_files.drop(app, [tmp_path / "a.jpg"])
-    assert (app.tools.name, app.tools.image) == ("image", "a")
+    assert (app.brush.tool, app.brush.image) == ("image", "a")
     open_files.drop(app, [tmp_path / "b.png"])
-    assert app.tools.image == "b"
+    assert app.brush.image == "b"
     assert not app.toasts
 
 
@@ -259,20 +260,20 @@ def test_a_dropped_picture_is_taken_to_paint_with(tmp_path):
 def test_the_brush_keeps_within_its_range(notches):
     app = App(Simulation(TorchBackend()))
     for by in notches:
-        app.tools.widen(by)
-        app.tools.strengthen(by)
-    assert LEAST_RADIUS <= app.tools.radius <= MOST_RADIUS
-    assert 0 <= app.tools.strength <= 1
+        app.brush.change_radius(by)
+        app.brush.change_strength(by)
+    assert LEAST_RADIUS <= app.brush.radius <= MOST_RADIUS
+    assert 0 <= app.brush.strength <= 1
 
 
 def test_notches_of_the_wheel():
     app = window()
-    app.tools.widen(1)
-    assert app.tools.radius == pytest.approx(9.2)
-    app.tools.widen(-1)
-    assert app.tools.radius == pytest.approx(8, rel=1e-3)
-    app.tools.strengthen(-3)
-    assert app.tools.strength == 0.85
+    app.brush.change_radius(1)
+    assert app.brush.radius == pytest.approx(9.2)
+    app.brush.change_radius(-1)
+    assert app.brush.radius == pytest.approx(8, rel=1e-3)
+    app.brush.change_strength(-3)
+    assert app.brush.strength == 0.85
 
 
 # Maps that are shown while they are painted
@@ -281,30 +282,30 @@ def test_notches_of_the_wheel():
 def test_a_map_is_shown_while_its_tool_is_in_hand():
     app = window(model("a"), model("c", 2))
     first, second = (pane.grid for pane in app.panes)
-    app.do(Show(1, viewer_look(overlay="angle", mode="alive")))
-    app.tools.take("rate")
+    app.submit(Show(1, viewer_look(overlay="angle", mode="alive")))
+    tools.select(app, "rate")
     assert (first.look.overlay, first.look.mode, second.look.overlay) == ("rate", "alive", "")
     drag(app, (3, 3), pane=app.panes[1])
     assert second.look.overlay == "rate"
-    app.tools.take("scale")
+    tools.select(app, "scale")
     assert (first.look.overlay, second.look.overlay) == ("scale", "")
-    app.tools.take("look")
+    tools.select(app, "look")
     assert (first.look.overlay, first.look.mode) == ("angle", "alive")
 
 
 def test_an_overlay_chosen_meanwhile_stays_and_a_map_need_not_be_shown():
     app = window()
-    app.tools.take("rate")
+    tools.select(app, "rate")
     maps.show_map(app, "model")
-    app.tools.take("look")
+    tools.select(app, "look")
     assert app.grid.look.overlay == "model"
     maps.show_map(app, "")
-    app.tools.take("rate")
-    app.tools.follow = False
+    tools.select(app, "rate")
+    tools.show_map(app, False)
     assert app.grid.look.overlay == ""
     drag(app, (3, 3))
     assert app.grid.look.overlay == ""
-    app.tools.follow = True
+    tools.show_map(app, True)
     assert app.grid.look.overlay == "rate"
 
 
@@ -319,14 +320,14 @@ def viewer_look(**what):
 
 def test_the_model_brush_brings_its_model_along():
     app = window()
-    app.tools.take("model")
-    app.tools.softness = 0.0
-    assert app.tools.says(app.grid) == app.tools.model_for(app.grid) == "b"
+    tools.select(app, "model")
+    app.brush.softness = 0.0
+    assert tools.value_text(app, app.grid) == tools.model_for(app, app.grid) == "b"
     drag(app, (5, 5), (9, 5))
     assert [app.name_of(each) for each in app.grid.models] == ["a", "b"]
     assert sum(isinstance(entry.command, SetModel) for entry in app.sim.journal) == 1
     assert app.grid.field("model")[5, 7] == 1
-    app.tools.model = "a"
+    app.brush.model = "a"
     drag(app, (5, 5), (9, 5))
     assert app.grid.field("model")[5, 7] == 0
     assert not app.toasts
@@ -334,14 +335,14 @@ def test_the_model_brush_brings_its_model_along():
 
 def test_the_model_brush_with_no_other_model_says_what_to_do():
     app = App(Simulation(TorchBackend()))
-    app.open((model("a"),), viewer.Options((24, 20)))
-    app.tools.take("model")
+    open_files.open_models(app, (model("a"),), Options((24, 20)))
+    tools.select(app, "model")
     drag(app, (5, 5), (9, 5))
     assert said(app) == ["Choose another model under Brush first."]
-    assert app.tools.lacks_model(app.grid)
-    app.make_known(model("b", 1))
-    assert not app.tools.lacks_model(app.grid)
-    app.tools.model = "a"
+    assert tools.lacks_model(app, app.grid)
+    app.add_model(model("b", 1))
+    assert not tools.lacks_model(app, app.grid)
+    app.brush.model = "a"
     assert not painted(app)
     drag(app, (5, 5), default=True)  # as an eraser, which does no harm
     assert len(said(app)) == 1
@@ -354,23 +355,23 @@ def test_painting_at_the_middle_needs_no_pointer(name):
     app = window()
     act = palette_commands.matching(app, "paint at the middle")[0].action
     act()
-    assert said(app) == ["Take a tool in hand first, as Erase with the key E."]
-    app.tools.take(name)
-    app.tools.along = True
+    assert said(app) == ["Select a tool first, such as Erase with the key E."]
+    tools.select(app, name)
+    app.brush.along = True
     act()
     last = app.sim.journal[-1].command
     assert (last.at if name == "copy" else last.path[0]) == (11.5, 9.5)
     app.pane.camera.zoom, app.pane.camera.x, app.pane.camera.y = 20.0, 3.0, 4.0
-    app.tools.take("noise")
+    tools.select(app, "noise")
     act()
     assert [command.path for command in painted(app)][-1] == ((3, 4),)
 
 
 def test_a_model_of_other_channels_is_refused_with_one_line():
     app = window()
-    app.make_known(model("wide", 3, channels=7))
-    app.tools.take("model")
-    app.tools.model = "wide"
+    app.add_model(model("wide", 3, channels=7))
+    tools.select(app, "model")
+    app.brush.model = "wide"
     drag(app, (5, 5), (9, 5), (15, 5))
     assert not painted(app)
     assert len(app.grid.models) == 1
@@ -381,13 +382,13 @@ def test_a_model_of_other_channels_is_refused_with_one_line():
 def test_a_ninth_model_is_refused():
     app = window()
     for number in range(MAX_MODELS):
-        app.make_known(model(f"m{number}", number + 5))
+        app.add_model(model(f"m{number}", number + 5))
     for number in range(MAX_MODELS - 1):
-        assert put_model(app, app.grid, f"m{number}") == number + 1
-    app.tools.take("model")
-    app.tools.model = f"m{MAX_MODELS - 1}"
+        assert add_to_grid(app, app.grid, f"m{number}") == number + 1
+    tools.select(app, "model")
+    app.brush.model = f"m{MAX_MODELS - 1}"
     drag(app, (5, 5))
-    assert said(app) == ["A grid runs at most 8 models; take one away under Maps first."]
+    assert said(app) == ["A grid runs at most 8 models; remove one under Maps first."]
 
 
 # Maps
@@ -435,7 +436,7 @@ def test_every_tool_has_a_key_and_a_button():
     for tool in TOOLS.values():
         (entry,) = (entry for entry in TABLE if entry.shown == tool.letter)
         entry.action(app)
-        assert app.tools.name == tool.name
+        assert app.brush.tool == tool.name
     assert list(ICONS) == list(TOOLS)
 
 
@@ -444,7 +445,7 @@ def test_the_palette_offers_tools_and_maps():
 
     app = window()
     for typed, then in (
-        ("tool erase", lambda: app.tools.name == "erase"),
+        ("tool erase", lambda: app.brush.tool == "erase"),
         ("map halves", lambda: app.grid.fields is not None),
     ):
         palette_commands.matching(app, typed)[0].action()
@@ -496,14 +497,14 @@ def brushes(folder: Path) -> None:
         middle, right = (lambda: at(engine, 0.5, 0.5)), (lambda: at(engine, 0.62, 0.5))
         for tool in TOOLS.values():
             engine.key_press(int(getattr(key, tool.letter.lower())))
-            assert app.tools.name == tool.name
+            assert app.brush.tool == tool.name
         for tool in reversed(TOOLS.values()):
             engine.item_click(f"**/###{tool.name}")
-            assert app.tools.name == tool.name
+            assert app.brush.tool == tool.name
         # The state: damaged, then back to the seed, each in one edit.
         seeded = grid.timeline.moments
         engine.key_press(int(key.n))
-        app.tools.softness = 0.0
+        app.brush.softness = 0.0
         pull(engine, middle(), right())
         paths = [command.path for command in painted(app)]
         assert len(paths) >= 2
@@ -543,15 +544,15 @@ def brushes(folder: Path) -> None:
         engine.mouse_move_to_pos(middle())
         engine.mouse_wheel_y(2)
         engine.yield_()
-        assert app.tools.radius == pytest.approx(8 * 1.15**2, rel=1e-3)
+        assert app.brush.radius == pytest.approx(8 * 1.15**2, rel=1e-3)
         engine.key_press(int(key.left_bracket))
         engine.key_press(int(key.left_bracket))
         engine.key_press(int(key.right_bracket))
-        assert app.tools.radius == pytest.approx(8 * 1.15, rel=1e-3)
+        assert app.brush.radius == pytest.approx(8 * 1.15, rel=1e-3)
         engine.key_down(int(key.mod_shift))
         engine.mouse_wheel_y(-2)
         engine.key_up(int(key.mod_shift))
-        assert app.tools.strength == pytest.approx(0.9)
+        assert app.brush.strength == pytest.approx(0.9)
         assert app.pane.camera.zoom is zoom is None
         engine.key_down(int(key.mod_ctrl))
         engine.mouse_wheel_y(2)
@@ -568,20 +569,20 @@ def brushes(folder: Path) -> None:
         enter(engine, "##brush-strength", 0.5)
         enter(engine, "##brush-softness", 0.2)
         enter(engine, "##brush-rate", 2.0)
-        tools = app.tools
-        assert (tools.radius, tools.strength, tools.softness, tools.values["rate"]) == (3, 0.5, 0.2, 2)
+        brush = app.brush
+        assert (brush.radius, brush.strength, brush.softness, brush.values["rate"]) == (3, 0.5, 0.2, 2)
         click(engine, "###brush-default")
-        assert tools.default
+        assert brush.default
         click(engine, "###brush-follow")
-        assert not tools.follow
+        assert not brush.shows_map
         assert grid.look.overlay == ""
         engine.key_press(int(key.a))
         click(engine, "###brush-along")
-        assert tools.along
+        assert brush.along
         engine.key_press(int(key.escape))
-        assert tools.name == "look"
+        assert brush.tool == "look"
 
-    drive(viewer.Options((40, 40)), 1, script, (900, 700))
+    drive(Options((40, 40)), 1, script, (900, 700))
 
 
 def canvas_size(engine):
@@ -623,15 +624,15 @@ def paint_maps(folder: Path) -> None:
         engine.yield_()
         shipped = shipped_models()[0].stem
         pick(engine, "##brush-model", shipped)
-        assert app.tools.model == shipped
+        assert app.brush.model == shipped
         assert shipped in app.models
         pick(engine, "##brush-model", "Open a file…")
         wait_until(engine, lambda: imgui.is_popup_open("", ANY_POPUP))
         engine.set_ref("//##brush-models")
         engine.item_input_value("**/##path", str(folder / "ours.safetensors"))
-        wait_until(engine, lambda: app.tools.model == "ours")
+        wait_until(engine, lambda: app.brush.model == "ours")
         engine.set_ref("ncaengine")
-        app.tools.model = ""
+        app.brush.model = ""
         pick(engine, "##map-add", "b")
         assert [app.name_of(each) for each in grid.models] == ["a", "b"]
         click(engine, "###map-remove1")
@@ -641,7 +642,7 @@ def paint_maps(folder: Path) -> None:
         assert len(grid.models) == 2
         assert grid.fields[20, 20, 3] == 1
         assert grid.look.overlay == "model"
-        app.make_known(model("wide", 3, channels=7))
+        app.add_model(model("wide", 3, channels=7))
         engine.yield_()
         pick(engine, "##brush-model", "wide")
         strokes = len(painted(app))
@@ -649,7 +650,7 @@ def paint_maps(folder: Path) -> None:
         assert len(painted(app)) == strokes
         assert "channels" in said(app)[-1]
 
-    drive(viewer.Options((40, 40)), 2, script, (1100, 800))
+    drive(Options((40, 40)), 2, script, (1100, 800))
 
 
 def pictures(folder: Path) -> None:
@@ -670,7 +671,7 @@ def pictures(folder: Path) -> None:
         wait_until(engine, lambda: imgui.is_popup_open("", ANY_POPUP))
         engine.set_ref("//##pictures")
         engine.item_input_value("**/##path", str(folder / "red.png"))
-        wait_until(engine, lambda: app.tools.image == "red")
+        wait_until(engine, lambda: app.brush.image == "red")
         engine.set_ref("ncaengine")
         pull(engine, at(engine, 0.5, 0.5))
         assert painted(app)[-1].image == "red"
@@ -678,11 +679,11 @@ def pictures(folder: Path) -> None:
         engine.key_press(int(key.c))
         engine.mouse_move_to_pos(at(engine, 0.5, 0.5))
         pull(engine, at(engine, 0.5, 0.5))
-        assert app.tools.name == "patch"
+        assert app.brush.tool == "patch"
         pull(engine, at(engine, 0.6, 0.5))
         assert grid.can_undo == "Patch"
 
-    drive(viewer.Options((40, 40)), 1, script, (900, 700))
+    drive(Options((40, 40)), 1, script, (900, 700))
 
 
 SCENARIOS = {scenario.__name__: scenario for scenario in (brushes, paint_maps, pictures)}

@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.looks import Look
+from ncaengine.core.model import Seed
 from ncaengine.core.settings import Settings
-from ncaengine.viewer.actions.tools import Tools
+from ncaengine.simulation import commands
 from ncaengine.viewer.dialogs.help import columned
 from ncaengine.viewer.dialogs.palette_commands import ALIASES, SIZE, matching
 from ncaengine.viewer.dialogs.palette_offers import NUMBER
@@ -30,33 +31,36 @@ from ncaengine.viewer.keymap import TABLE
 from ncaengine.viewer.kit import theme
 from ncaengine.viewer.kit.splitters import fitting, moved, spans
 from ncaengine.viewer.state import preferences
+from ncaengine.viewer.state.brush import Brush
 from ncaengine.viewer.state.fuzzy import score, tokens, worded
-from ncaengine.viewer.state.preferences import Prefs
+from ncaengine.viewer.state.options import Options
+from ncaengine.viewer.state.preferences import Preferences
 from ncaengine.viewer.state.recorder import Recorder
+from ncaengine.viewer.state.session_file import SessionFile
 
-# Prefs
+# Preferences
 
 
 def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     path = tmp_path / "folder" / "window.json"
-    wanted = Prefs("light", ["/a.pt"], (800, 500), False, False, [1.0, 2.5], [3.0], 24.5, 1.4)
-    assert preferences.save(wanted, path)
-    assert preferences.load(path) == wanted
+    wanted = Preferences("light", ["/a.pt"], (800, 500), False, False, [1.0, 2.5], [3.0], 24.5, 1.4)
+    assert preferences.save_preferences(wanted, path)
+    assert preferences.load_preferences(path) == wanted
     assert [file.name for file in path.parent.iterdir()] == ["window.json"]
 
 
 def test_the_users_own_file_is_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preferences, "default_path", lambda: tmp_path / "window.json")
-    assert preferences.load() == Prefs()
-    assert preferences.save(Prefs(text_size=1.2))
-    assert preferences.load().text_size == 1.2
+    assert preferences.load_preferences() == Preferences()
+    assert preferences.save_preferences(Preferences(text_size=1.2))
+    assert preferences.load_preferences().text_size == 1.2
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[1]", b"3", b"\xff\xfe", b'{"theme": 3}', b"[" * 100_000])
 def test_a_broken_file_gives_the_defaults(tmp_path: Path, text: bytes) -> None:
     path = tmp_path / "window.json"
     path.write_bytes(text)
-    assert preferences.load(path) == Prefs()
+    assert preferences.load_preferences(path) == Preferences()
 
 
 def test_only_what_is_wrong_or_unknown_in_a_file_is_passed_over(tmp_path: Path) -> None:
@@ -66,44 +70,44 @@ def test_only_what_is_wrong_or_unknown_in_a_file_is_passed_over(tmp_path: Path) 
         "text_size": 50, "from a newer version": {},
     }  # fmt: skip
     path.write_bytes(msgspec.json.encode(found))
-    assert preferences.load(path) == Prefs(recent=[f"/{i}" for i in range(20)], rows=[1, 2])
+    assert preferences.load_preferences(path) == Preferences(recent=[f"/{i}" for i in range(20)], rows=[1, 2])
 
 
 @given(
     st.dictionaries(st.sampled_from(list(preferences.TYPES)), st.from_type(type(None)) | st.floats(-9, 9) | st.text())
 )
 def test_nothing_in_a_file_stops_the_window(found: dict[str, object]) -> None:
-    kept = Prefs(**preferences._sound(found))
-    assert msgspec.json.decode(msgspec.json.encode(kept), type=Prefs) == kept
+    kept = Preferences(**preferences._sound(found))
+    assert msgspec.json.decode(msgspec.json.encode(kept), type=Preferences) == kept
 
 
 @pytest.mark.skipif(os.name == "nt", reason="files take the place of folders differently")
 def test_where_nothing_can_be_written_nothing_happens(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert not preferences.save(Prefs(), tmp_path / "file" / "window.json")
+    assert not preferences.save_preferences(Preferences(), tmp_path / "file" / "window.json")
     (tmp_path / "folder.json").mkdir()
-    assert not preferences.save(Prefs(), tmp_path / "folder.json")
-    assert preferences.load(tmp_path / "folder.json") == Prefs()
+    assert not preferences.save_preferences(Preferences(), tmp_path / "folder.json")
+    assert preferences.load_preferences(tmp_path / "folder.json") == Preferences()
 
 
 def test_recent_files_are_the_last_first_and_each_once() -> None:
-    kept = Prefs()
+    kept = Preferences()
     for name in [*(f"/{i}.pt" for i in range(25)), "/20.pt"]:
-        kept.opened(name)
+        kept.add_recent(name)
     names = [Path(name).name for name in kept.recent]
     assert names[:3] == ["20.pt", "24.pt", "23.pt"]
     assert len(names) == len(set(names)) == 20
 
 
 def test_text_grows_and_shrinks_within_its_range() -> None:
-    kept = Prefs()
-    kept.enlarge(1)
+    kept = Preferences()
+    kept.change_text_size(1)
     assert kept.text_size == 1.1
-    kept.enlarge(100)
+    kept.change_text_size(100)
     assert kept.text_size == preferences.MOST_TEXT
-    kept.enlarge(-100)
+    kept.change_text_size(-100)
     assert kept.text_size == preferences.LEAST_TEXT
-    kept.enlarge(0)
+    kept.change_text_size(0)
     assert kept.text_size == 1
 
 
@@ -309,7 +313,9 @@ class StandIn:
 
     def __init__(self) -> None:
         kernel = SimpleNamespace(name="square", title="Square")
-        model = SimpleNamespace(config=SimpleNamespace(channels=12, name="dots"))
+        model = SimpleNamespace(
+            config=SimpleNamespace(channels=12, name="dots", kernels=("square",), fire_rate=0.5, seed=Seed())
+        )
         self.grid = SimpleNamespace(
             id=1, settings=Settings(), size=(64, 32), rng_seed=5, kernel=kernel, model=model, models=[model],
             look=Look(),
@@ -317,16 +323,19 @@ class StandIn:
         self.panes = [SimpleNamespace(grid=self.grid)]
         self.sim = SimpleNamespace(
             catalogue=SimpleNamespace(kernels={"square": kernel}), grids={1: self.grid}, journal=[], patch=None,
-            arrays={},
+            arrays={}, register=lambda model: "dots",
         )  # fmt: skip
         self.watch = SimpleNamespace(path_of=lambda model: None)
-        self.recorder, self.tools = Recorder(self.sim), Tools(self)  # type: ignore[arg-type]
-        self.models, self.keep, self.prefs = {"dots": "dots"}, "centre", Prefs()
-        self.keeping = SimpleNamespace(ask=lambda kind: None)
+        self.recorder, self.brush = Recorder(self.sim), Brush()  # type: ignore[arg-type]
+        self.models, self.resize_keep, self.prefs = {"dots": model}, "centre", Preferences()
+        self.session_file = SessionFile()
         self.done: list[Any] = []
 
-    def kernels(self) -> tuple[list[str], list[str]]:
-        return ["square"], []
+    def submit_linked(self, make: Callable[[int], Any]) -> None:
+        self.done.append(make(1))
+
+    def linked_grids(self) -> list[int]:
+        return [1]
 
     def name_of(self, model: Any) -> str:
         return str(model.config.name)
@@ -338,21 +347,21 @@ class StandIn:
 @pytest.mark.parametrize(
     ("typed", "title", "done"),
     [
-        ("fire rate 0.30", "Fire rate 0.30", ("set", "fire_rate", 0.3)),
-        ("speed 30 steps", "Speed 30 steps/s", ("set", "steps_per_second", 30)),
+        ("fire rate 0.30", "Fire rate 0.30", commands.Set(1, "fire_rate", 0.3)),
+        ("speed 30 steps", "Speed 30 steps/s", commands.Set(1, "steps_per_second", 30)),
         ("xyzzy", "", None),
-        ("rot -45°", "Rotation -45 °", ("set", "angle", -45)),
-        ("seed 12", "Seed 12", ("use_seed", 12)),
-        ("384 x 256", "Size 384 × 256", ("resize", (384, 256))),
-        ("size 96", "Size 96 × 96", ("resize", (96, 96))),
-        ("kern squ", "Kernel: Square", ("use_kernel", "square")),
+        ("rot -45°", "Rotation -45 °", commands.Set(1, "angle", -45)),
+        ("seed 12", "Seed 12", commands.Reseed(1, 12)),
+        ("384 x 256", "Size 384 × 256", commands.Resize(1, (384, 256), "centre")),
+        ("size 96", "Size 96 × 96", commands.Resize(1, (96, 96), "centre")),
+        ("kern squ", "Kernel: Square", commands.SetKernel(1, "square")),
         ("fire rate", "Fire rate", None),
         ("text size 1.5", "Text size 1.5", None),
         ("record", "Start or stop recording", None),
         ("delete", "Remove the grid", None),
         ("redo", "Make it again", None),
         ("theme", "Theme: dark", None),
-        ("scale 2", "Cell scale 2 ×", ("set", "scale", 2)),
+        ("scale 2", "Cell scale 2 ×", commands.Set(1, "scale", 2)),
         ("gain", "Gain", None),
         ("size", "Size", None),
         ("bubbles", "Open bubbles", None),
@@ -368,7 +377,7 @@ class StandIn:
         ("paint at the middle", "Paint at the middle", None),
     ],
 )
-def test_what_is_typed_finds_what_is_meant(typed: str, title: str, done: tuple[Any, ...] | None) -> None:
+def test_what_is_typed_finds_what_is_meant(typed: str, title: str, done: Any) -> None:
     app: Any = StandIn()
     found = matching(app, typed)
     assert (found[0].title if found else "") == title
@@ -381,11 +390,11 @@ def test_what_is_typed_finds_what_is_meant(typed: str, title: str, done: tuple[A
 @pytest.mark.parametrize(
     ("typed", "now"),
     [
-        ("radius 12", lambda app: app.tools.radius == 12),
-        ("brush size 7,5", lambda app: app.tools.radius == 7.5),
-        ("strength 0.5", lambda app: app.tools.strength == 0.5),
-        ("softness 20 %", lambda app: app.tools.softness == 0.2),
-        ("brush rate 2", lambda app: app.tools.values["rate"] == 2),
+        ("radius 12", lambda app: app.brush.radius == 12),
+        ("brush size 7,5", lambda app: app.brush.radius == 7.5),
+        ("strength 0.5", lambda app: app.brush.strength == 0.5),
+        ("softness 20 %", lambda app: app.brush.softness == 0.2),
+        ("brush rate 2", lambda app: app.brush.values["rate"] == 2),
         ("record to film.gif", lambda app: (app.recorder.name, app.recorder.ending) == ("film.gif", ".gif")),
         ("format webp", lambda app: app.recorder.ending == ".webp"),
         ("30 fps", lambda app: app.recorder.fps == 30),
@@ -473,7 +482,6 @@ def typing(folder: Path) -> None:
     import glfw
     from imgui_bundle import imgui
 
-    from ncaengine import viewer
     from ncaengine.core import kernels
     from ncaengine.viewer.window import Window
 
@@ -486,7 +494,7 @@ def typing(folder: Path) -> None:
 
     glfw.set_key_callback = keep
     models = [random_model(small(NOTEBOOK_CONFIG, name="a"))]
-    with Window(models, viewer.Options((40, 40)), kernels.discover(), hidden=True) as window:
+    with Window(models, Options((40, 40)), kernels.discover(), hidden=True) as window:
         app, io, key = window.app, imgui.get_io(), imgui.Key
         box = window.layout._palette
 
@@ -518,11 +526,11 @@ def typing(folder: Path) -> None:
         window.frame()
         window.frame()
         assert app.grid.kernel.name == "hexagonal"
-        assert app.tools.name == "look"
+        assert app.brush.tool == "look"
         write("e")  # a letter is a key again
         window.frame()
         window.frame()
-        assert app.tools.name == "erase"
+        assert app.brush.tool == "erase"
 
 
 def test_typing_in_slow_frames(tmp_path: Path) -> None:

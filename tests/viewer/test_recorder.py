@@ -267,10 +267,9 @@ def test_a_still_tells_what_made_it(recorder, tmp_path):
 
 def test_a_still_carries_a_session(recorder):
     grid = grids(recorder)[0]
-    recorder.session = lambda: b"as it was"
-    recorder.still(grid, "a.png")
-    recorder.still(grid, "b.PNG", b"another")
-    assert [stills.read(Path(name))[1] for name in ("a.png", "b.PNG")] == [b"as it was", b"another"]
+    recorder.still(grid, "a.png", b"as it was")
+    recorder.still(grid, "b.PNG")
+    assert [stills.read(Path(name))[1] for name in ("a.png", "b.PNG")] == [b"as it was", None]
     with pytest.raises(NCAError, match=r"must end in \.png"):
         recorder.still(grid, "a.jpg")
 
@@ -279,7 +278,7 @@ def every_control() -> None:
     """What runs in a process with a window: each control of the form, driven by the ImGui Test Engine."""
     from window_driver import drive, only, pick, wait_until
 
-    from ncaengine.viewer import Options
+    from ncaengine.viewer.state.options import Options
 
     def script(engine, app):
         recorder = app.recorder

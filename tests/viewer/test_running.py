@@ -14,9 +14,9 @@ from ncaengine.core.model import Model, Seed
 from ncaengine.formats import model_files
 from ncaengine.simulation.commands import Step
 from ncaengine.simulation.simulation import Simulation
-from ncaengine.viewer.actions import open_files
+from ncaengine.viewer.actions import grids, open_files, running
 from ncaengine.viewer.state.app import App
-from ncaengine.viewer.state.pane import Options
+from ncaengine.viewer.state.options import Options
 
 
 def model(name: str, **changes: Any) -> Model:
@@ -28,7 +28,7 @@ def app(gl: GLBackend, catalogue: Catalogue) -> Iterator[App]:
     """One grid that has grown a little, no window."""
     sim = Simulation(gl, catalogue)
     app = App(sim)
-    app.open([model("first")], Options((12, 10), steps_per_second=(30.0,), rng_seed=7))
+    open_files.open_models(app, [model("first")], Options((12, 10), steps_per_second=(30.0,), rng_seed=7))
     sim.submit(Step(app.grid.id, 5))
     yield app
     for grid in sim.grids.values():
@@ -40,10 +40,10 @@ def use(app: App, other: Model, how: str, folder: Any) -> None:
     if how == "file":
         path = folder / f"{other.config.name}.safetensors"
         model_files.save(other, path)
-        open_files.open_path(app, path, beside=False)
+        open_files.open_path(app, path, new_grid=False)
     else:
-        app.make_known(other)
-        app.use_model(other.config.name)
+        app.add_model(other)
+        grids.use_model(app, other.config.name)
 
 
 @pytest.mark.parametrize("how", ["file", "name"])
@@ -68,7 +68,7 @@ def test_a_texture_takes_over_the_state(app: App, tmp_path: Any, kind: Any, how:
 def test_the_fire_rate_is_the_models_own_unless_another_was_chosen(app: App, tmp_path: Any, how: str) -> None:
     use(app, model("other", fire_rate=1.0), how, tmp_path)
     assert app.grid.settings.fire_rate == 1
-    app.set("fire_rate", 0.25)
+    running.change_setting(app, "fire_rate", 0.25)
     use(app, model("third"), how, tmp_path)
     assert app.grid.settings.fire_rate == 0.25
 
@@ -77,8 +77,8 @@ def test_linked_grids_run_it_alike(app: App) -> None:
     app.sim.add(model("first"), (8, 8))
     app.sync()
     app.linked = {1, 2}
-    app.make_known(model("other", fire_rate=1.0, seed=Seed("point", 1.0)))
-    app.use_model("other")
+    app.add_model(model("other", fire_rate=1.0, seed=Seed("point", 1.0)))
+    grids.use_model(app, "other")
     for grid in app.sim.grids.values():
         assert (grid.model.config.name, grid.settings.fire_rate) == ("other", 1)
         assert np.count_nonzero(grid.state().any(-1)) == 1

@@ -37,12 +37,13 @@ from ncaengine.io import journals, sessions, stills
 from ncaengine.simulation import commands
 from ncaengine.simulation.clock import TICKS_PER_SECOND
 from ncaengine.simulation.simulation import Simulation
-from ncaengine.viewer.actions import autosave, open_files, session_files
-from ncaengine.viewer.actions.autosave import Autosave, ago
-from ncaengine.viewer.actions.session_files import Extras, SavedPane, sound
+from ncaengine.viewer.actions import autosave, grids, open_files, recording, running, session_files
+from ncaengine.viewer.actions.autosave import Autosave, time_ago
+from ncaengine.viewer.actions.hot_reload import HotReload
+from ncaengine.viewer.actions.session_files import Extras, SavedPane, valid_extras
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.camera import Camera
-from ncaengine.viewer.state.pane import Options
+from ncaengine.viewer.state.options import Options
 
 
 def model(name: str = "small", seed: int = 0) -> Model:
@@ -57,7 +58,8 @@ def make(gl: GLBackend, catalogue: Catalogue) -> Iterator[Callable[..., App]]:
     def app(count: int = 1) -> App:
         made.append(Simulation(gl, catalogue))
         found = App(made[-1])
-        found.open([model("ab"[i], i) for i in range(count)], Options((12, 10), steps_per_second=(30.0,)))
+        models = [model("ab"[i], i) for i in range(count)]
+        open_files.open_models(found, models, Options((12, 10), steps_per_second=(30.0,)))
         return found
 
     yield app
@@ -80,9 +82,9 @@ def test_a_session_opens_as_it_was_in_place_of_everything(make: Callable[..., Ap
     app.linked = {1, 2}
     app.prefs.columns = [1.0, 2.0]
     app.panes[1].camera = Camera(7.5, 3.0, -2.0, True)
-    app.keeping.write("session", tmp_path / "s.nca")
-    assert app.keeping.path == tmp_path / "s.nca"
-    assert [toast.kind for toast in app.toasts] == ["news"]
+    session_files.write(app, "session", tmp_path / "s.nca")
+    assert app.session_file.path == tmp_path / "s.nca"
+    assert [toast.kind for toast in app.toasts] == ["info"]
     assert app.prefs.recent == [str(tmp_path / "s.nca")]
     before = other.panes[0].grid
     open_files.open_path(other, tmp_path / "s.nca")
@@ -92,10 +94,10 @@ def test_a_session_opens_as_it_was_in_place_of_everything(make: Callable[..., Ap
     assert (other.selected, other.linked, other.prefs.columns) == (1, {1, 2}, [1.0, 2.0])
     assert [pane.camera for pane in other.panes] == [Camera(), Camera(7.5, 3.0, -2.0, True)]
     assert set(other.models) == {"a", "b"}
-    assert other.keeping.path == tmp_path / "s.nca"
-    other.use_model("a")  # a model of the session is on offer
+    assert other.session_file.path == tmp_path / "s.nca"
+    grids.use_model(other, "a")  # a model of the session is on offer
     assert other.grid.model is other.sim.models["a"]
-    other.keeping.save()  # in the same file
+    session_files.save(other)  # in the same file
     assert len(sessions.load(tmp_path / "s.nca").head.models) == 1
 
 
@@ -106,15 +108,15 @@ def test_a_still_opens_the_one_grid_that_it_shows(
     app, other = make(2), make(2)
     app.sim.advance(TICKS_PER_SECOND)
     app.select(1)
-    app.keeping.still()
+    recording.save_still(app)
     still = tmp_path / "b-square.png"
     assert np.array_equal(np.asarray(Image.open(still)), app.grid.image(8))  # as large as that is on a screen
     open_files.open_path(other, still)
     assert [pane.grid.id for pane in other.panes] == [2]
     assert np.array_equal(other.grid.state(), app.grid.state())
-    assert other.keeping.path is None  # saving does not overwrite the picture
-    other.keeping.save()
-    assert other.keeping.asks == "session"
+    assert other.session_file.path is None  # saving does not overwrite the picture
+    session_files.save(other)
+    assert other.session_file.asks == "session"
 
 
 def test_a_session_that_cannot_be_opened_changes_nothing(make: Callable[..., App], tmp_path: Path) -> None:
@@ -132,7 +134,7 @@ def test_a_session_that_cannot_be_opened_changes_nothing(make: Callable[..., App
         open_files.drop(app, [tmp_path / name])
         assert [(toast.kind, said in toast.text) for toast in app.toasts] == [("error", True)], app.toasts
         assert list(app.sim.grids.values()) == [pane.grid for pane in app.panes] == [grid]
-    assert app.keeping.path is None
+    assert app.session_file.path is None
 
 
 def test_a_models_file_is_watched_if_it_is_still_the_same(make: Callable[..., App], tmp_path: Path) -> None:
@@ -140,33 +142,33 @@ def test_a_models_file_is_watched_if_it_is_still_the_same(make: Callable[..., Ap
     save(model("m", 5), path)
     app = make(1)
     open_files.open_path(app, path)
-    app.keeping.write("session", tmp_path / "s.nca")
+    session_files.write(app, "session", tmp_path / "s.nca")
     assert {m.name: m.path for m in sessions.peek(tmp_path / "s.nca").models} == {"a": "", "m": str(path)}
     again = make(1)
-    again.open_session(tmp_path / "s.nca")
+    session_files.open_session(again, tmp_path / "s.nca")
     assert again.toasts == []
     assert again.watch.path_of(again.panes[1].grid.model) == path
     save(model("m", 6), path)
-    again.watch._period._due = again.watch.clock()
-    again.reload()
+    again.watch._timer._due = again.watch.clock()
+    HotReload(again).poll()
     assert np.array_equal(again.panes[1].grid.model.w1, model("m", 6).w1)
     assert np.array_equal(again.panes[0].grid.model.w1, model("a", 0).w1)
     # By now it is another model: the session has its own.
     late = make(1)
-    late.open_session(tmp_path / "s.nca")
-    assert "another model by now" in late.toasts[0].text
+    session_files.open_session(late, tmp_path / "s.nca")
+    assert "contains another model now" in late.toasts[0].text
     assert np.array_equal(late.panes[1].grid.model.w1, model("m", 5).w1)
     path.write_bytes(b"broken")
-    make(1).open_session(tmp_path / "s.nca")
+    session_files.open_session(make(1), tmp_path / "s.nca")
     path.unlink()
-    make(1).open_session(tmp_path / "s.nca")
+    session_files.open_session(make(1), tmp_path / "s.nca")
 
 
 def test_models_of_one_name_keep_apart(make: Callable[..., App], tmp_path: Path) -> None:
     app, other = make(1), make(0)
-    app.keeping.write("session", tmp_path / "s.nca")
-    other.open([model("a", 9)], Options((8, 8)))
-    other.open_session(tmp_path / "s.nca")
+    session_files.write(app, "session", tmp_path / "s.nca")
+    open_files.open_models(other, [model("a", 9)], Options((8, 8)))
+    session_files.open_session(other, tmp_path / "s.nca")
     assert np.array_equal(other.grid.model.w1, model("a", 0).w1)
     assert set(other.models) == {"a", "a-2"}
     assert other.name_of(other.grid.model) == "a-2"
@@ -182,9 +184,9 @@ def test_models_of_one_name_keep_apart(make: Callable[..., App], tmp_path: Path)
     )
 )
 def test_wrong_extras_are_passed_over(found: dict[str, Any]) -> None:
-    assert isinstance(sound(found), Extras)
+    assert isinstance(valid_extras(found), Extras)
     good = {"panes": [{"grid": 1, "zoom": 2.0}], "selected": 3}
-    assert sound({**good, "linked": "x"}) == Extras((SavedPane(1, 2.0),), 3)
+    assert valid_extras({**good, "linked": "x"}) == Extras((SavedPane(1, 2.0),), 3)
 
 
 def test_names_get_the_ending_of_their_kind(
@@ -192,17 +194,17 @@ def test_names_get_the_ending_of_their_kind(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     app = make(1)
-    assert app.keeping.suggestion("session") == "a.nca"
+    assert session_files.suggested_name(app, "session") == "a.nca"
     (tmp_path / "a.nca").touch()
-    assert app.keeping.suggestion("session") == "a-2.nca"
-    assert app.keeping.suggestion("journal") == "a.jsonl"
-    assert app.keeping.named("session", " dir/x ") == Path("dir/x.nca")
-    assert app.keeping.named("journal", "v1.5") == Path("v1.5.jsonl")
-    assert app.keeping.named("session", "~/x.NCA") == Path.home() / "x.NCA"
-    assert make(2).keeping.suggestion("session") == "session.nca"
+    assert session_files.suggested_name(app, "session") == "a-2.nca"
+    assert session_files.suggested_name(app, "journal") == "a.jsonl"
+    assert session_files.path_for("session", " dir/x ") == Path("dir/x.nca")
+    assert session_files.path_for("journal", "v1.5") == Path("v1.5.jsonl")
+    assert session_files.path_for("session", "~/x.NCA") == Path.home() / "x.NCA"
+    assert session_files.suggested_name(make(2), "session") == "session.nca"
     empty = make(0)
-    empty.keeping.save()
-    assert empty.keeping.asks is None
+    session_files.save(empty)
+    assert empty.session_file.asks is None
     assert "no grid to save" in empty.toasts[0].text
 
 
@@ -211,11 +213,11 @@ def test_a_recording_is_finished_before_another_session_is_shown(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     app = make(1)
-    app.keeping.write("session", tmp_path / "s.nca")
+    session_files.write(app, "session", tmp_path / "s.nca")
     app.recorder.name = "frames/"
-    app.toggle_recording()
-    app.record_frame()
-    app.open_session(tmp_path / "s.nca")
+    recording.toggle(app)
+    recording.advance_frame(app)
+    session_files.open_session(app, tmp_path / "s.nca")
     assert not app.recorder.active
     assert any("1 frame" in toast.text for toast in app.toasts)
 
@@ -239,11 +241,11 @@ def written(kept: Autosave) -> None:
 def test_it_saves_after_changes_only_and_is_gone_after_a_clean_end(make: Callable[..., App], tmp_path: Path) -> None:
     app, clock = make(1), Clock()
     kept = Autosave(app, tmp_path / "new" / "autosave", 30.0, clock)
-    kept.look()
+    kept.update()
     assert not (tmp_path / "new").exists()
     clock.now += 31
     assert kept.due
-    kept.look()
+    kept.update()
     written(kept)
     path = tmp_path / "new" / "autosave" / f"{os.getpid()}.nca"
     assert path.exists()
@@ -252,7 +254,7 @@ def test_it_saves_after_changes_only_and_is_gone_after_a_clean_end(make: Callabl
     assert not kept.due  # nothing has changed
     app.sim.advance(TICKS_PER_SECOND)
     assert kept.due
-    kept.look()
+    kept.update()
     written(kept)
     assert path.stat().st_mtime_ns != stamp
     assert sessions.load(path).head.tick == TICKS_PER_SECOND
@@ -265,13 +267,13 @@ def test_two_windows_of_one_process_keep_apart_and_neither_is_offered(make: Call
     first, second = (Autosave(make(1), tmp_path, 30.0, clock) for _ in range(2))
     clock.now += 31
     for kept in (first, second):
-        kept.look()
+        kept.update()
         written(kept)
     assert len(list(tmp_path.glob("*.nca"))) == 2
-    assert Autosave(make(1), tmp_path).left == []
+    assert Autosave(make(1), tmp_path).abandoned == []
     first.close(crashed=True)
     third = Autosave(make(1), tmp_path)
-    assert [held.path.name for held in third.left] == [f"{os.getpid()}.nca"]
+    assert [file.path.name for file in third.abandoned] == [f"{os.getpid()}.nca"]
     third.close()
     second.close()
 
@@ -285,19 +287,19 @@ def test_what_was_left_is_restored_or_discarded_the_newest_first(make: Callable[
     (tmp_path / "8.nca").write_bytes(b"broken")
     app = make(1)
     kept = Autosave(app, tmp_path)
-    assert [held.path.name for held in kept.left] == [f"{n}.nca" for n in (6, 5, 4, 3, 2)]
+    assert [file.path.name for file in kept.abandoned] == [f"{n}.nca" for n in (6, 5, 4, 3, 2)]
     assert sorted(p.name for p in tmp_path.glob("*.nca")) == [f"{n}.nca" for n in (2, 3, 4, 5, 6)]
-    assert Autosave(make(1), tmp_path).left == []  # they are offered by one window only
-    kept.offer()
+    assert Autosave(make(1), tmp_path).abandoned == []  # they are offered by one window only
+    kept.offer_to_restore()
     question = app.toasts[-1]
-    assert question.text == "The last window ended without being closed: 2 grids, 9 minutes ago."
-    assert [title for title, _, _ in question.buttons] == ["Restore", "Discard"]
-    question.buttons[1][2]()
+    assert question.text == "The last window ended unexpectedly with 2 grids, 9 minutes ago."
+    assert [button.title for button in question.buttons] == ["Restore", "Discard"]
+    question.buttons[1].action()
     assert not (tmp_path / "6.nca").exists()
-    app.toasts[-1].buttons[0][2]()
+    app.toasts[-1].buttons[0].action()
     assert len(app.sim.grids) == 2
     assert app.sim.tick == 600
-    assert app.keeping.path is None
+    assert app.session_file.path is None
     assert not (tmp_path / "5.nca").exists()
     assert sessions.load(tmp_path / f"{os.getpid()}.nca").head.tick == 600  # still safe, should this one die
     kept.close()
@@ -309,8 +311,8 @@ def test_a_folder_that_cannot_be_written_is_no_error(make: Callable[..., App], t
     app, clock = make(1), Clock()
     kept = Autosave(app, tmp_path / "file" / "autosave", 30.0, clock)
     clock.now += 31
-    kept.look()
-    kept.offer()
+    kept.update()
+    kept.offer_to_restore()
     assert not kept.due  # until later
     kept.close()
     assert app.toasts == []
@@ -327,7 +329,7 @@ def test_large_states_are_saved_less_often(make: Callable[..., App], tmp_path: P
     monkeypatch.setattr(autosave.session_files, "pack", slow)
     kept = Autosave(app, tmp_path, 30.0, clock)
     clock.now += 31
-    kept.look()
+    kept.update()
     app.sim.advance(TICKS_PER_SECOND)
     clock.now += 100
     assert not kept.due
@@ -342,7 +344,7 @@ def test_large_states_are_saved_less_often(make: Callable[..., App], tmp_path: P
      (86400 * 3.5, "3 days ago")],
 )  # fmt: skip
 def test_times_in_words(seconds: float, said: str) -> None:
-    assert ago(seconds) == said
+    assert time_ago(seconds) == said
 
 
 # What runs in the other process
@@ -397,11 +399,11 @@ def boxes(folder: Path) -> None:
         box()
         engine.item_input_value("##name", "one")  # and Enter
         wait_until(engine, closed)
-        assert app.keeping.path == Path("one.nca")
+        assert app.session_file.path == Path("one.nca")
         first = Path("one.nca").read_bytes()
         assert sessions.load(Path("one.nca")).head.tick == app.sim.tick
         # Then it does not, and Ctrl Shift S does.
-        app.later.append(lambda: app.do(commands.Step(1, 3)))
+        app.defer(lambda: app.submit(commands.Step(1, 3)))
         wait_until(engine, lambda: app.sim.grids[1].step == 3)
         engine.key_press(ctrl | int(key.s))
         wait_until(engine, lambda: Path("one.nca").read_bytes() != first)
@@ -449,7 +451,7 @@ def boxes(folder: Path) -> None:
         engine.key_press(shift | int(key.p))
         wait_until(engine, lambda: Path("crashed-square.png").exists())
         engine.yield_(3)
-        app.later.append(lambda: app.open_session(Path("crashed-square.png")))
+        app.defer(lambda: session_files.open_session(app, Path("crashed-square.png")))
         wait_until(engine, lambda: len(app.panes) == 1)
         ask(engine, "open two.nca")
         wait_until(engine, lambda: len(app.panes) == 2)
@@ -508,12 +510,12 @@ def dying(folder: Path) -> None:
 
     window = Window([model("a"), model("b", 1)], Options((16, 12)), kernels.discover(), (400, 300), hidden=True,
                     autosave=folder, period=0.05)  # fmt: skip
-    kept = window.app.keeping.autosave
+    kept = window.autosave
     assert kept
     for _ in range(20):
         window.frame()
-    window.app.toggle_all()
-    while kept._saved != kept._present():
+    running.toggle_pause_all(window.app)
+    while kept._saved != kept._version():
         window.frame()
     written(kept)
     print(sessions.fingerprint(window.sim), flush=True)
@@ -529,7 +531,7 @@ def reviving(folder: Path) -> None:
         window.frame()
         question = next(toast for toast in window.app.toasts if toast.buttons)
         assert "2 grids, just now" in question.text
-        window.app.later.append(question.buttons[0][2])
+        window.app.defer(question.buttons[0].action)
         for _ in range(3):
             window.frame()
         print(sessions.fingerprint(window.sim), flush=True)
@@ -667,8 +669,8 @@ def performance(folder: Path) -> None:
         assert len(sim.journal) >= 500, len(sim.journal)
         assert all(player.done[kind.__name__] for kind in KINDS), player.done
         assert sim.tick >= SECONDS * TICKS_PER_SECOND - 630
-        assert window.app.keeping.write("journal", folder / "long.jsonl")
-        assert window.app.keeping.write("session", folder / "end.nca")
+        assert session_files.write(window.app, "journal", folder / "long.jsonl")
+        assert session_files.write(window.app, "session", folder / "end.nca")
         steps = {number: grid.age for number, grid in sim.grids.items()}
         told = {"states": sessions.fingerprint(sim), "commands": len(sim.journal), "steps": steps}
         (folder / "told.json").write_text(json.dumps(told))

@@ -14,13 +14,16 @@ import pytest
 from helpers import apart
 from window_driver import ask, drive, frames, model, wait_until
 
-from ncaengine import viewer
 from ncaengine.core import kernels
 from ncaengine.simulation import commands
+from ncaengine.viewer.actions import running
 from ncaengine.viewer.state.app import App
-from ncaengine.viewer.state.preferences import Prefs
+from ncaengine.viewer.state.fuzzy import PaletteCommand
+from ncaengine.viewer.state.notices import Button
+from ncaengine.viewer.state.options import Options
+from ncaengine.viewer.state.preferences import Preferences
 
-SMALL = viewer.Options((40, 40), rng_seed=3)
+SMALL = Options((40, 40), rng_seed=3)
 
 
 # What runs in the other process
@@ -162,10 +165,10 @@ def splits(folder: Path) -> None:
 
     from ncaengine.viewer.dialogs import palette_commands
 
-    def more(app: App, typed: str) -> list[palette_commands.Entry]:
+    def more(app: App, typed: str) -> list[PaletteCommand]:
         """What another module offers: here, two more grids."""
         add = commands.AddGrid("a", (40, 40))
-        return [palette_commands.Entry("Two more of them", "", lambda: app.do(add, add))]
+        return [PaletteCommand("Two more of them", "", lambda: app.submit(add, add))]
 
     palette_commands.PROVIDERS.append(more)
 
@@ -220,12 +223,13 @@ def cramped(folder: Path) -> None:
     from ncaengine.viewer.actions import grids
     from ncaengine.viewer.window import Window
 
-    prefs = Prefs(closed=[])
-    options = viewer.Options((8, 8), rng_seed=3)
+    prefs = Preferences(closed=[])
+    options = Options((8, 8), rng_seed=3)
     with Window([model("a")], options, kernels.discover(), (640, 400), hidden=True, prefs=prefs) as window:
         app = window.app
-        app.toggle_pause()
-        app.ask("Was it closed by mistake? " * 9, ("Restore", "", lambda: None), ("Not now", "", lambda: None))
+        running.toggle_pause(app)
+        answers = Button("Restore", "", lambda: None), Button("Not now", "", lambda: None)
+        app.ask_question("Was it closed by mistake? " * 9, *answers)
         for count in (1, 7, 16):
             while len(app.panes) < count:
                 grids.duplicate(app)
@@ -233,7 +237,7 @@ def cramped(folder: Path) -> None:
                 glfw.set_window_size(glfw_window_hello_imgui(), *size)
                 for text, panel in itertools.product((0.8, 1.7, 2.0), (True, False)):
                     prefs.text_size, prefs.show_panel = text, panel
-                    app.tell("Something went wrong. " * 20, "error")
+                    app.notify("Something went wrong. " * 20, "error")
                     for _ in range(2):
                         window.frame()
                 assert imgui.get_io().display_size.x == size[0]
@@ -246,9 +250,9 @@ def toasts(folder: Path) -> None:
 
     def script(engine: Any, app: App) -> None:
         answers: list[int] = []
-        app.tell("There is nothing to undo.")
-        app.tell("This went wrong. " * 40, "error")
-        app.ask("Shall it?", ("Yes", "", lambda: answers.append(1)))
+        app.notify("There is nothing to undo.")
+        app.notify("This went wrong. " * 40, "error")
+        app.ask_question("Shall it?", Button("Yes", "", lambda: answers.append(1)))
         frames(engine)
         news, error, question = app.toasts
         assert math.isfinite(error.until)
@@ -273,7 +277,7 @@ def toasts(folder: Path) -> None:
 
 def room(folder: Path) -> None:
     """In a small window with large text the side bar hides, and all tools and buttons of time are there."""
-    from ncaengine.viewer.actions.tools import TOOLS
+    from ncaengine.viewer.state.brush import TOOLS
 
     def inside(engine: Any, name: str) -> bool:
         box = engine.item_info(f"**/###{name}").rect_clipped

@@ -15,14 +15,13 @@ import pytest
 from helpers import apart
 from window_driver import drive, frames, model, wait_until
 
-from ncaengine import viewer
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.core.kernels import Catalogue
 from ncaengine.simulation import commands
 from ncaengine.simulation.simulation import Simulation
-from ncaengine.viewer.actions import grids, history
+from ncaengine.viewer.actions import grids, history, open_files, recording, session_files
 from ncaengine.viewer.state.app import App
-from ncaengine.viewer.state.pane import Options
+from ncaengine.viewer.state.options import Options
 
 
 @pytest.fixture
@@ -30,7 +29,7 @@ def app(gl: GLBackend, catalogue: Catalogue) -> Iterator[App]:
     """One grid, no window."""
     sim = Simulation(gl, catalogue)
     app = App(sim)
-    app.open([model("a")], Options((12, 10), steps_per_second=(30.0,), rng_seed=7))
+    open_files.open_models(app, [model("a")], Options((12, 10), steps_per_second=(30.0,), rng_seed=7))
     yield app
     for grid in sim.grids.values():
         grid.cells.release()
@@ -38,12 +37,10 @@ def app(gl: GLBackend, catalogue: Catalogue) -> Iterator[App]:
 
 def test_undo_brings_the_grid_back_that_was_removed_last(app: App) -> None:
     app.select(0)
-    app.open([model("b")], Options((6, 5)))
-    app.do(commands.Reseed(1, 3))
+    open_files.open_models(app, [model("b")], Options((6, 5)))
+    app.submit(commands.Reseed(1, 3))
     app.select(1)
     grids.remove(app)
-    for action in app.later:
-        action()
     app.sync()
     assert list(app.sim.grids) == [1]
     history.undo(app)
@@ -54,7 +51,7 @@ def test_undo_brings_the_grid_back_that_was_removed_last(app: App) -> None:
     history.undo(app)
     assert app.grid.rng_seed == 7
     for number in (1, 2):
-        app.do(commands.RemoveGrid(number))
+        app.submit(commands.RemoveGrid(number))
     app.sync()
     history.undo(app)
     history.undo(app)
@@ -62,36 +59,36 @@ def test_undo_brings_the_grid_back_that_was_removed_last(app: App) -> None:
 
 
 def test_with_no_grid_left_nothing_fails(app: App) -> None:
-    app.do(commands.RemoveGrid(1))
+    app.submit(commands.RemoveGrid(1))
     app.sim.removed.clear()
     app.sync()
     history.undo(app)
-    app.keeping.still()
-    app.keeping.save()
+    recording.save_still(app)
+    session_files.save(app)
     assert [toast.text for toast in app.toasts] == [
-        "There is nothing to undo.", "There is no grid to save; open a model first.",
+        "Nothing to undo.", "There is no grid to save; open a model first.",
     ]  # fmt: skip
 
 
 def test_painted_work_is_not_left_without_a_question(app: App, tmp_path: Path) -> None:
-    assert app.keeping.may_close()
+    assert session_files.may_close(app)
     erase(app)
-    app.do(commands.Paint(1, "noise", ((4.0, 3.0),), 2.0, more=True))
-    assert app.keeping.unsaved == 1
-    assert not app.keeping.may_close()
+    app.submit(commands.Paint(1, "noise", ((4.0, 3.0),), 2.0, more=True))
+    assert session_files.unsaved_edits(app) == 1
+    assert not session_files.may_close(app)
     assert app.toasts[-1].text == "1 edit is not saved."
-    assert [title for title, _, _ in app.toasts[-1].buttons] == ["Save", "Quit"]
-    assert app.keeping.may_close()  # who asks again means it
-    app.keeping.write("session", tmp_path / "a.nca")
-    assert app.keeping.unsaved == 0
+    assert [button.title for button in app.toasts[-1].buttons] == ["Save", "Quit"]
+    assert session_files.may_close(app)  # who asks again means it
+    session_files.write(app, "session", tmp_path / "a.nca")
+    assert session_files.unsaved_edits(app) == 0
     erase(app)
-    assert not app.keeping.may_close()
-    app.open_session(tmp_path / "a.nca")
-    assert app.keeping.may_close()
+    assert not session_files.may_close(app)
+    session_files.open_session(app, tmp_path / "a.nca")
+    assert session_files.may_close(app)
 
 
 def erase(app: App) -> None:
-    app.do(commands.Paint(app.grid.id, "erase", ((4.0, 4.0),), radius=3))
+    app.submit(commands.Paint(app.grid.id, "erase", ((4.0, 4.0),), radius=3))
 
 
 def test_a_stroke_is_undone_and_made_again(app: App) -> None:
@@ -111,7 +108,7 @@ def test_without_an_edit_that_is_told_and_not_journalled(app: App) -> None:
     before = len(app.sim.journal)
     history.undo(app)
     history.redo(app)
-    assert [toast.kind for toast in app.toasts] == ["news", "news"]
+    assert [toast.kind for toast in app.toasts] == ["info", "info"]
     assert len(app.sim.journal) == before
 
 
@@ -120,27 +117,27 @@ def test_a_hundred_steps_back_and_forth_change_nothing(app: App) -> None:
     erase(app)
     app.sim.step(20)
     now, age = app.grid.state(), app.grid.age
-    history.go(app, age - 100)
+    history.go_to(app, age - 100)
     assert app.grid.step == 50
     assert not np.array_equal(app.grid.state(), now)
-    history.go(app, age)
+    history.go_to(app, age)
     assert np.array_equal(app.grid.state(), now)
 
 
 def test_coming_back_to_the_present_makes_no_steps(app: App) -> None:
     app.sim.step(57)
-    history.go(app, 3)
+    history.go_to(app, 3)
     assert app.grid.timeline.moments[-1].age == 57
-    assert history.kept(app.grid, 57) == history.reachable(app, 57) == 57
+    assert history.nearest_moment(app.grid, 57) == history.reachable_age(app, 57) == 57
 
 
 def test_a_step_back_pauses(app: App) -> None:
     app.sim.step(5)
-    history.back(app)
+    history.step_back(app)
     assert app.grid.settings.paused
     assert app.grid.age == 4
     for _ in range(9):
-        history.back(app)
+        history.step_back(app)
     assert app.grid.age == 0
     assert [type(entry.command).__name__ for entry in app.sim.journal].count("Rewind") == 5
 
@@ -149,15 +146,15 @@ def test_a_place_far_from_any_moment_is_taken_only_where_that_is_quick(app: App,
     app.sim.step(40)
     ages = [moment.age for moment in app.grid.timeline.moments]
     assert ages == [0, 16, 32]
-    assert history.reachable(app, 29) == 29
+    assert history.reachable_age(app, 29) == 29
     monkeypatch.setattr(history, "MOST_STEPS", 10)
-    assert history.reachable(app, 25) == 25
-    assert history.reachable(app, 29) == 32
+    assert history.reachable_age(app, 25) == 25
+    assert history.reachable_age(app, 29) == 32
     monkeypatch.setattr(history, "MOST_WORK", 5 * 12 * 10)
-    assert history.reachable(app, 25) == 25
+    assert history.reachable_age(app, 25) == 25
     app.software = True
-    assert history.reachable(app, 25) == 32
-    assert history.reachable(app, 21) == 21
+    assert history.reachable_age(app, 25) == 32
+    assert history.reachable_age(app, 21) == 21
 
 
 # What runs in the other process
@@ -175,7 +172,7 @@ def bar(folder: Path) -> None:
         wait_until(engine, lambda: grid.step > 2)
         engine.item_click("**/###run")
         assert grid.settings.paused
-        app.later.append(lambda: app.sim.step(100))
+        app.defer(lambda: app.sim.step(100))
         wait_until(engine, lambda: grid.step > 100)
         step = grid.step
         engine.item_click("**/###forward")
@@ -185,7 +182,7 @@ def bar(folder: Path) -> None:
         wait_until(engine, lambda: grid.step == step - 1)
         engine.key_press(int(key.right_arrow))
         wait_until(engine, lambda: grid.step == step)
-        app.later.append(lambda: erase(app))
+        app.defer(lambda: erase(app))
         wait_until(engine, lambda: grid.can_undo == "Erase")
         frames(engine)
         engine.item_click("**/###undo")
@@ -237,7 +234,7 @@ def bar(folder: Path) -> None:
         kinds = {type(entry.command).__name__ for entry in app.sim.journal}
         assert kinds == {"AddGrid", "Set", "Step", "Rewind", "Paint", "Undo", "Redo"}
 
-    drive(viewer.Options((32, 32), "square", (20.0,)), 1, script, (800, 500))
+    drive(Options((32, 32), "square", (20.0,)), 1, script, (800, 500))
 
 
 @pytest.mark.parametrize("scenario", [bar])

@@ -12,15 +12,17 @@ import pytest
 from helpers import ROOT, apart
 from window_driver import drive, model, only, pick, wait_until
 
-from ncaengine import viewer
 from ncaengine.core import kernels
 from ncaengine.core.errors import NCAError
 from ncaengine.io.video import Recording
 from ncaengine.simulation import commands
 from ncaengine.simulation.simulation import Simulation
+from ncaengine.viewer.actions import running
 from ncaengine.viewer.canvas.grid_cards import arrange
 from ncaengine.viewer.keymap import TABLE
 from ncaengine.viewer.state.app import App
+from ncaengine.viewer.state.options import Options
+from ncaengine.viewer.window import show
 
 # What runs in the other process
 
@@ -61,13 +63,13 @@ def work(folder: Path) -> None:
         wait_until(engine, lambda: recording.frames >= 20)
         engine.item_click("**/###record")
         wait_until(engine, lambda: app.recorder.recording is None)
-        assert [toast.kind for toast in app.toasts] == ["news"]
+        assert [toast.kind for toast in app.toasts] == ["info"]
         journal = [type(entry.command).__name__ for entry in app.sim.journal]
         assert journal == ["AddGrid", "AddGrid", "SetKernel", "Resize", "Resize", "Set"]
         (folder / "frames.txt").write_text(str(recording.frames))
 
     prefs = only("Size", "Settings", "Record")
-    drive(viewer.Options((40, 40), "square", (60.0, 5.0)), 2, script, (580, 1000), prefs=prefs)
+    drive(Options((40, 40), "square", (60.0, 5.0)), 2, script, (580, 1000), prefs=prefs)
 
 
 def panel(folder: Path) -> None:
@@ -93,7 +95,7 @@ def panel(folder: Path) -> None:
         engine.item_click("**/###preset64")
         assert grid.size == (64, 64)
         pick(engine, "##keep", "Repeat as a tile")
-        assert app.keep == "tile"
+        assert app.resize_keep == "tile"
         pick(engine, "##kernel", "Von Neumann")
         assert grid.kernel.name == "von-neumann"
         engine.item_input_value("**/##fire_rate", 0.25)
@@ -131,14 +133,14 @@ def panel(folder: Path) -> None:
         engine.key_press(int(key.escape))
         assert not app.show_help
         engine.key_press(int(key.h))
-        assert not app.show_panel
+        assert not app.prefs.show_panel
 
-    drive(viewer.Options((40, 40), rng_seed=3), 1, script, (580, 800))
+    drive(Options((40, 40), rng_seed=3), 1, script, (580, 800))
 
 
 def seed(folder: Path) -> None:
     """A recording from the seed, and the same one by code without a window."""
-    options = viewer.Options((40, 30), "hexagonal", (45.0,), rng_seed=5)
+    options = Options((40, 30), "hexagonal", (45.0,), rng_seed=5)
 
     def script(engine: Any, app: App) -> None:
         grid = app.sim.grids[1]
@@ -165,8 +167,8 @@ def idle(folder: Path) -> None:
     """A paused grid is neither stepped nor drawn again; another view of it is."""
     from ncaengine.viewer.window import Window
 
-    with Window([model()], viewer.Options((40, 40)), kernels.discover(), hidden=True) as window:
-        window.app.toggle_pause()
+    with Window([model()], Options((40, 40)), kernels.discover(), hidden=True) as window:
+        running.toggle_pause(window.app)
         for _ in range(3):
             window.frame()
         picture = window.layout.panes.pictures[1]
@@ -175,7 +177,7 @@ def idle(folder: Path) -> None:
             window.frame()
         assert not window.app.running
         assert picture.draws == draws
-        window.app.do(commands.Step(1))
+        window.app.submit(commands.Step(1))
         window.frame()
         window.app.pane.camera.zoom = 20
         window.frame()
@@ -195,7 +197,7 @@ def quick(folder: Path) -> None:
 
     key = imgui.Key
     os.chdir(folder)
-    with Window([model("a"), model("b")], viewer.Options((40, 40)), kernels.discover(), hidden=True) as window:
+    with Window([model("a"), model("b")], Options((40, 40)), kernels.discover(), hidden=True) as window:
         window.app.prefs.closed.clear()
         app, io = window.app, imgui.get_io()
 
@@ -241,7 +243,7 @@ def refused(folder: Path) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         os.environ.pop(name, None)
     try:
-        viewer.show([model()], viewer.Options(), kernels.discover())
+        show([model()], Options(), kernels.discover())
     except NCAError as error:
         (folder / "said.txt").write_text(str(error))
 
@@ -309,8 +311,9 @@ def test_a_screenshot_needs_no_display(tmp_path: Path) -> None:
     code = (
         "import sys; sys.path.insert(0, 'tests')\n"
         "from window_driver import *\n"
-        "grids, options = [model()], viewer.Options((32, 32))\n"
-        f"viewer.screenshot(grids, options, kernels.discover(), {str(tmp_path / 's.png')!r}, (640, 480), 0.1)\n"
+        "from ncaengine.viewer.screenshot import screenshot\n"
+        "grids, options = [model()], Options((32, 32))\n"
+        f"screenshot(grids, options, kernels.discover(), {str(tmp_path / 's.png')!r}, (640, 480), 0.1)\n"
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
@@ -335,11 +338,11 @@ def test_panes_are_arranged_side_by_side(count: int, width: int, height: int, pl
 
 
 def test_speeds_are_one_for_all_or_one_a_model() -> None:
-    assert viewer.Options(steps_per_second=(30.0,)).rates(3) == (30, 30, 30)
-    assert viewer.Options(steps_per_second=(30.0, 5.0)).rates(2) == (30, 5)
+    assert Options(steps_per_second=(30.0,)).rates(3) == (30, 30, 30)
+    assert Options(steps_per_second=(30.0, 5.0)).rates(2) == (30, 5)
     for count, said in ((3, "2 speeds for 3 models;"), (1, "2 speeds for 1 model;")):
         with pytest.raises(NCAError, match=said):
-            viewer.Options(steps_per_second=(30.0, 5.0)).rates(count)
+            Options(steps_per_second=(30.0, 5.0)).rates(count)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,9 @@ import statistics
 import sys
 import time
 
-from ncaengine import viewer
 from ncaengine.core import kernels
 from ncaengine.formats import model_files
+from ncaengine.viewer.state.options import Options
 from ncaengine.viewer.window import Window
 
 CELLS, WARM_UP = (256, 256), 60
@@ -18,7 +18,7 @@ CELLS, WARM_UP = (256, 256), 60
 def main(grids: int = 4, frames: int = 400) -> None:
     """Print the median, the 95th percentile and the longest frame, and what the grids reached."""
     models = [model_files.load(model_files.default_model())] * grids
-    options = viewer.Options(CELLS, steps_per_second=(7200.0,))
+    options = Options(CELLS, steps_per_second=(7200.0,))
     with Window(models, options, kernels.discover(), (1280, 800), hidden=True) as window:
         for _ in range(WARM_UP):
             window.frame()

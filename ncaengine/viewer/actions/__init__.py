@@ -1,1 +1,1 @@
-"""What the window's keys and buttons do. No imgui in here."""
+"""What the window's keys and buttons do: functions of the App. No imgui in here."""

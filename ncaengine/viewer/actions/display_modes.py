@@ -1,4 +1,4 @@
-"""What is shown of the selected grid, as actions of keys and controls. No imgui in here."""
+"""Change what is shown of the selected grid."""
 
 from typing import Any, get_args
 
@@ -9,12 +9,12 @@ from ncaengine.simulation.commands import Show
 from ncaengine.simulation.grid import Grid
 from ncaengine.viewer.state.app import App
 
-SECTION = "Cells"
-"""Title of the probe's section in the side bar."""
+CELLS_SECTION = "Cells"
+"""Title of the section in the side bar that plots pinned cells."""
 MODES: tuple[Mode, ...] = get_args(Mode)
 
 
-def show(app: App, **changes: Any) -> None:
+def change_look(app: App, **changes: Any) -> None:
     """Change parts of the Look of the selected grid and those linked with it."""
 
     def changed(number: int) -> Show | None:
@@ -22,52 +22,62 @@ def show(app: App, **changes: Any) -> None:
         look = msgspec.structs.replace(now, **changes)
         return Show(number, look) if look != now else None
 
-    app.each(changed)
+    app.submit_linked(changed)
 
 
-def channels(grid: Grid) -> tuple[int, int, int]:
-    """The channels that a look names, within those that the grid's model has."""
+def shown_channels(grid: Grid) -> tuple[int, int, int]:
+    """Return the channels that the grid's look names, limited to those that its model has."""
     last = grid.model.config.channels - 1
     red, green, blue = grid.look.channels
     return min(red, last), min(green, last), min(blue, last)
 
 
 def next_mode(app: App, by: int = 1) -> None:
-    """Show the next of the modes, round about."""
-    show(app, mode=MODES[(MODES.index(app.grid.look.mode) + by) % len(MODES)])
+    """Show the next display mode. The first follows the last."""
+    change_look(app, mode=MODES[(MODES.index(app.grid.look.mode) + by) % len(MODES)])
 
 
 def next_channel(app: App, by: int = 1) -> None:
-    """Show one channel, or the next one if one is shown, round about."""
-    first, *others = channels(app.grid)
+    """Show one channel, or the next one if one is shown. The first follows the last."""
+    first, *others = shown_channels(app.grid)
     if app.grid.look.mode == "channel":
         first = (first + by) % app.grid.model.config.channels
-    show(app, mode="channel", channels=(first, *others))
+    change_look(app, mode="channel", channels=(first, *others))
 
 
 def previous_channel(app: App) -> None:
-    """Show one channel, or the one before."""
+    """Show one channel, or the previous one if one is shown."""
     next_channel(app, -1)
 
 
+def fit(app: App) -> None:
+    """Show the whole selected grid."""
+    app.pane.camera.fit()
+
+
+def toggle_repeat(app: App) -> None:
+    """Show the selected grid as an endless plane, or once."""
+    app.pane.camera.repeat = not app.pane.camera.repeat
+
+
 def toggle_lines(app: App) -> None:
-    """Part the cells by thin lines, when close, or do not."""
-    app.lines = not app.lines
+    """Show or hide the thin lines between cells, which appear when zoomed in."""
+    app.prefs.lines = not app.prefs.lines
 
 
 def toggle_details(app: App) -> None:
-    """Draw each cell's channels and gradient over it, when close, or do not; the next start remembers it."""
+    """Show or hide each cell's channels and gradient, which appear when zoomed in."""
     app.prefs.details = not app.prefs.details
 
 
-def mark(app: App) -> None:
-    """Pin the cell under the pointer, or let it go; the section that plots its values unfolds."""
+def toggle_pin(app: App) -> None:
+    """Pin the cell under the pointer, or unpin it. Pinning unfolds the section that plots its values."""
     probe = app.probe
     if probe.pointed is None or not probe.live:
-        app.tell("Point at a cell of a picture to pin it.")
+        app.notify("Point at a cell of a picture to pin it.")
         return
     grid, cell = probe.pointed
     if not probe.trace(grid).toggle(cell):
-        app.tell("Eight cells are pinned already; let one go first.")
-    elif SECTION in app.prefs.closed and probe.trace(grid).cells:
-        app.prefs.closed.remove(SECTION)
+        app.notify("Eight cells are already pinned; unpin one first.")
+    elif CELLS_SECTION in app.prefs.closed and probe.trace(grid).cells:
+        app.prefs.closed.remove(CELLS_SECTION)

@@ -1,58 +1,85 @@
-"""Grids side by side: to add, copy, remove, link and compare them. No imgui in here.
+"""Add, copy, remove, link and compare grids, and change a grid's model, kernel and size.
 
-A comparison starts copies from the same state and seed, and links them: what is changed on one is changed on both.
+A comparison starts copies from the same state and seed, and links them: a change to one changes both.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Model
 from ncaengine.core.settings import SETTINGS, affects_cells
-from ncaengine.simulation.commands import AddGrid, AnyCommand, Duplicate, RemoveGrid, Reseed, Set, SetKernel, SetModel
-
-if TYPE_CHECKING:
-    from ncaengine.viewer.state.app import App
+from ncaengine.core.states import Keep
+from ncaengine.core.types import Size
+from ncaengine.simulation.commands import (
+    AnyCommand,
+    Duplicate,
+    RemoveGrid,
+    Reseed,
+    Resize,
+    Set,
+    SetKernel,
+    SetModel,
+)
+from ncaengine.viewer.state.app import App
 
 MOST_GRIDS = 16
 SLOW, FAST = 30.0, 120.0
 """Steps per second of the two grids whose speeds are compared."""
 
 
-def add(app: "App") -> None:
-    """A grid like the selected one, from another seed; the gallery where there is none."""
+# Add and remove
+
+
+def add(app: App) -> None:
+    """Add a grid like the selected one with another seed. Without grids, open the gallery."""
     if not app.panes:
-        app.open_gallery()
+        app.show_gallery = True
     else:
         app.attempt(lambda: _add(app))
 
 
-def _add(app: "App") -> None:
-    check_room(app)
+def _add(app: App) -> None:
+    check_count(app)
     like, settings = app.grid, app.grid.settings
     seed = max(grid.rng_seed for grid in app.sim.grids.values()) + 1
-    name, pace = app.sim.register(like.model), settings.steps_per_second
-    app.sim.submit(AddGrid(name, like.size, like.kernel.name, pace, settings.fire_rate, seed))
-    new = _newest(app)
+    new = app.sim.add(like.model, like.size, like.kernel.name, settings.steps_per_second, settings.fire_rate, seed)
     for spec in SETTINGS:
         value = getattr(settings, spec)
-        if affects_cells(spec) and value != getattr(app.sim.grids[new].settings, spec):
-            app.sim.submit(Set(new, spec, value))
-    _go_to(app, new)
+        if affects_cells(spec) and value != getattr(new.settings, spec):
+            app.sim.submit(Set(new.id, spec, value))
+    app.select_grid(new.id)
 
 
-def duplicate(app: "App") -> None:
-    """A grid that is in everything like the selected one."""
+def duplicate(app: App) -> None:
+    """Add an exact copy of the selected grid."""
     app.attempt(lambda: _copy(app))
 
 
-def remove(app: "App", number: int | None = None) -> None:
-    """Take a grid away before the next frame, the selected one if none is given; its neighbour is selected."""
+def _copy(app: App) -> int:
+    """Copy the selected grid, select the copy and return its number. Raise NCAError if it can't be made."""
+    check_count(app)
+    app.sim.submit(Duplicate(app.grid.id))
+    before = app.pane.camera
+    app.select_grid(app.sim.next_id - 1)
+    camera = app.pane.camera
+    camera.zoom, camera.x, camera.y, camera.repeat = before.zoom, before.x, before.y, before.repeat
+    return app.grid.id
+
+
+def check_count(app: App) -> None:
+    """Raise NCAError if there is no room for one more grid."""
+    if len(app.sim.grids) >= MOST_GRIDS:
+        raise NCAError(f"There is room for {MOST_GRIDS} grids; remove one first.")
+
+
+def remove(app: App, number: int | None = None) -> None:
+    """Remove a grid before the next frame, by default the selected one. Its neighbour is selected."""
     number = app.grid.id if number is None else number
-    app.later.append(lambda: _remove(app, number))
+    app.defer(lambda: _remove(app, number))
 
 
-def _remove(app: "App", number: int) -> None:
+def _remove(app: App, number: int) -> None:
     if app.recorder.active and any(grid.id == number for grid in app.recorder.grids):
         raise NCAError("This grid is being recorded; stop the recording before you remove it.")
     before = [pane.grid.id for pane in app.panes].index(number) < app.selected
@@ -61,24 +88,35 @@ def _remove(app: "App", number: int) -> None:
     if len(app.linked & set(app.sim.grids)) < 2:
         app.linked.clear()
     if number in app.sim.removed:
-        app.tell("Removed a grid; Ctrl Z brings it back.")
+        app.notify("Removed a grid; Ctrl Z brings it back.")
 
 
-def link(app: "App", number: int | None = None) -> None:
-    """Link a grid, the selected one if none is given, with the others that are linked; or loosen it."""
+# Select and link
+
+
+def select_next(app: App, by: int = 1) -> None:
+    """Select the next pane, or the previous one. The first follows the last."""
+    app.selected = (app.selected + by) % max(1, len(app.panes))
+
+
+def toggle_link(app: App, number: int | None = None) -> None:
+    """Link a grid, by default the selected one, with the other linked grids; or unlink it."""
     app.linked ^= {app.grid.id if number is None else number}
 
 
-def link_all(app: "App") -> None:
-    """Link all grids, or loosen all if they are linked."""
+def toggle_link_all(app: App) -> None:
+    """Link all grids, or unlink all if they are linked."""
     app.linked = set() if app.linked >= app.sim.grids.keys() else set(app.sim.grids)
 
 
-def as_trained(app: "App", number: int, model: Model) -> list[AnyCommand]:
-    """What makes a grid run a model as that was trained.
+# Model, kernel and size
 
-    Textures heal out of whatever is there. What grows from a point, an image or blobs needs them, and starts afresh.
-    A fire rate that is the last model's own gives way to this one's.
+
+def commands_for_model(app: App, number: int, model: Model) -> list[AnyCommand]:
+    """Return the commands that make a grid run a model in the way it was trained.
+
+    Most textures recover from any state. A model that grows from a point, an image or blobs needs
+    them, so its grid is reseeded. A fire rate that was the old model's own becomes the new model's.
     """
     grid, config = app.sim.grids[number], model.config
     commands: list[AnyCommand] = [SetModel(number, app.sim.register(model))]
@@ -89,34 +127,70 @@ def as_trained(app: "App", number: int, model: Model) -> list[AnyCommand]:
     return commands
 
 
-def compare_kernels(app: "App") -> None:
-    """The selected grid, and beside it the same cells on the next kernel that its model is known to grow on."""
+def use_model(app: App, name: str) -> None:
+    """Run another open model on the selected grid and those linked with it."""
+    for number in app.linked_grids():
+        app.submit(*commands_for_model(app, number, app.models[name]))
+
+
+def kernels(app: App) -> tuple[list[str], list[str]]:
+    """Return the kernels on which the selected grid's model is known to grow, and all others, by name."""
+    every, known = app.sim.catalogue.kernels, app.grid.model.config.kernels
+    return [name for name in known if name in every], [name for name in every if name not in known]
+
+
+def next_kernel(app: App, every: bool = False) -> None:
+    """Run the selected grid on the next kernel on which its model is known to grow, or the next of all."""
+    known, others = kernels(app)
+    use_kernel(app, _after(known + others if every or not known else known, app.grid.kernel.name))
+
+
+def use_kernel(app: App, name: str) -> None:
+    """Run the selected grid on a kernel."""
+    app.submit_linked(lambda number: SetKernel(number, name))
+
+
+def resize(app: App, size: Size, keep: Keep | None = None) -> None:
+    """Resize the selected grid. `keep`: what stays where it is, by default what the side bar says."""
+    how = keep or app.resize_keep
+    app.submit_linked(lambda number: Resize(number, size, how) if size != app.sim.grids[number].size else None)
+
+
+# Compare
+
+
+def compare_kernels(app: App) -> None:
+    """Compare the selected grid with the same cells on its model's next kernel."""
     here = app.grid.kernel.name
-    known, others = app.kernels()
-    names = known if len(known) > 1 or here not in known else known + others
-    after = names[(names.index(here) + 1) % len(names) if here in names else 0]
+    known, others = kernels(app)
+    after = _after(known if len(known) > 1 or here not in known else known + others, here)
     _compare(app, lambda new: [SetKernel(new, after)])
 
 
-def compare_speeds(app: "App") -> None:
-    """The selected grid at 30 steps/s, and beside it the same cells at 120."""
+def compare_speeds(app: App) -> None:
+    """Compare the selected grid at 30 steps/s with the same cells at 120."""
     here, speed = app.grid.id, "steps_per_second"
     _compare(app, lambda new: [Set(here, speed, SLOW), Set(new, speed, FAST)])
 
 
-def compare_models(app: "App") -> None:
-    """The selected grid, and beside it the same cells with the next model on offer."""
-    names, here = list(app.models), app.name_of(app.grid.model)
-    after = names[(names.index(here) + 1) % len(names) if here in names else 0]
+def compare_models(app: App) -> None:
+    """Compare the selected grid with the same cells running the next open model."""
+    here = app.name_of(app.grid.model)
+    after = _after(list(app.models), here)
     if after == here:
-        app.tell("There is no other model to compare with; open one from the gallery first.", "error")
+        app.notify("There is no other model to compare with; open one from the gallery first.", "error")
         return
     name = app.sim.register(app.models[after])
     _compare(app, lambda new: [SetModel(new, name)])
 
 
-def _compare(app: "App", changes: Callable[[int], list[AnyCommand]]) -> None:
-    """A copy of the selected grid that differs by some changes, linked with it."""
+def _after(names: list[str], here: str) -> str:
+    """Return the name that follows `here`, round about; the first if `here` is not among them."""
+    return names[(names.index(here) + 1) % len(names) if here in names else 0]
+
+
+def _compare(app: App, changes: Callable[[int], list[AnyCommand]]) -> None:
+    """Add a copy of the selected grid, apply the changes and link both."""
 
     def start() -> None:
         here, new = app.grid.id, _copy(app)
@@ -125,48 +199,29 @@ def _compare(app: "App", changes: Callable[[int], list[AnyCommand]]) -> None:
                 app.sim.submit(change)
         except NCAError:
             app.sim.submit(RemoveGrid(new))
-            _go_to(app, here)
+            app.select_grid(here)
             raise
         app.linked |= {here, new}
 
     app.attempt(start)
 
 
-def _copy(app: "App") -> int:
-    """The number of a copy of the selected grid, which is selected then. Raises NCAError."""
-    check_room(app)
-    app.sim.submit(Duplicate(app.grid.id))
-    camera = app.pane.camera
-    _go_to(app, _newest(app))
-    seen = app.pane.camera
-    seen.zoom, seen.x, seen.y, seen.repeat = camera.zoom, camera.x, camera.y, camera.repeat
-    return app.grid.id
+@dataclass(frozen=True)
+class GridAction:
+    """A button of the Grids section."""
+
+    title: str
+    help: str
+    action: Callable[[App], None]
 
 
-def check_room(app: "App") -> None:
-    """Raises NCAError where one more grid is too many."""
-    if len(app.sim.grids) >= MOST_GRIDS:
-        raise NCAError(f"There is room for {MOST_GRIDS} grids; remove one first.")
-
-
-def _newest(app: "App") -> int:
-    return app.sim.next_id - 1
-
-
-def _go_to(app: "App", number: int) -> None:
-    app.sync()
-    app.select([pane.grid.id for pane in app.panes].index(number))
-
-
-Action = tuple[str, str, Callable[["App"], None]]
-ARRANGE: tuple[Action, ...] = (
-    ("Add", "A grid like this one, from another seed.", add),
-    ("Duplicate", "A copy of this grid, which goes its own way from now on.", duplicate),
-    ("Remove", "Take this grid away.", remove),
+ARRANGE = (
+    GridAction("Add", "Add a grid like this one with another seed.", add),
+    GridAction("Duplicate", "Add a copy of this grid, which then runs independently.", duplicate),
+    GridAction("Remove", "Remove this grid.", remove),
 )
-COMPARE: tuple[Action, ...] = (
-    ("Kernels", "The same cells beside it on the model's next kernel.", compare_kernels),
-    ("Speeds", f"The same cells beside it: {SLOW:g} steps/s here, {FAST:g} there.", compare_speeds),
-    ("Models", "The same cells beside it with the next model on offer.", compare_models),
+COMPARE = (
+    GridAction("Kernels", "Add the same cells on the model's next kernel.", compare_kernels),
+    GridAction("Speeds", f"Add the same cells: {SLOW:g} steps/s here, {FAST:g} there.", compare_speeds),
+    GridAction("Models", "Add the same cells running the next open model.", compare_models),
 )
-"""(title, what it does, action) of the buttons."""

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from imgui_bundle import imgui
 
 from ncaengine.core import lattice
-from ncaengine.viewer.actions.tools import Tools
+from ncaengine.viewer.actions import tools
 from ncaengine.viewer.canvas.viewport import Spot
 from ncaengine.viewer.kit import theme
 from ncaengine.viewer.kit.theme import em, u32
 from ncaengine.viewer.state.app import App
+from ncaengine.viewer.state.brush import Brush
 
 LEFT = int(imgui.MouseButton_.left)
 TOLD = 1.2
@@ -27,56 +28,56 @@ class Hand:
 
     def show(self, app: App, spot: Spot) -> None:
         """Take in the pointer and draw the brush over a picture; the canvas's button is the last item."""
-        if not app.tools.active or not imgui.is_mouse_pos_valid():
+        if not app.brush.active or not imgui.is_mouse_pos_valid():
             return
         pointer = imgui.get_io().mouse_pos
         point = spot.point(pointer.x, pointer.y)
         if spot.hovered:
-            self._wheel(app.tools)
+            self._wheel(app.brush)
         self._stroke(app, spot, point)
         if spot.hovered or (spot.active and imgui.is_mouse_down(LEFT)):
             self._outline(app, spot, point)
 
-    def _wheel(self, tools: Tools) -> None:
+    def _wheel(self, brush: Brush) -> None:
         io = imgui.get_io()
         notches = io.mouse_wheel or io.mouse_wheel_h  # which some systems make of the wheel with Shift held
         if not notches or io.key_ctrl:
             return
         if io.key_shift:
-            tools.strengthen(notches)
-            self._tell(f"strength {tools.strength:.0%}")
+            brush.change_strength(notches)
+            self._tell(f"strength {brush.strength:.0%}")
         elif io.mouse_wheel:
-            tools.widen(notches)
-            self._tell(f"radius {tools.radius:.3g}")
+            brush.change_radius(notches)
+            self._tell(f"radius {brush.radius:.3g}")
 
     def _tell(self, words: str) -> None:
         self._told, self._until = words, time.monotonic() + TOLD
 
     def _stroke(self, app: App, spot: Spot, point: tuple[float, float]) -> None:
         """All spots come here; the tools know on which the stroke began, and go on there, even beside the picture."""
-        tools, held = app.tools, imgui.is_mouse_down(LEFT)
+        held = imgui.is_mouse_down(LEFT)
         if spot.hovered and spot.active and imgui.is_mouse_clicked(LEFT):
-            tools.press(spot.pane, point, default=imgui.get_io().key_shift)
+            tools.press(app, spot.pane, point, default=imgui.get_io().key_shift)
         elif held or imgui.is_mouse_released(LEFT):
-            tools.move(spot.pane, point)
+            tools.move(app, spot.pane, point)
         if not held:
-            tools.release(spot.pane)
+            tools.release(app, spot.pane)
 
     def _outline(self, app: App, spot: Spot, point: tuple[float, float]) -> None:
         """The brush in its true size, and where it comes in again on the other side of the torus."""
-        tools, draw = app.tools, imgui.get_window_draw_list()
-        radius = tools.reach * spot.cell
+        brush, draw = app.brush, imgui.get_window_draw_list()
+        radius = tools.outline_radius(app) * spot.cell
         right, bottom = spot.left + spot.view.width / spot.density, spot.top + spot.view.height / spot.density
         draw.push_clip_rect((spot.left, spot.top), (right, bottom), True)
         copies = _copies(spot, point) if not spot.pane.camera.repeat else iter([(spot.place(*point), 1.0)])
         for (x, y), strength in copies:
             if spot.left - radius < x < right + radius and spot.top - radius < y < bottom + radius:
                 _rings(draw, x, y, radius, strength)
-                inner = radius * (1 - tools.softness)
-                if tools.softness > 0.02 and radius - inner >= 2 and inner >= INNER_FROM / 2:
+                inner = radius * (1 - brush.softness)
+                if brush.softness > 0.02 and radius - inner >= 2 and inner >= INNER_FROM / 2:
                     _rings(draw, x, y, inner, 0.45 * strength)
         draw.pop_clip_rect()
-        words = tools.says(spot.pane.grid, default=imgui.get_io().key_shift)
+        words = tools.value_text(app, spot.pane.grid, default=imgui.get_io().key_shift)
         if time.monotonic() < self._until:
             words = f"{words}  {self._told}".strip()
         if words:

@@ -96,7 +96,7 @@ class Head:
 
     def _press(self, app: App, name: str, number: int) -> None:
         if name == "link":
-            grids.link(app, number)
+            grids.toggle_link(app, number)
         elif name == "remove":
             grids.remove(app, number)
         else:

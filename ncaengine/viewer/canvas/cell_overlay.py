@@ -108,8 +108,8 @@ def _point(app: App, spot: Spot) -> None:
     x, y = (pointer.x - spot.left) * spot.density, (pointer.y - spot.top) * spot.density
     if spot.hovered and 0 <= x < spot.view.width and 0 <= y < spot.view.height:
         probe.pointed, probe.live = (grid, lattice.cell_at(grid.kernel, grid.size, spot.view, x, y)), True
-        if imgui.get_io().key_alt and not app.tools.active and imgui.is_mouse_clicked(LEFT):
-            display_modes.mark(app)
+        if imgui.get_io().key_alt and not app.brush.active and imgui.is_mouse_clicked(LEFT):
+            display_modes.toggle_pin(app)
     elif probe.pointed and probe.pointed[0] is grid:
         probe.live = False
 

@@ -7,6 +7,7 @@ import moderngl
 from imgui_bundle import ImVec4, imgui
 
 from ncaengine.core import lattice
+from ncaengine.viewer.actions import open_files
 from ncaengine.viewer.canvas import card_header
 from ncaengine.viewer.canvas.brush_cursor import Hand
 from ncaengine.viewer.canvas.card_header import Head
@@ -99,7 +100,7 @@ class Panes:
         accent = (theme.ACCENT, theme.ACCENT_OVER, theme.BACK)
         with widgets.style(variables=[(imgui.StyleVar_.frame_padding, (em(1), em(0.7)))]):
             if widgets.button("Open the gallery###empty", width, "Choose among the models at hand.", accent):
-                app.open_gallery()
+                open_files.open_gallery(app)
 
     def _drag(self, app: App, columns: int, rows: int, at: tuple[float, float], size: tuple[float, float]) -> None:
         """The gaps between the cards; where they are is remembered as long as there are as many."""
@@ -157,13 +158,13 @@ class Panes:
         imgui.invisible_button(f"canvas{pane.grid.id}", (width, height), buttons)
         size = (int(width * density), int(height * density))
         hovered, active = imgui.is_item_hovered(), imgui.is_item_active()
-        self._steer(pane, size, (at.x, at.y), density, app.tools.active)
+        self._steer(pane, size, (at.x, at.y), density, app.brush.active)
         placed = pane.camera.place(pane.grid.kernel, pane.grid.size, *size)
         if placed is None:
             draw.add_rect_filled(well[:2], well[2:], u32(theme.WELL))
             draw.channels_merge()
             return
-        lines = LINES if app.lines and placed.view.scale >= LINES_FROM else 0.0
+        lines = LINES if app.prefs.lines and placed.view.scale >= LINES_FROM else 0.0
         picture = self.pictures.setdefault(pane.grid.id, Picture(self._ctx))
         texture = imgui.ImTextureRef(picture.draw(pane.grid, placed.view, lines))
         left, top = at.x + placed.left / density, at.y + placed.top / density

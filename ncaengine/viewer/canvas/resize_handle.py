@@ -8,6 +8,7 @@ from ncaengine.core import lattice
 from ncaengine.core.states import MAX_SIDE
 from ncaengine.core.types import Size
 from ncaengine.simulation.grid import Grid
+from ncaengine.viewer.actions import grids
 from ncaengine.viewer.canvas.viewport import Spot
 from ncaengine.viewer.kit import theme
 from ncaengine.viewer.kit.theme import em, u32
@@ -52,7 +53,7 @@ class Handle:
         seen["corner"] = seen["right"] and seen["bottom"]
         lit = ""
         for name in ("corner", "right", "bottom"):  # the first takes the pointer
-            if seen[name] and (name == "corner" or not app.tools.active):
+            if seen[name] and (name == "corner" or not app.brush.active):
                 lit = self._grip(app, spot, name, (right, bottom)) or lit
         drag = self._drag if self._drag and self._drag.grid is grid else None
         if drag:
@@ -77,7 +78,7 @@ class Handle:
         if self._drag and self._drag.grid is grid and self._drag.handle == name and not imgui.is_item_active():
             drag, self._drag = self._drag, None
             # What is drawn keeps its place under the upper left corner, unless something else than the middle is asked.
-            app.resize(drag.size, "corner" if app.keep == "centre" else app.keep)
+            grids.resize(app, drag.size, "corner" if app.resize_keep == "centre" else app.resize_keep)
         if not imgui.is_item_hovered() and not imgui.is_item_active():
             return ""
         imgui.set_mouse_cursor(CURSORS[name])

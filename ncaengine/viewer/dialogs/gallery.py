@@ -14,7 +14,7 @@ from ncaengine.viewer.kit import icons, theme, widgets
 from ncaengine.viewer.kit.file_browser import HERE, Picker
 from ncaengine.viewer.kit.theme import em
 from ncaengine.viewer.state.app import App
-from ncaengine.viewer.state.model_library import Shelf, reason
+from ncaengine.viewer.state.model_library import ModelLibrary, without_path
 
 Key = imgui.Key
 BACK = "\uf060"
@@ -31,7 +31,7 @@ HOW = "Click or Enter: in the selected grid   ·   Ctrl-click"
 class Gallery:
     """The sheet."""
 
-    def __init__(self, ctx: moderngl.Context, fonts: theme.Fonts, shelf: Shelf) -> None:
+    def __init__(self, ctx: moderngl.Context, fonts: theme.Fonts, shelf: ModelLibrary) -> None:
         self._ctx, self._fonts, self.shelf = ctx, fonts, shelf
         self.picker = Picker(Path.cwd())
         self.files = False
@@ -50,7 +50,7 @@ class Gallery:
 
     def show(self, app: App) -> None:
         """Draw it over everything, while `app.show_gallery`."""
-        if app.show_gallery and (not self._shown or app.atlas is not self._atlas):
+        if app.show_gallery and (not self._shown or app.collection is not self._atlas):
             self._appear(app)
         if not self._shown:
             return
@@ -75,10 +75,10 @@ class Gallery:
 
     def _appear(self, app: App) -> None:
         """Fill the sheet anew; an atlas that was opened just now comes into sight."""
-        opened = app.atlas is not self._atlas
-        open_files.renew_atlas(app)
-        self._atlas, self.files = app.atlas, False
-        self.shelf.fill(model_files.shipped_models(), open_files.recent(app), app.atlas)
+        opened = app.collection is not self._atlas
+        open_files.refresh_collection(app)
+        self._atlas, self.files = app.collection, False
+        self.shelf.fill(model_files.shipped_models(), open_files.recent_models(app), app.collection)
         self.tiles.renew(app.watch.path_of(app.grid.model) if app.panes else None, opened)
         if not self._shown:
             imgui.open_popup(POPUP)
@@ -162,16 +162,16 @@ class Gallery:
         """
         try:
             open_files.open_path(app, path, beside)
-            app.show_gallery = app.atlas is not self._atlas
+            app.show_gallery = app.collection is not self._atlas
         except (NCAError, MemoryError) as error:
             said = str(error) or "There is not enough memory for that."
             if self.files:
                 self.picker.problem = said
             else:
-                app.tell(said, "error")
+                app.notify(said, "error")
             for entry in self.shelf.entries:
                 if entry.path == path:
-                    entry.error = reason(said, entry.file)
+                    entry.error = without_path(said, entry.file)
 
     def _open_chosen(self, app: App) -> None:
         entries = self.tiles.entries

@@ -9,7 +9,7 @@ from imgui_bundle import imgui
 from ncaengine.viewer.kit import icons, theme, widgets
 from ncaengine.viewer.kit.theme import em, u32
 from ncaengine.viewer.state import credits
-from ncaengine.viewer.state.model_library import Entry, Shelf
+from ncaengine.viewer.state.model_library import LibraryEntry, ModelLibrary
 from ncaengine.viewer.state.thumbnails import SIDE
 
 PLUS = "\uf067"
@@ -27,19 +27,19 @@ class Tiles:
     content: how high all tiles were when drawn last, in pixels. page: how many rows of them were wholly in sight.
     """
 
-    def __init__(self, ctx: moderngl.Context, fonts: theme.Fonts, shelf: Shelf) -> None:
+    def __init__(self, ctx: moderngl.Context, fonts: theme.Fonts, shelf: ModelLibrary) -> None:
         self._ctx, self._fonts, self.shelf = ctx, fonts, shelf
         self.chosen, self.filter, self.content, self.page = 0, "", 0.0, 1
-        self._textures: dict[Entry, tuple[moderngl.Texture, object]] = {}
+        self._textures: dict[LibraryEntry, tuple[moderngl.Texture, object]] = {}
         self._rows: list[list[int]] = []
         self._moved = self._jumps = self._to_top = False
 
     @property
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[LibraryEntry]:
         """Those that the filter leaves, in the order in which they are shown."""
         return [entry for _, entries in self._sections() for entry in entries]
 
-    def _sections(self) -> list[tuple[str, list[Entry]]]:
+    def _sections(self) -> list[tuple[str, list[LibraryEntry]]]:
         """Titles and what the filter leaves below them; that of the atlas is always the last."""
         shelf, words = self.shelf, self.filter.lower().split()
         atlas = f"In {shelf.inside[0].file.name}   ·   {len(shelf.inside)} models" if shelf.inside else ""
@@ -73,7 +73,7 @@ class Tiles:
     def show(self, height: float, open_: Open) -> None:
         """Draw them into a part of the current window, `height` pixels high."""
         imgui.begin_child("tiles", (0, height))
-        gap, self._rows, self.shelf.seen = em(GAP), [], []
+        gap, self._rows, self.shelf.visible = em(GAP), [], []
         free = imgui.get_content_region_avail().x
         columns = max(1, int((free + gap) // (em(TILE) + gap)))
         width = (free - gap * (columns - 1)) // columns
@@ -100,7 +100,7 @@ class Tiles:
         """Of a tile so wide."""
         return width + 2 * imgui.get_text_line_height() + em(0.5)
 
-    def _section(self, entries: list[Entry], first: int, columns: int, width: float, open_: Open) -> None:
+    def _section(self, entries: list[LibraryEntry], first: int, columns: int, width: float, open_: Open) -> None:
         """Rows of tiles; only those in sight are drawn, and one that was just chosen, to scroll there."""
         start, gap = imgui.get_cursor_screen_pos(), em(GAP)
         height = self._height(width)
@@ -113,7 +113,7 @@ class Tiles:
             y = start.y + row * (height + gap)
             in_sight = y < bottom and y + height > top
             if in_sight:
-                self.shelf.seen += line
+                self.shelf.visible += line
             for column, (index, entry) in enumerate(zip(indices, line, strict=True)):
                 if in_sight or (self._moved and index == self.chosen):
                     at = start.x + column * (width + gap), y
@@ -123,7 +123,9 @@ class Tiles:
         imgui.set_cursor_screen_pos((start.x, start.y + rows * (height + gap)))
         imgui.dummy((0, 0))
 
-    def _tile(self, index: int, entry: Entry, at: tuple[float, float], size: tuple[float, float], open_: Open) -> None:
+    def _tile(
+        self, index: int, entry: LibraryEntry, at: tuple[float, float], size: tuple[float, float], open_: Open
+    ) -> None:
         (x, y), (width, height) = at, size
         imgui.set_next_item_allow_overlap()
         if imgui.invisible_button(f"tile{index}", size):
@@ -144,7 +146,7 @@ class Tiles:
         if (over or chosen) and not entry.error and entry.count == 1:
             self._beside(index, entry, x + width - inset, y + inset, open_)
 
-    def _names(self, entry: Entry, at: tuple[float, float], width: float) -> None:
+    def _names(self, entry: LibraryEntry, at: tuple[float, float], width: float) -> None:
         """The two lines below a picture. A long name of one of several models, whose end tells it apart, has both."""
         draw, (x, y) = imgui.get_window_draw_list(), at
         ink, below = u32(theme.DIM if entry.error else theme.TEXT), y + imgui.get_text_line_height() + em(0.1)
@@ -158,7 +160,7 @@ class Tiles:
             draw.add_text((x, y), ink, shown)
         draw.add_text((x, below), u32(theme.DIM), widgets.trimmed(self._under(entry), width))
 
-    def _under(self, entry: Entry) -> str:
+    def _under(self, entry: LibraryEntry) -> str:
         """The second line: where a file or one of several models lies, which neighbourhoods a shipped model is for."""
         if entry.inside:
             return entry.file.name
@@ -168,7 +170,7 @@ class Tiles:
             return entry.path.parent.name or str(entry.path.parent)
         return " · ".join(entry.model.config.kernels) if entry.model else ""
 
-    def _beside(self, index: int, entry: Entry, right: float, top: float, open_: Open) -> None:
+    def _beside(self, index: int, entry: LibraryEntry, right: float, top: float, open_: Open) -> None:
         """The small button on the picture that opens it beside."""
         side = em(1.9)
         imgui.set_cursor_screen_pos((right - side - em(0.3), top + em(0.3)))
@@ -178,7 +180,7 @@ class Tiles:
                 self.chosen = index
                 open_(entry.path, True)
 
-    def _picture(self, entry: Entry, at: tuple[float, float], side: float) -> None:
+    def _picture(self, entry: LibraryEntry, at: tuple[float, float], side: float) -> None:
         draw, (x, y) = imgui.get_window_draw_list(), at
         end = x + side, y + side
         if entry.error:
@@ -194,7 +196,7 @@ class Tiles:
         else:
             draw.add_rect_filled(at, end, u32(theme.WELL), em(0.35))
 
-    def _texture(self, entry: Entry) -> moderngl.Texture | None:
+    def _texture(self, entry: LibraryEntry) -> moderngl.Texture | None:
         """The thumbnail as it is now, on the device."""
         picture = entry.thumbnail.picture if entry.thumbnail else None
         if picture is None:
@@ -230,7 +232,7 @@ def _head(name: str, room: int) -> str:
     return name[: at or room]
 
 
-def facts(entry: Entry) -> str:
+def facts(entry: LibraryEntry) -> str:
     """The tooltip of a tile."""
     lines = [entry.name]
     if entry.count > 1:

@@ -12,7 +12,7 @@ from ncaengine.viewer.keymap import Shortcut
 from ncaengine.viewer.kit import icons, theme, widgets
 from ncaengine.viewer.kit.theme import em, u32
 from ncaengine.viewer.state.app import App
-from ncaengine.viewer.state.pane import Toast
+from ncaengine.viewer.state.notices import Toast
 
 GROUPS = list(dict.fromkeys(entry.group for entry in keymap.TABLE))
 LINES, WIDE, LEFT = 3, (18.0, 34.0), 2.0
@@ -29,7 +29,7 @@ def status(app: App) -> None:
     rate = f"{app.frames.rate:.0f} frames/s" if app.running else "idle"
     buttons = (f"{icons.FIND}  Commands###commands", f"{icons.HELP}  Keys###keys")
     ends = sum(imgui.calc_text_size(text, True).x + em(1.2) for text in buttons)
-    note = widgets.trimmed(app.note, 0.4 * width)
+    note = widgets.trimmed(app.reload_note, 0.4 * width)
     taken = ends + imgui.calc_text_size("000 frames/s").x + em(2.5)
     noted = imgui.calc_text_size(note).x + em(2) if note else 0
     recorder = app.recorder
@@ -42,7 +42,7 @@ def status(app: App) -> None:
     with widgets.style([(imgui.Col_.text, theme.ACCENT)]):
         imgui.same_line(start + width - taken - noted + em(1))
         imgui.text_unformatted(note)
-        widgets.tooltip(app.note)
+        widgets.tooltip(app.reload_note)
     with widgets.style([(imgui.Col_.text, theme.DIM)]):
         imgui.same_line(start + width - taken + em(1))
         imgui.text_unformatted(rate)
@@ -135,12 +135,12 @@ def _stay(toast: Toast, hovered: bool) -> None:
 def _answers(app: App, toast: Toast) -> None:
     """The buttons of a question, the first of them lit."""
     imgui.dummy((em(1.0), 0))
-    for index, (title, help_, action) in enumerate(toast.buttons):
+    for index, button in enumerate(toast.buttons):
         imgui.same_line(0, em(0.7))
         colours = (theme.CARD, theme.FIELD_HELD, theme.TEXT) if index else (theme.ACCENT, theme.ACCENT_OVER, theme.BACK)
-        if widgets.button(f"{title}###answer{index}", em(6), help_, colours):
+        if widgets.button(f"{button.title}###answer{index}", em(6), button.help, colours):
             app.toasts.remove(toast)
-            app.later.append(action)  # not while this frame is drawn of what it may take away
+            app.defer(button.action)  # not while this frame is drawn of what it may take away
 
 
 def help_(app: App, fonts: theme.Fonts) -> None:

@@ -7,7 +7,7 @@ from ncaengine.viewer.dialogs.palette_commands import matching
 from ncaengine.viewer.kit import theme, widgets
 from ncaengine.viewer.kit.theme import em, u32
 from ncaengine.viewer.state.app import App
-from ncaengine.viewer.state.fuzzy import Entry
+from ncaengine.viewer.state.fuzzy import PaletteCommand
 
 INSIDE = int(imgui.HoveredFlags_.root_and_child_windows | imgui.HoveredFlags_.allow_when_blocked_by_active_item)
 WIDTH, MOST_ROWS = 34.0, 10
@@ -29,7 +29,7 @@ class Palette:
         if chosen and chosen.action:
             chosen.action()
 
-    def _box(self, app: App) -> Entry | None:
+    def _box(self, app: App) -> PaletteCommand | None:
         view = imgui.get_main_viewport()
         width = min(em(WIDTH), view.size.x - em(2))
         imgui.set_next_window_pos((view.get_center().x, view.pos.y + 0.12 * view.size.y), imgui.Cond_.always, (0.5, 0))
@@ -45,7 +45,7 @@ class Palette:
         imgui.end_popup()
         return chosen
 
-    def _inside(self, app: App) -> Entry | None:
+    def _inside(self, app: App) -> PaletteCommand | None:
         if imgui.is_window_appearing():
             self._typed, self._at = "", 0
         edited = self._early() | self._field()
@@ -109,7 +109,7 @@ class Palette:
     def _line(self) -> float:
         return imgui.get_text_line_height() + em(0.8)
 
-    def _list(self, entries: list[Entry], moved: bool) -> Entry | None:
+    def _list(self, entries: list[PaletteCommand], moved: bool) -> PaletteCommand | None:
         """The lines; returns the one that was clicked."""
         chosen = None
         rows = min(max(len(entries), 1), self._rows())
@@ -124,7 +124,7 @@ class Palette:
             imgui.end_child()
         return chosen
 
-    def _row(self, index: int, entry: Entry, moved: bool) -> bool:
+    def _row(self, index: int, entry: PaletteCommand, moved: bool) -> bool:
         at, width, height = imgui.get_cursor_screen_pos(), imgui.get_content_region_avail().x, self._line()
         pressed = imgui.invisible_button(f"{entry.title}###entry{index}", (max(width, 1), height))
         delta = imgui.get_io().mouse_delta
@@ -139,7 +139,7 @@ class Palette:
         self._words(entry, at.x + em(0.6), at.x + width - em(0.6), at.y + em(0.4), index == self._at)
         return bool(pressed)
 
-    def _words(self, entry: Entry, left: float, right: float, y: float, lit: bool) -> None:
+    def _words(self, entry: PaletteCommand, left: float, right: float, y: float, lit: bool) -> None:
         draw = imgui.get_window_draw_list()
         if entry.keys:
             right -= widgets.key_width(entry.keys)

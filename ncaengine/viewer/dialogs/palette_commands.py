@@ -8,16 +8,16 @@ from pathlib import Path
 from ncaengine.core.fields import FIELDS
 from ncaengine.core.settings import SETTINGS
 from ncaengine.viewer import keymap
-from ncaengine.viewer.actions import open_files
+from ncaengine.viewer.actions import grids, running, session_files
 from ncaengine.viewer.dialogs import palette_offers
 from ncaengine.viewer.dialogs.palette_offers import IN_USE, NUMBER, as_float, number_in
 from ncaengine.viewer.keymap import WINDOW
 from ncaengine.viewer.kit import theme, widgets
 from ncaengine.viewer.panels import maps, sidebar
 from ncaengine.viewer.panels.sidebar import KEEPS
-from ncaengine.viewer.state import preferences
+from ncaengine.viewer.state import file_kinds, preferences
 from ncaengine.viewer.state.app import App
-from ncaengine.viewer.state.fuzzy import Entry, ranked
+from ncaengine.viewer.state.fuzzy import PaletteCommand, ranked
 
 SIZE = re.compile(r"(\d{1,5})(?:\s*[x×, ]\s*(\d{1,5}))?$")
 ALIASES: dict[str, tuple[str, ...]] = {
@@ -40,21 +40,21 @@ ALIASES: dict[str, tuple[str, ...]] = {
 SIZES = ("64", "128", "256", "512", "384x256")
 
 
-Provider = Callable[[App, str], Iterable[Entry]]
+Provider = Callable[[App, str], Iterable[PaletteCommand]]
 """Gives the entries for what is typed; most look at the App only. Those that do not match are left out later."""
 
 
 # What is on offer
 
 
-def commands(app: App, _typed: str) -> Iterator[Entry]:
+def commands(app: App, _typed: str) -> Iterator[PaletteCommand]:
     """All of the table of keys."""
     for key in keymap.TABLE:
         if key.chords and key.shown and key.listed and (app.panes or key.group == WINDOW):
-            yield Entry(key.help, key.group, partial(key.action, app), key.shown, ALIASES.get(key.shown, ()))
+            yield PaletteCommand(key.help, key.group, partial(key.action, app), key.shown, ALIASES.get(key.shown, ()))
 
 
-def numbers(app: App, typed: str) -> Iterator[Entry]:
+def numbers(app: App, typed: str) -> Iterator[PaletteCommand]:
     """Each setting of the selected grid, and its seed: with a number, it is set."""
     if not app.panes:
         return
@@ -65,17 +65,19 @@ def numbers(app: App, typed: str) -> Iterator[Entry]:
         if isinstance(now, bool):
             continue
         if number:
-            set_ = partial(app.set, spec.name, as_float(number))
-            yield Entry(f"{spec.title} {number}{unit}", f"{now:g}{unit} now", set_)
+            set_ = partial(running.change_setting, app, spec.name, as_float(number))
+            yield PaletteCommand(f"{spec.title} {number}{unit}", f"{now:g}{unit} now", set_)
         else:
-            yield Entry(spec.title, f"{now:g}{unit}; type a number from {spec.low:g} to {spec.high:g}", None)
+            yield PaletteCommand(spec.title, f"{now:g}{unit}; type a number from {spec.low:g} to {spec.high:g}", None)
     if number:
-        yield Entry(f"Seed {number}", f"{app.grid.rng_seed} now", partial(app.use_seed, int(as_float(number))))
+        yield PaletteCommand(
+            f"Seed {number}", f"{app.grid.rng_seed} now", partial(running.use_seed, app, int(as_float(number)))
+        )
     else:
-        yield Entry("Seed", f"{app.grid.rng_seed}; type a number", None)
+        yield PaletteCommand("Seed", f"{app.grid.rng_seed}; type a number", None)
 
 
-def sizes(app: App, typed: str) -> Iterator[Entry]:
+def sizes(app: App, typed: str) -> Iterator[PaletteCommand]:
     """The size of the selected grid, what is typed or some to begin with, and what resizing does to its cells."""
     if not app.panes:
         return
@@ -85,52 +87,60 @@ def sizes(app: App, typed: str) -> Iterator[Entry]:
     for text in asked:
         width, _, height = text.partition("x")
         size = (int(width), int(height or width))
-        yield Entry(f"Size {size[0]} × {size[1]}", now, partial(app.resize, size))
+        yield PaletteCommand(f"Size {size[0]} × {size[1]}", now, partial(grids.resize, app, size))
     if not found:
-        yield Entry("Size", "Type a width, or a width and a height", None)
+        yield PaletteCommand("Size", "Type a width, or a width and a height", None)
     for keep, title, help_ in KEEPS:
-        yield Entry(f"Resizing: {title}", IN_USE if keep == app.keep else help_, partial(setattr, app, "keep", keep))
+        yield PaletteCommand(
+            f"Resizing: {title}",
+            IN_USE if keep == app.resize_keep else help_,
+            partial(setattr, app, "resize_keep", keep),
+        )
 
 
-def choices(app: App, _typed: str) -> Iterator[Entry]:
+def choices(app: App, _typed: str) -> Iterator[PaletteCommand]:
     """Models, kernels and grids."""
     if not app.panes:
         return
-    known, others = app.kernels()
+    known, others = grids.kernels(app)
     running = app.name_of(app.grid.model)
     for name in app.models:
         hint = IN_USE if name == running else "Run it on this grid"
-        yield Entry(f"Model: {name}", hint, partial(app.use_model, name), "", (f"open {name}",))
+        yield PaletteCommand(f"Model: {name}", hint, partial(grids.use_model, app, name), "", (f"open {name}",))
     for name in known + others:
         hint = "" if name in known else "The model is not known to grow on it"
         title = f"Kernel: {app.sim.catalogue.kernels[name].title}"
-        yield Entry(title, IN_USE if name == app.grid.kernel.name else hint, partial(app.use_kernel, name))
+        yield PaletteCommand(
+            title, IN_USE if name == app.grid.kernel.name else hint, partial(grids.use_kernel, app, name)
+        )
     for index, pane in enumerate(app.panes):
         hint = f"{app.name_of(pane.grid.model)}, {pane.grid.kernel.title}"
         keys = str(index + 1) if index < 9 else ""
-        yield Entry(f"Grid {index + 1}", hint, partial(app.select, index), keys)
+        yield PaletteCommand(f"Grid {index + 1}", hint, partial(app.select, index), keys)
 
 
-def map_presets(app: App, _typed: str) -> Iterator[Entry]:
+def map_presets(app: App, _typed: str) -> Iterator[PaletteCommand]:
     """The maps that a click lays over the selected grid, and each of them back to its default."""
     if not app.panes:
         return
     for preset in maps.PRESETS:
-        yield Entry(f"Map: {preset.title}", preset.what, partial(maps.apply, app, preset.fill))
+        yield PaletteCommand(f"Map: {preset.title}", preset.what, partial(maps.apply, app, preset.fill))
     for name, spec in FIELDS.items():
-        yield Entry(f"Map: clear {spec.title}", "To its default everywhere", partial(maps.clear, app, name))
+        yield PaletteCommand(f"Map: clear {spec.title}", "To its default everywhere", partial(maps.clear, app, name))
 
 
-def appearance(app: App, typed: str) -> Iterator[Entry]:
+def appearance(app: App, typed: str) -> Iterator[PaletteCommand]:
     """The theme, the size of text in percent, and the shares of the cards."""
     kept = app.prefs
     for name in theme.THEMES:
-        yield Entry(f"Theme: {name}", IN_USE if name == kept.theme else "", partial(setattr, kept, "theme", name))
+        yield PaletteCommand(
+            f"Theme: {name}", IN_USE if name == kept.theme else "", partial(setattr, kept, "theme", name)
+        )
     for title in sidebar.SECTIONS:
         hint = "Folded; unfold it" if title in kept.closed else "Fold it"
-        yield Entry(f"Section: {title}", hint, partial(widgets.fold, title, kept.closed))
+        yield PaletteCommand(f"Section: {title}", hint, partial(widgets.fold, title, kept.closed))
     if len(app.panes) > 1:
-        yield Entry("All grids alike in width and height", WINDOW, partial(_alike, app))
+        yield PaletteCommand("All grids alike in width and height", WINDOW, partial(_alike, app))
     found = NUMBER.match(typed)
     now, low, high = (f"{100 * size:.0f}" for size in (kept.text_size, preferences.LEAST_TEXT, preferences.MOST_TEXT))
     if found:
@@ -138,27 +148,27 @@ def appearance(app: App, typed: str) -> Iterator[Entry]:
         size = min(
             max(asked if asked < 5 else asked / 100, preferences.LEAST_TEXT), preferences.MOST_TEXT
         )  # 1.2 or 120 %
-        yield Entry(
+        yield PaletteCommand(
             f"Text size {found['number']}{'' if asked < 5 else ' %'}",
             f"{now} % now",
             partial(setattr, kept, "text_size", size),
         )
     else:
-        yield Entry("Text size", f"{now} %; type a number from {low} to {high}", None)
+        yield PaletteCommand("Text size", f"{now} %; type a number from {low} to {high}", None)
 
 
 def _alike(app: App) -> None:
     app.prefs.columns = app.prefs.rows = []
 
 
-def sessions(app: App, _typed: str) -> Iterator[Entry]:
+def sessions(app: App, _typed: str) -> Iterator[PaletteCommand]:
     """The journal, and the sessions that were opened or saved last."""
-    ask = partial(app.keeping.ask, "journal")
-    yield Entry("Save the journal", "All commands since the start, to be made again", ask)
+    ask = partial(session_files.ask_name, app, "journal")
+    yield PaletteCommand("Save the journal", "All commands since the start, to be made again", ask)
     for path in map(Path, app.prefs.recent):
-        if path.suffix.lower() in open_files.SESSIONS:
-            action = partial(app.later.append, partial(app.open_session, path))
-            yield Entry(f"Open {path.name}", f"In place of everything; in {path.parent}", action)
+        if path.suffix.lower() in file_kinds.SESSION_ENDINGS:
+            action = partial(app.defer, partial(session_files.open_session, app, path))
+            yield PaletteCommand(f"Open {path.name}", f"In place of everything; in {path.parent}", action)
 
 
 PROVIDERS: list[Provider] = [
@@ -171,7 +181,7 @@ PROVIDERS: list[Provider] = [
 # What matches
 
 
-def matching(app: App, typed: str) -> list[Entry]:
+def matching(app: App, typed: str) -> list[PaletteCommand]:
     """The entries that match what is typed, the best first; all of them, in their order, if nothing is."""
     words = typed.replace("%", " ").replace("×", "x").strip()
     entries = [entry for provider in PROVIDERS for entry in provider(app, words)]

@@ -13,8 +13,10 @@ from ncaengine.formats import model_files
 from ncaengine.viewer.actions import display_modes, open_files, tools
 from ncaengine.viewer.panels import brush, record
 from ncaengine.viewer.panels import look as look_panel
+from ncaengine.viewer.state import file_kinds
 from ncaengine.viewer.state.app import App
-from ncaengine.viewer.state.fuzzy import Entry
+from ncaengine.viewer.state.brush import TOOLS
+from ncaengine.viewer.state.fuzzy import PaletteCommand
 from ncaengine.viewer.state.recorder import FORMATS, SCALES
 
 NUMBER = re.compile(r"^(?P<name>.*?[^\d\s.,-])\s*(?P<number>-?\d{1,12}(?:[.,]\d*)?|-?[.,]\d{1,12})\D*$")
@@ -35,26 +37,26 @@ def as_float(text: str) -> float:
     return float(text.replace(",", "."))
 
 
-def files(app: App, _typed: str) -> Iterator[Entry]:
+def files(app: App, _typed: str) -> Iterator[PaletteCommand]:
     """The shipped models and the recent ones, in the selected grid or beside it."""
     ours = model_files.shipped_models()
-    for path in (*ours, *open_files.recent(app)):
+    for path in (*ours, *open_files.recent_models(app)):
         name, source = (
-            open_files.title(path),
-            "shipped with ncaengine" if path in ours else f"from {open_files.place(path)}",
+            file_kinds.title(path),
+            "shipped with ncaengine" if path in ours else f"from {file_kinds.location(path)}",
         )
         words = (f"model {name}", f"open model {name}")
-        if app.panes and not open_files.on_offer(app, path):  # else it is among the models
+        if app.panes and not open_files.is_open(app, path):  # else it is among the models
             here = partial(_open, app, path, False)
-            yield Entry(f"Open {name}", f"In the selected grid; {source}", here, "", words)
-        yield Entry(f"Open {name} beside", f"In a new grid; {source}", partial(_open, app, path, True))
+            yield PaletteCommand(f"Open {name}", f"In the selected grid; {source}", here, "", words)
+        yield PaletteCommand(f"Open {name} beside", f"In a new grid; {source}", partial(_open, app, path, True))
 
 
 def _open(app: App, path: Path, beside: bool) -> None:
     app.attempt(lambda: open_files.open_path(app, path, beside))
 
 
-def looks(app: App, typed: str) -> Iterator[Entry]:
+def looks(app: App, typed: str) -> Iterator[PaletteCommand]:
     """What is shown of the cells of the selected grid: modes, channels, gain, and the map that tints them."""
     if not app.panes:
         return
@@ -63,28 +65,30 @@ def looks(app: App, typed: str) -> Iterator[Entry]:
         title, what = look_panel.TITLES[mode]
         hint = IN_USE if mode == look.mode else what
         words = f"look {title}", f"view {mode}"
-        yield Entry(f"Show: {title}", hint, partial(display_modes.show, app, mode=mode), "", words)
+        yield PaletteCommand(f"Show: {title}", hint, partial(display_modes.change_look, app, mode=mode), "", words)
     number = number_in(typed)
     channel = SettingInfo("channel", "Channel", "", 0, last)
     yield _numbered(app, channel, look.channels[0], number, partial(_channel, app))
-    yield _numbered(app, look_panel.GAIN, look.gain, number, lambda gain: display_modes.show(app, gain=gain))
+    yield _numbered(app, look_panel.GAIN, look.gain, number, lambda gain: display_modes.change_look(app, gain=gain))
     maps = [(str(name), spec.title) for name, spec in fields.FIELDS.items()]
     for name, title in (*maps, ("", "None")):
         hint = IN_USE if name == look.overlay else "Tint the cells by this map" if name else "The cells alone"
         words = (f"tint {title}", f"tint by {title}") if name else ("tint none", "overlay off")
-        yield Entry(f"Overlay: {title}", hint, partial(display_modes.show, app, overlay=name), "", words)
+        yield PaletteCommand(
+            f"Overlay: {title}", hint, partial(display_modes.change_look, app, overlay=name), "", words
+        )
 
 
 def _channel(app: App, value: float) -> None:
-    _, *others = display_modes.channels(app.grid)
-    display_modes.show(app, mode="channel", channels=(int(value), *others))
+    _, *others = display_modes.shown_channels(app.grid)
+    display_modes.change_look(app, mode="channel", channels=(int(value), *others))
 
 
-def brush_settings(app: App, typed: str) -> Iterator[Entry]:
+def brush_settings(app: App, typed: str) -> Iterator[PaletteCommand]:
     """The brush with a number, and a press of it without a pointer."""
     if not app.panes:
         return
-    hand, number = app.tools, number_in(typed)
+    hand, number = app.brush, number_in(typed)
     for spec, more in (
         (brush.RADIUS, ("size", "width")),
         (brush.STRENGTH, ("opacity",)),
@@ -96,22 +100,22 @@ def brush_settings(app: App, typed: str) -> Iterator[Entry]:
     for tool, spec in brush.VALUES.items():
         set_ = partial(hand.values.__setitem__, tool)
         yield _numbered(app, spec, hand.values[tool], number, set_, "Brush ")
-    title = tools.TOOLS[hand.name].title
+    title = TOOLS[hand.tool].title
     hint = f"A press of the tool in hand: {title}" if hand.active else "Take a tool in hand first"
     words = ("paint", "press", "stamp", "paint here", "paint without a mouse")
-    yield Entry("Paint at the middle", hint, partial(tools.paint_at_middle, app), "", words)
+    yield PaletteCommand("Paint at the middle", hint, partial(tools.paint_at_middle, app), "", words)
 
 
 def _numbered(
     app: App, spec: SettingInfo, now: float, number: str, set_: Callable[[float], object],
     before: str = "", words: tuple[str, ...] = (),
-) -> Entry:  # fmt: skip
+) -> PaletteCommand:  # fmt: skip
     """A thing that a number follows; one from 0 to 1 may be given in percent. Out of its range it is told."""
     title = before + (spec.title.lower() if before else spec.title)
     unit = f" {spec.unit}" if spec.unit else ""
     if not number:
         hint = f"{now:.4g}{unit}; type a number from {spec.low:g} to {spec.high:g}"
-        return Entry(title, hint, None, "", words)
+        return PaletteCommand(title, hint, None, "", words)
     value = as_float(number)
     value = value / 100 if (spec.low, spec.high) == (0, 1) and value > 1 else value
 
@@ -121,19 +125,19 @@ def _numbered(
         set_(value)
 
     numbered = tuple(f"{word} {number}" for word in words)
-    return Entry(f"{title} {number}{unit}", f"{now:.4g}{unit} now", lambda: app.attempt(act), "", numbered)
+    return PaletteCommand(f"{title} {number}{unit}", f"{now:.4g}{unit} now", lambda: app.attempt(act), "", numbered)
 
 
-def recording(app: App, typed: str) -> Iterator[Entry]:
+def recording(app: App, typed: str) -> Iterator[PaletteCommand]:
     """The options of the next recording; none while one runs."""
     recorder = app.recorder
     if recorder.active or not app.panes:
         return
 
-    def option(title: str, name: str, value: Any, *words: str, hint: str = "") -> Entry:
+    def option(title: str, name: str, value: Any, *words: str, hint: str = "") -> PaletteCommand:
         used = getattr(recorder, name) == value
         set_ = partial(setattr, recorder, name, value)
-        return Entry(f"Recording: {title}", IN_USE if used else hint, set_, "", words)
+        return PaletteCommand(f"Recording: {title}", IN_USE if used else hint, set_, "", words)
 
     for source, title, what in record.SOURCES:
         yield option(title, "source", source, f"recording source {title}", f"record {title}", hint=what)
@@ -153,13 +157,13 @@ def recording(app: App, typed: str) -> Iterator[Entry]:
     found = FILE.match(typed)
     if found:
         set_ = partial(setattr, recorder, "name", found["name"])
-        yield Entry(f"Recording file {found['name']}", f"{recorder.path(app.grid)} now", set_, "", (typed,))
+        yield PaletteCommand(f"Recording file {found['name']}", f"{recorder.path(app.grid)} now", set_, "", (typed,))
     else:
         hint = f"{recorder.path(app.grid)}; type a name"
-        yield Entry("Recording file", hint, None, "", ("file name", "record to"))
+        yield PaletteCommand("Recording file", hint, None, "", ("file name", "record to"))
 
 
-def _times(app: App, number: str) -> Iterator[Entry]:
+def _times(app: App, number: str) -> Iterator[PaletteCommand]:
     recorder = app.recorder
 
     def length(value: float) -> None:

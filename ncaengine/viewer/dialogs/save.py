@@ -4,10 +4,11 @@ from pathlib import Path
 
 from imgui_bundle import imgui
 
-from ncaengine.viewer.actions.session_files import Kind
+from ncaengine.viewer.actions import open_files, session_files
 from ncaengine.viewer.kit import theme, widgets
 from ncaengine.viewer.kit.theme import em
 from ncaengine.viewer.state.app import App
+from ncaengine.viewer.state.session_file import Kind
 
 TITLES: dict[Kind, tuple[str, str]] = {
     "session": (
@@ -35,17 +36,17 @@ class SaveBox:
         self._warned: Path | None = None
 
     def show(self, app: App) -> None:
-        """The box, while it is open; `app.keeping.asks` opens it."""
+        """The box, while it is open; `app.session_file.asks` opens it."""
         with widgets.rooted():
             self._box(app)
 
     def _box(self, app: App) -> None:
-        keeping = app.keeping
-        if keeping.asks and not imgui.is_popup_open(NAME):
-            self._kind, self._warned = keeping.asks, None
-            self._typed = keeping.suggestion(self._kind)
+        file = app.session_file
+        if file.asks and not imgui.is_popup_open(NAME):
+            self._kind, self._warned = file.asks, None
+            self._typed = session_files.suggested_name(app, self._kind)
             imgui.open_popup(NAME)
-        keeping.asks = None
+        file.asks = None
         view = imgui.get_main_viewport()
         at = view.get_center().x, view.pos.y + 0.2 * view.size.y
         imgui.set_next_window_pos(at, imgui.Cond_.always, (0.5, 0))
@@ -74,7 +75,7 @@ class SaveBox:
         flags = int(imgui.InputTextFlags_.enter_returns_true | imgui.InputTextFlags_.auto_select_all)
         entered, self._typed = imgui.input_text("##name", self._typed, flags)
         widgets.tooltip("The file's name, with a folder or without one; Enter saves it.")
-        path = app.keeping.named(self._kind, self._typed) if self._typed.strip() else None
+        path = session_files.path_for(self._kind, self._typed) if self._typed.strip() else None
         there = path is not None and path == self._warned
         with widgets.style([(imgui.Col_.text, theme.AMBER if there else theme.FAINT)]):
             warning = "There is such a file already; replace it?"
@@ -92,10 +93,10 @@ class SaveBox:
             imgui.close_current_popup()
         if path is None or not (entered or pressed):
             return
-        if path.exists() and not there and path != app.keeping.path:
+        if path.exists() and not there and path != app.session_file.path:
             self._warned = path
             imgui.set_keyboard_focus_here(-1)
-        elif app.keeping.write(self._kind, path):
+        elif session_files.write(app, self._kind, path):
             imgui.close_current_popup()
 
 
@@ -110,19 +111,19 @@ class KeepPanel:
 
     def show(self, app: App) -> None:
         """Draw it into the current window."""
-        keeping = app.keeping
+        file = app.session_file
         with widgets.style([(imgui.Col_.text, theme.DIM)]):
-            name = keeping.path.name if keeping.path else "Not saved in a file yet."
+            name = file.path.name if file.path else "Not saved in a file yet."
             imgui.text_unformatted(widgets.trimmed(name, imgui.get_content_region_avail().x))
-            widgets.tooltip(str(keeping.path.absolute()) if keeping.path else "Ctrl S saves all grids in one file.")
+            widgets.tooltip(str(file.path.absolute()) if file.path else "Ctrl S saves all grids in one file.")
         width = widgets.share(2)
         if widgets.button("Save###save", width, "Save all grids in one file. (Ctrl S)"):
-            keeping.save()
+            session_files.save(app)
         imgui.same_line()
         if widgets.button("Save as …###saveas", width, "Save them under another name. (Ctrl Shift S)"):
-            keeping.ask("session")
+            session_files.ask_name(app, "session")
         if widgets.button("Open …###open", width, "Open a session, a still or a model. (Ctrl O)"):
-            app.open_gallery()
+            open_files.open_gallery(app)
         imgui.same_line()
         if widgets.button("Journal …###journal", width, "Save all commands since the start, to be made again."):
-            keeping.ask("journal")
+            session_files.ask_name(app, "journal")

@@ -8,9 +8,9 @@ from imgui_bundle import imgui
 
 from ncaengine.core import resources
 from ncaengine.formats import model_files
-from ncaengine.viewer.actions.open_files import LISTED, PICTURES, SESSIONS
 from ncaengine.viewer.kit import theme, widgets
 from ncaengine.viewer.kit.theme import em
+from ncaengine.viewer.state.file_kinds import LISTED_MODEL_ENDINGS, PICTURE_ENDINGS, SESSION_ENDINGS
 
 Key = imgui.Key
 FOLDER, FILE, PICTURE, UP, HOME, HERE, SHIPPED = "\uf07b", "\uf15b", "\uf03e", "\uf062", "\uf015", "\uf07c", "\uf49e"
@@ -28,7 +28,7 @@ class Item:
     modified: float = 0.0
 
 
-def listing(folder: Path, endings: tuple[str, ...] = LISTED + SESSIONS) -> list[Item]:
+def listing(folder: Path, endings: tuple[str, ...] = LISTED_MODEL_ENDINGS + SESSION_ENDINGS) -> list[Item]:
     """The folders in a folder, then the files of some endings; hidden ones left out. Raises OSError."""
     items = []
     for path in folder.iterdir():
@@ -46,7 +46,7 @@ def listing(folder: Path, endings: tuple[str, ...] = LISTED + SESSIONS) -> list[
 class Picker:
     """The dialog's state: the folder it shows and the line that is chosen."""
 
-    def __init__(self, folder: Path, endings: tuple[str, ...] = LISTED + SESSIONS) -> None:
+    def __init__(self, folder: Path, endings: tuple[str, ...] = LISTED_MODEL_ENDINGS + SESSION_ENDINGS) -> None:
         self.folder, self._endings = folder.absolute(), endings
         self.items: list[Item] = []
         self.chosen = 0
@@ -152,7 +152,7 @@ class Picker:
         imgui.same_line(0, 0)
         start = imgui.get_cursor_pos_x()
         with widgets.style([(imgui.Col_.text, theme.ACCENT if item.folder else theme.DIM)]):
-            picture = item.path.suffix.lower() in PICTURES
+            picture = item.path.suffix.lower() in PICTURE_ENDINGS
             imgui.text_unformatted(FOLDER if item.folder else PICTURE if picture else FILE)
         imgui.same_line(start + em(1.7))
         imgui.text_unformatted(widgets.trimmed(item.path.name, imgui.get_content_region_avail().x))

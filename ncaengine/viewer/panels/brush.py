@@ -7,20 +7,21 @@ from imgui_bundle import imgui
 
 from ncaengine.core import fields
 from ncaengine.core.settings import SettingInfo
-from ncaengine.viewer.actions import open_files
-from ncaengine.viewer.actions.open_files import LISTED, PICTURES
-from ncaengine.viewer.actions.tools import LEAST_RADIUS, MOST_NOISE, MOST_RADIUS, TOOLS, Name, use_picture
+from ncaengine.viewer.actions import open_files, tools
+from ncaengine.viewer.actions.tools import use_picture
 from ncaengine.viewer.kit import icons, theme, widgets
 from ncaengine.viewer.kit.file_browser import Picker
 from ncaengine.viewer.kit.theme import em
 from ncaengine.viewer.state.app import App
+from ncaengine.viewer.state.brush import LEAST_RADIUS, MOST_NOISE, MOST_RADIUS, TOOLS, ToolName
+from ncaengine.viewer.state.file_kinds import LISTED_MODEL_ENDINGS, PICTURE_ENDINGS
 
 RADIUS = SettingInfo(
     "brush-radius", "Radius", "Of the brush (wheel, [ and ]).", LEAST_RADIUS, MOST_RADIUS, "cells", True
 )
 STRENGTH = SettingInfo("brush-strength", "Strength", "How much of it cells take (Shift wheel).", 0, 1)
 SOFTNESS = SettingInfo("brush-softness", "Softness", "The share of the radius over which the brush fades.", 0, 1)
-VALUES: dict[Name, SettingInfo] = {
+VALUES: dict[ToolName, SettingInfo] = {
     "noise": SettingInfo(
         "brush-noise", "Noise ±", "The largest number that a channel becomes.", 0, MOST_NOISE, "", False
     ),
@@ -40,42 +41,42 @@ class BrushPanel:
 
     def __init__(self, fonts: theme.Fonts) -> None:
         self._fonts = fonts
-        self._picker, self._models = Picker(Path.cwd(), PICTURES), Picker(Path.cwd(), LISTED)
+        self._picker, self._models = Picker(Path.cwd(), PICTURE_ENDINGS), Picker(Path.cwd(), LISTED_MODEL_ENDINGS)
 
     def show(self, app: App) -> None:
         """Draw it into the current window."""
-        tools = app.tools
-        if not tools.active:
+        brush = app.brush
+        if not brush.active:
             with widgets.style([(imgui.Col_.text, theme.DIM)]):
                 imgui.text_wrapped("Take a tool at the left of the grids to paint.")
             return
-        tool = TOOLS[tools.name]
-        widgets.label("Tool", tool.what)
+        tool = TOOLS[brush.tool]
+        widgets.label("Tool", tool.help)
         imgui.text_unformatted(f"{tool.title} ({tool.letter})")
-        widgets.tooltip(tool.what)
-        if tools.name == "image":
+        widgets.tooltip(tool.help)
+        if brush.tool == "image":
             self._picture(app)
-        if tools.name == "model":
+        if brush.tool == "model":
             self._model(app)
-        if spec := VALUES.get(tools.name):
+        if spec := VALUES.get(brush.tool):
             _value(app, spec)
-        if tools.name != "patch" and (radius := widgets.setting(RADIUS, tools.radius)) is not None:
-            tools.radius = radius
-        if tools.name != "copy":
+        if brush.tool != "patch" and (radius := widgets.setting(RADIUS, brush.radius)) is not None:
+            brush.radius = radius
+        if brush.tool != "copy":
             _hardness(app)
-        if tools.field:
+        if brush.field:
             _map(app)
 
     def _picture(self, app: App) -> None:
-        tools = app.tools
+        brush = app.brush
         widgets.label("Picture", "Its colours, one pixel a cell, repeated over the whole grid.")
         names = [name for name, array in app.sim.arrays.items() if array.dtype == "uint8"]
         options = [(name, name, "{1} × {0} pixels".format(*app.sim.arrays[name].shape)) for name in names]
         picked = widgets.choice(
-            "##picture", tools.image or "None yet", options, tools.image, [("", OPEN, "PNG, JPEG, WebP and others.")]
+            "##picture", brush.image or "None yet", options, brush.image, [("", OPEN, "PNG, JPEG, WebP and others.")]
         )
         if picked:
-            tools.image = picked
+            brush.image = picked
         elif picked == "":
             self._picker.go(self._picker.folder)
             widgets.summon(POPUP)
@@ -83,16 +84,16 @@ class BrushPanel:
             app.attempt(lambda: use_picture(app, path))
 
     def _model(self, app: App) -> None:
-        tools, grid = app.tools, app.grid
+        brush, grid = app.brush, app.grid
         widgets.label("Model", "What painted cells run; it joins the grid's models under Maps.")
         own = [app.name_of(model) for model in grid.models]
         names = [*own, *(name for name in app.models if name not in own)]
-        current = tools.model_for(grid)
-        shown = "Choose another…" if tools.lacks_model(grid) else current
+        current = tools.model_for(app, grid)
+        shown = "Choose another…" if tools.lacks_model(app, grid) else current
         options = ((name, name, "") for name in names)
         picked = widgets.choice("##brush-model", shown, options, current, _more_models(app))
         if picked in names:
-            tools.model = picked
+            brush.model = picked
         elif picked:
             _take_model(app, Path(picked))
         elif picked == "":
@@ -130,7 +131,7 @@ class BrushPanel:
 
 def _more_models(app: App) -> Iterator[widgets.Option]:
     """What is not on offer yet: the shipped models, by their paths, and the file dialog."""
-    for path in open_files.others(app):
+    for path in open_files.unopened_models(app):
         yield str(path), path.stem, "Shipped with ncaengine."
     yield "", OPEN_MODEL, "Another model, of ncaengine or published."
 
@@ -139,39 +140,39 @@ def _take_model(app: App, path: Path) -> None:
     """Put a model file on offer and paint with it; what fails is told."""
 
     def take() -> None:
-        app.tools.model = open_files.load(app, path)
+        app.brush.model = open_files.load_model(app, path)
 
     app.attempt(take)
 
 
 def _value(app: App, spec: SettingInfo) -> None:
-    tools = app.tools
-    off = tools.field is not None and (tools.default or (tools.name == "angle" and tools.along))
+    brush = app.brush
+    off = brush.field is not None and (brush.default or (brush.tool == "angle" and brush.along))
     imgui.begin_disabled(off)
-    value = widgets.setting(spec, tools.values[tools.name])
+    value = widgets.setting(spec, brush.values[brush.tool])
     imgui.end_disabled()
     if value is not None:
-        tools.values[tools.name] = value
+        brush.values[brush.tool] = value
 
 
 def _hardness(app: App) -> None:
-    tools = app.tools
-    if (strength := widgets.setting(STRENGTH, tools.strength)) is not None:
-        tools.strength = strength
-    if (softness := widgets.setting(SOFTNESS, tools.softness)) is not None:
-        tools.softness = softness
+    brush = app.brush
+    if (strength := widgets.setting(STRENGTH, brush.strength)) is not None:
+        brush.strength = strength
+    if (softness := widgets.setting(SOFTNESS, brush.softness)) is not None:
+        brush.softness = softness
 
 
 def _map(app: App) -> None:
-    tools = app.tools
-    if tools.name == "angle":
-        _, tools.along = imgui.checkbox("Along the stroke###brush-along", tools.along)
+    brush = app.brush
+    if brush.tool == "angle":
+        _, brush.along = imgui.checkbox("Along the stroke###brush-along", brush.along)
         widgets.tooltip(ALONG)
     at, half = imgui.get_cursor_pos_x(), widgets.share(2)
-    _, tools.default = imgui.checkbox("To default###brush-default", tools.default)
+    _, brush.default = imgui.checkbox("To default###brush-default", brush.default)
     widgets.tooltip(DEFAULT)
     imgui.same_line(at + half + imgui.get_style().item_spacing.x)
-    changed, follow = imgui.checkbox("Show the map###brush-follow", tools.follow)
+    changed, follow = imgui.checkbox("Show the map###brush-follow", brush.shows_map)
     widgets.tooltip(FOLLOW)
     if changed:
-        tools.follow = follow
+        tools.show_map(app, follow)

@@ -6,7 +6,7 @@ from imgui_bundle import imgui
 
 from ncaengine.viewer import keymap
 from ncaengine.viewer.actions import grids
-from ncaengine.viewer.actions.grids import Action
+from ncaengine.viewer.actions.grids import GridAction
 from ncaengine.viewer.kit import icons, theme, widgets
 from ncaengine.viewer.kit.theme import em
 from ncaengine.viewer.state.app import App
@@ -26,8 +26,8 @@ class GridsPanel:
             _link(app, width)
         imgui.same_line()
         text, help_ = ("None", "Loosen all grids.") if every else ("All grids", "Link all grids.")
-        if widgets.button(f"{text}###linkall", width, f"{help_} ({keymap.key_of(grids.link_all)})"):
-            grids.link_all(app)
+        if widgets.button(f"{text}###linkall", width, f"{help_} ({keymap.key_of(grids.toggle_link_all)})"):
+            grids.toggle_link_all(app)
 
 
 def _link(app: App, width: float) -> None:
@@ -36,17 +36,18 @@ def _link(app: App, width: float) -> None:
     colour = (theme.ACCENT_DEEP, theme.ACCENT_DEEP, theme.TEXT) if linked else None
     text = f"{icons.LINK}  Linked###link" if linked else f"{icons.LINK}  This grid###link"
     help_ = "Settings, pause, steps, seed, size, kernel, model, maps and view change on all linked grids."
-    if widgets.button(text, width, f"{help_} ({keymap.key_of(grids.link)})", colour):
-        grids.link(app)
+    if widgets.button(text, width, f"{help_} ({keymap.key_of(grids.toggle_link)})", colour):
+        grids.toggle_link(app)
 
 
-def _row(app: App, actions: Sequence[Action], prefix: str = "grid") -> None:
+def _row(app: App, actions: Sequence[GridAction], prefix: str = "grid") -> None:
     """Buttons side by side."""
     close = (imgui.StyleVar_.item_spacing, (em(0.25), em(0.5)))
     with widgets.style(variables=[(imgui.StyleVar_.frame_padding, (em(0.1), em(0.38))), close]):
         width = widgets.share(len(actions))
-        for index, (title, help_, action) in enumerate(actions):
+        for index, button in enumerate(actions):
             if index:
                 imgui.same_line()
-            if widgets.button(f"{title}###{prefix}{title}", width, f"{help_} ({keymap.key_of(action)})"):
-                action(app)
+            help_ = f"{button.help} ({keymap.key_of(button.action)})"
+            if widgets.button(f"{button.title}###{prefix}{button.title}", width, help_):
+                button.action(app)

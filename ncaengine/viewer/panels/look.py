@@ -45,14 +45,14 @@ class LookPanel:
         widgets.label("Show", "What of a cell is its colour in the picture.")
         options = ((mode, *TITLES[mode]) for mode in display_modes.MODES)
         if mode := widgets.choice("##mode", TITLES[look.mode][0], options, look.mode):
-            display_modes.show(app, mode=mode)
+            display_modes.change_look(app, mode=mode)
         widgets.tooltip(f"{TITLES[look.mode][1]} ({keymap.key_of(display_modes.next_mode)})")
         if look.mode in ("channel", "three"):
             _channels(app, 1 if look.mode == "channel" else 3)
         if look.mode in ("channel", "three", "update"):
             gain = widgets.setting(GAIN, min(max(look.gain, GAIN.low), GAIN.high))
             if gain is not None:
-                display_modes.show(app, gain=gain)
+                display_modes.change_look(app, gain=gain)
         _legend(grid)
         _overlay(app, grid)
         _switches(app)
@@ -60,7 +60,7 @@ class LookPanel:
 
 def _channels(app: App, count: int) -> None:
     """A number a channel, to be dragged; it stays within those that the model has."""
-    chosen, last = list(display_modes.channels(app.grid)), app.grid.model.config.channels - 1
+    chosen, last = list(display_modes.shown_channels(app.grid)), app.grid.model.config.channels - 1
     keys = f"{keymap.key_of(display_modes.previous_channel)} {keymap.key_of(display_modes.next_channel)}"
     widgets.label("Channel" if count == 1 else "Channels", f"Of {last + 1}, from 0: the first three are the colours.")
     width, flags = widgets.share(count), imgui.SliderFlags_.always_clamp
@@ -72,7 +72,7 @@ def _channels(app: App, count: int) -> None:
         part = f"As {('red', 'green', 'blue')[index]}. " if count > 1 else ""
         widgets.tooltip(f"{part}From 0 to {last}: drag, or double-click to type. ({keys})")
         if moved:
-            display_modes.show(app, channels=tuple(min(channel, last) for channel in chosen))
+            display_modes.change_look(app, channels=tuple(min(channel, last) for channel in chosen))
 
 
 def _overlay(app: App, grid: Grid) -> None:
@@ -82,7 +82,7 @@ def _overlay(app: App, grid: Grid) -> None:
     options += [(name, spec.title, spec.help) for name, spec in fields.FIELDS.items()]
     picked = widgets.choice("##overlay", fields.FIELDS[overlay].title if overlay else "None", options, overlay)
     if picked is not None:
-        display_modes.show(app, overlay=picked)
+        display_modes.change_look(app, overlay=picked)
     if not overlay:
         return
     if overlay == "model":
@@ -107,11 +107,13 @@ def _switches(app: App) -> None:
                " as an arrow, when it is 40 pixels or larger.", display_modes.toggle_details):  # fmt: skip
         display_modes.toggle_details(app)
     if _switch("Repeat as tile###repeat", camera.repeat, "Show the endless plane, which the grid tiles.",
-               App.toggle_repeat):  # fmt: skip
-        app.toggle_repeat()
+               display_modes.toggle_repeat):  # fmt: skip
+        display_modes.toggle_repeat(app)
     imgui.same_line(second)
-    if _switch("Fit###fit", camera.zoom is None, "Show the whole grid, as large as the window allows.", App.fit):
-        app.fit()
+    if _switch(
+        "Fit###fit", camera.zoom is None, "Show the whole grid, as large as the window allows.", display_modes.fit
+    ):
+        display_modes.fit(app)
 
 
 def _switch(text: str, on: bool, help_: str, action: Callable[[App], object]) -> bool:

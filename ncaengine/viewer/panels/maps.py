@@ -13,7 +13,7 @@ from ncaengine.core.looks import TINTS
 from ncaengine.core.settings import SettingInfo
 from ncaengine.simulation.commands import Fill, SetModel
 from ncaengine.viewer.actions import display_modes, open_files
-from ncaengine.viewer.actions.tools import put_model
+from ncaengine.viewer.actions.tools import add_to_grid
 from ncaengine.viewer.kit import icons, theme, widgets
 from ncaengine.viewer.kit.theme import em, u32
 from ncaengine.viewer.state.app import App
@@ -57,20 +57,23 @@ PRESETS = (
 
 def apply(app: App, fill: Fill) -> None:
     """Fill a map of the selected grid and those linked with it; show it, if maps are shown while they are painted."""
-    if app.each(lambda number: msgspec.structs.replace(fill, grid=number)) and app.tools.follow:
+    if app.submit_linked(lambda number: msgspec.structs.replace(fill, grid=number)) and app.brush.shows_map:
         show_map(app, fill.field)
 
 
 def clear(app: App, field: Field) -> None:
     """A map of the selected grid and those linked with it back to its default everywhere, and no longer shown."""
     default = FIELDS[field].default
-    if app.each(lambda number: Fill(number, field, "even", (default, default))) and app.grid.look.overlay == field:
+    if (
+        app.submit_linked(lambda number: Fill(number, field, "even", (default, default)))
+        and app.grid.look.overlay == field
+    ):
         show_map(app, "")
 
 
 def show_map(app: App, field: str) -> None:
     """Tint the selected grid and those linked with it by a field, '' for none."""
-    display_modes.show(app, overlay=field)
+    display_modes.change_look(app, overlay=field)
 
 
 class MapsPanel:
@@ -166,10 +169,12 @@ def _models(app: App) -> None:
     if len(names) < MAX_MODELS:
         widgets.label("Models", "A grid runs up to eight; the Model brush and map say which cells run which.")
         others = ((name, name, "") for name in app.models if name not in names)
-        shipped = ((str(path), path.stem, "Shipped with ncaengine.") for path in open_files.others(app))
+        shipped = ((str(path), path.stem, "Shipped with ncaengine.") for path in open_files.unopened_models(app))
         if added := widgets.choice("##map-add", "Add a model…", others, "", shipped):
             app.attempt(
-                lambda: put_model(app, grid, added if added in app.models else open_files.load(app, Path(added)))
+                lambda: add_to_grid(
+                    app, grid, added if added in app.models else open_files.load_model(app, Path(added))
+                )
             )
 
 
@@ -191,7 +196,7 @@ def _slot(app: App, slot: int, name: str) -> None:
         last = slot == len(app.grid.models) - 1
         help_ = "Take it away." if last else "Take it and those after it away."
         if widgets.button(f"{icons.BIN}###map-remove{slot}", em(2.0), help_):
-            app.do(SetModel(app.grid.id, "", slot))
+            app.submit(SetModel(app.grid.id, "", slot))
 
 
 def _tint(slot: int) -> ImVec4:

@@ -40,7 +40,7 @@ class ProbePanel:
 
     def show(self, app: App) -> None:
         """Draw it into the current window."""
-        app.probe.keep(app.sim.grids)  # again: the sections above may just have changed them
+        app.probe.prune(app.sim.grids)  # again: the sections above may just have changed them
         if app.probe.pointed is None:
             _hint("Point at a picture to see what is in its cells.")
         else:
@@ -167,7 +167,7 @@ def _values(values: F32) -> None:
 
 def _pins(trace: Trace) -> None:
     """A button a pinned cell, which lets it go."""
-    key = keymap.key_of(display_modes.mark)
+    key = keymap.key_of(display_modes.toggle_pin)
     if not trace.cells:
         _hint(f"Alt-click cells, or press {key} over them, to follow their values over the steps.")
         return

@@ -4,6 +4,7 @@ from imgui_bundle import imgui
 
 from ncaengine.core import lattice
 from ncaengine.core.errors import NCAError
+from ncaengine.viewer.actions import recording
 from ncaengine.viewer.kit import icons, theme, widgets
 from ncaengine.viewer.kit.theme import em
 from ncaengine.viewer.state.app import App
@@ -105,18 +106,18 @@ class RecordPanel:
         width = widgets.share(3)
         both = 2 * width + imgui.get_style().item_spacing.x
         if widgets.button(f"{icons.RECORD}  Record###record", both, help_, colours):
-            app.toggle_recording()
+            recording.toggle(app)
         imgui.same_line()
         help_ = "Save the selected grid as a PNG, with its settings in it."
         if widgets.button("Still###still", -1, help_):
-            app.attempt(lambda: app.tell(app.recorder.still(app.grid)))
+            recording.save_still(app)
 
     def _progress(self, app: App) -> None:
-        recorder, recording = app.recorder, app.recorder.recording
+        recorder, film = app.recorder, app.recorder.recording
         width = imgui.get_content_region_avail().x
         with widgets.style([(imgui.Col_.text, theme.RED)]):
             imgui.text_unformatted(f"{icons.RECORD}  {recorder.clock}")
-        frames = "" if recording is None else f"{recording.frames} frames"
+        frames = "" if film is None else f"{film.frames} frames"
         imgui.same_line(em(theme.PADDING) + width - imgui.calc_text_size(frames).x)
         imgui.text_unformatted(frames)
         if recorder.progress is not None:
@@ -126,12 +127,12 @@ class RecordPanel:
             imgui.text_unformatted(widgets.trimmed(path.rstrip("/").rsplit("/", 1)[-1], width))
         widgets.tooltip(path)
         widgets.gap(0.1)
-        if recording is None:
+        if film is None:
             text, help_ = f"{icons.CLOSE}  Cancel", "Call it off. (Ctrl R)"
         else:
             text, help_ = f"{icons.STOP}  Stop", "Finish the file. (Ctrl R)"
         if widgets.button(f"{text}###record", -1, help_, (theme.RED_DEEP, theme.RED, theme.TEXT)):
-            app.toggle_recording()
+            recording.toggle(app)
 
 
 def _bar(share: float, width: float) -> None:

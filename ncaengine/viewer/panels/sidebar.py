@@ -8,6 +8,7 @@ from ncaengine.core.model import Config
 from ncaengine.core.settings import SETTINGS, SettingInfo, Settings
 from ncaengine.core.types import Size
 from ncaengine.viewer import keymap
+from ncaengine.viewer.actions import grids, running
 from ncaengine.viewer.dialogs.save import KeepPanel
 from ncaengine.viewer.kit import icons, theme, widgets
 from ncaengine.viewer.kit.theme import em
@@ -77,38 +78,38 @@ class Panel:
         width, paused = widgets.share(3), app.grid.settings.paused
         accent = (theme.ACCENT, theme.ACCENT_OVER, theme.BACK) if paused else None
         text = f"{icons.PLAY}  Run" if paused else f"{icons.PAUSE}  Pause"
-        if widgets.button(f"{text}###pause", width, _hint("Pause or run this grid.", App.toggle_pause), accent):
-            app.toggle_pause()
+        if widgets.button(f"{text}###pause", width, _hint("Pause or run this grid.", running.toggle_pause), accent):
+            running.toggle_pause(app)
         imgui.same_line()
-        if widgets.button(f"{icons.STEP}  Step###step", width, _hint("Make a single step.", App.step)):
-            app.step()
+        if widgets.button(f"{icons.STEP}  Step###step", width, _hint("Make a single step.", running.single_step)):
+            running.single_step(app)
         imgui.same_line()
-        help_ = _hint("Start afresh from a new seed number.", App.reseed)
+        help_ = _hint("Start afresh from a new seed number.", running.reseed)
         if widgets.button(f"{icons.RESEED}  Reseed###reseed", width, help_):
-            app.reseed()
+            running.reseed(app)
 
     def _model(self, app: App) -> None:
         grid, catalogue = app.grid, app.sim.catalogue
         name = app.name_of(grid.model)
         widgets.label("Model")
         if picked := widgets.choice("##model", name, ((n, n, "") for n in app.models), name):
-            app.use_model(picked)
+            grids.use_model(app, picked)
         widgets.label("Kernel", "The neighbourhood that a cell sees.")
         found = catalogue.kernels
         unknown = "\nThe model is not known to grow its texture on it."
         kernels, more = (
             [(name, found[name].title, found[name].description + warning) for name in names]
-            for names, warning in zip(app.kernels(), ("", unknown), strict=True)
+            for names, warning in zip(grids.kernels(app), ("", unknown), strict=True)
         )
         broken = ((path.parent.name, f"{path}: {why}") for path, why in catalogue.broken.items())
         if kernel := widgets.choice("##kernel", grid.kernel.title, kernels, grid.kernel.name, more, broken, named=True):
-            app.use_kernel(kernel)
-        widgets.tooltip(_hint(grid.kernel.description, App.next_kernel))
+            grids.use_kernel(app, kernel)
+        widgets.tooltip(_hint(grid.kernel.description, grids.next_kernel))
         widgets.label("Seed", "The number that decides the first noise and which cells fire when.")
         _, number = imgui.input_int("##seed", grid.rng_seed if self._seed is None else self._seed, 0, 0, DIGITS)
         self._seed = number if imgui.is_item_active() else None
         if imgui.is_item_deactivated_after_edit():
-            app.use_seed(number)
+            running.use_seed(app, number)
 
     def _size(self, app: App) -> None:
         size = self._typed or list(app.grid.size)
@@ -124,12 +125,12 @@ class Panel:
             entered |= imgui.is_item_deactivated_after_edit()
             widgets.tooltip(f"{name.capitalize()} in cells")
         if entered:
-            app.resize((size[0], size[1]))
+            grids.resize(app, (size[0], size[1]))
         self._typed = size if active and not entered else None
         widgets.label("Resizing", "What becomes of the cells when the size changes.")
         titles = {value: title for value, title, _ in KEEPS}
-        if keep := widgets.choice("##keep", titles[app.keep], KEEPS, app.keep):
-            app.keep = keep  # type: ignore[assignment]
+        if keep := widgets.choice("##keep", titles[app.resize_keep], KEEPS, app.resize_keep):
+            app.resize_keep = keep  # type: ignore[assignment]
         _buttons(app, ((str(side), f"preset{side}", (side, side), "") for side in PRESETS))
         width, height = app.grid.size
         wide = width, max(1, round(width * 9 / 16))
@@ -150,7 +151,7 @@ class Panel:
             usual = app.grid.model.config.fire_rate if spec.name == "fire_rate" else getattr(Settings(), spec.name)
             value = widgets.setting(spec, getattr(app.grid.settings, spec.name), usual)
             if value is not None:
-                app.set(spec.name, value)
+                running.change_setting(app, spec.name, value)
             if spec.name == "steps_per_second":
                 self._speeds(app, spec)
 
@@ -166,7 +167,7 @@ class Panel:
                 chosen = _chosen() if now == speed else None
                 text = "∞" if speed >= spec.high else f"{speed:g}"
                 if widgets.button(f"{text}###speed{speed:g}", width, widgets.said(spec, speed).capitalize(), chosen):
-                    app.set(spec.name, speed)
+                    running.change_setting(app, spec.name, speed)
 
 
 def _buttons(app: App, sizes: Iterable[tuple[str, str, Size, str]]) -> None:
@@ -180,7 +181,7 @@ def _buttons(app: App, sizes: Iterable[tuple[str, str, Size, str]]) -> None:
             said = f"{size[0]} × {size[1]} cells"
             chosen = _chosen() if not help_ and app.grid.size == size else None
             if widgets.button(f"{text}###{id_}", width, f"{help_}: {said}" if help_ else said, chosen):
-                app.resize(size)
+                grids.resize(app, size)
 
 
 def _chosen() -> tuple[ImVec4, ImVec4, ImVec4]:

@@ -8,7 +8,7 @@ from ncaengine.simulation.commands import Set
 from ncaengine.simulation.grid import Grid
 from ncaengine.simulation.history import Mark
 from ncaengine.viewer import keymap
-from ncaengine.viewer.actions import history
+from ncaengine.viewer.actions import history, running
 from ncaengine.viewer.kit import icons, theme, widgets
 from ncaengine.viewer.kit.theme import em, u32
 from ncaengine.viewer.state.app import App
@@ -38,10 +38,10 @@ class TimeBar:
         _button(app, f"{icons.REDO}###redo", help_, history.redo, bool(redo))
         imgui.dummy((em(0.2), 0))
         imgui.same_line(0, 0)
-        _button(app, f"{icons.BACK}###back", "Go a step back", history.back, grid.age > grid.timeline.start)
+        _button(app, f"{icons.BACK}###back", "Go a step back", history.step_back, grid.age > grid.timeline.start)
         icon, help_ = (icons.PLAY, "Run this grid") if paused else (icons.PAUSE, "Pause this grid")
-        _button(app, f"{icon}###run", help_, App.toggle_pause)
-        _button(app, f"{icons.STEP}###forward", "Make a step", App.step)
+        _button(app, f"{icon}###run", help_, running.toggle_pause)
+        _button(app, f"{icons.STEP}###forward", "Make a step", running.single_step)
         free = imgui.get_content_region_avail().x
         texts = em(TEXTS) if free > em(TEXTS + LEAST_TRACK) else 0.0
         if free - texts > em(2):
@@ -62,7 +62,7 @@ class TimeBar:
         hovered, held = imgui.is_item_hovered(), imgui.is_item_active() and bool(grid.timeline.moments)
         if imgui.is_item_activated() and held:
             self._grid, self._ran, self._age = grid, not grid.settings.paused, pointed
-            history.stand(app)
+            history.pause(app)
         if self._grid is not None:
             self._drag(app, pointed, held)
         age = self._age if self._grid else grid.age
@@ -83,13 +83,13 @@ class TimeBar:
             self._grid = None
         elif held:
             if age != self._age:
-                history.go(app, history.kept(grid, age))
+                history.go_to(app, history.nearest_moment(grid, age))
             self._age = age
         else:
             self._grid = None
-            history.go(app, history.reachable(app, self._age))
+            history.go_to(app, history.reachable_age(app, self._age))
             if self._ran and grid.age == grid.timeline.tip:  # back where it was: the present
-                app.do(Set(grid.id, "paused", False))
+                app.submit(Set(grid.id, "paused", False))
 
 
 def _button(app: App, text: str, help_: str, action: Callable[[App], None], possible: bool = True) -> None:

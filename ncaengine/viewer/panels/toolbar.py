@@ -2,15 +2,16 @@
 
 from imgui_bundle import imgui
 
-from ncaengine.viewer.actions.tools import TOOLS, Name, Tool
+from ncaengine.viewer.actions import tools
 from ncaengine.viewer.kit import icons, theme, widgets
 from ncaengine.viewer.kit.theme import em
 from ncaengine.viewer.state.app import App
+from ncaengine.viewer.state.brush import TOOLS, Tool, ToolName
 
 SIDE, APART, AROUND, MARGIN = 2.1, 0.2, 0.8, 0.4
 """Of a button, between two, above and below all, and at the sides, in em."""
 MOST_COLUMNS = 3
-ICONS: dict[Name, str] = {
+ICONS: dict[ToolName, str] = {
     "look": icons.HAND,
     "erase": icons.ERASER,
     "noise": icons.SPRAY,
@@ -22,7 +23,7 @@ ICONS: dict[Name, str] = {
     "angle": icons.COMPASS,
     "model": icons.SEEDLING,
 }
-GROUPS: tuple[Name, ...] = ("erase", "rate")
+GROUPS: tuple[ToolName, ...] = ("erase", "rate")
 """Before these there is a gap: looking, painting the state and painting maps."""
 
 
@@ -56,12 +57,12 @@ def show(app: App, count: int) -> None:
 
 def _button(app: App, tool: Tool) -> None:
     face, over, ink = theme.NONE, theme.FIELD_OVER, theme.DIM
-    if tool.name == app.tools.name:
+    if tool.name == app.brush.tool:
         face, over, ink = theme.ACCENT, theme.ACCENT_OVER, theme.BACK
     colours = [(imgui.Col_.button, face), (imgui.Col_.button_hovered, over), (imgui.Col_.button_active, over)]
     side = em(SIDE)
     with widgets.style([*colours, (imgui.Col_.text, ink)], [(imgui.StyleVar_.frame_padding, (0, 0))]):
         pressed = imgui.button(f"{ICONS[tool.name]}###{tool.name}", (side, side))
-    widgets.tooltip(f"{tool.title} ({tool.letter})\n{tool.what}")
+    widgets.tooltip(f"{tool.title} ({tool.letter})\n{tool.help}")
     if pressed:
-        app.tools.take(tool.name)
+        tools.select(app, tool.name)

@@ -10,7 +10,7 @@ APART = re.compile(r"[\s:;()…·°×%?]+")
 
 
 @dataclass(frozen=True)
-class Entry:
+class PaletteCommand:
     """A thing to do. `action` None: choosing it writes its title into the field, for a number to follow.
 
     hint: what it does or what it is now, beside the title. keys: the shortcut, as the help names it.
@@ -67,10 +67,10 @@ def score(typed: str, title: str) -> float | None:
     return max(best.values()) - 0.01 * len(title) if best else None
 
 
-def ranked(typed: str, entries: Sequence[Entry]) -> list[Entry]:
+def ranked(typed: str, entries: Sequence[PaletteCommand]) -> list[PaletteCommand]:
     """The entries that match by words, the best first; where none does, those that match by letters."""
 
-    def by_words(entry: Entry) -> float | None:
+    def by_words(entry: PaletteCommand) -> float | None:
         found = [worth for phrase in (entry.title, *entry.aliases) if (worth := worded(typed, phrase)) is not None]
         return max(found, default=None)
 

@@ -1,4 +1,4 @@
-"""The shelf: what the gallery offers, read and grown a little in a frame. No imgui in here."""
+"""The model library: what the gallery shows, read and grown a little in each frame."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -14,100 +14,102 @@ from ncaengine.core.model import Model
 from ncaengine.formats import model_files
 from ncaengine.formats.opened import Opened
 from ncaengine.viewer.state import thumbnails
+from ncaengine.viewer.state.notices import message_of
 from ncaengine.viewer.state.thumbnails import Thumbnail
 
 AT_ONCE = 12
-"""Pictures that grow together: with more of them the first would be long in coming."""
+"""How many pictures grow together. With more of them the first would take long to appear."""
 
 
-Read = tuple[Model, int]
-"""A model, and how many there are in the file if it is only the first of several."""
+ModelAndCount = tuple[Model, int]
+"""A model, and how many there are in its file if it is only the first of several."""
 
 
 @dataclass(eq=False)
-class Entry:
-    """A model in the gallery; `model` is None until it is read, `error` says why it cannot be.
-
-    count: of an atlas as a whole, whose first model is shown, how many models it holds. file, inside: the path's
-    file, and the name of the model in it, see model_files.parted.
-    """
+class LibraryEntry:
+    """A model in the gallery."""
 
     path: Path
     version: object = None
-    reading: Future[Read] | None = None
+    reading: Future[ModelAndCount] | None = None
     model: Model | None = None
+    """None until it is read."""
     count: int = 1
+    """How many models the file holds; the first of them is shown."""
     thumbnail: Thumbnail | None = None
     error: str = ""
+    """Why it can't be read."""
     file: Path = field(init=False)
+    """The path's file, see model_files.split_path."""
     inside: str = field(init=False)
+    """The name of the model in that file, if the path has one."""
 
     def __post_init__(self) -> None:
         self.file, self.inside = model_files.split_path(self.path)
 
     @property
     def name(self) -> str:
-        """The file's, without its ending, or that of the model in it."""
+        """The model's name in its file, or the file's name without its ending."""
         return self.inside or self.path.stem
 
     @property
     def waits(self) -> bool:
-        """Whether something is still to be done for its picture."""
+        """Whether its picture isn't finished."""
         return not self.error and (self.thumbnail is None or not self.thumbnail.done)
 
     @property
     def progress(self) -> int:
-        """Steps of its picture, -1 before it is known whether one was kept."""
+        """Steps that its picture has grown; -1 before the cache was searched for it."""
         return -1 if self.thumbnail is None else self.thumbnail.step
 
     def release(self) -> None:
-        """Give the device's memory back."""
+        """Free the device's memory."""
         if self.thumbnail is not None:
             self.thumbnail.release()
 
 
-class Shelf:
-    """The shipped models, the recent files and the models of one atlas.
+class ModelLibrary:
+    """The shipped models, the recent files and the models of one collection.
 
-    seen: the entries that are in sight, whose pictures come first.
+    visible: the entries that can be seen, whose pictures come first.
     """
 
     def __init__(self, backend: Backend, folder: Path | None) -> None:
         self._backend, self._folder = backend, folder
-        self._reader = ThreadPoolExecutor(1, "reader")  # files may be large, and an atlas takes a while to unpack
-        self._atlas: Opened | None = None
-        self.shipped: list[Entry] = []
-        self.recent: list[Entry] = []
-        self.inside: list[Entry] = []
-        self.seen: list[Entry] = []
+        self._reader = ThreadPoolExecutor(1, "reader")  # files may be large, and a collection takes a while to unpack
+        self._collection: Opened | None = None
+        self.shipped: list[LibraryEntry] = []
+        self.recent: list[LibraryEntry] = []
+        self.inside: list[LibraryEntry] = []
+        self.visible: list[LibraryEntry] = []
 
     @property
-    def entries(self) -> list[Entry]:
-        """All of them, in the order in which they are shown; one may be twice among them."""
+    def entries(self) -> list[LibraryEntry]:
+        """All entries in the order in which they are shown. An entry may occur twice."""
         return self.shipped + self.recent + self.inside
 
-    def fill(self, shipped: Iterable[Path], recent: Iterable[Path], atlas: Opened | None = None) -> None:
-        """Look what there is now; pictures that are grown already stay, unless their file is another now."""
+    def fill(self, shipped: Iterable[Path], recent: Iterable[Path], collection: Opened | None = None) -> None:
+        """Update the entries. Finished pictures stay unless their file has changed."""
         known = {(entry.path, entry.version): entry for entry in self.entries if not entry.error}
-        made: dict[tuple[Path, object], Entry] = {}
+        made: dict[tuple[Path, object], LibraryEntry] = {}
 
-        def entry(path: Path, version: object) -> Entry:
+        def entry(path: Path, version: object) -> LibraryEntry:
             key = path, version
             if key not in made:
-                made[key] = known.pop(key) if key in known else Entry(path, version)
+                made[key] = known.pop(key) if key in known else LibraryEntry(path, version)
             return made[key]
 
-        self._atlas = atlas
+        self._collection = collection
         self.shipped = [entry(path, model_files.file_version(path)) for path in shipped]
-        ours = {each.path for each in self.shipped}
-        self.recent = [entry(path, model_files.file_version(path)) for path in recent if path not in ours]
-        self.inside = [entry(path, atlas.version) for path in atlas.paths] if atlas else []
-        self.seen = []
+        shipped_paths = {each.path for each in self.shipped}
+        self.recent = [entry(path, model_files.file_version(path)) for path in recent if path not in shipped_paths]
+        self.inside = [entry(path, collection.version) for path in collection.paths] if collection else []
+        self.visible = []
         for gone in known.values():
             gone.release()
 
     def work(self, seconds: float, catalogue: Catalogue, clock: Callable[[], float] = time.perf_counter) -> bool:
-        """Read files and grow pictures for about so long; returns whether there was anything to do."""
+        """Read files and grow pictures for about `seconds`. Return whether there was anything to do."""
         end, due = clock() + seconds, self._due()
         for entry in due:
             if entry.reading is None:
@@ -118,43 +120,47 @@ class Shelf:
             ready = [entry for entry in ready if entry.waits and clock() < end]
         return bool(due)
 
-    def _due(self) -> Sequence[Entry]:
-        """What is worked on now: of the entries that wait, those in sight before the others."""
-        waiting = dict.fromkeys(entry for entry in (*self.seen, *self.entries) if entry.waits)
+    def _due(self) -> Sequence[LibraryEntry]:
+        """Return the unfinished entries to work on now, the visible ones first."""
+        waiting = dict.fromkeys(entry for entry in (*self.visible, *self.entries) if entry.waits)
         return list(waiting)[:AT_ONCE]
 
-    def _read(self, entry: Entry) -> Callable[[], Read]:
-        """What reads an entry's model, for the other thread."""
-        atlas = self._atlas
-        if atlas and (entry.file, entry.version) == (atlas.path.absolute(), atlas.version) and entry.inside:
-            return lambda: (atlas.model(entry.inside), 1)
+    def _read(self, entry: LibraryEntry) -> Callable[[], ModelAndCount]:
+        """Return a function for the reader's thread that reads an entry's model."""
+        collection = self._collection
+        if (
+            collection
+            and (entry.file, entry.version) == (collection.path.absolute(), collection.version)
+            and entry.inside
+        ):
+            return lambda: (collection.model(entry.inside), 1)
         return partial(_read, entry.path)
 
-    def _grow(self, entry: Entry, seconds: float, catalogue: Catalogue) -> None:
+    def _grow(self, entry: LibraryEntry, seconds: float, catalogue: Catalogue) -> None:
         assert entry.reading is not None
         try:
             model, entry.count = entry.reading.result()
             entry.model = model
             if entry.thumbnail is None:
-                kernel = thumbnails.kernel_of(model, catalogue)
+                kernel = thumbnails.default_kernel(model, catalogue)
                 entry.thumbnail = Thumbnail(self._backend, model, kernel, self._folder)
             entry.thumbnail.grow(seconds)
         except (NCAError, MemoryError) as error:
-            entry.error = reason(str(error) or "There is not enough memory for it.", entry.file)
+            entry.error = without_path(message_of(error), entry.file)
             entry.release()
 
     def release(self) -> None:
-        """Give the device's memory back."""
+        """Free the device's memory."""
         for entry in self.entries:
             entry.release()
 
     def close(self) -> None:
-        """As release, for good."""
+        """Free the device's memory and stop reading files."""
         self.release()
         self._reader.shutdown(cancel_futures=True)
 
 
-def _read(path: Path) -> Read:
+def _read(path: Path) -> ModelAndCount:
     file, name = model_files.split_path(path)
     opened = model_files.open_file(file)
     if name:
@@ -162,7 +168,7 @@ def _read(path: Path) -> Read:
     return next(iter(opened.models.values())), len(opened.models)
 
 
-def reason(said: str, path: Path) -> str:
-    """What is wrong with a file, without its name, as a sentence."""
-    short = said.removeprefix(f"{path}: ")
+def without_path(message: str, path: Path) -> str:
+    """Return an error message about a file without the file's name, as a sentence."""
+    short = message.removeprefix(f"{path}: ")
     return short[:1].upper() + short[1:]

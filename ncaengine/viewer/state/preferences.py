@@ -1,4 +1,4 @@
-"""Prefs: what the window remembers from one start to the next, in a small file of the user's. No imgui in here."""
+"""Preferences: what the window remembers between starts, in a small file of the user."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
@@ -20,7 +20,7 @@ CLOSED = ("Size", "Maps", "View", "Cells", "Record", "Session")
 Weights = Annotated[list[Annotated[float, msgspec.Meta(gt=0)]], msgspec.Meta(max_length=64)]
 
 
-class Prefs(msgspec.Struct):
+class Preferences(msgspec.Struct):
     """The file's contents; unknown keys, as of a newer version, are passed over.
 
     recent: files that were opened, the last one first. size: of the window, (width, height) in
@@ -44,18 +44,18 @@ class Prefs(msgspec.Struct):
     closed: Annotated[list[str], msgspec.Meta(max_length=64)] = msgspec.field(default_factory=lambda: list(CLOSED))
     details: bool = True
 
-    def opened(self, path: str | Path) -> None:
+    def add_recent(self, path: str | Path) -> None:
         """Put a file first among the recent ones."""
         name = str(Path(path).absolute())
         self.recent = [name, *(other for other in self.recent if other != name)][:MOST_RECENT]
 
-    def enlarge(self, steps: int) -> None:
+    def change_text_size(self, steps: int) -> None:
         """Make the text larger by some steps, smaller below 0, back to the plain size at 0; within its range."""
         size = round(self.text_size + steps * TEXT_STEP, 2) if steps else 1.0
         self.text_size = min(max(size, LEAST_TEXT), MOST_TEXT)
 
 
-TYPES = get_type_hints(Prefs, include_extras=True)
+TYPES = get_type_hints(Preferences, include_extras=True)
 
 
 def default_path() -> Path:
@@ -63,13 +63,13 @@ def default_path() -> Path:
     return platformdirs.user_config_path("ncaengine") / "window.json"
 
 
-def load(path: Path | None = None) -> Prefs:
+def load_preferences(path: Path | None = None) -> Preferences:
     """Read the file; whatever of it is missing or broken has its default value."""
     try:
         found = msgspec.json.decode((path or default_path()).read_bytes())
     except (OSError, ValueError, RecursionError):
-        return Prefs()
-    return Prefs(**_sound(found)) if isinstance(found, dict) else Prefs()
+        return Preferences()
+    return Preferences(**_sound(found)) if isinstance(found, dict) else Preferences()
 
 
 def _sound(found: dict[str, Any]) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def _sound(found: dict[str, Any]) -> dict[str, Any]:
     return sound
 
 
-def save(prefs: Prefs, path: Path | None = None) -> bool:
+def save_preferences(prefs: Preferences, path: Path | None = None) -> bool:
     """Write the file, whole or not at all; returns whether that was possible, which nothing depends on."""
     path = path or default_path()
     try:

@@ -104,7 +104,7 @@ class Probe:
         """A grid's pinned cells."""
         return self._traces.setdefault(grid, Trace())
 
-    def keep(self, grids: dict[int, Grid]) -> None:
+    def prune(self, grids: dict[int, Grid]) -> None:
         """Forget the grids that are gone, and a cell that is."""
         there = set(grids.values())
         self._traces = {grid: trace for grid, trace in self._traces.items() if grid in there}

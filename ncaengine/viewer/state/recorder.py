@@ -39,8 +39,7 @@ class Recorder:
     source: the selected grid, all grids side by side, or the window itself. scale: pixels a cell.
     steps_per_frame: None lets every grid run at its own pace in the video's time; a number makes so
     many steps of what is recorded between two frames, and all else stands still. delay: seconds
-    before the start. length: seconds of video, None until it is stopped. session: makes what a
-    still carries to open as it was.
+    before the start. length: seconds of video, None until it is stopped.
 
     After `start` there is first a countdown (`counting`), then a `recording`, which the simulation
     follows instead of the wall clock; `active` is either. Call `frame` for every frame of the
@@ -55,7 +54,6 @@ class Recorder:
         self.steps_per_frame: int | None = None
         self.delay = 0.0
         self.length: float | None = None
-        self.session: Callable[[], bytes] | None = None
         self.recording: Film | None = None
         self.grids: tuple[Grid, ...] = ()
         self._due: float | None = None
@@ -237,11 +235,11 @@ class Recorder:
         frames = f"{recording.frames} frame{'s' if recording.frames != 1 else ''}"
         return f"Saved {_placed(recording.path)}: {frames}, {seconds:.1f} s."
 
-    def still(self, grid: Grid, path: str = "", blob: bytes | None = None) -> str:
+    def still(self, grid: Grid, path: str = "", session: bytes | None = None) -> str:
         """Save a PNG of a grid, with what makes it in its text; returns what was saved, in words.
 
-        path: '' for a free name. blob: a session, so that the still opens as it was; by default
-        what `session` makes. Raises NCAError if it cannot be saved.
+        path: '' for a free name. session: a packed session, so that the still opens as it was.
+        Raises NCAError if it can't be saved.
         """
         from ncaengine.io import stills
 
@@ -249,9 +247,7 @@ class Recorder:
         if Path(path).suffix.lower() != ".png":
             raise NCAError(f"{path}: a still's name must end in .png.")
         picture = grid.image(self.scale)
-        if blob is None and self.session is not None:
-            blob = self.session()
-        stills.save(Path(path), picture, describe(grid), blob)
+        stills.save(Path(path), picture, describe(grid), session)
         return f"Saved {_placed(path)}: {picture.shape[1]} × {picture.shape[0]} px, step {grid.step}."
 
 

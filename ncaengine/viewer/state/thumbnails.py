@@ -29,7 +29,7 @@ def cache_folder() -> Path:
     return platformdirs.user_cache_path("ncaengine") / "thumbnails"
 
 
-def kernel_of(model: Model, catalogue: Catalogue) -> Kernel:
+def default_kernel(model: Model, catalogue: Catalogue) -> Kernel:
     """The first kernel here that the model is known to grow on. Raises NCAError if there is none."""
     known = [name for name in model.config.kernels if name in catalogue.kernels]
     return catalogue.get(known[0] if known else next(iter(model.config.kernels), "square"))

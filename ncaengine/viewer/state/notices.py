@@ -1,0 +1,37 @@
+"""Notices: the lines that the window shows for some seconds, and the questions that it asks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from ncaengine.core.errors import NCAError
+
+Kind = Literal["error", "info"]
+MOST_SHOWN = 4
+SECONDS: dict[Kind, float] = {"error": 12.0, "info": 6.0}
+"""How long a notice stays unless the pointer is over it."""
+
+
+@dataclass(frozen=True)
+class Button:
+    """An answer to a question."""
+
+    title: str
+    help: str
+    action: Callable[[], object]
+
+
+@dataclass(eq=False)
+class Toast:
+    """A line near the window's lower edge."""
+
+    text: str
+    kind: Kind
+    until: float = float("inf")
+    """When it disappears, on the clock of time.monotonic; questions stay until they are answered."""
+    buttons: tuple[Button, ...] = ()
+
+
+def message_of(error: NCAError | MemoryError) -> str:
+    """Return an error's message for the user."""
+    return str(error) or "There isn't enough memory for that."

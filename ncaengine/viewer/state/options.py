@@ -1,0 +1,32 @@
+"""How the window starts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ncaengine.core.errors import NCAError
+from ncaengine.core.types import Size
+
+
+@dataclass(frozen=True)
+class Options:
+    """The settings of a new window."""
+
+    size: Size | None = None
+    """(width, height) in cells; None for a size that suits the device."""
+    kernel: str = "square"
+    steps_per_second: tuple[float, ...] = (60.0,)
+    """One number for all grids, or one for each model."""
+    rng_seed: int = 0
+    collection: Path | None = None
+    """A file of several models, which the gallery shows at once."""
+    half: bool = False
+    """Whether states are float16."""
+
+    def rates(self, count: int) -> tuple[float, ...]:
+        """Return the steps per second of each of `count` grids. Raise NCAError if their number doesn't fit."""
+        if len(self.steps_per_second) == 1:
+            return self.steps_per_second * count
+        if len(self.steps_per_second) != count:
+            models = "1 model" if count == 1 else f"{count} models"
+            raise NCAError(f"{len(self.steps_per_second)} speeds for {models}; give one for all or one for each model.")
+        return self.steps_per_second

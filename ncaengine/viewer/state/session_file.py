@@ -1,0 +1,28 @@
+"""The file that the window's session is saved in."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ncaengine.io import sessions
+
+Kind = Literal["session", "journal"]
+ENDINGS: dict[Kind, str] = {"session": sessions.ENDING, "journal": ".jsonl"}
+
+
+@dataclass(eq=False)
+class SessionFile:
+    """Where the session is saved, and what was saved of it."""
+
+    path: Path | None = None
+    """The file that saving writes; None before it has a name."""
+    asks: Kind | None = None
+    """What the window should ask a file name for, if anything."""
+    saved_commands: int = 0
+    """Commands in the journal when the session was last opened or saved."""
+    quit_confirmed: bool = False
+    """Whether the window closes without asking about unsaved edits."""
+
+    def mark_saved(self, path: Path | None, commands: int) -> None:
+        """Note that the session with its first `commands` commands is saved in `path`, or in no file."""
+        self.path, self.saved_commands, self.quit_confirmed = path, commands, False
