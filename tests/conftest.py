@@ -105,7 +105,11 @@ def backend(request: pytest.FixtureRequest) -> TorchBackend | GLBackend:
 def catalogue() -> Catalogue:
     """The built-in kernels alone, whatever plugins this machine has."""
     return kernels.Catalogue(
-        {k.name: k for k in map(kernels.load, sorted(kernels.resources.folder("plugins").glob("*/kernel.toml")))}, {}
+        {
+            k.name: k
+            for k in map(kernels.load_kernel, sorted(kernels.resources.folder("plugins").glob("*/kernel.toml")))
+        },
+        {},
     )
 
 

@@ -99,7 +99,7 @@ def _tensors() -> Iterator[tuple[str, bytes]]:
         yield ".bin", numbers(count).tobytes()
     for config in CONFIGS:
         image = {"seed": numbers(5, 3, 4)} if config.seed.kind == "image" else {}
-        arrays, plain = random_weights(config, **image).arrays(), models.to_plain(config)
+        arrays, plain = random_weights(config, **image).arrays(), models.config_to_dict(config)
         meta = {"ncaengine": json.dumps({"version": 1, "config": plain})}
         yield ".safetensors", safetensors.numpy.save(arrays, meta)
         held = {k: torch.from_numpy(v.copy()) for k, v in arrays.items()}

@@ -56,7 +56,7 @@ def assert_one_step_agrees(
 def random_fields(width: int, height: int, seed: int = 0, models: int = 1) -> F32:
     """Every field over its whole range, with many cells at the defaults, at rates beyond 1 and 0."""
     rng = np.random.default_rng(seed)
-    out = fields.plain(width, height)
+    out = fields.default_fields(width, height)
     for name, spec in FIELDS.items():
         high = models - 1 if name == "model" else spec.high
         values = rng.uniform(spec.low, high, (height, width))

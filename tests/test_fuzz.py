@@ -118,7 +118,7 @@ def test_tensors_of_other_numbers(tmp_path: Path, head: str) -> None:
 )  # fmt: skip
 def test_numbers_that_no_float32_can_hold(tmp_path: Path, change: dict[str, Any]) -> None:
     config = Config(channels=4, hidden=8)
-    plain = {**models.to_plain(config), **json.loads(msgspec.json.encode(change))}
+    plain = {**models.config_to_dict(config), **json.loads(msgspec.json.encode(change))}
     meta = {"ncaengine": json.dumps({"config": plain})}
     (path := tmp_path / "m.safetensors").write_bytes(safetensors.numpy.save(random_weights(config).arrays(), meta))
     tried(path, _square(), tally := Tally())
@@ -213,7 +213,7 @@ def _shaders(config: Config, kernel: Kernel, form: Any, frame: Any) -> str:
 
 
 def _square() -> Kernel:
-    return kernels.load(kernels.resources.folder("plugins") / "square/kernel.toml")
+    return kernels.load_kernel(kernels.resources.folder("plugins") / "square/kernel.toml")
 
 
 def _kept(what: str) -> int:

@@ -1,10 +1,10 @@
 """Devices that step and draw grids: OpenGL, or torch where there is none."""
 
-from ncaengine.backends.base import Backend, Choice
+from ncaengine.backends.base import Backend, BackendChoice
 from ncaengine.core.errors import NCAError
 
 
-def open_backend(choice: Choice = "auto", half: bool = False) -> tuple[Backend, str]:
+def open_backend(choice: BackendChoice = "auto", half: bool = False) -> tuple[Backend, str]:
     """The backend asked for, and a line to show if `auto` had to fall back to torch (else '').
 
     half: OpenGL keeps states as float16. Raises NCAError if OpenGL, or what it alone can do, was asked for and is not

@@ -10,7 +10,7 @@ from ncaengine.core.model import Config, Model
 from ncaengine.core.settings import Settings
 from ncaengine.core.types import F32, I32, U8
 
-Choice = Literal["auto", "gl", "torch"]
+BackendChoice = Literal["auto", "gl", "torch"]
 
 
 class Cells(Protocol):
@@ -45,7 +45,7 @@ class Cells(Protocol):
 
         number: steps made since the seed; with rng_seed it decides which cells fire.
         settings: scale is the width of a cell (dx): first derivatives are divided by it, second ones by its square.
-            The fields multiply fire_rate and scale and are added to angle. For antithetic see pcg.partner.
+            The fields multiply fire_rate and scale and are added to angle. For antithetic see pcg.pair_offset.
         """
 
     def draw(self, view: View, look: Look = RGB) -> U8:

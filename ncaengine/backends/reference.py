@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from ncaengine.core.fields import PLANE
 from ncaengine.core.kernels import LAPLACIAN_COS, LAPLACIAN_SIN, Kernel
 from ncaengine.core.model import SEED, WEIGHTS, Config, Extra, Model
-from ncaengine.core.pcg import ALWAYS, CHANNELS_SEED, fire_threshold, partner
+from ncaengine.core.pcg import ALWAYS, CHANNELS_SEED, fire_threshold, pair_offset
 from ncaengine.core.settings import Settings
 
 
-class Frame(NamedTuple):
+class CellFrame(NamedTuple):
     """The frame that cells perceive and act in.
 
     Width of a cell, angle of its x axis in radians, height over width, and the share of its update that it takes; all
@@ -93,7 +93,7 @@ class Reference(nn.Module):
             around = around.index_select(axis, first) * (1 - part) + around.index_select(axis, first + 1) * part
         return around
 
-    def _framed(self, found: dict[str, Tensor], stencil: str, frame: Frame | None) -> Tensor:
+    def _framed(self, found: dict[str, Tensor], stencil: str, frame: CellFrame | None) -> Tensor:
         """What a stencil gives in the cells' own frame, turned and scaled."""
         if frame is None:
             return found[stencil]
@@ -109,7 +109,7 @@ class Reference(nn.Module):
             return (x * x + y * y) / 2 * found[stencil] + (x * x - y * y) / 2 * turned
         return found[stencil] * torch.sqrt(x * y) ** self.kernel.order(stencil)
 
-    def _extra(self, name: Extra, x: Tensor, frame: Frame | None) -> Tensor:
+    def _extra(self, name: Extra, x: Tensor, frame: CellFrame | None) -> Tensor:
         """An input beside the perception: (batch, 1, height, width). See model.Extra."""
         b, _, h, w = x.shape
         angle = torch.zeros((), device=x.device) if frame is None else frame.angle
@@ -123,7 +123,7 @@ class Reference(nn.Module):
         own = along * row - across * column if name == "row" else along * column + across * row
         return own.expand(b, 1, h, w)
 
-    def _perceived(self, found: dict[str, Tensor], frame: Frame | None) -> Tensor:
+    def _perceived(self, found: dict[str, Tensor], frame: CellFrame | None) -> Tensor:
         config = self.config
         features = []
         for f in config.features:
@@ -132,11 +132,11 @@ class Reference(nn.Module):
         p = _clip(torch.cat(features, 1), config.clips.perception)
         return torch.cat([p, p.abs()], 1) if config.absolute else p
 
-    def perceive(self, x: Tensor, frame: Frame | None = None) -> Tensor:
+    def perceive(self, x: Tensor, frame: CellFrame | None = None) -> Tensor:
         """Filter-major perception: (batch, inputs less extra, height, width)."""
         return self._perceived(self._at_all_scales(x, frame is not None), frame)
 
-    def update(self, x: Tensor, frame: Frame | None = None) -> Tensor:
+    def update(self, x: Tensor, frame: CellFrame | None = None) -> Tensor:
         """What each cell would add to its state if it fired."""
         config = self.config
         found = self._at_all_scales(x, frame is not None)
@@ -150,7 +150,7 @@ class Reference(nn.Module):
             u = u + rates * self._framed(found, "laplacian", frame)
         return u if frame is None else u * frame.dt
 
-    def forward(self, x: Tensor, fires: Tensor, frame: Frame | None = None) -> Tensor:
+    def forward(self, x: Tensor, fires: Tensor, frame: CellFrame | None = None) -> Tensor:
         """One step. `fires` broadcasts to the state: 1 where a cell (a channel) updates, else 0."""
         y = _clip(x + self.update(x, frame) * fires, self.config.clips.state)
         return y * (self.living(x) & self.living(y)) if self.config.alive else y
@@ -179,7 +179,7 @@ class Reference(nn.Module):
         scales, angles = torch.tensor(settings.scale, device=device), torch.tensor(settings.angle, device=device)
         if fields is not None:
             scales, angles = scales * fields[PLANE["scale"]], angles + fields[PLANE["angle"]]
-        return cast(Tensor, self(x, fires, Frame(scales, torch.deg2rad(angles), settings.aspect, settings.dt)))
+        return cast(Tensor, self(x, fires, CellFrame(scales, torch.deg2rad(angles), settings.aspect, settings.dt)))
 
 
 def _stencils(config: Config) -> tuple[tuple[str, ...], int]:
@@ -235,7 +235,7 @@ def fire_mask(
     antithetic: bool = True,
 ) -> Tensor:
     """Which cells fire, (height, width) bool: PCG4D in int32, which wraps as uint32 does. See pcg.fire_mask."""
-    if antithetic and (pair := partner(width, height, fire_rate, rate is not None and bool((rate != 1).any()))):
+    if antithetic and (pair := pair_offset(width, height, fire_rate, rate is not None and bool((rate != 1).any()))):
         first = fire_mask(width - pair[0], height - pair[1], step, rng_seed, fire_rate, device, antithetic=False)
         return torch.cat([first, ~first], 0 if pair[1] else 1)
     if fire_threshold(fire_rate) == ALWAYS and rate is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ncaengine.cli.output import print_notice
 
 if TYPE_CHECKING:
-    from ncaengine.backends.base import Choice
+    from ncaengine.backends.base import BackendChoice
     from ncaengine.core.kernels import Catalogue
     from ncaengine.core.model import Model
     from ncaengine.simulation.simulation import Simulation
@@ -32,7 +32,7 @@ def find_kernels(plugins: Sequence[Path], wanted: str, models: "Sequence[Model]"
 
 
 def open_simulation(
-    catalogue: "Catalogue | None" = None, backend: "Choice" = "auto", half: bool = False, history: int = 0
+    catalogue: "Catalogue | None" = None, backend: "BackendChoice" = "auto", half: bool = False, history: int = 0
 ) -> "Simulation":
     """Open an empty simulation, for `with`; print a notice if `auto` has to use torch.
 

@@ -114,7 +114,7 @@ def _measure(models: "list[Model]", catalogue: "Catalogue", kernel: str) -> "dic
         atlas.check(model.config)  # before the first of them takes its seconds
     identical: list[list[Model]] = []
     for model in models:
-        known = next((group for group in identical if model_module.same(group[0], model)), None)
+        known = next((group for group in identical if model_module.equal_models(group[0], model)), None)
         known.append(model) if known else identical.append([model])
     ranges: dict[int, Ranges] = {}
     with open_simulation(catalogue) as sim, progress_bar("models") as bar:

@@ -55,14 +55,14 @@ class Info:
         from rich.console import Console
 
         from ncaengine.cli import model_summary
-        from ncaengine.core.model import to_plain
+        from ncaengine.core.model import config_to_dict
 
         if self.json:
             print_json({
                 "file": str(self.model),
                 "parameters": model.parameters,
                 "statistics": model_summary.statistics(model),
-                **to_plain(model.config),
+                **config_to_dict(model.config),
             })  # fmt: skip
             return
         console = Console()

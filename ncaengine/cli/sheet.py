@@ -97,7 +97,7 @@ class Sheet:
         for model in models:
             for kernel in kernels:
                 kernel.require((feature.stencil for feature in model.config.features), model.config.name)
-        views = [lattice.whole(kernel, self.size, self.scale) for kernel in kernels]
+        views = [lattice.whole_view(kernel, self.size, self.scale) for kernel in kernels]
         if len(models) * steps * sum(v.width * v.height for v in views) > lattice.MAX_PIXELS:
             raise NCAError(
                 "This many pictures of this size are too large for one sheet; use a smaller --scale or --size."

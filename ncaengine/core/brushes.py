@@ -56,7 +56,7 @@ def stroke(kernel: Kernel, size: Size, path: Sequence[Point], radius: float, sof
             column, row = lattice.on_torus(kernel, size, columns, rows[:, None])
             np.maximum.at(weights.reshape(-1), (row * width + column)[found], weight[found])
             touched[row[found.any(1)]] = True
-    column, row = lattice.on_torus(kernel, size, *lattice.nearest(kernel, *_reduced(kernel, size, points).T))
+    column, row = lattice.on_torus(kernel, size, *lattice.nearest_cell(kernel, *_reduced(kernel, size, points).T))
     weights[row, column], touched[row] = 1, True
     band = np.flatnonzero(touched)
     row, column = np.nonzero(weights[band])
@@ -270,7 +270,7 @@ def paste(patch: Patch, kernel: Kernel, offsets: I32) -> tuple[npt.NDArray[np.bo
     where it has none). Onto its own kernel a patch comes cell by cell.
     """
     (ax, _), (bx, by) = kernel.basis
-    column, row = lattice.nearest(patch.kernel, offsets[:, 0] * ax + offsets[:, 1] * bx, offsets[:, 1] * by)
+    column, row = lattice.nearest_cell(patch.kernel, offsets[:, 0] * ax + offsets[:, 1] * bx, offsets[:, 1] * by)
     low, high = patch.cells.min(0), patch.cells.max(0)
     table = np.full(high - low + 1, -1, np.intp)
     table[tuple((patch.cells - low).T)] = np.arange(len(patch.cells))

@@ -42,7 +42,7 @@ FIELDS: dict[Field, FieldInfo] = {info.name: info for info in _ALL}
 PLANE: dict[Field, int] = {name: index for index, name in enumerate(FIELDS)}
 
 
-def plain(width: int, height: int) -> F32:
+def default_fields(width: int, height: int) -> F32:
     """Return the default of every field at every cell: (height, width, 4) float32."""
     defaults = np.array([info.default for info in FIELDS.values()], np.float32)
     return np.broadcast_to(defaults, (height, width, len(FIELDS))).copy()

@@ -186,7 +186,7 @@ _SPOKEN = {
 }
 
 
-def load(path: Path) -> Kernel:
+def load_kernel(path: Path) -> Kernel:
     """Read and check one kernel.toml. Raises NCAError naming the file, the key and the cure."""
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
@@ -303,7 +303,7 @@ def discover(folders: Iterable[Path] = ()) -> Catalogue:
     for root in (resources.folder("plugins"), *_installed(broken), user_folder(), *folders):
         for path in _manifests(root):
             try:
-                kernel = load(path)
+                kernel = load_kernel(path)
                 taken = kernels.setdefault(kernel.name, kernel)
                 if taken.source.resolve() != path.resolve():
                     raise NCAError(f"key `name`: {kernel.name!r} is the name of {taken.source}; choose another.")

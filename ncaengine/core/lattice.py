@@ -75,7 +75,7 @@ def corner(kernel: Kernel) -> tuple[float, float]:
     return -ax / 2, -by / 2
 
 
-def whole(kernel: Kernel, size: Size, scale: int = 1, even: bool = False) -> View:
+def whole_view(kernel: Kernel, size: Size, scale: int = 1, even: bool = False) -> View:
     """The picture of a whole grid at `scale` pixels a cell, at least 1x1 pixel.
 
     `even` makes both sides even, as video codecs need: the torus is drawn one pixel further. Raises
@@ -91,7 +91,7 @@ def whole(kernel: Kernel, size: Size, scale: int = 1, even: bool = False) -> Vie
     return View(width, height, float(scale), *corner(kernel))
 
 
-def around(kernel: Kernel, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[I64, I64, F64]:
+def nearest_four(kernel: Kernel, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[I64, I64, F64]:
     """The four cells among which are the nearest to each point and those that it borders on there.
 
     (4, …) columns and rows on the unrolled plane, and how far inside each cell the point lies: its
@@ -112,9 +112,9 @@ def around(kernel: Kernel, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[I64, I64
     return columns.astype(np.int64), rows.astype(np.int64), inside
 
 
-def nearest(kernel: Kernel, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[I64, I64]:
+def nearest_cell(kernel: Kernel, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[I64, I64]:
     """(column, row) on the unrolled plane of the cell nearest to each point."""
-    columns, rows, inside = around(kernel, x, y)
+    columns, rows, inside = nearest_four(kernel, x, y)
     first = inside.argmax(0)[None]
     return np.take_along_axis(columns, first, 0)[0], np.take_along_axis(rows, first, 0)[0]
 
@@ -128,11 +128,11 @@ def on_torus(kernel: Kernel, size: Size, column: I64, row: I64) -> tuple[I64, I6
 
 def cell_at(kernel: Kernel, size: Size, view: View, pixel_x: float, pixel_y: float) -> tuple[int, int]:
     """The storage place (column, row) of the cell under a place in the picture."""
-    column, row = on_torus(kernel, size, *nearest(kernel, *view.point(pixel_x, pixel_y)))
+    column, row = on_torus(kernel, size, *nearest_cell(kernel, *view.point(pixel_x, pixel_y)))
     return int(column), int(row)
 
 
-def visible(kernel: Kernel, size: Size, view: View, most: int) -> tuple[I64, I64, F64, F64]:
+def visible_cells(kernel: Kernel, size: Size, view: View, most: int) -> tuple[I64, I64, F64, F64]:
     """The cells whose middles lie in a picture, each as often as the torus repeats it: columns, rows, x, y.
 
     Four arrays (n,), rows from above and each from the left: storage places, and the middles in
@@ -152,7 +152,7 @@ def visible(kernel: Kernel, size: Size, view: View, most: int) -> tuple[I64, I64
     return (*on_torus(kernel, size, columns[shown], rows[shown]), x[shown], y[shown])
 
 
-def appearances(kernel: Kernel, size: Size, view: View, column: int, row: int) -> tuple[F64, F64]:
+def places_of_cell(kernel: Kernel, size: Size, view: View, column: int, row: int) -> tuple[F64, F64]:
     """The middles of one cell in a picture, as often as the torus repeats it: x, y, each (n,), as in `visible`."""
     (ax, _), (bx, by) = kernel.basis
     width, height = size

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ncaengine.core.fields import PLANE, Field
 from ncaengine.core.kernels import Kernel
-from ncaengine.core.lattice import View, around, on_torus
+from ncaengine.core.lattice import View, nearest_four, on_torus
 from ncaengine.core.model import Colour
 from ncaengine.core.types import F32, F64, I32, I64, U8, Size
 
@@ -161,7 +161,7 @@ def draw(
         for i in range(n):
             x = (np.arange(view.width) + (i + 0.5) / n) / view.scale + view.x
             y = (np.arange(view.height) + (j + 0.5) / n) / view.scale + view.y
-            columns, rows, inside = around(kernel, *np.meshgrid(x, y))
+            columns, rows, inside = nearest_four(kernel, *np.meshgrid(x, y))
             column, row = on_torus(kernel, size, columns, rows)
             weight = np.clip(0.5 + inside * view.scale * n, 0, 1).astype(np.float32)[..., None]
             total += (weight * rgb[row, column]).sum(0) / weight.sum(0)
@@ -195,12 +195,12 @@ def quantise(rgb: F32) -> U8:
     return out
 
 
-def raw(state: F32, colour: Colour) -> U8:
+def raw_picture(state: F32, colour: Colour) -> U8:
     """One cell one pixel in storage order: (height, width, 3) uint8."""
     return quantise(to_rgb(state, colour))
 
 
-def seen(
+def state_and_gradient(
     kernel: Kernel, size: Size, columns: I64, rows: I64, colour: Colour, read: Callable[[I32], F32]
 ) -> tuple[F32, F32]:
     """What is to be seen at n cells: their state (n, channels) and the gradient of their brightness (n, 2).

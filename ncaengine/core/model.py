@@ -207,7 +207,7 @@ class Model:
         return sum(getattr(self, name).size for name in WEIGHTS)
 
 
-def same(a: Model, b: Model) -> bool:
+def equal_models(a: Model, b: Model) -> bool:
     """Whether two models agree to the last bit."""
     theirs = b.arrays()
     return a is b or (a.config == b.config and all(np.array_equal(v, theirs[k]) for k, v in a.arrays().items()))
@@ -241,14 +241,14 @@ def _finite(numbers: Sequence[float]) -> bool:
         return bool(np.isfinite(np.array(numbers, np.float32)).all())
 
 
-def to_plain(config: Config) -> dict[str, Any]:
+def config_to_dict(config: Config) -> dict[str, Any]:
     """The configuration as containers that JSON and torch.save can hold."""
     plain: dict[str, Any] = json.loads(msgspec.json.encode(config))
     return plain
 
 
-def from_plain(config: object, weights: dict[str, F32]) -> Model:
-    """A Model from what `to_plain` made and the four arrays. Raises NCAError on any misfit."""
+def model_from_dict(config: object, weights: dict[str, F32]) -> Model:
+    """A Model from what `config_to_dict` made and the four arrays. Raises NCAError on any misfit."""
     try:
         checked = msgspec.convert(config, Config, strict=False)
     except msgspec.ValidationError as error:

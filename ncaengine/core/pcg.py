@@ -54,7 +54,7 @@ def fire_masks(
     return fires[..., :channels]
 
 
-def partner(width: int, height: int, fire_rate: float, rates: bool = False) -> tuple[int, int] | None:
+def pair_offset(width: int, height: int, fire_rate: float, rates: bool = False) -> tuple[int, int] | None:
     """(columns, rows) between two cells of which exactly one fires under an antithetic mask; None where there is none.
 
     Half the height, or where that is odd half the width: what a window of less than half the grid sees are
@@ -81,7 +81,7 @@ def fire_mask(
     that all devices compare the same numbers.
     antithetic: where there is a `partner`, the coin of each pair's first cell, turned over for the other one.
     """
-    if antithetic and (pair := partner(width, height, fire_rate, rate is not None and bool((rate != 1).any()))):
+    if antithetic and (pair := pair_offset(width, height, fire_rate, rate is not None and bool((rate != 1).any()))):
         first = fire_mask(width - pair[0], height - pair[1], step, rng_seed, fire_rate, antithetic=False)
         return np.concatenate([first, ~first], 0 if pair[1] else 1)
     threshold = fire_threshold(fire_rate)
@@ -94,20 +94,20 @@ def fire_mask(
     return fires if rate is None else np.where(rate == 1, fires, _share(word) < np.float32(fire_rate) * rate)
 
 
-def uniform(width: int, height: int, channels: int, rng_seed: int, first: int = 0) -> F32:
+def uniform_noise(width: int, height: int, channels: int, rng_seed: int, first: int = 0) -> F32:
     """Noise of a seed, from the row `first` on: (height, width, channels) float32 in [-0.5, 0.5)."""
     column = np.arange(width, dtype=np.uint32)[None, :, None]
     row = np.arange(first, first + height, dtype=np.uint32)[:, None, None]
     return _noise(column, row, channels, 0xA0000000, rng_seed)
 
 
-def uniform_at(cells: I32, channels: int, rng_seed: int) -> F32:
+def uniform_noise_at(cells: I32, channels: int, rng_seed: int) -> F32:
     """The noise of a seed at (n, 2) int32 (column, row): (n, channels) float32, that of `uniform` there."""
     column, row = cells.astype(np.uint32).T[..., None]
     return _noise(column, row, channels, 0xA0000000, rng_seed)
 
 
-def noise_at(cells: I32, channels: int, number: int, rng_seed: int) -> F32:
+def edit_noise_at(cells: I32, channels: int, number: int, rng_seed: int) -> F32:
     """Noise of the `number`-th edit at (n, 2) int32 (column, row): (n, channels) float32 in [-1, 1).
 
     `number` and `rng_seed` are taken modulo 2**32. They are hashed into one word first, so that every

@@ -131,7 +131,7 @@ UNIFORMS = tuple(name for name, info in SETTINGS.items() if info.reader != "cloc
 OF_CELLS = tuple(name for name, info in SETTINGS.items() if info.reader == "cell")
 
 
-def changed(settings: Settings, name: str, value: float | bool) -> Settings:
+def with_setting(settings: Settings, name: str, value: float | bool) -> Settings:
     """Return `settings` with one value replaced. Raises NCAError for an unknown name or a value out of range."""
     if name not in SETTINGS:
         raise NCAError(f"There is no setting {name!r}; choose one of: {', '.join(SETTINGS)}.")

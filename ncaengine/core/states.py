@@ -72,7 +72,7 @@ def initial(model: Model, size: Size, rng_seed: int) -> F32:
             band = max(1, BAND // width)  # what the hash takes meanwhile would be several times the state
             for row in range(0, height, band):
                 cells = state[row : row + band]
-                cells[:] = pcg.uniform(width, len(cells), config.channels, rng_seed, row)
+                cells[:] = pcg.uniform_noise(width, len(cells), config.channels, rng_seed, row)
                 cells *= np.float32(seed.level)
         case "point":
             state[height // 2, width // 2, seed.first :] = seed.level
@@ -93,7 +93,7 @@ def _add_blobs(state: F32, level: float, rng_seed: int) -> None:
     height, width, _ = state.shape
     count = max(1, round(width * height / BLOB_CELLS**2))
     # Places from numbers that only `rng_seed` and the spot decide.
-    chances = pcg.uniform(count, 1, 2, rng_seed)[0] + np.float32(0.5)
+    chances = pcg.uniform_noise(count, 1, 2, rng_seed)[0] + np.float32(0.5)
     chances[0] = 0.5
     reach = np.arange(-4 * int(BLOB_RADIUS), 4 * int(BLOB_RADIUS) + 1)
     across = reach[np.abs(reach) <= (width - 1) // 2] if width < len(reach) else reach
@@ -113,7 +113,7 @@ def initial_at(model: Model, size: Size, cells: types.I32, rng_seed: int) -> F32
     """The initial state of some cells, that of `initial`: (n, channels) of (n, 2) int32 (column, row)."""
     seed = model.config.seed
     if seed.kind == "noise":
-        return pcg.uniform_at(cells, model.config.channels, rng_seed) * np.float32(seed.level)
+        return pcg.uniform_noise_at(cells, model.config.channels, rng_seed) * np.float32(seed.level)
     if seed.kind == "zeros":
         return np.zeros((len(cells), model.config.channels), np.float32)
     return initial(model, size, rng_seed)[cells[:, 1], cells[:, 0]]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ncaengine.core import files, resources
 from ncaengine.core.errors import NCAError
-from ncaengine.core.model import FORMAT_VERSION, Model, to_plain
+from ncaengine.core.model import FORMAT_VERSION, Model, config_to_dict
 from ncaengine.formats import importers, sniffing
 from ncaengine.formats.importers.base import Hints
 from ncaengine.formats.opened import LazyModels, Opened, Version, errors_named
@@ -130,5 +130,5 @@ def _write_torch(model: Model, path: Path) -> None:
     import torch
 
     weights = {name: torch.from_numpy(array.copy()) for name, array in model.arrays().items()}
-    held = {"version": FORMAT_VERSION, "config": to_plain(model.config), "weights": weights}
+    held = {"version": FORMAT_VERSION, "config": config_to_dict(model.config), "weights": weights}
     torch.save({sniffing.KEY: held}, path)

@@ -9,7 +9,7 @@ import safetensors
 import safetensors.numpy
 
 from ncaengine.core.errors import NCAError
-from ncaengine.core.model import FORMAT_VERSION, MAX_NUMBERS, Model, from_plain, to_plain
+from ncaengine.core.model import FORMAT_VERSION, MAX_NUMBERS, Model, config_to_dict, model_from_dict
 from ncaengine.core.types import F32
 
 KEY = "ncaengine"
@@ -18,7 +18,7 @@ KEY = "ncaengine"
 
 def write_safetensors(model: Model, path: Path) -> None:
     """Write the weights, with the configuration in the metadata. Raises OSError."""
-    metadata = {KEY: json.dumps({"version": FORMAT_VERSION, "config": to_plain(model.config)})}
+    metadata = {KEY: json.dumps({"version": FORMAT_VERSION, "config": config_to_dict(model.config)})}
     path.write_bytes(safetensors.numpy.save(model.arrays(), metadata))
 
 
@@ -36,7 +36,7 @@ def read_safetensors(path: Path) -> Model | dict[str, F32]:
             weights = {key: file.get_tensor(key) for key in keys}
         if text is None:
             return {key: array.astype(np.float32) for key, array in weights.items() if array.dtype.kind in "fiu"}
-        return from_plain(json.loads(text)["config"], weights)
+        return model_from_dict(json.loads(text)["config"], weights)
     except (
         safetensors.SafetensorError,
         json.JSONDecodeError,

@@ -57,7 +57,7 @@ def _of_pickle(path: Path) -> Model | Decoded:
         head = found[KEY]
         if not isinstance(head, Mapping) or not isinstance(head.get("weights"), Mapping):
             raise NCAError("has ncaengine's mark but not its form; save it again.")
-        return models.from_plain(head.get("config"), weights.tensors(head["weights"]))
+        return models.model_from_dict(head.get("config"), weights.tensors(head["weights"]))
     tensors = weights.tensors(found)
     if tensors:
         return Decoded("tensors", tensors, path.stem)

@@ -92,7 +92,7 @@ class Session:
 
 def weights_hash(model: Model) -> str:
     """SHA-256 of a model's configuration and weights, in hexadecimal."""
-    digest = hashlib.sha256(json.dumps(models.to_plain(model.config), sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(models.config_to_dict(model.config), sort_keys=True).encode())
     for array in model.arrays().values():
         digest.update(array.tobytes())
     return digest.hexdigest()
@@ -184,7 +184,7 @@ def _checked(head: Head, tensors: dict[str, Any]) -> Session:
         weights = {name: tensors[f"model.{number}.{name}"] for name in WEIGHTS}
         if (seed := f"model.{number}.{SEED}") in tensors:
             weights[SEED] = tensors[seed]
-        found[saved.name] = models.from_plain(models.to_plain(saved.config), weights)
+        found[saved.name] = models.model_from_dict(models.config_to_dict(saved.config), weights)
     arrays = {name: tensors[f"array.{name}"] for name in head.arrays}
     for grid in head.grids:
         _check_grid(grid, found, tensors)

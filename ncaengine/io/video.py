@@ -157,7 +157,7 @@ class _Part:
             width, height = grid.size
             shape = View(width + (even and width % 2), height + (even and height % 2), 1.0, -0.5, -0.5)
         else:
-            shape = lattice.whole(grid.kernel, grid.size, scale, even)
+            shape = lattice.whole_view(grid.kernel, grid.size, scale, even)
         self.width, self.height = shape.width, shape.height
         self._extent = lattice.extent(grid.kernel, grid.size)
 

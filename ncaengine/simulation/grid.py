@@ -78,18 +78,18 @@ class Grid:
     def field(self, name: Field) -> F32:
         """A field, a copy: (height, width) float32."""
         width, height = self.size
-        return (fields.plain(width, height) if self.fields is None else self.fields)[..., PLANE[name]].copy()
+        return (fields.default_fields(width, height) if self.fields is None else self.fields)[..., PLANE[name]].copy()
 
     def image(self, scale: int = 1, raw: bool = False) -> U8:
         """The whole grid as (height, width, 3) uint8, `scale` pixels a cell, in the lattice's true shape.
 
         `raw`: the model's colours, one cell one pixel in storage order instead.
         """
-        return self.picture(lattice.whole(self.kernel, self.size, scale), raw)
+        return self.picture(lattice.whole_view(self.kernel, self.size, scale), raw)
 
     def picture(self, view_: View, raw: bool = False) -> U8:
         """One view of it: (height, width, 3) uint8. `raw` ignores the view."""
-        return looks.raw(self.state(), self.model.config.colour) if raw else self.cells.draw(view_, self.look)
+        return looks.raw_picture(self.state(), self.model.config.colour) if raw else self.cells.draw(view_, self.look)
 
     def moment(self) -> Moment:
         """All that decides how it goes on."""

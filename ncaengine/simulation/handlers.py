@@ -12,7 +12,7 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.fields import PLANE
 from ncaengine.core.kernels import Catalogue, Kernel
 from ncaengine.core.model import Model
-from ncaengine.core.settings import Settings, changed
+from ncaengine.core.settings import Settings, with_setting
 from ncaengine.core.states import Keep
 from ncaengine.core.types import F32, Size
 from ncaengine.simulation import commands, painting
@@ -60,7 +60,7 @@ def planned(grid: Grid, command: AnyEdit, names: Names) -> Mark:
         case commands.Load(_, name):
             title, change = "Load", partial(load, grid, names.array(name, image=False))
         case commands.Set(_, setting, value):  # a slider's way is not for undo
-            title, change = "", partial(adjust, grid, changed(grid.settings, setting, value))
+            title, change = "", partial(adjust, grid, with_setting(grid.settings, setting, value))
         case _:
             assert_never(command)
     return Mark(grid.age, change, title, more)
@@ -93,7 +93,7 @@ def resize(grid: Grid, size: Size, keep: Keep) -> None:
     fresh = states.initial(grid.model, size, grid.rng_seed)
     maps = grid.fields
     if maps is not None:
-        maps = states.resized(maps, fields.plain(*size), keep, grid.kernel)
+        maps = states.resized(maps, fields.default_fields(*size), keep, grid.kernel)
     grid._write(states.resized(grid.state(), fresh, keep, grid.kernel), maps)
 
 
@@ -153,18 +153,18 @@ def load(grid: Grid, array: Array) -> None:
 
 def _own(grid: Grid) -> F32:
     """The grid's fields to be changed: a copy where a moment keeps them."""
-    return fields.plain(*grid.size) if grid.fields is None else grid.fields.copy()
+    return fields.default_fields(*grid.size) if grid.fields is None else grid.fields.copy()
 
 
 def _use_fields(grid: Grid, maps: F32) -> None:
     """Run on these fields; none where all are the default, so that a plain run pays nothing."""
-    grid.fields = None if (maps == fields.plain(1, 1)).all() else maps
+    grid.fields = None if (maps == fields.default_fields(1, 1)).all() else maps
     grid.cells.write_fields(grid.fields)
 
 
 def copied(grid: Grid, at: Point, radius: float) -> Patch:
     """The cells within `radius` of a point."""
-    column, row = (int(i) for i in lattice.nearest(grid.kernel, *at))
+    column, row = (int(i) for i in lattice.nearest_cell(grid.kernel, *at))
     offsets = brushes.disc(grid.kernel, radius)
     away = offsets.astype(np.int64)
     places = lattice.on_torus(grid.kernel, grid.size, away[:, 0] + column, away[:, 1] + row)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ncaengine.core.errors import NCAError
-from ncaengine.core.model import Model, same
+from ncaengine.core.model import Model, equal_models
 from ncaengine.simulation.painting import Array
 
 
@@ -24,7 +24,7 @@ class Registry:
         """
         base = name = name or model.config.name
         n = 1
-        while name in self.models and not same(self.models[name], model):
+        while name in self.models and not equal_models(self.models[name], model):
             n += 1
             name = f"{base}-{n}"
         self.models.setdefault(name, model)

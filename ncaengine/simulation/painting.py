@@ -46,7 +46,7 @@ def on_state(canvas: Canvas, command: Paint, image: Array | None, patch: Patch |
     if command.tool == "erase":
         target = states.initial_at(canvas.model, canvas.size, cells, canvas.rng_seed)
     elif command.tool == "noise":
-        noise = pcg.noise_at(cells, config.channels, canvas.number, canvas.rng_seed)
+        noise = pcg.edit_noise_at(cells, config.channels, canvas.number, canvas.rng_seed)
         target = noise * np.float32(command.value)
     else:
         if image is None:
@@ -62,7 +62,7 @@ def _pasted(canvas: Canvas, command: Paint, patch: Patch | None) -> Touch:
     """The patch about the last point of the path; its edge fades as the brush's softness says."""
     if patch is None:
         raise NCAError("Nothing has been copied yet; copy a patch first.")
-    column, row = (int(i) for i in lattice.nearest(canvas.kernel, *command.path[-1]))
+    column, row = (int(i) for i in lattice.nearest_cell(canvas.kernel, *command.path[-1]))
     offsets = brushes.disc(canvas.kernel, patch.radius)
     inside, index = brushes.paste(patch, canvas.kernel, offsets)
     offsets, index = offsets[inside], index[inside]

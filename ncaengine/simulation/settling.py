@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 
 from ncaengine.core.looks import to_rgb
-from ncaengine.core.model import Colour, Model, same
+from ncaengine.core.model import Colour, Model, equal_models
 from ncaengine.core.types import F32
 from ncaengine.simulation import commands
 from ncaengine.simulation.simulation import Simulation
@@ -72,7 +72,7 @@ def trials(
     runs: dict[Model, list[F32]] = {}
     for label, model in candidates:
         plain = replace(model, config=msgspec.structs.replace(model.config, colour=Colour()))
-        states = next((states for other, states in runs.items() if same(plain, other)), None)
+        states = next((states for other, states in runs.items() if equal_models(plain, other)), None)
         if states is None:
             states = runs[plain] = _run(sim, model, tell)
         else:

@@ -20,7 +20,7 @@ from ncaengine.core.brushes import Patch
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Model
-from ncaengine.core.settings import Settings, affects_cells, changed
+from ncaengine.core.settings import Settings, affects_cells, with_setting
 from ncaengine.core.types import Size
 from ncaengine.formats import model_files
 from ncaengine.simulation import commands, handlers
@@ -213,7 +213,7 @@ class Simulation(Registry, Calls):
         """Raises NCAError unless a grid may have this size here, and there is memory for it to run a model."""
         states.check_size(size, self.backend.max_side)
         if model:
-            memory.check(size, self.backend.bytes_a_cell(model.config))
+            memory.check_fits(size, self.backend.bytes_a_cell(model.config))
 
     def check(self, command: AnyCommand) -> None:
         """Raises NCAError for what a command will ask for in vain, as far as that is known before it is due."""
@@ -229,7 +229,7 @@ class Simulation(Registry, Calls):
             case commands.Resize(_, size):
                 self.check_size(size)
             case commands.Set(_, setting, value):
-                changed(Settings(), setting, value)
+                with_setting(Settings(), setting, value)
             case commands.Paint(tool="image", image=image):
                 self.array(image, image=True)
             case commands.Load(_, array):
@@ -279,7 +279,7 @@ class Simulation(Registry, Calls):
             case commands.Show(_, look):
                 grid._show(look)
             case commands.Set(_, setting, value) if not affects_cells(setting):
-                grid._set_pace(changed(grid.settings, setting, value))
+                grid._set_pace(with_setting(grid.settings, setting, value))
             case _:
                 edit = handlers.planned(grid, command, self)
                 grid._edit(replace(edit, again=partial(grid._wait, *waited) if waited else None))
@@ -326,4 +326,4 @@ class Simulation(Registry, Calls):
 def _settings(command: commands.AddGrid, model: Model) -> Settings:
     """Those that a grid starts with. Raises NCAError for a value out of its range."""
     fire_rate = model.config.fire_rate if command.fire_rate is None else command.fire_rate
-    return changed(changed(Settings(), "steps_per_second", command.steps_per_second), "fire_rate", fire_rate)
+    return with_setting(with_setting(Settings(), "steps_per_second", command.steps_per_second), "fire_rate", fire_rate)

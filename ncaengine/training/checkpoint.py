@@ -36,7 +36,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     plain = {
         KEY: VERSION,
         "settings": dataclasses.asdict(checkpoint.settings),
-        "config": model.to_plain(checkpoint.config),
+        "config": model.config_to_dict(checkpoint.config),
         "state": checkpoint.state,
         "losses": checkpoint.losses,
         "origin": checkpoint.origin,

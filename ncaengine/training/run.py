@@ -19,7 +19,7 @@ from PIL import Image
 from ncaengine.core import files, kernels
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue
-from ncaengine.core.lattice import whole
+from ncaengine.core.lattice import whole_view
 from ncaengine.core.looks import draw, quantise
 from ncaengine.core.model import Model
 from ncaengine.core.types import F32
@@ -214,7 +214,7 @@ class TrainingRun:
             )
         for kernel, pool in zip(t.kernels, t.pools, strict=True):
             states = pool[:count].permute(0, 2, 3, 1).cpu().numpy()
-            view = whole(kernel, (side, side), scale)
+            view = whole_view(kernel, (side, side), scale)
             tiles += [contact_sheets.Tile(draw(state, kernel, t.config.colour, view), kernel.name) for state in states]
         return contact_sheets.sheet([tiles], f"{self.job.output.stem}, iteration {t.iteration:,}")
 

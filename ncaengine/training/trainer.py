@@ -208,7 +208,7 @@ def free_memory(device: torch.device) -> int:
     """Bytes that can still be had, as far as the system tells."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    found = memory.free()
+    found = memory.free_bytes()
     return int(found) if math.isfinite(found) else 8 * 2**30
 
 

@@ -10,7 +10,7 @@ from helpers import SELFORG, random_model, small
 from one_step import assert_one_step_agrees
 
 from ncaengine.backends.gl import autotune
-from ncaengine.backends.gl.autotune import Trials
+from ncaengine.backends.gl.autotune import Autotuner
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.backends.gl.device import Device
 from ncaengine.backends.gl.shader.perception import Form
@@ -51,7 +51,7 @@ class Pretended:
         self.now += self.costs[made.removeprefix("made ")]
 
     def choose(self, path: Path, what: tuple[object, ...] = WHAT) -> str:
-        return Trials(cast(Device, self), path).choose(what, self.make, self.run)
+        return Autotuner(cast(Device, self), path).choose(what, self.make, self.run)
 
 
 Start = Callable[..., Pretended]
@@ -149,7 +149,7 @@ def test_a_trial_leaves_the_state_alone(
     """The first step is made with a trial before it, the others without."""
     monkeypatch.setattr(gl.device, "form", "looped")
     monkeypatch.setattr(gl.device, "forms", ("looped", "blocked"))
-    monkeypatch.setattr(gl, "trials", Trials(gl.device, tmp_path / "forms.json"))
+    monkeypatch.setattr(gl, "autotuner", Autotuner(gl.device, tmp_path / "forms.json"))
     monkeypatch.setattr(autotune, "SHORTEST", 1e-4)
     model = random_model(small(SELFORG, hidden=6, channels=4))
     assert_one_step_agrees(gl, model, catalogue.get("hexagonal"), size, 0.5, 3, antithetic)

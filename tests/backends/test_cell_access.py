@@ -97,9 +97,9 @@ def test_a_hundred_thousand_cells(gl: GLBackend, catalogue: Catalogue) -> None:
     which, target = some_cells(333, 317, 100_000), random_state(100_000, 1, 5)[0]
     cells.blend(which, np.ones(100_000, np.float32), target)
     assert np.array_equal(cells.read_cells(which), target)
-    buffers = dict(gl.editor._buffers)
+    buffers = dict(gl.cell_access._buffers)
     cells.read_cells(which[:10])
-    assert gl.editor._buffers == buffers
+    assert gl.cell_access._buffers == buffers
     cells.release()
 
 

@@ -18,7 +18,7 @@ SETTINGS = {
     "turned": {"scale": 1.1},
     "stretched": {"scale": 1.1, "aspect": 1.2},
 }
-"""What makes each of perception.Frame."""
+"""What makes each of perception.FrameKind."""
 COVERS = {"pairs": (0.5, True), "listed": (0.5, False), "every": (1.0, True)}
 """Fire rate, and whether antithetic, that make each of perception.Cover."""
 KERNELS = ("square", "hexagonal", "hexagonal-distill", "von-neumann", "square-wide")

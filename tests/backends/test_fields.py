@@ -13,7 +13,7 @@ from ncaengine.backends.base import Backend, Cells
 from ncaengine.backends.gl import backend
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.backends.gl.shader import network
-from ncaengine.backends.reference import Frame, Reference
+from ncaengine.backends.reference import CellFrame, Reference
 from ncaengine.backends.torch import TorchCells
 from ncaengine.core import fields, pcg
 from ncaengine.core.errors import NCAError
@@ -101,7 +101,7 @@ def test_hidden_units_in_parts_agree(formed: GLBackend, catalogue: Catalogue, mo
 def test_scale_and_angle_without_fields(formed: GLBackend, catalogue: Catalogue, scale: float, angle: float) -> None:
     """They do what fields of those values everywhere do."""
     models, kernel, before = [random_model(SMALL["notebook"])], catalogue.get("square"), random_state(37, 53, 5)
-    field = fields.plain(37, 53)
+    field = fields.default_fields(37, 53)
     field[..., PLANE["scale"]], field[..., PLANE["angle"]] = scale, angle
     found = [
         stepped(cells, models, kernel, before, *how)
@@ -119,7 +119,7 @@ def test_defaults_are_the_plain_step(formed: GLBackend, catalogue: Catalogue, ke
     models, before = [random_model(SMALL[name])], random_state(37, 53, 5)
     for cells in (formed.cells, TorchCells):
         plain, framed = (
-            stepped(cells(), models, catalogue.get(kernel), before, f) for f in (None, fields.plain(37, 53))
+            stepped(cells(), models, catalogue.get(kernel), before, f) for f in (None, fields.default_fields(37, 53))
         )
         np.testing.assert_allclose(framed, plain, atol=1e-6)
 
@@ -146,7 +146,7 @@ def test_a_step_without_fields_runs_the_plain_program(
     assert programs(dt=0.5) == ["turned"]
     assert programs(aspect=1.5) == ["turned", "stretched"]
     assert programs() == ["stretched", ""]
-    assert programs(field=fields.plain(5, 4)) == ["", "turned"]
+    assert programs(field=fields.default_fields(5, 4)) == ["", "turned"]
     assert programs(others=(model,)) == ["turned", "turned"]
     cells.release()
 
@@ -213,7 +213,7 @@ def test_derivatives_are_divided_by_powers_of_the_scale(
     stencils = {**square.stencils, "mean": Stencil(((1.0,) * 3,) * 3, 9.0)}
     kernel = Kernel("k", "K", "", square.basis, stencils, square.source)
     model, before = perceiving(Feature(stencil, 0.8)), random_state(6, 5, 3)
-    field = fields.plain(6, 5)
+    field = fields.default_fields(6, 5)
     field[..., PLANE["scale"]] = np.linspace(0.25, 4, 30).reshape(5, 6)
     for cells, other in zip(both(gl), both(gl), strict=True):
         plain = stepped(cells, [model], kernel, before, None, Settings(fire_rate=1.0)) - before
@@ -287,7 +287,7 @@ def test_all_fire_the_same_cells(
     model = Model(
         one, zeros((1, 3), np.float32), zeros(1, np.float32), zeros((3, 1), np.float32), np.ones(3, np.float32)
     )
-    field = fields.plain(5, 4)
+    field = fields.default_fields(5, 4)
     field[..., PLANE["rate"]] = np.float32(rates).reshape(4, 5)
     mask = pcg.fire_mask(5, 4, step, seed, fire_rate, field[..., PLANE["rate"]])
     for cells in both(gl):
@@ -347,7 +347,7 @@ def test_numbers_beyond_the_last_run_the_last(gl: GLBackend, catalogue: Catalogu
         catalogue.get("square"),
         random_state(6, 5, 5),
     )
-    field = fields.plain(6, 5)
+    field = fields.default_fields(6, 5)
     field[..., PLANE["model"]] = 7
     for cells, alone in zip(both(gl), both(gl), strict=True):
         found = stepped(cells, models, square, before, field)
@@ -417,7 +417,7 @@ def test_no_image_of_fields_has_a_side_of_a_power_of_2(gl: GLBackend, catalogue:
     """For llvmpipe's sake: see backend._room."""
     cells = gl.cells()
     for size in ((1, 1), (2, 64), (128, 100)):
-        cells.write_fields(fields.plain(*size))
+        cells.write_fields(fields.default_fields(*size))
         assert all(side & (side - 1) for side in cells._fields.size)
     assert all(side & (side - 1) for side in gl.plain_fields.size)
     cells.release()
@@ -442,7 +442,7 @@ def test_after_a_write_the_state_before_is_the_state_itself(gl: GLBackend, catal
 def test_the_reference_in_a_plain_frame_perceives_as_without(catalogue: Catalogue) -> None:
     net = Reference(random_model(SMALL["notebook"]), catalogue.get("hexagonal"))
     x = torch.from_numpy(random_state(8, 6, 5)).permute(2, 0, 1)[None]
-    plain = Frame(torch.tensor(1.0), torch.tensor(0.0))
+    plain = CellFrame(torch.tensor(1.0), torch.tensor(0.0))
     assert torch.equal(net.perceive(x, plain), net.perceive(x))
 
 

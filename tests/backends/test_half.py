@@ -14,8 +14,8 @@ from ncaengine.backends.base import Cells
 from ncaengine.backends.gl import storage
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.backends.gl.device import Device
-from ncaengine.backends.gl.shader.source import Source
-from ncaengine.backends.gl.textures import States
+from ncaengine.backends.gl.shader.source import ShaderSource
+from ncaengine.backends.gl.textures import StateImages
 from ncaengine.backends.torch import TorchCells
 from ncaengine.cli import main
 from ncaengine.core import resources
@@ -169,7 +169,7 @@ def test_a_state_takes_half_the_memory(
     gl: GLBackend, half: GLBackend, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On the device; arrays stay what they are."""
-    monkeypatch.setattr(States, "largest", lambda *_: 77)
+    monkeypatch.setattr(StateImages, "largest", lambda *_: 77)
     said, state = [], np.zeros((5, 7, 12), np.float32)
     for backend in (gl, half):
         cells = written(backend, random_model(Config(hidden=8)), catalogue, state)
@@ -231,7 +231,7 @@ def test_a_float16_knows_its_bytes() -> None:
 
 
 def test_a_name_that_is_defined_moves_no_line() -> None:
-    source = Source("#version 430\na\nb\n", ("x:1", "x:2", "x:3")).defining("HALF")
+    source = ShaderSource("#version 430\na\nb\n", ("x:1", "x:2", "x:3")).defining("HALF")
     assert source.text == "#version 430\n#define HALF 1\na\nb\n"
     assert source.explain("0:4(1): error") == "x:3: error"
 

@@ -43,7 +43,7 @@ def grown(gl: GLBackend, model: Model, kernel: Kernel, seeds: range, antithetic:
         cells.write(states.initial(model, (SIDE, SIDE), seed))
         for step in range(STEPS):
             cells.step(step, seed, Settings(antithetic=antithetic))
-        found.append(statistics(looks.raw(cells.read(), model.config.colour) / 255.0))
+        found.append(statistics(looks.raw_picture(cells.read(), model.config.colour) / 255.0))
     cells.release()
     return np.stack(found)
 
@@ -64,14 +64,14 @@ def chance(a: F64, b: F64) -> float:
 
 def against_coins(gl: GLBackend, model: Model, antithetic: bool) -> float:
     """The chance that rollouts of other seeds, with pairs or with coins, lie as far from those with coins."""
-    square = kernels.load(resources.folder("plugins") / "square/kernel.toml")
+    square = kernels.load_kernel(resources.folder("plugins") / "square/kernel.toml")
     coins = grown(gl, model, square, range(SEEDS), antithetic=False)
     return chance(grown(gl, model, square, range(SEEDS, 2 * SEEDS), antithetic), coins)
 
 
 def test_the_measure_tells_other_textures_apart(gl: GLBackend) -> None:
     """And so it would tell pairs from coins: two models, and one at two fire rates at which it looks nearly alike."""
-    square = kernels.load(resources.folder("plugins") / "square/kernel.toml")
+    square = kernels.load_kernel(resources.folder("plugins") / "square/kernel.toml")
     bubbles, zebra = (model_files.load(ROOT / f"assets/{name}.safetensors") for name in ("bubbles", "zebra"))
     one = grown(gl, bubbles, square, range(5), antithetic=True)
     assert chance(one, grown(gl, zebra, square, range(5), antithetic=True)) < 0.02

@@ -14,7 +14,7 @@ from helpers import NOTEBOOK_CONFIG, SELFORG, random_model, random_state, small
 from ncaengine.backends.gl import device
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.backends.gl.shader import network, perception, source
-from ncaengine.backends.gl.shader.source import Source
+from ncaengine.backends.gl.shader.source import ShaderSource
 from ncaengine.core import resources, settings
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue
@@ -179,7 +179,7 @@ def test_an_error_in_made_code_names_its_mark(
         gl.step_programs(random_model(SMALL), catalogue.get("square"))
 
 
-SOURCE = Source("a\nb\nc\n", ("shaders/x.comp:1", "shaders/x.comp:1 (made, line 1)", "shaders/x.comp:9"))
+SOURCE = ShaderSource("a\nb\nc\n", ("shaders/x.comp:1", "shaders/x.comp:1 (made, line 1)", "shaders/x.comp:9"))
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_only_cells_that_fire_count() -> None:
 def test_the_machine_is_named() -> None:
     assert host_info.cores() >= 1
     assert host_info.cpu_name()
-    assert memory.free() > 1e6
+    assert memory.free_bytes() > 1e6
     assert host_info.matmul_gflops("cpu") > 0
 
 
@@ -228,7 +228,7 @@ def test_all_take_turns_and_make_the_same_steps_a_round() -> None:
 
 def test_sizes_that_memory_cannot_hold_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     timing.check_memory(Config(), (64, 64))
-    monkeypatch.setattr(memory, "free", lambda: 1e9)
+    monkeypatch.setattr(memory, "free_bytes", lambda: 1e9)
     with pytest.raises(
         NCAError,
         match=r"4096x4096 cells needs 41\.\d GB of memory here and 1\.0 GB are free; .* fits is 6\d\dx6\d\d",

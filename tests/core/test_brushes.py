@@ -16,7 +16,7 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.types import Size
 
-BUILT_IN = {p.parent.name: kernels.load(p) for p in kernels.resources.folder("plugins").glob("*/kernel.toml")}
+BUILT_IN = {p.parent.name: kernels.load_kernel(p) for p in kernels.resources.folder("plugins").glob("*/kernel.toml")}
 SQUARE, HEXAGONAL = BUILT_IN["square"], BUILT_IN["hexagonal"]
 WIDE = Kernel("k", "", "", ((1.4, 0.0), (-0.6, 0.8)), SQUARE.stencils, Path())  # skewed leftwards
 KERNELS = st.sampled_from([SQUARE, HEXAGONAL, WIDE])
@@ -78,7 +78,7 @@ def painted(kernel: Kernel, size: Size, path: list[Point], radius: float, softne
 
 def under(kernel: Kernel, size: Size, path: list[Point]) -> list[tuple[int, int]]:
     """The (row, column) of the cells nearest to the path's points."""
-    cells = (lattice.on_torus(kernel, size, *lattice.nearest(kernel, *point)) for point in path)
+    cells = (lattice.on_torus(kernel, size, *lattice.nearest_cell(kernel, *point)) for point in path)
     return [(int(row), int(column)) for column, row in cells]
 
 
@@ -203,7 +203,7 @@ def test_a_pattern_keeps_to_its_values(
 def on_screen(kernel: Kernel, size: Size, found: np.ndarray, x: float, y: float) -> float:
     """What the picture shows at a place, in cell widths from its upper left corner."""
     left, top = lattice.corner(kernel)
-    column, row = lattice.on_torus(kernel, size, *lattice.nearest(kernel, x + left, y + top))
+    column, row = lattice.on_torus(kernel, size, *lattice.nearest_cell(kernel, x + left, y + top))
     return float(found[row, column])
 
 

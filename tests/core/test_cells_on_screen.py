@@ -33,10 +33,10 @@ def reader(state: F32):
 )
 def test_a_cell_appears_where_it_is_visible(name: str, size, scale, corner) -> None:
     kernel, picture = KERNELS[name], View(150, 110, scale, *corner)
-    columns, rows, x, y = lattice.visible(kernel, size, picture, 10**6)
+    columns, rows, x, y = lattice.visible_cells(kernel, size, picture, 10**6)
     for cell in {(0, 0), (size[0] - 1, size[1] - 1), (size[0] // 2, size[1] // 2)}:
         here = (columns == cell[0]) & (rows == cell[1])
-        found = sorted(zip(*lattice.appearances(kernel, size, picture, *cell), strict=True))
+        found = sorted(zip(*lattice.places_of_cell(kernel, size, picture, *cell), strict=True))
         wanted = sorted(zip(x[here], y[here], strict=True))
         assert len(found) == len(wanted)
         assert np.allclose(np.reshape(found, (-1, 2)), np.reshape(wanted, (-1, 2)), atol=1e-6)
@@ -50,7 +50,7 @@ def test_the_gradient_of_a_slope_is_its_steepness(name: str) -> None:
     bright = 0.5 + right * ((column - 6) * ax + (row - 5) * bx) + down * (row - 5) * by
     state = np.repeat(bright[..., None], 5, 2).astype(np.float32)
     cells = np.array([4, 5, 6]), np.array([5, 4, 6])  # far from where the torus closes
-    own, gradient = looks.seen(kernel, size, *cells, Colour(1, 0), reader(state))
+    own, gradient = looks.state_and_gradient(kernel, size, *cells, Colour(1, 0), reader(state))
     assert (own == state[cells[1], cells[0]]).all()
     assert np.allclose(gradient, (right, down), atol=1e-5)
 
@@ -65,7 +65,7 @@ def test_what_is_seen_is_the_torus(name: str) -> None:
     moved = lattice.on_torus(kernel, size, columns + 3, rows + 4)
     shifted = np.empty_like(state)
     shifted[moved[1], moved[0]] = state[rows, columns]
-    _, plain = looks.seen(kernel, size, columns, rows, Colour(), reader(state))
-    own, gradient = looks.seen(kernel, size, *moved, Colour(), reader(shifted))
+    _, plain = looks.state_and_gradient(kernel, size, columns, rows, Colour(), reader(state))
+    own, gradient = looks.state_and_gradient(kernel, size, *moved, Colour(), reader(shifted))
     assert (own == state[rows, columns]).all()
     assert np.allclose(gradient, plain, atol=1e-6)

@@ -109,7 +109,7 @@ def test_a_stencil_answers_to_a_tilted_plane_with_its_slopes(catalogue: Catalogu
 
 
 def test_a_changed_weight_is_told(tmp_path: Path) -> None:
-    kernel = kernels.load(write(tmp_path, VALID.replace("divisor = 4", "divisor = 2")))
+    kernel = kernels.load_kernel(write(tmp_path, VALID.replace("divisor = 4", "divisor = 2")))
     assert kernel.gains() == pytest.approx((1, 1, 2))
     assert kernel.unmatched() == ["laplacian on x²+y² gives 8, not 4"]
 
@@ -182,7 +182,7 @@ BROKEN = {  # what is broken: (text, key named, part of the cure)
 
 
 def test_the_valid_manifest_is_valid(tmp_path: Path) -> None:
-    kernel = kernels.load(write(tmp_path))
+    kernel = kernels.load_kernel(write(tmp_path))
     assert (kernel.name, kernel.title, kernel.description) == ("mine", "Mine", "A kernel of a test.")
     assert kernel.unmatched() == []
     assert list(kernel.stencils) == ["identity", "gradient_x", "gradient_y", "laplacian"]
@@ -193,7 +193,7 @@ def test_a_broken_manifest_is_told_by_file_key_and_cure(tmp_path: Path, case: st
     text, key, cure = BROKEN[case]
     path = write(tmp_path, text)
     with pytest.raises(NCAError) as caught:
-        kernels.load(path)
+        kernels.load_kernel(path)
     said = str(caught.value)
     assert said.startswith(f"{path}: ")
     assert key in said
@@ -217,7 +217,7 @@ def test_a_file_that_is_no_manifest_is_told(tmp_path: Path, content: bytes, part
     path = tmp_path / "kernel.toml"
     path.write_bytes(content)
     with pytest.raises(NCAError) as caught:
-        kernels.load(path)
+        kernels.load_kernel(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert part in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -226,7 +226,7 @@ def test_a_file_that_is_no_manifest_is_told(tmp_path: Path, content: bytes, part
 def test_a_missing_file_and_a_folder_are_told(tmp_path: Path) -> None:
     for path in (tmp_path / "none" / "kernel.toml", tmp_path):
         with pytest.raises(NCAError, match="cannot be read"):
-            kernels.load(path)
+            kernels.load_kernel(path)
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
@@ -234,7 +234,7 @@ def test_any_bytes_are_refused_in_one_line(tmp_path: Path, content: bytes) -> No
     path = tmp_path / "kernel.toml"
     path.write_bytes(content)
     with pytest.raises(NCAError) as caught:
-        kernels.load(path)
+        kernels.load_kernel(path)
     assert "\n" not in str(caught.value)
 
 
@@ -339,5 +339,5 @@ def test_row_shift_brings_the_torus_back_to_less_than_a_cell(height: int, skew: 
 
 
 HEXAGONAL, SQUARE = (
-    kernels.load(kernels.resources.folder("plugins") / n / "kernel.toml") for n in ("hexagonal", "square")
+    kernels.load_kernel(kernels.resources.folder("plugins") / n / "kernel.toml") for n in ("hexagonal", "square")
 )

@@ -16,7 +16,7 @@ from ncaengine.core.kernels import Catalogue, Kernel
 from ncaengine.core.lattice import View
 from ncaengine.core.model import Colour, Config
 
-BUILT_IN = {p.parent.name: kernels.load(p) for p in kernels.resources.folder("plugins").glob("*/kernel.toml")}
+BUILT_IN = {p.parent.name: kernels.load_kernel(p) for p in kernels.resources.folder("plugins").glob("*/kernel.toml")}
 SQUARE, HEXAGONAL = BUILT_IN["square"], BUILT_IN["hexagonal"]
 WIDE = Kernel(
     "k", "", "", ((1.9**0.5, 0.0), (-(0.37**0.5), 0.7**0.5)), SQUARE.stencils, Path()
@@ -36,13 +36,13 @@ def middle(kernel: Kernel, column: int, row: int) -> tuple[float, float]:
 
 @given(KERNELS, st.integers(-300, 300), st.integers(-300, 300))
 def test_the_middle_of_a_cell_is_nearest_to_itself(kernel: Kernel, column: int, row: int) -> None:
-    found = lattice.nearest(kernel, *middle(kernel, column, row))
+    found = lattice.nearest_cell(kernel, *middle(kernel, column, row))
     assert (int(found[0]), int(found[1])) == (column, row)
 
 
 @given(KERNELS, st.floats(-50, 50), st.floats(-50, 50))
 def test_the_nearest_cell_is_the_nearest(kernel: Kernel, x: float, y: float) -> None:
-    column, row = (int(v) for v in lattice.nearest(kernel, x, y))
+    column, row = (int(v) for v in lattice.nearest_cell(kernel, x, y))
     at = math.dist(middle(kernel, column, row), (x, y))
     for c in range(column - 3, column + 4):
         for r in range(row - 3, row + 4):
@@ -75,18 +75,18 @@ def test_every_pixel_lies_in_a_cell_of_the_grid(kernel: Kernel, width: int, heig
 
 @given(KERNELS, SIDE, SIDE, st.integers(1, 8))
 def test_the_whole_picture_shows_every_cell(kernel: Kernel, width: int, height: int, scale: int) -> None:
-    look = lattice.whole(kernel, (width, height), scale)
+    look = lattice.whole_view(kernel, (width, height), scale)
     across, down = lattice.extent(kernel, (width, height))
     assert (look.width, look.height) == (max(1, round(across * scale)), max(1, round(down * scale)))
     if scale >= 3:
         columns, rows = np.meshgrid(np.arange(look.width) + 0.5, np.arange(look.height) + 0.5)
-        found = lattice.on_torus(kernel, (width, height), *lattice.nearest(kernel, *look.point(columns, rows)))
+        found = lattice.on_torus(kernel, (width, height), *lattice.nearest_cell(kernel, *look.point(columns, rows)))
         assert len(set(zip(*(v.ravel().tolist() for v in found), strict=True))) == width * height
 
 
 @given(KERNELS, SIDE, SIDE, st.integers(1, 8))
 def test_even_pictures_are_even_and_at_most_a_pixel_more(kernel: Kernel, width: int, height: int, scale: int) -> None:
-    plain, even = (lattice.whole(kernel, (width, height), scale, even=e) for e in (False, True))
+    plain, even = (lattice.whole_view(kernel, (width, height), scale, even=e) for e in (False, True))
     assert even.width % 2 == even.height % 2 == 0
     assert 0 <= even.width - plain.width <= 1
     assert 0 <= even.height - plain.height <= 1
@@ -98,7 +98,7 @@ def test_even_pictures_are_even_and_at_most_a_pixel_more(kernel: Kernel, width: 
 
 @given(st.floats(-3, 3, width=32), st.floats(-2, 2, width=32), st.floats(-2, 2, width=32))
 def test_colours_are_scaled_shifted_clipped_and_rounded(value: float, scale: float, offset: float) -> None:
-    found = looks.raw(np.full((1, 1, 4), value, np.float32), Colour(scale, offset))
+    found = looks.raw_picture(np.full((1, 1, 4), value, np.float32), Colour(scale, offset))
     exact = min(max(value * scale + offset, 0), 1) * 255
     assert found.shape == (1, 1, 3)
     assert (np.abs(found - exact) <= 0.5 + 1e-3).all()
@@ -107,7 +107,7 @@ def test_colours_are_scaled_shifted_clipped_and_rounded(value: float, scale: flo
 def test_raw_is_one_pixel_a_cell_in_storage_order() -> None:
     state = np.zeros((3, 5, 4), np.float32)
     state[2, 4, 1] = 1
-    picture = looks.raw(state, Colour(1, 0))
+    picture = looks.raw_picture(state, Colour(1, 0))
     assert picture.shape == (3, 5, 3)
     assert picture[2, 4].tolist() == [0, 255, 0]
     assert picture.sum() == 255
@@ -122,8 +122,8 @@ def test_a_square_grid_at_a_whole_scale_repeats_its_pixels(
     backend_draws: Callable[..., np.ndarray], size: tuple[int, int], scale: int
 ) -> None:
     state = random_state(*size, 3)
-    expected = looks.raw(state, COLOUR).repeat(scale, 0).repeat(scale, 1)
-    for picture in backend_draws(state, SQUARE, lattice.whole(SQUARE, size, scale)):
+    expected = looks.raw_picture(state, COLOUR).repeat(scale, 0).repeat(scale, 1)
+    for picture in backend_draws(state, SQUARE, lattice.whole_view(SQUARE, size, scale)):
         assert np.abs(picture.astype(int) - expected).max() <= 1
 
 
@@ -177,7 +177,7 @@ def test_numpy_and_opengl_draw_the_same(
 def test_a_whole_grid_is_upright(backend_draws: Callable[..., list[np.ndarray]], kernel: Kernel) -> None:
     state = np.full((8, 8, 3), -1.0, np.float32)
     state[0, 5] = 1  # top row, right of the middle
-    for picture in backend_draws(state, kernel, lattice.whole(kernel, (8, 8), 8)):
+    for picture in backend_draws(state, kernel, lattice.whole_view(kernel, (8, 8), 8)):
         rows, columns = np.nonzero(picture[..., 0] > 128)
         assert rows.max() < 10
         assert columns.min() > 38
@@ -218,7 +218,7 @@ def test_pixels_show_the_cell_that_is_found_under_them(kernel: Kernel) -> None:
     size = (9, 7)
     state = random_state(*size, 3)
     look = View(90, 70, 10.0, -1.3, 2.2)
-    picture, colours = looks.draw(state, kernel, COLOUR, look), looks.raw(state, COLOUR)
+    picture, colours = looks.draw(state, kernel, COLOUR, look), looks.raw_picture(state, COLOUR)
     checked = 0
     for py in range(2, 68, 3):
         for px in range(2, 88, 3):

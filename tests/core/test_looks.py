@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ncaengine.backends.base import Backend
 from ncaengine.backends.gl.backend import GLBackend
-from ncaengine.backends.gl.canvas import MODES, Shown
+from ncaengine.backends.gl.canvas import MODES, ShownGrid
 from ncaengine.core import fields, kernels, lattice, looks
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View
@@ -24,7 +24,7 @@ from ncaengine.core.model import Colour, Config
 from ncaengine.core.settings import Settings
 from ncaengine.core.types import F32, Size
 
-BUILT_IN = {p.parent.name: kernels.load(p) for p in kernels.resources.folder("plugins").glob("*/kernel.toml")}
+BUILT_IN = {p.parent.name: kernels.load_kernel(p) for p in kernels.resources.folder("plugins").glob("*/kernel.toml")}
 SQUARE, HEXAGONAL = BUILT_IN["square"], BUILT_IN["hexagonal"]
 KERNELS = pytest.mark.parametrize("kernel", [SQUARE, HEXAGONAL], ids=["square", "hexagonal"])
 COLOUR = Colour(0.5, 0.5)
@@ -41,7 +41,7 @@ def random_fields(size: Size) -> F32:
 
 
 @pytest.fixture
-def shown(gl: GLBackend) -> Iterator[Callable[..., Shown]]:
+def shown(gl: GLBackend) -> Iterator[Callable[..., ShownGrid]]:
     """Puts a state, the one before it and fields on the device, in images larger than the grid."""
     made: list[moderngl.Texture | moderngl.TextureArray] = []
 
@@ -53,21 +53,21 @@ def shown(gl: GLBackend) -> Iterator[Callable[..., Shown]]:
         made.append(gl.device.ctx.texture_array((width + 3, height + 2, len(planes)), 4, planes.tobytes(), dtype="f4"))
         return made[-1]
 
-    def put(state: F32, kernel: Kernel, before: F32 | None = None, planes: F32 | None = None) -> Shown:
+    def put(state: F32, kernel: Kernel, before: F32 | None = None, planes: F32 | None = None) -> ShownGrid:
         height, width, channels = state.shape
         now, field = texture(state), None
         if planes is not None:
             field = gl.device.ctx.texture((width, height), 4, planes.tobytes(), dtype="f4")
             made.append(field)
         last = now if before is None else texture(before)
-        return Shown(now, last, field, (width, height), kernel, Config(channels=channels, hidden=1, colour=COLOUR))
+        return ShownGrid(now, last, field, (width, height), kernel, Config(channels=channels, hidden=1, colour=COLOUR))
 
     yield put
     for each in made:
         each.release()
 
 
-def drawn(gl: GLBackend, what: Shown, place: View, look: Look) -> np.ndarray:
+def drawn(gl: GLBackend, what: ShownGrid, place: View, look: Look) -> np.ndarray:
     target = gl.offscreen(place.width, place.height)
     gl.canvas.draw(target, place, look, what)
     flat = np.frombuffer(target.read(alignment=1), np.uint8)
@@ -96,7 +96,7 @@ def luminance(rgb: F32 | list[float]) -> float:
 @pytest.mark.parametrize("size", [(1, 1), (7, 5), (16, 12)], ids=lambda s: f"{s[0]}x{s[1]}")
 @pytest.mark.parametrize("channels", [3, 12])
 def test_every_mode_is_drawn_alike(
-    gl: GLBackend, shown: Callable[..., Shown], kernel: Kernel, mode: looks.Mode, size: Size, channels: int
+    gl: GLBackend, shown: Callable[..., ShownGrid], kernel: Kernel, mode: looks.Mode, size: Size, channels: int
 ) -> None:
     state = random_state(*size, channels)
     before = state + random_state(*size, channels, seed=1, spread=0.05)
@@ -113,7 +113,7 @@ def test_every_mode_is_drawn_alike(
 @pytest.mark.parametrize("overlay", OVERLAYS)
 @pytest.mark.parametrize("mode", ["rgb", "channel"])
 def test_every_overlay_is_drawn_alike(
-    gl: GLBackend, shown: Callable[..., Shown], kernel: Kernel, overlay: str, mode: looks.Mode
+    gl: GLBackend, shown: Callable[..., ShownGrid], kernel: Kernel, overlay: str, mode: looks.Mode
 ) -> None:
     size, look = (33, 21), Look(mode, overlay=overlay)
     state, planes = random_state(*size, 4), random_fields(size)
@@ -127,7 +127,7 @@ def test_every_overlay_is_drawn_alike(
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_every_uniform_of_a_look_is_known_to_the_shader(
-    gl: GLBackend, shown: Callable[..., Shown], mode: looks.Mode, overlay: str
+    gl: GLBackend, shown: Callable[..., ShownGrid], mode: looks.Mode, overlay: str
 ) -> None:
     """And no picture is empty."""
     size = (9, 8)
@@ -145,10 +145,10 @@ def test_every_uniform_of_a_look_is_known_to_the_shader(
     assert wanted <= used
 
 
-def test_plain_colours_are_drawn_without_shading(gl: GLBackend, shown: Callable[..., Shown]) -> None:
+def test_plain_colours_are_drawn_without_shading(gl: GLBackend, shown: Callable[..., ShownGrid]) -> None:
     state = random_state(6, 6, 4)
     what = shown(state, SQUARE)
-    place = lattice.whole(SQUARE, (6, 6), 3)
+    place = lattice.whole_view(SQUARE, (6, 6), 3)
     canvas = type(gl.canvas)(gl.device)
     for look in (RGB, Look(overlay="rate")):  # there are no fields
         canvas.draw(gl.offscreen(18, 18), place, look, what)
@@ -158,15 +158,15 @@ def test_plain_colours_are_drawn_without_shading(gl: GLBackend, shown: Callable[
     canvas.release()
 
 
-def test_grids_of_several_sizes_share_an_image(gl: GLBackend, shown: Callable[..., Shown]) -> None:
+def test_grids_of_several_sizes_share_an_image(gl: GLBackend, shown: Callable[..., ShownGrid]) -> None:
     for size in ((9, 3), (3, 9), (40, 2), (1, 1), (5, 5)):
         state = random_state(*size, 3)
-        place = lattice.whole(SQUARE, size, 3)
+        place = lattice.whole_view(SQUARE, size, 3)
         here = looks.draw(state, SQUARE, COLOUR, place, Look("channel")).astype(int)
         assert np.abs(here - drawn(gl, shown(state, SQUARE), place, Look("channel"))).max() <= 1
 
 
-def test_a_state_without_one_before_has_not_changed(gl: GLBackend, shown: Callable[..., Shown]) -> None:
+def test_a_state_without_one_before_has_not_changed(gl: GLBackend, shown: Callable[..., ShownGrid]) -> None:
     what = shown(random_state(6, 6, 5), HEXAGONAL)
     assert drawn(gl, what, View(20, 20, 3.0, 0, 0), Look("update")).max() <= 4
 
@@ -192,17 +192,17 @@ def test_backends_show_their_last_step(backend: Backend, kernel: Kernel) -> None
 @pytest.mark.parametrize("mode", MODES)
 def test_a_model_that_ran_away_can_be_looked_at(mode: looks.Mode, value: float) -> None:
     state = np.full((3, 3, 4), value, np.float32)
-    place = lattice.whole(SQUARE, (3, 3))
+    place = lattice.whole_view(SQUARE, (3, 3))
     assert looks.draw(state, SQUARE, COLOUR, place, Look(mode, gain=3), state).shape == (3, 3, 3)
 
 
 @KERNELS
 @given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 99))
 def test_alive_wraps_alike(
-    gl: GLBackend, shown: Callable[..., Shown], kernel: Kernel, width: int, height: int, seed: int
+    gl: GLBackend, shown: Callable[..., ShownGrid], kernel: Kernel, width: int, height: int, seed: int
 ) -> None:
     state = random_state(width, height, 4, seed, spread=0.06)
-    place = lattice.whole(kernel, (width, height), 4)
+    place = lattice.whole_view(kernel, (width, height), 4)
     look = Look("alive")
     here = looks.draw(state, kernel, COLOUR, place, look).astype(int)
     assert np.abs(here - drawn(gl, shown(state, kernel), place, look)).max() <= 1
@@ -279,7 +279,7 @@ def test_a_model_without_alpha_is_nowhere_alive() -> None:
 
 
 def with_field(name: fields.Field, value: float, state: F32) -> F32:
-    planes = fields.plain(state.shape[1], state.shape[0])
+    planes = fields.default_fields(state.shape[1], state.shape[0])
     planes[..., fields.PLANE[name]] = value
     return shade(Look(overlay=name), state, planes=planes)
 
@@ -338,7 +338,7 @@ def test_visible_cells_are_those_whose_middles_are_in_the_picture(
     kernel: Kernel, width: int, height: int, scale: float, x: float, y: float, across: int, down: int
 ) -> None:
     size, place = (width, height), View(across, down, scale, x, y)
-    columns, rows, px, py = lattice.visible(kernel, size, place, 400)
+    columns, rows, px, py = lattice.visible_cells(kernel, size, place, 400)
     assert ((px >= -1e-6) & (px < across) & (py >= -1e-6) & (py < down)).all()
     for column, row, at_x, at_y in zip(columns, rows, px, py, strict=True):
         assert lattice.cell_at(kernel, size, place, at_x, at_y) == (column, row)
@@ -354,8 +354,8 @@ def test_visible_cells_are_those_whose_middles_are_in_the_picture(
 @KERNELS
 def test_too_many_cells_are_none(kernel: Kernel) -> None:
     place = View(50, 50, 10.0, 0.0, 0.0)
-    count = len(lattice.visible(kernel, (64, 64), place, 100)[0])
+    count = len(lattice.visible_cells(kernel, (64, 64), place, 100)[0])
     assert 20 <= count <= 40
-    assert len(lattice.visible(kernel, (64, 64), place, count)[0]) == count
-    assert [len(v) for v in lattice.visible(kernel, (64, 64), place, count - 1)] == [0] * 4
-    assert [len(v) for v in lattice.visible(kernel, (64, 64), View(10**6, 10**6, 0.01, 0, 0), 1000)] == [0] * 4
+    assert len(lattice.visible_cells(kernel, (64, 64), place, count)[0]) == count
+    assert [len(v) for v in lattice.visible_cells(kernel, (64, 64), place, count - 1)] == [0] * 4
+    assert [len(v) for v in lattice.visible_cells(kernel, (64, 64), View(10**6, 10**6, 0.01, 0, 0), 1000)] == [0] * 4

@@ -7,7 +7,7 @@ from helpers import random_model
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.backends.gl.device import Device
 from ncaengine.backends.gl.shader.source import GROUP
-from ncaengine.backends.gl.textures import States
+from ncaengine.backends.gl.textures import StateImages
 from ncaengine.backends.torch import TorchBackend
 from ncaengine.core import memory, pcg, states
 from ncaengine.core.errors import NCAError
@@ -26,7 +26,7 @@ def test_a_grid_that_does_not_fit_is_refused_with_the_largest_that_does(
     sim = Simulation(backend)
     grid = sim.add(WIDE, (8, 8))
     each = backend.bytes_a_cell(WIDE.config)
-    monkeypatch.setattr(memory, "free", lambda: 100.0 * 100 * each)
+    monkeypatch.setattr(memory, "free_bytes", lambda: 100.0 * 100 * each)
     with pytest.raises(NCAError, match=r"^A grid of 101x100 cells needs .* MB of memory here and .* MB are free; the "
                                        r"largest square that fits is 100x100 cells\.$"):  # fmt: skip
         sim.add(WIDE, (101, 100))
@@ -41,7 +41,7 @@ def test_what_the_device_refuses_is_told_with_what_fits(
     gl: GLBackend, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """llvmpipe takes no image of over 1 GB or so; whatever a GPU has, it has not 16 TB."""
-    monkeypatch.setattr(States, "largest", lambda *_: 77)
+    monkeypatch.setattr(StateImages, "largest", lambda *_: 77)
     cells = gl.cells()
     cells.specialise(WIDE, catalogue.get("square"))
     cells.write(np.full((3, 3, 12), 0.5, np.float32))
@@ -70,7 +70,7 @@ def test_the_largest_square_is_found_by_trying(gl: GLBackend) -> None:
 
     device = Device(gl.device.ctx)
     device.ctx = Tries()
-    assert 3000 - gl.max_side // 32 <= States(device).largest(3) <= 3000
+    assert 3000 - gl.max_side // 32 <= StateImages(device).largest(3) <= 3000
     assert len(tried) <= 6
 
 
@@ -78,7 +78,7 @@ def test_noise_in_bands_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatch) ->
     model = random_model(Config(channels=5, hidden=2, seed=Seed("noise", 0.5)))
     monkeypatch.setattr(states, "BAND", 30)
     state = states.initial(model, (13, 11), 3)
-    assert np.array_equal(state, pcg.uniform(13, 11, 5, 3) * np.float32(0.5))
+    assert np.array_equal(state, pcg.uniform_noise(13, 11, 5, 3) * np.float32(0.5))
 
 
 def test_a_state_is_written_in_bands_as_it_is(

@@ -58,8 +58,8 @@ def assert_equal(a: Model, b: Model) -> None:
 
 @given(CONFIGS)
 def test_a_configuration_survives_plain_containers(config: Config) -> None:
-    plain = json.loads(json.dumps(model.to_plain(config)))
-    assert model.from_plain(plain, arrays(config)).config == config
+    plain = json.loads(json.dumps(model.config_to_dict(config)))
+    assert model.model_from_dict(plain, arrays(config)).config == config
 
 
 @settings(max_examples=25)
@@ -170,18 +170,18 @@ def test_a_huge_claimed_array_is_refused_before_it_is_copied() -> None:
 )
 def test_bad_configurations_are_refused(changes: dict[str, Any], part: str) -> None:
     c = Config(channels=3, hidden=4, features=(Feature("identity"),))
-    plain = model.to_plain(c) | changes
+    plain = model.config_to_dict(c) | changes
     # As many weights as the features ask for, so that nothing but the change is wrong.
     count = len(plain["features"]) if isinstance(plain["features"], list) else 1
     w = arrays(c) | {"w1": np.zeros((4, 3 * count), np.float32)}
     with pytest.raises(NCAError, match=part):
-        model.from_plain(plain, w)
+        model.model_from_dict(plain, w)
 
 
 @pytest.mark.parametrize("plain", [None, 3, "x", [], [1, 2]])
 def test_what_is_no_configuration_is_refused(plain: object) -> None:
     with pytest.raises(NCAError, match="configuration is not valid"):
-        model.from_plain(plain, {})
+        model.model_from_dict(plain, {})
 
 
 def test_missing_weights_are_named() -> None:
@@ -189,12 +189,12 @@ def test_missing_weights_are_named() -> None:
     w = arrays(c)
     del w["b1"], w["w2"]
     with pytest.raises(NCAError, match=r"lack b1, w2\."):
-        model.from_plain(model.to_plain(c), w)
+        model.model_from_dict(model.config_to_dict(c), w)
 
 
 def test_surplus_weights_are_ignored() -> None:
     c = Config(channels=3, hidden=4, features=(Feature("identity"),))
-    assert model.from_plain(model.to_plain(c), arrays(c) | {"w3": np.zeros(1, np.float32)}).config == c
+    assert model.model_from_dict(model.config_to_dict(c), arrays(c) | {"w3": np.zeros(1, np.float32)}).config == c
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_safetensors_without_a_whole_configuration_is_refused(tmp_path: Path, me
 
 def test_safetensors_of_ten_million_numbers_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
-    head = {"ncaengine": json.dumps({"config": model.to_plain(Config())})}
+    head = {"ncaengine": json.dumps({"config": model.config_to_dict(Config())})}
     path.write_bytes(safetensors.numpy.save({"w1": np.zeros(10**7 + 1, np.int8)}, head))
     with pytest.raises(NCAError, match="over ten million numbers"):
         model_files.load(path)

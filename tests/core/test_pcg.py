@@ -45,7 +45,7 @@ def test_a_cell_fires_if_its_word_lies_below_the_threshold(w: int, h: int, step:
 def test_of_two_cells_half_a_grid_apart_one_fires(width: int, height: int, step: int, seed: int) -> None:
     mask = pcg.fire_mask(width, height, step, seed, 0.5)
     alone = pcg.fire_mask(width, height, step, seed, 0.5, antithetic=False)
-    columns, rows = pcg.partner(width, height, 0.5) or (0, 0)
+    columns, rows = pcg.pair_offset(width, height, 0.5) or (0, 0)
     assert np.array_equal(mask[: height - rows, : width - columns], alone[: height - rows, : width - columns])
     if height % 2 == 0:
         assert (columns, rows) == (0, height // 2)
@@ -59,7 +59,7 @@ def test_of_two_cells_half_a_grid_apart_one_fires(width: int, height: int, step:
 
 def test_only_at_a_fire_rate_of_one_half_and_equal_cells_are_there_pairs() -> None:
     for rate in (0.0, 0.25, 0.499, 0.75, 1.0):
-        assert pcg.partner(4, 4, rate) is None
+        assert pcg.pair_offset(4, 4, rate) is None
     rates = np.ones((4, 4), np.float32)
     assert pcg.fire_mask(4, 4, 1, 2, 0.5, rates).tolist() == pcg.fire_mask(4, 4, 1, 2, 0.5).tolist()
     rates[1, 2] = 0.5
@@ -126,17 +126,17 @@ def test_numbers_are_taken_modulo_2_to_the_32(step: int, seed: int) -> None:
 
 @given(SIDE, SIDE, st.integers(1, 8), WORD)
 def test_noise_lies_in_its_range_and_does_not_depend_on_the_size(w: int, h: int, channels: int, seed: int) -> None:
-    noise = pcg.uniform(w, h, channels, seed)
+    noise = pcg.uniform_noise(w, h, channels, seed)
     assert noise.shape == (h, w, channels)
     assert noise.dtype == np.float32
     assert noise.min() >= -0.5
     assert noise.max() < 0.5
-    assert np.array_equal(noise, pcg.uniform(w + 3, h + 2, channels + 1, seed)[:h, :w, :channels])
+    assert np.array_equal(noise, pcg.uniform_noise(w + 3, h + 2, channels + 1, seed)[:h, :w, :channels])
 
 
 def test_noise_is_that_of_the_hash() -> None:
     word = pcg4d_of_ints(2, 1, 0xA0000003, 9)[1]
-    assert pcg.uniform(3, 2, 4, 9)[1, 2, 3] == np.float32((word >> 8) / 2**24 - 0.5)
+    assert pcg.uniform_noise(3, 2, 4, 9)[1, 2, 3] == np.float32((word >> 8) / 2**24 - 0.5)
 
 
 def every_cell(width: int, height: int) -> np.ndarray:
@@ -147,14 +147,14 @@ def every_cell(width: int, height: int) -> np.ndarray:
 
 @given(SIDE, SIDE, st.integers(1, 8), st.integers(-(2**40), 2**40))
 def test_noise_at_some_cells_is_that_of_the_grid(w: int, h: int, channels: int, seed: int) -> None:
-    found = pcg.uniform_at(every_cell(w, h)[::3], channels, seed)
-    assert np.array_equal(found, pcg.uniform(w, h, channels, seed).reshape(-1, channels)[::3])
+    found = pcg.uniform_noise_at(every_cell(w, h)[::3], channels, seed)
+    assert np.array_equal(found, pcg.uniform_noise(w, h, channels, seed).reshape(-1, channels)[::3])
 
 
 @given(st.integers(0, 2**40), st.integers(-(2**40), 2**40))
 def test_noise_of_an_edit_is_that_of_the_hash(number: int, seed: int) -> None:
     cells = np.array([[5, 3], [0, 40_000]], np.int32)
-    found = pcg.noise_at(cells, 4, number, seed)
+    found = pcg.edit_noise_at(cells, 4, number, seed)
     assert found.dtype == np.float32
     assert found.shape == (2, 4)
     both = pcg4d_of_ints(number % 2**32, seed % 2**32, 0xB0000000, 0)[0]
@@ -165,8 +165,8 @@ def test_noise_of_an_edit_is_that_of_the_hash(number: int, seed: int) -> None:
 
 def test_noise_of_edits_is_flat_and_of_its_own() -> None:
     cells = every_cell(64, 64)
-    edits = [pcg.noise_at(cells, 3, number, seed) for number in range(4) for seed in range(4)]
-    assert pcg.noise_at(cells[:0], 3, 0, 0).shape == (0, 3)
+    edits = [pcg.edit_noise_at(cells, 3, number, seed) for number in range(4) for seed in range(4)]
+    assert pcg.edit_noise_at(cells[:0], 3, 0, 0).shape == (0, 3)
     for noise in edits:
         assert noise.min() >= -1
         assert noise.max() < 1
@@ -204,6 +204,6 @@ def test_a_rate_is_a_share_of_the_fire_rate() -> None:
 
 
 def test_noise_is_flat() -> None:
-    noise = pcg.uniform(64, 64, 12, 5)
+    noise = pcg.uniform_noise(64, 64, 12, 5)
     assert abs(noise.mean()) < 0.005
     assert noise.std() == pytest.approx(12**-0.5, abs=0.005)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ncaengine.core import kernels, states
 from ncaengine.core.model import Config, Seed
 
-BUILT_IN = {p.parent.name: kernels.load(p) for p in kernels.resources.folder("plugins").glob("*/kernel.toml")}
+BUILT_IN = {p.parent.name: kernels.load_kernel(p) for p in kernels.resources.folder("plugins").glob("*/kernel.toml")}
 SQUARE, HEXAGONAL = BUILT_IN["square"], BUILT_IN["hexagonal"]
 
 

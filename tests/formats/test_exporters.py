@@ -526,7 +526,7 @@ def test_the_picture_is_ours(gl: GLBackend, catalogue: Catalogue, toys: list[Toy
     rgb = shown(model, toys[0].state(size, 5))
     x, y = np.meshgrid((np.arange(width) + 0.5) / 2, (np.arange(height) + 0.5) / 2)
     left, top = lattice.corner(plugin)
-    column, row = lattice.on_torus(plugin, size, *lattice.nearest(plugin, x + left, y + top))
+    column, row = lattice.on_torus(plugin, size, *lattice.nearest_cell(plugin, x + left, y + top))
     off = np.abs(toys[0].read("Image")[::-1, :, :3] - rgb[row, column]).max(-1)
     assert (off > 1e-5).mean() < 0.005  # pixels in the very middle between two cells
 

@@ -68,7 +68,7 @@ def test_a_saved_pt_holds_plain_containers_and_tensors(tmp_path: Path) -> None:
     path = tmp_path / "m.pt"
     model_files.save(random_model(SELFORG), path)
     data = torch.load(path, weights_only=True)
-    assert json.loads(json.dumps(data["ncaengine"]["config"])) == model.to_plain(SELFORG)
+    assert json.loads(json.dumps(data["ncaengine"]["config"])) == model.config_to_dict(SELFORG)
     assert {k: tuple(v.shape) for k, v in data["ncaengine"]["weights"].items()} == {
         "w1": (96, 48), "b1": (96,), "w2": (12, 96), "b2": (12,),
     }  # fmt: skip

@@ -95,7 +95,7 @@ def test_a_grid_starts_as_asked(backend: Any_, simulate: Make) -> None:
     grid = sim.add(B, size=(7, 4), kernel="hexagonal", steps_per_second=30, fire_rate=0.25, rng_seed=9)
     assert (grid.model, grid.kernel.name, grid.size, grid.step, grid.rng_seed) == (B, "hexagonal", (7, 4), 0, 9)
     assert (grid.settings.steps_per_second, grid.settings.fire_rate, grid.settings.paused) == (30, 0.25, False)
-    assert np.array_equal(grid.state(), pcg.uniform(7, 4, 3, 9))
+    assert np.array_equal(grid.state(), pcg.uniform_noise(7, 4, 3, 9))
     assert sim.journal == [commands.Entry(0, AddGrid("b", (7, 4), "hexagonal", 30, 0.25, 9))]
 
 
@@ -129,7 +129,7 @@ def test_each_command_does_what_it_says(backend: Any_, simulate: Make) -> None:
     assert (grid.settings.fire_rate, grid.settings.paused) == (1.0, True)
     sim.submit(Reseed(grid, 77))
     assert (grid.step, grid.rng_seed) == (0, 77)
-    assert np.array_equal(grid.state(), pcg.uniform(4, 9, 5, 77))
+    assert np.array_equal(grid.state(), pcg.uniform_noise(4, 9, 5, 77))
     sim.submit(RemoveGrid(grid))
     assert not sim.grids
     assert [type(e.command).__name__ for e in sim.journal] == [
@@ -477,7 +477,7 @@ def test_a_resize_command_resizes_as_that_function_does(backend: Any_, simulate:
         grid = sim.add(B, (6, 5), kernel, rng_seed=3)
         sim.submit(Step(grid, 2))
         for size, keep in (((9, 8), "centre"), ((4, 5), "centre"), ((11, 3), "tile"), ((2, 2), "nothing")):
-            expected = states.resized(grid.state(), pcg.uniform(*size, 3, 3), keep, grid.kernel)
+            expected = states.resized(grid.state(), pcg.uniform_noise(*size, 3, 3), keep, grid.kernel)
             sim.submit(Resize(grid, size, keep))
             assert np.array_equal(grid.state(), expected)
             assert grid.step == 2
@@ -533,7 +533,7 @@ def test_pictures_have_the_size_of_their_view(backend: Any_, simulate: Make) -> 
     grid = sim.add(B, (8, 6), "hexagonal")
     assert grid.image(scale=4).shape == (round(6 * 4 * 3**0.5 / 2), 32, 3)
     assert grid.image(raw=True).shape == (6, 8, 3)
-    assert np.array_equal(grid.image(raw=True), looks.raw(grid.state(), B.config.colour))
+    assert np.array_equal(grid.image(raw=True), looks.raw_picture(grid.state(), B.config.colour))
 
 
 # Backends

@@ -72,7 +72,7 @@ def test_the_hole_is_round_on_the_screen_and_goes_back_to_the_seed(simulate, ker
     evaluation.cut_hole(sim, grid)
     state = grid.state()
     assert set(np.unique(state)) == {0, 1}
-    picture = looks.draw(state, grid.kernel, Colour(1, 0), lattice.whole(grid.kernel, size, 4))[..., 0] < 128
+    picture = looks.draw(state, grid.kernel, Colour(1, 0), lattice.whole_view(grid.kernel, size, 4))[..., 0] < 128
     y, x = np.indices(picture.shape)
     far = np.hypot(x + 0.5 - picture.shape[1] / 2, y + 0.5 - picture.shape[0] / 2) / 4
     radius = min(lattice.extent(grid.kernel, size)) / 4

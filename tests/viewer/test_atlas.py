@@ -21,7 +21,7 @@ from helpers import NOTEBOOK_CONFIG, apart, random_model, small
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.cli.view import View
 from ncaengine.core.kernels import Catalogue
-from ncaengine.core.model import Model, same
+from ncaengine.core.model import Model, equal_models
 from ncaengine.formats import model_files, sniffing
 from ncaengine.formats.model_files import save
 from ncaengine.simulation.simulation import Simulation
@@ -177,7 +177,7 @@ def test_a_session_keeps_which_model_of_the_file_it_was(
     session_files.save_session(app, session)
     other = opened(gl, catalogue)
     session_files.open_session(other, session)
-    assert same(other.grid.model, app.grid.model)
+    assert equal_models(other.grid.model, app.grid.model)
     assert other.watch.path_of(other.grid.model) == path
     assert not other.toasts
     other.grid.cells.release()

@@ -16,7 +16,7 @@ import platformdirs
 
 from ncaengine._version import __version__
 from ncaengine.backends.gl.device import Device
-from ncaengine.backends.gl.shader.perception import Cover, Form, Frame
+from ncaengine.backends.gl.shader.perception import Cover, Form, FrameKind
 from ncaengine.core.errors import NCAError
 from ncaengine.core.files import replace_file
 from ncaengine.core.kernels import Kernel
@@ -35,7 +35,7 @@ def size_class(size: Size) -> int:
     return (size[0] * size[1]).bit_length() // 2
 
 
-class Trials:
+class Autotuner:
     """The choices of a device. path: where they are kept, None for the user's own folder."""
 
     def __init__(self, device: Device, path: Path | None = None) -> None:
@@ -106,7 +106,7 @@ class Trials:
             replace_file(self._path, lambda part: part.write_bytes(msgspec.json.encode(known)))
 
 
-def subject(config: Config, kernel: Kernel, frame: Frame, cover: Cover, size: Size) -> tuple[object, ...]:
+def subject(config: Config, kernel: Kernel, frame: FrameKind, cover: Cover, size: Size) -> tuple[object, ...]:
     """What a choice depends on."""
     shape = config.channels, config.inputs, config.hidden, config.activation
     return (*shape, kernel.name, frame or "plain", cover, size_class(size))

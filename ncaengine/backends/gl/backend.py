@@ -6,23 +6,23 @@ from functools import partial
 import moderngl
 import numpy as np
 
-from ncaengine.backends.gl.autotune import Trials, size_class, subject
-from ncaengine.backends.gl.canvas import Canvas, Shown
-from ncaengine.backends.gl.cell_access import Editor
+from ncaengine.backends.gl.autotune import Autotuner, size_class, subject
+from ncaengine.backends.gl.canvas import Canvas, ShownGrid
+from ncaengine.backends.gl.cell_access import CellAccess
 from ncaengine.backends.gl.device import SHARED_BYTES, Device, headless
 from ncaengine.backends.gl.llvmpipe import threads
-from ncaengine.backends.gl.passes import Passes, Programs, compiled
+from ncaengine.backends.gl.passes import Passes, StepPrograms, compile_step
 from ncaengine.backends.gl.shader import perception, source
-from ncaengine.backends.gl.shader.perception import Cover, Form, Frame
+from ncaengine.backends.gl.shader.perception import Cover, Form, FrameKind
 from ncaengine.backends.gl.storage import FLOAT
-from ncaengine.backends.gl.textures import States
+from ncaengine.backends.gl.textures import StateImages
 from ncaengine.core.errors import NCAError
-from ncaengine.core.fields import MAX_MODELS, PLANE, plain
+from ncaengine.core.fields import MAX_MODELS, PLANE, default_fields
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View
 from ncaengine.core.looks import RGB, Look
 from ncaengine.core.model import Config, Model
-from ncaengine.core.pcg import fire_threshold, partner
+from ncaengine.core.pcg import fire_threshold, pair_offset
 from ncaengine.core.settings import Settings
 from ncaengine.core.states import check_models
 from ncaengine.core.types import F32, I32, U8, Size
@@ -39,13 +39,13 @@ class GLCells:
         self._images: list[moderngl.TextureArray] = []
         self._weights: list[moderngl.Texture] = []
         self._models: list[Model] = []
-        self._programs: dict[tuple[int, Frame, Cover, int], Programs] = {}
+        self._programs: dict[tuple[int, FrameKind, Cover, int], StepPrograms] = {}
         self._kernel: Kernel | None = None
         self._size = (0, 0)
         self._fields: moderngl.Texture | None = None
         self._numbers = [0]  # those that the model field holds; other models need no pass
         self._mean_rate, self._rates = 1.0, False  # of the rate field, and whether any cell's is not 1
-        self._frame: Frame = ""
+        self._frame: FrameKind = ""
         self._settings: Settings | None = None  # those of the last step
         self._stepped = False
         self._passes = Passes(backend)
@@ -54,7 +54,7 @@ class GLCells:
         models = [model, *others]
         check_models(models)
         # Compiled before anything changes: of the several programs that which the settings asked for last.
-        frame: Frame = self._frame or ("turned" if others else "")
+        frame: FrameKind = self._frame or ("turned" if others else "")
         programs, settings = {}, self._settings or Settings(fire_rate=model.config.fire_rate)
         for slot, each in enumerate(models):
             cover = self._cover(each, settings)
@@ -68,10 +68,10 @@ class GLCells:
         height, width, channels = state.shape
         room = (self._backend.room(width), self._backend.room(height), -(-channels // 4))
         if not self._images or self._images[0].size != room:
-            fresh = self._backend.states.pair(room, (width, height))  # before those that there are go
+            fresh = self._backend.state_images.pair(room, (width, height))  # before those that there are go
             self._drop_images()
             self._images = fresh
-        self._backend.states.fill(self._images[0], state)
+        self._backend.state_images.fill(self._images[0], state)
         self._size, self._stepped = (width, height), False
 
     @property
@@ -85,7 +85,7 @@ class GLCells:
         self._images = []
 
     def read(self) -> F32:
-        return self._backend.states.read(self._images[0], self._size, self._models[0].config.channels)
+        return self._backend.state_images.read(self._images[0], self._size, self._models[0].config.channels)
 
     def write_fields(self, fields: F32 | None) -> None:
         old = self._fields
@@ -114,16 +114,16 @@ class GLCells:
         return fresh
 
     def read_cells(self, cells: I32) -> F32:
-        return self._backend.editor.gather(self._images[0], cells, self._models[0].config.channels)
+        return self._backend.cell_access.gather(self._images[0], cells, self._models[0].config.channels)
 
     def blend(self, cells: I32, weight: F32, target: F32) -> None:
-        self._backend.editor.blend(self._images[0], cells, weight, self._backend.device.storage.within(target))
+        self._backend.cell_access.blend(self._images[0], cells, weight, self._backend.device.storage.within(target))
 
     def _cover(self, model: Model, settings: Settings) -> Cover:
         if model.config.firing == "channel":
             return "every"
         size = self._size if self._images else (2, 2)
-        if settings.antithetic and partner(*size, settings.fire_rate, self._rates):
+        if settings.antithetic and pair_offset(*size, settings.fire_rate, self._rates):
             return "pairs"
         group = source.GROUP[self._backend.device.form]
         countable = (
@@ -137,7 +137,7 @@ class GLCells:
         plain = self._fields is None and settings.plain and len(self._models) == 1
         self._frame = "stretched" if settings.aspect != 1 else "" if plain else "turned"
         self._settings = settings
-        pair = partner(width, height, settings.fire_rate, self._rates) or (0, 0)
+        pair = pair_offset(width, height, settings.fire_rate, self._rates) or (0, 0)
         uniforms: dict[str, object] = {
             **settings.uniforms(),
             "size": self._size,
@@ -167,7 +167,7 @@ class GLCells:
         self._passes.after(programs, self._kernel, before, after, self._size)
         self._images, self._stepped = [after, before], True
 
-    def _dispatch(self, slot: int, covered: Size, uniforms: dict[str, object], programs: Programs) -> None:
+    def _dispatch(self, slot: int, covered: Size, uniforms: dict[str, object], programs: StepPrograms) -> None:
         """The step of one model's cells; without a list it runs over (width, height) `covered`."""
         assert self._kernel is not None
         before, after = self._images
@@ -178,14 +178,14 @@ class GLCells:
         self._weights[slot].bind_to_image(2, read=True, write=False)
         self._passes.step(programs, self._size, covered, uniforms | more)
 
-    def _chosen(self, slot: int, cover: Cover, run: Callable[[Programs], None]) -> Programs:
+    def _chosen(self, slot: int, cover: Cover, run: Callable[[StepPrograms], None]) -> StepPrograms:
         """What this step needs of a model; compiled at the first, and the fastest form found by a trial."""
         assert self._kernel is not None
         backend, config, kernel, frame = self._backend, self._models[slot].config, self._kernel, self._frame
         key = slot, frame, cover, size_class(self._size) if len(backend.device.forms) > 1 else 0
         if key not in self._programs:
             make = partial(backend.step_programs, self._models[slot], kernel, frame, cover)
-            self._programs[key] = backend.trials.choose(subject(config, kernel, frame, cover, self._size), make, run)
+            self._programs[key] = backend.autotuner.choose(subject(config, kernel, frame, cover, self._size), make, run)
         return self._programs[key]
 
     def draw(self, view: View, look: Look = RGB) -> U8:
@@ -201,7 +201,7 @@ class GLCells:
         """
         assert self._kernel is not None
         config = self._models[0].config
-        now = Shown(self._images[0], self._previous, self._fields, self._size, self._kernel, config)
+        now = ShownGrid(self._images[0], self._previous, self._fields, self._size, self._kernel, config)
         self._backend.canvas.draw(target, view, look, now, lines)
 
     def release(self) -> None:
@@ -233,20 +233,20 @@ class GLBackend:
         since = threads()
         self.device = device or Device(headless(), since=since, half=half)
         self.description, self.max_side = self.device.description, self.device.max_side
-        self.canvas, self.editor = Canvas(self.device), Editor(self.device)
-        self.states, self.trials = States(self.device), Trials(self.device)
+        self.canvas, self.cell_access = Canvas(self.device), CellAccess(self.device)
+        self.state_images, self.autotuner = StateImages(self.device), Autotuner(self.device)
         # A cell's defaults; the step repeats the edge. The side is that of `room`.
-        self.plain_fields = self.device.ctx.texture((3, 3), 4, plain(3, 3).tobytes(), dtype="f4")
+        self.plain_fields = self.device.ctx.texture((3, 3), 4, default_fields(3, 3).tobytes(), dtype="f4")
         self._offscreen: moderngl.Texture | None = None
 
     def step_programs(
-        self, model: Model, kernel: Kernel, frame: Frame = "", cover: Cover = "every", form: Form | None = None
-    ) -> Programs:
+        self, model: Model, kernel: Kernel, frame: FrameKind = "", cover: Cover = "every", form: Form | None = None
+    ) -> StepPrograms:
         """The compiled step of a model on a kernel, from the cache if it was there.
 
-        See perception.Frame, Cover and Form; None is the device's first form.
+        See perception.FrameKind, Cover and Form; None is the device's first form.
         """
-        return compiled(self.device, model.config, kernel, frame, cover, form or self.device.form, SHARED_BYTES)
+        return compile_step(self.device, model.config, kernel, frame, cover, form or self.device.form, SHARED_BYTES)
 
     def bytes_a_cell(self, config: Config) -> int:
         """As arrays the state and what it is made of; without a GPU the two states of the step as well."""
@@ -282,7 +282,7 @@ class GLBackend:
     def release(self) -> None:
         self._drop_offscreen()
         self.canvas.release()
-        self.editor.release()
+        self.cell_access.release()
         self.plain_fields.release()
         self.device.release()
         if self._owns:

@@ -27,7 +27,7 @@ _AS_IT_IS = Colour(1.0, 0.0)
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownGrid:
     """What there is to draw of a grid.
 
     now, before: the state and the one before the last step, layers of (height, width) vec4. fields:
@@ -51,7 +51,7 @@ class Canvas:
         self._shaders: dict[tuple[Mode, str], moderngl.ComputeShader] = {}
         self._shaded: moderngl.TextureArray | None = None
 
-    def draw(self, target: moderngl.Texture, view: View, look: Look, shown: Shown, lines: float = 0.0) -> None:
+    def draw(self, target: moderngl.Texture, view: View, look: Look, shown: ShownGrid, lines: float = 0.0) -> None:
         """Draw a view that is as large as the texture (RGBA8), its top row first.
 
         `lines`, 0 … 1: how dark the lines between cells are.
@@ -81,7 +81,7 @@ class Canvas:
         program.run(-(-size[0] // GROUP[0]), -(-size[1] // GROUP[1]))
         self._device.ctx.memory_barrier()
 
-    def _shade(self, look: Look, shown: Shown) -> moderngl.TextureArray:
+    def _shade(self, look: Look, shown: ShownGrid) -> moderngl.TextureArray:
         """An image whose first layer holds the colours of all cells."""
         shaded = self._room(*shown.now.size[:2])
         shown.now.use(0)

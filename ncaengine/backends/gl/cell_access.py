@@ -15,7 +15,7 @@ BLOCK_BYTES = 2**24
 """The largest buffer of a shader that every OpenGL 4.3 takes; more cells go in several dispatches."""
 
 
-class Editor:
+class CellAccess:
     """The programs that gather and blend cells, and their buffers, which grow as needed and are kept."""
 
     def __init__(self, device: Device) -> None:

@@ -11,7 +11,7 @@ import moderngl
 
 from ncaengine.backends.gl import llvmpipe
 from ncaengine.backends.gl.shader.perception import Form
-from ncaengine.backends.gl.shader.source import Source
+from ncaengine.backends.gl.shader.source import ShaderSource
 from ncaengine.backends.gl.storage import FLOAT, HALF, Storage
 from ncaengine.core.errors import NCAError
 
@@ -64,7 +64,7 @@ class Device:
         """What copies a state faster than the step shader does, if anything."""
         return self._copier if self.form == "unrolled" else None
 
-    def compute(self, source: Source) -> moderngl.ComputeShader:
+    def compute(self, source: ShaderSource) -> moderngl.ComputeShader:
         """The compiled compute shader; the same text is compiled once.
 
         Raises NCAError with the place in our files, if the driver refuses it.
@@ -101,7 +101,7 @@ class Device:
         self._last.clear()
 
 
-def _purpose(source: Source) -> tuple[str, ...]:
+def _purpose(source: ShaderSource) -> tuple[str, ...]:
     """What a program is for, whatever its file says now: the file, and the lines that we made for it."""
     pairs = zip(source.text.split("\n"), source.origins, strict=False)
     made = [line for line, origin in pairs if origin.endswith(")") or re.match(r"#define [A-Z_]+ -?\d+$", line)]

@@ -11,7 +11,7 @@ import numpy as np
 from ncaengine.backends.gl.canvas import set_uniforms
 from ncaengine.backends.gl.device import Device
 from ncaengine.backends.gl.shader import network, perception, source
-from ncaengine.backends.gl.shader.perception import Cover, Form, Frame
+from ncaengine.backends.gl.shader.perception import Cover, Form, FrameKind
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Config
@@ -28,7 +28,7 @@ Image = moderngl.Texture | moderngl.TextureArray
 
 
 @dataclass(frozen=True)
-class Programs:
+class StepPrograms:
     """All programs of a step of one model on one kernel; None for those that it needs not.
 
     copied: before them the driver copies the state, so that they need not copy the cells that do not fire.
@@ -43,16 +43,16 @@ class Programs:
     pick: moderngl.ComputeShader | None = None
 
 
-def compiled(
-    device: Device, config: Config, kernel: Kernel, frame: Frame, cover: Cover, form: Form, shared_bytes: int
-) -> Programs:
-    """The programs of a step, from the device's cache if they were there. See perception.Frame, Cover and Form.
+def compile_step(
+    device: Device, config: Config, kernel: Kernel, frame: FrameKind, cover: Cover, form: Form, shared_bytes: int
+) -> StepPrograms:
+    """The programs of a step, from the device's cache if they were there. See perception.FrameKind, Cover and Form.
 
     Raises NCAError.
     """
     coarse = bool(perception.coarse(config))
     copied = device.copier is not None and cover != "every" and not config.alive and not config.clips.state
-    return Programs(
+    return StepPrograms(
         form,
         copied,
         device.compute(source.step_source(config, kernel, form, shared_bytes, frame, cover, copied)),
@@ -73,7 +73,13 @@ class Passes:
         self._turn = 0
 
     def before(
-        self, programs: Programs, config: Config, kernel: Kernel, state: moderngl.TextureArray, size: Size, frame: Frame
+        self,
+        programs: StepPrograms,
+        config: Config,
+        kernel: Kernel,
+        state: moderngl.TextureArray,
+        size: Size,
+        frame: FrameKind,
     ) -> dict[str, object]:
         """Bind what the step of a model reads and writes beside the state; returns the uniforms that tell of it."""
         if programs.alive:
@@ -96,7 +102,7 @@ class Passes:
             image.bind_to_image(FIRST_COARSE + n, read=True, write=False)
         return uniforms
 
-    def step(self, programs: Programs, size: Size, covered: Size, uniforms: dict[str, object]) -> None:
+    def step(self, programs: StepPrograms, size: Size, covered: Size, uniforms: dict[str, object]) -> None:
         """The step itself, whose images are bound; without a list it runs over a grid of (width, height) `covered`."""
         form = programs.form
         if not programs.pick:
@@ -131,7 +137,7 @@ class Passes:
 
     def after(
         self,
-        programs: Programs,
+        programs: StepPrograms,
         kernel: Kernel,
         before: moderngl.TextureArray,
         after: moderngl.TextureArray,

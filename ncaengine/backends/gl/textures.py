@@ -15,7 +15,7 @@ BAND = 2**18
 """Cells of a state that are brought into the device's order at a time."""
 
 
-class States:
+class StateImages:
     """Image arrays of a device, in its storage."""
 
     def __init__(self, device: Device) -> None:
@@ -30,7 +30,7 @@ class States:
         if self._device.ctx.error == "GL_OUT_OF_MEMORY":
             for image in images:
                 image.release()
-            state = memory.spoken(self._device.storage.vec4_bytes * size[0] * size[1] * room[2])
+            state = memory.format_bytes(self._device.storage.vec4_bytes * size[0] * size[1] * room[2])
             side = self.largest(room[2])
             raise NCAError(
                 f"The device cannot hold {size[0]}x{size[1]} cells, {state} for each of two states; "

@@ -14,7 +14,7 @@ from ncaengine.cli.bench.host_info import Processor
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Model
-from ncaengine.core.settings import SETTINGS, Settings, changed
+from ncaengine.core.settings import SETTINGS, Settings, with_setting
 from ncaengine.core.types import Size
 from ncaengine.training.step import (
     apply_stencil,
@@ -71,7 +71,7 @@ class Engine:
         for setting, value in DIFFERENCES[name].items():
             if setting not in SETTINGS:
                 raise NCAError(f"it is what gl does here, for this version has no setting {setting!r}.")
-            settings = changed(settings, setting, value)
+            settings = with_setting(settings, setting, value)
         self._half = name == HALF
         self._backend = GLBackend(Device(backend.device.ctx, half=True)) if self._half else backend
         self.fire_rate, self._settings, self._number = settings.fire_rate, settings, 0

@@ -105,7 +105,7 @@ def operations(config: Config, cells: int, fire_rate: float) -> float:
 
 def check_memory(config: Config, size: Size) -> None:
     """Raises NCAError if torch, and with it the reference, could not step a grid of this size."""
-    memory.check(size, round(4 * (2 * config.inputs + config.hidden + config.channels) * MARGIN))
+    memory.check_fits(size, round(4 * (2 * config.inputs + config.hidden + config.channels) * MARGIN))
 
 
 def check(contender: Contender, nca: Reference, x: torch.Tensor) -> float:

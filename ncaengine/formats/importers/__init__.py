@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from ncaengine.core.errors import NCAError
-from ncaengine.core.model import Model, same
+from ncaengine.core.model import Model, equal_models
 from ncaengine.formats.importers import (
     dense,
     dynca,
@@ -91,7 +91,7 @@ class Identified:
             chosen: dict[str, Any] = dict(zip(choices, values, strict=True))
             flags = " ".join(f"--{choice} {_flag(value)}" for choice, value in chosen.items())
             tried.append((flags, self._first(dataclasses.replace(self.hints, **chosen))))
-        return sorted(tried, key=lambda each: not same(each[1], usual))
+        return sorted(tried, key=lambda each: not equal_models(each[1], usual))
 
     def _first(self, hints: Hints) -> Model:
         return next(iter(dataclasses.replace(self, hints=hints).makers().values()))()

@@ -8,7 +8,7 @@ from typing import Annotated, Any, get_type_hints
 import msgspec
 
 from ncaengine.core.errors import NCAError
-from ncaengine.core.model import Model, same
+from ncaengine.core.model import Model, equal_models
 from ncaengine.core.names import unique_name
 from ncaengine.formats import model_files
 from ncaengine.io import journals, sessions
@@ -179,7 +179,7 @@ def _watched(app: App, saved: SavedModel, model: Model) -> Model:
     if not saved.path or not is_model_file(path) or not model_files.split_path(path)[0].is_file():
         return model
     try:
-        if same(model_files.load(path), model):
+        if equal_models(model_files.load(path), model):
             return app.watch.open(path)
     except NCAError:  # the file can't be opened now; the session doesn't need it
         pass
@@ -192,7 +192,7 @@ def _open_model_name(app: App, name: str, model: Model) -> str:
     known = app.known_name(model)
     if known is not None and app.models.get(known) is model:
         return known
-    return unique_name(name, lambda name: name in app.models and not same(app.models[name], model))
+    return unique_name(name, lambda name: name in app.models and not equal_models(app.models[name], model))
 
 
 # Close the window

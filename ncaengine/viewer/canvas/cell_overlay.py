@@ -70,7 +70,7 @@ class Lens:
         if found is not None:
             _details(found, grid, spot, strength)
         for number, (column, row) in trace.cells.items():
-            for x, y in zip(*lattice.appearances(grid.kernel, grid.size, spot.view, column, row), strict=True):
+            for x, y in zip(*lattice.places_of_cell(grid.kernel, grid.size, spot.view, column, row), strict=True):
                 _ring(spot.left + x / spot.density, spot.top + y / spot.density, spot.cell, number)
         draw.pop_clip_rect()
 
@@ -81,13 +81,13 @@ class Lens:
             rim = math.ceil(seen.scale / 2)  # of cells of which a half is seen at most
             wide, high = seen.width + 2 * rim, seen.height + 2 * rim
             around = View(wide, high, seen.scale, seen.x - rim / seen.scale, seen.y - rim / seen.scale)
-            columns, rows, x, y = lattice.visible(grid.kernel, grid.size, around, 4 * MOST)
+            columns, rows, x, y = lattice.visible_cells(grid.kernel, grid.size, around, 4 * MOST)
             found = None
             if len(x):
                 read = grid.cells.read_cells
                 found = Close(
                     x - rim, y - rim,
-                    *looks.seen(grid.kernel, grid.size, columns, rows, grid.model.config.colour, read),
+                    *looks.state_and_gradient(grid.kernel, grid.size, columns, rows, grid.model.config.colour, read),
                 )  # fmt: skip
             self._read[grid] = key, found
         return self._read[grid][1]

@@ -148,7 +148,7 @@ def _tints(overlay: Field, kernel: Kernel) -> F32:
     """Colours along an overlay's legend, on a middle grey."""
     low, high = ENDS[overlay]
     count = fields.MAX_MODELS if overlay == "model" else SAMPLES
-    maps = fields.plain(count, 1)
+    maps = fields.default_fields(count, 1)
     if overlay in LOGARITHMIC:
         maps[0, :, PLANE[overlay]] = np.geomspace(low, high, count)
     elif overlay == "rate":  # its default in the middle, as on the picture's scale of colours

@@ -152,7 +152,7 @@ def _scale(app: App, scale: int) -> str:
     if app.recorder.source != "grid":
         return f"{scale}×"
     try:
-        shape = lattice.whole(app.grid.kernel, app.grid.size, scale)
+        shape = lattice.whole_view(app.grid.kernel, app.grid.size, scale)
     except NCAError:
         return f"{scale}×  ·  too large"
     return f"{scale}×  ·  {shape.width} × {shape.height} px"

@@ -145,7 +145,7 @@ class KernelWatch:
         known: dict[Path, Kernel | None] = {kernel.source: kernel for kernel in catalogue.kernels.values()}
         known.update(dict.fromkeys(catalogue.broken))
         self._files = {
-            path: _WatchedFile(path, kernels.load, kernel, model_files.file_version(path))
+            path: _WatchedFile(path, kernels.load_kernel, kernel, model_files.file_version(path))
             for path, kernel in known.items()
         }
 
@@ -156,7 +156,7 @@ class KernelWatch:
         for folder in self._folders:
             for path in (*sorted(folder.glob("*/kernel.toml")), *folder.glob("kernel.toml")):
                 if path not in self._files:
-                    self._files[path] = _WatchedFile(path, kernels.load, None, None)
+                    self._files[path] = _WatchedFile(path, kernels.load_kernel, None, None)
         return [change for path, file in self._files.items() if (change := file.check(model_files.file_version(path)))]
 
 

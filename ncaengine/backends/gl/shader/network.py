@@ -4,7 +4,7 @@ Every function gives lines of GLSL, in the names of step.comp and its own: a and
 h_unit_cell a hidden unit, u_cell the update, n_layer the new state, o_layer that of a cell that does not fire.
 """
 
-from ncaengine.backends.gl.shader.perception import Cover, Form, Frame, channels_of, clipped, four, layers, number
+from ncaengine.backends.gl.shader.perception import Cover, Form, FrameKind, channels_of, clipped, four, layers, number
 from ncaengine.core.model import Activation, Config
 
 CELLS: dict[Form, int] = {"unrolled": 1, "looped": 1, "blocked": 2}
@@ -32,7 +32,7 @@ def unit_fours(config: Config) -> int:
     return -(-(1 + config.inputs + config.channels) // 4) if config.hidden else layers(config)
 
 
-def network(config: Config, form: Form, chunk: int, frame: Frame) -> list[str]:
+def network(config: Config, form: Form, chunk: int, frame: FrameKind) -> list[str]:
     """The update: b2, plus what each hidden unit adds, `chunk` of which share the workgroup's memory at a time."""
     fours, most, cells = unit_fours(config), TOGETHER[form], NAMES[: CELLS[form]]
     out = [f"vec4 u_{c}[LAYERS]; " + " ".join(f"u_{c}[{k}] = part[{k}];" for k in range(layers(config))) for c in cells]
@@ -56,7 +56,7 @@ def network(config: Config, form: Form, chunk: int, frame: Frame) -> list[str]:
     return out + [line for c in cells for line in _finished(config, c, frame)]
 
 
-def _finished(config: Config, c: str, frame: Frame) -> list[str]:
+def _finished(config: Config, c: str, frame: FrameKind) -> list[str]:
     out = []
     for k in range(layers(config)):
         u = f"u_{c}[{k}]"

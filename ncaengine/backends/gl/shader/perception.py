@@ -18,7 +18,7 @@ Tap = tuple[int, int, float]
 Form = Literal["unrolled", "looped", "blocked"]
 """unrolled: straight-line code for llvmpipe, whose loops gather every weight; looped: for GPUs; blocked: the same with
 two cells an invocation, which share what it loads of the weights."""
-Frame = Literal["", "turned", "stretched"]
+FrameKind = Literal["", "turned", "stretched"]
 """What the shader heeds of a cell's own frame: nothing; fields and the settings; also that cells are higher than wide,
 which takes more stencils."""
 Cover = Literal["every", "pairs", "listed"]
@@ -33,7 +33,7 @@ def layers(config: Config) -> int:
     return -(-config.channels // 4)
 
 
-def stencils(config: Config, frame: Frame) -> tuple[str, ...]:
+def stencils(config: Config, frame: FrameKind) -> tuple[str, ...]:
     """What is to be known of a cell's surroundings: a turned or stretched frame mixes several stencils."""
     wanted = [feature.stencil for feature in config.features] + ["laplacian"] * bool(config.diffusion)
     if frame and set(wanted) & set(GRADIENTS):
@@ -81,7 +81,7 @@ def seen(image: str, row: int, column: int, place: str, layer: str, config: Conf
     return load + f" * within_{_tag(row)}_{_tag(column)}" if config.padding == "zero" else load
 
 
-def neighbourhood(config: Config, kernel: Kernel, frame: Frame) -> list[str]:
+def neighbourhood(config: Config, kernel: Kernel, frame: FrameKind) -> list[str]:
     """The state at every place that some stencil looks at, the cell itself included."""
     taps = [tap for name in stencils(config, frame) for tap in kernel.taps(name)]
     out, found = places([*taps, (0, 0, 1.0)], config, kernel)
@@ -91,7 +91,7 @@ def neighbourhood(config: Config, kernel: Kernel, frame: Frame) -> list[str]:
     return out
 
 
-def surroundings(config: Config, kernel: Kernel, frame: Frame) -> list[str]:
+def surroundings(config: Config, kernel: Kernel, frame: FrameKind) -> list[str]:
     """What the stencils make of the state as it is."""
     return [
         f"vec4 r_{i}_{k} = {_weighted(kernel.taps(name), k)};"
@@ -100,7 +100,7 @@ def surroundings(config: Config, kernel: Kernel, frame: Frame) -> list[str]:
     ]
 
 
-def perception(config: Config, kernel: Kernel, frame: Frame) -> list[str]:
+def perception(config: Config, kernel: Kernel, frame: FrameKind) -> list[str]:
     """The perception, at all scales, in the cell's own frame, and the inputs beside it."""
     out = surroundings(config, kernel, frame) if 0 in config.scales else _nothing(config, frame)
     for n, _ in enumerate(coarse(config)):
@@ -123,15 +123,15 @@ def coarse(config: Config) -> tuple[int, ...]:
     return tuple(scale for scale in config.scales if scale)
 
 
-def _names(config: Config, frame: Frame) -> list[str]:
+def _names(config: Config, frame: FrameKind) -> list[str]:
     return [f"r_{i}_{k}" for i in range(len(stencils(config, frame))) for k in range(layers(config))]
 
 
-def _nothing(config: Config, frame: Frame) -> list[str]:
+def _nothing(config: Config, frame: FrameKind) -> list[str]:
     return [f"vec4 {name} = vec4(0.0);" for name in _names(config, frame)]
 
 
-def _coarse(config: Config, frame: Frame, n: int) -> list[str]:
+def _coarse(config: Config, frame: FrameKind, n: int) -> list[str]:
     """Add what the n-th coarse image holds about the cell, between its four nearest cells there (see coarse.glsl)."""
     out = [
         f"vec2 at_{n} = (vec2(cell) + 0.5) * (vec2(coarse_size_{n}) / vec2(size)) - 0.5;",
@@ -148,7 +148,7 @@ def _coarse(config: Config, frame: Frame, n: int) -> list[str]:
     return out
 
 
-def framed(config: Config, kernel: Kernel, stencil: str, layer: int, frame: Frame) -> str:
+def framed(config: Config, kernel: Kernel, stencil: str, layer: int, frame: FrameKind) -> str:
     """What a stencil gives in the cell's own frame, turned and scaled."""
     known = stencils(config, frame)
 
@@ -168,7 +168,7 @@ def framed(config: Config, kernel: Kernel, stencil: str, layer: int, frame: Fram
     return ("{}", "first * {}", "first * first * {}")[kernel.order(stencil)].format(r(stencil))
 
 
-def _extra(config: Config, kernel: Kernel, frame: Frame) -> list[str]:
+def _extra(config: Config, kernel: Kernel, frame: FrameKind) -> list[str]:
     out = []
     if {"row", "column"} & set(config.extra):
         skew = kernel.basis[1][0] / kernel.basis[0][0]
@@ -184,7 +184,7 @@ def _extra(config: Config, kernel: Kernel, frame: Frame) -> list[str]:
     return out + [f"float e_{j} = {_EXTRA[name]};" for j, name in enumerate(config.extra)]
 
 
-def known(config: Config, kernel: Kernel, frame: Frame) -> list[str]:
+def known(config: Config, kernel: Kernel, frame: FrameKind) -> list[str]:
     """What step.comp keeps of a cell: its state, the net's inputs in the order of w1's columns, and its diffusion."""
     out = [f"c.own[{k}] = {at(0, 0, k)};" for k in range(layers(config))]
     values = []

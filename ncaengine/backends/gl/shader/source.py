@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ncaengine.backends.gl.shader import network, perception
-from ncaengine.backends.gl.shader.perception import Cover, Form, Frame, layers
+from ncaengine.backends.gl.shader.perception import Cover, Form, FrameKind, layers
 from ncaengine.core import resources
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Kernel
@@ -23,16 +23,16 @@ WEIGHTS_WIDTH = 256
 
 
 @dataclass(frozen=True)
-class Source:
+class ShaderSource:
     """GLSL text whose line i + 1 came from origins[i], 'file:line'."""
 
     text: str
     origins: tuple[str, ...]
 
-    def defining(self, name: str) -> "Source":
+    def defining(self, name: str) -> "ShaderSource":
         """The same with a name defined, after the version line."""
         version, rest = self.text.split("\n", 1)
-        return Source(f"{version}\n#define {name} 1\n{rest}", (self.origins[0], *self.origins))
+        return ShaderSource(f"{version}\n#define {name} 1\n{rest}", (self.origins[0], *self.origins))
 
     def explain(self, log: str) -> str:
         """A compiler's log with its line numbers turned into those of our files.
@@ -64,9 +64,9 @@ def _in_fours(rows: F32) -> F32:
 
 
 def step_source(
-    config: Config, kernel: Kernel, form: Form, shared_bytes: int, frame: Frame = "", cover: Cover = "every",
+    config: Config, kernel: Kernel, form: Form, shared_bytes: int, frame: FrameKind = "", cover: Cover = "every",
     copied: bool = False,
-) -> Source:  # fmt: skip
+) -> ShaderSource:  # fmt: skip
     """The step shader for a configuration and a kernel.
 
     `shared_bytes` is the device's memory of a workgroup; hidden units are taken in as many parts
@@ -103,18 +103,18 @@ def step_source(
     return assemble("step.comp", defines, made)
 
 
-def pick_source(config: Config, form: Form, frame: Frame = "", copied: bool = False) -> Source:
+def pick_source(config: Config, form: Form, frame: FrameKind = "", copied: bool = False) -> ShaderSource:
     """The shader that lists the cells that fire for the step shader that covers those. See step_source."""
     defines = {**_common(config, form), **_also(config, frame), **({"COPIED": 1} if copied else {})}
     return assemble("pick.comp", defines, {"copy": network.copy(config)})
 
 
-def shrink_source(config: Config, form: Form) -> Source:
+def shrink_source(config: Config, form: Form) -> ShaderSource:
     """The shader that brings a state to a coarser scale."""
     return assemble("shrink.comp", {**_common(config, form), "LAYERS": layers(config)})
 
 
-def coarse_source(config: Config, kernel: Kernel, form: Form, frame: Frame = "") -> Source:
+def coarse_source(config: Config, kernel: Kernel, form: Form, frame: FrameKind = "") -> ShaderSource:
     """The shader that applies the stencils to a state at a coarser scale."""
     made = {
         "neighbourhood": perception.neighbourhood(config, kernel, frame),
@@ -128,7 +128,7 @@ def coarse_source(config: Config, kernel: Kernel, form: Form, frame: Frame = "")
     return assemble("coarse.comp", _common(config, form), made)
 
 
-def alive_source(config: Config, kernel: Kernel, form: Form) -> Source:
+def alive_source(config: Config, kernel: Kernel, form: Form) -> ShaderSource:
     """The shader that lets cells die after a step; see model.Alive."""
     made = {
         "living": perception.living(config, kernel),
@@ -156,11 +156,13 @@ def groups(form: Form, size: tuple[int, int]) -> tuple[int, int]:
     return -(-count // rows), rows
 
 
-def _also(config: Config, frame: Frame) -> dict[str, int]:
+def _also(config: Config, frame: FrameKind) -> dict[str, int]:
     return {**({"FIELDS": 1} if frame else {}), **({"ALIVE": 1} if config.alive else {})}
 
 
-def assemble(name: str, defines: dict[str, int] | None = None, made: dict[str, list[str]] | None = None) -> Source:
+def assemble(
+    name: str, defines: dict[str, int] | None = None, made: dict[str, list[str]] | None = None
+) -> ShaderSource:
     """A shader file with its includes, `defines` after the version line, and `made` code at its marks."""
     folder = resources.folder("shaders")
     lines: list[tuple[str, str]] = []
@@ -178,4 +180,4 @@ def assemble(name: str, defines: dict[str, int] | None = None, made: dict[str, l
                     lines.extend((f"#define {k} {v}", at) for k, v in (defines or {}).items())
 
     take(folder / name, f"shaders/{name}")
-    return Source("\n".join(text for text, _ in lines) + "\n", tuple(at for _, at in lines))
+    return ShaderSource("\n".join(text for text, _ in lines) + "\n", tuple(at for _, at in lines))
