@@ -58,9 +58,6 @@ class Evaluate:
     def run(self) -> None:
         """Measure with a progress bar; print a table or JSON."""
         self._check()
-        import numpy as np
-        import torch
-
         from ncaengine.formats import model_files
         from ncaengine.training import evaluation, losses, targets
         from ncaengine.training.features import extractor
@@ -70,8 +67,7 @@ class Evaluate:
             self.kernel, self.size, steps, self.rollouts, self.seed, self.heal_steps * self.heal
         )
         models = [model_files.load(path) for path in self.models]
-        picture = np.ascontiguousarray(targets.load_target(self.target, self.target_size))
-        target = torch.from_numpy(picture).permute(2, 0, 1)[None]
+        target = losses.picture_tensor(targets.load_target(self.target, self.target_size))
         catalogue = find_kernels(self.plugins, self.kernel, models)
         net, notice = extractor.open_nets(self.features)
         if notice:

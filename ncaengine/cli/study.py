@@ -12,7 +12,7 @@ from ncaengine.cli.engine import open_simulation
 from ncaengine.cli.options import OutputFolder
 from ncaengine.cli.training_runs import run_all
 from ncaengine.core.errors import NCAError
-from ncaengine.training.config import Device, TrainingSettings
+from ncaengine.training.config import DeviceName, TrainingSettings
 
 if TYPE_CHECKING:
     from ncaengine.training.run import TrainingJob
@@ -44,7 +44,7 @@ class Study:
     """Continue a study that was stopped; finished trainings are kept."""
     seed: int = 0
     """The same number gives the same models on the same machine."""
-    device: Device = "auto"
+    device: DeviceName = "auto"
     """Where to train."""
     threads: int = 0
     """CPU threads; 0 lets torch choose."""
@@ -79,8 +79,6 @@ class Study:
 
     def _write_report(self, base: "TrainingJob", jobs: "list[TrainingJob]", curves: dict[str, list[float]]) -> Path:
         """Compare the trained models and write the report; return its path."""
-        import numpy as np
-        import torch
         from rich.console import Console
 
         from ncaengine.core.looks import quantise
@@ -90,9 +88,9 @@ class Study:
         from ncaengine.training.features import extractor
 
         models = [model_files.load(job.output) for job in jobs]
-        picture = np.ascontiguousarray(targets.load_target(self.image, base.settings.target_size))
+        picture = targets.load_target(self.image, base.settings.target_size)
         net = extractor.open_nets(self.features)[0]
-        loss = losses.make_loss("transport", net, torch.from_numpy(picture).permute(2, 0, 1)[None], directions=128)
+        loss = losses.make_loss("transport", net, losses.picture_tensor(picture), directions=128)
         with open_simulation() as sim, Console(stderr=True).status("Comparing the models"):
             rows = study.compare_models(sim, models, list(curves.values()), loss)
             tiles = study.grow_pictures(sim, models, Tile(quantise(picture), "target"))

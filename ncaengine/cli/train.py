@@ -10,7 +10,7 @@ import tyro
 from ncaengine.cli.options import OutputFile, Plugins
 from ncaengine.cli.training_runs import run_all
 from ncaengine.core.errors import NCAError
-from ncaengine.training.config import Device, TrainingSettings
+from ncaengine.training.config import DeviceName, TrainingSettings
 
 if TYPE_CHECKING:
     from ncaengine.training.run import TrainingJob
@@ -38,7 +38,7 @@ class Train:
     """The nets that compare pictures: vgg16, vgg19, googlenet (their weights are downloaded once), random (needs no
     weights), or weight files of such nets. auto: vgg19, or random if it cannot be downloaded."""
     settings: Annotated[TrainingSettings, tyro.conf.arg(name="")] = field(default_factory=TrainingSettings)
-    device: Device = "auto"
+    device: DeviceName = "auto"
     """Where to train."""
     threads: int = 0
     """CPU threads; 0 lets torch choose."""

@@ -1,1 +1,1 @@
-"""Training of texture NCAs from a picture (needs torch; no GL, no window)."""
+"""Training and evaluation of texture NCAs; they need torch, but neither OpenGL nor a window."""

@@ -1,4 +1,4 @@
-"""What a run needs to go on: one file, read without running any code of it."""
+"""Checkpoints: everything a training needs to resume, in one file. Reading it runs no code from it."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -14,25 +14,26 @@ from ncaengine.core.model import Config
 from ncaengine.training.config import TrainingSettings
 
 KEY = "ncaengine training"
+"""The file's key for its version; tells checkpoints from other files."""
 VERSION = 1
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A run between two iterations."""
+    """A training between two iterations."""
 
     settings: TrainingSettings
     config: Config
     state: dict[str, Any]
-    """Of the trainer."""
+    """The trainer's state, from `Trainer.state`."""
     losses: list[float]
-    """One an iteration, NaN where it was rolled back."""
+    """The loss of each iteration; NaN where an iteration was rolled back."""
     origin: str
-    """Tells target and feature nets apart from others."""
+    """A fingerprint of the target and the feature nets; a run resumes only with the same ones."""
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Write it whole or not at all: where the disk is full, the older one stays. Raises NCAError."""
+    """Write a checkpoint whole or not at all: if the disk is full, the older file stays. Raises NCAError."""
     plain = {
         KEY: VERSION,
         "settings": dataclasses.asdict(checkpoint.settings),
@@ -45,11 +46,13 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Raises NCAError where there is none, or it is damaged or of another kind."""
+    """Read a checkpoint. Raises NCAError if it is missing, damaged or from another version."""
     try:
         plain = torch.load(path, map_location="cpu", weights_only=True)
         if plain[KEY] != VERSION:
-            raise NCAError(f"{path}: was written by another version of ncaengine; train anew without --resume.")
+            raise NCAError(
+                f"{path}: was written by another version of ncaengine; start a new training without --resume."
+            )
         return Checkpoint(
             msgspec.convert(plain["settings"], TrainingSettings, strict=False),
             msgspec.convert(plain["config"], Config, strict=False),
@@ -59,10 +62,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
         )
     except FileNotFoundError:
         raise NCAError(
-            f"{path}: is not there; this run was not begun, or it was finished; to train a finished model on, "
-            "begin with it: --from MODEL."
+            f"{path}: does not exist: this run never started, or it has finished. To train a finished model further, "
+            "start from it with --from MODEL."
         ) from None
     except NCAError:
         raise
-    except Exception:  # on damaged files torch's reader raises nearly anything
-        raise NCAError(f"{path}: is not a whole checkpoint; delete it and train anew without --resume.") from None
+    except Exception:  # torch raises almost anything on damaged files
+        raise NCAError(f"{path}: is not a complete checkpoint; delete it and train without --resume.") from None

@@ -1,4 +1,4 @@
-"""Settings of a training run. The command line reads them for --help, so torch and NumPy are not imported here."""
+"""The settings of a training. --help reads them, so this module imports neither torch nor NumPy."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -11,53 +11,53 @@ if TYPE_CHECKING:
 
 METHOD = "Niklasson et al., Self-Organising Textures, Distill 2021"
 ARTICLE_GAINS = {"identity": 1.0, "gradient_x": 8.0, "gradient_y": 8.0, "laplacian": 4.0}
-"""Gains of the article's notebook, whose stencils are not divided; other stencils have gain 1."""
+"""The gains in the article's notebook, whose stencils are not normalised; other stencils have gain 1."""
 
-Likeness = Literal["transport", "gram", "excitation"]
-Device = Literal["auto", "cpu", "cuda", "mps"]
+LossName = Literal["transport", "gram", "excitation"]
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How a model is trained. Lengths in cells, rollouts in steps; defaults near those of the article's notebook."""
+    """How a model is trained; the defaults are near those of the article's notebook (see METHOD)."""
 
     iterations: int = 5000
     """Updates of the weights."""
     size: int = 128
-    """Side of the square grids that are trained, in cells; 64 is enough for many textures, and four times as fast."""
+    """Side of the square training grids, in cells; 64 is enough for many textures and four times as fast."""
     target_size: int = 128
-    """The target's longer side is brought down to so many pixels: one for each cell of the texture."""
+    """The target is scaled down to this longer side, in pixels: one pixel for each cell of the texture."""
     batch: int = 4
-    """Grids an iteration; 2 learns as well a minute on a CPU."""
+    """Grids in an iteration; on a CPU, 2 learn as much in the same time."""
     pool: int = 256
-    """Grids kept between iterations, of all kernels together."""
+    """Grids kept between iterations, for all kernels together."""
     rollout: tuple[int, int] = (32, 64)
     """The shortest and the longest rollout of an iteration, in steps."""
     fresh: float = 0.5
-    """The chance that an iteration puts a fresh seed into its batch."""
+    """Chance that an iteration puts a fresh seed into its batch, from 0 to 1."""
     kernels: tuple[str, ...] = ("square", "hexagonal")
-    """Neighbourhoods that are trained in turn, so that the model grows its texture on all of them."""
+    """Neighbourhoods to train in turn, so that the model grows its texture on all of them."""
     channels: int = 12
     """Numbers in a cell's state."""
     hidden: int = 96
-    """Hidden units of the cell's net."""
+    """Hidden units of each cell's network."""
     stencils: tuple[str, ...] = tuple(ARTICLE_GAINS)
     """What a cell perceives of its neighbourhood: stencils that every kernel has."""
-    loss: Likeness = "transport"
-    """transport: sliced optimal transport; gram: Gram matrices; excitation: a neuron of --neuron, no target."""
+    loss: LossName = "transport"
+    """transport: sliced optimal transport; gram: Gram matrices; excitation: excite --neuron, without a target."""
     neuron: str = ""
     """The channel to excite, as LAYER:CHANNEL, for example inception4b:12."""
     overflow: float = 10.0
     """Weight of the overflow loss, which keeps states in [-1, 1]."""
     learning_rate: float = 1e-3
-    """Of Adam; gradients are normalised, so that this is the scale of an update."""
+    """Learning rate of Adam; gradients are normalised, so it sets the size of an update."""
     drops: tuple[float, ...] = (0.5, 0.8, 0.93)
-    """Parts of the run after which the learning rate falls to 0.3 of itself."""
+    """When the learning rate is multiplied by 0.3: fractions of the run, from 0 to 1."""
     seed: int = 0
-    """The same number trains the same model on the same machine."""
+    """Random seed; the same number trains the same model on the same machine."""
 
     def check(self) -> None:
-        """Raises NCAError, naming the setting, where a value is out of range."""
+        """Raise NCAError, which names the setting, if a value is out of range."""
         for name, lowest, highest in (
             ("iterations", 1, 10_000_000),
             ("size", 8, 2048),
@@ -73,11 +73,14 @@ class TrainingSettings:
         ):
             value = getattr(self, name)
             if not lowest <= value <= highest:
-                raise NCAError(f"--{name.replace('_', '-')} is {value:g}; it must be from {lowest} to {highest}.")
+                raise NCAError(f"{_flag(name)} is {value:g}; it must be from {lowest} to {highest}.")
         if not 1 <= self.rollout[0] <= self.rollout[1] <= 4096:
-            raise NCAError(f"--rollout is {self.rollout[0]} {self.rollout[1]}; give the shortest, then the longest.")
+            raise NCAError(
+                f"--rollout is {self.rollout[0]} {self.rollout[1]}; give the shortest, then the longest, "
+                "from 1 to 4096 steps."
+            )
         if not self.kernels or len(set(self.kernels)) < len(self.kernels):
-            raise NCAError("--kernels must name each kernel once.")
+            raise NCAError("--kernels must name at least one kernel, and each only once.")
         if not self.stencils:
             raise NCAError("--stencils must name at least one stencil.")
         if self.pool < self.batch * len(self.kernels):
@@ -86,12 +89,12 @@ class TrainingSettings:
                 f"{self.batch * len(self.kernels)}."
             )
         if not all(0 <= drop <= 1 for drop in self.drops):
-            raise NCAError("--drops are parts of the run, from 0 to 1.")
+            raise NCAError("--drops must be fractions of the run, from 0 to 1.")
         if (self.loss == "excitation") != bool(self.neuron):
-            raise NCAError("--loss excitation needs --neuron LAYER:CHANNEL, and no other loss takes one.")
+            raise NCAError("Use --loss excitation and --neuron LAYER:CHANNEL together, or neither.")
 
     def model_config(self, name: str) -> "Config":
-        """What a model of these settings computes."""
+        """Return the configuration of a model with these settings, called `name`."""
         from ncaengine.core import model
 
         features = tuple(model.Feature(s, ARTICLE_GAINS.get(s, 1.0)) for s in self.stencils)
@@ -101,13 +104,13 @@ class TrainingSettings:
 
 
 FIXED = ("size", "target_size", "pool", "kernels", "channels", "hidden", "stencils", "loss", "neuron", "seed")
-"""What a run cannot change on its way."""
+"""Settings that can't change when a run is resumed."""
 
 
 def merge_settings(saved: TrainingSettings, given: TrainingSettings) -> TrainingSettings:
-    """The settings to resume with: the saved ones, but what is given beside the defaults.
+    """Return the settings to resume with: the saved ones, except where `given` differs from the defaults.
 
-    Raises NCAError where that cannot be changed on the way.
+    Raises NCAError if one of FIXED would change.
     """
     changes = {}
     for field in dataclasses.fields(TrainingSettings):
@@ -115,13 +118,17 @@ def merge_settings(saved: TrainingSettings, given: TrainingSettings) -> Training
         if value in (field.default, getattr(saved, field.name)):
             continue
         if field.name in FIXED:
-            flag = f"--{field.name.replace('_', '-')} {_text(getattr(saved, field.name))}"
             raise NCAError(
-                f"This run began with {flag}, which cannot be changed on its way; leave the flag out, or train anew "
-                "without --resume."
+                f"This run began with {_flag(field.name)} {_text(getattr(saved, field.name))}, which can't change; "
+                "leave the flag out, or start a new training without --resume."
             )
         changes[field.name] = value
     return dataclasses.replace(saved, **changes)
+
+
+def _flag(name: str) -> str:
+    """Return the command line's flag for a setting."""
+    return f"--{name.replace('_', '-')}"
 
 
 def _text(value: object) -> str:

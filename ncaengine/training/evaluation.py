@@ -1,4 +1,4 @@
-"""How near a model's rollouts come to a target, measured on the engine: what is judged is what users see."""
+"""How near a model's rollouts come to a target, measured on the engine, so the figures match what users see."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,58 +18,61 @@ if TYPE_CHECKING:
 
     from ncaengine.training.losses import Loss
 
-Tell = Callable[[int], object]
-"""Told of the steps that were just made."""
+StepReport = Callable[[int], object]
+"""Called with the number of steps just made."""
 STRIDE = 2**18
-"""Cells' steps between two tellings: some tenths of a second without a GPU."""
+"""Cells times steps between two reports: some tenths of a second without a GPU."""
 LOSS_SEED = 0
-"""Every loss is measured with the same random choices, so that losses differ by their pictures alone."""
+"""Every loss is measured with the same random choices, so losses differ only by their pictures."""
 
 
 @dataclass(frozen=True)
 class EvaluationPlan:
-    """What is measured: rollouts from the seeds `seed`, `seed` + 1, …, at `steps`, which ascend.
-
-    With `heal` above 0 a hole is then cut into each, and so many more steps are made.
-    """
+    """What to measure."""
 
     kernel: str = "square"
     size: Size = (128, 128)
+    """Width and height of the grids, in cells."""
     steps: tuple[int, ...] = (300, 1000)
+    """When to measure the loss, in steps since the seed; ascending."""
     rollouts: int = 16
     seed: int = 0
+    """Random seed of the first rollout; each further one adds 1."""
     heal: int = 0
+    """Steps to make after cutting a hole into each grid; 0 cuts none."""
 
     @property
     def moments(self) -> list[str]:
-        """Names of the moments at which the loss is measured."""
+        """The names of the moments at which the loss is measured."""
         return [f"step {step:,}" for step in self.steps] + (["hole", "healed"] if self.heal else [])
 
     @property
     def total(self) -> int:
-        """Steps that all rollouts take together."""
+        """The number of steps of all rollouts together."""
         return self.rollouts * (self.steps[-1] + self.heal)
 
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """What was measured of a model: losses (rollouts, moments) float64, and the largest |state| at those moments."""
+    """What was measured of a model."""
 
     losses: F64
+    """(rollouts, moments) float64."""
     largest: float
+    """The largest |state| at any of the moments."""
 
 
 def evaluate(
-    sim: Simulation, model: Model, loss: "Loss", plan: EvaluationPlan, tell: Tell = lambda made: None
+    sim: Simulation, model: Model, loss: "Loss", plan: EvaluationPlan, report: StepReport = lambda made: None
 ) -> EvaluationResult:
-    """Let a model run as planned, one grid at a time, which is removed afterwards.
+    """Run a model as planned, on one grid at a time, and measure it; the grid is removed afterwards.
 
     Raises NCAError if the kernel does not fit the model or the pictures are too small for the loss.
     """
     grid = sim.add(model, plan.size, plan.kernel)
     try:
-        _loss_of(grid, loss)  # pictures that are too small are told before anything grows
-        seen = [_rollout(sim, grid, loss, plan, plan.seed + k, tell) for k in range(plan.rollouts)]
+        _grid_loss(grid, loss)  # raises before any step if the pictures are too small
+        seen = [_rollout(sim, grid, loss, plan, plan.seed + k, report) for k in range(plan.rollouts)]
     finally:
         sim.submit(commands.RemoveGrid(grid.id))
     losses, largest = (np.array(part) for part in zip(*seen, strict=True))
@@ -77,56 +80,54 @@ def evaluate(
 
 
 def _rollout(
-    sim: Simulation, grid: Grid, loss: "Loss", plan: EvaluationPlan, seed: int, tell: Tell
+    sim: Simulation, grid: Grid, loss: "Loss", plan: EvaluationPlan, seed: int, report: StepReport
 ) -> tuple[list[float], float]:
-    """The losses of one rollout, and its largest |state|."""
+    """Return the losses of one rollout, and its largest |state|."""
     sim.submit(commands.Reseed(grid.id, seed))
     losses, largest = [], []
 
     def measure() -> None:
-        losses.append(_loss_of(grid, loss))
+        losses.append(_grid_loss(grid, loss))
         largest.append(float(np.abs(grid.state()).max()))
 
-    for _ in grow(sim, grid, plan.steps, tell):
+    for _ in grow(sim, grid, plan.steps, report):
         measure()
     if plan.heal:
         cut_hole(sim, grid)
         measure()
-        for _ in grow(sim, grid, [grid.step + plan.heal], tell):
+        for _ in grow(sim, grid, [grid.step + plan.heal], report):
             measure()
     return losses, float(np.max(largest))
 
 
-def grow(sim: Simulation, grid: Grid, steps: Sequence[int], tell: Tell = lambda made: None) -> Iterator[int]:
-    """Let a grid run on, and yield each of `steps`, which ascend, when it has made so many."""
+def grow(sim: Simulation, grid: Grid, steps: Sequence[int], report: StepReport = lambda made: None) -> Iterator[int]:
+    """Run a grid on, and yield each of `steps`, which ascend, when the grid has made that many."""
     stride = max(STRIDE // (grid.size[0] * grid.size[1]), 1)
     for step in steps:
         while grid.step < step:
             count = min(stride, step - grid.step)
             sim.submit(commands.Step(grid.id, count))
-            sim.backend.finish()  # the device works behind: without it the bar would run ahead
-            tell(count)
+            sim.backend.finish()  # the device works in the background; without this a progress bar runs ahead
+            report(count)
         yield step
 
 
 def cut_hole(sim: Simulation, grid: Grid) -> None:
-    """Erase a disc about the middle of the picture, its radius a quarter of the shorter side."""
+    """Erase a disc in the middle of the picture; its radius is a quarter of the shorter side."""
     (x, y), (across, down) = lattice.corner(grid.kernel), lattice.extent(grid.kernel, grid.size)
     middle = (x + across / 2, y + down / 2)
     sim.submit(commands.Paint(grid.id, "erase", (middle,), min(across, down) / 4, softness=0.0))
 
 
-def _loss_of(grid: Grid, loss: "Loss") -> float:
-    import torch
+def _grid_loss(grid: Grid, loss: "Loss") -> float:
+    from ncaengine.training.losses import on_screen, picture_tensor
 
-    from ncaengine.training.losses import on_screen
-
-    rgb = torch.from_numpy(looks.to_rgb(grid.state(), grid.model.config.colour))
-    return picture_loss(on_screen(rgb.permute(2, 0, 1)[None], grid.kernel), loss)
+    rgb = looks.to_rgb(grid.state(), grid.model.config.colour)
+    return picture_loss(on_screen(picture_tensor(rgb), grid.kernel), loss)
 
 
 def picture_loss(picture: "torch.Tensor", loss: "Loss") -> float:
-    """The loss of a picture, (1, 3, height, width) in [0, 1], as all are measured here. Raises NCAError."""
+    """Return the loss of a picture, (1, 3, height, width) in [0, 1], with the random choices of LOSS_SEED."""
     import torch
 
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Losses of the training: what pictures should look like, each `loss(pictures, generator)`, and what a state may be."""
+"""Training losses: how pictures should look (each a `loss(pictures, generator)`), and which states are allowed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -10,15 +10,15 @@ from torch.overrides import TorchFunctionMode
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Kernel
+from ncaengine.core.types import F32
 from ncaengine.training.features.extractor import Features
 
 FeatureMaps = Callable[[Tensor], list[Tensor]]
-
-
+"""A feature net: pictures (batch, 3, height, width) to maps (batch, channels, height', width')."""
 SLOW_SORT = 4
-"""Up to so many threads, NumPy's sorting on one is faster than torch's on a CPU: on one thread 3 times."""
+"""Up to this many threads, NumPy sorts faster on one thread than torch on a CPU; measured: 3 times on one thread."""
 FLOOR = 0.01
-"""What a map's root mean square is at least taken for: a flat target has nothing in some layers."""
+"""Added to a map's root mean square: over a flat target some layers are 0."""
 LOSSES = ("transport", "gram", "excitation")
 
 
@@ -26,9 +26,12 @@ class Loss(Protocol):
     """A loss of pictures."""
 
     def __call__(self, pictures: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """The loss, a scalar, of pictures (batch, 3, height, width) in about [0, 1]; `generator` makes its choices.
+        """Return the loss, a scalar.
 
-        `generator` lives on the pictures' device. Raises NCAError where the pictures are too small for the net.
+        pictures: (batch, 3, height, width), about in [0, 1].
+        generator: makes the random choices; on the pictures' device.
+
+        Raises NCAError if the pictures are too small for the feature net.
         """
 
 
@@ -36,32 +39,37 @@ class SlicedTransport:
     """Sliced optimal transport between feature distributions (Heitz et al., CVPR 2021).
 
     The features of every layer are projected onto random directions and sorted; the loss is the mean
-    squared distance of the sorted values. Each layer is divided by its root mean square over the target,
-    so that all layers weigh alike: by its standard deviation, deep layers that hardly vary over an even
-    texture would drown the others.
+    squared distance between the sorted values of pictures and target, summed over the layers. Each layer is
+    divided by its root mean square over the target, which gives all layers the same weight. (Divided by the
+    standard deviation, deep layers that hardly vary over an even texture would outweigh the others.)
     """
 
     def __init__(self, net: FeatureMaps, target: Tensor, directions: int = 32, places: int = 4096) -> None:
-        """`target` is (1, 3, height, width) in [0, 1]; its size may differ from the pictures'."""
+        """Compute the target's features.
+
+        target: (1, 3, height, width) in [0, 1]; its size may differ from the pictures'.
+        directions: random projections of each layer and call.
+        places: the most places of a layer to compare; of larger layers, a random sample is taken.
+        """
         self.net, self.directions, self.places = net, directions, places
         with torch.no_grad():
             self.target = [fmap.flatten(2) for fmap in net(target)]
         self.scales = [_scale(fmap) for fmap in self.target]
 
     def __call__(self, pictures: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """See `Loss`; at least 0. The generator picks the directions."""
+        """Return the loss, see `Loss`; at least 0. The generator picks the directions."""
         loss = pictures.new_zeros(())
         for fmap, target, scale in zip(self.net(pictures), self.target, self.scales, strict=True):
-            found = fmap.flatten(2)
-            random = torch.randn(self.directions, found.shape[1], generator=generator, device=found.device)
+            flat = fmap.flatten(2)
+            random = torch.randn(self.directions, flat.shape[1], generator=generator, device=flat.device)
             slices = nn.functional.normalize(random, dim=1) * scale
-            have = self._sorted(slices @ found, generator)
-            want = nn.functional.interpolate(self._sorted(slices @ target, generator), have.shape[2], mode="linear")
-            loss = loss + (have - want).square().mean()
+            found = self._sorted(slices @ flat, generator)
+            want = nn.functional.interpolate(self._sorted(slices @ target, generator), found.shape[2], mode="linear")
+            loss = loss + (found - want).square().mean()
         return loss
 
     def _sorted(self, values: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Sorted values of each row, of a fresh sample of the places where there are very many."""
+        """Return each row's values, sorted; if there are more than `places`, those of a random sample."""
         n = values.shape[2]
         if n > self.places:
             values = values[..., torch.randperm(n, generator=generator, device=values.device)[: self.places]]
@@ -69,16 +77,16 @@ class SlicedTransport:
 
 
 class Gram:
-    """Distance of the features' Gram matrices (Gatys, Ecker & Bethge, NeurIPS 2015).
+    """Distance between the features' Gram matrices (Gatys, Ecker & Bethge, NeurIPS 2015).
 
-    A Gram matrix is the mean over the places of the products of each two channels, so that pictures of
-    other sizes compare. A constant channel joins each map, for without the means a picture and its
-    negative have the same pixels. Each layer is divided by the mean square of the target's matrix, so
-    that all layers weigh alike.
+    An entry of a Gram matrix is the product of two channels, here averaged over the places, so pictures of
+    different sizes can be compared. A constant channel is added to each map, so the matrix also holds the
+    means; without them a picture and its negative would be the same. Each layer's distance is divided by
+    the mean square of the target's matrix, which gives all layers the same weight.
     """
 
     def __init__(self, net: FeatureMaps, target: Tensor) -> None:
-        """`target` is (1, 3, height, width) in [0, 1]; its size may differ from the pictures'."""
+        """Compute the Gram matrices of `target`, (1, 3, height, width) in [0, 1], of any size."""
         self.net = net
         with torch.no_grad():
             maps = net(target)
@@ -86,7 +94,7 @@ class Gram:
             self.target = [_gram(fmap * scale) for fmap, scale in zip(maps, self.scales, strict=True)]
 
     def __call__(self, pictures: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """See `Loss`; at least 0. The generator is not used."""
+        """Return the loss, see `Loss`; at least 0. The generator is not used."""
         loss = pictures.new_zeros(())
         for fmap, want, scale in zip(self.net(pictures), self.target, self.scales, strict=True):
             loss = loss + (_gram(fmap * scale) - want).square().mean() / want.square().mean()
@@ -94,41 +102,41 @@ class Gram:
 
 
 class Excitation:
-    """Minus the mean activation of one channel of a layer: the picture that excites it most.
+    """Minus the mean activation of one channel of a layer: the loss is lowest for the picture that excites it most.
 
-    It counts in root mean squares of the layer over noise, so that nets of other scales weigh alike.
     The second experiment of Niklasson et al., "Self-Organising Textures" (Distill 2021), after Mordvintsev,
-    Olah & Tyka, "Inceptionism" (2015). The picture is taken as the screen shows it, cut to [0, 1], and
-    rolled by a random way each time, so that no place of the torus always lies at the net's border.
+    Olah & Tyka, "Inceptionism" (2015). The activation is divided by the layer's root mean square over noise,
+    so nets of different scales weigh the same. The picture is clipped to [0, 1], as the screen shows it, and
+    rolled by a random offset each time, so no place of the torus is always at the net's border.
     """
 
     def __init__(self, net: Features, layer: str, channel: int) -> None:
-        """Raises NCAError where the net has no such layer, or the layer no such channel."""
+        """Raise NCAError if the net has no such layer, or the layer no such channel."""
         self.net, self.name, self.channel = net, layer, channel
         noise = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
         with torch.no_grad():
             fmap = net.layer(noise.to(net.get_buffer("mean").device), layer)
         self.scale, channels = _scale(fmap), fmap.shape[1]
         if not 0 <= channel < channels:
-            raise NCAError(f"Layer {layer} has the channels 0 to {channels - 1}; there is no channel {channel}.")
+            raise NCAError(f"Layer {layer} has no channel {channel}; choose one from 0 to {channels - 1}.")
 
     def __call__(self, pictures: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """See `Loss`. The generator picks the way by which the pictures are rolled."""
-        way = torch.rand(2, generator=generator, device=pictures.device).tolist()
-        shifts = [int(part * side) for part, side in zip(way, pictures.shape[2:], strict=True)]
-        seen = pictures.roll(shifts, (2, 3)).clamp(0, 1)
-        activation = self.net.layer(seen, self.name)[:, self.channel]
+        """Return the loss, see `Loss`. The generator picks the offset by which the pictures are rolled."""
+        offset = torch.rand(2, generator=generator, device=pictures.device).tolist()
+        shifts = [int(part * side) for part, side in zip(offset, pictures.shape[2:], strict=True)]
+        rolled = pictures.roll(shifts, (2, 3)).clamp(0, 1)
+        activation = self.net.layer(rolled, self.name)[:, self.channel]
         if not activation.any():  # many channels are silent on an even picture
             with LeakyGradient():
-                activation = self.net.layer(seen, self.name)[:, self.channel]
+                activation = self.net.layer(rolled, self.name)[:, self.channel]
         return -self.scale * activation.mean()
 
 
 class LeakyGradient(TorchFunctionMode):
-    """Inside `with`, a ReLU gives what it always does, but lets a tenth of the gradient through where it gives 0.
+    """A context in which each ReLU passes a tenth of the gradient where its result is 0; results stay the same.
 
-    A silent channel so learns which way to wake (Olah, Mordvintsev & Schubert, "Feature Visualization", Distill
-    2017, whose library redirects the gradients of ReLUs likewise).
+    The gradient then shows which way a silent channel becomes active. The library of Olah, Mordvintsev & Schubert,
+    "Feature Visualization" (Distill 2017), redirects the gradients of ReLUs in a similar way.
     """
 
     def __torch_function__(
@@ -147,33 +155,36 @@ class LeakyGradient(TorchFunctionMode):
 def make_loss(
     name: str, net: Features, target: Tensor | None = None, *, neuron: str = "", directions: int = 32
 ) -> Loss:
-    """A loss by name: "transport" or "gram", which need a `target`, or "excitation", which needs a `neuron`.
+    """Return a loss by its name in LOSSES.
 
-    `target` is (1, 3, height, width) in [0, 1]; `neuron` is "LAYER:CHANNEL". Raises NCAError on another
-    name, and where something is missing or does not fit the net.
+    target: (1, 3, height, width) in [0, 1]; needed by "transport" and "gram".
+    neuron: "LAYER:CHANNEL"; needed by "excitation".
+    directions: random projections of "transport".
+
+    Raises NCAError if there is no such loss, or if the target or the neuron is missing or does not fit the net.
     """
     if name not in LOSSES:
-        raise NCAError(f"There is no loss {name}; there are {', '.join(LOSSES)}.")
+        raise NCAError(f"There is no loss {name}; choose {', '.join(LOSSES[:-1])} or {LOSSES[-1]}.")
     if name == "excitation":
         layer, _, channel = neuron.rpartition(":")
         if not channel.isdecimal():
             raise NCAError(
-                f"Excitation needs a layer and a channel, as in {net.layers[-1]}:0; "
+                f"Excitation needs a layer and a channel, for example {net.layers[-1]}:0; "
                 f"the layers are {', '.join(net.layers)}."
             )
         return Excitation(net, layer, int(channel))
     if target is None:
-        raise NCAError(f"The loss {name} compares with a target; give a picture or the name of a pattern.")
+        raise NCAError(f"The loss {name} needs a target; name an image or a pattern.")
     return Gram(net, target) if name == "gram" else SlicedTransport(net, target, directions)
 
 
 def _scale(fmap: Tensor) -> float:
-    """What brings a target's map to a root mean square of 1."""
+    """Return the factor that gives a target's map a root mean square of about 1."""
     return float(1 / (fmap.square().mean().sqrt() + FLOOR))
 
 
 def _ascending(values: Tensor) -> Tensor:
-    """Values (batch, rows, places) sorted along the last axis, with their gradient."""
+    """Sort values (batch, rows, places) along the last axis; gradients pass through."""
     if not values.is_cpu or torch.get_num_threads() > SLOW_SORT:
         return values.sort(2).values
     plain = values.detach().float().numpy()
@@ -183,21 +194,26 @@ def _ascending(values: Tensor) -> Tensor:
 
 
 def _gram(fmap: Tensor) -> Tensor:
-    """(batch, channels + 1, channels + 1): the mean over the places of the products of each two channels, and 1."""
-    found = nn.functional.pad(fmap.flatten(2), [0, 0, 0, 1], value=1)
-    return found @ found.transpose(1, 2) / found.shape[2]
+    """Return (batch, channels + 1, channels + 1): the products of channels and 1, averaged over the places."""
+    channels = nn.functional.pad(fmap.flatten(2), [0, 0, 0, 1], value=1)
+    return channels @ channels.transpose(1, 2) / channels.shape[2]
+
+
+def picture_tensor(picture: F32) -> Tensor:
+    """Turn a picture, (height, width, 3) float32, into what losses take, (1, 3, height, width)."""
+    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None]
 
 
 def overflow(state: Tensor) -> Tensor:
-    """Mean distance of the state's numbers from [-1, 1], a scalar ≥ 0."""
+    """Return the mean distance of the state's numbers from [-1, 1], a scalar ≥ 0 (Niklasson et al.)."""
     return (state - state.clamp(-1, 1)).abs().mean()
 
 
 def on_screen(pictures: Tensor, kernel: Kernel) -> Tensor:
-    """Pictures (batch, 3, height, width) in storage order as they look on the screen, in square pixels.
+    """Return pictures (batch, 3, height, width) of cells as they look on the screen, in square pixels.
 
-    Shifts each row and squeezes the height as the kernel's basis says, by Fourier interpolation: exact
-    on the torus, and nothing is blurred.
+    Each row is shifted and the height scaled, as the kernel's basis says. Fourier interpolation does this
+    exactly on the torus, without blur.
     """
     (pitch, _), (skew, drop) = kernel.basis
     h, w = pictures.shape[-2:]

@@ -1,4 +1,4 @@
-"""One run from an image to a model file: opens or resumes it, trains, and writes down what came of it."""
+"""One training, from an image to a model file: start or resume it, train, and write the files."""
 
 import csv
 import dataclasses
@@ -32,83 +32,97 @@ from ncaengine.training.step import can_compile
 from ncaengine.training.trainer import Trainer, initial_model
 
 PICTURES_EVERY, CHECKPOINT_EVERY = 15.0, 90.0
-"""Seconds between two writings of the model with its pictures, and of the checkpoint, which is larger."""
+"""Seconds between two writes of the model with its pictures, and of the checkpoint, which is larger."""
 
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """What to train and where to. `target` is an image file or a pattern's name, '' for an excited neuron."""
+    """What to train, and where to write it."""
 
     target: str
+    """An image file or a pattern's name; '' if a neuron is excited instead."""
     output: Path
+    """The model file to write."""
     settings: TrainingSettings = field(default_factory=TrainingSettings)
     nets: tuple[str, ...] = ("auto",)
+    """Feature nets, by name or weight file; see `extractor.open_nets`."""
     start: Path | None = None
+    """A model whose weights the training starts from."""
     resume: bool = False
+    """Whether to continue a training that was stopped."""
     device: str = "auto"
+    """auto, cpu, cuda or mps; see `pick_device`."""
     compiled: bool = True
+    """Whether to compile the step, if that is possible here."""
     log_dir: Path | None = None
+    """A folder for TensorBoard logs."""
     attribution: tuple[tuple[str, str], ...] = ()
+    """Entries of the model's attribution, such as ("author", "…")."""
 
     @property
     def folder(self) -> Path:
-        """Where the run's own files are: preview.png, loss.png, loss.csv, checkpoint.pt."""
+        """The folder of the run's own files: preview.png, loss.png, loss.csv, checkpoint.pt."""
         return self.output.with_suffix(".training")
 
 
-Report = Callable[[int, float], None]
-"""How a run tells how it fares: called with the number of each iteration, from 1, and its loss."""
+IterationReport = Callable[[int, float], None]
+"""Called after each iteration with its number, from 1, and its loss."""
 
 
 class TrainingRun:
-    """A run that is open: made, then `train`ed."""
+    """A training that is ready to start or to resume; `train` runs it."""
 
     def __init__(
-        self, job: TrainingJob, catalogue: Catalogue | None = None, say: Callable[[str], None] = lambda line: None
+        self, job: TrainingJob, catalogue: Catalogue | None = None, notify: Callable[[str], None] = lambda line: None
     ) -> None:
-        """Opens everything that the run needs, so that what is wrong is told before it starts. Raises NCAError."""
-        self.job, self.say = job, say
+        """Open everything that the training needs, so that problems show before it starts. Raises NCAError.
+
+        catalogue: the kernels to choose from; by default those that are installed.
+        notify: called with lines for the user.
+        """
+        self.job, self.notify = job, notify
         path = job.folder / "checkpoint.pt"
         if path.exists() and not job.resume:
-            raise NCAError(f"{path} is of a run that was stopped: add --resume to go on, or delete it to train anew.")
+            raise NCAError(f"{path}: belongs to a run that was stopped; add --resume to continue it, or delete it.")
         saved = checkpoint.load_checkpoint(path) if job.resume else None
         self.settings = merge_settings(saved.settings, job.settings) if saved else job.settings
         self.settings.check()
         if job.output.is_dir():
             raise NCAError(f"{job.output}: is a folder; choose another name for the model.")
         if saved and saved.state.get("iteration", 0) >= self.settings.iterations:
-            raise NCAError(f"{path}: has {len(saved.losses)} iterations already; give more than that to --iterations.")
+            raise NCAError(f"{path}: already has {len(saved.losses)} iterations; give a larger --iterations.")
         self.device = pick_device(job.device)
         self.target = targets.load_target(job.target, self.settings.target_size) if job.target else None
-        net, notice = _nets(job.nets)
+        net, notice = _open_nets(job.nets)
         if notice:
-            say(notice)
-        loss = losses.make_loss(self.settings.loss, net.to(self.device), self._picture(), neuron=self.settings.neuron)
+            notify(notice)
+        picture = None if self.target is None else losses.picture_tensor(self.target).to(self.device)
+        loss = losses.make_loss(self.settings.loss, net.to(self.device), picture, neuron=self.settings.neuron)
         found = catalogue or kernels.discover()
         trained_on = [found.get(name) for name in self.settings.kernels]
         compiled = job.compiled and can_compile(self.device)
         if compiled:
-            say("Compiling the step: the first iterations take up to a minute.")
-        self.trainer = Trainer(self._start(saved), loss, self.settings, trained_on, self.device, compiled)
+            notify("Compiling the step: the first iterations take up to a minute.")
+        self.trainer = Trainer(self._initial_model(saved), loss, self.settings, trained_on, self.device, compiled)
         self.losses: list[float] = saved.losses if saved else []
-        self.origin = _origin(self.target, net.names, self.settings.neuron)
+        self.origin = _fingerprint(self.target, net.names, self.settings.neuron)
         if saved:
             self._restore(saved, path)
-            say(f"{job.output}: going on after iteration {self.trainer.iteration:,}.")
+            notify(f"{job.output}: resuming after iteration {self.trainer.iteration:,}.")
         _make_folder(job.folder)
-        self.board = _board(job.log_dir, job.output.stem)
+        self.board = _open_board(job.log_dir, job.output.stem)
 
-    def train(self, report: Report | None = None, stopped: Callable[[], bool] = lambda: False) -> Model:
-        """Train to the end, or until `stopped()` says so after an iteration; the files are written either way.
+    def train(self, report: IterationReport | None = None, stopped: Callable[[], bool] = lambda: False) -> Model:
+        """Train to the end, or until `stopped()` is true after an iteration; write the files and return the model.
 
-        Raises NCAError where the files cannot be written at the end, or the training diverges for good.
+        Raises NCAError if the files can't be written at the end, or if the training keeps diverging.
         """
         now = time.monotonic()
         due = {self._write_model: now, self._write_checkpoint: now + CHECKPOINT_EVERY}
         every = {self._write_model: PICTURES_EVERY, self._write_checkpoint: CHECKPOINT_EVERY}
         while not self.finished and not stopped():
             loss = self.trainer.iterate()
-            self._note(loss)
+            self._record(loss)
             if report:
                 report(self.trainer.iteration, loss)
             for write in [w for w, when in due.items() if time.monotonic() >= when]:
@@ -128,16 +142,17 @@ class TrainingRun:
         """Whether all iterations are done."""
         return self.trainer.iteration >= self.settings.iterations
 
-    def _start(self, saved: checkpoint.Checkpoint | None) -> Model:
+    def _initial_model(self, saved: checkpoint.Checkpoint | None) -> Model:
+        """Return the weights to start from; a checkpoint's own are restored afterwards."""
         job, s = self.job, self.settings
         if saved:
             return initial_model(saved.config, s.seed)
         if job.start:
             start = model_files.load(job.start)
             for name in ("channels", "hidden"):
-                theirs = getattr(start.config, name)
-                if getattr(s, name) not in (theirs, getattr(TrainingSettings(), name)):
-                    raise NCAError(f"{job.start}: has {theirs} {name}; leave out --{name}, or begin without --from.")
+                count = getattr(start.config, name)
+                if getattr(s, name) not in (count, getattr(TrainingSettings(), name)):
+                    raise NCAError(f"{job.start}: has {count} {name}; leave out --{name}, or start without --from.")
             config = structs.replace(start.config, kernels=s.kernels, name=job.output.stem)
         else:
             config = s.model_config(job.output.stem)
@@ -148,25 +163,21 @@ class TrainingRun:
     def _restore(self, saved: checkpoint.Checkpoint, path: Path) -> None:
         if saved.origin != self.origin:
             raise NCAError(
-                f"{path}: this run began with another target or other feature nets; name the same ones, "
-                "or train anew without --resume."
+                f"{path}: this run began with another target or other feature nets; use the same ones, "
+                "or start a new training without --resume."
             )
         try:
             self.trainer.restore(saved.state)
         except NCAError as error:
             raise NCAError(f"{path}: {error}") from None
 
-    def _picture(self) -> torch.Tensor | None:
-        if self.target is None:
-            return None
-        return torch.from_numpy(np.ascontiguousarray(self.target)).permute(2, 0, 1)[None].to(self.device)
-
-    def _note(self, loss: float) -> None:
+    def _record(self, loss: float) -> None:
+        """Keep an iteration's loss, and report if the iteration diverged."""
         self.losses.append(loss)
         t = self.trainer
         if math.isnan(loss):
-            self.say(
-                f"Iteration {t.iteration} diverged; back to the last good weights, learning rate now "
+            self.notify(
+                f"Iteration {t.iteration} diverged; continuing from the last good weights with learning rate "
                 f"{t.learning_rate:.2g}."
             )
         if self.board:
@@ -174,11 +185,11 @@ class TrainingRun:
             self.board.add_scalar("learning rate", t.learning_rate, t.iteration)
 
     def _try(self, write: Callable[[], None]) -> None:
-        """A disk that is full now may not be so later: the training goes on."""
+        """Write some files; if that fails, report it and go on, because a full disk may have room later."""
         try:
             write()
         except NCAError as error:
-            self.say(f"{error} The training goes on.")
+            self.notify(f"{error} The training continues.")
 
     def _write_model(self) -> None:
         model_files.save(self.trainer.model(), self.job.output)
@@ -205,7 +216,7 @@ class TrainingRun:
         checkpoint.save_checkpoint(saved, self.job.folder / "checkpoint.pt")
 
     def preview(self, count: int = 3) -> Image.Image:
-        """The target beside grids of the pool, each kernel's in its own shape on the screen."""
+        """Draw the target and `count` grids of each kernel's pool, as they look on the screen."""
         t, side = self.trainer, self.settings.size
         scale, tiles = max(1, 256 // side), []
         if self.target is not None:
@@ -220,43 +231,47 @@ class TrainingRun:
 
 
 @lru_cache(maxsize=1)
-def _nets(names: tuple[str, ...]) -> tuple[extractor.Features, str | None]:
-    """The feature nets, opened or downloaded once for all images of a command."""
+def _open_nets(names: tuple[str, ...]) -> tuple[extractor.Features, str | None]:
+    """Open or download the feature nets, once for all images of a command."""
     return extractor.open_nets(names)
 
 
 def pick_device(name: str) -> torch.device:
-    """'auto' is CUDA, else Apple's GPU, else the CPU. Raises NCAError where the one named is not there."""
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    """Return the torch device called `name`; "auto" is CUDA, else Apple's GPU, else the CPU.
+
+    Raises NCAError if the device is not available.
+    """
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    usable = [key for key, found in available.items() if found]
     if name == "auto":
-        name = next(key for key, found in there.items() if found)
-    if not there.get(name):
-        raise NCAError(f"--device {name} is not there; there is {', '.join(k for k, found in there.items() if found)}.")
+        name = usable[0]
+    if name not in usable:
+        raise NCAError(f"--device {name} is not available; use {' or '.join(usable)}.")
     return torch.device(name)
 
 
-def _origin(target: F32 | None, names: Sequence[str], neuron: str) -> str:
-    """A fingerprint of what the loss compares with."""
+def _fingerprint(target: F32 | None, net_names: Sequence[str], neuron: str) -> str:
+    """Return a text that differs wherever the loss compares with something else."""
     digest = hashlib.sha256(b"" if target is None else np.ascontiguousarray(target).tobytes()).hexdigest()[:16]
-    return f"{digest} {' '.join(names)} {neuron}".strip()
+    return f"{digest} {' '.join(net_names)} {neuron}".strip()
 
 
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise NCAError(f"{folder}: cannot be made a folder ({error.strerror}).") from None
+        raise NCAError(f"{folder}: cannot be created ({files.reason(error)}); choose another --output.") from None
 
 
-def _board(log_dir: Path | None, name: str) -> Any:
-    """A TensorBoard writer. Raises NCAError where tensorboard is not installed."""
+def _open_board(log_dir: Path | None, name: str) -> Any:
+    """Return a TensorBoard writer, or None without `log_dir`. Raises NCAError if tensorboard is not installed."""
     if log_dir is None:
         return None
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        raise NCAError("--log-dir needs tensorboard: pip install tensorboard") from None
+        raise NCAError("--log-dir needs tensorboard; install it with: pip install tensorboard") from None
     try:
         return SummaryWriter(log_dir / name)
     except OSError as error:
-        raise NCAError(f"{log_dir}: cannot be written ({error.strerror}).") from None
+        raise files.unwritable(log_dir, error) from None

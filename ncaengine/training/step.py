@@ -1,8 +1,9 @@
-"""One step of a batch, made for training: equal to the reference's, with a backward pass of its own.
+"""A step for training: it computes what the reference does for a batch, with a backward pass of its own.
 
-The antithetic mask, where exactly one of the cells (x, y) and (x, y + height/2) fires, lets perception and
-net run for half of the cells, gathered into one matrix. What one window of less than half the height sees
-are independent coin flips, as in the reference at a fire rate of ½.
+The cells (x, y) and (x, y + height/2) form a pair of which exactly one fires. Perception and network then run
+for only half of the cells, gathered into one matrix. Within any window of less than half the height, cells
+still fire by independent coin flips, as in the reference at a fire rate of ½. (Measured: pairs of adjacent
+cells break textures; pairs half a grid apart do not.)
 """
 
 import logging
@@ -18,88 +19,89 @@ from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Config
 
 Taps = list[tuple[int, int, float]]
-_GATHERED = (
+"""A stencil times its gain: (row, column, weight), with row and column relative to the cell."""
+_FAST_STEP_NEEDS_DEFAULT = (
     "clips", "activation", "padding", "fire_rate", "firing", "absolute", "extra", "scales", "diffusion", "alive",
 )  # fmt: skip
-"""Of a configuration, what must be as in the article's notebook for the fast step."""
+"""Fields of Config that must have their defaults, the article's notebook's values, for the paired step."""
 
 
 class TrainingStep(Protocol):
-    """A step whose cells to fire are drawn beforehand, so that a rollout can be recomputed."""
+    """A step whose firing cells are drawn beforehand, so that a rollout can be computed again."""
 
     def mask(self, batch: int, generator: torch.Generator) -> Tensor:
-        """The cells that fire, in the form that this step takes."""
+        """Draw the cells that fire, in the form that this step needs."""
 
     def __call__(self, x: Tensor, mask: Tensor) -> Tensor:
-        """(batch, channels, size, size) float32 after one step."""
+        """Return the states (batch, channels, size, size) float32 after one step from `x`, of the same shape."""
 
 
 def make_step(nca: Reference, size: int, compiled: bool) -> TrainingStep:
-    """The fastest step that computes what `nca` does on grids of `size`."""
+    """Return the fastest step that computes what `nca` does, on square grids with sides of `size` cells."""
     return ReferenceStep(nca, size) if unusual_settings(nca.config) or size % 2 else PairedStep(nca, size, compiled)
 
 
 def unusual_settings(config: Config) -> list[str]:
-    """What a model has that the article's notebook has not, by the names of Config; if anything, no fast step is."""
+    """Return the fields of Config that differ from the article's notebook; a model with any has no paired step."""
     usual = Config()
-    found = [name for name in _GATHERED if getattr(config, name) != getattr(usual, name)]
+    found = [name for name in _FAST_STEP_NEEDS_DEFAULT if getattr(config, name) != getattr(usual, name)]
     partial = any(feature.channels is not None for feature in config.features)
     return found + ["features"] * partial + ["hidden"] * (not config.hidden)
 
 
 def can_compile(device: torch.device) -> bool:
-    """Whether torch.compile has what it needs: a C++ compiler for CPUs, Triton for NVIDIA's GPUs."""
+    """Return whether torch.compile has what it needs: a C++ compiler for CPUs, Triton for NVIDIA's GPUs."""
     if device.type == "cuda":
         return True
     return device.type == "cpu" and any(map(shutil.which, ("c++", "g++", "clang++")))
 
 
 class ReferenceStep:
-    """The reference itself, every cell firing by a coin of its own."""
+    """The reference itself; each cell flips its own coin."""
 
     def __init__(self, nca: Reference, size: int) -> None:
         self.nca, self.size = nca, size
 
     def mask(self, batch: int, generator: torch.Generator) -> Tensor:
-        """(batch, 1 or channels, size, size), 1 where a cell, or a channel of it, fires."""
+        """Draw (batch, 1 or channels, size, size) float32: 1 where a cell, or a channel of it, fires, else 0."""
         c = self.nca.config
         each = c.channels if c.firing == "channel" else 1
         coins = torch.rand(batch, each, self.size, self.size, generator=generator, device=generator.device)
         return (coins < c.fire_rate).float()
 
     def __call__(self, x: Tensor, mask: Tensor) -> Tensor:
-        """See TrainingStep."""
+        """Make one step, see `TrainingStep`."""
         return cast(Tensor, self.nca(x, mask))
 
 
 class PairedStep:
-    """The step on half of the cells, channels last. Needs an even height, a torus, ReLU, no clips, fire rate ½."""
+    """The step on half of the cells. Needs an even size and a model without `unusual_settings`."""
 
     def __init__(self, nca: Reference, size: int, compiled: bool) -> None:
         self.nca, self.size = nca, size
         self.function = _function(nca.kernel, taps_of(nca), compiled)
 
     def mask(self, batch: int, generator: torch.Generator) -> Tensor:
-        """(batch, size/2, size, 1) bool: whether the upper cell of a pair fires, else the lower one."""
+        """Draw (batch, size/2, size, 1) bool: True where the upper cell of a pair fires, else the lower one does."""
         coins = torch.rand(batch, self.size // 2, self.size, 1, generator=generator, device=generator.device)
         return coins < 0.5
 
     def __call__(self, x: Tensor, mask: Tensor) -> Tensor:
-        """See TrainingStep."""
+        """Make one step, see `TrainingStep`."""
         n = self.nca
         y = self.function.apply(x.permute(0, 2, 3, 1).contiguous(), mask, n.w1, n.b1, n.w2, n.b2)
         return cast(Tensor, y.permute(0, 3, 1, 2))
 
 
 def taps_of(nca: Reference) -> list[Taps]:
-    """Of each feature its stencil's (row, column, weight), the gain in the weights."""
+    """Return the taps of each feature."""
     stencils = nca.kernel.stencils
     return [[(i, j, w * f.gain) for i, j, w in stencils[f.stencil].taps()] for f in nca.config.features]
 
 
 def compile_function(piece: Callable[..., Any]) -> Callable[..., Any]:
-    """The function compiled at its first call, for the shapes of that call."""
-    # It warns of a missing GPU, which nobody asked for.
+    """Return the function, to be compiled at its first call for the shapes of that call."""
+    # torch warns of a missing GPU, which is no problem here.
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     # The taps' weights are constants; without this they become inputs after the second kernel.
     torch._dynamo.config.specialize_float = True
@@ -107,10 +109,10 @@ def compile_function(piece: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _function(kernel: Kernel, taps: list[Taps], compiled: bool) -> type[torch.autograd.Function]:
-    """The step as an autograd function of (x, mask, w1, b1, w2, b2), x (batch, height, width, channels).
+    """Return the step as an autograd function of (x, mask, w1, b1, w2, b2), with x (batch, height, width, channels).
 
-    Its backward is in three pieces because a compiler fuses no further than a matrix product or a
-    concatenation: the gradient of the net, its scatter to the cells, the transposed stencils.
+    The backward pass has three pieces, because a compiler fuses nothing across a matrix product or a
+    concatenation: the network's gradient, its scatter to the cells, and the transposed stencils.
     """
     radius = kernel.radius
     pieces: tuple[Any, ...] = (
@@ -121,12 +123,12 @@ def _function(kernel: Kernel, taps: list[Taps], compiled: bool) -> type[torch.au
     )
     if compiled:
         pieces = tuple(map(compile_function, pieces))
-    forward, net_gradient, scattered, stencil_gradient = pieces
+    forward, net_gradient, scatter, stencil_gradient = pieces
 
     class StepFunction(torch.autograd.Function):
         @staticmethod
         def forward(ctx: Any, x: Tensor, mask: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
-            # Detached, for the compiler looks at .grad, which is a warning on what is no leaf.
+            # Detached because the compiler reads .grad, which warns for tensors that are not leaves.
             y, perceived, hidden = forward(x.detach(), mask, w1, b1, w2, b2)
             ctx.save_for_backward(mask, perceived, hidden, w1, w2)
             return cast(Tensor, y)
@@ -136,13 +138,13 @@ def _function(kernel: Kernel, taps: list[Taps], compiled: bool) -> type[torch.au
             mask, perceived, hidden, w1, w2 = ctx.saved_tensors
             g = g.contiguous()
             gradient, *weights = net_gradient(g, mask, perceived, hidden, w1, w2)
-            return stencil_gradient(g, scattered(gradient, mask)), None, *weights
+            return stencil_gradient(g, scatter(gradient, mask)), None, *weights
 
     return StepFunction
 
 
 def wrap_torus(x: Tensor, radius: int, row_shift: int) -> Tensor:
-    """(b, h + 2r, w + 2r, c): the torus around (b, h, w, c), see Kernel.row_shift."""
+    """Pad (b, h, w, c) as a torus to (b, h + 2r, w + 2r, c) with r the radius; row_shift: see Kernel.row_shift."""
     above, below = x[:, -radius:], x[:, :radius]
     if row_shift:
         above, below = torch.roll(above, row_shift, 2), torch.roll(below, -row_shift, 2)
@@ -151,7 +153,7 @@ def wrap_torus(x: Tensor, radius: int, row_shift: int) -> Tensor:
 
 
 def apply_stencil(padded: Tensor, radius: int, taps: Taps, sign: int) -> Tensor:
-    """The sum of `padded` (b, h + 2r, w + 2r, c) shifted by the taps; sign -1 for the transposed stencil."""
+    """Apply a stencil to `padded`, (b, h + 2r, w + 2r, c), giving (b, h, w, c); sign -1 transposes the stencil."""
     h, w = padded.shape[1] - 2 * radius, padded.shape[2] - 2 * radius
     total = None
     for row, column, weight in taps:
@@ -162,9 +164,13 @@ def apply_stencil(padded: Tensor, radius: int, taps: Taps, sign: int) -> Tensor:
 
 
 def paired_forward(radius: int, kernel: Kernel, taps: list[Taps]) -> Callable[..., tuple[Tensor, Tensor, Tensor]]:
-    """The step of (x, mask, w1, b1, w2, b2), x (batch, height, width, channels), for one cell of each pair.
+    """Return the paired step as a function of (x, mask, w1, b1, w2, b2).
 
-    It gives the state, and of the cells that fired what they perceived and their hidden units, for the backward pass.
+    x: states, (batch, height, width, channels).
+    mask: (batch, height/2, width, 1) bool; True where the upper cell of a pair fires.
+
+    The function returns the new states and, of the cells that fired, their perception and their hidden units,
+    (batch * height/2 * width, …), for the backward pass.
     """
 
     def forward(
@@ -187,6 +193,10 @@ def paired_forward(radius: int, kernel: Kernel, taps: list[Taps]) -> Callable[..
 def _net_gradient(
     g: Tensor, mask: Tensor, perceived: Tensor, hidden: Tensor, w1: Tensor, w2: Tensor
 ) -> tuple[Tensor, ...]:
+    """Return the gradients of the fired cells' perception, (b, h/2, w, inputs), and of w1, b1, w2 and b2.
+
+    g: the gradient of the new states, (b, h, w, c).
+    """
     b, h, w, c = g.shape
     k = h // 2
     update = torch.where(mask, g[:, :k], g[:, k:]).view(-1, c)
@@ -196,14 +206,18 @@ def _net_gradient(
 
 
 def _scatter_function(radius: int, kernel: Kernel) -> Callable[[Tensor, Tensor], Tensor]:
-    def scattered(gradient: Tensor, mask: Tensor) -> Tensor:
+    """Return the function that puts the fired cells' gradients, (b, h/2, w, n), into all cells, with the torus."""
+
+    def scatter(gradient: Tensor, mask: Tensor) -> Tensor:
         whole = torch.cat([torch.where(mask, gradient, 0.0), torch.where(mask, 0.0, gradient)], 1)
         return wrap_torus(whole, radius, kernel.row_shift(whole.shape[1]))
 
-    return scattered
+    return scatter
 
 
 def _stencil_gradient_function(radius: int, taps: list[Taps]) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return the function that adds the perception's gradient, padded as a torus, to the states' gradient `g`."""
+
     def stencil_gradient(g: Tensor, padded: Tensor) -> Tensor:
         c = g.shape[3]
         for n, t in enumerate(taps):

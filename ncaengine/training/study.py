@@ -1,4 +1,4 @@
-"""What becomes of a texture with more or fewer channels: trains a model for each, and compares them."""
+"""A study of how many channels a texture needs: one model for each number, trained and compared."""
 
 import json
 import statistics
@@ -17,28 +17,30 @@ from ncaengine.training.losses import Loss
 from ncaengine.training.run import TrainingJob
 
 STEPS = (500, 3000)
-"""When the pictures are taken."""
+"""When to take pictures, in steps since the seed."""
 PLAN = evaluation.EvaluationPlan(steps=(500,), rollouts=4)
-"""How the losses are measured."""
+"""How to measure the losses."""
 TIMED_SIZE, TIMED_STEPS, ROUNDS = (256, 256), 60, 5
+"""How to measure the speed: a grid's width and height in cells, the steps of a round, and the rounds."""
 
 
 @dataclass(frozen=True)
 class StudyRow:
-    """What was found about one model."""
+    """The figures of one model."""
 
     channels: int
     parameters: int
+    """Numbers in the weights."""
     training_loss: float
-    """Median of the last 50 iterations."""
+    """Median of the last 50 iterations' losses."""
     loss: float
-    """Mean of PLAN's rollouts on the engine."""
+    """Mean loss of PLAN's rollouts on the engine."""
     steps_per_second: float
-    """Of a grid of TIMED_SIZE, median of ROUNDS in turn with the other models."""
+    """Median over ROUNDS, on a grid of TIMED_SIZE."""
 
 
 def study_jobs(base: TrainingJob, channels: Sequence[int]) -> list[TrainingJob]:
-    """One run for each number of channels, into `base.output`, a folder."""
+    """Return a training for each number of channels; `base.output` is the folder for the models."""
     return [
         replace(base, output=base.output / f"{Path(base.target).stem}-{count}.safetensors",
                 settings=replace(base.settings, channels=count))
@@ -49,41 +51,45 @@ def study_jobs(base: TrainingJob, channels: Sequence[int]) -> list[TrainingJob]:
 def compare_models(
     sim: Simulation, models: Sequence[Model], curves: Sequence[Sequence[float]], loss: Loss
 ) -> list[StudyRow]:
-    """Measure trained models. `curves` are their losses by iteration, `loss` is what the rollouts are measured by."""
-    seconds = _seconds_a_step(sim, models)
+    """Measure trained models.
+
+    curves: each model's training losses, one an iteration.
+    loss: measures the rollouts.
+    """
+    seconds = _seconds_per_step(sim, models)
     return [
         StudyRow(
             m.config.channels,
             m.parameters,
             statistics.median(curve[-50:]),
             float(evaluation.evaluate(sim, m, loss, PLAN).losses.mean()),
-            1 / took,
+            1 / each,
         )
-        for m, curve, took in zip(models, curves, seconds, strict=True)
+        for m, curve, each in zip(models, curves, seconds, strict=True)
     ]
 
 
-def _seconds_a_step(sim: Simulation, models: Sequence[Model]) -> list[float]:
-    """The models take turns, so that what else the machine does slows all of them alike."""
+def _seconds_per_step(sim: Simulation, models: Sequence[Model]) -> list[float]:
+    """Time the models in turn, so that other work on the machine slows all of them equally."""
     grids = [sim.add(m, TIMED_SIZE) for m in models]
-    took: list[list[float]] = [[] for _ in grids]
+    times: list[list[float]] = [[] for _ in grids]
     for number in range(ROUNDS + 1):
-        for grid, times in zip(grids, took, strict=True):
+        for grid, own in zip(grids, times, strict=True):
             sim.backend.finish()
-            before = time.perf_counter()
+            start = time.perf_counter()
             sim.submit(commands.Step(grid.id, TIMED_STEPS))
             sim.backend.finish()
-            if number:  # the first one warms up
-                times.append((time.perf_counter() - before) / TIMED_STEPS)
+            if number:  # the first round warms up
+                own.append((time.perf_counter() - start) / TIMED_STEPS)
     for grid in grids:
         sim.submit(commands.RemoveGrid(grid.id))
-    return [statistics.median(times) for times in took]
+    return [statistics.median(own) for own in times]
 
 
 def grow_pictures(
     sim: Simulation, models: Sequence[Model], target: contact_sheets.Tile
 ) -> list[list[contact_sheets.Tile]]:
-    """A row for each of STEPS: the target, then a grid of each model."""
+    """Return a row of tiles for each of STEPS: the target, then a grid of each model."""
     columns = []
     for m in models:
         grid = sim.add(m, PLAN.size)
@@ -102,19 +108,27 @@ def write_report(
     curves: dict[str, list[float]],
     device: str,
 ) -> Path:
-    """The report, report.md with its pictures and report.json; returns its path. Raises NCAError."""
+    """Write report.md with its pictures and report.json into `base.output`, and return the path of report.md.
+
+    rows: the models' figures.
+    tiles: from `grow_pictures`.
+    curves: each model's training losses, by the name to show.
+    device: what the speeds were measured on.
+
+    Raises NCAError if a file can't be written.
+    """
     folder, name = base.output, Path(base.target).stem
     contact_sheets.save(
         contact_sheets.sheet(tiles, name, [f"step {step:,}" for step in STEPS]), folder / "pictures.png"
     )
     contact_sheets.save(charts.loss_chart(curves, f"{name}: loss by channels"), folder / "loss.png")
-    told = {"target": name, "settings": asdict(base.settings), "device": device, "rows": [asdict(row) for row in rows]}
-    _text(folder / "report.json", json.dumps(told, indent=2) + "\n")
-    _text(folder / "report.md", _markdown(base, name, rows, device))
+    facts = {"target": name, "settings": asdict(base.settings), "device": device, "rows": [asdict(row) for row in rows]}
+    _write_text(folder / "report.json", json.dumps(facts, indent=2) + "\n")
+    _write_text(folder / "report.md", _markdown(base, name, rows, device))
     return folder / "report.md"
 
 
-def _text(path: Path, text: str) -> None:
+def _write_text(path: Path, text: str) -> None:
     files.replace_file(path, lambda part: part.write_text(text, "utf-8"))
 
 
@@ -122,14 +136,14 @@ def _markdown(base: TrainingJob, name: str, rows: Sequence[StudyRow], device: st
     s = base.settings
     best = min(rows, key=lambda row: row.loss)
     fast = max(row.steps_per_second for row in rows)
-    where = " and ".join(s.kernels) + (" in turn" if len(s.kernels) > 1 else "")
+    kernels = f"the kernel {s.kernels[0]}" if len(s.kernels) == 1 else f"the kernels {' and '.join(s.kernels)} in turn"
     lines = [
-        f"# {name}: more or fewer channels",
+        f"# {name}: models with more or fewer channels",
         "",
-        f"Each model was trained for {s.iterations:,} iterations on grids of {s.size}x{s.size}, batch {s.batch}, on",
-        f"{where}, with {s.hidden} hidden units; everything but the channels is the same.",
+        f"Each model was trained for {s.iterations:,} iterations on grids of {s.size}x{s.size}, batch {s.batch}, with",
+        f"{kernels} and {s.hidden} hidden units. Only the number of channels differs.",
         "",
-        "| channels | parameters | loss in training | loss of rollouts | steps/s | of the fastest |",
+        "| channels | parameters | training loss | rollout loss | steps/s | relative speed |",
         "|---:|---:|---:|---:|---:|---:|",
         *(
             f"| {r.channels} | {r.parameters:,} | {r.training_loss:.3g} | {r.loss:.3g} | {r.steps_per_second:.1f} "
@@ -137,9 +151,12 @@ def _markdown(base: TrainingJob, name: str, rows: Sequence[StudyRow], device: st
             for r in rows
         ),
         "",
-        f"The least loss of rollouts has the model of {best.channels} channels. Loss in training: the median of the",
-        f"last 50 iterations; of rollouts: {PLAN.rollouts} of {PLAN.size[0]}x{PLAN.size[1]} on {PLAN.kernel} at step "
-        f"{PLAN.steps[0]:,}; steps/s: a grid of {TIMED_SIZE[0]}x{TIMED_SIZE[1]} on {device}.",
+        f"The model with {best.channels} channels has the lowest rollout loss.",
+        "",
+        "- Training loss: the median of the last 50 iterations.",
+        f"- Rollout loss: the mean of {PLAN.rollouts} rollouts of {PLAN.size[0]}x{PLAN.size[1]} on {PLAN.kernel}, at "
+        f"step {PLAN.steps[0]:,}.",
+        f"- Steps/s: for a grid of {TIMED_SIZE[0]}x{TIMED_SIZE[1]} on {device}.",
         "",
         "![The target, then the models by channels](pictures.png)",
         "",

@@ -1,4 +1,4 @@
-"""Target textures: image files of any kind, brought to a training's size, and the patterns by name."""
+"""Target textures: image files, scaled to the training's size, and the built-in patterns by name."""
 
 import os
 from collections.abc import Sequence
@@ -6,20 +6,21 @@ from pathlib import Path
 
 from PIL import Image
 
+from ncaengine.core import files
 from ncaengine.core.errors import NCAError
 from ncaengine.core.types import F32
 from ncaengine.formats import images
 from ncaengine.training.patterns import PATTERNS
 
 SHORTEST = 16
-"""A target's shorter side has at least so many pixels."""
+"""The least length of a target's shorter side, in pixels."""
 
 
 def load_target(name: str, longest: int = 128) -> F32:
-    """A pattern by name, or an image file with its longer side brought down to `longest` pixels.
+    """Return a pattern by name, or an image file scaled down to a longer side of `longest` pixels.
 
-    Gives (height, width, 3) float32 RGB in [0, 1]; see images.load_image. Raises NCAError where `name` is
-    neither a pattern nor an image that can be read, or the image is too large, too small or too narrow.
+    The result is (height, width, 3) float32 RGB in [0, 1]. Raises NCAError if `name` is neither a pattern nor
+    a readable image, or if the image is too large, too small or too narrow.
     """
     if name in PATTERNS:
         return PATTERNS[name](longest)
@@ -28,16 +29,16 @@ def load_target(name: str, longest: int = 128) -> F32:
     height, width, _ = picture.shape
     if min(height, width) < min(SHORTEST, longest):
         raise NCAError(
-            f"{name}: is {size[0]}x{size[1]} pixels, {width}x{height} at the training's size, and a target's shorter "
-            f"side has at least {SHORTEST}; crop it or take a larger one."
+            f"{name}: is {size[0]}x{size[1]} pixels, {width}x{height} at the training's size; a target's shorter side "
+            f"needs at least {SHORTEST}. Crop it or use a larger image."
         )
     return picture
 
 
 def collect_targets(paths: Sequence[str]) -> list[str]:
-    """The targets that are named: patterns and files as they are, and for a folder the image files in it, sorted.
+    """Return the targets named: patterns and files as they are, and for a folder its image files, sorted.
 
-    Raises NCAError where a name is none of these, or a folder holds no image.
+    Raises NCAError if a name is none of these, or if a folder has no image files.
     """
     found = []
     for name in paths:
@@ -51,7 +52,7 @@ def collect_targets(paths: Sequence[str]) -> list[str]:
 
 
 def _check(name: str) -> None:
-    """Raises NCAError where this is not a file."""
+    """Raise NCAError if `name` is not a file."""
     if os.path.isdir(name):
         raise NCAError(f"{name}: is a folder; name an image in it.")
     if not os.path.isfile(name):
@@ -59,13 +60,14 @@ def _check(name: str) -> None:
 
 
 def _images(folder: Path) -> list[str]:
-    kinds = Image.registered_extensions()  # of which some are films or PDF
+    """Return the image files in a folder, sorted, without hidden ones."""
+    kinds = Image.registered_extensions()  # some of these are videos or PDF
     endings = {end for end, kind in kinds.items() if Image.MIME.get(kind, "").startswith("image/")}
     try:
-        files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+        paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     except OSError as error:
-        raise NCAError(f"{folder}: cannot be read ({error.strerror}).") from None
-    found = [str(path) for path in files if path.suffix.lower() in endings]
+        raise files.unreadable(folder, error) from None
+    found = [str(path) for path in paths if path.suffix.lower() in endings]
     if not found:
-        raise NCAError(f"{folder}: holds no image files; name another folder, or files.")
+        raise NCAError(f"{folder}: has no image files; name another folder, or image files.")
     return found

@@ -1,7 +1,7 @@
-"""Trains a texture NCA (Niklasson et al., "Self-Organising Textures", Distill 2021), an iteration at a time.
+"""The training loop of a texture NCA, one iteration at a time (Niklasson et al., Distill 2021).
 
-An iteration takes grids from a pool, now and then a fresh seed among them, runs them for a random number
-of steps, and changes the weights so that the loss of their pictures falls; the grids go back to the pool.
+An iteration takes grids from a pool, sometimes with a fresh seed among them, runs them for a random number
+of steps, changes the weights to lower the loss of the grids' pictures, and puts the grids back into the pool.
 """
 
 import copy
@@ -26,31 +26,32 @@ from ncaengine.training.config import TrainingSettings
 from ncaengine.training.step import TrainingStep, make_step
 
 RUNAWAY = 20.0
-"""A state that goes beyond this does not return to the pool."""
+"""A state with a larger absolute value does not return to the pool."""
 KEEP_EVERY = 20
-"""Iterations between two states of the weights to fall back to."""
+"""Iterations between two copies of the weights, kept to roll back to."""
 MAX_ROLLBACKS = 8
-"""In succession, before the run gives up."""
+"""The most rollbacks in succession; after that the run fails."""
 
 
-def initial_model(settings: model.Config, seed: int) -> Model:
-    """Weights to start from: w1 and b1 as torch's convolutions start, but w1 over the gains; w2 at zero.
+def initial_model(config: model.Config, seed: int) -> Model:
+    """Return initial weights: w1 and b1 as torch initialises convolutions, w1 divided by the gains; w2 and b2 zero.
 
-    The state stands still at first, and without the division the first few updates blow it up.
+    With w2 at zero, states stay as they are at first. Without the division, the first few updates blow them up.
     """
     rng = np.random.default_rng(seed)
-    bound = settings.inputs**-0.5
-    gains = np.repeat([feature.gain for feature in settings.features], settings.channels)
-    w1 = rng.uniform(-bound, bound, (settings.hidden, settings.inputs)) / gains
-    b1 = rng.uniform(-bound, bound, settings.hidden)
-    w2, b2 = np.zeros((settings.channels, settings.hidden), np.float32), np.zeros(settings.channels, np.float32)
-    return Model(settings, w1.astype(np.float32), b1.astype(np.float32), w2, b2)
+    bound = config.inputs**-0.5
+    gains = np.repeat([feature.gain for feature in config.features], config.channels)
+    w1 = rng.uniform(-bound, bound, (config.hidden, config.inputs)) / gains
+    b1 = rng.uniform(-bound, bound, config.hidden)
+    w2, b2 = np.zeros((config.channels, config.hidden), np.float32), np.zeros(config.channels, np.float32)
+    return Model(config, w1.astype(np.float32), b1.astype(np.float32), w2, b2)
 
 
 class Trainer:
-    """A run between two iterations: weights, optimiser, pool. Everything random follows from seed and iteration.
+    """A training between two iterations: weights, optimiser and pools.
 
-    So a run that was stopped goes on as if it had not been, from `state()`.
+    Everything random follows from the seed and the iteration, so a training that resumes from `state()` goes on
+    exactly as if it had not stopped.
     """
 
     def __init__(
@@ -62,30 +63,37 @@ class Trainer:
         device: torch.device | None = None,
         compiled: bool = False,
     ) -> None:
-        """`trained_on` holds the kernels that the settings name. Raises NCAError where they lack a stencil."""
+        """Prepare the first iteration.
+
+        trained_on: the kernels that the settings name.
+        compiled: whether to compile the step.
+
+        Raises NCAError if a kernel lacks a stencil.
+        """
         self.settings, self.loss, self.kernels = settings, loss, tuple(trained_on)
         self.device = device or torch.device("cpu")
         self.start, self.config, size = start, start.config, settings.size
-        twins = [Reference(start, kernel).to(self.device) for kernel in self.kernels]
-        for twin, name in product(twins[1:], model.WEIGHTS):  # one set of weights on every kernel
-            setattr(twin, name, getattr(twins[0], name))
-        self.nca, self.steps = twins[0], [make_step(twin, size, compiled) for twin in twins]
+        ncas = [Reference(start, kernel).to(self.device) for kernel in self.kernels]
+        for nca, name in product(ncas[1:], model.WEIGHTS):  # all kernels share one set of weights
+            setattr(nca, name, getattr(ncas[0], name))
+        self.nca, self.steps = ncas[0], [make_step(nca, size, compiled) for nca in ncas]
         self.optimizer = torch.optim.Adam(self.nca.parameters(), settings.learning_rate)
-        each = max(settings.batch, settings.pool // len(twins))
+        each = max(settings.batch, settings.pool // len(ncas))
         seed = torch.from_numpy(states.initial(start, (size, size), settings.seed)).permute(2, 0, 1)
-        self.pools = seed.to(self.device).repeat(len(twins), each, 1, 1, 1)
+        self.pools = seed.to(self.device).repeat(len(ncas), each, 1, 1, 1)
         self.iteration, self.rollbacks, self.caution = 0, 0, 1.0
         self._good = self._older = self._weights()
         self._in_succession = 0
 
     def model(self) -> Model:
-        """The present weights."""
+        """Return the model with the present weights."""
         return self.nca.model()
 
     def iterate(self) -> float:
-        """One iteration; returns its loss, or NaN where it diverged and was rolled back, at half the learning rate.
+        """Make one iteration and return its loss.
 
-        Raises NCAError if that did not help several times running.
+        If the iteration diverges, roll the weights back, halve the learning rate and return NaN. Raises NCAError
+        after more than MAX_ROLLBACKS of these in succession.
         """
         self.iteration += 1
         s, turn = self.settings, self.iteration % len(self.kernels)
@@ -98,8 +106,8 @@ class Trainer:
         x = self._rollout(self.steps[turn], x, int(rng.integers(s.rollout[0], s.rollout[1] + 1)), generator)
         pictures = x[:, :3] * self.config.colour.scale + self.config.colour.offset
         if self.config.colour.alpha:
-            behind = torch.tensor(self.config.colour.background, device=x.device)[:, None, None]
-            pictures = pictures + (1 - x[:, 3:4].clamp(0, 1)) * behind
+            background = torch.tensor(self.config.colour.background, device=x.device)[:, None, None]
+            pictures = pictures + (1 - x[:, 3:4].clamp(0, 1)) * background
         loss = self.loss(losses.on_screen(pictures, self.kernels[turn]), generator)
         loss = loss + s.overflow * losses.overflow(x)
         if not (math.isfinite(value := float(loss.detach())) and self._update(loss)):
@@ -113,11 +121,16 @@ class Trainer:
         return value
 
     def _fresh(self, seed: int) -> Tensor:
+        """Return an initial state, (channels, size, size)."""
         side = self.settings.size
         return torch.from_numpy(states.initial(self.start, (side, side), seed)).permute(2, 0, 1).to(self.device)
 
     def _rollout(self, step: TrainingStep, x: Tensor, steps: int, generator: torch.Generator) -> Tensor:
-        """`steps` steps; where their memory would not fit, in segments that the backward pass computes again."""
+        """Make `steps` steps from `x`, (batch, channels, size, size).
+
+        If their memory would not fit, make them in segments that the backward pass computes again (gradient
+        checkpointing, Chen et al., arXiv:1604.06174).
+        """
         masks = [step.mask(len(x), generator) for _ in range(steps)]
 
         def run(x: Tensor, start: int, stop: int) -> Tensor:
@@ -128,19 +141,19 @@ class Trainer:
         segment = segment_length(steps, self.bytes_a_step, free_memory(self.device))
         if segment >= steps:
             return run(x, 0, steps)
-        x.requires_grad_()  # else the first segment's weights get no gradient
+        x.requires_grad_()  # otherwise the first segment gives its weights no gradient
         for start in range(0, steps, segment):
             x = torch.utils.checkpoint.checkpoint(run, x, start, start + segment, use_reentrant=False)
         return x
 
     @property
     def bytes_a_step(self) -> int:
-        """Memory that the backward pass needs of each step."""
+        """The memory that the backward pass needs for each step, in bytes."""
         c = self.config
         return self.settings.batch * self.settings.size**2 * 4 * (c.inputs + c.hidden + 2 * c.channels)
 
     def _update(self, loss: Tensor) -> bool:
-        """Change the weights; False, and nothing changed, where a gradient is not finite."""
+        """Change the weights and return True; if a gradient is not finite, change nothing and return False."""
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         gradients = [p.grad for p in self.nca.parameters() if p.grad is not None]
@@ -155,21 +168,22 @@ class Trainer:
 
     @property
     def learning_rate(self) -> float:
-        """Of the present iteration."""
+        """The learning rate of the present iteration."""
         s = self.settings
         passed = sum(self.iteration > drop * s.iterations for drop in s.drops)
         return s.learning_rate * 0.3**passed * self.caution
 
     def _weights(self) -> dict[str, Any]:
+        """Return a copy of the weights and the optimiser's state."""
         return copy.deepcopy({"weights": self.nca.state_dict(), "adam": self.optimizer.state_dict()})
 
     def _roll_back(self) -> None:
-        """To weights of at least KEEP_EVERY iterations ago: the last ones kept may be on their way out."""
+        """Go back to weights at least KEEP_EVERY iterations old, because the last copy may be diverging already."""
         self._in_succession += 1
         if self._in_succession > MAX_ROLLBACKS:
             raise NCAError(
-                f"The training diverged {self._in_succession} times running, at iteration {self.iteration}; "
-                "start anew with a lower --learning-rate."
+                f"The training diverged {self._in_succession} times in succession, at iteration {self.iteration}; "
+                "start again with a lower --learning-rate."
             )
         self.rollbacks, self.caution = self.rollbacks + 1, self.caution / 2
         self._good = self._older
@@ -177,15 +191,15 @@ class Trainer:
         self.optimizer.load_state_dict(copy.deepcopy(self._good["adam"]))
 
     def state(self) -> dict[str, Any]:
-        """Everything that the next iterations depend on but settings, loss and configuration; tensors and numbers."""
+        """Return all that the next iterations depend on, except settings, loss and configuration."""
         counters = {name: getattr(self, name) for name in _COUNTERS}
         return {"now": self._weights(), "good": self._good, "older": self._older, "pools": self.pools, **counters}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what `state()` gave, with the same settings. Raises NCAError where it does not fit."""
+        """Continue from a `state()` of the same settings. Raises NCAError if it does not fit."""
         try:
             if state["pools"].shape != self.pools.shape:
-                raise NCAError("is the checkpoint of a run with another pool, size or batch.")
+                raise NCAError("belongs to a run with another pool, size or batch; use the same settings.")
             self.nca.load_state_dict(state["now"]["weights"])
             self.optimizer.load_state_dict(state["now"]["adam"])
             self._good, self._older = state["good"], state["older"]
@@ -193,19 +207,21 @@ class Trainer:
             for name in _COUNTERS:
                 setattr(self, name, state[name])
         except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
-            raise NCAError(f"does not fit this run ({str(error).splitlines()[0][:120]}).") from None
+            reason = str(error).splitlines()[0][:120]
+            raise NCAError(f"does not fit this run ({reason}); delete it and train without --resume.") from None
 
 
 _COUNTERS = ("iteration", "rollbacks", "caution", "_in_succession")
+"""Attributes of Trainer that a checkpoint holds under the same names."""
 
 
 def segment_length(steps: int, bytes_a_step: int, free: int) -> int:
-    """Steps between two states that are kept: all if they fit into half of the free memory, else about √steps."""
+    """Return the steps between two states to keep: all if they fit into half of the free memory, else about √steps."""
     return steps if steps * bytes_a_step <= free // 2 else max(1, round(steps**0.5))
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that can still be had, as far as the system tells."""
+    """Return the free memory in bytes; 8 GiB if the system does not report it."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     found = memory.free_bytes()
@@ -214,7 +230,7 @@ def free_memory(device: torch.device) -> int:
 
 @contextmanager
 def torch_threads(count: int) -> Iterator[None]:
-    """So many CPU threads for torch meanwhile; 0 leaves the choice to torch."""
+    """Let torch use this many CPU threads inside `with`; 0 leaves the choice to torch."""
     before = torch.get_num_threads()
     if count:
         torch.set_num_threads(count)

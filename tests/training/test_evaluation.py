@@ -1,4 +1,4 @@
-"""Measuring rollouts: what is judged is what the engine shows, always in the same way; `ncaengine evaluate`."""
+"""Measuring rollouts, reproducibly, as the engine shows them; `ncaengine evaluate`."""
 
 import json
 import math
@@ -21,7 +21,7 @@ from ncaengine.training.evaluation import EvaluationPlan
 
 
 def mean(pictures: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
-    """A loss whose value is known: that of a plain mean."""
+    """A loss with a known value: the mean."""
     assert generator is not None
     assert generator.initial_seed() == evaluation.LOSS_SEED
     assert pictures.shape[:2] == (1, 3)
@@ -32,7 +32,7 @@ PLAN = EvaluationPlan(size=(14, 10), steps=(3, 7), rollouts=3, seed=4, heal=5)
 
 
 @pytest.mark.parametrize("kernel", ["square", "hexagonal"])
-def test_the_loss_is_that_of_the_engines_pictures(backend, simulate, kernel):
+def test_the_loss_is_measured_on_the_engines_pictures(backend, simulate, kernel):
     model = random_model(small(SELFORG))  # published: its colours have scale 0.5
     sim, plan = simulate(backend), EvaluationPlan(kernel, (14, 10), (3, 7), 2, 4)
     result = evaluation.evaluate(sim, model, mean, plan)
@@ -47,7 +47,7 @@ def test_the_loss_is_that_of_the_engines_pictures(backend, simulate, kernel):
             assert result.largest >= np.abs(grid.state()).max()
 
 
-def test_both_backends_agree_and_each_with_itself(simulate, gl):
+def test_backends_agree_and_are_reproducible(simulate, gl):
     model = random_model(small(NOTEBOOK_CONFIG))
     a, b, c = (evaluation.evaluate(simulate(on), model, mean, PLAN) for on in (gl, gl, TorchBackend()))
     assert a.losses.shape == (3, 4)
@@ -56,16 +56,16 @@ def test_both_backends_agree_and_each_with_itself(simulate, gl):
     assert len(set(a.losses[:, -1])) == 3  # rollouts differ
 
 
-def test_all_steps_are_told_and_counted(simulate):
-    told: list[int] = []
-    evaluation.evaluate(simulate(TorchBackend()), random_model(small(NOTEBOOK_CONFIG)), mean, PLAN, told.append)
-    assert sum(told) == PLAN.total == 3 * (7 + 5)
+def test_all_steps_are_reported_and_counted(simulate):
+    made: list[int] = []
+    evaluation.evaluate(simulate(TorchBackend()), random_model(small(NOTEBOOK_CONFIG)), mean, PLAN, made.append)
+    assert sum(made) == PLAN.total == 3 * (7 + 5)
     assert PLAN.moments == ["step 3", "step 7", "hole", "healed"]
 
 
 @pytest.mark.parametrize("kernel", ["square", "hexagonal"])
 @pytest.mark.parametrize("size", [(40, 40), (40, 31), (24, 50)])
-def test_the_hole_is_round_on_the_screen_and_goes_back_to_the_seed(simulate, kernel, size):
+def test_the_hole_is_round_on_the_screen_and_holds_the_seed(simulate, kernel, size):
     sim = simulate(TorchBackend())
     grid = sim.add(random_model(small(NOTEBOOK_CONFIG)), size, kernel)
     sim.load(np.ones((size[1], size[0], 5), np.float32))
@@ -80,7 +80,7 @@ def test_the_hole_is_round_on_the_screen_and_goes_back_to_the_seed(simulate, ker
     assert far[~picture].min() > radius - 1
 
 
-def test_pictures_that_are_too_small_are_told_before_anything_grows(simulate):
+def test_pictures_that_are_too_small_are_refused_before_any_step(simulate):
     def small_loss(pictures, generator=None):
         raise NCAError("too small")
 
@@ -104,21 +104,21 @@ TINY = ["--size", "32x24", "--rollouts", "2", "--steps", "3", "2", "3", "--heal"
 
 
 @pytest.mark.parametrize("loss", ["transport", "gram"])
-def test_json_tells_everything(model, capsys, loss):
+def test_json_has_all_figures(model, capsys, loss):
     asked = ["evaluate", model, model, "--target", model.with_name("t.png"), *TINY, *QUICK, "--json", "--loss", loss]
-    told = []
+    reports = []
     for _ in range(2):
         assert main([*map(str, asked)]) == 0
-        told.append(json.loads(capsys.readouterr().out))
-    assert told[0] == told[1]
-    assert told[0]["loss"] == loss
-    assert (told[0]["size"], told[0]["steps"], told[0]["rollouts"]) == ([32, 24], [2, 3], 2)
-    first, second = told[0]["models"]
+        reports.append(json.loads(capsys.readouterr().out))
+    assert reports[0] == reports[1]
+    assert reports[0]["loss"] == loss
+    assert (reports[0]["size"], reports[0]["steps"], reports[0]["rollouts"]) == ([32, 24], [2, 3], 2)
+    first, second = reports[0]["models"]
     assert first == second
     assert [moment["when"] for moment in first["moments"]] == ["step 2", "step 3", "hole", "healed"]
     for moment in first["moments"]:
         assert moment["mean"] == pytest.approx(np.mean(moment["losses"]))
-        assert moment["mean"] > told[0]["target_itself"] >= 0
+        assert moment["mean"] > reports[0]["target_itself"] >= 0
 
 
 def test_the_table_fits_a_narrow_terminal_and_compares_with_the_first(model, capsys, monkeypatch):
@@ -134,7 +134,7 @@ def test_the_table_fits_a_narrow_terminal_and_compares_with_the_first(model, cap
     assert "ratio" not in capsys.readouterr().out
 
 
-def test_a_model_that_runs_away_is_null_in_json(model, capsys, monkeypatch):
+def test_a_loss_of_nan_is_null_in_json(model, capsys, monkeypatch):
     monkeypatch.setattr("ncaengine.training.evaluation.picture_loss", lambda picture, loss: math.nan)
     asked = ["evaluate", str(model), "--target", str(model.with_name("t.png")), *TINY, *QUICK, "--json"]
     assert main(asked) == 0
@@ -142,7 +142,7 @@ def test_a_model_that_runs_away_is_null_in_json(model, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("flags", "expected"),
     [
         (["--target", "no.png"], "no.png"),
         (["--target", "a.safetensors"], "a.safetensors"),
@@ -158,16 +158,16 @@ def test_a_model_that_runs_away_is_null_in_json(model, capsys, monkeypatch):
         (["--size", "1"], "too small"),
     ],
 )
-def test_what_is_wrong_is_told_in_a_sentence(model, capsys, monkeypatch, asked, said):
+def test_a_wrong_argument_is_reported_in_one_line(model, capsys, monkeypatch, flags, expected):
     monkeypatch.chdir(model.parent)
     monkeypatch.setattr("ncaengine.training.evaluation.grow", lambda *_: pytest.fail("grew"))
-    assert main(["evaluate", "a.safetensors", "--target", "t.png", *QUICK, *asked]) == 1
-    told = capsys.readouterr().err
-    assert told.startswith("ncaengine: ")
-    assert told.count("\n") == 1
-    assert said in told
+    assert main(["evaluate", "a.safetensors", "--target", "t.png", *QUICK, *flags]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("ncaengine: ")
+    assert error.count("\n") == 1
+    assert expected in error
 
 
-def test_a_model_is_needed(capsys):
+def test_a_model_is_required(capsys):
     assert main(["evaluate", "--target", "pebbles"]) == 1
     assert "Name a model" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The feature nets: the same numbers as torchvision's, the layers by name, and what is told when weights lack."""
+"""The feature nets: the same numbers as torchvision's, layers by name, and messages for missing weights."""
 
 import re
 from collections.abc import Callable
@@ -24,7 +24,7 @@ VGG = SHARED / "perceptual/vgg19_conv1_1_to_conv3_4.safetensors"
 DISTILLED = SHARED / "perceptual/vgg19_distilled_16x.safetensors"
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
-shared = pytest.mark.skipif(not VGG.exists(), reason=f"{VGG.parent} with the nets' weights is not there")
+shared = pytest.mark.skipif(not VGG.exists(), reason=f"{VGG.parent} with the nets' weights is missing")
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder as torch's cache, and no way to any server, whether this machine has internet or not."""
+    """An empty folder as torch's cache, and no connection to any server."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
@@ -76,7 +76,7 @@ def save(tensors: dict[str, Tensor], path: Path) -> str:
 
 
 @shared
-def test_maps_of_the_vgg_file_are_those_of_torchvision() -> None:
+def test_maps_of_the_vgg_file_equal_torchvisions() -> None:
     """Torchvision's own layers with the same weights."""
     full = zoo.vgg.make_layers(zoo.vgg.cfgs["E"])
     full.load_state_dict({k.removeprefix("features."): v for k, v in safetensors.torch.load_file(VGG).items()}, False)
@@ -91,7 +91,7 @@ def test_maps_of_the_vgg_file_are_those_of_torchvision() -> None:
 
 
 @shared
-def test_the_two_files_together_complete_each_other_in_either_order() -> None:
+def test_two_files_complete_each_other_in_either_order() -> None:
     net = opened(VGG, DISTILLED)
     assert net.names == ("pixels", "conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
     assert [m.shape[1] for m in net(pictures())] == [3, 64, 128, 256, 128, 128]
@@ -100,8 +100,8 @@ def test_the_two_files_together_complete_each_other_in_either_order() -> None:
 
 
 @shared
-def test_the_distilled_net_is_what_its_paper_says() -> None:
-    """Reflection padding and BGR·255 − mean, as the data's README has it, up to its second layer."""
+def test_the_distilled_net_is_as_in_its_paper() -> None:
+    """Reflection padding and BGR·255 − mean, as in the data's README, up to its second layer."""
     w = safetensors.torch.load_file(DISTILLED)
     x = pictures()
     x0 = torch.einsum("oi,bihw->bohw", w["conv0.weight"][:, :, 0, 0], x) + w["conv0.bias"][:, None, None]
@@ -122,7 +122,7 @@ def test_vgg_files_of_every_kind(tmp_path: Path, name: str, tensors: dict[str, T
 
 
 def test_vgg16_ported_from_caffe_gets_its_own_normalisation(tmp_path: Path) -> None:
-    """Told by its classifier of NaN; its mean is another, and its pictures count to 255."""
+    """Recognised by its classifier of NaN; it has another mean, and pictures from 0 to 255."""
     x = pictures(16, 16)
     nan = {"classifier.0.weight": torch.full((2, 2), torch.nan)}
     tensors = {k: v for k, v in VGG16.items() if k.startswith("features.0.")}
@@ -137,7 +137,7 @@ def test_layers_by_name_agree_with_the_taps(tmp_path: Path) -> None:
     x = pictures()
     for name, fmap in zip(net.names, net(x), strict=True):
         assert torch.equal(net.layer(x, name), fmap)
-    with pytest.raises(NCAError, match=r"no layer conv6_1; it has pixels, conv1_1, .*random40"):
+    with pytest.raises(NCAError, match=r"no layer conv6_1; choose one of pixels, conv1_1, .*random40"):
         net.layer(x, "conv6_1")
 
 
@@ -160,7 +160,7 @@ def test_googlenet_has_the_layers_of_its_paper(tmp_path: Path) -> None:
     assert torch.equal(again.layer(x, "inception4b"), maps["inception4b"])
 
 
-def test_random_filters_are_the_same_in_every_run_and_see_no_even_colour() -> None:
+def test_random_filters_are_reproducible_and_ignore_even_colours() -> None:
     first, second = RandomFilters(), RandomFilters()
     x = pictures(64, 48)
     torch.manual_seed(5)
@@ -181,12 +181,12 @@ def test_random_filters_take_any_size_from_24(height: int, width: int) -> None:
     ("net", "size", "layer"),
     [(RandomFilters(2), 23, "random40"), (nets.vgg(VGG16), 31, "conv5_1"), (nets.vgg(VGG16), 1, "input")],
 )
-def test_pictures_too_small_for_the_net_are_told(net: nets.FeatureNet, size: int, layer: str) -> None:
+def test_pictures_too_small_for_the_net_are_refused(net: nets.FeatureNet, size: int, layer: str) -> None:
     with pytest.raises(NCAError, match=f"64x{size} are too small for the feature net's {layer}"):
         net(pictures(size, 64))
 
 
-def test_auto_is_random_where_nothing_can_be_fetched(cache: Path) -> None:
+def test_auto_is_random_without_internet(cache: Path) -> None:
     net, notice = extractor.open_nets(["auto"])
     assert net.names[1:] == RandomFilters().taps
     assert notice == extractor.FALLBACK
@@ -195,24 +195,24 @@ def test_auto_is_random_where_nothing_can_be_fetched(cache: Path) -> None:
 
 
 @pytest.mark.parametrize("name", list(weights.HUB))
-def test_a_net_by_name_that_cannot_be_fetched_is_told(
+def test_a_named_net_that_cannot_be_downloaded_is_reported(
     cache: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(NCAError, match=rf"weights of {name} could not be fetched \(.+--features") as told:
+    with pytest.raises(NCAError, match=rf"Can't download the weights of {name} \(.+--features") as caught:
         extractor.open_nets([name])
-    assert weights.HUB[name].url in str(told.value)
+    assert weights.HUB[name].url in str(caught.value)
     assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("name", ["auto", "vgg19"])
-def test_what_lies_in_the_cache_is_used(cache: Path, name: str) -> None:
+def test_cached_weights_are_used(cache: Path, name: str) -> None:
     save(VGG19, cache / "vgg19-dcbb9e9d.pth")
     net, notice = extractor.open_nets([name])
     assert notice is None
     assert torch.equal(net(pictures())[1], nets.vgg(VGG19)(pictures())[0])
 
 
-def test_a_damaged_cache_is_told(cache: Path) -> None:
+def test_a_damaged_cache_is_reported(cache: Path) -> None:
     path = cache / "vgg19-dcbb9e9d.pth"
     path.write_bytes(b"half a file")
     with pytest.raises(NCAError, match=rf"{re.escape(str(path))}: is damaged; delete it"):
@@ -231,24 +231,32 @@ def _write_code(path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "write", "sentence"),
     [
-        ("a.pth", _write_code, "holds Python code, of which none is run"),
+        ("a.pth", _write_code, "holds Python code, which is not run"),
         ("a.pth", lambda p: p.write_bytes(b"x"), "is damaged or holds"),
         ("a.pth", lambda p: torch.save([1, 2], p), "holds more than a net's weights"),
         ("a.pth", lambda p: torch.save({"model": VGG16}, p), "holds more than a net's weights"),
         ("a.pth", Path.mkdir, "cannot be read"),
         ("a.safetensors", lambda p: p.write_bytes(b"x"), "is damaged or not .safetensors"),
-        ("a.txt", lambda p: p.write_text("x"), "is no file of weights"),
+        ("a.txt", lambda p: p.write_text("x"), "is not a weight file"),
         ("a.pth", lambda p: save({"a": torch.zeros(1)}, p), "holds neither VGG-16, VGG-19 or GoogLeNet"),
         ("a.pth", lambda p: save(thin_vgg((1, 1, 2, 2, 2)), p), "another VGG"),
-        ("a.pth", lambda p: save(VGG16 | {"features.2.bias": torch.zeros(9)}, p), r"features.2.weight is \(4, 4"),
-        ("a.pth", lambda p: save(VGG16 | {"features.2.bias": torch.tensor(0.0)}, p), r"features.2.weight is \(4, 4"),
-        ("a.pth", lambda p: save(VGG16 | {"features.0.bias": torch.full((4,), torch.nan)}, p), "is not finite"),
+        ("a.pth", lambda p: save(VGG16 | {"features.2.bias": torch.zeros(9)}, p), r"a features.2.weight of \(4, 4"),
+        (
+            "a.pth",
+            lambda p: save(VGG16 | {"features.2.bias": torch.tensor(0.0)}, p),
+            r"a features.2.weight of \(4, 4",
+        ),
+        (
+            "a.pth",
+            lambda p: save(VGG16 | {"features.0.bias": torch.full((4,), torch.nan)}, p),
+            "in features.0.bias that are not finite",
+        ),
         ("a.pth", lambda p: save({"features.0.weight": VGG16["features.0.weight"]}, p), "lacks features.0.bias"),
         ("a.pth", lambda p: save({"conv11.weight": torch.zeros(1)}, p), "lacks conv0.weight"),
         ("a.pth", lambda p: save({"inception3a.branch1.conv.weight": torch.zeros(1)}, p), "not with torchvision's"),
     ],
 )
-def test_a_file_that_is_no_feature_net_is_told(
+def test_a_file_that_is_not_a_feature_net_is_refused(
     tmp_path: Path, name: str, write: Callable[[Path], object], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / name
@@ -258,6 +266,6 @@ def test_a_file_that_is_no_feature_net_is_told(
     assert "code was run" not in capsys.readouterr().out
 
 
-def test_a_name_that_is_nothing_is_told() -> None:
+def test_an_unknown_net_name_is_refused() -> None:
     with pytest.raises(NCAError, match="vgg18: is neither a file nor one of auto, vgg16, vgg19, googlenet, random"):
         extractor.open_nets(["vgg18"])

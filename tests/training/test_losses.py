@@ -1,4 +1,4 @@
-"""The losses: near nothing for the target itself, more for other textures, and what excitation climbs."""
+"""The losses: almost 0 for the target itself, more for other textures; excitation has a gradient that excites."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ from ncaengine.training.features.random_filters import RandomFilters
 from ncaengine.training.patterns import PATTERNS
 
 RANDOM = Features([RandomFilters(16)]).requires_grad_(False)
-LIKENESS = ("transport", "gram")
+COMPARING = ("transport", "gram")
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -33,8 +33,8 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.mark.parametrize("name", LIKENESS)
-def test_a_target_is_most_like_itself(name: str) -> None:
+@pytest.mark.parametrize("name", COMPARING)
+def test_the_target_itself_has_the_lowest_loss(name: str) -> None:
     target = pattern("pebbles")
     loss = losses.make_loss(name, RANDOM, target)
     itself = float(loss(target, generator()))
@@ -44,16 +44,16 @@ def test_a_target_is_most_like_itself(name: str) -> None:
     assert itself < float(loss(grain, generator())) < min(others)
 
 
-@pytest.mark.parametrize("name", LIKENESS)
-def test_another_part_of_the_same_texture_is_near(name: str) -> None:
-    """At the floor that sampling sets: a small part of the distance of another texture."""
+@pytest.mark.parametrize("name", COMPARING)
+def test_another_part_of_the_same_texture_has_a_low_loss(name: str) -> None:
+    """A small part of the distance to another texture; sampling alone accounts for it."""
     whole = pattern("pebbles", 96)
     target, part = whole[..., :48, :48], whole[..., 48:, 48:]
     loss = losses.make_loss(name, RANDOM, target)
     assert float(loss(part, generator())) < 0.25 * float(loss(pattern("coral", 48), generator()))
 
 
-@pytest.mark.parametrize("name", LIKENESS)
+@pytest.mark.parametrize("name", COMPARING)
 def test_a_batch_counts_as_the_mean_of_its_pictures(name: str) -> None:
     pictures = torch.cat([pattern("coral"), pattern("zebra")])
     loss = losses.make_loss(name, RANDOM, pattern("pebbles"))
@@ -61,9 +61,9 @@ def test_a_batch_counts_as_the_mean_of_its_pictures(name: str) -> None:
     assert float(loss(pictures, generator())) == pytest.approx(np.mean(each), rel=1e-4)
 
 
-@pytest.mark.parametrize("name", LIKENESS)
-def test_every_layer_weighs_alike_and_its_scale_is_nothing(name: str) -> None:
-    """Against noise each map's share is of the order 1, and 1000 times the numbers change nothing."""
+@pytest.mark.parametrize("name", COMPARING)
+def test_every_layer_has_the_same_weight_whatever_its_scale(name: str) -> None:
+    """Against noise each map's share is about 1, and multiplying its numbers by 1000 changes nothing."""
     target, noise = pattern("pebbles"), torch.rand(1, 3, 64, 64, generator=generator())
     for k in range(len(RANDOM.names)):
         one, large = (losses.make_loss(name, lambda x, k=k, s=s: [s * RANDOM(x)[k]], target) for s in (1.0, 1000.0))  # type: ignore[arg-type, misc]
@@ -75,12 +75,12 @@ def test_every_layer_weighs_alike_and_its_scale_is_nothing(name: str) -> None:
 @given(st.integers(24, 80), st.integers(24, 80))
 def test_sizes_may_differ_from_the_target(height: int, width: int) -> None:
     flat, colours = Features([]), torch.tensor([0.2, 0.5, 0.7])[:, None, None]
-    for name in LIKENESS:
+    for name in COMPARING:
         loss = losses.make_loss(name, flat, colours.expand(1, 3, 24, 24))
         assert float(loss(colours.expand(2, 3, height, width), generator())) < 1e-6
 
 
-def test_transport_keeps_to_the_sample_it_is_given_and_knows_its_generator() -> None:
+def test_transport_is_reproducible_by_its_generator() -> None:
     target = pattern("pebbles")
     loss = losses.SlicedTransport(RANDOM, target, directions=4, places=256)
     first, same, other = (float(loss(pattern("coral"), generator(seed))) for seed in (1, 1, 2))
@@ -114,23 +114,23 @@ def test_transport_is_the_square_distance_of_sorted_pixels() -> None:
 
 
 @given(st.integers(0, 15), st.integers(0, 15))
-def test_gram_does_not_see_where_things_lie(down: int, right: int) -> None:
-    """Of pixels, which know no border, it is the same for a picture rolled."""
+def test_gram_does_not_depend_on_position(down: int, right: int) -> None:
+    """On pixels, which have no border, a rolled picture has the same loss."""
     loss = losses.Gram(Features([]), pattern("coral", 16))
     picture = pattern("zebra", 16)
     rolled = picture.roll((down, right), (2, 3))
     assert float(loss(rolled)) == pytest.approx(float(loss(picture)), rel=1e-5)
 
 
-def test_gram_knows_a_picture_from_its_negative() -> None:
-    """The products alone would not: they are the same for numbers of the other sign."""
+def test_gram_tells_a_picture_from_its_negative() -> None:
+    """The products alone could not: they are the same with the opposite sign."""
     signed = pattern("pebbles", 32) - 0.5
     loss = losses.Gram(lambda x: [x], signed)
     assert float(loss(signed)) < 1e-10
     assert float(loss(-signed)) > 0.01
 
 
-@pytest.mark.parametrize("name", LIKENESS)
+@pytest.mark.parametrize("name", COMPARING)
 def test_pixels_descend_to_the_target_texture(name: str) -> None:
     """Thirty steps of Adam bring the loss from noise to a tenth."""
     loss = losses.make_loss(name, RANDOM, pattern("pebbles", 32), directions=8)
@@ -145,9 +145,9 @@ def test_pixels_descend_to_the_target_texture(name: str) -> None:
     assert values[-1] < 0.2 * values[0]
 
 
-@pytest.mark.parametrize("name", LIKENESS)
+@pytest.mark.parametrize("name", COMPARING)
 def test_a_flat_target_stays_finite(name: str) -> None:
-    """It has nothing in the maps of filters without mean."""
+    """Filters with mean 0 give it maps of zeros."""
     loss = losses.make_loss(name, RANDOM, torch.full((1, 3, 32, 32), 0.5))
     picture = pattern("coral", 32).requires_grad_()
     value = loss(picture, generator())
@@ -170,7 +170,7 @@ def small_net() -> Features:
 
 @pytest.mark.parametrize("layer", ["conv1_1", "conv1_2"])
 @pytest.mark.parametrize("channel", [1, 2, 3])
-def test_excitation_climbs(layer: str, channel: int) -> None:
+def test_excitation_rises_along_its_gradient(layer: str, channel: int) -> None:
     """A step along the gradient excites the channel more."""
     loss = losses.make_loss("excitation", small_net(), neuron=f"{layer}:{channel}")
     picture = torch.rand(2, 3, 16, 16, generator=generator()).mul(0.2).add(0.4).requires_grad_()
@@ -181,7 +181,7 @@ def test_excitation_climbs(layer: str, channel: int) -> None:
     assert float(after) < float(before.detach()) < 0
 
 
-def test_excitation_wakes_a_silent_channel() -> None:
+def test_excitation_has_a_gradient_for_a_silent_channel() -> None:
     loss = losses.make_loss("excitation", small_net(), neuron="conv1_2:0")
     picture = torch.full((1, 3, 16, 16), 0.5).requires_grad_()
     silent = loss(picture, generator())
@@ -192,38 +192,38 @@ def test_excitation_wakes_a_silent_channel() -> None:
 
 
 def test_excitation_sees_the_screen_rolled() -> None:
-    """Colours beyond the screen's count as its own, and each call looks from another place."""
+    """Colours beyond the screen's range are clipped, and each call uses another offset."""
     loss = losses.make_loss("excitation", small_net(), neuron="conv1_2:1")
     picture = torch.randn(1, 3, 16, 16, generator=generator())
     assert float(loss(picture, generator())) == float(loss(picture.clamp(0, 1), generator()))
     assert float(loss(picture, generator(1))) != float(loss(picture, generator(2)))
-    pixel = losses.make_loss("excitation", Features([]), neuron="pixels:0")  # where no border counts
+    pixel = losses.make_loss("excitation", Features([]), neuron="pixels:0")  # which have no border
     assert float(pixel(picture, generator(1))) == pytest.approx(float(pixel(picture, generator(2))), rel=1e-5)
 
 
 @pytest.mark.parametrize(
     ("name", "neuron", "sentence"),
     [
-        ("likeness", "", "no loss likeness; there are transport, gram, excitation"),
-        ("gram", "", "gram compares with a target"),
-        ("transport", "", "transport compares with a target"),
-        ("excitation", "", "as in conv1_2:0; the layers are pixels, conv1_1, conv1_2"),
+        ("likeness", "", "no loss likeness; choose transport, gram or excitation"),
+        ("gram", "", "gram needs a target"),
+        ("transport", "", "transport needs a target"),
+        ("excitation", "", "for example conv1_2:0; the layers are pixels, conv1_1, conv1_2"),
         ("excitation", "conv1_1", "needs a layer and a channel"),
         ("excitation", "conv1_1:x", "needs a layer and a channel"),
-        ("excitation", ":1", "no layer ; it has pixels"),
-        ("excitation", "conv9:1", "no layer conv9; it has pixels, conv1_1, conv1_2"),
-        ("excitation", "conv1_1:8", "channels 0 to 7; there is no channel 8"),
+        ("excitation", ":1", "no layer ; choose one of pixels"),
+        ("excitation", "conv9:1", "no layer conv9; choose one of pixels, conv1_1, conv1_2"),
+        ("excitation", "conv1_1:8", "conv1_1 has no channel 8; choose one from 0 to 7"),
     ],
 )
-def test_what_does_not_fit_is_told(name: str, neuron: str, sentence: str) -> None:
+def test_a_loss_that_does_not_fit_is_refused(name: str, neuron: str, sentence: str) -> None:
     with pytest.raises(NCAError, match=sentence):
         losses.make_loss(name, small_net(), neuron=neuron)
 
 
-def test_a_hexagonal_wave_stands_upright_on_the_screen() -> None:
+def test_a_hexagonal_wave_is_upright_on_the_screen() -> None:
     kernel = kernels.discover().get("hexagonal")
     row, column = np.mgrid[:64, :64]
-    wave = np.cos(2 * np.pi * (column + row / 2) * 4 / 64)  # depends on the screen's x alone
+    wave = np.cos(2 * np.pi * (column + row / 2) * 4 / 64)  # depends only on the screen's x
     seen = losses.on_screen(torch.from_numpy(wave).float().expand(1, 3, 64, 64), kernel).numpy()
     assert seen.shape == (1, 3, 55, 64)
     assert np.allclose(seen[0], wave[0], atol=1e-4)
@@ -231,5 +231,5 @@ def test_a_hexagonal_wave_stands_upright_on_the_screen() -> None:
     assert losses.on_screen(square, kernels.discover().get("square")) is square
 
 
-def test_overflow_counts_only_what_lies_outside() -> None:
+def test_overflow_counts_only_numbers_outside_the_range() -> None:
     assert float(losses.overflow(torch.tensor([-1.0, 0.5, 1.0, 3.0]))) == pytest.approx(0.5)

@@ -1,11 +1,11 @@
-"""The procedural targets: the right kind of array, reproducible, seamless and contrasty."""
+"""The procedural targets: the right array, reproducible, seamless and rich in contrast."""
 
 import numpy as np
 import pytest
 
 from ncaengine.training.patterns import PATTERNS
 
-SIDE = 64  # the smallest in use: fast, and the fewest elements to a side
+SIDE = 64  # the smallest in use: fast, with the fewest elements on a side
 
 
 @pytest.mark.parametrize("name", PATTERNS)
@@ -27,7 +27,7 @@ def test_another_seed_gives_another_picture(name):
 @pytest.mark.parametrize("name", PATTERNS)
 @pytest.mark.parametrize("axis", [0, 1])
 def test_a_pattern_wraps_without_a_seam(name, axis):
-    """The step over the border is no rougher than the steps inside: a regular pattern has rough steps of its own."""
+    """The step across the border is no rougher than the steps inside; regular patterns have rough steps, too."""
     picture = PATTERNS[name](SIDE)
     steps = np.abs(picture - np.roll(picture, 1, axis)).mean((1 - axis, 2))
     assert steps[0] <= 1.05 * np.quantile(steps[1:], 0.98)

@@ -1,4 +1,4 @@
-"""Targets: every kind of image file comes out with the right colours, and what cannot is told."""
+"""Targets: every kind of image file gets the right colours, and unusable files are reported."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ RAMP = np.arange(256, dtype=np.uint8).reshape(1, 256).repeat(32, 0)
 
 
 def colours(height: int = 32, width: int = 48) -> Image.Image:
-    """Smooth, so that lossy files come near."""
+    """A smooth picture, so that lossy files stay close."""
     y, x = np.mgrid[:height, :width] / (height, width)[0]
     return Image.fromarray((np.stack([x / x.max(), y / y.max(), 0.5 * x / x.max()], -1) * 255).astype(np.uint8))
 
@@ -58,14 +58,14 @@ def test_pillows_modes(tmp_path: Path, mode: str) -> None:
     assert near(targets.load_target(str(path)), image)
 
 
-def test_cmyk_jpegs_of_adobe_are_not_negatives(tmp_path: Path) -> None:
+def test_cmyk_jpegs_from_adobe_are_not_negatives(tmp_path: Path) -> None:
     colours().convert("CMYK").save(tmp_path / "a.jpg", quality=95)
     assert near(targets.load_target(str(tmp_path / "a.jpg")), colours(), 0.05)
 
 
 @given(st.integers(0, 65535), st.integers(0, 65535), st.sampled_from(["I;16", "I", "F"]))
-def test_grey_of_many_bits_is_scaled_not_cut(tmp_path: Path, low: int, high: int, mode: str) -> None:
-    """A gradient of 16 bits, or of floats, is the one of 8 bits within a step of these."""
+def test_grey_of_many_bits_is_scaled_not_clipped(tmp_path: Path, low: int, high: int, mode: str) -> None:
+    """A gradient of 16 bits or floats equals the one of 8 bits within one 8-bit step."""
     values = np.linspace(low, high, 64)[None].repeat(32, 0)
     whole = values.round().astype(np.uint16)
     made = {"I;16": whole, "I": whole.astype(np.int32), "F": (values / 65535).astype(np.float32)}[mode]
@@ -83,13 +83,13 @@ def test_grey_of_16_bits_in_png(tmp_path: Path) -> None:
 
 
 def test_values_beyond_white_are_scaled(tmp_path: Path) -> None:
-    """Floats that count to 255, as some write them."""
+    """Floats up to 255, as some programs write them."""
     Image.fromarray(RAMP.astype(np.float32)).save(tmp_path / "a.tif")
     assert near(targets.load_target(str(tmp_path / "a.tif"), 256), Image.fromarray(RAMP), 0)
 
 
 @pytest.mark.parametrize("kind", ["RGBA", "LA", "P", "tRNS"])
-def test_what_is_transparent_is_white(tmp_path: Path, kind: str) -> None:
+def test_transparent_pixels_are_white(tmp_path: Path, kind: str) -> None:
     rgba = np.zeros((32, 48, 4), np.uint8)
     rgba[:, 24:] = (0, 0, 0, 255)
     rgba[:, :24] = (200, 200, 200, 0)
@@ -107,8 +107,8 @@ def test_what_is_transparent_is_white(tmp_path: Path, kind: str) -> None:
     assert np.all(picture[:, 24:] == 0)
 
 
-def test_half_transparent_is_mixed_with_white_and_has_no_fringes(tmp_path: Path) -> None:
-    """Scaled down, the colour that lies hidden under full transparency does not shine through."""
+def test_half_transparent_pixels_blend_with_white_without_fringes(tmp_path: Path) -> None:
+    """Scaled down, the colour hidden under full transparency does not show."""
     rgba = np.zeros((64, 64, 4), np.uint8)
     rgba[...] = (255, 0, 0, 128)
     rgba[::2] = (0, 255, 0, 0)
@@ -118,21 +118,21 @@ def test_half_transparent_is_mixed_with_white_and_has_no_fringes(tmp_path: Path)
 
 
 def test_exif_orientation_is_applied(tmp_path: Path) -> None:
-    """As a camera held upright writes it: the file lies on its side."""
+    """As from a camera held upright, which writes the picture on its side."""
     exif = Image.Exif()
     exif[0x0112] = 6
     colours().transpose(Image.Transpose.ROTATE_90).save(tmp_path / "a.png", exif=exif)
     assert near(targets.load_target(str(tmp_path / "a.png")), colours(), 0)
 
 
-def test_a_film_gives_its_first_frame(tmp_path: Path) -> None:
+def test_an_animation_gives_its_first_frame(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (32, 32), colour) for colour in ("red", "blue")]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     assert np.all(targets.load_target(str(tmp_path / "a.gif")) == (1, 0, 0))
 
 
 @given(st.integers(16, 300), st.integers(16, 300), st.integers(16, 128))
-def test_the_longer_side_is_brought_down_never_up(tmp_path: Path, width: int, height: int, longest: int) -> None:
+def test_the_longer_side_is_scaled_down_never_up(tmp_path: Path, width: int, height: int, longest: int) -> None:
     Image.new("RGB", (width, height), (10, 20, 30)).save(tmp_path / "a.bmp")
     scale = min(1, longest / max(width, height))
     if round(min(width, height) * scale) < 16:
@@ -153,7 +153,7 @@ def test_a_huge_jpeg_is_decoded_small(tmp_path: Path) -> None:
 
 
 def _bomb(path: Path) -> None:
-    """A header of 400 megapixels, and nothing behind it."""
+    """Write a header of 400 megapixels without data."""
     path.write_bytes(b"P6 20000 20000 255\n")
 
 
@@ -178,11 +178,11 @@ def _not_finite(path: Path) -> None:
         (_not_finite, "holds values that are not finite"),
         (lambda p: Image.new("RGB", (1, 1)).save(p, format="PNG"), "is 1x1 pixels.* at least 16"),
         (lambda p: Image.new("RGB", (15, 64)).save(p, format="PNG"), "is 15x64 pixels.* at least 16"),
-        (lambda p: Image.new("RGB", (4000, 10)).save(p, format="PNG"), "is 4000x10 pixels, 128x1 .* crop it"),
-        (lambda p: Image.new("RGB", (400, 40)).save(p, format="PNG"), "is 400x40 pixels, 128x13 .* crop it"),
+        (lambda p: Image.new("RGB", (4000, 10)).save(p, format="PNG"), "is 4000x10 pixels, 128x1 .* Crop it"),
+        (lambda p: Image.new("RGB", (400, 40)).save(p, format="PNG"), "is 400x40 pixels, 128x13 .* Crop it"),
     ],
 )
-def test_what_is_no_target_is_told(tmp_path: Path, write: Callable[[Path], object], sentence: str) -> None:
+def test_an_unusable_target_is_reported(tmp_path: Path, write: Callable[[Path], object], sentence: str) -> None:
     path = tmp_path / "a.png"
     write(path)
     with pytest.raises(NCAError, match=f"^{re.escape(str(path))}: {sentence}"):
@@ -190,8 +190,8 @@ def test_what_is_no_target_is_told(tmp_path: Path, write: Callable[[Path], objec
 
 
 @given(st.sampled_from(["png", "jpg", "gif", "tif"]), st.binary(max_size=400), st.integers(0, 3000))
-def test_damaged_files_are_told(tmp_path: Path, ending: str, garbage: bytes, where: int) -> None:
-    """Whatever is written over a file, it loads or is told: nothing but NCAError comes out."""
+def test_damaged_files_are_reported(tmp_path: Path, ending: str, garbage: bytes, where: int) -> None:
+    """A damaged file loads or raises NCAError, and never another exception."""
     path = tmp_path / f"a.{ending}"
     colours().save(path)
     data = bytearray(path.read_bytes())
@@ -217,19 +217,19 @@ def test_folders_give_their_images_sorted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["nothing.png", "nothing", "x" * 5000, ""])
-def test_collecting_what_is_not_there_is_told(name: str) -> None:
+def test_collecting_missing_targets_is_reported(name: str) -> None:
     with pytest.raises(NCAError, match="neither an image file nor one of the patterns pebbles, coral"):
         targets.collect_targets(["coral", name])
 
 
-def test_a_folder_without_images_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_images_is_reported(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
-    with pytest.raises(NCAError, match=f"^{re.escape(str(tmp_path))}: holds no image files"):
+    with pytest.raises(NCAError, match=f"^{re.escape(str(tmp_path))}: has no image files"):
         targets.collect_targets([str(tmp_path)])
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
-def test_a_pipe_is_told_and_not_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.png")
     with pytest.raises(NCAError, match="neither an image file"):
         targets.load_target(str(tmp_path / "a.png"))

@@ -49,7 +49,7 @@ def weights(run: Trainer) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", sorted(kernels.discover().kernels))
-def test_the_gathered_step_and_its_gradients_equal_the_references(name: str) -> None:
+def test_the_paired_step_and_its_gradients_equal_the_references(name: str) -> None:
     nca = reference(name)
     step = make_step(nca, 12, compiled=False)
     assert isinstance(step, PairedStep)
@@ -70,7 +70,7 @@ def test_the_gathered_step_and_its_gradients_equal_the_references(name: str) -> 
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4 * float(other.abs().max()))
 
 
-def test_what_the_gathered_step_cannot_do_runs_on_the_reference() -> None:
+def test_models_that_the_paired_step_cannot_compute_use_the_reference() -> None:
     for config in ({"activation": "tanh"}, {"padding": "zero"}, {"fire_rate": 0.3}):
         nca = reference(**config)
         assert isinstance(make_step(nca, 12, compiled=False), ReferenceStep)
@@ -94,7 +94,7 @@ def test_training_lowers_the_loss() -> None:
     assert np.median(seen[-30:]) < 0.5 * np.median(seen[:30])
 
 
-def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been() -> None:
+def test_a_resumed_training_continues_exactly() -> None:
     whole, begun = trainer(), trainer()
     expected = [whole.iterate() for _ in range(9)]
     first = [begun.iterate() for _ in range(5)]
@@ -115,7 +115,7 @@ def test_a_state_of_another_run_does_not_fit() -> None:
 
 
 class Failing:
-    """A loss that is as given, and at some calls NaN, or finite with a gradient that is not."""
+    """A loss that at some calls is NaN, or finite with a gradient that is not."""
 
     def __init__(self, bad: range, kind: str) -> None:
         self.calls, self.bad, self.kind = 0, bad, kind
@@ -130,7 +130,7 @@ class Failing:
 
 
 @pytest.mark.parametrize("kind", ["loss", "gradient"])
-def test_nan_goes_back_to_good_weights_at_half_the_rate(kind: str) -> None:
+def test_nan_restores_good_weights_and_halves_the_learning_rate(kind: str) -> None:
     run = trainer(loss=Failing(range(46, 47), kind))
     at: dict[int, np.ndarray] = {}
     for iteration in range(1, 46):
@@ -146,7 +146,7 @@ def test_nan_goes_back_to_good_weights_at_half_the_rate(kind: str) -> None:
     assert np.isfinite(weights(run)).all()
 
 
-def test_nan_that_stays_ends_the_run_with_a_sentence() -> None:
+def test_persistent_nan_ends_the_training_with_a_message() -> None:
     run = trainer(loss=Failing(range(1, 99), "loss"))
     for _ in range(MAX_ROLLBACKS):
         assert math.isnan(run.iterate())
@@ -154,7 +154,7 @@ def test_nan_that_stays_ends_the_run_with_a_sentence() -> None:
         run.iterate()
 
 
-def test_a_state_that_runs_away_does_not_return_to_the_pool() -> None:
+def test_a_state_that_grows_too_large_does_not_return_to_the_pool() -> None:
     run = trainer()
     with torch.no_grad():
         run.nca.b2.fill_(50.0)
@@ -170,13 +170,13 @@ def test_segments_give_the_same_gradients(monkeypatch: pytest.MonkeyPatch) -> No
     np.testing.assert_allclose(weights(cut), weights(whole), atol=1e-6)
 
 
-def test_segments_are_cut_only_where_memory_asks() -> None:
+def test_a_rollout_is_cut_into_segments_only_if_memory_is_short() -> None:
     assert segment_length(64, 10, 1280) == 64
     assert segment_length(64, 10, 1279) == 8
     assert segment_length(1, 10, 0) == 1
 
 
-def test_a_resumed_run_keeps_its_settings_but_what_is_given() -> None:
+def test_a_resumed_run_keeps_its_settings_except_those_given() -> None:
     saved = replace(TINY, learning_rate=5e-4)
     assert merge_settings(saved, TrainingSettings()) == saved
     assert merge_settings(saved, TrainingSettings(iterations=99)) == replace(saved, iterations=99)

@@ -1,4 +1,4 @@
-"""Runs and commands of the training: from an image to a model that the engine runs, and nothing lost on the way."""
+"""Training runs and commands: from an image to a model that the engine runs, with nothing lost on the way."""
 
 import contextlib
 import csv
@@ -55,7 +55,7 @@ def after(run: TrainingRun, iterations: int) -> Callable[[], bool]:
     return lambda: run.trainer.iteration >= iterations
 
 
-def test_what_was_trained_runs_on_the_engine(job: TrainingJob, gl: GLBackend) -> None:
+def test_a_trained_model_runs_on_the_engine(job: TrainingJob, gl: GLBackend) -> None:
     trained = TrainingRun(job).train()
     exported = model_files.load(job.output)
     assert exported.config == trained.config
@@ -70,7 +70,7 @@ def test_what_was_trained_runs_on_the_engine(job: TrainingJob, gl: GLBackend) ->
         ours.release()
 
 
-def test_a_run_leaves_a_model_its_pictures_and_its_curve(job: TrainingJob) -> None:
+def test_a_run_writes_a_model_pictures_and_losses(job: TrainingJob) -> None:
     seen: list[tuple[int, float]] = []
     run = TrainingRun(replace(job, attribution=(("author", "me"),)))
     run.train(lambda iteration, loss: seen.append((iteration, loss)))
@@ -96,9 +96,7 @@ def test_a_stopped_run_resumes_to_the_same_curve_and_weights(job: TrainingJob, t
     assert (job.folder / "checkpoint.pt").exists()
     with pytest.raises(NCAError, match="add --resume"):
         TrainingRun(job)
-    resumed = TrainingRun(
-        replace(job, resume=True, settings=TrainingSettings())
-    )  # with the settings that it began with
+    resumed = TrainingRun(replace(job, resume=True, settings=TrainingSettings()))  # with the settings it began with
     assert resumed.settings == TINY
     found = resumed.train()
     assert resumed.losses == whole.losses
@@ -115,13 +113,13 @@ def test_a_run_resumes_with_its_own_target_and_settings_only(job: TrainingJob) -
     for other, words in (
         (replace(job, target="pebbles"), "another target"),
         (replace(job, settings=replace(TINY, size=16)), "--size 32"),
-        (replace(job, settings=replace(TINY, iterations=2)), "2 iterations already"),
+        (replace(job, settings=replace(TINY, iterations=2)), "already has 2 iterations"),
     ):
         with pytest.raises(NCAError, match=words):
             TrainingRun(replace(other, resume=True))
     for content in (b"", b"nonsense", (job.folder / "checkpoint.pt").read_bytes()[:5000]):
         (job.folder / "checkpoint.pt").write_bytes(content)
-        with pytest.raises(NCAError, match="not a whole checkpoint"):
+        with pytest.raises(NCAError, match="not a complete checkpoint"):
             TrainingRun(replace(job, resume=True))
 
 
@@ -136,7 +134,7 @@ def test_a_run_starts_from_another_model(job: TrainingJob, tmp_path: Path) -> No
 
 @contextlib.contextmanager
 def full_disk(free: int) -> Iterator[None]:
-    """Files cannot grow beyond `free` bytes: writing fails as on a full disk, with another reason."""
+    """Files can't grow beyond `free` bytes: writing fails as on a full disk, with another reason."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (free, hard))
     try:
@@ -146,32 +144,32 @@ def full_disk(free: int) -> Iterator[None]:
 
 
 def test_a_full_disk_leaves_the_older_files_whole(job: TrainingJob) -> None:
-    said: list[str] = []
-    run = TrainingRun(job, say=said.append)
+    lines: list[str] = []
+    run = TrainingRun(job, notify=lines.append)
     run.train(stopped=after(run, 3))
     before = {path: path.read_bytes() for path in job.folder.parent.rglob("*") if path.is_file()}
-    again = TrainingRun(replace(job, resume=True), say=said.append)
+    again = TrainingRun(replace(job, resume=True), notify=lines.append)
     with (
         full_disk(free=1000),
         pytest.raises(NCAError, match=r"cannot be written \((File too large|is the disk full\?)\)"),
     ):
         again.train(stopped=after(again, 6))
-    assert any("The training goes on" in line for line in said)
+    assert any("The training continues" in line for line in lines)
     assert {path: path.read_bytes() for path in job.folder.parent.rglob("*") if path.is_file()} == before
     assert checkpoint.load_checkpoint(job.folder / "checkpoint.pt").losses == run.losses
 
 
-def test_nan_is_told(job: TrainingJob) -> None:
-    said: list[str] = []
-    run = TrainingRun(job, say=said.append)
+def test_a_diverged_iteration_is_reported(job: TrainingJob) -> None:
+    lines: list[str] = []
+    run = TrainingRun(job, notify=lines.append)
     inner, calls = run.trainer.loss, iter(range(99))
     run.trainer.loss = lambda pictures, generator=None: inner(pictures, generator) * (np.nan if next(calls) == 4 else 1)
     run.train()
     assert [n for n, loss in enumerate(run.losses, 1) if np.isnan(loss)] == [5]
-    assert any("Iteration 5 diverged" in line and "0.0005" in line for line in said)
+    assert any("Iteration 5 diverged" in line and "0.0005" in line for line in lines)
 
 
-def test_tensorboard_is_asked_for_where_it_is_missing(job: TrainingJob, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_tensorboard_is_reported(job: TrainingJob, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(NCAError, match="pip install tensorboard"):
         TrainingRun(replace(job, log_dir=job.output.parent / "logs"))
@@ -184,10 +182,10 @@ def test_excitation_needs_no_target(job: TrainingJob) -> None:
     assert np.isfinite(run.losses).all()
 
 
-def test_a_device_that_is_not_there_is_told() -> None:
+def test_an_unavailable_device_is_reported() -> None:
     assert pick_device("cpu").type == "cpu"
     missing = "cuda" if not torch.cuda.is_available() else "mps"
-    with pytest.raises(NCAError, match=f"--device {missing} is not there"):
+    with pytest.raises(NCAError, match=f"--device {missing} is not available"):
         pick_device(missing)
 
 
@@ -204,7 +202,7 @@ def test_train_writes_one_model_an_image(tmp_path: Path, capsys: pytest.CaptureF
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         (["missing.png", "-o", "x.pt"], "missing.png"),
         (["text.png", "-o", "x.pt"], "text.png"),
@@ -212,9 +210,9 @@ def test_train_writes_one_model_an_image(tmp_path: Path, capsys: pytest.CaptureF
         (["coral", "-o", "x.jpg"], "must end in .pt or .safetensors"),
         (["coral", "pebbles", "-o", "x.pt"], "be a folder (several)"),
         (["coral", "coral", "-o", "out"], "Several images would be written to"),
-        (["coral", "-o", "text.png/x.pt"], "cannot be made a folder"),
+        (["coral", "-o", "text.png/x.pt"], "x.training: cannot be created"),
         (["-o", "x.pt"], "Name an image"),
-        (["coral", "-o", "x.pt", "--resume"], "was not begun"),
+        (["coral", "-o", "x.pt", "--resume"], "never started"),
         (["coral", "-o", "x.pt", "--from", "missing.pt"], "missing.pt"),
         (["coral", "-o", "x.pt", "--kernels", "triangular"], "triangular"),
         (["coral", "-o", "x.pt", "--stencils", "identity", "swirl"], "swirl"),
@@ -225,8 +223,8 @@ def test_train_writes_one_model_an_image(tmp_path: Path, capsys: pytest.CaptureF
         (["coral", "-o", "x.pt", "--stencils"], "--stencils"),
     ],
 )
-def test_what_cannot_be_trained_is_told_in_one_sentence(
-    words: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_what_cannot_be_trained_is_reported_in_one_line(
+    words: list[str], expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
@@ -234,21 +232,19 @@ def test_what_cannot_be_trained_is_told_in_one_sentence(
     (tmp_path / "text.png").write_text("no image")
     assert train(*words) == 1
     error = capsys.readouterr().err
-    assert told in error
+    assert expected in error
     assert len(error.strip().splitlines()) == 1
     assert not (tmp_path / "x.pt").exists()
 
 
-def test_a_bad_image_is_told_before_the_first_one_is_trained(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_bad_image_is_reported_before_any_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "text.png").write_text("no image")
     assert train("coral", str(tmp_path / "text.png"), "-o", str(tmp_path / "out")) == 1
     assert "text.png" in capsys.readouterr().err
     assert not (tmp_path / "out/coral.pt").exists()
 
 
-def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
+def test_ctrl_c_saves_and_says_how_to_resume(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "ncaengine", "train", "coral", "-o", "a.pt", *FLAGS.split()]
     flags = [*command, "--iterations", "100000"]
     process = subprocess.Popen(flags, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=os.environ | {"CI": "1"})
@@ -269,7 +265,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert model_files.load(tmp_path / "a.pt").config.name == "a"
 
 
-def test_watch_opens_one_window_when_there_is_a_model(
+def test_watch_opens_one_window_once_there_is_a_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     opened: list[Any] = []
@@ -304,7 +300,9 @@ def test_a_study_trains_each_and_reports(tmp_path: Path, gl: GLBackend, monkeypa
 
 
 @pytest.mark.parametrize("channels", ["", "4,,8", "4,4", "four", "2,4"])
-def test_a_study_of_no_channels_is_told(channels: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_study_with_wrong_channels_is_refused(
+    channels: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main(["study", "channels", "coral", "--channels", channels, "-o", str(tmp_path / "out")]) == 1
     assert "--channels" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

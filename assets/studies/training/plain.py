@@ -100,7 +100,7 @@ class Compare:
         s = TrainingSettings(size=self.size, batch=self.batch, pool=16, rollout=(48, 48), kernels=("square",))
         device = pick_device(self.device)
         net = extractor.open_nets(self.features)[0].to(device)
-        picture = torch.from_numpy(targets.load_target(self.image, self.size)).permute(2, 0, 1)[None].to(device)
+        picture = losses.picture_tensor(targets.load_target(self.image, self.size)).to(device)
         loss = losses.make_loss("transport", net, picture)
         start = initial_model(s.model_config("plain"), 0)
         ours = {

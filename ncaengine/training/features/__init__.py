@@ -1,1 +1,1 @@
-"""What pictures are compared by: layers of feature nets."""
+"""Feature nets, whose layers the losses compare."""

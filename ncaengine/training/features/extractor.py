@@ -1,4 +1,4 @@
-"""The feature nets that the training looks at pictures with: torchvision's, from files, or random filters."""
+"""The feature nets that losses compare pictures with: torchvision's, from files, or random filters."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,18 +12,18 @@ from ncaengine.training.features.random_filters import RandomFilters
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 NET_NAMES = ("auto", *weights.HUB, "random")
-"""The feature nets that need no file."""
+"""The names of the feature nets that need no file."""
 FALLBACK = (
-    "VGG-19's weights could not be fetched (no internet?): training with random multi-scale filters instead; "
-    "textures come out coarser. Give weights with --features FILE."
+    "Can't download VGG-19's weights (no internet?). Training with random multi-scale filters instead, which gives "
+    "coarser textures; for better ones, supply weights with --features FILE."
 )
 
 
 class Features(nn.Module):
-    """The raw pixels followed by the maps of some nets.
+    """The raw pixels, followed by the maps of some nets.
 
-    `names` tells the maps that serve to compare pictures, in their order ("pixels", "conv1_1", …), and
-    `layers` every map that can be asked for by `layer`.
+    names: the maps that losses compare, in the order of `forward` ("pixels", "conv1_1", …).
+    layers: every map that `layer` can return.
     """
 
     def __init__(self, members: Sequence[nets.FeatureNet]) -> None:
@@ -35,45 +35,44 @@ class Features(nn.Module):
         self.register_buffer("std", torch.tensor(STD)[:, None, None])
 
     def forward(self, picture: Tensor) -> list[Tensor]:
-        """Maps (batch, channels, height', width') of pictures (batch, 3, height, width) in [0, 1].
+        """Return the maps (batch, channels, height', width') of pictures (batch, 3, height, width) in [0, 1].
 
-        Raises NCAError where they are too small for a net.
+        Raises NCAError if the pictures are too small for a net.
         """
         return [self._pixels(picture), *(fmap for net in self.nets for fmap in net(picture))]
 
     def layer(self, picture: Tensor, name: str) -> Tensor:
-        """The map of one layer, of the first net that has it. Raises NCAError on a name that is not in `layers`."""
+        """Return the map of one layer, from the first net that has it. Raises NCAError if none has."""
         if name == "pixels":
             return self._pixels(picture)
         for net in self.nets:
             assert isinstance(net, nets.FeatureNet)
             if name in net.layers:
                 return net.maps(picture, [name])[0]
-        raise NCAError(f"The feature net has no layer {name}; it has {', '.join(self.layers)}.")
+        raise NCAError(f"The feature net has no layer {name}; choose one of {', '.join(self.layers)}.")
 
     def _pixels(self, picture: Tensor) -> Tensor:
         return (picture - self.get_buffer("mean")) / self.get_buffer("std")
 
 
 def open_nets(names: Sequence[str]) -> tuple[Features, str | None]:
-    """Feature nets by name (see NET_NAMES) or file, and a notice for people where something else came of it.
+    """Open feature nets by name (see NET_NAMES) or weight file; also return a notice if "auto" fell back to "random".
 
-    "auto" is VGG-19 where its weights lie in torch's cache or can be downloaded, and otherwise "random",
-    which the notice then tells. A VGG gives the first layer of each block, as far as it has them; the
-    distilled one only those that no other gives. Raises NCAError on a file of another kind, and where the
-    weights of a net that was asked for by name cannot be had.
+    "auto" is VGG-19 if its weights are in torch's cache or can be downloaded, otherwise "random". A VGG
+    contributes the first layer of each block that it has; the distilled one, only those that no other net
+    contributes. Raises NCAError if a file holds no known net, or if a net named can't be downloaded.
     """
     found: list[tuple[str, weights.StateDict | None]] = []  # None: random filters have no weights to read
     notice = None
     for name in names:
         try:
-            found.append((name, None if name == "random" else _weights(name)))
+            found.append((name, None if name == "random" else _read(name)))
         except weights.Unreachable:
             if name != "auto":
                 raise
             found.append((name, None))
             notice = FALLBACK
-    found.sort(key=lambda each: nets.is_distilled(each[1] or {}))  # it comes last and fills in what the others lack
+    found.sort(key=lambda each: nets.is_distilled(each[1] or {}))  # last, so that it adds what the others lack
     members: list[nets.FeatureNet] = []
     for name, tensors in found:
         given = [tap for net in members for tap in net.taps]
@@ -84,7 +83,8 @@ def open_nets(names: Sequence[str]) -> tuple[Features, str | None]:
     return Features(members).requires_grad_(False), notice
 
 
-def _weights(name: str) -> weights.StateDict:
+def _read(name: str) -> weights.StateDict:
+    """Return the weights of a net by name or file. Raises Unreachable or another NCAError."""
     name = "vgg19" if name == "auto" else name
     if name in weights.HUB:
         return weights.fetch_weights(name)

@@ -1,8 +1,8 @@
-"""Random filters of several sizes, which compare textures without any trained weights.
+"""Random filters of several sizes, which compare textures without trained weights.
 
-After Ustyuzhaninov, Brendel, Gatys & Bethge, "Texture synthesis using shallow convolutional networks
-with random filters" (arXiv:1606.00021, 2016): one layer of filters of 3 to 55 pixels, and a ReLU. Here
-the large ones are small ones on a smaller picture, which looks the same and is far faster.
+After Ustyuzhaninov, Brendel, Gatys & Bethge, "Texture synthesis using shallow convolutional networks with random
+filters" (arXiv:1606.00021, 2016): one layer of filters of 3 to 55 pixels, and a ReLU. Here large filters are small
+ones on a reduced picture, which looks the same and is far faster.
 """
 
 from collections.abc import Sequence
@@ -10,16 +10,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ncaengine.core.errors import NCAError
-from ncaengine.training.features.nets import FeatureNet
+from ncaengine.training.features.nets import FeatureNet, picture_too_small
 
 RNG_SEED = 0
-_NORM = 10.0  # of a filter: brings the maps of common textures to about 1
-_SIZES = ((3, 0), (5, 0), (5, 1), (5, 2), (5, 3))  # side of the filters, and how often the picture is halved before
+_NORM = 10.0
+"""Norm of a filter; gives the maps of common textures values of about 1."""
+_SIZES = ((3, 0), (5, 0), (5, 1), (5, 2), (5, 3))
+"""Side of the filters in pixels, and how often the picture is halved first."""
 
 
 class RandomFilters(FeatureNet):
-    """A map for each size, "random3" … "random40", of filters without mean and of one norm; the same in every run."""
+    """A map for each size, "random3" to "random40", of filters with mean 0 and equal norm; the same in every run."""
 
     def __init__(self, filters: int = 64) -> None:
         super().__init__()
@@ -31,16 +32,13 @@ class RandomFilters(FeatureNet):
             self.register_buffer(name, _NORM * nn.functional.normalize(w.flatten(1)).reshape(w.shape))
 
     def maps(self, picture: Tensor, names: Sequence[str]) -> list[Tensor]:
-        """See `FeatureNet`."""
+        """Return maps, see `FeatureNet`."""
         pyramid, out = [picture], []
         for name, (side, halvings) in zip(self.layers, _SIZES, strict=True):
             if name not in names:
                 continue
             if min(picture.shape[-2:]) >> halvings <= side // 2:
-                raise NCAError(
-                    f"Pictures of {picture.shape[3]}x{picture.shape[2]} are too small for the feature net's {name}; "
-                    "make them larger."
-                )
+                raise picture_too_small(picture, name)
             while len(pyramid) <= halvings:
                 pyramid.append(nn.functional.avg_pool2d(pyramid[-1], 2))
             x = nn.functional.pad(pyramid[halvings], [side // 2] * 4, "reflect")

@@ -1,7 +1,7 @@
 """Procedural target textures: NumPy only, seamless on the torus, the same for the same seed.
 
-They are ours, so models trained on them may be shipped. Every generator takes a side in pixels and
-a number `rng_seed` and gives (side, side, 3) float32 RGB in [0, 1].
+They are our own work, so models trained on them may be shipped. Every generator takes the side in pixels and a
+number `rng_seed`, and returns (side, side, 3) float32 RGB in [0, 1].
 """
 
 from collections.abc import Callable, Mapping

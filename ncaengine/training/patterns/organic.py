@@ -1,40 +1,40 @@
-"""Textures after living and weathered things."""
+"""Irregular textures, modelled on living and weathered things."""
 
 import numpy as np
 
 from ncaengine.core.types import F32
 from ncaengine.training.patterns.drawing import (
     OVERSAMPLING,
-    axis,
-    band,
-    bump,
-    cells,
-    finish,
+    band_pass,
+    downsample,
+    gaussian,
     labyrinth,
-    lit,
-    mixed,
+    lambert_light,
+    mix,
     noise,
+    pixel_centres,
     ramp,
     smoothstep,
-    spread,
-    wrapped,
+    spread_points,
+    voronoi_cells,
+    wrap_offset,
 )
 
 
 def pebbles(side: int = 128, rng_seed: int = 1) -> F32:
-    """Rounded river stones in warm colours with dark joints, each some 15 px wide.
+    """River stones in warm colours with dark joints, each about 15 px wide.
 
-    Voronoi cells of relaxed points (Lloyd 1982), rounded by a smooth minimum of the distances to
-    the cell's edges, lit as domes.
+    Voronoi cells of relaxed points (Lloyd 1982), rounded by a smooth minimum of the distances to the cell's
+    edges, and lit as domes.
     """
     rng = np.random.default_rng(rng_seed)
     count = max(12, round((side / 15.0) ** 2))
-    at = axis(side * OVERSAMPLING)
-    stones = cells(at[None], at[:, None], spread(rng, count))
+    at = pixel_centres(side * OVERSAMPLING)
+    stones = voronoi_cells(at[None], at[:, None], spread_points(rng, count))
     edge = stones.edge(14)
     inside = np.clip((edge - 0.05) / 0.38, 0, 1)
     height = np.sqrt(1 - (1 - inside) ** 2) * 0.30
-    shade = lit(height, len(at) / np.sqrt(count))
+    shade = lambert_light(height, len(at) / np.sqrt(count))
     palette = np.array(
         [[0.86, 0.36, 0.16], [0.95, 0.62, 0.22], [0.72, 0.20, 0.14], [0.93, 0.80, 0.56], [0.55, 0.30, 0.22]]
     )
@@ -43,45 +43,45 @@ def pebbles(side: int = 128, rng_seed: int = 1) -> F32:
     stone = np.clip(palette[kinds] * rng.uniform(0.9, 1.08, (count, 1)), 0, 1)[stones.owner]
     mask = smoothstep((edge - 0.02) / 0.09)[..., None]
     colour = stone * (0.25 + 0.95 * shade[..., None]) + 0.35 * np.clip(shade[..., None] - 0.78, 0, 1)
-    return finish(mask * colour + (1 - mask) * np.array([0.08, 0.05, 0.07]))
+    return downsample(mask * colour + (1 - mask) * np.array([0.08, 0.05, 0.07]))
 
 
 def coral(side: int = 128, rng_seed: int = 5) -> F32:
-    """Brain coral: rounded salmon ridges with pale crests over teal valleys, wavelength some 17 px."""
+    """Brain coral: rounded salmon ridges with pale crests over teal valleys, wavelength about 17 px."""
     rng = np.random.default_rng(rng_seed)
-    field = labyrinth(rng, band(side, 17.0, 0.2))
-    shade = lit(0.30 * np.tanh(1.3 * field), len(field) / (side / 17.0))
+    field = labyrinth(rng, band_pass(side, 17.0, 0.2))
+    shade = lambert_light(0.30 * np.tanh(1.3 * field), len(field) / (side / 17.0))
     valley = (-1.0, (0.01, 0.30, 0.36)), (-0.35, (0.02, 0.22, 0.32))
     wall = (-0.05, (0.20, 0.05, 0.18)), (0.1, (0.86, 0.20, 0.26))
     colour = ramp(field, *valley, *wall, (0.6, (0.99, 0.46, 0.34)), (1.0, (1.0, 0.83, 0.6)))
-    return finish(colour * (0.45 + 0.65 * shade[..., None]))
+    return downsample(colour * (0.45 + 0.65 * shade[..., None]))
 
 
 def zebra(side: int = 128, rng_seed: int = 3) -> F32:
-    """Bold black stripes that fork over warm cream hide, wavelength some 17 px (Swift & Hohenberg 1977)."""
+    """Bold black stripes that fork on a warm cream hide, wavelength about 17 px (Swift & Hohenberg 1977)."""
     rng = np.random.default_rng(rng_seed)
     f = np.fft.fftfreq(side)
-    turn = np.cos(np.arctan2(f[:, None], f[None]) - 0.45) ** 2  # stripes lean, and mostly agree
-    field = labyrinth(rng, band(side, 17.0, 0.35) * (0.8 + 0.2 * turn))
-    shade = lit(0.16 * np.tanh(2.0 * field), len(field) / (side / 17.0))
+    turn = np.cos(np.arctan2(f[:, None], f[None]) - 0.45) ** 2  # the stripes lean, mostly the same way
+    field = labyrinth(rng, band_pass(side, 17.0, 0.35) * (0.8 + 0.2 * turn))
+    shade = lambert_light(0.16 * np.tanh(2.0 * field), len(field) / (side / 17.0))
     stripe = (-0.9, (0.16, 0.12, 0.13)), (-0.25, (0.05, 0.03, 0.04)), (-0.06, (0.10, 0.05, 0.04))
     hide = (0.10, (0.80, 0.56, 0.34)), (0.4, (0.96, 0.86, 0.70)), (1.0, (1.0, 0.96, 0.86))
-    return finish(ramp(field, *stripe, *hide) * (0.35 + 0.82 * shade[..., None]))
+    return downsample(ramp(field, *stripe, *hide) * (0.35 + 0.82 * shade[..., None]))
 
 
 def bubbles(side: int = 128, rng_seed: int = 4) -> F32:
     """Translucent teal beads of several sizes, crowded like caviar.
 
-    Spheres about relaxed points (Lloyd 1982), of which the highest is seen; a glint where the
-    light enters and a glow where it leaves.
+    Spheres around relaxed points (Lloyd 1982), of which the highest is visible; a glint where the light enters
+    and a glow where it leaves.
     """
     rng = np.random.default_rng(rng_seed)
     count = max(12, round((side / 14.5) ** 2))
-    points, scale = spread(rng, count), np.sqrt(count)
+    points, scale = spread_points(rng, count), np.sqrt(count)
     radius = rng.uniform(0.46, 0.66, count)
-    at = axis(side * OVERSAMPLING)
-    x = wrapped(at[None, :, None] - points[:, 0]) * scale
-    y = wrapped(at[:, None, None] - points[:, 1]) * scale
+    at = pixel_centres(side * OVERSAMPLING)
+    x = wrap_offset(at[None, :, None] - points[:, 0]) * scale
+    y = wrap_offset(at[:, None, None] - points[:, 1]) * scale
     top = (radius**2 - x**2 - y**2).argmax(2)
     x, y = (np.take_along_axis(a, top[..., None], 2)[..., 0] / radius[top] for a in (x, y))
     rise = np.sqrt(np.clip(1 - x**2 - y**2, 0, 1))
@@ -90,21 +90,21 @@ def bubbles(side: int = 128, rng_seed: int = 4) -> F32:
     water = water * rng.uniform(0.82, 1.12, (count, 3))[top]
     glow = smoothstep((along + 0.25) / 1.0) * smoothstep(rise / 0.6)
     colour = water * (0.55 + 0.3 * rise[..., None]) + glow[..., None] * np.array([0.22, 0.68, 0.58])
-    spark = bump(np.hypot(x + 0.33, y + 0.42), 0.0, 0.24)
-    colour = mixed(colour, np.array([0.97, 1.0, 0.98]), np.clip(1.25 * spark, 0, 1))
-    return finish(mixed(np.array([0.01, 0.04, 0.10]), colour, smoothstep(rise / 0.35)))
+    spark = gaussian(np.hypot(x + 0.33, y + 0.42), 0.0, 0.24)
+    colour = mix(colour, np.array([0.97, 1.0, 0.98]), np.clip(1.25 * spark, 0, 1))
+    return downsample(mix(np.array([0.01, 0.04, 0.10]), colour, smoothstep(rise / 0.35)))
 
 
 def leopard(side: int = 128, rng_seed: int = 6) -> F32:
-    """Rosettes on golden fur: broken dark rings about amber middles.
+    """Rosettes on golden fur: broken dark rings around amber centres.
 
-    One ring to each Voronoi cell of relaxed points (Lloyd 1982), at a set distance from its border.
+    One ring for each Voronoi cell of relaxed points (Lloyd 1982), at a set distance from its border.
     """
     rng = np.random.default_rng(rng_seed)
-    at = axis(side * OVERSAMPLING)
+    at = pixel_centres(side * OVERSAMPLING)
     x, y = at[None] + 0.8 / side * noise(rng, side, 16), at[:, None] + 0.8 / side * noise(rng, side, 16)
     count = max(12, round((side / 20.0) ** 2))
-    spots = cells(x, y, spread(rng, count))
+    spots = voronoi_cells(x, y, spread_points(rng, count))
     edge = spots.edge(10)
     angle = np.arctan2(spots.y, spots.x)
     gaps = np.cos(rng.integers(3, 5, count)[spots.owner] * angle + rng.uniform(0, 2 * np.pi, count)[spots.owner])
@@ -112,56 +112,56 @@ def leopard(side: int = 128, rng_seed: int = 6) -> F32:
     ink = smoothstep((ring + 0.02) / 0.05)
     middle = smoothstep((edge - 0.08) / 0.14)
     pale = ramp(edge, (0.0, (1.0, 0.87, 0.60)), (0.10, (0.95, 0.70, 0.36)))
-    fur = mixed(pale, ramp(edge, (0.2, (0.86, 0.50, 0.16)), (0.5, (0.70, 0.33, 0.08))), middle)
-    shade = lit(0.05 * ink + 0.08 * middle, len(at) / np.sqrt(count))
-    return finish(mixed(fur, np.array([0.11, 0.05, 0.03]), ink) * (0.42 + 0.84 * shade[..., None]))
+    fur = mix(pale, ramp(edge, (0.2, (0.86, 0.50, 0.16)), (0.5, (0.70, 0.33, 0.08))), middle)
+    shade = lambert_light(0.05 * ink + 0.08 * middle, len(at) / np.sqrt(count))
+    return downsample(mix(fur, np.array([0.11, 0.05, 0.03]), ink) * (0.42 + 0.84 * shade[..., None]))
 
 
 def cracks(side: int = 128, rng_seed: int = 7) -> F32:
-    """Lava between plates of dark basalt: white-hot in the clefts, red light up the plates' flanks.
+    """Lava between plates of dark basalt: white-hot in the clefts, red light on the plates' flanks.
 
-    Voronoi borders (Worley 1996) of places shaken by smooth noise (Perlin 1985).
+    Voronoi borders (Worley 1996), distorted by smooth noise (Perlin 1985).
     """
     rng = np.random.default_rng(rng_seed)
-    at = axis(side * OVERSAMPLING)
+    at = pixel_centres(side * OVERSAMPLING)
     x, y = at[None] + 1.0 / side * noise(rng, side, 14), at[:, None] + 1.0 / side * noise(rng, side, 14)
     count = max(12, round((side / 18.0) ** 2))
-    plates = cells(x, y, spread(rng, count, 4))
+    plates = voronoi_cells(x, y, spread_points(rng, count, 4))
     edge = plates.edge(30) - 0.015 * noise(rng, side, 22)
     height = 0.26 * smoothstep((edge - 0.02) / 0.24) + 0.025 * noise(rng, side, 10) * smoothstep((edge - 0.1) / 0.2)
     unit = len(at) / np.sqrt(count)
-    shade = lit(height, unit)
+    shade = lambert_light(height, unit)
     rock = np.array([0.30, 0.28, 0.33]) * rng.uniform(0.8, 1.2, (count, 1))[plates.owner]
     colour = rock * (0.08 + 1.0 * shade[..., None])
     fire = (0.0, (1.0, 0.97, 0.70)), (0.04, (1.0, 0.78, 0.20)), (0.08, (0.98, 0.36, 0.03))
     glow = ramp(edge, *fire, (0.13, (0.55, 0.06, 0.02)), (0.26, (0.10, 0.01, 0.02)), (0.4, (0.0, 0.0, 0.0)))
-    return finish(1 - (1 - np.clip(colour, 0, 1)) * (1 - glow))
+    return downsample(1 - (1 - np.clip(colour, 0, 1)) * (1 - glow))
 
 
 def giraffe(side: int = 128, rng_seed: int = 8) -> F32:
-    """Chestnut patches with a darker heart in a cream net: Voronoi cells of relaxed points (Lloyd 1982)."""
+    """Chestnut patches with a darker centre in a cream net: Voronoi cells of relaxed points (Lloyd 1982)."""
     rng = np.random.default_rng(rng_seed)
-    at = axis(side * OVERSAMPLING)
+    at = pixel_centres(side * OVERSAMPLING)
     x, y = at[None] + 0.5 / side * noise(rng, side, 12), at[:, None] + 0.5 / side * noise(rng, side, 12)
     count = max(12, round((side / 17.5) ** 2))
-    patches = cells(x, y, spread(rng, count, 4))
+    patches = voronoi_cells(x, y, spread_points(rng, count, 4))
     edge = patches.edge(24)
     heart = ramp(edge, (0.08, (0.80, 0.43, 0.16)), (0.22, (0.66, 0.28, 0.08)), (0.5, (0.36, 0.12, 0.04)))
     patch = heart * rng.uniform(0.84, 1.14, (count, 1))[patches.owner]
     inside = smoothstep((edge - 0.075) / 0.05)
-    shade = lit(0.09 * smoothstep((edge - 0.06) / 0.16), len(at) / np.sqrt(count))
-    return finish(mixed(np.array([1.0, 0.91, 0.72]), patch, inside) * (0.42 + 0.84 * shade[..., None]))
+    shade = lambert_light(0.09 * smoothstep((edge - 0.06) / 0.16), len(at) / np.sqrt(count))
+    return downsample(mix(np.array([1.0, 0.91, 0.72]), patch, inside) * (0.42 + 0.84 * shade[..., None]))
 
 
 def lichen(side: int = 128, rng_seed: int = 9) -> F32:
     """Lobed rosettes of lichen with pale fringes and orange cups on blue slate.
 
-    One rosette about each relaxed point (Lloyd 1982), pressed flat where it meets a neighbour.
+    One rosette around each relaxed point (Lloyd 1982), flattened where it meets a neighbour.
     """
     rng = np.random.default_rng(rng_seed)
-    at = axis(side * OVERSAMPLING)
+    at = pixel_centres(side * OVERSAMPLING)
     count = max(12, round((side / 17.5) ** 2))
-    rosettes = cells(at[None], at[:, None], spread(rng, count, 12))
+    rosettes = voronoi_cells(at[None], at[:, None], spread_points(rng, count, 12))
     owner, far = rosettes.owner, np.hypot(rosettes.x, rosettes.y)
     turn = np.arctan2(rosettes.y, rosettes.x) + rng.uniform(0, 2 * np.pi, count)[owner]
     lobes = np.cos(rng.integers(5, 8, count)[owner] * turn) * smoothstep((far - 0.12) / 0.3)
@@ -169,10 +169,10 @@ def lichen(side: int = 128, rng_seed: int = 9) -> F32:
     rim = np.minimum(size * (0.90 + 0.12 * lobes) - far, rosettes.edge(16) - 0.02)
     leaf, cup = smoothstep(rim / 0.05), smoothstep((0.18 - far) / 0.05)
     height = 0.13 * smoothstep(rim / 0.2) + 0.03 * lobes + 0.11 * np.sqrt(np.clip(1 - (far / 0.2) ** 2, 0, 1))
-    shade = lit(height, len(at) / np.sqrt(count))
+    shade = lambert_light(height, len(at) / np.sqrt(count))
     fringe = (0.0, (0.96, 1.0, 0.72)), (0.10, (0.80, 0.95, 0.56)), (0.17, (0.42, 0.76, 0.46))
     green = ramp(rim + 0.04 * lobes, *fringe, (0.36, (0.08, 0.40, 0.34)))
     green = green * rng.uniform(0.85, 1.10, (count, 1))[owner]
     slate = np.array([0.15, 0.19, 0.30]) * (1 + 0.10 * noise(rng, side, 12)[..., None])
-    colour = mixed(slate, mixed(green, np.array([1.0, 0.50, 0.10]), cup), leaf)
-    return finish(colour * (0.32 + 0.98 * shade[..., None]))
+    colour = mix(slate, mix(green, np.array([1.0, 0.50, 0.10]), cup), leaf)
+    return downsample(colour * (0.32 + 0.98 * shade[..., None]))

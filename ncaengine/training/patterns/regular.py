@@ -1,55 +1,53 @@
-"""Textures after made and regular things: a whole number of elements to a side."""
+"""Regular textures: a whole number of equal elements fits each side."""
 
 import numpy as np
 
-from ncaengine.core.types import F32
+from ncaengine.core.types import F32, F64, I64
 from ncaengine.training.patterns.drawing import (
-    F64,
-    I64,
     OVERSAMPLING,
-    axis,
-    bump,
-    cells,
-    finish,
-    glint,
-    lit,
-    mixed,
+    downsample,
+    gaussian,
+    lambert_light,
+    mix,
     noise,
+    pixel_centres,
     ramp,
     shingles,
     smoothstep,
+    specular_light,
+    voronoi_cells,
 )
 
 
 def _even(side: int, size: float) -> int:
-    """How many elements of about `size` pixels fill the side, an even number."""
+    """Return how many elements of about `size` pixels fill the side: an even number."""
     return 2 * max(1, round(side / size / 2))
 
 
 def scales(side: int = 128, rng_seed: int = 1) -> F32:
-    """Dragon scales, each row lying on the next: blue at the root, green to gold at a lit rim."""
+    """Dragon scales, each row on top of the next: blue at the root, green to gold at a lit rim."""
     rng = np.random.default_rng(rng_seed)
     columns, rows, radius = _even(side, 16), _even(side, 10.7), 0.6
     scale = shingles(side * OVERSAMPLING, columns, rows, radius)
     away = np.hypot(scale.x, scale.y) / radius
     height = 0.42 * np.sqrt(np.clip(1.15 - away**2, 0, None)) + 0.16 * scale.y
     unit = len(away) / columns
-    shade, gloss = lit(height, unit), glint(height, unit, 20)
+    shade, gloss = lambert_light(height, unit), specular_light(height, unit, 20)
     hue = away + rng.uniform(-0.16, 0.16, columns * rows)[scale.number]
     root = (0.0, (0.03, 0.16, 0.50)), (0.4, (0.00, 0.42, 0.66))
     colour = ramp(hue, *root, (0.65, (0.00, 0.66, 0.60)), (0.85, (0.26, 0.82, 0.40)), (1.05, (0.75, 0.90, 0.25)))
     colour = colour * (0.25 + 1.0 * shade[..., None]) + gloss[..., None] * np.array([0.30, 0.42, 0.38])
-    under = smoothstep((away * radius + 1.1 * scale.y + 0.02) / 0.5)  # in the shadow of the row above
-    colour = mixed(np.array([0.01, 0.02, 0.12]), colour, 0.1 + 0.9 * under)
-    return finish(mixed(colour, np.array([1.0, 0.96, 0.62]), 0.75 * bump(away, 0.93, 0.09)))
+    under = smoothstep((away * radius + 1.1 * scale.y + 0.02) / 0.5)  # the shadow of the row above
+    colour = mix(np.array([0.01, 0.02, 0.12]), colour, 0.1 + 0.9 * under)
+    return downsample(mix(colour, np.array([1.0, 0.96, 0.62]), 0.75 * gaussian(away, 0.93, 0.09)))
 
 
 def weave(side: int = 128, rng_seed: int = 2) -> F32:
-    """Broad ribbons of straw and of blue that pass over and under one another in turn."""
+    """Broad ribbons in straw and blue that pass over and under each other in turn."""
     rng = np.random.default_rng(rng_seed)
     count = _even(side, 16)
     n = side * OVERSAMPLING
-    u, v = np.broadcast_arrays(axis(n)[None] * count, axis(n)[:, None] * count)
+    u, v = np.broadcast_arrays(pixel_centres(n)[None] * count, pixel_centres(n)[:, None] * count)
     column, row = u.astype(np.int64), v.astype(np.int64)
 
     def ribbon(along: F64, across: F64, lane: I64, phase: int) -> tuple[F64, F64]:
@@ -60,46 +58,46 @@ def weave(side: int = 128, rng_seed: int = 2) -> F32:
     (level, rise), (upright, plunge) = ribbon(u, v, row, 0), ribbon(v, u, column, 1)
     flat = level > upright
     height, wave = np.maximum(level, upright), np.where(flat, rise, plunge)
-    shade, gloss = lit(height, n / count), glint(height, n / count, 12)
+    shade, gloss = lambert_light(height, n / count), specular_light(height, n / count, 12)
     tint = rng.uniform(0.86, 1.1, (2, count, 1))
     straw, blue = np.array([0.98, 0.72, 0.30]) * tint[0][row], np.array([0.10, 0.34, 0.62]) * tint[1][column]
     colour = np.where(flat[..., None], straw, blue)
     colour = colour * (0.15 + 1.05 * shade[..., None]) + 0.22 * gloss[..., None]
     colour *= (0.30 + 0.70 * smoothstep((wave + 0.75) / 1.1))[..., None]  # the dive under the neighbour
-    return finish(np.where(height[..., None] < -0.4, np.array([0.05, 0.03, 0.06]), colour))
+    return downsample(np.where(height[..., None] < -0.4, np.array([0.05, 0.03, 0.06]), colour))
 
 
 def bricks(side: int = 128, rng_seed: int = 3) -> F32:
-    """A running bond of bevelled bricks from apricot to plum in pale mortar."""
+    """Bevelled bricks in running bond, from apricot to plum, in pale mortar."""
     rng = np.random.default_rng(rng_seed)
     columns, rows = max(2, round(side / 21)), _even(side, 10.7)
     n = side * OVERSAMPLING
-    row = np.floor(axis(n) * rows).astype(np.int64)[:, None]
-    u = axis(n)[None] * columns + row % 2 / 2
+    row = np.floor(pixel_centres(n) * rows).astype(np.int64)[:, None]
+    u = pixel_centres(n)[None] * columns + row % 2 / 2
     number = row * columns + u.astype(np.int64) % columns
     wide, high = side / columns, side / rows  # lengths below are pixels of the picture
-    x, y = np.abs(u % 1 - 0.5) * wide, np.abs(axis(n)[:, None] * rows % 1 - 0.5) * high
+    x, y = np.abs(u % 1 - 0.5) * wide, np.abs(pixel_centres(n)[:, None] * rows % 1 - 0.5) * high
     corner = 2.2
     beyond = np.hypot(np.clip(x - wide / 2 + corner, 0, None), np.clip(y - high / 2 + corner, 0, None))
     edge = np.minimum(corner - beyond, np.minimum(wide / 2 - x, high / 2 - y))
     brick = smoothstep((edge - 0.8) / 0.6)
-    lean = rng.uniform(-0.06, 0.06, columns * rows)[number]  # no two are laid quite level
+    lean = rng.uniform(-0.06, 0.06, columns * rows)[number]  # no two bricks are quite level
     height = (2.0 + lean * (u % 1) * wide) * smoothstep((edge - 0.4) / 2.8) + 0.15 * noise(rng, side, 8)
-    shade = lit(height, OVERSAMPLING)
+    shade = lambert_light(height, OVERSAMPLING)
     palette = np.array(
         [[0.80, 0.33, 0.22], [0.68, 0.22, 0.17], [0.90, 0.48, 0.31], [0.52, 0.17, 0.19], [0.76, 0.28, 0.16]]
     )
     clay = palette[rng.permutation(columns * rows) % len(palette)][number]
-    colour = mixed(np.array([0.80, 0.75, 0.68]), clay, brick)
-    return finish(colour * (0.25 + 1.05 * shade[..., None]))
+    colour = mix(np.array([0.80, 0.75, 0.68]), clay, brick)
+    return downsample(colour * (0.25 + 1.05 * shade[..., None]))
 
 
 def knit(side: int = 128, rng_seed: int = 4) -> F32:
-    """Stockinette, rows of berry and of cream: columns of V stitches, each of two plump strands."""
+    """Stockinette in rows of berry and cream: columns of V stitches, each of two plump strands."""
     rng = np.random.default_rng(rng_seed)
     columns, rows = max(2, round(side / 16)), _even(side, 12.8)
     n = side * OVERSAMPLING
-    u, v = np.broadcast_arrays(axis(n)[None] * columns, axis(n)[:, None] * rows)
+    u, v = np.broadcast_arrays(pixel_centres(n)[None] * columns, pixel_centres(n)[:, None] * rows)
     x = (u % 1 - 0.5) * 16 / 12.8  # in units of a row's height
     height, number, depth = np.full((n, n), -1.0), np.zeros((n, n), np.int64), np.zeros((n, n))
     for up in (-1, 0, 1):  # a leg reaches into its neighbours above and below
@@ -110,46 +108,46 @@ def knit(side: int = 128, rng_seed: int = 4) -> F32:
         leg = np.sqrt(np.clip(body, 0, 1)) * 0.34 + 0.22 * along
         on = (body > 0) & (leg > height)
         height[on], number[on], depth[on] = leg[on], (row % rows * columns + u.astype(np.int64))[on], body[on]
-    shade = lit(np.clip(height, -0.3, 1), n / rows)
+    shade = lambert_light(np.clip(height, -0.3, 1), n / rows)
     wools = np.array([[0.78, 0.12, 0.25], [0.97, 0.89, 0.76]])
     wool = wools[number // columns % 2] * rng.uniform(0.9, 1.06, (columns * rows, 1))[number]
     colour = wool * (0.22 + 0.95 * shade[..., None]) * (0.45 + 0.55 * smoothstep(depth / 0.5))[..., None]
-    return finish(mixed(np.array([0.16, 0.03, 0.08]), colour, smoothstep(depth / 0.12)))
+    return downsample(mix(np.array([0.16, 0.03, 0.08]), colour, smoothstep(depth / 0.12)))
 
 
 def honeycomb(side: int = 128, rng_seed: int = 5) -> F32:
-    """Golden wax about deep cells of honey, each with a glint.
+    """Golden wax around deep cells of honey, each with a glint.
 
-    Hexagons are the Voronoi cells of a staggered lattice.
+    The hexagons are the Voronoi cells of a staggered lattice.
     """
     rng = np.random.default_rng(rng_seed)
     columns, rows = max(3, round(side / 18.3)), _even(side, 16)
     row, column = np.divmod(np.arange(columns * rows), columns)
-    at = axis(side * OVERSAMPLING)
-    hexagons = cells(at[None], at[:, None], np.stack([(column + row % 2 / 2) / columns, row / rows], 1))
+    at = pixel_centres(side * OVERSAMPLING)
+    hexagons = voronoi_cells(at[None], at[:, None], np.stack([(column + row % 2 / 2) / columns, row / rows], 1))
     edge = hexagons.edge(22)
     unit = len(at) / np.sqrt(columns * rows)
     wall = smoothstep((0.17 - edge) / 0.07)
-    shade = lit(0.22 * smoothstep((0.30 - edge) / 0.26), unit)
+    shade = lambert_light(0.22 * smoothstep((0.30 - edge) / 0.26), unit)
     x, y = hexagons.x, hexagons.y
     fill = rng.uniform(0.75, 1.15, columns * rows)[hexagons.owner]
     glow = smoothstep((x + 1.3 * y + 0.35) / 1.1) * fill
     honey = ramp(glow, (0.0, (0.20, 0.06, 0.01)), (0.5, (0.62, 0.25, 0.02)), (1.0, (1.0, 0.62, 0.08)))
-    honey = mixed(honey, np.array([1.0, 0.95, 0.72]), 0.9 * bump(np.hypot(x + 0.13, (y + 0.15) * 1.2), 0.0, 0.085))
+    honey = mix(honey, np.array([1.0, 0.95, 0.72]), 0.9 * gaussian(np.hypot(x + 0.13, (y + 0.15) * 1.2), 0.0, 0.085))
     wax = np.array([1.0, 0.78, 0.30]) * (0.25 + 0.95 * shade[..., None])
-    return finish(mixed(honey, wax, wall))
+    return downsample(mix(honey, wax, wall))
 
 
 def waves(side: int = 128, rng_seed: int = 6) -> F32:
-    """Seigaiha, the Japanese blue sea: fans of concentric indigo and cream arcs, each row before the one above."""
+    """Seigaiha, the Japanese blue sea: fans of indigo and cream arcs, each row in front of the one above."""
     rng = np.random.default_rng(rng_seed)
     columns, rows, radius = max(2, round(side / 21)), _even(side, 10.7), 0.58
     fan = shingles(side * OVERSAMPLING, columns, rows, radius)
     x, y, number = fan.x[::-1], -fan.y[::-1], fan.number[::-1]
     away = np.hypot(x, y) / radius
     arcs = 0.5 + 0.5 * np.cos(4 * np.pi * (away - 0.83))
-    shade = lit(0.035 * arcs + 0.26 * np.sqrt(np.clip(1.2 - away**2, 0, None)), len(away) / columns)
+    shade = lambert_light(0.035 * arcs + 0.26 * np.sqrt(np.clip(1.2 - away**2, 0, None)), len(away) / columns)
     ink = ramp(away, (0.2, (0.16, 0.52, 0.78)), (0.6, (0.08, 0.28, 0.62)), (1.0, (0.03, 0.08, 0.32)))
     ink = ink * rng.uniform(0.8, 1.2, (columns * rows, 1))[number]
-    colour = mixed(ink, np.array([1.0, 0.94, 0.80]), smoothstep((arcs - 0.35) / 0.3))
-    return finish(colour * (0.35 + 0.8 * shade[..., None]))
+    colour = mix(ink, np.array([1.0, 0.94, 0.80]), smoothstep((arcs - 0.35) / 0.3))
+    return downsample(colour * (0.35 + 0.8 * shade[..., None]))
