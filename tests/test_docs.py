@@ -174,6 +174,17 @@ def test_files_and_targets_that_are_named_are_there(page: str) -> None:
     assert not gone
 
 
+def test_the_guide_names_what_is_in_its_files() -> None:
+    rows = re.findall(r"^\| `([^`]+)` \| (.*) \|$", TEXTS["CONTRIBUTING.md"], re.MULTILINE)
+    for path, text in rows:
+        if path.endswith(".py"):
+            source = (ROOT / path).read_text("utf-8")
+            gone = [name for name in re.findall(r"`(\w+)`", text) if not re.search(rf"\b{name}\b", source)]
+        else:
+            gone = [name for name in re.findall(r"`(\w+\.py)`", text) if not (ROOT / path / name).is_file()]
+        assert not gone, path
+
+
 def test_the_table_of_keys_is_the_windows() -> None:
     [shown] = re.findall(r"<!-- keys -->\n(.*?)<!-- /keys -->", TEXTS["docs/window.md"], re.DOTALL)
     assert shown == keymap_table.table(), "run: python assets/pictures/make.py keys"
