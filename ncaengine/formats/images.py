@@ -1,4 +1,4 @@
-"""Image files of any kind, as targets to learn and as pictures to paint with."""
+"""Image files of any kind: targets to train on and pictures to paint with."""
 
 import warnings
 from pathlib import Path
@@ -7,20 +7,20 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from ncaengine.core import files
 from ncaengine.core.errors import NCAError
 from ncaengine.core.types import F32
 
 
 def load_image(name: str | Path, longest: int) -> tuple[F32, tuple[int, int]]:
-    """An image with its longer side brought down to `longest` pixels, and its (width, height) before.
+    """Return an image, with its longer side at most `longest` pixels, and its original (width, height).
 
-    Gives (height, width, 3) float32 RGB in [0, 1]. It is turned as its EXIF says, and transparent
-    places are white, as on a page. Grey of 16 bits and 32-bit integers are divided by 65535, floats
-    count from 0 to 1; where the largest value is beyond that, it is white. Raises NCAError where it
-    cannot be read or is too large.
+    The image is (height, width, 3) float32 RGB in [0, 1], turned as its EXIF says, on white where it is transparent.
+    White is 65535 in 16-bit grey and 32-bit integers, 1 in floats, or the largest value if that is larger.
+    Raises NCAError if the image can't be read or is too large.
     """
     try:
-        with warnings.catch_warnings(action="ignore"):  # as of odd metadata, which no user can act on
+        with warnings.catch_warnings(action="ignore"):  # about odd metadata, which no user can act on
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(name) as image:
                 size = image.size
@@ -29,25 +29,25 @@ def load_image(name: str | Path, longest: int) -> tuple[F32, tuple[int, int]]:
         raise NCAError(f"{name}: {error}") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError, MemoryError):
         raise NCAError(
-            f"{name}: has too many pixels; scale it down to some {4 * longest} pixels a side first."
+            f"{name}: has too many pixels; scale it down to about {4 * longest} pixels a side first."
         ) from None
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise NCAError(f"{name}: cannot be read ({error.strerror}).") from None
+        raise files.unreadable(name, error) from None
     except UnidentifiedImageError:
-        raise NCAError(f"{name}: is not an image of a known kind; save it as PNG or JPEG.") from None
+        raise NCAError(f"{name}: is not an image of a known format; save it as PNG or JPEG.") from None
     except Exception as error:  # on damaged files Pillow raises nearly anything
         raise NCAError(f"{name}: cannot be read ({error}); copy it again, or save it as PNG or JPEG.") from None
     return picture, size
 
 
 def _rgb(image: Image.Image, longest: int) -> F32:
-    """The picture at its final size, (height, width, 3) in [0, 1]."""
-    image.draft(None, (4 * longest, 4 * longest))  # lets JPEG decode a huge picture small
+    """Return the image at its final size, (height, width, 3) in [0, 1]."""
+    image.draft(None, (4 * longest, 4 * longest))  # a huge JPEG is decoded at a smaller size
     ImageOps.exif_transpose(image, in_place=True)
     if image.mode[0] in "IF":
         return _from_numbers(np.asarray(image), longest)
     mode = "RGBA" if image.has_transparency_data else "RGB"
-    image = image if image.mode == mode else image.convert(mode)  # which would copy a huge picture
+    image = image if image.mode == mode else image.convert(mode)  # convert would copy a huge image
     image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     if image.mode == "RGBA":
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
@@ -55,12 +55,12 @@ def _rgb(image: Image.Image, longest: int) -> F32:
 
 
 def _from_numbers(grey: npt.NDArray[np.generic], longest: int) -> F32:
-    """From integers of over 8 bits, or floats, which Pillow's own conversion would cut to 8 bits, not scale."""
+    """Convert integers of over 8 bits or floats, which Pillow would clip to 8 bits instead of scaling."""
     white = 65535 if np.issubdtype(grey.dtype, np.integer) else 1.0
     values = grey.astype(np.float32)
     if not np.isfinite(values).all():
-        raise NCAError("holds values that are not finite; save it as PNG.")
-    values /= max(white, float(values.max()))  # in place: it may be huge
+        raise NCAError("has values that are not finite; save it as PNG.")
+    values /= max(white, float(values.max()))  # in place, since it may be huge
     image = Image.fromarray(values)
     image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     return np.repeat(np.asarray(image).clip(0, 1)[..., None], 3, 2)

@@ -9,6 +9,7 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.model import FORMAT_VERSION, Model, config_to_dict
 from ncaengine.formats import importers, sniffing
 from ncaengine.formats.importers.base import Hints
+from ncaengine.formats.limits import MAX_FILE_BYTES
 from ncaengine.formats.opened import LazyModels, Opened, Version, errors_named
 from ncaengine.formats.safetensors import write_safetensors
 
@@ -121,7 +122,7 @@ def _checked(path: Path) -> os.stat_result:
         raise NCAError("is a folder; give a model file.")
     if found.st_size == 0:
         raise NCAError("is empty; copy or save it again.")
-    if found.st_size > sniffing.MAX_BYTES:
+    if found.st_size > MAX_FILE_BYTES:
         raise NCAError(f"is {found.st_size / 2**20:.0f} MB, far larger than any texture NCA.")
     return found
 

@@ -11,6 +11,7 @@ import safetensors.numpy
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import FORMAT_VERSION, MAX_NUMBERS, Model, config_to_dict, model_from_dict
 from ncaengine.core.types import F32
+from ncaengine.formats.limits import too_large
 
 KEY = "ncaengine"
 """The metadata's key for the configuration of a model of ncaengine."""
@@ -32,7 +33,7 @@ def read_safetensors(path: Path) -> Model | dict[str, F32]:
             text = (file.metadata() or {}).get(KEY)
             keys = list(file.keys())
             if sum(math.prod(file.get_slice(key).get_shape()) for key in keys) > MAX_NUMBERS:
-                raise NCAError("holds over ten million numbers, far more than any texture NCA.")
+                raise too_large()
             weights = {key: file.get_tensor(key) for key in keys}
         if text is None:
             return {key: array.astype(np.float32) for key, array in weights.items() if array.dtype.kind in "fiu"}

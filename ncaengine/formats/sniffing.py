@@ -1,4 +1,4 @@
-"""What a file holds, by its content: a model of ncaengine, or weights of a published family yet to be told."""
+"""Reads a file by its content: a model of ncaengine, or Decoded weights for the importers to identify."""
 
 import gc
 import json
@@ -13,23 +13,21 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Model
 from ncaengine.formats.exporters.tabs import MADE_BY
 from ncaengine.formats.importers.base import Decoded, quoted
+from ncaengine.formats.limits import MAX_TEXT_BYTES, too_large
 from ncaengine.formats.pickle import weights
 from ncaengine.formats.safetensors import read_safetensors
 
-MAX_BYTES = 256 * 2**20
-MAX_TEXT = 16 * 2**20
-"""Of JSON and programs, of which a byte may take 25 in memory; the largest that was published has 1.5 MB."""
-MAX_HEAD = 20_000
-"""Letters in which a Shadertoy says who made it."""
+MAX_HEAD_LETTERS = 20_000
+"""Letters at the start of a Shadertoy in which MADE_BY is searched."""
 KEY = "ncaengine"
-"""Of a .pt file, under which a model of ncaengine lies."""
+"""Key of a .pt file that holds a model of ncaengine."""
 NUMBERS, TEXTS = (".bin", ".f32"), (".json", ".js", ".ts", ".glsl", ".txt")
 ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".pkl", ".npy", *NUMBERS, *TEXTS)
-"""Of files that may hold models."""
+"""Endings of files that may hold models."""
 
 
 def read_file(path: Path) -> Model | Decoded:
-    """What a file holds. No code in it is ever run. Raises NCAError without its name, OSError and MemoryError."""
+    """Read a file's content; no code in it is ever run. Raises NCAError without its name, OSError or MemoryError."""
     if path.suffix.lower() not in ENDINGS:
         raise NCAError(f"is not a model file; models end in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}.")
     with path.open("rb") as file:
@@ -40,51 +38,51 @@ def read_file(path: Path) -> Model | Decoded:
         found = read_safetensors(path)
         return found if isinstance(found, Model) else Decoded("tensors", found, path.stem)
     if path.suffix.lower() in TEXTS:
-        return _of_text(path)
+        return _read_text(path)
     if path.suffix.lower() in NUMBERS and not start.startswith((b"PK\x03\x04", b"\x80\x02")):
-        return _of_numbers(path)
-    return _of_pickle(path)
+        return _read_numbers(path)
+    return _read_pickle(path)
 
 
-def _of_pickle(path: Path) -> Model | Decoded:
+def _read_pickle(path: Path) -> Model | Decoded:
     try:
         found = weights.read_torch(path)
     except weights.DamagedError:
-        if _is_text(path):  # as what a web page or git-lfs gives in the place of a file
-            raise NCAError("holds text, not what torch.save writes; copy or save it again.") from None
+        if _is_text(path):  # such as a web page or a git-lfs pointer in place of the file
+            raise NCAError("holds text, not a file of torch.save; copy or save it again.") from None
         raise
     if isinstance(found, Mapping) and KEY in found:
-        head = found[KEY]
-        if not isinstance(head, Mapping) or not isinstance(head.get("weights"), Mapping):
-            raise NCAError("has ncaengine's mark but not its form; save it again.")
-        return models.model_from_dict(head.get("config"), weights.tensors(head["weights"]))
-    tensors = weights.tensors(found)
+        held = found[KEY]
+        if not isinstance(held, Mapping) or not isinstance(held.get("weights"), Mapping):
+            raise NCAError(f"has the key {KEY} but lacks its weights; save it again.")
+        return models.model_from_dict(held.get("config"), weights.find_weights(held["weights"]))
+    tensors = weights.find_weights(found)
     if tensors:
         return Decoded("tensors", tensors, path.stem)
     if not isinstance(found, Mapping):
         kind = "Tensor" if isinstance(found, np.ndarray) else type(found).__name__
         raise NCAError(f"holds a {kind}, not a model or a state dict.")
     keys = ", ".join(quoted(key) for key in list(found)[:4])
-    raise NCAError(f"holds {keys or 'nothing'}{', …' if len(found) > 4 else ''}; there are no weights in it.")
+    raise NCAError(f"holds {keys or 'nothing'}{', …' if len(found) > 4 else ''}; it has no weights.")
 
 
 def _is_text(path: Path) -> bool:
-    """Whether a file begins as UTF-8 text does, and is not just too short to tell."""
+    """Return whether a file starts with at least 16 letters of UTF-8 text."""
     with path.open("rb") as file:
         start = file.read(256).decode("utf-8", "ignore")
     return len(start) >= 16 and all(c.isprintable() or c.isspace() for c in start)
 
 
-def _of_text(path: Path) -> Decoded:
-    if path.stat().st_size > MAX_TEXT:
-        raise NCAError(f"is over {MAX_TEXT // 2**20} MB of text, far larger than any texture NCA.")
+def _read_text(path: Path) -> Decoded:
+    if path.stat().st_size > MAX_TEXT_BYTES:
+        raise NCAError(f"is over {MAX_TEXT_BYTES // 2**20} MB of text, far larger than any texture NCA.")
     try:
         text = path.read_text("utf-8-sig")
-        if f"// {MADE_BY} " in text[:MAX_HEAD]:
-            raise NCAError("is a Shadertoy that ncaengine exported, which is not read back; open the model it is of.")
+        if f"// {MADE_BY} " in text[:MAX_HEAD_LETTERS]:
+            raise NCAError("is a Shadertoy export, which can't be read back; open the model it was made from.")
         if path.suffix.lower() != ".json":
             return Decoded("text", text, path.stem)
-        with _uncollected():
+        with _no_garbage_collection():
             return Decoded("json", json.loads(text), path.stem)
     except UnicodeDecodeError:
         raise NCAError("is not UTF-8 text; save it as UTF-8.") from None
@@ -93,8 +91,8 @@ def _of_text(path: Path) -> Decoded:
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
-    """No search for garbage: over millions of new lists, of which none is, it would take most of the time."""
+def _no_garbage_collection() -> Iterator[None]:
+    """Pause the garbage collector, which would take most of the time for millions of new lists."""
     collects = gc.isenabled()
     gc.disable()
     try:
@@ -104,13 +102,13 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _of_numbers(path: Path) -> Decoded:
+def _read_numbers(path: Path) -> Decoded:
     data = path.read_bytes()
     if len(data) % 4:
-        raise NCAError(f"is {len(data)} bytes, which are not whole float32 numbers; copy or save it again.")
+        raise NCAError(f"has {len(data)} bytes, not a multiple of 4 as float32 numbers have; copy or save it again.")
     numbers = np.frombuffer(data, "<f4").astype(np.float32)
     if len(numbers) > models.MAX_NUMBERS:
-        raise NCAError("holds over ten million numbers, far more than any texture NCA.")
+        raise too_large()
     if not np.isfinite(numbers).all():
-        raise NCAError("is not a row of finite float32 numbers.")
+        raise NCAError("is not a row of finite float32 numbers; copy or save it again.")
     return Decoded("floats", numbers, path.stem)

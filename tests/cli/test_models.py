@@ -122,7 +122,7 @@ def test_a_family_that_another_contradicts_is_told(
     assert "it looks like notebook: its state dict has the notebook's keys; read as monash" in capsys.readouterr().err
     assert model_files.load(tmp_path / "m/bare.pt").config.family == "monash"
     told = problem(capsys, "import", bare, "--family", "growing")
-    assert "is not a growing picture's list of two layers; it looks like notebook: " in told
+    assert "is not a growing picture: it must be a list of two layers; it looks like notebook: " in told
     assert main(["import", str(bare), "--family", "notebook", "-o", str(tmp_path / "m")]) == 0
     assert "looks like" not in capsys.readouterr().err
 

@@ -53,7 +53,7 @@ def opened(path: Path) -> Decoded:
         case ".bin":
             return found("floats", np.fromfile(path, "<f4"), path.stem)
         case _:
-            return found("tensors", weights.tensors(weights.read_torch(path)), path.stem)
+            return found("tensors", weights.find_weights(weights.read_torch(path)), path.stem)
 
 
 @pytest.mark.parametrize("name", PUBLISHED)

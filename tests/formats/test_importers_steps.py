@@ -49,7 +49,7 @@ def one(file: Decoded, hints: Hints = Hints(), name: str | None = None) -> Model
 
 
 def tensors(path: Path) -> Decoded:
-    return found("tensors", weights.tensors(weights.read_torch(path)), path.stem)
+    return found("tensors", weights.find_weights(weights.read_torch(path)), path.stem)
 
 
 def matrix(array: Array) -> Array:

@@ -23,7 +23,7 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Colour
 from ncaengine.core.settings import Settings
-from ncaengine.formats import model_files, sniffing
+from ncaengine.formats import limits, model_files
 
 LEGACY = {"_use_new_zipfile_serialization": False}
 
@@ -194,16 +194,16 @@ def test_another_ending(tmp_path: Path, name: str) -> None:
     ("name", "content", "said"),
     [
         ("m.txt", b"x", "it holds a text"),
-        ("m.glsl", b"// zebra\n// Made by ncaengine 1.0 (Apache-2.0).\n", "is a Shadertoy that ncaengine exported"),
-        ("m.pt", b"<!DOCTYPE html>\n<html>", "holds text, not what torch.save writes"),
-        ("m.pth", b"version https://git-lfs.github.com/spec/v1\n", "holds text, not what torch.save writes"),
+        ("m.glsl", b"// zebra\n// Made by ncaengine 1.0 (Apache-2.0).\n", "is a Shadertoy export"),
+        ("m.pt", b"<!DOCTYPE html>\n<html>", "holds text, not a file of torch.save"),
+        ("m.pth", b"version https://git-lfs.github.com/spec/v1\n", "holds text, not a file of torch.save"),
         ("m.json", b"{}", "it holds no weights"),
         ("m.json", b"{", "copy or save it again"),
         ("m.js", b"\xff", "is not UTF-8 text"),
         ("m.npy", b"x", "damaged"),
-        ("m.bin", b"xyz", "is 3 bytes, which are not whole float32 numbers"),
+        ("m.bin", b"xyz", "has 3 bytes, not a multiple of 4 as float32 numbers have"),
         ("m.bin", b"\xff" * 8, "not a row of finite float32 numbers"),
-        ("m.bin", b"\0" * 8, "is a row of 2 numbers, which says nothing of their net; give --channels"),
+        ("m.bin", b"\0" * 8, "is a row of 2 numbers without a known layout; give --channels"),
         ("m.safetensors", b"x", "is not a complete .safetensors model"),
     ],
 )
@@ -216,7 +216,7 @@ def test_what_is_no_published_weights_is_told(tmp_path: Path, name: str, content
 def test_a_file_of_absurd_size(tmp_path: Path) -> None:
     path = tmp_path / "m.pt"
     with path.open("wb") as file:
-        file.truncate(sniffing.MAX_BYTES + 1)
+        file.truncate(limits.MAX_FILE_BYTES + 1)
     assert refused(path) == "is 256 MB, far larger than any texture NCA."
 
 
@@ -329,7 +329,7 @@ def test_a_pickle_that_would_run_code_runs_none(tmp_path: Path, form: str) -> No
     assert not marker.exists()
     if form != "raw pickle 4":  # torch's reader gives up on newer pickles before it has a name
         assert f"{os.system.__module__}.system" in said
-        assert "runs none" in said
+        assert "runs no code" in said
     # The file is what it is taken for: opened carelessly it does run its command.
     if form.startswith("raw"):
         pickle.loads(path.read_bytes())
@@ -377,13 +377,13 @@ OTHERS: dict[str, tuple[object, str]] = {
     "nothing": (None, "holds a NoneType"),
     "a tensor": (torch.zeros(3), "holds a Tensor"),
     "an empty dict": ({}, "holds nothing"),
-    "a dict of text": ({"a": "b", "c": "d"}, "holds 'a', 'c'; there are no weights in it"),
+    "a dict of text": ({"a": "b", "c": "d"}, "holds 'a', 'c'; it has no weights"),
     "another net": (
         {f"conv{i}.weight": torch.zeros(3) for i in range(9)},
         "'conv0.weight', 'conv1.weight', 'conv2.weight', 'conv3.weight', …",
     ),
-    "lists for weights": ({k: v.tolist() for k, v in notebook().items()}, "there are no weights in it"),
-    "keys that are no text": ({(1, 2): torch.zeros(1), 3: torch.zeros(1)}, "(1, 2), 3; there are no weights"),
+    "lists for weights": ({k: v.tolist() for k, v in notebook().items()}, "it has no weights"),
+    "keys that are no text": ({(1, 2): torch.zeros(1), 3: torch.zeros(1)}, "(1, 2), 3; it has no weights"),
     "a key with a line break": ({"a\nb": torch.zeros(1)}, "a b"),
     "a key that steers a terminal": ({"\x1b[31m": torch.zeros(1)}, "tensors called ' [31m'"),
     "NaN weights": (changed(w1_bias=torch.full((96,), torch.nan)), "b1 hold NaN or infinity"),
@@ -407,8 +407,8 @@ OTHERS: dict[str, tuple[object, str]] = {
     "complex weights": (changed(w1_bias=torch.zeros(96, dtype=torch.complex64)), "complex"),
     "sparse weights": (changed(w1_bias=torch.ones(96).to_sparse()), "not plain tensors"),
     "weights without content": (changed(w1_bias=torch.empty(96, device="meta")), "not plain tensors"),
-    "our mark alone": ({"ncaengine": 3}, "mark but not its form"),
-    "our mark without weights": ({"ncaengine": {"config": {}}}, "mark but not its form"),
+    "our mark alone": ({"ncaengine": 3}, "the key ncaengine but lacks its weights"),
+    "our mark without weights": ({"ncaengine": {"config": {}}}, "the key ncaengine but lacks its weights"),
     "our form without a configuration": ({"ncaengine": {"weights": {}}}, "configuration is not valid"),
     "our form with too few weights": (
         {"ncaengine": {"config": {}, "weights": {"w1": torch.zeros(96, 48)}}},

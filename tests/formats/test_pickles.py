@@ -17,8 +17,8 @@ from helpers import apart
 from pickle_parts import ARRAYS, FORMS, NP, boxed, npy, weights, zipped
 
 from ncaengine.core.errors import NCAError
-from ncaengine.formats.pickle.machine import Foreign, Reference
-from ncaengine.formats.pickle.weights import read_npy, read_torch, tensors
+from ncaengine.formats.pickle.machine import GlobalName, UnloadedObject
+from ncaengine.formats.pickle.weights import find_weights, read_npy, read_torch
 
 
 @pytest.fixture(params=FORMS)
@@ -109,7 +109,7 @@ def test_what_is_shared_stays_shared_and_is_counted_once(save: Callable[[object]
 def test_device_and_classes_are_inert(save: Callable[[object], Path]) -> None:
     found = read_torch(save({"device": torch.device("cuda:1"), "dtype": torch.float32, "f": os.system}))
     assert found == {
-        "device": "cuda", "dtype": Reference("torch", "float32"), "f": Reference(os.system.__module__, "system")
+        "device": "cuda", "dtype": GlobalName("torch", "float32"), "f": GlobalName(os.system.__module__, "system")
     }  # fmt: skip
 
 
@@ -155,17 +155,17 @@ def of_main(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_whole_module_becomes_foreign_and_its_tensors_are_its_state_dict(save: Callable[[object], Path]) -> None:
     whole = Whole()
     found = read_torch(save(whole))
-    assert isinstance(found, Foreign)
+    assert isinstance(found, UnloadedObject)
     assert (found.module, found.name, found.state["chn"]) == ("__main__", "Whole", 12)
-    assert found.state["act"] == Reference("torch.nn.functional", "relu")
+    assert found.state["act"] == GlobalName("torch.nn.functional", "relu")
     assert found.state["_modules"]["w1"].name == "Conv2d"
-    check_same(tensors(found), dict(whole.state_dict()))
-    check_same(tensors(read_torch(save({"net": whole, "step": 3}))), dict(whole.state_dict()))
-    check_same(tensors(read_torch(save(torch.nn.DataParallel(whole)))), dict(whole.state_dict()))
+    check_same(find_weights(found), dict(whole.state_dict()))
+    check_same(find_weights(read_torch(save({"net": whole, "step": 3}))), dict(whole.state_dict()))
+    check_same(find_weights(read_torch(save(torch.nn.DataParallel(whole)))), dict(whole.state_dict()))
 
 
 def test_a_module_of_another_file_is_refused_by_name(save: Callable[[object], Path]) -> None:
-    with pytest.raises(NCAError, match=rf"asks for Python code \({__name__}\.Whole\) and ncaengine runs none"):
+    with pytest.raises(NCAError, match=rf"asks for Python code \({__name__}\.Whole\), and ncaengine runs no code"):
         read_torch(save(Whole()))
 
 
@@ -175,7 +175,7 @@ def test_published_state_dicts(shared: Path) -> None:
     for path in paths:
         theirs = torch.load(path, map_location="cpu", weights_only=True)
         check_same(read_torch(path), theirs)
-        check_same(tensors(read_torch(path)), dict(theirs))
+        check_same(find_weights(read_torch(path)), dict(theirs))
 
 
 class CA(torch.nn.Module):
@@ -188,7 +188,7 @@ def test_published_modules(shared: Path, monkeypatch: pytest.MonkeyPatch, name: 
     monkeypatch.setattr(CA, "__module__", "__main__")
     with torch.serialization.safe_globals([CA, torch.nn.Conv2d, set]):
         theirs = torch.load(path, map_location="cpu", weights_only=True)
-    ours = tensors(read_torch(path))
+    ours = find_weights(read_torch(path))
     assert list(ours) == ["w1.weight", "w1.bias", "w2.weight"]
     check_same(ours, dict(theirs.state_dict()))
 
@@ -249,11 +249,11 @@ def test_published_npy(shared: Path) -> None:
 @pytest.mark.parametrize(
     ("array", "part"),
     [
-        (np.array(["a"]), "holds an array of '<U1', which are no plain numbers."),
+        (np.array(["a"]), "holds an array of '<U1', which are not plain numbers."),
         (np.array([b"a"]), "'|S1'"),
-        (np.zeros(2, [("a", "f4")]), "no plain numbers"),
+        (np.zeros(2, [("a", "f4")]), "not plain numbers"),
         (np.array(["2020"], "M8[D]"), "M8[D]"),
-        (np.zeros(2, np.longdouble), "no plain numbers"),
+        (np.zeros(2, np.longdouble), "not plain numbers"),
     ],
 )
 def test_npy_of_other_things(tmp_path: Path, array: Any, part: str) -> None:
@@ -278,7 +278,7 @@ def test_npy_of_other_things(tmp_path: Path, array: Any, part: str) -> None:
 )  # fmt: skip
 def test_npy_that_is_damaged(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "m.npy").write_bytes(content)
-    with pytest.raises(NCAError, match=r"is damaged or was not written by numpy\.save|no plain numbers"):
+    with pytest.raises(NCAError, match=r"is damaged or was not written by numpy\.save|not plain numbers"):
         read_npy(tmp_path / "m.npy")
 
 
@@ -309,40 +309,43 @@ LOOP["list"].append(LOOP)
         {"ca": {f"module.ca.{name}": array.astype(np.float64) for name, array in NP.items()}},
         {f"{p}._orig_mod.{name}": a for p in ("nca",) for name, a in NP.items()},
         {"loop": LOOP, "self": [LOOP], "weights": NP},
-        Foreign("__main__", "Trainer", {"optim": None, "net": NP}),
+        UnloadedObject("__main__", "Trainer", {"optim": None, "net": NP}),
     ],
 )
 def test_weights_are_found(found: object) -> None:
-    check_same(tensors(found), NP)
+    check_same(find_weights(found), NP)
 
 
 def test_weights_become_float32() -> None:
-    found = tensors({"w": np.arange(6, dtype=">i2").reshape(2, 3).T, "big": np.array([1e300]), "text": np.array(["a"])})
+    found = find_weights(
+        {"w": np.arange(6, dtype=">i2").reshape(2, 3).T, "big": np.array([1e300]), "text": np.array(["a"])}
+    )
     check_same(found, {"w": np.array([[0, 3], [1, 4], [2, 5]], np.float32), "big": np.array([np.inf], np.float32)})
 
 
 @pytest.mark.parametrize(
-    "found", [None, 3, [NP], np.zeros((2, 2)), {}, LOOP, Foreign("__main__", "X"), Foreign("__main__", "X", LOOP)]
+    "found",
+    [None, 3, [NP], np.zeros((2, 2)), {}, LOOP, UnloadedObject("__main__", "X"), UnloadedObject("__main__", "X", LOOP)],
 )
 def test_nothing_is_found_where_there_are_no_weights(found: object) -> None:
-    assert tensors(found) == {}
+    assert find_weights(found) == {}
 
 
 def test_weights_that_are_refused() -> None:
     with pytest.raises(NCAError, match="complex"):
-        tensors({"a": np.zeros((2, 2), np.complex64)})
+        find_weights({"a": np.zeros((2, 2), np.complex64)})
     with pytest.raises(NCAError, match="ten million"):
-        tensors({str(i): np.zeros((1000, 1001)) for i in range(10)})
+        find_weights({str(i): np.zeros((1000, 1001)) for i in range(10)})
 
 
 def test_modules_in_loops_and_by_the_thousand() -> None:
-    loop = Foreign("__main__", "CA", {"_parameters": NP, "_buffers": {}, "_modules": {}})
-    loop.state["_modules"] |= {"again": loop, "none": None, "w3": Foreign("torch.nn", "Conv2d", {"_modules": 5})}
-    check_same(tensors(loop), NP)
-    inner = Foreign("__main__", "CA", {"_parameters": NP})
+    loop = UnloadedObject("__main__", "CA", {"_parameters": NP, "_buffers": {}, "_modules": {}})
+    loop.state["_modules"] |= {"again": loop, "none": None, "w3": UnloadedObject("torch.nn", "Conv2d", {"_modules": 5})}
+    check_same(find_weights(loop), NP)
+    inner = UnloadedObject("__main__", "CA", {"_parameters": NP})
     for _ in range(5000):
-        inner = Foreign("__main__", "CA", {"_modules": {"a": inner, "b": inner}})
-    assert tensors(inner) == {}
-    many = Foreign("__main__", "CA", {"_modules": {str(i): inner for i in range(5000)}})
+        inner = UnloadedObject("__main__", "CA", {"_modules": {"a": inner, "b": inner}})
+    assert find_weights(inner) == {}
+    many = UnloadedObject("__main__", "CA", {"_modules": {str(i): inner for i in range(5000)}})
     with pytest.raises(NCAError, match="over a thousand tensors"):
-        tensors(many)
+        find_weights(many)

@@ -41,8 +41,8 @@ from pickle_parts import (
 
 from ncaengine.core.errors import NCAError
 from ncaengine.formats.pickle import tensors as calls
-from ncaengine.formats.pickle.machine import Foreign
-from ncaengine.formats.pickle.weights import read_npy, read_torch, tensors
+from ncaengine.formats.pickle.machine import UnloadedObject
+from ncaengine.formats.pickle.weights import find_weights, read_npy, read_torch
 
 Run = Callable[..., Any]
 
@@ -111,8 +111,8 @@ def test_no_code_is_run(tmp_path: Path, name: str, form: str) -> None:
     with pytest.raises(NCAError) as caught:
         (read_npy if form == "npy" else read_torch)(path)
     assert str(caught.value) == (
-        f"asks for Python code ({asked}) and ncaengine runs none from model files; "
-        "save its state_dict() with torch.save instead."
+        f"asks for Python code ({asked}), and ncaengine runs no code from model files; "
+        "save the model's state_dict() with torch.save instead."
     )
     assert not marker.exists()
 
@@ -147,14 +147,14 @@ def test_other_calls_are_refused_by_name(name: str, run: Run) -> None:
     content, asked = NEVER[name]
     with pytest.raises(NCAError) as caught:
         run(content)
-    assert f"asks for Python code ({asked}) and" in str(caught.value)
+    assert f"asks for Python code ({asked}), and" in str(caught.value)
 
 
 @pytest.mark.parametrize("module", ["__main__", "torch.nn", "torch.nn.modules.conv"])
 @pytest.mark.parametrize("how", [b")\x81", b")}\x92", b")R", ARGUMENT + b"R"])
 def test_what_is_called_in_modules_of_networks_is_inert(module: str, how: bytes, run: Run) -> None:
     found = run(glob(module, "system") + how + b"}" + text("a") + b"K\1sb.")
-    assert isinstance(found, Foreign)
+    assert isinstance(found, UnloadedObject)
     assert (found.module, found.name, found.state) == (module, "system", {"a": 1})
 
 
@@ -329,7 +329,7 @@ def test_containers_that_hold_themselves(run: Run) -> None:
     assert found["b"] == [found["b"]] or found["b"][0] is found["b"]
     module = run(glob("__main__", "CA") + b")\x81q\0}(" + text("_modules") + b"}" + text("a") + b"h\0sub.")
     assert module.state["_modules"]["a"] is module
-    assert tensors(module) == tensors(found) == {}
+    assert find_weights(module) == find_weights(found) == {}
 
 
 def test_old_views_of_storages(tmp_path: Path) -> None:

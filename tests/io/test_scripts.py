@@ -186,7 +186,7 @@ def test_a_shipped_model_goes_by_its_name(folder: Path) -> None:
         ("seconds = 2", "seconds = ", "is not TOML"),
         ('"a.safetensors"', '"gone.safetensors"', r"gone\.safetensors: cannot be read"),
         ('"a.safetensors"', '"nosuch"', "nosuch"),
-        ('"photo.png"', '"a.safetensors"', r"a\.safetensors: is not an image of a known kind"),
+        ('"photo.png"', '"a.safetensors"', r"a\.safetensors: is not an image of a known format"),
         ('"photo.png"', '"gone.png"', r"gone\.png: cannot be read \(No such file"),
         ("second = 1.5", "", r"command 1 \(Set\): it needs either `second` or `step`"),
         ("second = 1.5", "second = 1.5\nstep = 3", r"command 1 \(Set\): it needs either `second` or `step`"),

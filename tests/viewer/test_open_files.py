@@ -23,8 +23,8 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Config, Feature, Model
 from ncaengine.formats import model_files
+from ncaengine.formats.limits import MAX_FILE_BYTES
 from ncaengine.formats.model_files import save
-from ncaengine.formats.sniffing import MAX_BYTES
 from ncaengine.simulation.commands import Step
 from ncaengine.simulation.simulation import Simulation
 from ncaengine.viewer.actions import grids, open_files
@@ -283,7 +283,7 @@ def bad(folder: Path) -> dict[str, Path]:
     paths["cannot be read"] = folder / "gone.safetensors"
     paths["far larger"] = folder / "huge.safetensors"
     with paths["far larger"].open("wb") as file:
-        file.truncate(max(10 * 2**30, MAX_BYTES + 1))  # a hole, not bytes
+        file.truncate(max(10 * 2**30, MAX_FILE_BYTES + 1))  # a hole, not bytes
     return paths
 
 

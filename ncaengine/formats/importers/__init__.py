@@ -112,8 +112,8 @@ def identify(decoded: Decoded, hints: Hints = _NO_HINTS) -> Identified:
         if reason := named.recognise(decoded, hints):
             return Identified(decoded, hints, named, reason)
         other, reason = next(recognised, (None, ""))
-        doubt = f"it looks like {other.name}: {reason}; read as {named.name}, as you said" if other else ""
-        return Identified(decoded, hints, named, "it was said to be", doubt)
+        doubt = f"it looks like {other.name}: {reason}; read as {named.name}, as given" if other else ""
+        return Identified(decoded, hints, named, "its family was given", doubt)
     for family, reason in recognised:
         return Identified(decoded, hints, family, reason)
     if decoded.form == "floats":
@@ -122,7 +122,7 @@ def identify(decoded: Decoded, hints: Hints = _NO_HINTS) -> Identified:
 
 
 def _described(decoded: Decoded) -> str:
-    """What a file holds, for a message."""
+    """Say what a file holds, for a message."""
     data = decoded.data
     if decoded.form == "text":
         return "a text"

@@ -1,8 +1,9 @@
-"""Files in which the demos of hexells, NoiseNCA and DyNCA keep many models: two pictures of tiles, one a model.
+"""Atlases: JSON files in which the demos of hexells, NoiseNCA and DyNCA keep many models.
 
-A pixel is four outputs of a layer and a row of pixels one input, the last the bias. Model m lies at tile column
-m mod W, row m div W of the `layout` (W, H); `w = (pixel - center)·scale`, pixels from 0 to 1. They are 8-bit PNGs in
-base64 (`data`) or numbers (`data_flatten`). Outputs are padded to a multiple of four, in some files in `shape` too.
+Each of the two layers is a picture of tiles, one tile for each model. A pixel of a tile is four outputs, a row of
+pixels one input, the last row the bias. Model m is at tile column m mod W, row m div W of the `layout` (W, H).
+Weights are (pixel - center)·scale, with pixels from 0 to 1. The picture is an 8-bit PNG in base64 (`data`) or numbers
+(`data_flatten`). Outputs are padded to a multiple of four, in some files also in `shape`.
 """
 
 import base64
@@ -23,54 +24,65 @@ from ncaengine.core.model import MAX_NUMBERS, Model
 from ncaengine.core.types import F32
 from ncaengine.formats.importers.base import ASK, Decoded, Hints, Makers, bounded_attribution, converted, make_each
 from ncaengine.formats.importers.dense import PLACE, STENCILS, Convention, Dense, build_model
+from ncaengine.formats.limits import too_large
 
 Count = Annotated[int, msgspec.Meta(ge=1, le=10**6)]
 Pair = tuple[Count, Count]
 
 
 class AtlasLayer(msgspec.Struct, frozen=True):
-    """One layer of all models. shape: (inputs + bias, outputs); data_shape: (rows, columns, 4) of data_flatten.
-
-    quant_scale_zero: the demo's bytes b are activations (b/255 - zero)·scale.
-    """
+    """One layer of all models, with the keys of the files."""
 
     scale: float
     shape: Pair | str
+    """(inputs + bias, outputs), in some files as text."""
     layout: Pair | str
+    """(W, H): tiles across and down, in some files as text."""
     center: float = 127 / 255
     data: str = ""
+    """PNG in base64, with or without the start of a data URL."""
     data_flatten: list[float] | None = None
+    """Numbers in place of `data`."""
     data_shape: tuple[Count, ...] = ()
+    """(rows, columns, 4) of `data_flatten`."""
     bias: bool | None = None
+    """Whether the last row is a bias; None if the file doesn't say."""
     pos_emb: bool = False
+    """Whether a cell's row and column are inputs."""
     quant_scale_zero: tuple[float, float] | None = None
+    """(scale, zero): a byte b of the demo's activations is (b/255 - zero)·scale."""
     edge_conditioning: Any = False
 
 
 class Atlas(msgspec.Struct, frozen=True):
-    """The whole file, converted but for the pictures. attribution: that of each model, in atlases of ncaengine's."""
+    """The whole file, with its keys; the pictures are not decoded yet."""
 
     model_names: list[str]
     layers: tuple[AtlasLayer, AtlasLayer]
     noise_level: float | None = None
+    """Level of the noise that the models start from."""
     n_perception_scales: Annotated[int, msgspec.Meta(ge=1, le=4)] = 1
     edge_conditioning: Any = False
     attribution: Any = None
+    """One dict of facts for each model; only in atlases that ncaengine exported."""
 
     def credits(self, number: int) -> dict[str, str]:
-        """Who made a model, as far as the file says; empty where it has no place for that."""
+        """Return the attribution of a model from the file; empty if the file has none for any model."""
         if not isinstance(self.attribution, list) or number >= len(self.attribution):
             return {}
         facts = self.attribution[number]
-        told = bounded_attribution(facts) if isinstance(facts, dict) else {}
-        return told if told.keys() & {"authors", "author", "licence"} else {"authors": ASK, "licence": ASK, **told}
+        known = bounded_attribution(facts) if isinstance(facts, dict) else {}
+        return known if known.keys() & {"authors", "author", "licence"} else {"authors": ASK, "licence": ASK, **known}
 
     def nets(self) -> Callable[[int], Dense]:
-        """The net of a model by its number; pictures are decoded for the first. Raises NCAError if they are damaged."""
+        """Return a function that reads the net of a model from its number.
+
+        It decodes the pictures when it is first called. Both raise NCAError if the atlas is damaged.
+        """
         first, second = self.layers
         if any(part.edge_conditioning for part in (self, first, second)):
             raise NCAError(
-                "holds models that are steered by an image's edges (edge_conditioning), which cannot run here."
+                "holds models that follow the edges of an image (edge_conditioning), which ncaengine can't run."
             )
         tiles = [_tiles(layer, len(self.model_names)) for layer in self.layers]
         (rows, wide), (rows2, wide2) = (_pair(layer.shape) for layer in self.layers)
@@ -78,7 +90,7 @@ class Atlas(msgspec.Struct, frozen=True):
         inputs = rows - (first.bias is not False)
         channels = _channels(inputs - first.pos_emb * len(PLACE), wide2)
         if not hidden or not channels:
-            raise NCAError(f"its layers are {(rows, wide)} and {(rows2, wide2)}, which do not fit each other.")
+            raise NCAError(f"its layers have shapes {(rows, wide)} and {(rows2, wide2)}, which do not fit each other.")
 
         def net(number: int) -> Dense:
             w1, w2 = tiles[0](number)[:, :hidden], tiles[1](number)[:, :channels]
@@ -89,7 +101,7 @@ class Atlas(msgspec.Struct, frozen=True):
 
 
 def is_atlas(decoded: Decoded) -> bool:
-    """Whether a file may be an atlas, whole or damaged."""
+    """Return whether a file looks like an atlas; it may be damaged."""
     data = decoded.data
     return (
         decoded.form == "json"
@@ -100,7 +112,7 @@ def is_atlas(decoded: Decoded) -> bool:
 
 
 def is_later_atlas(decoded: Decoded) -> bool:
-    """Whether a file is an atlas of NoiseNCA or DyNCA, whose layers have more keys than those of hexells."""
+    """Return whether a file is an atlas of NoiseNCA or DyNCA, whose layers have more keys than those of hexells."""
     if not is_atlas(decoded):
         return False
     marks = {"center", "data_flatten", "pos_emb"}
@@ -108,7 +120,7 @@ def is_later_atlas(decoded: Decoded) -> bool:
 
 
 def lacks_second_bias(decoded: Decoded) -> bool:
-    """Whether an atlas says that its second layer has no bias."""
+    """Return whether an atlas says that its second layer has no bias."""
     second = decoded.data["layers"][-1]
     return isinstance(second, dict) and second.get("bias") is False
 
@@ -134,19 +146,19 @@ def open_atlas(
 
 
 def read_atlas(decoded: Decoded) -> Atlas:
-    """The atlas in a file. Raises NCAError saying what of it is missing or damaged."""
+    """Read the atlas in a file. Raises NCAError saying what is missing or damaged."""
     if not is_atlas(decoded):
-        raise NCAError("is not an atlas of texture NCAs (it lacks `model_names` and `layers`).")
+        raise NCAError("is not an atlas of texture NCAs: it lacks `model_names` and `layers`.")
     if len(decoded.data["layers"]) != 2:
-        raise NCAError(f"it has {len(decoded.data['layers'])} layers; an atlas of texture NCAs has 2.")
-    atlas = converted(decoded.data, Atlas, "a whole atlas of texture NCAs")
+        raise NCAError(f"has {len(decoded.data['layers'])} layers; an atlas of texture NCAs has 2.")
+    atlas = converted(decoded.data, Atlas, "a complete atlas of texture NCAs")
     if not atlas.model_names:
-        raise NCAError("it names no models.")
+        raise NCAError("names no models.")
     return atlas
 
 
 def _pair(value: Pair | str) -> Pair:
-    """`[49, 96]`, which some files hold as text."""
+    """Return a pair such as [49, 96], which some files hold as text."""
     if not isinstance(value, str):
         return value
     try:
@@ -157,9 +169,12 @@ def _pair(value: Pair | str) -> Pair:
 
 
 def _hidden(rows: int, wide: int, bias: bool | None) -> int:
-    """Hidden units from what the second layer takes and the first, padded, gives; 0 if they do not fit."""
+    """Return the number of hidden units, or 0 if the layers do not fit.
+
+    rows: of the second layer. wide: padded outputs of the first. bias: whether the second has one, None if not known.
+    """
     fits = [n for n in (rows - 1, rows) if n <= wide < n + 4]
-    # The bias's row may stand where the padding does; then the file's own word decides.
+    # The last row may be a bias or padding; then the key `bias` decides.
     if len(fits) == 2:
         exact = [n for n in fits if n == wide]
         fits = [rows - bias] if bias is not None else exact
@@ -167,20 +182,23 @@ def _hidden(rows: int, wide: int, bias: bool | None) -> int:
 
 
 def _channels(seen: int, wide: int) -> int:
-    """Channels from how much of them the first layer sees and what the second, padded, gives; 0 if they do not fit."""
+    """Return the number of channels, or 0 if the layers do not fit.
+
+    seen: inputs of the first layer that are perception. wide: padded outputs of the second.
+    """
     fits = (seen // filters for filters in sorted(STENCILS, reverse=True) if seen % filters == 0)
     return next((channels for channels in fits if 3 <= channels <= wide < channels + 4), 0)
 
 
 def _tiles(layer: AtlasLayer, count: int) -> Callable[[int], F32]:
-    """The (inputs + bias, outputs) matrix of a model by its number."""
+    """Return a function from a model's number to its (inputs + bias, outputs) matrix."""
     (rows, outputs), (across, down) = _pair(layer.shape), _pair(layer.layout)
     wide = -(-outputs // 4)
     if across * down < count:
         raise NCAError(f"a layer of {across}x{down} tiles cannot hold {count} models.")
     size = down * rows, across * wide
     if 4 * math.prod(size) > MAX_NUMBERS:
-        raise NCAError("holds over ten million numbers, far more than any texture NCA.")
+        raise too_large()
     texels = functools.cache(lambda: _numbers(layer, size) if layer.data_flatten is not None else _picture(layer, size))
 
     def tile(number: int) -> F32:
@@ -195,26 +213,24 @@ def _tiles(layer: AtlasLayer, count: int) -> Callable[[int], F32]:
 
 
 def _numbers(layer: AtlasLayer, size: tuple[int, int]) -> F32:
-    """(rows, columns, 4) float32."""
+    """Return the layer's numbers, (rows, columns, 4) float32."""
     numbers = layer.data_flatten or []
     given = layer.data_shape or (*size, 4)
     if given != (*size, 4) or len(numbers) != 4 * math.prod(size):
-        raise NCAError(f"a layer holds {len(numbers)} numbers as {given}; its shape and layout ask for {(*size, 4)}.")
+        raise NCAError(f"a layer holds {len(numbers)} numbers as {given}; its shape and layout need {(*size, 4)}.")
     with np.errstate(over="ignore"):
         return np.array(numbers, np.float32).reshape(given)
 
 
 def _picture(layer: AtlasLayer, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    """(rows, columns, 4) uint8."""
+    """Return the layer's picture, (rows, columns, 4) uint8."""
     try:
         packed = base64.b64decode(layer.data.split(",", 1)[-1], validate=True)
-        with warnings.catch_warnings(action="ignore"):  # as of odd animations, which no user can act on
+        with warnings.catch_warnings(action="ignore"):  # about odd animations, which no user can act on
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(io.BytesIO(packed), formats=("PNG",))
-        if image.size == size[::-1]:  # looked at first: a small file may claim to be huge
+        if image.size == size[::-1]:  # checked before decoding: a small file may claim to be huge
             return np.asarray(image.convert("RGBA"))
     except Exception as error:  # on damaged pictures Pillow raises nearly anything
-        raise NCAError(f"a layer's picture is not a whole PNG ({type(error).__name__}).") from None
-    raise NCAError(
-        f"a layer's picture is {image.width}x{image.height}; its shape and layout ask for {size[1]}x{size[0]}."
-    )
+        raise NCAError(f"a layer's picture is not a complete PNG ({type(error).__name__}).") from None
+    raise NCAError(f"a layer's picture is {image.width}x{image.height}; its shape and layout need {size[1]}x{size[0]}.")

@@ -1,7 +1,10 @@
-"""Growing pictures of the Distill 2020 article: JSON of the demo's two layers, each a block of bytes in base64.
+"""Growing Neural Cellular Automata (Mordvintsev et al., Distill 2020): growing pictures.
 
-Bytes b are (inputs + 1, outputs), the last row the bias: `w = (b/255 - 1/2)·weight_scale`, the bias with bias_scale
-instead. Filter-major identity, S/8 and its transpose; activations saturate at 10; cells live beside opacity above 0.1.
+Files: JSON of the demo's two layers, each a block of bytes in base64. Bytes b are (inputs + 1, outputs), the last row
+the bias: w = (b/255 - 1/2)·weight_scale, with bias_scale for the bias.
+Licence: CC BY 4.0.
+Read as: perception filter-major through identity, S/8 and its transpose; activations saturate at 10; cells live next to
+opacity above 0.1.
 """
 
 import base64
@@ -20,26 +23,29 @@ from ncaengine.formats.importers.base import Decoded, Family, Hints, Makers, con
 CONFIG = Config(
     alive=Alive(3, 0.1), seed=Seed("point", 1.0, first=3), colour=Colour(1.0, 0.0, alpha=True), kernels=("square",),
 )  # fmt: skip
-"""What all growing pictures share."""
+"""Configuration that all growing pictures share, also those of `growing_torch`."""
 CLIPS = Clips(perception=(-10.0, 10.0), hidden=(0.0, 10.0), update=(-10.0, 10.0), state=(-10.0, 10.0))
 CONVENTION = dense.Convention(msgspec.structs.replace(CONFIG, clips=CLIPS), "filter", "eighths")
 
 
 class GrowingLayer(msgspec.Struct, frozen=True):
-    """One layer. Of type float32, as drafts of the article have them, the numbers are the weights themselves."""
+    """One layer, with the keys of the files."""
 
     data_b64: str
     in_ch: Count
+    """Inputs, without the bias."""
     out_ch: Count
+    """Outputs."""
     weight_scale: float = 1.0
     bias_scale: float = 1.0
     type: str = "uint8"
+    """uint8, or float32 in drafts of the article, whose numbers are the weights themselves."""
 
     def matrix(self) -> F32:
-        """(inputs + 1, outputs) float32."""
+        """Return the weights with the bias last, (inputs + 1, outputs) float32."""
         kinds = {"uint8": "u1", "float32": "<f4"}
         if self.type not in kinds:
-            raise NCAError(f"a layer's numbers are of the type {self.type[:40]!r}, not uint8.")
+            raise NCAError(f"a layer's numbers have the type {self.type[:40]!r}; it must be uint8.")
         try:
             packed = base64.b64decode(self.data_b64, validate=True)
         except ValueError:
@@ -48,7 +54,7 @@ class GrowingLayer(msgspec.Struct, frozen=True):
         size = (self.in_ch + 1) * self.out_ch * kind.itemsize
         if len(packed) != size:
             raise NCAError(
-                f"a layer holds {len(packed)} bytes; {self.in_ch} inputs and {self.out_ch} outputs ask for {size}."
+                f"a layer holds {len(packed)} bytes; {self.in_ch} inputs and {self.out_ch} outputs need {size}."
             )
         rows = np.frombuffer(packed, kind).reshape(self.in_ch + 1, self.out_ch).astype(np.float32)
         if self.type == "uint8":
@@ -61,7 +67,7 @@ class GrowingLayer(msgspec.Struct, frozen=True):
 
 
 def recognise(decoded: Decoded, _: Hints) -> str:
-    """Why a file is of this family, or ''."""
+    """Return why a file is of this family, or ''."""
     data = decoded.data
     first = data[0] if decoded.form == "json" and isinstance(data, list) and data else None
     if isinstance(first, dict) and "data_b64" in first:
@@ -70,9 +76,9 @@ def recognise(decoded: Decoded, _: Hints) -> str:
 
 
 def open_models(decoded: Decoded, hints: Hints) -> Makers:
-    """The one model by name."""
+    """Return the maker of the one model, by name."""
     if decoded.form != "json" or not isinstance(decoded.data, list) or len(decoded.data) != 2:
-        raise NCAError("is not a growing picture's list of two layers.")
+        raise NCAError("is not a growing picture: it must be a list of two layers.")
     first, second = converted(decoded.data, tuple[GrowingLayer, GrowingLayer], "a growing picture's list of two layers")
     if first.out_ch != second.in_ch:
         raise NCAError(f"its first layer has {first.out_ch} outputs and its second {second.in_ch} inputs.")

@@ -1,24 +1,25 @@
-"""Growing pictures in state dicts of the PyTorch programs that followed the Distill 2020 article.
+"""Growing pictures of PyTorch programs that followed the Distill 2020 article.
 
-Their keys tell them apart. Each perceives through identity and gradients, in a way of its own; all keep a cell alive as
-the article does.
+Files: state dicts, whose keys identify the program, and Monash's rows of numbers.
+Licence: unknown; anybody may have trained them.
+Read as: perception through identity and gradients, in each program's order and signs; cells live as in the article.
 """
 
 import msgspec
 import numpy as np
 
 from ncaengine.core.errors import NCAError
-from ncaengine.core.model import Config, Model, Seed
+from ncaengine.core.model import Config, Seed
 from ncaengine.formats.importers import dense
-from ncaengine.formats.importers.base import ASK, Decoded, Family, Hints, Makers, make_each
+from ncaengine.formats.importers.base import ASK, Decoded, Family, Hints, Makers
 from ncaengine.formats.importers.growing import CONFIG
 
 UP = ("gradient_x", "-gradient_y")
-"""Their second gradient is that towards the top."""
+"""Gradients of programs whose second gradient points up."""
 ACROSS = ("gradient_y", "gradient_x")
-"""Their first gradient is down the rows, because they convolve pictures with sides exchanged."""
+"""Gradients of programs whose first gradient points down, because they convolve transposed pictures."""
 OPAQUE = np.array([[[0, 0, 0, 1]]], np.float32)
-"""Monash's seed: one cell, in which all but opacity is 0."""
+"""Monash's seed: one cell with all channels 0 except opacity."""
 
 ZERO: Config = msgspec.structs.replace(CONFIG, padding="zero")
 STEADY: Config = msgspec.structs.replace(ZERO, fire_rate=1.0)
@@ -30,13 +31,13 @@ PROGRAMS: dict[str, tuple[str, dense.Convention]] = {
     "update_network.0": ("Monash's first", dense.Convention(ZERO_FROM_OPAQUE, "filter", "undivided", UP, OPAQUE)),
     "update_step.0": ("Monash's synchronous", dense.Convention(STEADY, "channel", "eighths")),
 }
-"""Whose program it is, and what it computes, by the key of its first layer."""
+"""The program's author and what it computes, by the key of the first layer."""
 MONASH = "Monash's", dense.Convention(FROM_OPAQUE, "channel", "undivided", seed=OPAQUE)
-"""The program of all others: layers.0 and layers.2, or a row of numbers."""
+"""The program of all other files: layers.0 and layers.2, or a row of numbers."""
 
 
 def recognise(decoded: Decoded, hints: Hints) -> str:
-    """Why a file is of this family, or ''."""
+    """Return why a file is of this family, or ''."""
     try:
         net = dense.read_net(decoded, hints)
         if net.filters != 3 or net.placed:
@@ -51,12 +52,8 @@ def recognise(decoded: Decoded, hints: Hints) -> str:
 
 
 def open_models(decoded: Decoded, hints: Hints) -> Makers:
-    """The one model by name."""
-
-    def make(_: int, name: str) -> Model:
-        return dense.build_model(dense.read_net(decoded, hints), _program(decoded)[1], hints, name)
-
-    return make_each([decoded.name], make)
+    """Return the maker of the one model, by name."""
+    return dense.open_net(decoded, hints, lambda _: _program(decoded)[1])
 
 
 def _program(decoded: Decoded) -> tuple[str, dense.Convention]:

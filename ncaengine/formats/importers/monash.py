@@ -20,7 +20,7 @@ def recognise(decoded: Decoded, hints: Hints) -> str:
             return f"its state dict has the layers {pair[0]} and {pair[1]}, as a Sequential's"
     if decoded.form == "floats":
         if hints.channels and hints.hidden:
-            return f"it is a row of numbers, said to be of {hints.channels} channels and {hints.hidden} hidden units"
+            return f"it is a row of numbers, with {hints.channels} channels and {hints.hidden} hidden units as given"
         if len(decoded.data) in dense.FLAT:
             return f"it is a row of {len(decoded.data):,} numbers"
     return ""

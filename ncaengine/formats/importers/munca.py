@@ -1,8 +1,11 @@
-"""μNCA, automata of 68 and more numbers (Mordvintsev & Niklasson 2021): state dicts, and texts of the SwissGL demo.
+"""μNCA (Mordvintsev & Niklasson 2021, arXiv:2111.13545): automata of 68 or more numbers.
 
-Each channel has one filter besides itself, and the net but one layer: x += W·[s, p, |s|, |p|] + b. The notebook's state
-dict is `w` (channels, 4·channels + 1, 1, 1), b last. The demo holds four matrices, column by column, and b, in a text:
-`1e-3*(b + W[0]*s + W[1]*p + W[2]*abs(s) + W[3]*abs(p))` of an 8-bit texture t = s + 1/2, shown as 2t - 1/2.
+Files: state dicts of the project's notebook, `w` (channels, 4·channels + 1, 1, 1) with the bias b last; and programs of
+the SwissGL demo (github.com/google/swissgl), texts with four 4x4 matrices, column by column, and b; or these numbers as
+JSON or float32.
+Licence: Apache-2.0.
+Read as: x += W·[s, p, |s|, |p|] + b, a net of one layer; each channel of the state s has one filter p. The demo
+computes 1e-3·(b + W[0]·s + W[1]·p + W[2]·|s| + W[3]·|p|) on an 8-bit texture t = s + 1/2 and shows 2t - 1/2.
 """
 
 import itertools
@@ -19,17 +22,21 @@ from ncaengine.core.types import F32
 from ncaengine.formats.importers.base import Decoded, Family, Hints, Makers, make_each
 
 FILTERS = {4: (2, 1, 1), 6: (2, 2, 2), 8: (4, 2, 2), 12: (4, 4, 4)}
-"""By the number of channels: how many are seen through L9, S and its transpose, in this order."""
+"""By the number of channels: how many have the filter L9, S and its transpose, in this order."""
 GAINS = (("laplacian", 4.0), ("gradient_x", 8.0), ("gradient_y", 8.0))
 DEMO_SCALE = 1e-3
+"""Factor of the demo's weights if they are integers and the program names none."""
 MATRIX = 64
+"""Numbers in the demo's four 4x4 matrices."""
 PLAIN = Config(
     hidden=0, absolute=True, activation="linear", fire_rate=1.0, firing="channel", seed=Seed("noise", 1.0),
     kernels=("square",),
 )  # fmt: skip
 DEMO = msgspec.structs.replace(PLAIN, clips=Clips(state=(-0.5, 0.5)), colour=Colour(2.0, 0.5))
-MAX_LETTERS, MAX_LISTS = 2**20, 1000
-"""Of a text, and of lists of numbers in it, which are looked through."""
+MAX_LETTERS = 2**20
+"""Letters of a text that are searched."""
+MAX_LISTS = 1000
+"""Lists of numbers in a text that are searched."""
 
 _LIST = re.compile(r"\[([^\[\]]*)\]")
 _MATRIX = re.compile(r"\bmat4\s?\(([^()]*)\)")
@@ -39,33 +46,31 @@ _SCALE = re.compile(r"(?<![\w.])([\d.][\de.+-]{0,15})\s?\*\s?\(\s?(b\b|bias\b|ve
 
 
 def recognise(decoded: Decoded, _: Hints) -> str:
-    """Why a file is of this family, or ''."""
+    """Return why a file is of this family, or ''."""
     if decoded.form in ("tensors", "arrays"):
         return "its one array has 4 inputs a channel and a bias" if _array(decoded) is not None else ""
     if decoded.form == "floats":
         return "it is a row of 68 numbers" if len(decoded.data) == MATRIX + 4 else ""
     if decoded.form == "json":
-        held = _array(decoded) is not None or _of_json(decoded.data) is not None
+        held = _array(decoded) is not None or _numbers_in_json(decoded.data) is not None
         return "its numbers are a layer of 4 inputs a channel and a bias" if held else ""
-    return "its text holds four 4x4 matrices of numbers and a bias" if any(_of_text(decoded.data)) else ""
+    return "its text holds four 4x4 matrices of numbers and a bias" if any(_numbers_in_text(decoded.data)) else ""
 
 
 def open_models(decoded: Decoded, hints: Hints) -> Makers:
-    """The one model by name, or all of a text."""
+    """Return the maker of the one model, or of each model of a text, by name."""
     array = _array(decoded)
     if array is not None:
         return make_each([decoded.name], lambda _, name: _model(array[:, :-1], array[:, -1], PLAIN, hints, name))
     rows, scale = [], None
     if decoded.form == "text":
-        rows, scale = list(_of_text(decoded.data)), _scale(decoded.data)
-    elif decoded.form == "json" and (row := _of_json(decoded.data)):
+        rows, scale = list(_numbers_in_text(decoded.data)), _scale(decoded.data)
+    elif decoded.form == "json" and (row := _numbers_in_json(decoded.data)):
         rows = [row]
     elif decoded.form == "floats" and len(decoded.data) == MATRIX + 4:
         rows = [decoded.data.tolist()]
     if not rows:
-        raise NCAError(
-            "holds no μNCA: neither w (channels, 4·channels + 1) nor four 4x4 matrices and a bias of numbers."
-        )
+        raise NCAError("holds no μNCA: it has neither w (channels, 4·channels + 1) nor four 4x4 matrices and a bias.")
     names = [decoded.name, *(f"{decoded.name}-{number}" for number in range(2, len(rows) + 1))]
     return make_each(names, lambda number, name: _demo(rows[number], scale, hints, name))
 
@@ -73,7 +78,7 @@ def open_models(decoded: Decoded, hints: Hints) -> Makers:
 def _model(w: F32, b: F32, config: Config, hints: Hints, name: str) -> Model:
     channels = len(w)
     if channels not in FILTERS:
-        raise NCAError(f"{channels} channels; which filter each has is known of 4, 6, 8 and 12.")
+        raise NCAError(f"{channels} channels; a μNCA has 4, 6, 8 or 12.")
     features, first = [Feature("identity")], 0
     for count, (stencil, gain) in zip(FILTERS[channels], GAINS, strict=True):
         features.append(Feature(stencil, gain, tuple(range(first, first + count))))
@@ -87,7 +92,10 @@ def _model(w: F32, b: F32, config: Config, hints: Hints, name: str) -> Model:
 
 
 def _demo(numbers: list[float], scale: float | None, hints: Hints, name: str) -> Model:
-    """Of the demo's 68 numbers; whole ones are thousandths if nothing else is said."""
+    """Return the model of the demo's 68 numbers.
+
+    scale: their factor; None for DEMO_SCALE if all are integers, else 1.
+    """
     if scale is None:
         scale = DEMO_SCALE if all(n % 1 == 0 for n in numbers) else 1.0
     with np.errstate(over="ignore"):  # Model refuses what is not finite
@@ -97,7 +105,7 @@ def _demo(numbers: list[float], scale: float | None, hints: Hints, name: str) ->
 
 
 def _array(decoded: Decoded) -> F32 | None:
-    """(channels, 4·channels + 1), or None."""
+    """Return the array w, (channels, 4·channels + 1), or None if it is not there."""
     if decoded.form == "tensors":
         array = decoded.data.get("w") if not any(key.endswith(".weight") for key in decoded.data) else None
     elif decoded.form == "json":
@@ -113,7 +121,7 @@ def _array(decoded: Decoded) -> F32 | None:
 
 
 def _rows(data: Any) -> F32 | None:
-    """A list of rows of numbers, one a channel, or None."""
+    """Return w from a list of rows of numbers, one a channel; None if it is something else."""
     if not isinstance(data, list) or len(data) not in FILTERS:
         return None
     try:
@@ -126,8 +134,8 @@ def _rows(data: Any) -> F32 | None:
         return np.array(rows, np.float32)
 
 
-def _of_json(data: Any) -> list[float] | None:
-    """The 68 numbers of a list, of a list of lists, or of {"W": …, "b": …}; None if they are not there."""
+def _numbers_in_json(data: Any) -> list[float] | None:
+    """Return the 68 numbers of a list, of nested lists, or of {"W": …, "b": …}; None if they are not there."""
     if isinstance(data, dict):
         named = {key.lower(): value for key, value in data.items()}
         data = [named.get("w"), named.get("b", named.get("bias"))]
@@ -144,32 +152,35 @@ def _of_json(data: Any) -> list[float] | None:
     return flat if len(flat) == MATRIX + 4 else None
 
 
-def _of_text(text: str) -> Iterator[list[float]]:
-    """The 68 numbers of each model in a program: a list of 64 with the nearest of 4, or four mat4(…) and a vec4(…)."""
+def _numbers_in_text(text: str) -> Iterator[list[float]]:
+    """Yield the 68 numbers of each model in a program.
+
+    They are a list of 64 and the nearest list of 4, or four mat4(…) and a vec4(…).
+    """
     if len(text) > MAX_LETTERS:
         return
     text = _uncommented(text)
-    rows = ((m.start(), row) for m in _LIST.finditer(text) if len(row := _row(m[1])) in (4, MATRIX))
+    rows = ((m.start(), row) for m in _LIST.finditer(text) if len(row := _numbers_in_list(m[1])) in (4, MATRIX))
     lists = list(itertools.islice(rows, MAX_LISTS))
     biases = [(at, row) for at, row in lists if len(row) == 4]
     for at, row in lists:
         if len(row) == MATRIX and biases:
             yield row + min(biases, key=lambda bias: abs(bias[0] - at))[1]
-    matrices = [row for m in _MATRIX.finditer(text) if len(row := _row(m[1])) == 16]
-    # Those that are multiplied are the perception's filters.
-    vectors = [row for m in _VECTOR.finditer(text) if not m[1] and not m[3] and len(row := _row(m[2])) == 4]
+    matrices = [row for m in _MATRIX.finditer(text) if len(row := _numbers_in_list(m[1])) == 16]
+    # A vec4(…) that is multiplied is a filter of the perception.
+    vectors = [row for m in _VECTOR.finditer(text) if not m[1] and not m[3] and len(row := _numbers_in_list(m[2])) == 4]
     if len(matrices) == 4 and len(vectors) == 1:
         yield [number for row in matrices for number in row] + vectors[0]
 
 
 def _scale(text: str) -> float | None:
-    """What the sum with the bias is multiplied by, None if the program does not say."""
+    """Return the factor of the sum with the bias, or None if the program has none."""
     found = _SCALE.search(_uncommented(text[:MAX_LETTERS]))
     return float(found[1]) if found and _NUMBER.fullmatch(found[1]) else None
 
 
 def _uncommented(text: str) -> str:
-    """A program without its comments, each run of spaces but one."""
+    """Return a program without comments, with each run of spaces replaced by one space."""
     kept, end = [], 0
     while (start := text.find("/*", end)) >= 0 and (stop := text.find("*/", start + 2)) >= 0:
         kept.append(text[end:start])
@@ -178,8 +189,8 @@ def _uncommented(text: str) -> str:
     return " ".join(" ".join(line.partition("//")[0] for line in lines).split())
 
 
-def _row(text: str) -> list[float]:
-    """The numbers between commas, empty if anything else stands there."""
+def _numbers_in_list(text: str) -> list[float]:
+    """Return the numbers between commas; empty if there is anything else."""
     if text.count(",") > 2 * MATRIX:
         return []
     parts = [part.strip() for part in text.strip().removesuffix(",").split(",")]

@@ -1,1 +1,1 @@
-"""Reads the weights of pickled files without running them."""
+"""Weights from pickled files, read without running any code in them."""

@@ -1,7 +1,7 @@
-"""The stack machine of pickles: containers, numbers and texts are made, and nothing is looked up or run.
+"""The stack machine of pickles: it makes containers, numbers and texts, and looks up and runs nothing.
 
-A name in a pickle becomes an inert Reference, an object of a network's class a Foreign; what the few calls that saved
-weights need mean is up to a subclass (see pickle_calls), and whatever else a pickle would call is refused by its name.
+A class or function that a pickle names becomes a GlobalName, an object of a network's class an UnloadedObject; both are
+inert. A subclass says what the few calls that saved weights need mean (see `tensors`). Any other call is refused.
 """
 
 import io
@@ -13,12 +13,12 @@ from typing import Any
 from ncaengine.core.errors import NCAError
 
 MAX_STEPS = 200_000
-"""Opcodes of a pickle, and items that its calls copy."""
+"""Limit for the opcodes of a pickle and the items that its calls copy."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
-    """A class or function that a pickle names; it is never looked up."""
+class GlobalName:
+    """The name of a class or function in a pickle; it is never looked up."""
 
     module: str
     name: str
@@ -28,48 +28,54 @@ class Reference:
 
 
 @dataclass(eq=False, slots=True)
-class Foreign:
-    """What stands for an object of a class that is not loaded: the class's name and the object's attributes."""
+class UnloadedObject:
+    """An object whose class is not loaded."""
 
     module: str
+    """Module of the class."""
     name: str
+    """Name of the class."""
     state: Any = field(default=None, repr=False)
+    """The object's attributes, usually a dict."""
 
 
 @dataclass(eq=False, slots=True)
-class Unbuilt:
-    """An object between its call and BUILD, and how that makes its `value`, which the memo then gives instead."""
+class PendingObject:
+    """An object that the opcode BUILD will complete."""
 
     build: Callable[[Any], Any]
+    """Makes the value from BUILD's argument."""
     value: Any = None
+    """The complete object, which the memo returns in place of this one."""
 
 
-def odd(what: Reference | str) -> NCAError:
-    """What is said of tensors that no texture NCA holds."""
+def unsupported(what: GlobalName | str) -> NCAError:
+    """Return the error for tensors that no texture NCA has."""
     return NCAError(f"holds weights that are not plain tensors ({what}).")
 
 
-def _refused(what: Reference) -> NCAError:
+def _code_refused(what: GlobalName) -> NCAError:
     return NCAError(
-        f"asks for Python code ({what}) and ncaengine runs none from model files; "
-        "save its state_dict() with torch.save instead."
+        f"asks for Python code ({what}), and ncaengine runs no code from model files; "
+        "save the model's state_dict() with torch.save instead."
     )
 
 
-def _reference(module: Any, name: Any) -> Reference:
-    """Raises TypeError for what would be slow to print or compare."""
+def _global_name(module: Any, name: Any) -> GlobalName:
+    """Return a checked name. Raises TypeError for one that would be slow to print or compare."""
     if not (isinstance(module, str) and isinstance(name, str) and len(module) + len(name) <= 1000):
-        raise TypeError("no name")
-    return Reference(module, name)
+        raise TypeError("not a name")
+    return GlobalName(module, name)
 
 
-class Machine:
-    """Runs one pickle. Its methods raise NCAError, or anything on damaged data.
-
-    calls: what a call by the pickle means, by its full name: functions of the machine and the call's arguments.
-    """
+class PickleMachine:
+    """Runs one pickle. Its methods raise NCAError, and on damaged data any exception."""
 
     def __init__(self, calls: Mapping[str, Callable[..., Any]]) -> None:
+        """Create a machine.
+
+        calls: for each function that a pickle may call, by full name, a function of the machine and the arguments.
+        """
         self.calls = calls
         self.stack: list[Any] = []
         self.marks: list[list[Any]] = []
@@ -77,7 +83,7 @@ class Machine:
         self.steps = MAX_STEPS
 
     def run(self, stream: io.BytesIO) -> Any:
-        """The object of the pickle that starts here; the stream is then behind it."""
+        """Return the object of the pickle that starts here, and leave the stream behind the pickle."""
         for op, arg, _ in pickletools.genops(stream):
             self.spend(1)
             if op.name == "STOP":
@@ -86,19 +92,19 @@ class Machine:
         return self.stack.pop()
 
     def spend(self, steps: int) -> None:
-        """Raises NCAError once a pickle has taken MAX_STEPS."""
+        """Count steps. Raises NCAError once a pickle has taken more than MAX_STEPS."""
         self.steps -= steps
         if self.steps < 0:
-            raise NCAError("holds far more than the weights of a texture NCA; save its state_dict() alone.")
+            raise NCAError("holds far more than the weights of a texture NCA; save only the model's state_dict().")
 
     def push(self, value: Any) -> None:
         """Put a value on the stack. Raises ValueError for a number that would take long to print."""
         if isinstance(value, int) and value.bit_length() > 128:
-            raise ValueError("absurd number")
+            raise ValueError("number too large")
         self.stack.append(bytes(value) if isinstance(value, bytearray) else value)
 
     def pop(self, count: int) -> list[Any]:
-        """The last `count` items, off the stack. Raises IndexError if there are fewer."""
+        """Remove the last `count` items from the stack and return them. Raises IndexError if there are fewer."""
         items = self.stack[-count:]
         if len(items) != count:
             raise IndexError("stack underflow")
@@ -106,22 +112,22 @@ class Machine:
         return items
 
     def mark(self) -> None:
-        """Begin a stack of its own for what stands behind the mark."""
+        """Start a new stack for the items behind a mark."""
         self.marks.append(self.stack)
         self.stack = []
 
     def marked(self) -> list[Any]:
-        """All behind the last mark, and back to the stack before it."""
+        """Return the items behind the last mark, and go back to the stack before it."""
         items, self.stack = self.stack, self.marks.pop()
         return items
 
     def get(self, index: int) -> None:
-        """Push what was memoized."""
+        """Push the memo's item of this index."""
         found = self.memo[index]
-        self.stack.append(found.value if isinstance(found, Unbuilt) else found)
+        self.stack.append(found.value if isinstance(found, PendingObject) else found)
 
     def key(self, key: Any) -> Any:
-        """A key whose hash is quickly made: never of nested tuples or, by the thousand, of colliding ones."""
+        """Return a checked key: one that is hashed fast, and whose tuples can't collide by the thousand."""
         if type(key) is tuple:
             self.spend(100 + len(key))
         for part in key if type(key) is tuple else (key,):
@@ -130,58 +136,58 @@ class Machine:
             else:
                 good = part is None or isinstance(part, float) or (isinstance(part, int) and part.bit_length() < 64)
             if not good:
-                raise TypeError("no key")
+                raise TypeError("not a key")
         return key
 
     def pairs(self, items: list[Any]) -> dict[Any, Any]:
-        """A dict of keys and values in turn."""
+        """Return a dict from alternating keys and values."""
         return {self.key(key): value for key, value in zip(items[::2], items[1::2], strict=True)}
 
     def extend(self, items: list[Any]) -> None:
-        """Add to the list or set on top of the stack."""
+        """Add items to the list or set on top of the stack."""
         target = self.stack[-1]
         if isinstance(target, list):
             target.extend(items)
         elif isinstance(target, set):
             target.update(map(self.key, items))
-        elif not isinstance(target, Foreign):  # which are not opened, whatever container they derive from
-            raise TypeError("no list")
+        elif not isinstance(target, UnloadedObject):  # its items are dropped, if its class is a container
+            raise TypeError("not a list")
 
     def update(self, items: list[Any]) -> None:
         """Add keys and values to the dict on top of the stack."""
         target = self.stack[-1]
         if isinstance(target, dict):
             target.update(self.pairs(items))
-        elif not isinstance(target, Foreign):
-            raise TypeError("no dict")
+        elif not isinstance(target, UnloadedObject):
+            raise TypeError("not a dict")
 
     def call(self, what: Any, args: Any) -> None:
-        """Push what a known call or an inert object makes. Raises NCAError naming anything else."""
-        if not (isinstance(what, Reference) and isinstance(args, tuple)):
-            raise TypeError("no call")
+        """Push the result of a known call, or an UnloadedObject. Raises NCAError with the name of any other call."""
+        if not (isinstance(what, GlobalName) and isinstance(args, tuple)):
+            raise TypeError("not a call")
         self.spend(len(args))
         if known := self.calls.get(f"{what.module}.{what.name}"):
             self.stack.append(known(self, *args))
         elif what.module in ("__main__", "torch.nn") or what.module.startswith("torch.nn."):
-            self.stack.append(Foreign(what.module, what.name))
+            self.stack.append(UnloadedObject(what.module, what.name))
         elif what.module == "torch._utils" and what.name.startswith("_rebuild_"):
-            raise odd(what)
+            raise unsupported(what)
         else:
-            raise _refused(what)
+            raise _code_refused(what)
 
     def build(self) -> None:
-        """Give an object its attributes, an array its content; those of dicts, as a state dict's, are dropped."""
+        """Set attributes of an object or content of an array; attributes of dicts, as state dicts have, are dropped."""
         state = self.stack.pop()
         target = self.stack[-1]
-        if isinstance(target, Foreign):
+        if isinstance(target, UnloadedObject):
             target.state = state
-        elif isinstance(target, Unbuilt):
+        elif isinstance(target, PendingObject):
             target.value = self.stack[-1] = target.build(state)
         elif not isinstance(target, dict):
-            raise TypeError("no object")
+            raise TypeError("not an object")
 
     def persistent(self, known: Any) -> Any:
-        """What lies outside of the pickle and is known there as this."""
+        """Return what lies outside of the pickle, from its persistent id."""
         raise NotImplementedError
 
 
@@ -190,8 +196,8 @@ VALUES = (
     "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8", "UNICODE", "SHORT_BINUNICODE",
     "BINUNICODE", "BINUNICODE8",
 )  # fmt: skip
-OPS: dict[str, Callable[[Machine, Any], object]] = {
-    **dict.fromkeys(VALUES, Machine.push),
+OPS: dict[str, Callable[[PickleMachine, Any], object]] = {
+    **dict.fromkeys(VALUES, PickleMachine.push),
     **dict.fromkeys(("PROTO", "FRAME"), lambda m, _: None),
     "NONE": lambda m, _: m.push(None),
     "NEWTRUE": lambda m, _: m.push(True),
@@ -216,17 +222,17 @@ OPS: dict[str, Callable[[Machine, Any], object]] = {
     "POP_MARK": lambda m, _: m.marked(),
     "POP": lambda m, _: m.pop(1) if m.stack else m.marked(),
     "DUP": lambda m, _: m.push(m.stack[-1]),
-    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), Machine.get),
+    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), PickleMachine.get),
     **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT"), lambda m, index: m.memo.update({index: m.stack[-1]})),
     "MEMOIZE": lambda m, _: m.memo.update({len(m.memo): m.stack[-1]}),
-    "GLOBAL": lambda m, names: m.push(_reference(*names.split(" ", 1))),
-    "STACK_GLOBAL": lambda m, _: m.push(_reference(*m.pop(2))),
+    "GLOBAL": lambda m, names: m.push(_global_name(*names.split(" ", 1))),
+    "STACK_GLOBAL": lambda m, _: m.push(_global_name(*m.pop(2))),
     "REDUCE": lambda m, _: m.call(*m.pop(2)),
     "NEWOBJ": lambda m, _: m.call(*m.pop(2)),
     "NEWOBJ_EX": lambda m, _: m.call(*m.pop(3)[:2]),
-    "INST": lambda m, names: m.call(_reference(*names.split(" ", 1)), tuple(m.marked())),
+    "INST": lambda m, names: m.call(_global_name(*names.split(" ", 1)), tuple(m.marked())),
     "OBJ": lambda m, _: m.call((items := m.marked())[0], tuple(items[1:])),
     "BUILD": lambda m, _: m.build(),
     "BINPERSID": lambda m, _: m.stack.append(m.persistent(*m.pop(1))),
 }
-"""Every opcode of pickle but those of registries and buffers outside of the file."""
+"""Every opcode of pickle except those for registries and for buffers outside of the file."""

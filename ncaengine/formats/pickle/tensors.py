@@ -1,7 +1,7 @@
-"""What calls in pickles of weights mean: tensors of torch and arrays of NumPy, made of the file's own bytes.
+"""Tensors of torch and arrays of NumPy in pickles, made as NumPy arrays from the file's bytes.
 
-Arrays are C-contiguous, in the machine's byte order and share no memory with the file. All that a pickle gives is
-checked before NumPy sees it; what is refused or damaged costs at most MAX_NUMBERS and about its own size in memory.
+Arrays are C-contiguous, in the native byte order, and share no memory with the file. Everything in a pickle is checked
+before NumPy sees it. A damaged or refused file takes at most MAX_NUMBERS numbers and about its own size in memory.
 """
 
 import math
@@ -15,76 +15,79 @@ import numpy.typing as npt
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import MAX_NUMBERS
-from ncaengine.formats.pickle.machine import Machine, Reference, Unbuilt, odd
+from ncaengine.formats.limits import MAX_PICKLE_BYTES, too_large
+from ncaengine.formats.pickle.machine import GlobalName, PendingObject, PickleMachine, unsupported
 
 Array = npt.NDArray[Any]
 Source = Callable[[str, int], bytes | None]
-"""The content of the storage of a key, whose elements have so many bytes; None while it is not known yet."""
+"""Returns the content of a storage from its key and the bytes of an element; None while it is not known yet."""
 
-MAX_BYTES = 100 * 2**20
-"""Of a pickle, whose MAX_NUMBERS take up to 80 MB; a text in it takes five times its size in memory."""
 STORAGES = {
     "Double": "f8", "Float": "f4", "Half": "f2", "BFloat16": "u2", "Long": "i8", "Int": "i4", "Short": "i2",
     "Char": "i1", "Byte": "u1", "Bool": "b1", "ComplexFloat": "c8", "ComplexDouble": "c16",
 }  # fmt: skip
+"""NumPy's dtype for each kind of torch's storages, without the byte order."""
 NUMBERS = re.compile(r"[<>|=]?(f[248]|[iu][1248]|b1|c8|c16|O[48]?)")
 
 
 @dataclass(eq=False, slots=True)
 class _Storage:
-    """Memory of tensors; `raw` is None in the pass over an old file that only looks for its storages."""
+    """Memory that tensors share."""
 
     raw: memoryview | None
+    """The bytes; None in the pass over an old file that only looks for its storages."""
     dtype: np.dtype[Any]
     bfloat: bool
-
-
-def too_many(what: str = "ten million numbers") -> NCAError:
-    """What is said of a file that would take too much memory."""
-    return NCAError(f"holds over {what}, far more than any texture NCA.")
+    """Whether the elements are bfloat16, which NumPy lacks; the dtype is then uint16."""
 
 
 def plain_dtype(text: str, order: str = "") -> np.dtype[Any]:
-    """Raises NCAError for all but numbers and objects."""
+    """Return a dtype from its text. Raises NCAError unless it is one of numbers or objects."""
     if not NUMBERS.fullmatch(text):
-        raise NCAError(f"holds an array of {text[:40]!r}, which are no plain numbers.")
+        raise NCAError(f"holds an array of {text[:40]!r}, which are not plain numbers.")
     found: np.dtype[Any] = np.dtype(text)
     return found.newbyteorder(">" if order == ">" else "<") if order in ("<", ">") else found
 
 
 def _size(shape: Any) -> int:
     if type(shape) is not tuple or len(shape) > 64 or any(type(n) is not int or n < 0 for n in shape):
-        raise ValueError("no shape")
+        raise ValueError("not a shape")
     return math.prod(shape)
 
 
 def _owned(view: Array) -> Array:
-    """A C-contiguous copy in the machine's byte order."""
+    """Return a C-contiguous copy in the native byte order."""
     if view.dtype == np.bool_:
         return view.view(np.uint8).astype(np.bool_)  # a file's bytes may be other than 0 and 1
     return view.astype(view.dtype.newbyteorder("="), order="C")
 
 
-class Reader(Machine):
-    """Runs a pickle of weights; `size` is that of its file, `order` that of the bytes in its storages."""
+class TensorMachine(PickleMachine):
+    """Runs a pickle of weights."""
 
     def __init__(self, size: int, source: Source | None = None, order: str = "<") -> None:
+        """Create a machine.
+
+        size: of the pickle's file, in bytes.
+        source: returns the content of a storage; None if the file has no storages.
+        order: of the bytes in the storages, "<" or ">".
+        """
         super().__init__(CALLS)
-        if size > MAX_BYTES:
-            raise too_many("100 MB")
+        if size > MAX_PICKLE_BYTES:
+            raise too_large("100 MB")
         self.source, self.order = source, order
         self.numbers, self.letters = MAX_NUMBERS, size
 
     def persistent(self, known: Any) -> Any:
-        """A storage of the file; or the class of a module, which old files give with its source text."""
+        """Return a storage of the file; or the class of a module, which old files give with its source text."""
         self.spend(len(known))
         match known:
-            case ("module", Reference() as cls, *_):
+            case ("module", GlobalName() as cls, *_):
                 return cls
-            case ("storage", Reference() as cls, str() as key, _, int() as count, *view) if self.source is not None:
+            case ("storage", GlobalName() as cls, str() as key, _, int() as count, *view) if self.source is not None:
                 kind = cls.name.removesuffix("Storage")
                 if kind not in STORAGES or cls.module not in ("torch", "torch.cuda"):
-                    raise odd(cls)
+                    raise unsupported(cls)
                 dtype = np.dtype(self.order + STORAGES[kind])
                 content = self.source(key, dtype.itemsize)
                 raw = None if content is None else _part(content, dtype.itemsize, 0, count)
@@ -92,16 +95,16 @@ class Reader(Machine):
                     raw = _part(raw, dtype.itemsize, *view[0][1:])
                 return _Storage(raw, dtype, kind == "BFloat16")
             case _:
-                raise ValueError("no storage")
+                raise ValueError("not a storage")
 
     def tensor(self, storage: Any, offset: int, size: Any, stride: Any, *more: Any) -> Array | None:
-        """A tensor as an array of its own; None while its storage is not known yet."""
+        """Return a tensor as an array; None while its storage is not known yet."""
         if not isinstance(storage, _Storage):
-            raise TypeError("no storage")
+            raise TypeError("not a storage")
         if storage.raw is None:
             return None
         if any(more[2:]):
-            raise odd("a conjugate or negated view")
+            raise unsupported("a conjugate or negated view")
         width, count = storage.dtype.itemsize, self.count(size)
         _size(stride)
         extent = 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if count else 0
@@ -114,57 +117,57 @@ class Reader(Machine):
         return wide.view(np.float32)
 
     def array(self, shape: Any, dtype: Any, fortran: Any, content: Any) -> Any:
-        """A NumPy array of numbers, or the nested list of one of objects; `content` is bytes or a list."""
+        """Return a NumPy array of numbers, or for an array of objects a nested list. content: bytes or a list."""
         if dtype.hasobject:
             self.spend(len(content) * (1 + len(shape)))
             if not isinstance(content, list) or len(content) != _size(shape):
-                raise ValueError("another size")
+                raise ValueError("wrong size")
             for n in reversed(shape[1:] if content else ()):
                 content = [content[i : i + n] for i in range(0, len(content), n)]
             return content if shape else content[0]
         count = self.count(shape)
-        raw = self.encode(content) if isinstance(content, str) else content  # text: of Python 2
+        raw = self.encode(content) if isinstance(content, str) else content  # Python 2 wrote text
         if len(raw) != count * dtype.itemsize:
-            raise ValueError("another size")
+            raise ValueError("wrong size")
         return _owned(np.ndarray(shape, dtype, raw, order="F" if fortran else "C"))
 
     def count(self, shape: Any) -> int:
-        """How many numbers there are in this shape. Raises NCAError once it is too many in the file."""
+        """Return the number of elements of a shape. Raises NCAError once the file has too many in all."""
         count = _size(shape)
         self.numbers -= count
         if self.numbers < 0:
-            raise too_many()
+            raise too_large()
         return count
 
     def encode(self, text: str, _encoding: object = "latin1") -> bytes:
-        """Bytes that older pickles hold as text; a file has each of its letters encoded once."""
+        """Return bytes that older pickles hold as text. Raises ValueError for more text than the file has."""
         self.letters -= len(text)
         if self.letters < 0:
-            raise ValueError("more text than the file holds")
+            raise ValueError("more text than the file has")
         return text.encode("latin1")
 
     def rebuilt(self, how: Any, _type: object, args: Any, _attributes: object) -> Array | None:
-        """A tensor that has attributes, which are dropped."""
-        if how != Reference("torch._utils", "_rebuild_tensor_v2"):
-            raise odd("a tensor of another class")
+        """Return a tensor that has attributes, which are dropped."""
+        if how != GlobalName("torch._utils", "_rebuild_tensor_v2"):
+            raise unsupported("a tensor of another class")
         return self.tensor(*args)
 
-    def unbuilt(self, kind: Any, *_: object) -> Unbuilt:
-        """An array that BUILD will fill."""
-        if kind != Reference("numpy", "ndarray"):
+    def unbuilt(self, kind: Any, *_: object) -> PendingObject:
+        """Return an array that BUILD will fill."""
+        if kind != GlobalName("numpy", "ndarray"):
             raise NCAError("holds a NumPy array of another class; save plain arrays instead.")
-        return Unbuilt(lambda state: self.array(*state[1:]))
+        return PendingObject(lambda state: self.array(*state[1:]))
 
     def items(self, items: Any = ()) -> Any:
-        """What a container is made of."""
+        """Return the items for a new container, and count them."""
         if not isinstance(items, (list, tuple, set)):
-            raise TypeError("no items")
+            raise TypeError("not items")
         self.spend(len(items))
         return items
 
 
 def _part(content: bytes | memoryview, width: int, offset: int, count: int) -> memoryview:
-    """`count` elements of a storage. Raises ValueError if it does not hold them."""
+    """Return `count` elements of a storage, from `offset` on. Raises ValueError if it doesn't have them."""
     if offset < 0 or count < 0 or (offset + count) * width > len(content):
         raise ValueError("outside of the storage")
     return memoryview(content)[offset * width : (offset + count) * width]
@@ -179,26 +182,26 @@ BUILTINS: dict[str, Callable[..., Any]] = {
     "bytes": lambda _: b"",
 }
 NUMPY: dict[str, Callable[..., Any]] = {
-    "multiarray._reconstruct": Reader.unbuilt,
+    "multiarray._reconstruct": TensorMachine.unbuilt,
     "multiarray.scalar": lambda m, dtype, raw: m.array((), dtype, False, raw).item(),
     "numeric._frombuffer": lambda m, raw, dtype, shape, order: m.array(shape, dtype, order == "F", raw),
 }
 TORCH: dict[str, Callable[..., Any]] = {
-    "_utils._rebuild_tensor": Reader.tensor,
-    "_utils._rebuild_tensor_v2": Reader.tensor,
+    "_utils._rebuild_tensor": TensorMachine.tensor,
+    "_utils._rebuild_tensor_v2": TensorMachine.tensor,
     "_utils._rebuild_parameter": lambda _, data, *__: data,
     "_utils._rebuild_parameter_with_state": lambda _, data, *__: data,
-    "_tensor._rebuild_from_type_v2": Reader.rebuilt,
+    "_tensor._rebuild_from_type_v2": TensorMachine.rebuilt,
     "Size": lambda m, *a: tuple(m.items(*a)),
     "device": lambda _, kind, *__: kind,
-    "serialization._get_layout": lambda _, name: name,  # of sparse tensors, which are then refused for what they are
+    "serialization._get_layout": lambda _, name: name,  # for sparse tensors, so that the message names them
 }
 CALLS: dict[str, Callable[..., Any]] = {
     "collections.OrderedDict": BUILTINS["dict"],
-    "_codecs.encode": Reader.encode,
-    "numpy.dtype": lambda _, text, *__: Unbuilt(lambda state: plain_dtype(text, state[1])),
+    "_codecs.encode": TensorMachine.encode,
+    "numpy.dtype": lambda _, text, *__: PendingObject(lambda state: plain_dtype(text, state[1])),
     **{f"{module}.{name}": call for module in ("builtins", "__builtin__") for name, call in BUILTINS.items()},
     **{f"{module}.{name}": call for module in ("numpy.core", "numpy._core") for name, call in NUMPY.items()},
     **{f"torch.{name}": call for name, call in TORCH.items()},
 }
-"""What a call by a pickle means here, by its full name: functions of the machine and the call's arguments."""
+"""For each function that a pickle may call, by full name, a function of the machine and the arguments."""

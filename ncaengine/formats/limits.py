@@ -1,0 +1,14 @@
+"""Limits on model files, so that a hostile one can't take much memory, and the error for a file beyond one."""
+
+from ncaengine.core.errors import NCAError
+
+MAX_FILE_BYTES = 256 * 2**20
+MAX_TEXT_BYTES = 16 * 2**20
+"""Largest JSON or program. A byte may take 25 in memory; the largest published file has 1.5 MB."""
+MAX_PICKLE_BYTES = 100 * 2**20
+"""Largest pickle. MAX_NUMBERS take up to 80 MB; a text in a pickle takes five times its size in memory."""
+
+
+def too_large(what: str = "ten million numbers") -> NCAError:
+    """Return the error for a file that holds more than `what`."""
+    return NCAError(f"holds over {what}, far more than any texture NCA.")
