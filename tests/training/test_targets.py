@@ -175,7 +175,7 @@ def _not_finite(path: Path) -> None:
         (lambda p: p.write_bytes(b""), "is not an image of a known format"),
         (_cut, r"cannot be read \(.*truncated.*copy it again"),
         (_bomb, "has too many pixels; scale it down to about 512"),
-        (_not_finite, "holds values that are not finite"),
+        (_not_finite, "has values that are not finite"),
         (lambda p: Image.new("RGB", (1, 1)).save(p, format="PNG"), "is 1x1 pixels.* at least 16"),
         (lambda p: Image.new("RGB", (15, 64)).save(p, format="PNG"), "is 15x64 pixels.* at least 16"),
         (lambda p: Image.new("RGB", (4000, 10)).save(p, format="PNG"), "is 4000x10 pixels, 128x1 .* Crop it"),
