@@ -1,1 +1,1 @@
-"""`ncaengine bench`: times the engine against other ways to run a model."""
+"""`ncaengine bench`: time the engine against other ways to run a model."""

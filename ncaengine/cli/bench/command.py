@@ -11,63 +11,60 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from ncaengine.cli.engine import find_kernels
-from ncaengine.cli.options import Plugins, parse_size
+from ncaengine.cli.options import KernelName, OptionalFile, Plugins, Range, Sizes, size_text
 from ncaengine.cli.output import print_notice, progress_bar
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:
     from ncaengine.backends.gl.backend import GLBackend
-    from ncaengine.cli.bench.report import Findings
-    from ncaengine.cli.bench.timing import Make, Plan, Tell
+    from ncaengine.cli.bench.report import BenchReport
+    from ncaengine.cli.bench.timing import BenchPlan, MakeRunner, ShowProgress
     from ncaengine.core.kernels import Kernel
     from ncaengine.core.model import Model
 
 MODEL = tyro.conf.arg(metavar="[MODEL]", help_behavior_hint="(default: bubbles, which is shipped)")
-NO_FILE = tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: none)")
 NAMES = ("gl", "gl-bernoulli", "gl-all", "gl-half", "torch", "torch-compile", "torch-compile-pairs")
-"""Of all that can be timed."""
-USUAL = ",".join(name for name in NAMES if name != "gl-half")
+"""All runners."""
+DEFAULT_NAMES = ",".join(name for name in NAMES if name != "gl-half")
 
 
 @dataclass(frozen=True)
 class Bench:
-    """Time steps of this engine and of torch in turn, each after it has shown that it computes the same."""
+    """Time the steps of this engine and of torch in turn, each after checking that it computes the same."""
 
     model: Annotated[Path | None, MODEL, tyro.conf.Positional] = None
-    """A model file, of ncaengine or published (FILE:NAME is one of several in a file), or a shipped model's name.
-    torch runs only models like those of the article's notebook."""
-    sizes: str = "128,256,512,1024"
-    """Of the grids in cells, with commas between: 256 or 256x128."""
-    backends: str = USUAL
-    """What is timed, with commas between. gl: this engine as it starts; gl-bernoulli: with a coin for each cell;
-    gl-all: every cell fires; gl-half: with states of float16 (see `view --help`). torch: the loop of the article's
-    notebook; torch-compile: the same, channels last, compiled; torch-compile-pairs: compiled, with one of the cells
-    (x, y) and (x, y + height/2) computed."""
-    kernel: str = "square"
-    """Neighbourhood: see `ncaengine kernels`."""
-    rounds: int = 5
-    """Rounds, in each of which all take their turn; medians are given."""
-    seconds: float = 2.0
-    """How long each is timed at each size, all rounds together."""
-    beside: bool = True
-    """Time what else the engine does, too: seed, read back, draw, encode, compile (where a gl is timed)."""
+    """A model file, ncaengine's or published (FILE:NAME picks one of several models in a file), or the name of a
+    shipped model. torch runs only models like those of the Distill article's notebook."""
+    sizes: Sizes = ((128, 128), (256, 256), (512, 512), (1024, 1024))
+    """Sizes of the grids in cells, with commas between them; one number for a square."""
+    backends: Annotated[str, tyro.conf.arg(metavar="NAME,NAME,...")] = DEFAULT_NAMES
+    """What to time, with commas between the names. gl: this engine with its defaults; gl-bernoulli: each cell fires
+    independently; gl-all: every cell fires; gl-half: states of float16 (see `view --help`). torch: the loop of the
+    article's notebook; torch-compile: the same, channels last and compiled; torch-compile-pairs: compiled, and only
+    one of the cells (x, y) and (x, y + height/2) is computed."""
+    kernel: KernelName = "square"
+    rounds: Annotated[int, Range(1, 1000)] = 5
+    """Rounds; all take a turn in each. Medians of the rounds are shown."""
+    seconds: Annotated[float, Range(0, 3600, above=True)] = 2.0
+    """Seconds for each at each size, over all rounds."""
+    overhead: bool = True
+    """Also time what the engine does besides stepping: seed, read back, draw, encode, compile (if a gl is timed)."""
     grids: int = 0
-    """Time so many grids side by side against one of as many cells, too; 0 for none."""
+    """Also time this many grids side by side against one grid of as many cells; 0 for none."""
     json: bool = False
-    """One JSON object instead of tables."""
-    plot: Annotated[Path | None, NO_FILE] = None
+    """Print one JSON object instead of tables."""
+    plot: OptionalFile = None
     """Draw milliseconds against cells as a .png."""
     plugins: Plugins = ()
-    """More folders of kernel plugins."""
 
     def run(self) -> None:
-        """Time everything, with a progress bar, and print tables or JSON.
+        """Time everything with a progress bar; print tables or JSON.
 
         Raises NCAError at the end if something was refused because it computes something else.
         """
         from ncaengine.cli.bench import host_info
 
-        notes = [host_info.yield_to_others(), host_info.keep_memory()]  # before torch is imported, and allocates
+        notes = [host_info.yield_to_others(), host_info.keep_memory()]  # before torch is imported and allocates
         plan = self._plan()
         from ncaengine.formats import model_files
         from ncaengine.io import contact_sheets
@@ -83,81 +80,82 @@ class Bench:
         for size in plan.sizes:
             timing.check_memory(model.config, size)
         with torch_threads(host_info.cores()):
-            found = self._measure(plan, model, kernel)
-        found.notes += filter(None, notes)
+            report = self._measure(plan, model, kernel)
+        report.notes += filter(None, notes)
         if self.json:
-            found.print_json()
+            report.print_json()
         else:
-            found.print_tables()
-        if self.plot and found.report.results:
-            contact_sheets.save(found.chart(), self.plot)
-            print_notice(f"{self.plot}: milliseconds a step by cells")
-        found.complain()
+            report.print_tables()
+        if self.plot and report.steps.results:
+            contact_sheets.save(report.chart(), self.plot)
+            print_notice(f"{self.plot}: milliseconds per step by cells")
+        report.raise_problems()
 
-    def _plan(self) -> "Plan":
-        """Raises NCAError for flags that cannot be."""
-        if not 1 <= self.rounds <= 1000:
-            raise NCAError(f"--rounds is {self.rounds}; it must be from 1 to 1000.")
-        if not 0 < self.seconds <= 3600:
-            raise NCAError(f"--seconds is {self.seconds:g}; it must be above 0 and at most an hour.")
+    def _plan(self) -> "BenchPlan":
+        """Return what to time. Raises NCAError for flags that are not possible."""
         if self.grids != 0 and not 2 <= self.grids <= 64:
             raise NCAError(f"--grids is {self.grids}; it must be from 2 to 64, or 0 for none.")
         names = tuple(dict.fromkeys(name.strip() for name in self.backends.split(",")))
         for name in names:
             if name not in NAMES:
-                raise NCAError(f"There is no backend {name!r} to time; there are: {', '.join(NAMES)}.")
-        sizes = tuple(dict.fromkeys(parse_size(text) for text in self.sizes.split(",")))
+                raise NCAError(f"There is no backend {name!r} to time; choose from: {', '.join(NAMES)}.")
         from ncaengine.core import states
 
-        for size in sizes:
+        for size in self.sizes:
             states.check_size(size)
-        from ncaengine.cli.bench.timing import Plan
+        from ncaengine.cli.bench.timing import BenchPlan
 
-        return Plan(sizes, names, self.rounds, self.seconds)
+        return BenchPlan(self.sizes, names, self.rounds, self.seconds)
 
-    def _measure(self, plan: "Plan", model: "Model", kernel: "Kernel") -> "Findings":
-        from ncaengine.cli.bench import report, timing
+    def _measure(self, plan: "BenchPlan", model: "Model", kernel: "Kernel") -> "BenchReport":
+        from ncaengine.cli.bench import overhead, report, timing
 
         wants_gl = any(name.startswith("gl") for name in plan.backends)
-        with _engine(wants_gl) as (gl, reason), progress_bar("turns") as progress:
-            also = len(plan.sizes) * (self.beside + bool(self.grids)) if gl else 0
-            task, done = progress.add_task("compiling", total=plan.total + also), itertools.count()
+        with _open_gl(wants_gl) as (gl, reason), progress_bar("turns") as progress:
+            extra = len(plan.sizes) * (self.overhead + bool(self.grids)) if gl else 0
+            task, done = progress.add_task("compiling", total=plan.total + extra), itertools.count()
 
-            def tell(text: str) -> None:
+            def show(text: str) -> None:
                 progress.update(task, description=text, completed=next(done))
 
-            found = report.Findings(model.config, kernel.name, gl)
-            if gl and self.beside:  # first, while the driver has compiled nothing yet
-                found.compile(gl, model, kernel)
-            found.report = timing.measure(plan, model, kernel, _maker(gl, reason, model, kernel), tell)
+            measured = report.BenchReport(model.config, kernel.name, gl)
+            if gl and self.overhead:  # first, while the driver has compiled nothing yet
+                measured.overhead += overhead.time_compiling(gl, model, kernel)
+            measured.steps = timing.time_steps(plan, model, kernel, _runner_maker(gl, reason, model, kernel), show)
             if gl:
-                self._also(found, gl, plan, model, kernel, tell)
-            elif wants_gl and (self.beside or self.grids):
-                found.report.skipped.append(timing.Skipped("beside", reason))
-        return found
+                self._measure_overhead(measured, gl, plan, model, kernel, show)
+            elif wants_gl and (self.overhead or self.grids):
+                measured.steps.skipped.append(timing.Skipped("overhead", reason))
+        return measured
 
-    def _also(
-        self, found: "Findings", gl: "GLBackend", plan: "Plan", model: "Model", kernel: "Kernel", tell: "Tell"
+    def _measure_overhead(
+        self,
+        report: "BenchReport",
+        gl: "GLBackend",
+        plan: "BenchPlan",
+        model: "Model",
+        kernel: "Kernel",
+        show: "ShowProgress",
     ) -> None:
-        """What is done beside steps, at each size."""
+        """Time what the engine does besides stepping, at each size."""
         from ncaengine.cli.bench import overhead, timing
 
         for size in plan.sizes:
             try:
-                if self.beside:
-                    tell(f"{timing.spoken(size)}: beside the step")
-                    found.beside += overhead.chores(gl, model, kernel, size)
+                if self.overhead:
+                    show(f"{size_text(size)}: overhead")
+                    report.overhead += overhead.time_actions(gl, model, kernel, size)
                 if self.grids:
-                    tell(f"{timing.spoken(size)}: {self.grids} grids")
-                    found.beside += overhead.crowd(gl, model, kernel, size, self.grids, plan)
+                    show(f"{size_text(size)}: {self.grids} grids")
+                    report.overhead += overhead.time_many_grids(gl, model, kernel, size, self.grids, plan)
             except NCAError as error:
-                found.report.skipped.append(timing.Skipped("beside", f"at {timing.spoken(size)}: {error}"))
+                report.steps.skipped.append(timing.Skipped("overhead", f"at {size_text(size)}: {error}"))
 
 
 @contextlib.contextmanager
-def _engine(wanted: bool) -> "Iterator[tuple[GLBackend | None, str]]":
-    """OpenGL with a driver that has compiled nothing yet, or None and the reason why not."""
-    # Before OpenGL: torch.compile loads triton, whose LLVM crashes the process if Mesa's is there first.
+def _open_gl(wanted: bool) -> "Iterator[tuple[GLBackend | None, str]]":
+    """Yield OpenGL with a driver that has compiled nothing yet; or None and the reason, '' if it is not wanted."""
+    # Before OpenGL: torch.compile loads triton, whose LLVM crashes the process if Mesa's is loaded first.
     with contextlib.suppress(ImportError):
         importlib.import_module("triton")
     from ncaengine.backends.gl.backend import GLBackend
@@ -178,16 +176,17 @@ def _engine(wanted: bool) -> "Iterator[tuple[GLBackend | None, str]]":
             gl.release()
 
 
-def _maker(gl: "GLBackend | None", reason: str, model: "Model", kernel: "Kernel") -> "Make":
+def _runner_maker(gl: "GLBackend | None", reason: str, model: "Model", kernel: "Kernel") -> "MakeRunner":
+    """Return a function that makes the runner of a name; `reason` is why OpenGL is not available, if `gl` is None."""
     from ncaengine.cli.bench import runners
     from ncaengine.core import states, types
 
-    def make(name: str, size: types.Size) -> runners.Contender:
+    def make(name: str, size: types.Size) -> runners.Runner:
         if name not in runners.DIFFERENCES:
-            return runners.Torch(name, model, kernel, size)
+            return runners.TorchRunner(name, model, kernel, size)
         if gl is None:
             raise NCAError(reason)
         states.check_size(size, gl.max_side)
-        return runners.Engine(name, gl, model, kernel)
+        return runners.EngineRunner(name, gl, model, kernel)
 
     return make

@@ -1,4 +1,4 @@
-"""The processor that a benchmark runs on: its name, and how fast it could multiply at best."""
+"""The machine that a benchmark runs on: its processor, its load, and how fast it can multiply at best."""
 
 import ctypes
 import os
@@ -8,23 +8,27 @@ import time
 from pathlib import Path
 from typing import Literal
 
+import psutil
+
 Processor = Literal["cpu", "cuda", "gpu"]
 """What computes: the CPU (OpenGL in software too), a GPU through CUDA, or a GPU through OpenGL."""
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-MOST = 2**31 - 1
-BUSY = 0.5
-"""Of the cores, from which on a machine counts as busy."""
+"""Numbers of glibc's mallopt options, from malloc.h."""
+LARGEST_THRESHOLD = 2**31 - 1
+BUSY_SHARE = 0.5
+"""Share of the cores that other work must take for the machine to count as busy."""
 SIDE, REPEATS = 1024, 5
-"""Of the matrix products that the peak is taken from."""
+"""Side of the matrices whose product gives the peak on a CPU, and how often it is timed."""
 
 
 def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return the number of cores that this process may use."""
+    process = psutil.Process()
+    return len(process.cpu_affinity()) if hasattr(process, "cpu_affinity") else psutil.cpu_count() or 1
 
 
 def cpu_name() -> str:
-    """As /proc/cpuinfo has it, else as Python does."""
+    """Return the processor's name, from /proc/cpuinfo where it exists (psutil does not know it)."""
     try:
         found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text("utf-8"), re.MULTILINE)
     except (OSError, UnicodeDecodeError):
@@ -33,45 +37,45 @@ def cpu_name() -> str:
 
 
 def yield_to_others() -> str:
-    """If the machine is busy, let torch's threads sleep while they wait for each other; returns a line of it, or ''.
+    """On a busy machine, let torch's threads sleep while they wait for each other; return a notice, or ''.
 
-    Else they wait at full speed, each for one that other work keeps from its core: with one of two cores taken, torch's
-    steps then take ten times as long, and ours twice. Call it before torch is imported, and before any work.
+    Otherwise they wait at full speed, each for a thread whose core other work has taken: with one of two cores taken,
+    torch's steps then take ten times as long, and ours twice. Call it before torch is imported, and before any work.
     """
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    if load < BUSY * cores():
+    load = psutil.getloadavg()[0]
+    if load < BUSY_SHARE * cores():
         return ""
     policy = os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     return (
-        f"the machine did other work (load {load:.1f} on {cores()} cores): times are too long, and the best rounds the "
-        f"more telling; torch's threads wait with OMP_WAIT_POLICY={policy}"
+        f"the machine did other work (load {load:.1f} on {cores()} cores): times are too long, and the best rounds are "
+        f"more reliable than the medians; torch's threads wait with OMP_WAIT_POLICY={policy}"
     )
 
 
 def keep_memory() -> str:
-    """Let glibc keep what was freed, rather than fetch it anew from the system; returns a line that says so, or ''.
+    """Let glibc keep freed memory instead of returning it to the system; return a notice, or ''.
 
-    torch allocates its large maps anew in every step, and each page that the system gives back costs a fault: left as
-    it is, the notebook's loop takes four times as long at 512x512 on two cores. Call it before torch allocates.
+    torch allocates its large maps again in every step, and each page that the system hands out costs a fault: without
+    this, the notebook's loop takes four times as long at 512x512 on two cores. Call it before torch allocates.
     """
     if platform.libc_ver()[0] != "glibc":
         return ""
     libc = ctypes.CDLL(None)
-    done = [libc.mallopt(option, MOST) for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD)]
-    return "glibc's malloc thresholds were raised, without which torch is up to four times slower" if all(done) else ""
+    done = [libc.mallopt(option, LARGEST_THRESHOLD) for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD)]
+    return "glibc's malloc thresholds were raised; otherwise torch is up to four times slower" if all(done) else ""
 
 
 def matmul_gflops(processor: Literal["cpu", "cuda"]) -> float:
-    """1e9 float32 operations a second of torch's matrix product: what the processor does at best.
+    """Return the speed of torch's float32 matrix product in 1e9 operations per second, the best of a few.
 
-    A multiplication and an addition are two operations. The fastest of a few.
+    A multiplication and an addition are two operations.
     """
     import torch
 
     side = SIDE * 8 if processor == "cuda" else SIDE
     a, b = (torch.rand(side, side, device=processor) for _ in range(2))
     best = float("inf")
-    for _ in range(REPEATS + 1):  # the first one warms up, and is the slowest
+    for _ in range(REPEATS + 1):  # the first warms up and is the slowest
         before = time.perf_counter()
         torch.mm(a, b)
         if processor == "cuda":

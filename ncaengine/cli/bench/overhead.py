@@ -1,4 +1,4 @@
-"""What the engine does beside stepping, timed: seeds, reads, draws, records, compiles; and many grids at once."""
+"""Times of what the engine does besides stepping: seed, read, draw, encode, compile, and run many grids at once."""
 
 import math
 import os
@@ -14,7 +14,8 @@ import numpy as np
 
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.backends.gl.device import Device
-from ncaengine.cli.bench.timing import Plan, in_turn, spoken
+from ncaengine.cli.bench.timing import BenchPlan, time_in_turn
+from ncaengine.cli.options import size_text
 from ncaengine.core import states
 from ncaengine.core.kernels import Catalogue, Kernel
 from ncaengine.core.model import Model
@@ -27,33 +28,35 @@ from ncaengine.simulation.grid import Grid
 from ncaengine.simulation.simulation import Simulation
 
 FRAMES = 12
-"""Of the video that is recorded."""
+"""Frames of the video that is encoded."""
 TILE, GROWTH = 64, 200
-"""Cells a side, and steps, of the texture that is drawn and recorded, repeated over the grid."""
-LEAST, MOST, LONGEST = 3, 20, 0.3
-"""Times that something is done to be timed, and the seconds after which it is enough."""
+"""The texture that is drawn and encoded, repeated over the grid: cells per side, and steps that it grows."""
+MIN_REPEATS, MAX_REPEATS, MAX_SECONDS = 3, 20, 0.3
+"""How often an action is timed; after MAX_SECONDS it is not repeated again."""
 PACE = 60
-"""Steps a second of the grids side by side; each advance makes one."""
+"""Steps per second of the grids side by side; each advance makes one step."""
 CACHES = ("MESA_SHADER_CACHE_DIR", "__GL_SHADER_DISK_CACHE_PATH")
 
 
 @dataclass(frozen=True)
-class Beside:
-    """Milliseconds that something takes at one size.
-
-    ratio: of many grids' step to that of one grid of as many cells. once: it is not timed at every size.
-    """
+class OverheadTime:
+    """The time that one action takes at one size."""
 
     what: str
+    """The action."""
     size: str
+    """Width and height in cells, '256x128'."""
     ms: float
+    """Milliseconds."""
     ratio: float | None = None
+    """For many grids: their step over the step of one grid with as many cells."""
     once: bool = False
+    """Whether it is not timed at every size."""
 
 
 @contextmanager
 def fresh_shader_cache() -> Iterator[None]:
-    """Mesa's and NVIDIA's caches of compiled shaders are empty for contexts that are made meanwhile."""
+    """Give OpenGL contexts that are created meanwhile an empty cache of compiled shaders (Mesa, NVIDIA)."""
     before = {name: os.environ.get(name) for name in CACHES}
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         os.environ.update(dict.fromkeys(CACHES, folder))
@@ -66,11 +69,11 @@ def fresh_shader_cache() -> Iterator[None]:
                     os.environ[name] = value
 
 
-def compiling(backend: GLBackend, model: Model, kernel: Kernel) -> list[Beside]:
-    """From a model to its first step on a small grid, twice: the second time the driver may know the shader."""
+def time_compiling(backend: GLBackend, model: Model, kernel: Kernel) -> list[OverheadTime]:
+    """Time from a model to its first step on a small grid, twice: the second time the driver may know the shader."""
     times = []
     for _ in range(2):
-        fresh = GLBackend(Device(backend.device.ctx))  # which has compiled nothing yet
+        fresh = GLBackend(Device(backend.device.ctx))  # has compiled nothing yet
         cells, state = fresh.cells(), states.initial(model, (TILE, TILE), 0)
         before = time.perf_counter()
         cells.specialise(model, kernel)
@@ -81,27 +84,32 @@ def compiling(backend: GLBackend, model: Model, kernel: Kernel) -> list[Beside]:
         cells.release()
         fresh.release()
     names = ("specialise and step, first", "specialise and step, again")
-    return [Beside(name, spoken((TILE, TILE)), ms, once=True) for name, ms in zip(names, times, strict=True)]
+    return [OverheadTime(name, size_text((TILE, TILE)), ms, once=True) for name, ms in zip(names, times, strict=True)]
 
 
-def chores(backend: GLBackend, model: Model, kernel: Kernel, size: Size) -> list[Beside]:
-    """Seeding, reading back, drawing and recording one grid."""
-    sim = Simulation(backend, _only(kernel), history=0)
+def time_actions(backend: GLBackend, model: Model, kernel: Kernel, size: Size) -> list[OverheadTime]:
+    """Time seeding, reading, drawing and encoding of one grid."""
+    sim = Simulation(backend, _catalogue_of(kernel), history=0)
     grid = sim.add(model, size, kernel.name)
-    times = {"seed": _median(lambda: _finish(backend, lambda: sim.reseed(0, grid))), "read back": _median(grid.state)}
+    times = {
+        "seed": _median_seconds(lambda: _finish(backend, lambda: sim.reseed(0, grid))),
+        "read back": _median_seconds(grid.state),
+    }
     sim.load(_texture(sim, model, kernel, size), grid)
-    times["draw a frame"] = _median(grid.image)
-    times["draw and encode a frame"] = _recording(sim, grid)
+    times["draw a frame"] = _median_seconds(grid.image)
+    times["draw and encode a frame"] = _seconds_per_frame(sim, grid)
     sim.submit(RemoveGrid(grid.id))
-    return [Beside(what, spoken(size), 1e3 * seconds) for what, seconds in times.items()]
+    return [OverheadTime(what, size_text(size), 1e3 * seconds) for what, seconds in times.items()]
 
 
-def crowd(backend: GLBackend, model: Model, kernel: Kernel, size: Size, count: int, plan: Plan) -> list[Beside]:
-    """A step of `count` grids side by side, and of one grid of as many cells, in turn."""
+def time_many_grids(
+    backend: GLBackend, model: Model, kernel: Kernel, size: Size, count: int, plan: BenchPlan
+) -> list[OverheadTime]:
+    """Time a step of `count` grids side by side, and of one grid with as many cells, in turn."""
     rows = next(n for n in range(math.isqrt(count), 0, -1) if count % n == 0)
     large = (size[0] * (count // rows), size[1] * rows)
     states.check_size(large, backend.max_side)
-    many, one = (Simulation(backend, _only(kernel), history=0) for _ in range(2))
+    many, one = (Simulation(backend, _catalogue_of(kernel), history=0) for _ in range(2))
     for n in range(count):
         many.add(model, size, kernel.name, PACE, rng_seed=n)
     one.add(model, large, kernel.name, PACE)
@@ -109,31 +117,32 @@ def crowd(backend: GLBackend, model: Model, kernel: Kernel, size: Size, count: i
     def run(sim: Simulation) -> Callable[[int], None]:
         return lambda steps: _finish(backend, lambda: sim.advance(steps * (TICKS_PER_SECOND // PACE)))
 
-    took = in_turn({"many": run(many), "one": run(one)}, plan)
+    times = time_in_turn({"many": run(many), "one": run(one)}, plan)
     for sim in (many, one):
         for number in tuple(sim.grids):
             sim.submit(RemoveGrid(number))
-    seconds, alone = (statistics.median(took[name]) for name in ("many", "one"))
+    many_seconds, one_seconds = (statistics.median(times[name]) for name in ("many", "one"))
     return [
-        Beside(f"step {count} grids", spoken(size), 1e3 * seconds, seconds / alone, once=True),
-        Beside("step one of as many cells", spoken(large), 1e3 * alone, once=True),
+        OverheadTime(f"step {count} grids", size_text(size), 1e3 * many_seconds, many_seconds / one_seconds, once=True),
+        OverheadTime("step one of as many cells", size_text(large), 1e3 * one_seconds, once=True),
     ]
 
 
-def _only(kernel: Kernel) -> Catalogue:
+def _catalogue_of(kernel: Kernel) -> Catalogue:
     return Catalogue({kernel.name: kernel}, {})
 
 
 def _finish(backend: GLBackend, action: Callable[[], object]) -> None:
+    """Run an action and wait until the device has done it."""
     action()
     backend.finish()
 
 
-def _median(action: Callable[[], object]) -> float:
-    """Seconds that it takes; the first time warms up."""
+def _median_seconds(action: Callable[[], object]) -> float:
+    """Return the median of an action's seconds; a first run warms up."""
     action()
     times: list[float] = []
-    while len(times) < LEAST or (len(times) < MOST and sum(times) < LONGEST):
+    while len(times) < MIN_REPEATS or (len(times) < MAX_REPEATS and sum(times) < MAX_SECONDS):
         before = time.perf_counter()
         action()
         times.append(time.perf_counter() - before)
@@ -141,7 +150,7 @@ def _median(action: Callable[[], object]) -> float:
 
 
 def _texture(sim: Simulation, model: Model, kernel: Kernel, size: Size) -> F32:
-    """A grown state of this size, for noise would be the encoder's worst case: (height, width, channels)."""
+    """Return a grown state of this size, (height, width, channels), because noise is the encoder's worst case."""
     small = sim.add(model, TILE, kernel.name)
     sim.step(GROWTH, small)
     state = small.state()
@@ -150,8 +159,8 @@ def _texture(sim: Simulation, model: Model, kernel: Kernel, size: Size) -> F32:
     return np.ascontiguousarray(np.tile(state, (-(-height // TILE), -(-width // TILE), 1))[:height, :width])
 
 
-def _recording(sim: Simulation, grid: Grid) -> float:
-    """Seconds that a frame takes, drawn and encoded; the step between two frames does not count."""
+def _seconds_per_frame(sim: Simulation, grid: Grid) -> float:
+    """Return the seconds to draw and encode a frame, without the step between two frames."""
     pictures = []
     for _ in range(FRAMES):
         sim.step(1, grid)

@@ -1,4 +1,4 @@
-"""What `ncaengine bench` times: steps of one model by this engine, and by torch in three ways."""
+"""The runners that `ncaengine bench` times: steps of one model by this engine, and by torch in three ways."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from ncaengine.cli.bench.host_info import Processor
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Model
-from ncaengine.core.settings import SETTINGS, Settings, with_setting
+from ncaengine.core.settings import Settings, with_setting
 from ncaengine.core.types import Size
 from ncaengine.training.step import (
     apply_stencil,
@@ -32,45 +32,44 @@ DIFFERENCES: dict[str, Mapping[str, float | bool]] = {
     "gl-all": {"fire_rate": 1.0},
     "gl-half": {},
 }
-"""How the settings of this engine's contenders differ from those that a grid starts with."""
+"""How the settings of this engine's runners differ from those that a grid starts with."""
 HALF = "gl-half"
-"""The one whose states are float16."""
+"""The runner whose states are float16."""
 TOLERANCE, ROUNDING = 1e-5, 2**-11
-"""Differences from the reference, as a share of the largest number in its state: by the order of summation, and by
-rounding to float16."""
+"""Allowed differences from the reference, as a share of the largest number in its state: from the order of summation,
+and from rounding to float16."""
 RNG_SEED = 7
 
 
-class Contender(Protocol):
+class Runner(Protocol):
     """One way to step a grid. States are (1, channels, height, width) float32 on the CPU."""
 
     processor: Processor
+    """What computes."""
     fire_rate: float
-    """The share of the cells that fire in a step."""
+    """Share of the cells that fire in a step, 0 to 1."""
     tolerance: float
-    """The largest difference from the reference, as a share of the largest number in its state."""
+    """Largest allowed difference from the reference, as a share of the largest number in its state."""
 
-    def once(self, x: Tensor) -> Tensor:
-        """One step of a state; `run` goes on from what comes out."""
+    def step_once(self, x: Tensor) -> Tensor:
+        """Return a state after one step; `run` continues from the result."""
 
-    def expected(self, nca: Reference, x: Tensor) -> Tensor:
-        """What the reference makes of a state in one step if the same cells fire as in `once`."""
+    def step_reference(self, reference: Reference, x: Tensor) -> Tensor:
+        """Return a state after one step of the reference in which the same cells fire as in `step_once`."""
 
     def run(self, steps: int) -> None:
-        """Make so many steps; all of them are done when it returns."""
+        """Make `steps` steps and wait until they are done."""
 
     def release(self) -> None:
-        """Give the memory back."""
+        """Free the memory."""
 
 
-class Engine:
-    """Our own step, on OpenGL."""
+class EngineRunner:
+    """The step of ncaengine on OpenGL."""
 
     def __init__(self, name: str, backend: GLBackend, model: Model, kernel: Kernel) -> None:
         settings = Settings(fire_rate=model.config.fire_rate)
         for setting, value in DIFFERENCES[name].items():
-            if setting not in SETTINGS:
-                raise NCAError(f"it is what gl does here, for this version has no setting {setting!r}.")
             settings = with_setting(settings, setting, value)
         self._half = name == HALF
         self._backend = GLBackend(Device(backend.device.ctx, half=True)) if self._half else backend
@@ -80,81 +79,82 @@ class Engine:
         self._cells = self._backend.cells()
         self._cells.specialise(model, kernel)
 
-    def once(self, x: Tensor) -> Tensor:
-        """See Contender."""
+    def step_once(self, x: Tensor) -> Tensor:
+        """See Runner."""
         self._cells.write(x[0].permute(1, 2, 0).numpy())
         self._number = 0
         self.run(1)
         return torch.from_numpy(self._cells.read()).permute(2, 0, 1)[None]
 
-    def expected(self, nca: Reference, x: Tensor) -> Tensor:
-        """See Contender."""
-        return nca.step(
-            x.half().float() if self._half else x, 0, RNG_SEED, self._settings
-        )  # from what `once` begins with
+    def step_reference(self, reference: Reference, x: Tensor) -> Tensor:
+        """See Runner."""
+        start = x.half().float() if self._half else x  # what `step_once` starts from
+        return reference.step(start, 0, RNG_SEED, self._settings)
 
     def run(self, steps: int) -> None:
-        """See Contender."""
+        """See Runner."""
         for number in range(self._number, self._number + steps):
             self._cells.step(number, RNG_SEED, self._settings)
         self._number += steps
         self._backend.finish()
 
     def release(self) -> None:
-        """See Contender."""
+        """See Runner."""
         self._cells.release()
         if self._half:
             self._backend.release()
 
 
 @dataclass(frozen=True)
-class Loop:
-    """A way to step in torch.
-
-    step: of a state and of the cells that fire. draw: these cells, by chance, in the form that `step` takes. fires: the
-    same as (1, 1, height, width), 1 for those that fire. last: channels are a state's last dimension, not its second.
-    """
+class TorchLoop:
+    """One way to step in torch."""
 
     step: Callable[[Tensor, Tensor], Tensor]
+    """Returns the next state, given a state and the cells that fire."""
     draw: Callable[[], Tensor]
+    """Draws the cells that fire at random, in the form that `step` takes."""
     fires: Callable[[Tensor], Tensor]
-    last: bool
+    """Turns that form into (1, 1, height, width), 1 for cells that fire, else 0."""
+    channels_last: bool
+    """Whether channels are a state's last dimension instead of its second."""
 
 
-class Torch:
-    """A loop in torch, on a GPU if CUDA is there."""
+class TorchRunner:
+    """A loop in torch, on a GPU if CUDA is available."""
 
     tolerance = TOLERANCE
 
     def __init__(self, name: str, model: Model, kernel: Kernel, size: Size) -> None:
-        self.device, self.fire_rate = device(), model.config.fire_rate
+        self.device, self.fire_rate = torch_device(), model.config.fire_rate
         self.processor: Processor = "cuda" if self.device.type == "cuda" else "cpu"
-        if odd := unusual_settings(model.config):
-            raise NCAError(f"it runs models like those of the article's notebook; this one has other {odd[0]}.")
+        if unusual := unusual_settings(model.config):
+            raise NCAError(
+                f"it runs only models like those of the article's notebook; this one has other {unusual[0]}."
+            )
         if min(size) < kernel.radius:
-            raise NCAError(f"it needs grids of at least {kernel.radius} cells a side.")
+            raise NCAError(f"it needs grids of at least {kernel.radius} cells per side.")
         nca = Reference(model, kernel).requires_grad_(False).to(self.device)
         self._loop = LOOPS[name](nca, size)
         self._mask = self._loop.draw()
         self._x: Tensor | None = None
 
     @torch.no_grad()
-    def once(self, x: Tensor) -> Tensor:
-        """See Contender."""
+    def step_once(self, x: Tensor) -> Tensor:
+        """See Runner."""
         x = x.to(self.device)
-        x = x.permute(0, 2, 3, 1).contiguous() if self._loop.last else x
+        x = x.permute(0, 2, 3, 1).contiguous() if self._loop.channels_last else x
         self._x = y = self._loop.step(x, self._mask)
-        return (y.permute(0, 3, 1, 2) if self._loop.last else y).cpu()
+        return (y.permute(0, 3, 1, 2) if self._loop.channels_last else y).cpu()
 
     @torch.no_grad()
-    def expected(self, nca: Reference, x: Tensor) -> Tensor:
-        """See Contender."""
-        y: Tensor = nca(x, self._loop.fires(self._mask).cpu().to(x.dtype))
+    def step_reference(self, reference: Reference, x: Tensor) -> Tensor:
+        """See Runner."""
+        y: Tensor = reference(x, self._loop.fires(self._mask).cpu().to(x.dtype))
         return y
 
     @torch.no_grad()
     def run(self, steps: int) -> None:
-        """See Contender."""
+        """See Runner."""
         x, step, draw = self._x, self._loop.step, self._loop.draw
         assert x is not None
         for _ in range(steps):
@@ -164,26 +164,26 @@ class Torch:
             torch.cuda.synchronize()
 
     def release(self) -> None:
-        """See Contender."""
+        """See Runner."""
         self._x = None
 
 
-def device() -> torch.device:
-    """Where torch's contenders run."""
+def torch_device() -> torch.device:
+    """Return the device that torch's runners use."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def notebook(nca: Reference, size: Size) -> Loop:
-    """The loop of the article's PyTorch notebook, as it is written there: eager, every cell computed.
+def notebook_loop(nca: Reference, size: Size) -> TorchLoop:
+    """Return the loop of the article's PyTorch notebook as it is written there: eager, every cell computed.
 
-    Only the filters' gains are the model's, and w2 has a bias if the model has any.
+    Only the filters' gains are the model's, and w2 has a bias if the model has one.
     """
     (width, height), channels, features = size, nca.config.channels, nca.config.features
     kernel, r = nca.kernel, nca.kernel.radius
     if kernel.row_shift(height) % width:
-        raise NCAError(f"it pads as the notebook does, which closes no torus of the lattice {kernel.name}.")
+        raise NCAError(f"its padding, the notebook's, does not fit the skewed lattice {kernel.name}.")
     filters = torch.stack([f.gain * torch.from_numpy(kernel.dense(f.stencil)) for f in features])[:, None].to(nca.w1)
-    # There the filters of a channel follow each other; here the channels of a filter do.
+    # The notebook orders w1 by channel, then by filter; here it is by filter, then by channel.
     w1 = nca.w1.reshape(-1, len(features), channels).transpose(1, 2).reshape(nca.w1.shape)[:, :, None, None]
     w2, b2 = nca.w2[:, :, None, None], nca.b2 if nca.b2.any() else None
 
@@ -197,11 +197,11 @@ def notebook(nca: Reference, size: Size) -> Loop:
     def draw() -> Tensor:
         return (torch.rand(1, 1, height, width, device=nca.w1.device) + nca.config.fire_rate).floor()
 
-    return Loop(step, draw, lambda mask: mask, last=False)
+    return TorchLoop(step, draw, lambda mask: mask, channels_last=False)
 
 
-def whole(nca: Reference, size: Size) -> Loop:
-    """The same as fast as torch.compile makes it: channels last, each tap a term of its own, every cell computed."""
+def compiled_loop(nca: Reference, size: Size) -> TorchLoop:
+    """Return the same, as fast as torch.compile makes it: channels last, a term per tap, every cell computed."""
     _check_compiler(nca)
     (width, height), radius, taps = size, nca.kernel.radius, taps_of(nca)
     shift = nca.kernel.row_shift(height)
@@ -216,11 +216,14 @@ def whole(nca: Reference, size: Size) -> Loop:
     def fires(coins: Tensor) -> Tensor:
         return (coins & 1).permute(0, 3, 1, 2)
 
-    return Loop(compile_function(step), lambda: _coins(height, width, nca.w1.device), fires, last=True)
+    return TorchLoop(compile_function(step), lambda: _coins(height, width, nca.w1.device), fires, channels_last=True)
 
 
-def pairs(nca: Reference, size: Size) -> Loop:
-    """The step of the training without its backward pass: of the cells (x, y) and (x, y + height/2) one is computed."""
+def paired_loop(nca: Reference, size: Size) -> TorchLoop:
+    """Return the step of the training without its backward pass.
+
+    Only one of the cells (x, y) and (x, y + height/2) is computed.
+    """
     _check_compiler(nca)
     width, height = size
     if height % 2:
@@ -234,23 +237,25 @@ def pairs(nca: Reference, size: Size) -> Loop:
         upper = (coins & 1).permute(0, 3, 1, 2)
         return torch.cat([upper, 1 - upper], 2)
 
-    return Loop(compile_function(step), lambda: _coins(height // 2, width, nca.w1.device), fires, last=True)
+    return TorchLoop(
+        compile_function(step), lambda: _coins(height // 2, width, nca.w1.device), fires, channels_last=True
+    )
 
 
-LOOPS: dict[str, Callable[[Reference, Size], Loop]] = {
-    "torch": notebook,
-    "torch-compile": whole,
-    "torch-compile-pairs": pairs,
+LOOPS: dict[str, Callable[[Reference, Size], TorchLoop]] = {
+    "torch": notebook_loop,
+    "torch-compile": compiled_loop,
+    "torch-compile-pairs": paired_loop,
 }
 NAMES = (*DIFFERENCES, *LOOPS)
 
 
 def _check_compiler(nca: Reference) -> None:
     if not can_compile(nca.w1.device):
-        raise NCAError("torch.compile needs a C++ compiler, and there is none here.")
+        raise NCAError("torch.compile needs a C++ compiler; none was found.")
 
 
 def _coins(height: int, width: int, device: torch.device) -> Tensor:
-    """(1, height, width, 1) int8, whose lowest bits are coins: some twenty times as fast as torch.rand."""
+    """Draw (1, height, width, 1) int8 whose lowest bits are fair coins; about twenty times as fast as torch.rand."""
     words = torch.empty(-(-height * width // 8), dtype=torch.int64, device=device).random_()
     return words.view(torch.int8)[: height * width].view(1, height, width, 1)

@@ -1,4 +1,4 @@
-"""Steps of several contenders timed in turn, each only after it has shown that it computes what the reference does."""
+"""Time the steps of several runners in turn, each only after it has computed the same as the reference."""
 
 import statistics
 import time
@@ -11,183 +11,201 @@ import torch
 from ncaengine.backends.reference import Reference
 from ncaengine.cli.bench import host_info
 from ncaengine.cli.bench.host_info import Processor
-from ncaengine.cli.bench.runners import Contender
+from ncaengine.cli.bench.runners import Runner
+from ncaengine.cli.options import size_text
 from ncaengine.core import memory
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Config, Model
 from ncaengine.core.types import Size
 
-SHORTEST, MANY = 0.02, 10_000
-"""Seconds, or steps, that a measurement of the pace must take."""
-MARGIN = 3
-"""Of memory, over the maps that a step of torch makes: some are there twice for a moment."""
+MIN_SECONDS, MAX_STEPS = 0.02, 10_000
+"""A measurement of the pace takes at least so many seconds, or so many steps."""
+MEMORY_MARGIN = 3
+"""Factor on the memory of the maps that a step of torch makes; some exist twice for a moment."""
 
-Make = Callable[[str, Size], Contender]
-Tell = Callable[[str], object]
+MakeRunner = Callable[[str, Size], Runner]
+"""Makes the runner of a name for grids of a size. Raises NCAError if it cannot run here."""
+ShowProgress = Callable[[str], object]
+"""Called with a description of what comes next."""
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is timed: for each size, `rounds` rounds in which all contenders take turns, `seconds` each, all in all."""
+class BenchPlan:
+    """What to time: at each size, `rounds` rounds in which all runners take turns."""
 
     sizes: tuple[Size, ...]
+    """Sizes of the grids in cells."""
     backends: tuple[str, ...]
+    """Names of the runners."""
     rounds: int = 5
+    """Rounds at each size."""
     seconds: float = 2.0
+    """Seconds for each runner at each size, over all rounds."""
 
     @property
     def total(self) -> int:
-        """How often progress is told."""
+        """The number of progress reports."""
         return len(self.sizes) * len(self.backends) * (self.rounds + 1)
 
 
 @dataclass(frozen=True)
-class Result:
-    """Medians of a contender's rounds at one size, and the best round, which other work on the machine slowed least.
-
-    gflops: 1e9 operations a second, a multiplication and an addition being two, of the net's products in the cells that
-    fire; what is computed for other cells, the perception, activations and coins count nothing. fraction_of_peak: of
-    the processor's own matrix product, None where that is unknown. max_error: from the reference, after one step.
-    """
+class StepTime:
+    """How fast one runner steps at one size."""
 
     backend: str
+    """Name of the runner."""
     size: str
+    """Width and height in cells, '256x128'."""
     cells: int
+    """Number of cells."""
     ms_per_step: float
+    """Milliseconds per step, median of the rounds."""
     best_ms_per_step: float
+    """Milliseconds per step in the best round, which other work on the machine slowed least."""
     cell_steps_per_second: float
+    """Cells times steps per second."""
     gflops: float
+    """1e9 operations per second in the net's products of the cells that fire; a multiplication and an addition are
+    two. Products of other cells, the perception, activations and random numbers are not counted."""
     processor: Processor
+    """What computes."""
     max_error: float
+    """Largest difference from the reference after one step."""
     fraction_of_peak: float | None = None
+    """Share of the processor's own matrix product, 0 to 1; None if that is unknown."""
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """What was not timed, and why; `refused` if it does not compute what the reference does."""
+    """A runner, or the overhead, that was not timed."""
 
     backend: str
+    """Its name."""
     reason: str
+    """Why it was not timed."""
     refused: bool = False
+    """Whether it does not compute what the reference does."""
 
 
 @dataclass
-class Report:
-    """All that was found. peaks: 1e9 operations a second of a matrix product."""
+class StepTimes:
+    """The results of all runners at all sizes."""
 
-    results: list[Result] = field(default_factory=list)
+    results: list[StepTime] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     peaks: dict[Processor, float] = field(default_factory=dict)
+    """1e9 operations per second of each processor's matrix product."""
 
 
 class RefusedError(NCAError):
-    """A contender computes something else than the reference."""
-
-
-def spoken(size: Size) -> str:
-    """'256x128'."""
-    return f"{size[0]}x{size[1]}"
+    """A runner does not compute what the reference does."""
 
 
 def multiply_adds(config: Config) -> int:
-    """Those of a cell's net: 5,760 for the article's model (12 channels, 4 features, 96 hidden units)."""
+    """Count the multiply-adds of a cell's net: 5,760 for 12 channels, 4 features and 96 hidden units."""
     if not config.hidden:
         return config.inputs * config.channels
     return (config.inputs + config.channels) * config.hidden
 
 
 def operations(config: Config, cells: int, fire_rate: float) -> float:
-    """Of a step, see Result; where channels fire, a cell counts if any of them does."""
+    """Count a step's operations, see StepTime.gflops; where channels fire, a cell counts if any of them does."""
     share = 1 - (1 - fire_rate) ** config.channels if config.firing == "channel" else fire_rate
     return 2.0 * multiply_adds(config) * cells * share
 
 
 def check_memory(config: Config, size: Size) -> None:
-    """Raises NCAError if torch, and with it the reference, could not step a grid of this size."""
-    memory.check_fits(size, round(4 * (2 * config.inputs + config.hidden + config.channels) * MARGIN))
+    """Raise NCAError if there is too little memory for torch, and so for the reference, to step this size."""
+    memory.check_fits(size, round(4 * (2 * config.inputs + config.hidden + config.channels) * MEMORY_MARGIN))
 
 
-def check(contender: Contender, nca: Reference, x: torch.Tensor) -> float:
-    """The largest difference from the reference after one step of a state.
+def check_runner(runner: Runner, reference: Reference, x: torch.Tensor) -> float:
+    """Return the largest difference from the reference after one step of a state.
 
-    Raises RefusedError if it is too large.
+    x: the state, (1, channels, height, width) float32.
+    Raises RefusedError if the difference is too large.
     """
     with torch.no_grad():
-        expected = contender.expected(nca, x)
-    error = float((contender.once(x) - expected).abs().max())
-    allowed = contender.tolerance * max(1.0, float(expected.abs().max()))
-    if not error <= allowed:  # and not a number is not within
-        raise RefusedError(f"it differs from the reference by {error:.2g} after one step, and {allowed:.1g} is "
-                           "allowed; no time is given.")  # fmt: skip
+        expected = runner.step_reference(reference, x)
+    error = float((runner.step_once(x) - expected).abs().max())
+    allowed = runner.tolerance * max(1.0, float(expected.abs().max()))
+    if not error <= allowed:  # also if the error is not a number
+        raise RefusedError(
+            f"it differs from the reference by {error:.2g} after one step; at most {allowed:.1g} is allowed, so it is "
+            "not timed."
+        )
     return error
 
 
-def measure(plan: Plan, model: Model, kernel: Kernel, make: Make, tell: Tell = lambda text: None) -> Report:
-    """Time the contenders that `make` makes. `tell` is called with what comes next, plan.total times at most.
+def time_steps(
+    plan: BenchPlan, model: Model, kernel: Kernel, make: MakeRunner, show: ShowProgress = lambda text: None
+) -> StepTimes:
+    """Time all runners of a plan; `show` is called at most plan.total times.
 
-    What cannot be made, run or believed is in the report's `skipped`.
+    What cannot be made or run, or computes something else, is in the result's `skipped`.
     """
-    report, nca = Report(), Reference(model, kernel)
+    times, reference = StepTimes(), Reference(model, kernel)
     rng = torch.Generator().manual_seed(0)
     for size in plan.sizes:
         x = 0.5 * torch.randn(1, model.config.channels, size[1], size[0], generator=rng)
-        ready, errors = _ready(plan, nca, x, make, tell, report)
-        _take_peaks(report.peaks, {contender.processor for contender in ready.values()})
-        for name, times in in_turn({n: c.run for n, c in ready.items()}, plan, tell).items():
-            report.results.append(_result(name, size, times, ready[name], model.config, errors[name]))
-        for contender in ready.values():
-            contender.release()
-        # It keeps a few versions of a function, then compiles no more: each size is one.
+        runners, errors = _checked_runners(plan, reference, x, make, show, times)
+        _update_peaks(times.peaks, {runner.processor for runner in runners.values()})
+        seconds = time_in_turn({name: runner.run for name, runner in runners.items()}, plan, show)
+        for name, runner in runners.items():
+            times.results.append(_step_time(name, size, seconds[name], runner, model.config, errors[name]))
+            runner.release()
+        # torch keeps only a few compiled versions of a function, then stops compiling; each size is a version.
         torch._dynamo.reset()
-    _take_peaks(report.peaks, set(report.peaks))
-    report.results = [_with_share(result, report.peaks) for result in report.results]
-    return report
+    _update_peaks(times.peaks, set(times.peaks))
+    times.results = [_with_share(result, times.peaks) for result in times.results]
+    return times
 
 
-def _ready(
-    plan: Plan, nca: Reference, x: torch.Tensor, make: Make, tell: Tell, report: Report
-) -> tuple[dict[str, Contender], dict[str, float]]:
-    """The contenders that are fit to be timed, and how far each is from the reference."""
-    size, ready, errors = (x.shape[3], x.shape[2]), dict[str, Contender](), dict[str, float]()
+def _checked_runners(
+    plan: BenchPlan, reference: Reference, x: torch.Tensor, make: MakeRunner, show: ShowProgress, times: StepTimes
+) -> tuple[dict[str, Runner], dict[str, float]]:
+    """Return the runners that may be timed, and how far each is from the reference."""
+    size, runners, errors = size_text((x.shape[3], x.shape[2])), dict[str, Runner](), dict[str, float]()
     for name in plan.backends:
-        tell(f"{spoken(size)} {name}: checking")
+        show(f"{size} {name}: checking")
         try:
-            contender = make(name, size)
-            errors[name] = check(contender, nca, x)
-            ready[name] = contender
-        except (NCAError, RuntimeError, MemoryError) as error:  # torch's own are RuntimeErrors
+            runner = make(name, (x.shape[3], x.shape[2]))
+            errors[name] = check_runner(runner, reference, x)
+            runners[name] = runner
+        except (NCAError, RuntimeError, MemoryError) as error:  # torch's own errors are RuntimeErrors
             refused = isinstance(error, RefusedError)
             reason = str(error).strip().partition("\n")[0] or "there is not enough memory for it."
-            one = Skipped(name, f"at {spoken(size)} {reason}" if refused else reason, refused)
-            if one not in report.skipped:
-                report.skipped.append(one)
-    return ready, errors
+            skipped = Skipped(name, f"at {size} {reason}" if refused else reason, refused)
+            if skipped not in times.skipped:
+                times.skipped.append(skipped)
+    return runners, errors
 
 
-def in_turn(
-    runs: Mapping[str, Callable[[int], None]], plan: Plan, tell: Tell = lambda text: None
+def time_in_turn(
+    runs: Mapping[str, Callable[[int], None]], plan: BenchPlan, show: ShowProgress = lambda text: None
 ) -> dict[str, list[float]]:
-    """Seconds a step of each, round by round; in a round all take their turn.
+    """Return the seconds per step of each run, round by round; in a round all take their turn.
 
-    A run makes the number of steps it is given. What else the machine does then slows all alike. Each turn begins with
-    a step that does not count, for the threads of the one before may still be waiting busily.
+    runs: functions that make the given number of steps.
+    Other work on the machine then slows all alike. Each turn begins with a step that does not count, because the
+    threads of the previous turn may still be waiting busily.
     """
     counts = {name: max(1, round(plan.seconds / plan.rounds / _pace(run))) for name, run in runs.items()}
-    took: dict[str, list[float]] = {name: [] for name in runs}
+    times: dict[str, list[float]] = {name: [] for name in runs}
     for number in range(plan.rounds):
         for name, run in runs.items():
-            tell(f"{name}: round {number + 1} of {plan.rounds}")
+            show(f"{name}: round {number + 1} of {plan.rounds}")
             run(1)
-            took[name].append(_seconds(run, counts[name]) / counts[name])
-    return took
+            times[name].append(_seconds(run, counts[name]) / counts[name])
+    return times
 
 
 def _pace(run: Callable[[int], None]) -> float:
-    """About how many seconds a step takes."""
+    """Return about how many seconds a step takes."""
     run(1)
     count = 1
-    while (seconds := _seconds(run, count)) < SHORTEST and count < MANY:
+    while (seconds := _seconds(run, count)) < MIN_SECONDS and count < MAX_STEPS:
         count *= 4
     return seconds / count
 
@@ -198,29 +216,34 @@ def _seconds(run: Callable[[int], None], count: int) -> float:
     return time.perf_counter() - before
 
 
-def _take_peaks(peaks: dict[Processor, float], processors: set[Processor]) -> None:
-    """The best yet of each processor; that of a GPU is CUDA's, taken to be the same one, if that is there."""
+def _update_peaks(peaks: dict[Processor, float], processors: set[Processor]) -> None:
+    """Keep the best peak of each processor. A GPU used through OpenGL is taken to be the one that CUDA uses."""
     for processor in processors:
         through: Literal["cpu", "cuda"] = "cpu" if processor == "cpu" else "cuda"
         if through == "cpu" or torch.cuda.is_available():
             peaks[processor] = max(peaks.get(processor, 0.0), host_info.matmul_gflops(through))
 
 
-def _result(
-    name: str, size: Size, times: Sequence[float], contender: Contender, config: Config, error: float
-) -> Result:
+def _step_time(name: str, size: Size, times: Sequence[float], runner: Runner, config: Config, error: float) -> StepTime:
     cells, seconds = size[0] * size[1], statistics.median(times)
-    gflops = 1e-9 * operations(config, cells, contender.fire_rate) / seconds
-    return Result(
-        name, spoken(size), cells, 1e3 * seconds, 1e3 * min(times), cells / seconds, gflops, contender.processor, error
+    return StepTime(
+        backend=name,
+        size=size_text(size),
+        cells=cells,
+        ms_per_step=1e3 * seconds,
+        best_ms_per_step=1e3 * min(times),
+        cell_steps_per_second=cells / seconds,
+        gflops=1e-9 * operations(config, cells, runner.fire_rate) / seconds,
+        processor=runner.processor,
+        max_error=error,
     )
 
 
-def _with_share(result: Result, peaks: Mapping[Processor, float]) -> Result:
+def _with_share(result: StepTime, peaks: Mapping[Processor, float]) -> StepTime:
     peak = peaks.get(result.processor)
     return replace(result, fraction_of_peak=result.gflops / peak) if peak else result
 
 
-def fastest_torch(results: Sequence[Result]) -> Result | None:
-    """Of the results at one size."""
+def fastest_torch(results: Sequence[StepTime]) -> StepTime | None:
+    """Return the fastest runner of torch among results at one size, None if there is none."""
     return min((r for r in results if r.backend.startswith("torch")), key=lambda r: r.ms_per_step, default=None)
