@@ -1,4 +1,4 @@
-"""Journals (.jsonl): a header line with the session that it begins with, then an entry a line (commands.Entry)."""
+"""Journals (.jsonl): a header line with the session that it begins with, then a JournalEntry a line."""
 
 import base64
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.files import replace_file
 from ncaengine.io.sessions import VERSION, Count, Session, pack_origin, read_whole, restore, unpack
 from ncaengine.simulation import commands
-from ncaengine.simulation.commands import Entry
+from ncaengine.simulation.commands import JournalEntry
 from ncaengine.simulation.simulation import Simulation
 
 
@@ -30,7 +30,7 @@ class Journal:
 
     head: JournalHead
     begin: Session
-    entries: list[Entry]
+    entries: list[JournalEntry]
 
     def replay(self, sim: Simulation, progress: Callable[[int], object] | None = None) -> None:
         """Make all of it again in `sim`, whose grids, models and arrays go; see its `replay`. Raises NCAError."""

@@ -30,7 +30,8 @@ from ncaengine.formats import images, model_files
 from ncaengine.simulation import commands
 from ncaengine.simulation.clock import TICKS_PER_SECOND
 from ncaengine.simulation.commands import FORMS, AddGrid, AnyCommand, OnGrid, explained
-from ncaengine.simulation.simulation import LateError, Simulation
+from ncaengine.simulation.simulation import Simulation
+from ncaengine.simulation.world import LateError
 
 MAX_BYTES = 4 * 2**20
 MAX_SIDE = 8192

@@ -31,7 +31,7 @@ from ncaengine.simulation import commands
 from ncaengine.simulation.commands import AnyCommand
 from ncaengine.simulation.grid import Grid, Snapshot
 from ncaengine.simulation.history import Moment
-from ncaengine.simulation.painting import Array
+from ncaengine.simulation.library import Array
 from ncaengine.simulation.simulation import Origin, Simulation
 
 ENDING = ".nca"
@@ -143,7 +143,7 @@ def _packed(
 def _saved(grid: Snapshot, names: dict[Model, str]) -> SavedGrid:
     m = grid.moment
     return SavedGrid(
-        grid.id, tuple(names[model] for model in m.models), m.kernel.name, m.age, m.step, m.marks, m.rng_seed,
+        grid.id, tuple(names[model] for model in m.models), m.kernel.name, m.age, m.step, m.edit_count, m.rng_seed,
         m.settings, grid.look, str(grid.gathered), grid.waiting,
     )  # fmt: skip
 

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from typing import Annotated, get_args
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from ncaengine.core.brushes import Pattern, Point, Tool
 from ncaengine.core.errors import NCAError
@@ -247,7 +249,23 @@ def _choices(key: str, info: msgspec.inspect.Type | None = None) -> str:
     return f"; there are: {', '.join(filter(None, values))}" if values else ""
 
 
-class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+def as_size(size: Size | int) -> Size:
+    """Return (width, height); one number is the side of a square."""
+    return (int(size), int(size)) if isinstance(size, int | np.integer) else size
+
+
+def as_path(path: npt.ArrayLike) -> tuple[Point, ...]:
+    """Return the points of a stroke, given as one (x, y) or as a sequence. Raises NCAError."""
+    try:
+        points = np.asarray(path, np.float64)
+    except (TypeError, ValueError, OverflowError):
+        points = np.empty(0)
+    if points.ndim not in (1, 2) or points.shape[-1] != 2 or not points.size:
+        raise NCAError("Paint: `path` must be a point (x, y), or a sequence of at least one.")
+    return tuple((x, y) for x, y in points.reshape(-1, 2).tolist())
+
+
+class JournalEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A command as submitted at a tick; `at_step` put it off until its grid had made that many steps."""
 
     tick: int
@@ -255,19 +273,19 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     at_step: int | None = None
 
 
-def encode(journal: Iterable[Entry]) -> bytes:
+def encode(journal: Iterable[JournalEntry]) -> bytes:
     """A journal as JSON, an entry a line."""
     return b"".join(msgspec.json.encode(entry) + b"\n" for entry in journal)
 
 
-def decode(text: bytes) -> list[Entry]:
+def decode(text: bytes) -> list[JournalEntry]:
     """What `encode` wrote. Raises NCAError naming the line."""
     entries = []
     for number, line in enumerate(text.splitlines(), 1):
         try:
-            entries.append(msgspec.json.decode(line, type=Entry))
+            entries.append(msgspec.json.decode(line, type=JournalEntry))
         except msgspec.ValidationError as error:
-            raise NCAError(f"Line {number} of the journal is not a command: {explained(error, Entry)}") from None
+            raise NCAError(f"Line {number} of the journal is not a command: {explained(error, JournalEntry)}") from None
         except (msgspec.MsgspecError, ValueError, TypeError) as error:
             raise NCAError(f"Line {number} of the journal is not a command: {error}.") from None
     return entries

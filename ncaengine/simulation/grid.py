@@ -1,4 +1,4 @@
-"""Grid: one running instance of a model on a lattice. It changes by a Simulation's commands only."""
+"""Grid: one running instance of a model on a lattice. It changes only by a Simulation's commands."""
 
 import heapq
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import msgspec
 from ncaengine.backends.base import Backend
 from ncaengine.core import fields, lattice, looks
 from ncaengine.core.errors import NCAError
-from ncaengine.core.fields import PLANE, Field
+from ncaengine.core.fields import FIELDS, PLANE, Field
 from ncaengine.core.lattice import View
 from ncaengine.core.looks import RGB, Look
 from ncaengine.core.model import Model
@@ -19,44 +19,63 @@ from ncaengine.core.settings import Settings
 from ncaengine.core.types import F32, U8
 from ncaengine.simulation.clock import Pace
 from ncaengine.simulation.commands import AnyCommand
-from ncaengine.simulation.history import Mark, Moment, Timeline
+from ncaengine.simulation.history import Edit, Moment, Timeline
 
 Waiting = tuple[int, int, AnyCommand]
-"""A command that waits: for a step, in order of submission."""
+"""A command that waits: its step, its order of submission, and itself."""
 Apply = Callable[[Waiting], None]
 
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """A grid as it is, to be made again; its timeline apart. gathered: the fraction of a step that is due."""
+    """A grid as it is, to be made again, without its timeline."""
 
     id: int
     moment: Moment
     look: Look = RGB
     gathered: Fraction = Fraction(0)
+    """The fraction of a step that is due."""
     waiting: tuple[Waiting, ...] = ()
 
 
 class Grid:
-    """What is known of a grid. The underscored methods are the Simulation's.
+    """A grid's cells, and all that is known of them.
 
-    size: (width, height) in cells. step: steps made since the seed; age: since the grid was added.
-    models: the first is what its cells run, but for those whose `model` field names another.
-    marks: changes made to it. changes: grows with every change of what the grid shows. waiting:
-    commands put off until a step.
+    Read it freely; to change it, submit commands to its Simulation. The methods from `edit` on are for the
+    Simulation and its command handlers.
+
+    Attributes:
+        id: Its number.
+        size: (width, height) in cells.
+        step: Steps made since the seed.
+        age: Steps made since the grid was added.
+        models: The models that its cells run: the first one, except where the `model` field names another.
+        kernel: The neighbourhood.
+        settings: See settings.Settings.
+        rng_seed: Decides, with the step, which cells fire.
+        fields: (height, width, 4) float32, or None where all have their defaults.
+        look: What is shown of its cells.
+        edit_count: Edits made to it so far; undo takes some back.
+        changes: Grows with every change of what the grid shows.
+        waiting: Commands that wait for a step, the next one first.
+        timeline: What it keeps to go back in time.
+        cells: Its state on the device.
+        pace: Turns time into steps.
     """
 
     def __init__(self, snapshot: Snapshot, backend: Backend, history: int) -> None:
+        """Make a grid as it was. history: bytes that its timeline may keep."""
         moment = snapshot.moment
         self.id, self.look, self.changes = snapshot.id, snapshot.look, 0
         self.waiting: list[Waiting] = sorted(snapshot.waiting, key=itemgetter(0, 1))
         self.cells = backend.cells()
         self.settings = moment.settings
         self.pace = Pace(moment.settings.steps_per_second, snapshot.gathered)
-        self.timeline = Timeline(history, tip=moment.age, first=moment.marks)
-        self._undone: list[list[Mark]] = []
-        self._ticks = self._due = 0
-        self._removed = False
+        self.timeline = Timeline(history, tip=moment.age, first=moment.edit_count)
+        self._undone: list[list[Edit]] = []
+        self._ticks = 0  # that have passed and are not yet turned into steps
+        self._due = 0  # steps
+        self._released = False
         self._restore(moment)
 
     def __index__(self) -> int:
@@ -72,186 +91,208 @@ class Grid:
         return self.models[0]
 
     def state(self) -> F32:
-        """The state, a copy: (height, width, channels) float32."""
+        """Return a copy of the state: (height, width, channels) float32."""
         return self.cells.read()
 
     def field(self, name: Field) -> F32:
-        """A field, a copy: (height, width) float32."""
+        """Return a copy of a field: (height, width) float32."""
         width, height = self.size
         return (fields.default_fields(width, height) if self.fields is None else self.fields)[..., PLANE[name]].copy()
 
     def image(self, scale: int = 1, raw: bool = False) -> U8:
-        """The whole grid as (height, width, 3) uint8, `scale` pixels a cell, in the lattice's true shape.
+        """Return a picture of the whole grid: (height, width, 3) uint8, in the lattice's true shape.
 
-        `raw`: the model's colours, one cell one pixel in storage order instead.
+        scale: Pixels per cell.
+        raw: The model's colours, one pixel per cell in storage order, instead.
         """
         return self.picture(lattice.whole_view(self.kernel, self.size, scale), raw)
 
-    def picture(self, view_: View, raw: bool = False) -> U8:
-        """One view of it: (height, width, 3) uint8. `raw` ignores the view."""
-        return looks.raw_picture(self.state(), self.model.config.colour) if raw else self.cells.draw(view_, self.look)
+    def picture(self, view: View, raw: bool = False) -> U8:
+        """Return the picture of a view: (height, width, 3) uint8. `raw` ignores the view."""
+        return looks.raw_picture(self.state(), self.model.config.colour) if raw else self.cells.draw(view, self.look)
 
     def moment(self) -> Moment:
-        """All that decides how it goes on."""
+        """Return everything that decides how it goes on."""
         return Moment(
-            self.age, self.marks, self.step, self.state(), self.fields, self.models, self.kernel,
+            self.age, self.edit_count, self.step, self.state(), self.fields, self.models, self.kernel,
             self.settings, self.rng_seed,
         )  # fmt: skip
 
     def snapshot(self, number: int | None = None) -> Snapshot:
-        """The grid as it is, or a copy of another number, for which no command waits."""
+        """Return the grid as it is, or a copy under another number, for which no command waits."""
         waiting = tuple(sorted(self.waiting, key=itemgetter(0, 1))) if number is None else ()
         return Snapshot(number or self.id, self.moment(), self.look, self.pace.gathered, waiting)
 
-    def _restore(self, moment: Moment) -> None:
-        self.age, self.marks, self.step = moment.age, moment.marks, moment.step
-        self.models, self.kernel, self.rng_seed = moment.models, moment.kernel, moment.rng_seed
-        pace = {name: getattr(self.settings, name) for name in ("steps_per_second", "paused")}
-        self.settings = msgspec.structs.replace(moment.settings, **pace)
-        self.fields = moment.fields
-        self.cells.specialise(self.models[0], self.kernel, self.models[1:])
-        self._write(moment.state, moment.fields)
+    @property
+    def can_undo(self) -> str:
+        """The title of the edit that undo would take back; '' if there is none."""
+        last = self.timeline.last_undoable(self.edit_count)
+        return "" if last is None else self.timeline.between(last, last + 1)[0].title
 
-    def _write(self, state: F32, fields: F32 | None) -> None:
+    @property
+    def can_redo(self) -> str:
+        """The title of the edit that redo would make again; '' if there is none."""
+        return self._undone[-1][0].title if self._undone else ""
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the timeline has room for at least two of its states; with fewer it keeps nothing."""
+        width, height = self.size
+        state = 4 * width * height * (self.model.config.channels + len(FIELDS))
+        return bool(2 * state <= self.timeline.budget)
+
+    # Edits, and the way back
+
+    def edit(self, edit: Edit, new: bool = True) -> None:
+        """Make an edit and note it in the timeline.
+
+        new: False for an edit that was undone and is made again; a new one makes the undone ones be forgotten.
+        """
+        moment = self.moment() if self.keeps and edit.title and not edit.more else None
+        edit.change()  # if this raises, nothing has happened
+        self._forget_future()
+        if moment:
+            self.timeline.keep(moment)
+        if self.keeps:
+            self.timeline.edits.append(edit)
+        self.edit_count += 1
+        if not self.keeps:
+            self.timeline.restart(self.age, self.edit_count)
+        self.changes += 1
+        if new and edit.title:
+            self._undone.clear()
+
+    def undo(self) -> None:
+        """Go back to before the last edit. Raises NCAError if there is none."""
+        first = self.timeline.last_undoable(self.edit_count)
+        if first is None:
+            raise NCAError("Nothing to undo on this grid.")
+        group = [edit for edit in self.timeline.between(first, self.edit_count) if edit.title]
+        self._go_to(group[0].age, first)
+        self.timeline.cut(self.age, self.edit_count, group)
+        self._undone.append(group)
+
+    def redo(self) -> None:
+        """Make the last undone edit again, on the present state. Raises NCAError if there is none."""
+        if not self._undone:
+            raise NCAError("Nothing to redo on this grid.")
+        for edit in self._undone[-1]:
+            self.edit(replace(edit, age=self.age, on_drop=None), new=False)
+        self._undone.pop()
+
+    def rewind(self, steps: int) -> None:
+        """Go back some steps, or forward again if below 0, as far as the timeline reaches. Raises NCAError."""
+        timeline = self.timeline
+        if not timeline.moments:
+            raise NCAError("This grid has no timeline: it is too large for one, or has made no step yet.")
+        age = min(max(self.age - steps, timeline.start), timeline.tip)
+        if self.age == timeline.tip > timeline.moments[-1].age and self.edit_count == timeline.last:
+            timeline.keep(self.moment())  # so that coming back to the present takes no time
+        self._go_to(age, timeline.edits_by(age))
+
+    def show(self, look: Look) -> None:
+        """Change what is shown of the cells."""
+        self.look = look
+        self.changes += 1
+
+    def write(self, state: F32, fields: F32 | None) -> None:
+        """Replace state and fields, of any size."""
         self.cells.write(state)
         self.cells.write_fields(fields)
         self.fields, self.size = fields, (state.shape[1], state.shape[0])
         self.changes += 1
 
-    # Changes, and the way back
+    def release(self) -> None:
+        """Give the device's memory back, once the grid is removed."""
+        self.cells.release()
+        self.waiting.clear()
+        self._released = True
 
-    @property
-    def can_undo(self) -> str:
-        """What undo would take back, '' if nothing."""
-        last = self.timeline.last_edit(self.marks)
-        return "" if last is None else self.timeline.between(last, last + 1)[0].title
+    def _restore(self, moment: Moment) -> None:
+        self.age, self.edit_count, self.step = moment.age, moment.edit_count, moment.step
+        self.models, self.kernel, self.rng_seed = moment.models, moment.kernel, moment.rng_seed
+        pace = {name: getattr(self.settings, name) for name in ("steps_per_second", "paused")}
+        self.settings = msgspec.structs.replace(moment.settings, **pace)
+        self.fields = moment.fields
+        self.cells.specialise(self.models[0], self.kernel, self.models[1:])
+        self.write(moment.state, moment.fields)
 
-    @property
-    def can_redo(self) -> str:
-        """What redo would make again, '' if nothing."""
-        return self._undone[-1][0].title if self._undone else ""
-
-    def _edit(self, mark: Mark, anew: bool = True) -> None:
-        """Make a change and note it. `anew`: it is not one that was undone, which then are forgotten."""
-        moment = self.moment() if self.keeps and mark.title and not mark.more else None
-        mark.change()  # if this raises, nothing has happened
-        self._cut()
-        if moment:
-            self.timeline.keep(moment)
-        if self.keeps:
-            self.timeline.marks.append(mark)
-        self.marks += 1
-        if not self.keeps:
-            self.timeline.restart(self.age, self.marks)
-        self.changes += 1
-        if anew and mark.title:
-            self._undone.clear()
-
-    @property
-    def keeps(self) -> bool:
-        """Whether the timeline has room for two of its states; one without is of no use."""
-        width, height = self.size
-        state = 4 * width * height * (self.model.config.channels + len(fields.FIELDS))
-        return bool(2 * state <= self.timeline.budget)
-
-    def _cut(self) -> None:
+    def _forget_future(self) -> None:
         timeline = self.timeline
-        if self.age < timeline.tip or self.marks < timeline.last:
-            timeline.cut(self.age, self.marks)
+        if self.age < timeline.tip or self.edit_count < timeline.last:
+            timeline.cut(self.age, self.edit_count)
 
-    def _undo(self) -> None:
-        first = self.timeline.last_edit(self.marks)
-        if first is None:
-            raise NCAError("There is nothing to undo on this grid.")
-        group = [mark for mark in self.timeline.between(first, self.marks) if mark.title]
-        self._go(group[0].age, first)
-        self.timeline.cut(self.age, self.marks, group)
-        self._undone.append(group)
-
-    def _redo(self) -> None:
-        if not self._undone:
-            raise NCAError("There is nothing to make again on this grid.")
-        for mark in self._undone[-1]:
-            self._edit(replace(mark, age=self.age, again=None), anew=False)
-        self._undone.pop()
-
-    def _rewind(self, steps: int) -> None:
-        timeline = self.timeline
-        if not timeline.moments:
-            raise NCAError("This grid keeps no timeline, being too large for one, or has made no step yet.")
-        age = min(max(self.age - steps, timeline.start), timeline.tip)
-        if self.age == timeline.tip > timeline.moments[-1].age and self.marks == timeline.last:
-            timeline.keep(self.moment())  # so that coming back to the present takes no time
-        self._go(age, timeline.reached(age))
-
-    def _go(self, age: int, marks: int) -> None:
-        """To a place of the timeline: from the moment before it, by the same steps and changes."""
-        self._restore(self.timeline.before(age, marks))
+    def _go_to(self, age: int, edit_count: int) -> None:
+        """Go to a place of the timeline: from the moment before it, by the same steps and edits."""
+        self._restore(self.timeline.before(age, edit_count))
         while True:
-            while self.marks < marks and (mark := self.timeline.between(self.marks, self.marks + 1)[0]).age <= self.age:
-                mark.change()
-                self.marks += 1
+            while self.edit_count < edit_count and (edit := self._next_edit()).age <= self.age:
+                edit.change()
+                self.edit_count += 1
             if self.age >= age:
                 break
             self._step()
 
-    def _show(self, look: Look) -> None:
-        self.look = look
-        self.changes += 1
+    def _next_edit(self) -> Edit:
+        return self.timeline.between(self.edit_count, self.edit_count + 1)[0]
 
     # Time
 
-    def _wait(self, at_step: int, order: int, command: AnyCommand) -> None:
+    def wait_for_step(self, at_step: int, order: int, command: AnyCommand) -> None:
+        """Let a command wait until the grid has made `at_step` steps; of several, the first in `order` comes first."""
         heapq.heappush(self.waiting, (at_step, order, command))
 
-    def _set_pace(self, settings: Settings) -> None:
-        """Take over settings that only the clock heeds."""
+    def set_pace(self, settings: Settings) -> None:
+        """Take over settings that only the clock reads."""
         self.settings = settings
         self.pace.steps_per_second = settings.steps_per_second
         self.changes += 1
 
-    def _owe(self, ticks: int) -> None:
+    def let_time_pass(self, ticks: int) -> None:
+        """Let time pass; `catch_up` makes the steps that are due by then."""
         if not self.settings.paused:
             self._ticks += ticks
 
     @property
-    def owes(self) -> bool:
-        """Whether time has passed for which it may have steps to make yet."""
+    def behind(self) -> bool:
+        """Whether time has passed for which steps may still be due."""
         return self._due > 0 or self._ticks > 0
 
-    def _settle(self, apply: Apply, most: int | None = None) -> int:
-        """Make steps that time has made due, at most so many; returns how many."""
+    def catch_up(self, apply: Apply, most: int | None = None) -> int:
+        """Make steps that are due, at most `most`. Return how many were made.
+
+        apply: Carries out a command that waited for a step.
+        """
         made = 0
-        while self.owes and (most is None or made < most) and not self._removed:
+        while self.behind and (most is None or made < most) and not self._released:
             if self._due == 0:
-                # A command that waits for a step may change the pace. Tick by tick, what follows does
-                # not depend on the strides in which time is let pass, which a replay does not know.
+                # A command that waits for a step may change the pace. Tick by tick, the result does not
+                # depend on the strides in which time passes, which a replay does not know.
                 ticks = 1 if self.waiting else self._ticks
                 self._ticks -= ticks
                 if not self.settings.paused:
                     self._due = self.pace.advance(ticks)
-                self._come(apply)
+                self._apply_waiting(apply)
                 continue
             self._due -= 1
-            self._run(1, apply)
+            self.run(1, apply)
             made += 1
         return made
 
-    def _run(self, count: int, apply: Apply) -> None:
-        """Make `count` steps, with the commands put off until one of them applied in between."""
+    def run(self, count: int, apply: Apply) -> None:
+        """Make `count` steps, and carry out the commands that waited for them in between."""
         for _ in range(count):
-            self._come(apply)
-            if self._removed:
+            self._apply_waiting(apply)
+            if self._released:
                 return
-            self._cut()
+            self._forget_future()
             if self.keeps and self.timeline.due(self.age, self.size[0] * self.size[1]):
                 self.timeline.keep(self.moment())
             self._step()
             self.timeline.tip = self.age
-        self._come(apply)
+        self._apply_waiting(apply)
 
-    def _come(self, apply: Apply) -> None:
-        """Apply the commands that have waited for this step."""
+    def _apply_waiting(self, apply: Apply) -> None:
         while self.waiting and self.waiting[0][0] <= self.step:
             apply(heapq.heappop(self.waiting))
 
@@ -260,8 +301,3 @@ class Grid:
         self.step += 1
         self.age += 1
         self.changes += 1
-
-    def _remove(self) -> None:
-        self.cells.release()
-        self.waiting.clear()
-        self._removed = True

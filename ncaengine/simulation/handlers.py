@@ -1,172 +1,231 @@
-"""The changes that commands make to a grid, each as it happens; Grid._edit notes them for the way back."""
+"""What each command does: one table from a command's type to its handler.
 
+To add a command, add a struct to commands.py, with its type in AnyCommand, and an entry here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, assert_never
+from typing import Any, TypeVar
 
-import msgspec
-import numpy as np
-
-from ncaengine.core import brushes, fields, lattice, states
-from ncaengine.core.brushes import Patch, Point
+from ncaengine.core import states
 from ncaengine.core.errors import NCAError
-from ncaengine.core.fields import PLANE
-from ncaengine.core.kernels import Catalogue, Kernel
+from ncaengine.core.fields import FIELDS
 from ncaengine.core.model import Model
-from ncaengine.core.settings import Settings, with_setting
-from ncaengine.core.states import Keep
-from ncaengine.core.types import F32, Size
-from ncaengine.simulation import commands, painting
-from ncaengine.simulation.commands import AnyEdit, Fill, Paint
-from ncaengine.simulation.grid import Grid
-from ncaengine.simulation.history import Mark
-from ncaengine.simulation.painting import Array
+from ncaengine.core.settings import Settings, affects_cells, with_setting
+from ncaengine.simulation import commands as c
+from ncaengine.simulation import edits
+from ncaengine.simulation.commands import AnyCommand, OnGrid
+from ncaengine.simulation.grid import Grid, Snapshot, Waiting
+from ncaengine.simulation.history import Edit, Moment
+from ncaengine.simulation.world import LateError, World
+
+C = TypeVar("C", bound=c.Command)
+G = TypeVar("G", bound=OnGrid)
 
 
-class Names(Protocol):
-    """Where commands find what they name: the Simulation."""
+@dataclass(frozen=True)
+class Handler:
+    """What a type of command does."""
 
-    catalogue: Catalogue
-    patch: Patch | None
-
-    def model(self, name: str) -> Model:
-        """A registered model. Raises NCAError."""
-
-    def array(self, name: str, image: bool) -> Array:
-        """A registered image, or state. Raises NCAError."""
-
-    def check_size(self, size: Size, model: Model | None = None) -> None:
-        """Raises NCAError unless a grid may have this size."""
+    apply: Callable[[World, Any, Waiting | None], Grid | None]
+    """Carry it out; return the grid that it made, if any. The last argument is the command as it waited for its step,
+    or None. Raises NCAError, and then has changed nothing."""
+    check: Callable[[World, Any], object] = lambda world, command: None
+    """Raise NCAError for what is known to fail before it is carried out."""
+    may_wait: bool = True
+    """Whether it can wait for a step of its grid."""
 
 
-def planned(grid: Grid, command: AnyEdit, names: Names) -> Mark:
-    """The change that a command makes, with all that it names looked up. Raises NCAError."""
-    more = False
-    match command:
-        case commands.SetModel(_, name, slot):
-            title, change = "Model", partial(set_model, grid, slot, names.model(name) if name else None)
-        case commands.SetKernel(_, name):
-            title, change = "Kernel", partial(use, grid, kernel=names.catalogue.get(name))
-        case commands.Resize(_, size, keep):
-            names.check_size(size, grid.model)
-            title, change = "Size", partial(resize, grid, size, keep)
-        case commands.Reseed(_, rng_seed):
-            title, change = "Seed", partial(reseed, grid, rng_seed)
-        case commands.Paint():
-            image = names.array(command.image, image=True) if command.tool == "image" else None
-            change = partial(paint, grid, command, image, names.patch)
-            title, more = command.tool.capitalize(), command.more
-        case commands.Fill():
-            title, change = fields.FIELDS[command.field].title, partial(fill, grid, command)
-        case commands.Load(_, name):
-            title, change = "Load", partial(load, grid, names.array(name, image=False))
-        case commands.Set(_, setting, value):  # a slider's way is not for undo
-            title, change = "", partial(adjust, grid, with_setting(grid.settings, setting, value))
-        case _:
-            assert_never(command)
-    return Mark(grid.age, change, title, more)
+def carry_out(world: World, command: AnyCommand, waited: Waiting | None = None) -> Grid | None:
+    """Carry a command out; return the grid that it made, if any. Raises NCAError, and then has changed nothing."""
+    try:
+        return HANDLERS[type(command)].apply(world, command, waited)
+    except MemoryError:
+        raise NCAError("There is not enough memory for this.") from None
 
 
-def use(grid: Grid, models: tuple[Model, ...] | None = None, kernel: Kernel | None = None) -> None:
-    """Run other models, or on another kernel. Raises NCAError if they do not go together."""
-    models, kernel = models or grid.models, kernel or grid.kernel
-    channels = models[0].config.channels
-    other = channels != grid.model.config.channels
-    state = states.with_channels(grid.state(), channels) if other else None
-    grid.cells.specialise(models[0], kernel, models[1:])
-    if state is not None:
-        grid.cells.write(state)
-    grid.models, grid.kernel = models, kernel
+def carry_out_late(world: World, waiting: Waiting) -> None:
+    """Carry out a command that waited for its step. What it raises goes to `world.late`, so that all grids can run."""
+    try:
+        carry_out(world, waiting[2], waiting)
+    except NCAError as error:
+        world.late.append(LateError(str(error), waiting))
 
 
-def set_model(grid: Grid, slot: int, model: Model | None) -> None:
-    """Put a model into a slot, or take that slot's and those after it away. Raises NCAError."""
-    models = grid.models
-    if model is None and slot == 0:
-        raise NCAError("A grid needs its first model; replace it instead.")
-    if slot > len(models):
-        raise NCAError(f"The grid has {len(models)} models; the next goes to slot {len(models)}, not {slot}.")
-    use(grid, models[:slot] if model is None else (*models[:slot], model, *models[slot + 1 :]))
+def check(world: World, command: AnyCommand) -> None:
+    """Raise NCAError for what is known to fail before a command is carried out."""
+    HANDLERS[type(command)].check(world, command)
 
 
-def resize(grid: Grid, size: Size, keep: Keep) -> None:
-    """Another size; see states.resized. New cells have the fields' defaults."""
-    fresh = states.initial(grid.model, size, grid.rng_seed)
-    maps = grid.fields
-    if maps is not None:
-        maps = states.resized(maps, fields.default_fields(*size), keep, grid.kernel)
-    grid._write(states.resized(grid.state(), fresh, keep, grid.kernel), maps)
+# Grids
 
 
-def reseed(grid: Grid, rng_seed: int) -> None:
-    """Back to the seed; the fields stay."""
-    grid.cells.write(states.initial(grid.model, grid.size, rng_seed))
-    grid.rng_seed, grid.step = rng_seed, 0
-    grid.pace.restart()
+def _add_grid(world: World, command: c.AddGrid, _waited: Waiting | None) -> Grid:
+    model, kernel = world.library.model(command.model), world.catalogue.get(command.kernel)
+    world.check_size(command.size, model)
+    settings = _first_settings(command, model)
+    state = states.initial(model, command.size, command.rng_seed)
+    moment = Moment(0, 0, 0, state, None, (model,), kernel, settings, command.rng_seed)
+    return world.add(Snapshot(world.next_id, moment))
 
 
-def adjust(grid: Grid, settings: Settings) -> None:
-    """Other settings, but for the pace."""
-    grid.settings = msgspec.structs.replace(
-        settings, steps_per_second=grid.settings.steps_per_second, paused=grid.settings.paused
-    )
+def _check_add_grid(world: World, command: c.AddGrid) -> None:
+    world.check_size(command.size)
+    world.catalogue.get(command.kernel)
+    _first_settings(command, world.library.model(command.model))
 
 
-def paint(grid: Grid, command: Paint, image: Array | None, patch: Patch | None) -> None:
-    """One stroke."""
-    canvas = painting.Canvas(grid.model, grid.kernel, grid.size, grid.rng_seed, grid.marks)
-    if command.tool in PLANE:
-        maps = _own(grid)
-        if command.tool == "model" and not 0 <= command.value < len(grid.models):
-            raise NCAError(f"The grid has {len(grid.models)} models; there is none in slot {command.value:g}.")
-        painting.on_field(canvas, command, command.tool, maps)
-        _use_fields(grid, maps)
+def _first_settings(command: c.AddGrid, model: Model) -> Settings:
+    fire_rate = model.config.fire_rate if command.fire_rate is None else command.fire_rate
+    return with_setting(with_setting(Settings(), "steps_per_second", command.steps_per_second), "fire_rate", fire_rate)
+
+
+def _revive(world: World, command: c.Revive, _waited: Waiting | None) -> Grid:
+    return world.revive(command.grid)
+
+
+def _on_grid(
+    act: Callable[[World, Grid, G], Grid | None],
+    check: Callable[[World, G], object] = lambda world, command: None,
+    may_wait: bool = True,
+) -> Handler:
+    """Return the handler of a command to a grid that is there."""
+    return Handler(lambda world, command, _waited: act(world, world.grid(command.grid), command), check, may_wait)
+
+
+def _remove_grid(world: World, grid: Grid, _command: c.RemoveGrid) -> None:
+    world.remove(grid)
+
+
+def _duplicate(world: World, grid: Grid, _command: c.Duplicate) -> Grid:
+    return world.add(grid.snapshot(world.next_id))
+
+
+def _copy(world: World, grid: Grid, command: c.Copy) -> None:
+    world.patch = edits.copied(grid, command.at, command.radius)
+
+
+def _undo(_world: World, grid: Grid, _command: c.Undo) -> None:
+    grid.undo()
+
+
+def _redo(_world: World, grid: Grid, _command: c.Redo) -> None:
+    grid.redo()
+
+
+def _rewind(_world: World, grid: Grid, command: c.Rewind) -> None:
+    grid.rewind(command.steps)
+
+
+def _step(world: World, grid: Grid, command: c.Step) -> None:
+    grid.run(command.count, partial(carry_out_late, world))
+
+
+def _show(_world: World, grid: Grid, command: c.Show) -> None:
+    grid.show(command.look)
+
+
+# Edits: what changes the cells, and can be made again
+
+
+def _edit(
+    plan: Callable[[World, Grid, G], tuple[str, Callable[[], None]]],
+    check: Callable[[World, G], object] = lambda world, command: None,
+) -> Handler:
+    """Return the handler of a command that edits a grid.
+
+    plan: looks up everything that the command names; returns the title by which undo calls the edit, '' if it can't be
+        undone, and the change itself.
+    """
+
+    def apply(world: World, command: G, waited: Waiting | None) -> None:
+        grid = world.grid(command.grid)
+        title, change = plan(world, grid, command)
+        wait_again = partial(grid.wait_for_step, *waited) if waited else None
+        grid.edit(Edit(grid.age, change, title, getattr(command, "more", False), wait_again))
+
+    return Handler(apply, check)
+
+
+def _plan_set_model(world: World, grid: Grid, command: c.SetModel) -> tuple[str, Callable[[], None]]:
+    model = world.library.model(command.model) if command.model else None
+    return "Model", partial(edits.set_model, grid, command.slot, model)
+
+
+def _plan_set_kernel(world: World, grid: Grid, command: c.SetKernel) -> tuple[str, Callable[[], None]]:
+    return "Kernel", partial(edits.use, grid, kernel=world.catalogue.get(command.kernel))
+
+
+def _plan_resize(world: World, grid: Grid, command: c.Resize) -> tuple[str, Callable[[], None]]:
+    world.check_size(command.size, grid.model)
+    return "Size", partial(edits.resize, grid, command.size, command.keep)
+
+
+def _plan_reseed(_world: World, grid: Grid, command: c.Reseed) -> tuple[str, Callable[[], None]]:
+    return "Seed", partial(edits.reseed, grid, command.rng_seed)
+
+
+def _plan_paint(world: World, grid: Grid, command: c.Paint) -> tuple[str, Callable[[], None]]:
+    image = world.library.image(command.image) if command.tool == "image" else None
+    return command.tool.capitalize(), partial(edits.paint, grid, command, image, world.patch)
+
+
+def _plan_fill(_world: World, grid: Grid, command: c.Fill) -> tuple[str, Callable[[], None]]:
+    return FIELDS[command.field].title, partial(edits.fill, grid, command)
+
+
+def _plan_load(world: World, grid: Grid, command: c.Load) -> tuple[str, Callable[[], None]]:
+    return "Load", partial(edits.load, grid, world.library.state(command.array))
+
+
+def _plan_set(_world: World, grid: Grid, command: c.Set) -> tuple[str, Callable[[], None]]:
+    # Without a title: undo passes over the many values of a slider.
+    return "", partial(edits.adjust, grid, with_setting(grid.settings, command.setting, command.value))
+
+
+def _set(world: World, command: c.Set, waited: Waiting | None) -> None:
+    if affects_cells(command.setting):
+        _SET_CELLS.apply(world, command, waited)
     else:
-        touch = painting.on_state(canvas, command, image, patch)
-        grid.cells.blend(touch.cells, touch.weight, touch.target)
+        grid = world.grid(command.grid)
+        grid.set_pace(with_setting(grid.settings, command.setting, command.value))
 
 
-def fill(grid: Grid, command: Fill) -> None:
-    """A whole field. Between two models no third lies: a cell in a fuzzy border runs one of the two by chance."""
-    painting.check(command.field, *command.values)
-    if command.pattern in ("polar", "bipolar") and command.field != "angle":
-        raise NCAError(f"A {command.pattern} pattern is made of angles; it is for the alignment only.")
-    values = (0.0, 1.0) if command.field == "model" else command.values
-    plane = brushes.pattern(grid.kernel, grid.size, command.pattern, values, command.count, command.fuzz)
-    if command.field == "model":
-        row, column = (axis.ravel().astype(np.int32) for axis in np.indices(plane.shape))
-        second = brushes.dither(plane.ravel(), np.stack([column, row], 1), grid.marks, grid.rng_seed)
-        first, other = (np.float32(round(value)) for value in command.values)
-        plane = np.where(second.reshape(plane.shape), other, first)
-    maps = _own(grid)
-    maps[..., PLANE[command.field]] = plane
-    _use_fields(grid, maps)
+_SET_CELLS = _edit(_plan_set)
+
+# What is submitted with a step can fail only once that step has come; these find out before.
 
 
-def load(grid: Grid, array: Array) -> None:
-    """A state from outside: (height, width, channels). Raises NCAError if it has other channels than the model."""
-    channels = grid.model.config.channels
-    if array.shape[2] != channels:
-        raise NCAError(f"The state has {array.shape[2]} channels and the model {grid.model.config.name!r} {channels}.")
-    maps = grid.fields if array.shape[:2] == (grid.size[1], grid.size[0]) else None
-    grid._write(np.ascontiguousarray(array, np.float32), maps)
+def _check_set_model(world: World, command: c.SetModel) -> None:
+    if command.model:
+        world.library.model(command.model)
 
 
-def _own(grid: Grid) -> F32:
-    """The grid's fields to be changed: a copy where a moment keeps them."""
-    return fields.default_fields(*grid.size) if grid.fields is None else grid.fields.copy()
+def _check_paint(world: World, command: c.Paint) -> None:
+    if command.tool == "image":
+        world.library.image(command.image)
 
 
-def _use_fields(grid: Grid, maps: F32) -> None:
-    """Run on these fields; none where all are the default, so that a plain run pays nothing."""
-    grid.fields = None if (maps == fields.default_fields(1, 1)).all() else maps
-    grid.cells.write_fields(grid.fields)
-
-
-def copied(grid: Grid, at: Point, radius: float) -> Patch:
-    """The cells within `radius` of a point."""
-    column, row = (int(i) for i in lattice.nearest_cell(grid.kernel, *at))
-    offsets = brushes.disc(grid.kernel, radius)
-    away = offsets.astype(np.int64)
-    places = lattice.on_torus(grid.kernel, grid.size, away[:, 0] + column, away[:, 1] + row)
-    cells = np.stack(places, 1).astype(np.int32)
-    return Patch(grid.kernel, radius, offsets, grid.cells.read_cells(cells))
+HANDLERS: dict[type[c.Command], Handler] = {
+    c.AddGrid: Handler(_add_grid, _check_add_grid, may_wait=False),
+    c.RemoveGrid: _on_grid(_remove_grid),
+    c.Revive: Handler(_revive),
+    # Their order among the grids would depend on the strides in which time passes.
+    c.Duplicate: _on_grid(_duplicate, may_wait=False),
+    c.Copy: _on_grid(_copy, may_wait=False),
+    c.Undo: _on_grid(_undo),
+    c.Redo: _on_grid(_redo),
+    c.Rewind: _on_grid(_rewind),
+    c.Step: _on_grid(_step),
+    c.Show: _on_grid(_show),
+    c.SetModel: _edit(_plan_set_model, _check_set_model),
+    c.SetKernel: _edit(_plan_set_kernel, lambda world, command: world.catalogue.get(command.kernel)),
+    c.Resize: _edit(_plan_resize, lambda world, command: world.check_size(command.size)),
+    c.Reseed: _edit(_plan_reseed),
+    c.Paint: _edit(_plan_paint, _check_paint),
+    c.Fill: _edit(_plan_fill),
+    c.Load: _edit(_plan_load, lambda world, command: world.library.state(command.array)),
+    c.Set: Handler(_set, lambda world, command: with_setting(Settings(), command.setting, command.value)),
+}
+"""Every type of command, and what it does."""

@@ -1,7 +1,6 @@
-"""Timeline: how a grid came to be what it is, so that it can go back and on again, bounded in memory.
+"""A grid's timeline: whole states some steps apart, and the edits in between, bounded in memory.
 
-Moments hold whole states, some steps apart; marks hold the changes between them. Any step in between
-is had by going to the moment before it and running on: the same steps give the same state.
+Any step in between is reached from the moment before it, by the same steps and edits: they give the same state.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,21 +12,23 @@ from ncaengine.core.settings import Settings
 from ncaengine.core.types import F32
 
 BYTES = 2**27
-"""Of the moments that a grid keeps, if nothing else is asked for."""
+"""The default size of the moments that a grid keeps."""
 
 
 @dataclass(frozen=True, eq=False)
 class Moment:
-    """Everything that decides how a grid goes on, once `marks` changes and `age` steps had been made.
-
-    age: steps since the grid was added, by whatever seed; step: since the seed.
-    """
+    """Everything that decides how a grid goes on."""
 
     age: int
-    marks: int
+    """Steps since the grid was added, over all seeds."""
+    edit_count: int
+    """Edits made by then."""
     step: int
+    """Steps since the seed."""
     state: F32
+    """(height, width, channels) float32."""
     fields: F32 | None
+    """(height, width, 4) float32, or None where all have their defaults."""
     models: tuple[Model, ...]
     kernel: Kernel
     settings: Settings
@@ -35,61 +36,62 @@ class Moment:
 
     @property
     def bytes(self) -> int:
-        """Memory that it takes."""
+        """The memory that it takes."""
         return self.state.nbytes + (0 if self.fields is None else self.fields.nbytes)
 
 
 @dataclass(frozen=True, eq=False)
-class Mark:
-    """A change that was made at an age: `change` makes it again.
-
-    title: what undo calls it; '' for what cannot be undone, as a slider's. more: it goes on with the
-    change before. again: what to do when this is dropped, as to put a command back that waits.
-    """
+class Edit:
+    """A change that was made to a grid at an age."""
 
     age: int
     change: Callable[[], None]
+    """Makes the change, now or again."""
     title: str = ""
+    """The name that undo shows; '' for what can't be undone, such as a slider's values."""
     more: bool = False
-    again: Callable[[], None] | None = None
+    """Whether it continues the edit before, as the parts of a stroke do."""
+    on_drop: Callable[[], None] | None = None
+    """Called when the edit is dropped from the timeline, for example to let a command wait again."""
 
 
 @dataclass
 class Timeline:
-    """Moments and marks in their order. With a budget of 0 bytes it keeps nothing.
+    """Moments and edits in order. With a budget of 0 bytes it keeps nothing.
 
-    What lies after the present, once a grid went back, stays until the grid changes or runs on.
+    What lies after the present, once a grid went back, stays until the grid is edited or makes another step.
     """
 
     budget: int = BYTES
+    """Bytes of the moments that are kept."""
     moments: list[Moment] = field(default_factory=list)
-    marks: list[Mark] = field(default_factory=list)
+    edits: list[Edit] = field(default_factory=list)
     tip: int = 0
-    """The greatest age that can be gone forward to."""
+    """The greatest age that can be reached."""
     first: int = 0
-    """Changes that the grid had seen before; marks are counted from there on."""
+    """The number of edits before the first one that is kept; edits are counted from the grid's beginning."""
 
     @property
     def start(self) -> int:
-        """The least age that can be gone back to."""
+        """The least age that can be reached."""
         return self.moments[0].age if self.moments else self.tip
 
-    def every(self, cells: int) -> int:
-        """Steps between two moments of a grid of so many cells: a second or two of work without a GPU."""
+    def interval(self, cells: int) -> int:
+        """Return the steps between two moments of a grid of that many cells: a second or two of work without a GPU."""
         return min(max(cells // 512, 16), 256)
 
     def due(self, age: int, cells: int) -> bool:
-        """Whether a moment should be kept before the step that follows `age`."""
-        return not self.moments or age - self.moments[-1].age >= self.every(cells)
+        """Return whether a moment should be kept before the step that follows `age`."""
+        return not self.moments or age - self.moments[-1].age >= self.interval(cells)
 
     def keep(self, moment: Moment) -> None:
-        """Add the present moment. Where the budget is spent, older ones grow sparse; the first stays."""
+        """Add the present moment. Where the budget is spent, older moments are thinned out; the first one stays."""
         self.moments.append(moment)
         while len(self.moments) > 2 and sum(kept.bytes for kept in self.moments) > self.budget:
-            del self.moments[self._least()]
+            del self.moments[self._most_dispensable()]
 
-    def _least(self) -> int:
-        """The moment whose loss leaves the shortest gap for its distance from the present."""
+    def _most_dispensable(self) -> int:
+        """Return the moment whose loss leaves the shortest gap for its distance from the present."""
         now = self.moments[-1].age
 
         def gap(k: int) -> float:
@@ -97,40 +99,46 @@ class Timeline:
 
         return min(range(1, len(self.moments) - 1), key=gap)
 
-    def before(self, age: int, marks: int) -> Moment:
-        """The last moment from which that place is reached."""
-        return next(m for m in reversed(self.moments) if m.age <= age and m.marks <= marks)
+    def before(self, age: int, edit_count: int) -> Moment:
+        """Return the last moment from which that place can be reached."""
+        return next(m for m in reversed(self.moments) if m.age <= age and m.edit_count <= edit_count)
 
-    def reached(self, age: int) -> int:
-        """Marks made by the end of an age."""
-        return self.first + sum(mark.age <= age for mark in self.marks)
+    def edits_by(self, age: int) -> int:
+        """Return the number of edits made by the end of an age."""
+        return self.first + sum(edit.age <= age for edit in self.edits)
 
     @property
     def last(self) -> int:
-        """Marks made by the end of all that is known."""
-        return self.first + len(self.marks)
+        """The number of all edits that are known."""
+        return self.first + len(self.edits)
 
-    def between(self, start: int, end: int) -> list[Mark]:
-        """The marks from one count to another."""
-        return self.marks[start - self.first : end - self.first]
+    def between(self, start: int, end: int) -> list[Edit]:
+        """Return the edits from one count to another."""
+        return self.edits[start - self.first : end - self.first]
 
-    def cut(self, age: int, marks: int, undone: Sequence[Mark] = ()) -> None:
-        """Forget what lies after a place, because the grid goes another way from there; `undone` do not come again."""
-        dropped = self.between(marks, self.last)
-        del self.marks[marks - self.first :]
-        self.moments = [m for m in self.moments if m.age <= age and m.marks <= marks]
+    def cut(self, age: int, edit_count: int, undone: Sequence[Edit] = ()) -> None:
+        """Forget what lies after a place, because the grid goes another way from there.
+
+        undone: Edits that are dropped for good: their `on_drop` is not called.
+        """
+        dropped = self.between(edit_count, self.last)
+        del self.edits[edit_count - self.first :]
+        self.moments = [m for m in self.moments if m.age <= age and m.edit_count <= edit_count]
         self.tip = age
-        for mark in dropped:
-            if mark.again and mark not in undone:
-                mark.again()
+        for edit in dropped:
+            if edit.on_drop and edit not in undone:
+                edit.on_drop()
 
-    def restart(self, age: int, marks: int) -> None:
-        """Forget everything; what comes is counted on from here."""
+    def restart(self, age: int, edit_count: int) -> None:
+        """Forget everything, and count from here."""
         self.moments.clear()
-        self.marks.clear()
-        self.tip, self.first = age, marks
+        self.edits.clear()
+        self.tip, self.first = age, edit_count
 
-    def last_edit(self, marks: int) -> int | None:
-        """How many marks came before the last edit that can be undone, once `marks` were made."""
-        edits = (k for k, mark in enumerate(self.between(self.first, marks)) if mark.title and not mark.more)
-        return max(((self.first + k) for k in edits), default=None)
+    def last_undoable(self, edit_count: int) -> int | None:
+        """Return how many edits came before the last one that can be undone; None if none can.
+
+        edit_count: The edits made so far; later ones are not looked at.
+        """
+        counts = (k for k, edit in enumerate(self.between(self.first, edit_count)) if edit.title and not edit.more)
+        return max(((self.first + k) for k in counts), default=None)

@@ -1,16 +1,22 @@
-"""Registry: the models, images and states that commands call by name."""
+"""The models, images and states that commands call by name."""
 
 import numpy as np
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Model, equal_models
-from ncaengine.simulation.painting import Array
+from ncaengine.core.names import unique_name
+from ncaengine.core.types import F32, U8
+
+Array = U8 | F32
+"""An image, (height, width, 3) uint8, or a state, (height, width, channels) float32."""
 
 
-class Registry:
-    """What Simulation inherits.
+class Library:
+    """Models and arrays by name. A name, once given, means the same model or array for ever.
 
-    arrays: images, (height, width, 3) uint8, and states, (height, width, channels) float32.
+    Attributes:
+        models: Models by name.
+        arrays: Images, (height, width, 3) uint8, and states, (height, width, channels) float32, by name.
     """
 
     def __init__(self) -> None:
@@ -18,51 +24,62 @@ class Registry:
         self.arrays: dict[str, Array] = {}
 
     def register(self, model: Model, name: str = "") -> str:
-        """Make a model known to commands; returns its name here, which a number may follow.
+        """Make a model known to commands. Return its name, with a number added if another model has that name.
 
-        One that is known already, to the last bit, keeps the name that it has.
+        A model that is known already, to the last bit, keeps its name.
         """
-        base = name = name or model.config.name
-        n = 1
-        while name in self.models and not equal_models(self.models[name], model):
-            n += 1
-            name = f"{base}-{n}"
-        self.models.setdefault(name, model)
+        models = self.models
+        name = unique_name(name or model.config.name, lambda name: name in models and not equal_models(models[name], model))
+        models.setdefault(name, model)
         return name
 
     def register_array(self, name: str, array: Array) -> str:
-        """Make an image or a state known to commands; returns its name here, which a number may follow.
+        """Make an image or a state known to commands. Return its name, with a number added if that name is taken.
 
-        uint8, (height, width, 3), is an image; any other type of number is a state, (height, width,
-        channels), and becomes float32. Raises NCAError unless it is one of these, and finite.
+        array: (height, width, 3) uint8 is an image; any other number type is a state, (height, width, channels), and
+            becomes float32.
+
+        Raises NCAError if it has another shape, or numbers that are not finite.
         """
-        if array.dtype != np.uint8 and array.dtype.kind in "fiub":
-            with np.errstate(over="ignore"):  # what is too large is infinite then, and refused
-                array = array.astype(np.float32)
-        if array.ndim != 3 or not array.size or array.dtype not in (np.uint8, np.float32):
-            raise NCAError(
-                "An array must be an image, (height, width, 3) uint8, or a state, (height, width, channels) float32."
-            )
-        if (array.dtype == np.uint8 and array.shape[2] != 3) or not np.isfinite(array).all():
-            raise NCAError("An image has three channels, and a state has finite numbers only.")
-        base, n = name, 1
-        while (known := self.arrays.get(name)) is not None and not (
-            known.dtype == array.dtype and np.array_equal(known, array)
-        ):
-            n += 1
-            name = f"{base}-{n}"
-        self.arrays.setdefault(name, array.copy())
+        array = _checked(array)
+        arrays = self.arrays
+        name = unique_name(name, lambda name: name in arrays and not _equal(arrays[name], array))
+        arrays.setdefault(name, array.copy())
         return name
 
     def model(self, name: str) -> Model:
-        """A registered model. Raises NCAError."""
+        """Return a registered model. Raises NCAError if there is none of this name."""
         if name not in self.models:
-            raise NCAError(f"There is no model {name!r} here; there are: {', '.join(self.models) or 'none'}.")
+            raise NCAError(f"There is no model {name!r}; there are: {', '.join(self.models) or 'none'}.")
         return self.models[name]
 
-    def array(self, name: str, image: bool) -> Array:
-        """A registered image, or state. Raises NCAError."""
-        if name not in self.arrays or (self.arrays[name].dtype == np.uint8) != image:
-            kind = "image" if image else "state"
-            raise NCAError(f"There is no {kind} {name!r} here; register one first, or open it in the window.")
-        return self.arrays[name]
+    def image(self, name: str) -> U8:
+        """Return a registered image. Raises NCAError if there is none of this name."""
+        array = self.arrays.get(name)
+        if array is None or array.dtype != np.uint8:
+            raise NCAError(f"There is no image {name!r}; register one first, or open it in the window.")
+        return array.astype(np.uint8, copy=False)
+
+    def state(self, name: str) -> F32:
+        """Return a registered state. Raises NCAError if there is none of this name."""
+        array = self.arrays.get(name)
+        if array is None or array.dtype == np.uint8:
+            raise NCAError(f"There is no state {name!r}; register one first, or open it in the window.")
+        return array.astype(np.float32, copy=False)
+
+
+def _checked(array: Array) -> Array:
+    if array.dtype != np.uint8 and array.dtype.kind in "fiub":
+        with np.errstate(over="ignore"):  # numbers that are too large become infinite, and are refused below
+            array = array.astype(np.float32)
+    if array.ndim != 3 or not array.size or array.dtype not in (np.uint8, np.float32):
+        raise NCAError(
+            "An array must be an image, (height, width, 3) uint8, or a state, (height, width, channels) float32."
+        )
+    if (array.dtype == np.uint8 and array.shape[2] != 3) or not np.isfinite(array).all():
+        raise NCAError("An image must have three channels, and a state only finite numbers.")
+    return array
+
+
+def _equal(one: Array, other: Array) -> bool:
+    return one.dtype == other.dtype and np.array_equal(one, other)

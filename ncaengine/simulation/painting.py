@@ -13,12 +13,9 @@ from ncaengine.core.model import Model
 from ncaengine.core.types import F32, I32, U8, Size
 from ncaengine.simulation.commands import Paint
 
-Array = U8 | F32
-"""An image, (height, width, 3) uint8, or a state, (height, width, channels) float32."""
-
 
 @dataclass(frozen=True, eq=False)
-class Canvas:
+class Surface:
     """What painting needs to know of a grid. `number` tells one change of it from the next."""
 
     model: Model
@@ -37,59 +34,59 @@ class Touch:
     target: F32
 
 
-def on_state(canvas: Canvas, command: Paint, image: Array | None, patch: Patch | None) -> Touch:
+def on_state(surface: Surface, command: Paint, image: U8 | None, patch: Patch | None) -> Touch:
     """What a brush for the state does. Raises NCAError where there is nothing to paint with."""
     if command.tool == "patch":
-        return _pasted(canvas, command, patch)
-    cells, weight = brushes.stroke(canvas.kernel, canvas.size, command.path, command.radius, command.softness)
-    config = canvas.model.config
+        return _pasted(surface, command, patch)
+    cells, weight = brushes.stroke(surface.kernel, surface.size, command.path, command.radius, command.softness)
+    config = surface.model.config
     if command.tool == "erase":
-        target = states.initial_at(canvas.model, canvas.size, cells, canvas.rng_seed)
+        target = states.initial_at(surface.model, surface.size, cells, surface.rng_seed)
     elif command.tool == "noise":
-        noise = pcg.edit_noise_at(cells, config.channels, canvas.number, canvas.rng_seed)
+        noise = pcg.edit_noise_at(cells, config.channels, surface.number, surface.rng_seed)
         target = noise * np.float32(command.value)
     else:
         if image is None:
             raise NCAError(f"There is no image {command.image!r} to paint with; open one first.")
-        rgb = brushes.image_at(image.astype(np.uint8, copy=False), canvas.kernel, canvas.size, cells)
+        rgb = brushes.image_at(image, surface.kernel, surface.size, cells)
         target = ((rgb - config.colour.offset) / config.colour.scale).astype(np.float32)
         if config.colour.alpha:  # what is painted is opaque
             target = np.concatenate([target, np.ones_like(target[:, :1])], 1)
     return Touch(cells, weight * np.float32(command.strength), target)
 
 
-def _pasted(canvas: Canvas, command: Paint, patch: Patch | None) -> Touch:
+def _pasted(surface: Surface, command: Paint, patch: Patch | None) -> Touch:
     """The patch about the last point of the path; its edge fades as the brush's softness says."""
     if patch is None:
         raise NCAError("Nothing has been copied yet; copy a patch first.")
-    column, row = (int(i) for i in lattice.nearest_cell(canvas.kernel, *command.path[-1]))
-    offsets = brushes.disc(canvas.kernel, patch.radius)
-    inside, index = brushes.paste(patch, canvas.kernel, offsets)
+    column, row = (int(i) for i in lattice.nearest_cell(surface.kernel, *command.path[-1]))
+    offsets = brushes.disc(surface.kernel, patch.radius)
+    inside, index = brushes.paste(patch, surface.kernel, offsets)
     offsets, index = offsets[inside], index[inside]
     places = lattice.on_torus(
-        canvas.kernel, canvas.size, offsets[:, 0].astype(np.int64) + column, offsets[:, 1].astype(np.int64) + row
+        surface.kernel, surface.size, offsets[:, 0].astype(np.int64) + column, offsets[:, 1].astype(np.int64) + row
     )
     cells, first = np.unique(np.stack(places, 1).astype(np.int32), axis=0, return_index=True)
-    (ax, _), (bx, by) = canvas.kernel.basis
+    (ax, _), (bx, by) = surface.kernel.basis
     at = offsets[first]
     away = np.hypot(at[:, 0] * ax + at[:, 1] * bx, at[:, 1] * by) / patch.radius
     # The rim is never quite 0, so that a patch of one cell is pasted as well.
     fade = np.clip((1 - away) / max(command.softness, 1e-6), 0.05 if command.softness else 1, 1)
-    channels = min(canvas.model.config.channels, patch.state.shape[1])
+    channels = min(surface.model.config.channels, patch.state.shape[1])
     weight = (fade * fade * (3 - 2 * fade) * command.strength).astype(np.float32)
     return Touch(cells, weight, np.ascontiguousarray(patch.state[index[first], :channels]))
 
 
-def on_field(canvas: Canvas, command: Paint, name: Field, fields: F32) -> None:
+def on_field(surface: Surface, command: Paint, name: Field, fields: F32) -> None:
     """Paint `value` into a field, in place. Raises NCAError if it is out of the field's range."""
     check(name, command.value)
-    cells, weight = brushes.stroke(canvas.kernel, canvas.size, command.path, command.radius, command.softness)
+    cells, weight = brushes.stroke(surface.kernel, surface.size, command.path, command.radius, command.softness)
     weight = weight * np.float32(command.strength)
     column, row = cells[:, 0], cells[:, 1]
     plane, value = fields[..., PLANE[name]], np.float32(command.value)
     now = plane[row, column]
     if name == "model":
-        mine = brushes.dither(weight, cells, canvas.number, canvas.rng_seed)
+        mine = brushes.dither(weight, cells, surface.number, surface.rng_seed)
         plane[row, column] = np.where(mine, np.round(value), now)
     elif name == "angle":  # the short way round
         turned = now + weight * ((value - now + 180) % 360 - 180)

@@ -1,46 +1,43 @@
-"""Simulation: the grids, their clock and their commands. Window, command line and scripts share it.
+"""Simulation: grids, their clock and their commands. The window, the command line and scripts all run one.
 
 sim = Simulation()
-a = sim.add(load("dots.pt"), size=(256, 256), kernel="hexagonal", steps_per_second=60)
-sim.submit(Resize(a, (384, 256)), at_step=200)
+dots = sim.add("dots.pt", size=(256, 256), kernel="hexagonal", steps_per_second=60)
+sim.submit(Resize(dots, (384, 256)), at_step=200)
 sim.advance(10 * TICKS_PER_SECOND)
-state = a.state()
+sim.paint("erase", (100, 80), radius=30)
+picture = sim.image(scale=2)
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
+import numpy.typing as npt
+
 from ncaengine import backends
 from ncaengine.backends.base import Backend
-from ncaengine.core import kernels, memory, states
-from ncaengine.core.brushes import Patch
+from ncaengine.core import kernels
+from ncaengine.core.brushes import Patch, Pattern, Point, Tool
 from ncaengine.core.errors import NCAError
+from ncaengine.core.fields import Field
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Model
-from ncaengine.core.settings import Settings, affects_cells, with_setting
-from ncaengine.core.types import Size
+from ncaengine.core.states import Keep
+from ncaengine.core.types import F32, U8, Size
 from ncaengine.formats import model_files
 from ncaengine.simulation import commands, handlers
-from ncaengine.simulation.calls import Calls, as_size
 from ncaengine.simulation.clock import TICKS_PER_SECOND
-from ncaengine.simulation.commands import AnyCommand, Entry, OnGrid
-from ncaengine.simulation.grid import Grid, Snapshot, Waiting
-from ncaengine.simulation.history import BYTES, Moment
-from ncaengine.simulation.library import Registry
+from ncaengine.simulation.commands import AnyCommand, JournalEntry, OnGrid
+from ncaengine.simulation.grid import Grid, Snapshot
+from ncaengine.simulation.history import BYTES
+from ncaengine.simulation.library import Array
+from ncaengine.simulation.world import World
 
-MOST_REMOVED = 4
-"""Grids that were removed and can be brought back."""
-
-
-class LateError(NCAError):
-    """What a command that waited for its step raised; `waiting` is that command."""
-
-    def __init__(self, sentence: str, waiting: Waiting) -> None:
-        super().__init__(sentence)
-        self.waiting = waiting
+Which = Grid | int | None
+"""A grid, its number, or None for the first one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,32 +49,164 @@ class Origin:
     grids: tuple[Snapshot, ...] = ()
 
 
-class Simulation(Registry, Calls):
+class Simulation:
     """Grids that run together.
 
-    `tick` counts the time that has passed, in 1/TICKS_PER_SECOND s. `journal` holds every command
-    since the start. All changes go through `submit`; a command that cannot be carried out raises
-    NCAError and changes nothing; one that waited for a step raises out of the call that reached it,
-    after all grids have run. `history`: bytes that each grid may keep to go back in time, 0 for none.
-    `next_id`: the number of the next grid.
+    Every change goes through `submit`. A command that can't be carried out raises NCAError and changes nothing; one
+    that waited for a step raises out of the call that reached that step, after all grids have run.
+
+    Attributes:
+        backend: The device that steps and draws the grids.
+        catalogue: The kernels.
+        grids: The grids by number.
+        removed: Snapshots of the removed grids that can be brought back, by number.
+        models: Registered models by name.
+        arrays: Registered images and states by name.
+        tick: The time that has passed, in 1/TICKS_PER_SECOND s.
+        journal: Every command since the start.
+        origin: What the journal begins with.
     """
 
     def __init__(
         self, backend: Backend | None = None, catalogue: Catalogue | None = None, history: int = BYTES
     ) -> None:
-        self.backend = backend or backends.open_backend()[0]
-        self.catalogue = catalogue or kernels.discover()
-        self.history = history
-        super().__init__()
-        self.patch: Patch | None = None
-        self.grids: dict[int, Grid] = {}
+        """Start without grids.
+
+        backend: None opens the best one of this machine.
+        catalogue: None finds the built-in kernels and installed plugins.
+        history: Bytes that each grid may keep to go back in time; 0 for none.
+        """
+        self._world = World(backend or backends.open_backend()[0], catalogue or kernels.discover(), history)
+        self.backend, self.catalogue, self.history = self._world.backend, self._world.catalogue, history
+        self.grids, self.removed = self._world.grids, self._world.removed
+        self.models, self.arrays = self._world.library.models, self._world.library.arrays
         self.tick = 0
-        self.journal: list[Entry] = []
-        self.removed: dict[int, Snapshot] = {}
+        self.journal: list[JournalEntry] = []
         self.origin = Origin()
-        self.next_id = 1
-        self._served = 0
-        self._late: list[NCAError] = []
+        self._last_run = 0  # the number of the grid that ran last
+
+    @property
+    def next_id(self) -> int:
+        """The number of the next grid."""
+        return self._world.next_id
+
+    @property
+    def patch(self) -> Patch | None:
+        """The cells that were copied last."""
+        return self._world.patch
+
+    # Commands
+
+    def submit(self, command: AnyCommand, at_step: int | None = None) -> Grid | None:
+        """Carry out a command now, or once its grid has made `at_step` steps. Return the grid that it made, if any."""
+        made = self._submit(command, at_step)
+        self._raise_late()
+        return made
+
+    def _submit(self, command: AnyCommand, at_step: int | None) -> Grid | None:
+        command = commands.checked(command)
+        made = None
+        if isinstance(command, commands.Copy):
+            self._work()  # a grid that is behind may still have to paste the patch of before
+        if isinstance(command, OnGrid) and command.grid in self.grids:
+            self.grids[command.grid].catch_up(self._carry_out_late)
+        if at_step is None:
+            made = handlers.carry_out(self._world, command)
+        elif not isinstance(command, OnGrid) or not handlers.HANDLERS[type(command)].may_wait:
+            raise NCAError(f"{type(command).__name__} can't wait for a step; submit it when it is due.")
+        else:
+            self.check(command)
+            self._world.grid(command.grid).wait_for_step(at_step, len(self.journal), command)
+        self.journal.append(JournalEntry(self.tick, command, at_step))
+        return made
+
+    def check(self, command: AnyCommand) -> None:
+        """Raise NCAError for what is known to fail before a command is carried out."""
+        handlers.check(self._world, command)
+
+    @property
+    def _carry_out_late(self) -> Callable[..., None]:
+        return partial(handlers.carry_out_late, self._world)
+
+    def _raise_late(self) -> None:
+        late = self._world.late[:]
+        self._world.late.clear()
+        if late:
+            raise late[0]
+
+    def replay(
+        self,
+        journal: Iterable[JournalEntry],
+        until_tick: int | None = None,
+        progress: Callable[[int], object] | None = None,
+    ) -> None:
+        """Submit a journal's commands, each at its tick, and run on to `until_tick`.
+
+        The models that it names must be registered. A command that failed when its step came fails again, silently.
+        progress: Called with the tick after each second of time at most.
+        """
+        for entry in journal:
+            self._pass_time(entry.tick, progress)
+            self._submit(entry.command, entry.at_step)
+        self._pass_time(until_tick or 0, progress)
+        self._world.late.clear()
+
+    def _pass_time(self, until_tick: int, progress: Callable[[int], object] | None) -> None:
+        stride = TICKS_PER_SECOND if progress else until_tick
+        while until_tick > self.tick:
+            self.begin(min(until_tick - self.tick, stride))
+            self._work()
+            if progress:
+                progress(self.tick)
+
+    # Time
+
+    def advance(self, ticks: int = 1) -> None:
+        """Let time pass: every grid that is not paused makes the steps that are due."""
+        self.begin(ticks)
+        self.work()
+
+    def begin(self, ticks: int) -> None:
+        """Let time pass, and leave the steps that are due to `work`, which can make them in parts.
+
+        Steps that are still due from before are made at once. A command to a grid makes that grid's steps first.
+        """
+        self._work()
+        self.tick += ticks
+        for grid in self.grids.values():
+            grid.let_time_pass(ticks)
+
+    @property
+    def busy(self) -> bool:
+        """Whether steps may be due."""
+        return any(grid.behind for grid in self.grids.values())
+
+    @property
+    def demand(self) -> float:
+        """The cell-steps per tick of all grids together."""
+        running = (grid for grid in self.grids.values() if not grid.settings.paused)
+        return sum((g.settings.steps_per_second * g.size[0] * g.size[1] for g in running), 0.0) / TICKS_PER_SECOND
+
+    def work(self, most: float = float("inf")) -> int:
+        """Make steps that are due, grid by grid in turn, until `most` cell-steps are made. Return how many were.
+
+        At least one step is made, if any is due.
+        """
+        made = self._work(most)
+        self._raise_late()
+        return made
+
+    def _work(self, most: float = float("inf")) -> int:
+        made = 0
+        while made < most and (behind := [grid for grid in self.grids.values() if grid.behind]):
+            # A step at a time where there is a limit, so that no grid is far ahead of the others.
+            grid = next((grid for grid in behind if grid.id > self._last_run), behind[0])
+            self._last_run = grid.id
+            one = None if most == float("inf") else 1
+            made += grid.catch_up(self._carry_out_late, one) * grid.size[0] * grid.size[1]
+        return made
+
+    # Grids, models and arrays
 
     def add(
         self,
@@ -88,108 +217,51 @@ class Simulation(Registry, Calls):
         fire_rate: float | None = None,
         rng_seed: int = 0,
     ) -> Grid:
-        """Register a model and submit AddGrid; returns the grid. Raises NCAError.
+        """Add a grid of a model and return it. Raises NCAError.
 
-        model: one that is open, or the path of a file, or a shipped one's name. size: (width, height) in
-        cells, or the side of a square.
+        model: A Model, the path of a model file, or the name of a model that ships with ncaengine.
+        size: (width, height) in cells, or the side of a square.
+        fire_rate: None takes the model's own.
         """
         if isinstance(model, str | Path):
             model = model_files.load(model)
         if not isinstance(model, Model):
-            raise NCAError(f"A grid runs a model, or the file or shipped name of one, not a {type(model).__name__}.")
+            raise NCAError(
+                f"A grid needs a model, a model file or a shipped model's name, not a {type(model).__name__}."
+            )
         name = self.register(model)
-        self.submit(commands.AddGrid(name, as_size(size), kernel, steps_per_second, fire_rate, rng_seed))
-        return self.grids[self.next_id - 1]
+        grid = self.submit(
+            commands.AddGrid(name, commands.as_size(size), kernel, steps_per_second, fire_rate, rng_seed)
+        )
+        assert grid is not None
+        return grid
 
-    def submit(self, command: AnyCommand, at_step: int | None = None) -> None:
-        """Carry out a command now, between two ticks, or when its grid has made `at_step` steps."""
-        self._take(command, at_step)
-        self._tell()
+    def grid(self, which: Which = None) -> Grid:
+        """Return a grid: itself, by its number, or the first one. Raises NCAError if there is none."""
+        if which is None:
+            if not self.grids:
+                raise NCAError("There is no grid yet; add one.")
+            return next(iter(self.grids.values()))
+        return self._world.grid(int(which.__index__()))
 
-    def _take(self, command: AnyCommand, at_step: int | None) -> None:
-        command = commands.checked(command)
-        if isinstance(command, commands.Copy):
-            self._work()  # a grid that is behind may have the patch of before to paste yet
-        if isinstance(command, OnGrid) and command.grid in self.grids:
-            self.grids[command.grid]._settle(self._apply_late)
-        if at_step is None:
-            self._apply(command)
-        elif isinstance(command, commands.Duplicate | commands.Copy):
-            # Their order among the grids would depend on the strides in which time is let pass.
-            raise NCAError(f"{type(command).__name__} cannot wait for a step; submit it at its time.")
-        elif isinstance(command, OnGrid):
-            self.check(command)
-            self._grid(command.grid)._wait(at_step, len(self.journal), command)
-        else:
-            raise NCAError("Only a command to a grid can wait for a step.")
-        self.journal.append(Entry(self.tick, command, at_step))
+    def register(self, model: Model, name: str = "") -> str:
+        """Make a model known to commands; see Library.register."""
+        return self._world.library.register(model, name)
 
-    def advance(self, ticks: int = 1) -> None:
-        """Let time pass: every grid that is not paused makes the steps that fall due."""
-        self.begin(ticks)
-        self.work()
+    def register_array(self, name: str, array: Array) -> str:
+        """Make an image or a state known to commands; see Library.register_array."""
+        return self._world.library.register_array(name, array)
 
-    def begin(self, ticks: int) -> None:
-        """Let time pass without making the steps that fall due: `work` does, a part of them at a time.
+    def check_size(self, size: Size, model: Model | None = None) -> None:
+        """Raise NCAError if a grid can't have this size here, or there is no memory for it to run a model."""
+        self._world.check_size(size, model)
 
-        A command to a grid first makes its own. What was still to be made is made at once.
-        """
-        self._work()
-        self.tick += ticks
-        for grid in self.grids.values():
-            grid._owe(ticks)
-
-    @property
-    def busy(self) -> bool:
-        """Whether there may be steps to make yet."""
-        return any(grid.owes for grid in self.grids.values())
-
-    @property
-    def demand(self) -> float:
-        """Cell-steps that a tick asks for, all grids together."""
-        running = (grid for grid in self.grids.values() if not grid.settings.paused)
-        return sum((g.settings.steps_per_second * g.size[0] * g.size[1] for g in running), 0.0) / TICKS_PER_SECOND
-
-    def work(self, most: float = float("inf")) -> int:
-        """Make steps that fell due, grid by grid in turn, until some `most` cell-steps are made; returns how many.
-
-        At least one step is made, if there is any.
-        """
-        made = self._work(most)
-        self._tell()
-        return made
-
-    def _work(self, most: float = float("inf")) -> int:
-        made = 0
-        while made < most and (owing := [grid for grid in self.grids.values() if grid.owes]):
-            # A step at a time where there is a limit, so that no grid is far ahead of the others.
-            grid = next((grid for grid in owing if grid.id > self._served), owing[0])
-            self._served = grid.id
-            one = None if most == float("inf") else 1
-            made += grid._settle(self._apply_late, one) * grid.size[0] * grid.size[1]
-        return made
-
-    def replay(
-        self, journal: Iterable[Entry], until_tick: int | None = None, progress: Callable[[int], object] | None = None
-    ) -> None:
-        """Submit a journal's commands, each at its tick, and run on to `until_tick`.
-
-        The models that it names must be registered. What failed only when its step came does so again, unsaid.
-        progress: called with the tick whenever up to a second of time has passed.
-        """
-        for entry in journal:
-            self._pass(entry.tick, progress)
-            self._take(entry.command, entry.at_step)
-        self._pass(until_tick or 0, progress)
-        self._late.clear()
-
-    def _pass(self, tick: int, progress: Callable[[int], object] | None) -> None:
-        stride = TICKS_PER_SECOND if progress else tick
-        while tick > self.tick:
-            self.begin(min(tick - self.tick, stride))
-            self._work()
-            if progress:
-                progress(self.tick)
+    def take_over(self, grids: Iterable[Grid], tick: int, next_id: int) -> None:
+        """Put a session's grids in the place of all. This is not a command: the journal starts again from here."""
+        self._world.replace_all(grids, next_id)
+        self.tick = tick
+        self.origin = Origin(tick, self.next_id, tuple(grid.snapshot() for grid in self.grids.values()))
+        self.journal.clear()
 
     def release(self) -> None:
         """Give the device's memory back."""
@@ -204,126 +276,78 @@ class Simulation(Registry, Calls):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.release()
 
-    def _grid(self, number: int) -> Grid:
-        if number not in self.grids:
-            raise NCAError(f"There is no grid {number}.")
-        return self.grids[number]
+    # Commands as methods, for notebooks and scripts: each submits one. `grid` is a grid, its number, or None for the
+    # first one. All raise NCAError.
 
-    def check_size(self, size: Size, model: Model | None = None) -> None:
-        """Raises NCAError unless a grid may have this size here, and there is memory for it to run a model."""
-        states.check_size(size, self.backend.max_side)
-        if model:
-            memory.check_fits(size, self.backend.bytes_a_cell(model.config))
+    def step(self, count: int = 1, grid: Which = None) -> None:
+        """Make `count` steps."""
+        self.submit(commands.Step(self.grid(grid).id, count))
 
-    def check(self, command: AnyCommand) -> None:
-        """Raises NCAError for what a command will ask for in vain, as far as that is known before it is due."""
-        match command:
-            case commands.AddGrid(model, size, kernel):
-                self.check_size(size)
-                self.catalogue.get(kernel)
-                _settings(command, self.model(model))
-            case commands.SetModel(_, name) if name:
-                self.model(name)
-            case commands.SetKernel(_, name):
-                self.catalogue.get(name)
-            case commands.Resize(_, size):
-                self.check_size(size)
-            case commands.Set(_, setting, value):
-                with_setting(Settings(), setting, value)
-            case commands.Paint(tool="image", image=image):
-                self.array(image, image=True)
-            case commands.Load(_, array):
-                self.array(array, image=False)
+    def resize(self, size: Size | int, keep: Keep = "centre", grid: Which = None) -> None:
+        """Change the size to (width, height) in cells, or to a square of that side."""
+        self.submit(commands.Resize(self.grid(grid).id, commands.as_size(size), keep))
 
-    def _apply(self, command: AnyCommand, waited: Waiting | None = None) -> None:
+    def reseed(self, rng_seed: int, grid: Which = None) -> None:
+        """Go back to the model's initial state, with another random seed."""
+        self.submit(commands.Reseed(self.grid(grid).id, rng_seed))
+
+    def set(self, setting: str, value: float | bool, grid: Which = None) -> None:
+        """Change one of settings.Settings."""
+        self.submit(commands.Set(self.grid(grid).id, setting, value))
+
+    def use_kernel(self, name: str, grid: Which = None) -> None:
+        """Run on another kernel."""
+        self.submit(commands.SetKernel(self.grid(grid).id, name))
+
+    def paint(
+        self, tool: Tool, path: Point | Sequence[Point], radius: float = 8.0, value: float = 1.0, *,
+        strength: float = 1.0, softness: float = 0.3, image: U8 | str = "", grid: Which = None,
+    ) -> None:  # fmt: skip
+        """Paint a stroke along points (x, y) in cell widths; see commands.Paint.
+
+        image: (height, width, 3) uint8, or the name of a registered one.
+        """
+        points = commands.as_path(path)
+        name = image if isinstance(image, str) else self.register_array("image", image)
+        number = self.grid(grid).id
+        self.submit(commands.Paint(number, tool, points, radius, strength, softness, value, name))
+
+    def fill(
+        self, field: Field, pattern: Pattern = "even", values: tuple[float, float] = (1.0, 1.0), count: int = 4,
+        fuzz: float = 0.0, grid: Which = None,
+    ) -> None:  # fmt: skip
+        """Fill a whole field with a pattern; see commands.Fill."""
+        self.submit(commands.Fill(self.grid(grid).id, field, pattern, values, count, fuzz))
+
+    def rewind(self, steps: int, grid: Which = None) -> int:
+        """Go back `steps` steps, or as many as the timeline holds. Return how many those were.
+
+        Below 0 it goes forward again, and so is the result.
+        """
+        found = self.grid(grid)
+        self.work()  # steps that are due count among those to go back
+        before = found.age
+        self.submit(commands.Rewind(found.id, steps))
+        return before - found.age
+
+    def undo(self, grid: Which = None) -> None:
+        """Undo the last edit."""
+        self.submit(commands.Undo(self.grid(grid).id))
+
+    def load(self, state: npt.ArrayLike, grid: Which = None) -> None:
+        """Replace the state: (height, width, channels) of any number type; it becomes float32."""
         try:
-            self._change(command, waited)
-        except MemoryError:
-            raise NCAError("There is not enough memory for this.") from None
+            array = np.asarray(state)
+        except ValueError:  # rows of several lengths
+            array = np.empty(0)  # which is refused
+        if array.dtype == np.uint8:  # which register_array would take for an image
+            array = array.astype(np.float32)
+        self.submit(commands.Load(self.grid(grid).id, self.register_array("state", array)))
 
-    def _apply_late(self, waiting: Waiting) -> None:
-        """Carry out a command that waited for its step; a problem is told once all grids have run."""
-        try:
-            self._apply(waiting[2], waiting)
-        except NCAError as error:
-            self._late.append(LateError(str(error), waiting))
+    def state(self, grid: Which = None) -> F32:
+        """Return a copy of the state: (height, width, channels) float32."""
+        return self.grid(grid).state()
 
-    def _tell(self) -> None:
-        late, self._late = self._late, []
-        if late:
-            raise late[0]
-
-    def _change(self, command: AnyCommand, waited: Waiting | None) -> None:
-        if isinstance(command, commands.AddGrid):
-            self._add(command)
-            return
-        if isinstance(command, commands.Revive):
-            self._revive(command.grid)
-            return
-        grid = self._grid(command.grid)
-        match command:
-            case commands.RemoveGrid():
-                self._bury(grid)
-            case commands.Duplicate():
-                self._join(grid.snapshot(self.next_id))
-            case commands.Copy(_, at, radius):
-                self.patch = handlers.copied(grid, at, radius)
-            case commands.Undo():
-                grid._undo()
-            case commands.Redo():
-                grid._redo()
-            case commands.Rewind(_, steps):
-                grid._rewind(steps)
-            case commands.Step(_, count):
-                grid._run(count, self._apply_late)
-            case commands.Show(_, look):
-                grid._show(look)
-            case commands.Set(_, setting, value) if not affects_cells(setting):
-                grid._set_pace(with_setting(grid.settings, setting, value))
-            case _:
-                edit = handlers.planned(grid, command, self)
-                grid._edit(replace(edit, again=partial(grid._wait, *waited) if waited else None))
-
-    def _add(self, command: commands.AddGrid) -> None:
-        model, kernel = self.model(command.model), self.catalogue.get(command.kernel)
-        self.check_size(command.size, model)
-        settings = _settings(command, model)
-        state = states.initial(model, command.size, command.rng_seed)
-        moment = Moment(0, 0, 0, state, None, (model,), kernel, settings, command.rng_seed)
-        self._join(Snapshot(self.next_id, moment))
-
-    def _join(self, snapshot: Snapshot) -> None:
-        self.grids[snapshot.id] = Grid(snapshot, self.backend, self.history)
-        self.next_id += 1
-
-    def _bury(self, grid: Grid) -> None:
-        """Take a grid away, and keep the last few for Revive, if they are not too large."""
-        if grid.keeps:
-            self.removed[grid.id] = grid.snapshot()
-            for number in list(self.removed)[:-MOST_REMOVED]:
-                del self.removed[number]
-        grid._remove()
-        del self.grids[grid.id]
-
-    def _revive(self, number: int) -> None:
-        if number not in self.removed:
-            raise NCAError(f"There is no grid {number} to bring back.")
-        self.grids[number] = Grid(self.removed[number], self.backend, self.history)
-        self.grids = dict(sorted(self.grids.items()))
-        del self.removed[number]
-
-    def take_over(self, grids: Iterable[Grid], tick: int, next_id: int) -> None:
-        """Go on with other grids, as a session does: no command, but a new beginning of the journal."""
-        for grid in self.grids.values():
-            grid._remove()
-        self.grids = {grid.id: grid for grid in grids}
-        self.tick, self.next_id = tick, max(next_id, max(self.grids, default=0) + 1)
-        self.origin = Origin(tick, self.next_id, tuple(grid.snapshot() for grid in self.grids.values()))
-        self.journal.clear()
-        self.removed.clear()
-
-
-def _settings(command: commands.AddGrid, model: Model) -> Settings:
-    """Those that a grid starts with. Raises NCAError for a value out of its range."""
-    fire_rate = model.config.fire_rate if command.fire_rate is None else command.fire_rate
-    return with_setting(with_setting(Settings(), "steps_per_second", command.steps_per_second), "fire_rate", fire_rate)
+    def image(self, scale: int = 1, raw: bool = False, grid: Which = None) -> U8:
+        """Return the picture: (height, width, 3) uint8; see Grid.image."""
+        return self.grid(grid).image(scale, raw)

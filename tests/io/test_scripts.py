@@ -132,7 +132,7 @@ def test_commands_come_at_their_ticks_whatever_the_frames(ticks: list[int], per_
     ("old", "new", "said"),
     [
         ("slot = 1", "slot = 5", r"command 3 \(SetModel\): "),
-        ("second = 1.5", 'second = 1.5\ngrid = 1\ntype = "Redo"', r"command 1 \(Redo\): There is nothing"),
+        ("second = 1.5", 'second = 1.5\ngrid = 1\ntype = "Redo"', r"command 1 \(Redo\): Nothing to redo"),
     ],
 )
 def test_what_fails_when_it_is_due_is_told_with_its_place(

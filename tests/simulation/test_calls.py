@@ -9,7 +9,6 @@ from helpers import random_model
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Config
 from ncaengine.formats import model_files
-from ncaengine.simulation.calls import Calls
 from ncaengine.simulation.clock import TICKS_PER_SECOND
 from ncaengine.simulation.commands import Fill, Load, Paint, Reseed, Resize, Rewind, Set, SetKernel, Show, Step, Undo
 from ncaengine.simulation.simulation import Simulation
@@ -46,7 +45,7 @@ def test_each_method_is_one_command(backend, simulate):
 
 
 def test_every_method_says_what_it_does():
-    for name, method in inspect.getmembers(Calls, inspect.isfunction):
+    for name, method in inspect.getmembers(Simulation, inspect.isfunction):
         assert name.startswith("_") or (method.__doc__ and method.__doc__.strip()), name
 
 

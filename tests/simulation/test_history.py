@@ -31,7 +31,7 @@ from ncaengine.simulation.commands import (
     Undo,
 )
 from ncaengine.simulation.grid import Grid
-from ncaengine.simulation.history import Mark, Moment, Timeline
+from ncaengine.simulation.history import Edit, Moment, Timeline
 from ncaengine.simulation.simulation import Simulation
 
 NOISE = Seed("noise", 1.0)
@@ -170,7 +170,7 @@ def test_a_new_edit_forgets_what_was_undone(catalogue: Catalogue) -> None:
     sim.submit(Reseed(1, 8))
     sim.submit(Undo(1))
     sim.submit(Resize(1, (4, 4)))
-    with pytest.raises(NCAError, match="nothing to make again"):
+    with pytest.raises(NCAError, match="Nothing to redo on this grid"):
         sim.submit(Redo(1))
 
 
@@ -178,10 +178,10 @@ def test_where_nothing_is_kept_it_is_said(catalogue: Catalogue) -> None:
     sim = simulation(catalogue, history=0)
     sim.submit(Step(1, 5))
     sim.submit(Reseed(1, 8))
-    for command, said in ((Undo(1), "nothing to undo"), (Rewind(1, 3), "keeps no timeline")):
+    for command, said in ((Undo(1), "Nothing to undo"), (Rewind(1, 3), "has no timeline")):
         with pytest.raises(NCAError, match=said):
             sim.submit(command)
-    assert not sim.grids[1].timeline.marks
+    assert not sim.grids[1].timeline.edits
     assert not sim.grids[1].timeline.moments
 
 
@@ -209,14 +209,14 @@ def test_a_failed_edit_leaves_the_timeline_alone(catalogue: Catalogue) -> None:
     grid = sim.grids[1]
     sim.submit(Step(1, 30))
     sim.submit(Rewind(1, 10))
-    marks = len(grid.timeline.marks)
+    marks = len(grid.timeline.edits)
     for bad in (Paint(1, "model", ((0.0, 0.0),), value=3.0), Paint(1, "rate", ((0.0, 0.0),), value=99.0),
                 Paint(1, "image", ((0.0, 0.0),), image="none"), Paint(1, "patch", ((0.0, 0.0),)),
                 Fill(1, "rate", "even", (9.0, 9.0)), Load(1, "image"), SetModel(1, "b", 3),
                 SetModel(1, "")):  # fmt: skip
         with pytest.raises(NCAError):
             sim.submit(bad)
-    assert len(grid.timeline.marks) == marks
+    assert len(grid.timeline.edits) == marks
     sim.submit(Rewind(1, -10))
     assert grid.age == 30
 
@@ -233,8 +233,8 @@ def test_a_duplicate_goes_its_own_way_from_the_same_place(backend: AnyBackend, s
     assert known(first) == known(second)
     sim.submit(Paint(2, "erase", ((1.0, 1.0),), 2.0))
     assert known(first) != known(second)
-    with pytest.raises(NCAError, match="nothing to undo"):
-        sim.submit(Duplicate(2)) or sim.submit(Undo(3))
+    with pytest.raises(NCAError, match="Nothing to undo on this grid"):
+        sim.submit(Undo(sim.submit(Duplicate(2))))
 
 
 def test_a_copied_patch_is_pasted_cell_by_cell(backend: AnyBackend, simulate: Make) -> None:
@@ -285,7 +285,7 @@ def test_what_waits_comes_again_when_its_step_is_undone() -> None:
     def again() -> None:
         told.append(1)
 
-    timeline = Timeline(marks=[Mark(5, lambda: None, "a", again=again), Mark(7, lambda: None, "b")], tip=9)
+    timeline = Timeline(edits=[Edit(5, lambda: None, "a", on_drop=again), Edit(7, lambda: None, "b")], tip=9)
     timeline.cut(6, 1)
     assert not told
     timeline.cut(4, 0)

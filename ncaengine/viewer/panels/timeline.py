@@ -6,7 +6,7 @@ from imgui_bundle import imgui
 
 from ncaengine.simulation.commands import Set
 from ncaengine.simulation.grid import Grid
-from ncaengine.simulation.history import Mark
+from ncaengine.simulation.history import Edit
 from ncaengine.viewer import keymap
 from ncaengine.viewer.actions import history, running
 from ncaengine.viewer.kit import icons, theme, widgets
@@ -120,8 +120,8 @@ def _track(
     draw.add_circle_filled((here, middle), em(0.42), u32(theme.ACCENT if lit else theme.ACCENT_MID))
 
 
-def _edits(grid: Grid) -> list[Mark]:
-    return [mark for mark in grid.timeline.marks if mark.title and not mark.more]
+def _edits(grid: Grid) -> list[Edit]:
+    return [mark for mark in grid.timeline.edits if mark.title and not mark.more]
 
 
 def _told(grid: Grid, age: int, near: float) -> str:

@@ -1,0 +1,124 @@
+"""The changes that commands make to a grid, each as it happens; Grid._edit notes them for the way back."""
+
+import msgspec
+import numpy as np
+
+from ncaengine.core import brushes, fields, lattice, states
+from ncaengine.core.brushes import Patch, Point
+from ncaengine.core.errors import NCAError
+from ncaengine.core.fields import PLANE
+from ncaengine.core.kernels import Kernel
+from ncaengine.core.model import Model
+from ncaengine.core.settings import Settings
+from ncaengine.core.states import Keep
+from ncaengine.core.types import F32, U8, Size
+from ncaengine.simulation import painting
+from ncaengine.simulation.commands import Fill, Paint
+from ncaengine.simulation.grid import Grid
+from ncaengine.simulation.library import Array
+
+
+def use(grid: Grid, models: tuple[Model, ...] | None = None, kernel: Kernel | None = None) -> None:
+    """Run other models, or on another kernel. Raises NCAError if they do not go together."""
+    models, kernel = models or grid.models, kernel or grid.kernel
+    channels = models[0].config.channels
+    other = channels != grid.model.config.channels
+    state = states.with_channels(grid.state(), channels) if other else None
+    grid.cells.specialise(models[0], kernel, models[1:])
+    if state is not None:
+        grid.cells.write(state)
+    grid.models, grid.kernel = models, kernel
+
+
+def set_model(grid: Grid, slot: int, model: Model | None) -> None:
+    """Put a model into a slot, or take that slot's and those after it away. Raises NCAError."""
+    models = grid.models
+    if model is None and slot == 0:
+        raise NCAError("A grid needs its first model; replace it instead.")
+    if slot > len(models):
+        raise NCAError(f"The grid has {len(models)} models; the next goes to slot {len(models)}, not {slot}.")
+    use(grid, models[:slot] if model is None else (*models[:slot], model, *models[slot + 1 :]))
+
+
+def resize(grid: Grid, size: Size, keep: Keep) -> None:
+    """Another size; see states.resized. New cells have the fields' defaults."""
+    fresh = states.initial(grid.model, size, grid.rng_seed)
+    maps = grid.fields
+    if maps is not None:
+        maps = states.resized(maps, fields.default_fields(*size), keep, grid.kernel)
+    grid.write(states.resized(grid.state(), fresh, keep, grid.kernel), maps)
+
+
+def reseed(grid: Grid, rng_seed: int) -> None:
+    """Back to the seed; the fields stay."""
+    grid.cells.write(states.initial(grid.model, grid.size, rng_seed))
+    grid.rng_seed, grid.step = rng_seed, 0
+    grid.pace.restart()
+
+
+def adjust(grid: Grid, settings: Settings) -> None:
+    """Other settings, but for the pace."""
+    grid.settings = msgspec.structs.replace(
+        settings, steps_per_second=grid.settings.steps_per_second, paused=grid.settings.paused
+    )
+
+
+def paint(grid: Grid, command: Paint, image: U8 | None, patch: Patch | None) -> None:
+    """One stroke."""
+    surface = painting.Surface(grid.model, grid.kernel, grid.size, grid.rng_seed, grid.edit_count)
+    if command.tool in PLANE:
+        maps = _own(grid)
+        if command.tool == "model" and not 0 <= command.value < len(grid.models):
+            raise NCAError(f"The grid has {len(grid.models)} models; there is none in slot {command.value:g}.")
+        painting.on_field(surface, command, command.tool, maps)
+        _use_fields(grid, maps)
+    else:
+        touch = painting.on_state(surface, command, image, patch)
+        grid.cells.blend(touch.cells, touch.weight, touch.target)
+
+
+def fill(grid: Grid, command: Fill) -> None:
+    """A whole field. Between two models no third lies: a cell in a fuzzy border runs one of the two by chance."""
+    painting.check(command.field, *command.values)
+    if command.pattern in ("polar", "bipolar") and command.field != "angle":
+        raise NCAError(f"A {command.pattern} pattern is made of angles; it is for the alignment only.")
+    values = (0.0, 1.0) if command.field == "model" else command.values
+    plane = brushes.pattern(grid.kernel, grid.size, command.pattern, values, command.count, command.fuzz)
+    if command.field == "model":
+        row, column = (axis.ravel().astype(np.int32) for axis in np.indices(plane.shape))
+        second = brushes.dither(plane.ravel(), np.stack([column, row], 1), grid.edit_count, grid.rng_seed)
+        first, other = (np.float32(round(value)) for value in command.values)
+        plane = np.where(second.reshape(plane.shape), other, first)
+    maps = _own(grid)
+    maps[..., PLANE[command.field]] = plane
+    _use_fields(grid, maps)
+
+
+def load(grid: Grid, array: Array) -> None:
+    """A state from outside: (height, width, channels). Raises NCAError if it has other channels than the model."""
+    channels = grid.model.config.channels
+    if array.shape[2] != channels:
+        raise NCAError(f"The state has {array.shape[2]} channels and the model {grid.model.config.name!r} {channels}.")
+    maps = grid.fields if array.shape[:2] == (grid.size[1], grid.size[0]) else None
+    grid.write(np.ascontiguousarray(array, np.float32), maps)
+
+
+def _own(grid: Grid) -> F32:
+    """The grid's fields to be changed: a copy where a moment keeps them."""
+    return fields.default_fields(*grid.size) if grid.fields is None else grid.fields.copy()
+
+
+def _use_fields(grid: Grid, maps: F32) -> None:
+    """Run on these fields; none where all are the default, so that a plain run pays nothing."""
+    grid.fields = None if (maps == fields.default_fields(1, 1)).all() else maps
+    grid.cells.write_fields(grid.fields)
+
+
+def copied(grid: Grid, at: Point, radius: float) -> Patch:
+    """The cells within `radius` of a point."""
+    column, row = (int(i) for i in lattice.nearest_cell(grid.kernel, *at))
+    offsets = brushes.disc(grid.kernel, radius)
+    away = offsets.astype(np.int64)
+    places = lattice.on_torus(grid.kernel, grid.size, away[:, 0] + column, away[:, 1] + row)
+    cells = np.stack(places, 1).astype(np.int32)
+    return Patch(grid.kernel, radius, offsets, grid.cells.read_cells(cells))

@@ -1,0 +1,103 @@
+"""The world that commands change: the grids, and everything that commands call by name."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ncaengine.backends.base import Backend
+from ncaengine.core import memory, states
+from ncaengine.core.brushes import Patch
+from ncaengine.core.errors import NCAError
+from ncaengine.core.kernels import Catalogue
+from ncaengine.core.model import Model
+from ncaengine.core.types import Size
+from ncaengine.simulation.grid import Grid, Snapshot, Waiting
+from ncaengine.simulation.library import Library
+
+MOST_REMOVED = 4
+"""The number of removed grids that can be brought back."""
+
+
+class LateError(NCAError):
+    """What a command raised that had waited for its step.
+
+    Attributes:
+        waiting: That command, with its step and its order of submission.
+    """
+
+    def __init__(self, message: str, waiting: Waiting) -> None:
+        super().__init__(message)
+        self.waiting = waiting
+
+
+@dataclass(eq=False)
+class World:
+    """The grids of a Simulation, and what commands find by name."""
+
+    backend: Backend
+    catalogue: Catalogue
+    """The kernels."""
+    history: int
+    """Bytes that each grid may keep to go back in time; 0 for none."""
+
+    def __post_init__(self) -> None:
+        self.library = Library()
+        self.grids: dict[int, Grid] = {}
+        """By number, in ascending order."""
+        self.removed: dict[int, Snapshot] = {}
+        """The grids that can be brought back, the last removed at the end."""
+        self.patch: Patch | None = None
+        """What was copied last."""
+        self.next_id = 1
+        """The number of the next grid."""
+        self.late: list[NCAError] = []
+        """What commands raised that had waited for their step."""
+
+    def grid(self, number: int) -> Grid:
+        """Return a grid by its number. Raises NCAError if there is none."""
+        if number not in self.grids:
+            raise NCAError(f"There is no grid {number}.")
+        return self.grids[number]
+
+    def check_size(self, size: Size, model: Model | None = None) -> None:
+        """Raise NCAError if a grid can't have this size here, or there is no memory for it to run a model."""
+        states.check_size(size, self.backend.max_side)
+        if model:
+            memory.check_fits(size, self.backend.bytes_a_cell(model.config))
+
+    def add(self, snapshot: Snapshot) -> Grid:
+        """Add a grid under the next number, which the snapshot must have."""
+        grid = Grid(snapshot, self.backend, self.history)
+        self.grids[grid.id] = grid
+        self.next_id += 1
+        return grid
+
+    def remove(self, grid: Grid) -> None:
+        """Remove a grid. The last MOST_REMOVED can be brought back, if they are small enough to keep."""
+        if grid.keeps:
+            self.removed[grid.id] = grid.snapshot()
+            for number in list(self.removed)[:-MOST_REMOVED]:
+                del self.removed[number]
+        grid.release()
+        del self.grids[grid.id]
+
+    def revive(self, number: int) -> Grid:
+        """Bring a removed grid back under its number, without its timeline. Raises NCAError if it can't be."""
+        if number not in self.removed:
+            raise NCAError(f"There is no removed grid {number} to bring back.")
+        grid = Grid(self.removed[number], self.backend, self.history)
+        self._replace([*self.grids.values(), grid])
+        del self.removed[number]
+        return grid
+
+    def replace_all(self, grids: Iterable[Grid], next_id: int) -> None:
+        """Put other grids in the place of all."""
+        for grid in self.grids.values():
+            grid.release()
+        self._replace(grids)
+        self.removed.clear()
+        self.next_id = max(next_id, max(self.grids, default=0) + 1)
+
+    def _replace(self, grids: Iterable[Grid]) -> None:
+        fresh = {grid.id: grid for grid in sorted(grids, key=lambda grid: grid.id)}
+        self.grids.clear()
+        self.grids.update(fresh)
