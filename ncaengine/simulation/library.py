@@ -29,7 +29,9 @@ class Library:
         A model that is known already, to the last bit, keeps its name.
         """
         models = self.models
-        name = unique_name(name or model.config.name, lambda name: name in models and not equal_models(models[name], model))
+        name = unique_name(
+            name or model.config.name, lambda name: name in models and not equal_models(models[name], model)
+        )
         models.setdefault(name, model)
         return name
 
