@@ -32,7 +32,8 @@ from ncaengine.simulation.commands import AnyCommand
 from ncaengine.simulation.grid import Grid, Snapshot
 from ncaengine.simulation.history import Moment
 from ncaengine.simulation.library import Array
-from ncaengine.simulation.simulation import Origin, Simulation
+from ncaengine.simulation.simulation import Simulation
+from ncaengine.simulation.world import Origin
 
 ENDING = ".nca"
 KEY = "ncaengine session"

@@ -9,7 +9,6 @@ picture = sim.image(scale=2)
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -31,22 +30,13 @@ from ncaengine.formats import model_files
 from ncaengine.simulation import commands, handlers
 from ncaengine.simulation.clock import TICKS_PER_SECOND
 from ncaengine.simulation.commands import AnyCommand, JournalEntry, OnGrid
-from ncaengine.simulation.grid import Grid, Snapshot
+from ncaengine.simulation.grid import Grid
 from ncaengine.simulation.history import BYTES
 from ncaengine.simulation.library import Array
-from ncaengine.simulation.world import World
+from ncaengine.simulation.world import Origin, World
 
 Which = Grid | int | None
 """A grid, its number, or None for the first one."""
-
-
-@dataclass(frozen=True, eq=False)
-class Origin:
-    """What a journal begins with: nothing, or the grids of a session at its tick."""
-
-    tick: int = 0
-    next_id: int = 1
-    grids: tuple[Snapshot, ...] = ()
 
 
 class Simulation:

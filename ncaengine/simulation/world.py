@@ -29,6 +29,15 @@ class LateError(NCAError):
         self.waiting = waiting
 
 
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """What a journal begins with: nothing, or the grids of a session at its tick."""
+
+    tick: int = 0
+    next_id: int = 1
+    grids: tuple[Snapshot, ...] = ()
+
+
 @dataclass(eq=False)
 class World:
     """The grids of a Simulation, and what commands find by name."""
