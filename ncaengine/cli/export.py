@@ -78,7 +78,7 @@ class Export:
 
         catalogue = self._kernels(models)
         ranges = _measure([model for model in models if atlas.needs_ranges(model.config)], catalogue, self.kernel)
-        return atlas.atlas([(model, ranges.get(id(model))) for model in models])
+        return atlas.atlas_json([(model, ranges.get(id(model))) for model in models])
 
     def _write_text(self, text: str) -> None:
         from ncaengine.core import files
@@ -111,7 +111,7 @@ def _measure(models: "list[Model]", catalogue: "Catalogue", kernel: str) -> "dic
     if not models:
         return {}
     for model in models:
-        atlas.check(model.config)  # before the first of them takes its seconds
+        atlas.require_page(model.config)  # before the first of them takes its seconds
     identical: list[list[Model]] = []
     for model in models:
         known = next((group for group in identical if model_module.equal_models(group[0], model)), None)

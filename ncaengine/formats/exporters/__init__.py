@@ -1,1 +1,1 @@
-"""Model -> what other programs run. Each module knows one of them, and refuses by name what it cannot compute."""
+"""Model -> files of other programs. Each module writes for one program and refuses models that it can't run."""

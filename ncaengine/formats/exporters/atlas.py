@@ -1,9 +1,9 @@
-"""Atlases that the page of the Distill article (2021) and hexells run: several models in two 8-bit pictures.
+"""Atlases for the page of the Distill article (2021) and for hexells: several models in two 8-bit pictures.
 
-The page keeps everything in bytes, which clips the perception, the update and the state to ±2 and hidden units to
-0 … 2, and shows state/2 + 0.5. Models that clip elsewhere or not at all are brought there by a change of units, exact
-but for values beyond their measured Ranges: state and colours by one factor, invisible channels that need it by a
-smaller one, and each hidden unit by its own, which ReLU and saturation from 0 on allow.
+The page keeps all values in bytes. This clips the perception, the update and the state to ±2 and hidden units to 0 … 2;
+it shows state/2 + 0.5. Models that clip elsewhere, or not at all, are converted to these units. The conversion is exact
+except for values beyond the measured Ranges. It multiplies the state and colours by one factor, invisible channels that
+need it by a smaller one, and each hidden unit by its own, which ReLU and clips from 0 on allow.
 Source: ca.js of github.com/znah/hexells and of github.com/distillpub/post--selforg-textures.
 """
 
@@ -21,15 +21,15 @@ from PIL import Image
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Clips, Colour, Config, Feature, Model, Range
-from ncaengine.core.types import F32
-from ncaengine.formats.exporters import plain
-from ncaengine.formats.exporters.plain import F64, STENCILS
+from ncaengine.core.types import F32, F64
+from ncaengine.formats.exporters import article
+from ncaengine.formats.exporters.article import STENCILS
 from ncaengine.formats.importers.base import bounded_attribution
 
 RUNNER = "the article's page"
 LIMIT = 2.0
 GAINS = np.array([[1.0], [1.0], [1.0], [0.5]])
-"""Of the page's filters, identity, S/8, Sᵀ/8 and L9/8, over a kernel's own."""
+"""Gains of the page's filters, identity, S/8, Sᵀ/8 and L9/8, over a kernel's stencils."""
 PAGE = Config(
     features=tuple(Feature(name, float(gain)) for name, (gain,) in zip(STENCILS, GAINS, strict=True)),
     activation="linear",
@@ -37,40 +37,45 @@ PAGE = Config(
     colour=Colour(0.5, 0.5),
     family="selforg-textures",
 )
-MOST_CHANNELS, MOST_HIDDEN, MOST_MODELS = 32, 128, 256
-"""The page's loops end after 128 inputs, and a byte tells which model a cell runs."""
+MAX_CHANNELS = 32
+"""The page's loops end after 128 inputs, four for each channel."""
+MAX_HIDDEN = 128
+"""The page's loops end after 128 inputs."""
+MAX_MODELS = 256
+"""A byte says which model a cell runs."""
 QUANT = ([2.0, 0.0], [4.0, 127 / 255])
-"""Of a layer's output, as (range, byte of 0 / 255)."""
+"""quant_scale_zero of each layer: its output's range, and the byte for 0 divided by 255."""
 
 
 @dataclass(frozen=True, eq=False)
 class Ranges:
-    """What a model reaches in rollouts, each float32.
-
-    hidden: (hidden,), the highest of each unit, before a clip. channels: (channels,), the largest size of each one's
-    state, its update and what the page's filters make of it.
-    """
+    """The largest values of a model in rollouts."""
 
     hidden: F32
+    """(hidden,): the largest value of each unit before its clip, from 0."""
     channels: F32
+    """(channels,): the largest absolute value of each channel's state, update and filtered state."""
 
 
 def needs_ranges(config: Config) -> bool:
-    """Whether the model leaves a stage unclipped that the page clips."""
+    """Return whether the model leaves a stage unclipped that the page clips."""
     clips = config.clips
     return None in (clips.perception, clips.hidden, clips.update, clips.state)
 
 
 @np.errstate(over="ignore", invalid="ignore")
 def measure(model: Model, kernel: Kernel, states: Iterable[F32]) -> Ranges:
-    """The ranges over some states of rollouts on `kernel`, each (height, width, channels) float32.
+    """Measure the ranges over states of a rollout.
 
-    Raises NCAError if the page cannot compute the model anyway, or if it runs away.
+    kernel: of the rollout.
+    states: (height, width, channels) float32 each.
+
+    Raises NCAError if the page can't run the model, or if its values are not finite.
     """
-    check(model.config)
+    require_page(model.config)
     clip = model.config.clips.hidden
     hidden, channels = np.zeros(model.config.hidden), np.zeros(model.config.channels)
-    first, w2 = plain.weights(model), model.w2.astype(np.float64)
+    first, w2 = article.first_layer(model), model.w2.astype(np.float64)
     for state in states:
         seen = np.stack([_applied(state, kernel, name) for name in STENCILS])
         units = np.einsum("hfc,fyxc->yxh", first, seen) + model.b1
@@ -79,72 +84,74 @@ def measure(model: Model, kernel: Kernel, states: Iterable[F32]) -> Ranges:
         for values in (state, update, *(GAINS[:, :, None, None] * seen)):
             channels = np.maximum(channels, np.abs(values).max((0, 1)))
     if not (np.isfinite(hidden).all() and np.isfinite(channels).all()):
-        raise NCAError(f"The model {model.config.name!r} runs away on {kernel.name}; export it with another --kernel.")
+        raise NCAError(f"The model {model.config.name!r} diverges on {kernel.name}; export it with another --kernel.")
     return Ranges(hidden.astype(np.float32), channels.astype(np.float32))
 
 
 def _applied(state: F32, kernel: Kernel, stencil: str) -> F64:
-    """Without the shift of a skewed torus, whose seam counts little here."""
+    """Apply a stencil, without the shift of a skewed torus: its seam changes the ranges little."""
     out = np.zeros(state.shape)
     for row, column, weight in kernel.taps(stencil):
         out += weight * np.roll(state, (-row, -column), (0, 1))
     return out
 
 
-def atlas(models: Sequence[tuple[Model, Ranges | None]]) -> str:
-    """The JSON text of an atlas, with the keys of hexells' models.json and one more, who made each model.
+def atlas_json(models: Sequence[tuple[Model, Ranges | None]]) -> str:
+    """Return an atlas as JSON, with the keys of hexells' models.json and `attribution`, who made each model.
 
-    Channels and hidden units are filled up with idle ones to whole fours and to the largest model's. Weights of models
-    that came from one atlas stay as they are. Raises NCAError if the page cannot compute one of the models, or if one
-    has no Ranges and needs them.
+    models: with their Ranges where `needs_ranges`.
+
+    Channels and hidden units are filled up with unused ones to multiples of four and to the largest model's. Weights of
+    models that came from one atlas do not change. Raises NCAError if the page can't run one of the models, or if Ranges
+    are missing.
     """
-    if not 1 <= len(models) <= MOST_MODELS:
-        raise NCAError(f"An atlas holds 1 to {MOST_MODELS} models, not {len(models)}; export fewer.")
+    if not 1 <= len(models) <= MAX_MODELS:
+        raise NCAError(f"An atlas holds 1 to {MAX_MODELS} models, not {len(models)}; export fewer.")
     channels = 4 * math.ceil(max(m.config.channels for m, _ in models) / 4)
     hidden = 4 * math.ceil(max(m.config.hidden for m, _ in models) / 4)
-    pages = [converted(model, ranges) for model, ranges in models]
+    pages = [to_page_units(model, ranges) for model, ranges in models]
     first, second = zip(*(_layers(page, channels, hidden) for page in pages), strict=True)
-    told = [_layer(np.stack(layers), quant) for layers, quant in zip((first, second), QUANT, strict=True)]
+    layers = [_layer(np.stack(tables), quant) for tables, quant in zip((first, second), QUANT, strict=True)]
     configs = [model.config for model, _ in models]
     credits = [bounded_attribution(c.attribution) for c in configs]  # the page ignores this key; our importer reads it
-    return json.dumps({"model_names": [c.name for c in configs], "layers": told, "attribution": credits})
+    return json.dumps({"model_names": [c.name for c in configs], "layers": layers, "attribution": credits})
 
 
-def check(c: Config) -> None:
-    """Raises NCAError saying what of the model the page cannot compute, before its units are changed."""
+def require_page(c: Config) -> None:
+    """Raise NCAError if the page can't run the model, saying why; units are not considered."""
     limits = {
-        f"has {c.channels} channels and {c.hidden} hidden units, more than {MOST_CHANNELS} and {MOST_HIDDEN}": (
-            c.channels > MOST_CHANNELS or c.hidden > MOST_HIDDEN
+        f"has {c.channels} channels and {c.hidden} hidden units, more than {MAX_CHANNELS} and {MAX_HIDDEN}": (
+            c.channels > MAX_CHANNELS or c.hidden > MAX_HIDDEN
         ),
         f"has the activation {c.activation}": c.activation not in ("relu", "linear"),
         "lets hidden units fall below 0": _lowest(c) != 0,
-        f"fires at a rate of {c.fire_rate:g}": c.fire_rate != 0.5,
-        f"starts from a seed of {c.seed.kind}": c.seed.kind != "zeros",
-        f"shows its state · {c.colour.scale:g} + {c.colour.offset:g} as colours": (
+        f"has a fire rate of {c.fire_rate:g}": c.fire_rate != 0.5,
+        f"starts from a {c.seed.kind} seed": c.seed.kind != "zeros",
+        f"shows state · {c.colour.scale:g} + {c.colour.offset:g} as RGB": (
             c.colour.offset != 0.5 or c.colour.scale <= 0
         ),
         "has opacity": c.colour.alpha,
     }
-    plain.check(c, RUNNER, limits)
+    article.require_article_net(c, RUNNER, limits)
 
 
 def _lowest(c: Config) -> float:
-    """The lowest that a hidden unit can be."""
+    """Return the lowest value of a hidden unit."""
     low = c.clips.hidden[0] if c.clips.hidden else -math.inf
     return max(low, 0.0) if c.activation == "relu" else low
 
 
-def converted(model: Model, ranges: Ranges | None = None) -> Model:
-    """The model in the page's units, before anything is rounded: of the family that importers.selforg reads.
+def to_page_units(model: Model, ranges: Ranges | None = None) -> Model:
+    """Convert a model to the page's units, before rounding; the result is of the family that importers.selforg reads.
 
-    Its colours are those of `model`, step for step. Raises NCAError as `atlas` does.
+    It shows the same colours as `model` at every step. Raises NCAError as `atlas_json` does.
     """
     c = model.config
-    check(c)
+    require_page(c)
     if ranges is None and needs_ranges(c):
-        raise NCAError(f"The model {c.name!r} leaves values unclipped; measure their ranges for the atlas first.")
+        raise NCAError(f"The model {c.name!r} does not clip its values; measure its Ranges for the atlas first.")
     size = _sizes(c, ranges)
-    w1 = (plain.weights(model) / GAINS / size).reshape(c.hidden, -1)
+    w1 = (article.first_layer(model) / GAINS / size).reshape(c.hidden, -1)
     factor = _factors(c, ranges, np.concatenate([w1, model.b1[:, None]], 1))
     config = msgspec.structs.replace(
         PAGE, channels=c.channels, hidden=c.hidden, kernels=c.kernels, name=c.name, attribution=c.attribution
@@ -155,7 +162,7 @@ def converted(model: Model, ranges: Ranges | None = None) -> Model:
 
 
 def _layers(page: Model, channels: int, hidden: int) -> tuple[F64, F64]:
-    """Both layers as files have them, biases last: (4·channels + 1, hidden) and (hidden + 1, channels)."""
+    """Return both layers as in the file, biases last: (4·channels + 1, hidden) and (hidden + 1, channels)."""
     c = page.config
     w1 = np.zeros((hidden, 4, channels))
     w1[: c.hidden, :, : c.channels] = page.w1.reshape(c.hidden, 4, c.channels)
@@ -166,7 +173,7 @@ def _layers(page: Model, channels: int, hidden: int) -> tuple[F64, F64]:
 
 
 def _sizes(c: Config, ranges: Ranges | None) -> F64:
-    """What each channel is multiplied by: (channels,). Raises NCAError if the model clips where the page does not."""
+    """Return each channel's factor, (channels,). Raises NCAError if the model clips where the page can't."""
     size = np.full(c.channels, 2 * c.colour.scale)
     limit, clips = f"±{LIMIT / size[0]:g}", c.clips
     gains = {GAINS[STENCILS.index(f.stencil), 0] / abs(f.gain) for f in c.features if f.gain}
@@ -175,9 +182,9 @@ def _sizes(c: Config, ranges: Ranges | None) -> F64:
         f"clips its state elsewhere than at {limit}": _elsewhere(clips.state, size[0]),
         f"clips its update elsewhere than at {limit}": _elsewhere(clips.update, size[0]),
         "clips its perception elsewhere": any(_elsewhere(clips.perception, size[0] * g) for g in gains),
-        "sees the same twice and clips it": clips.perception is not None and len(set(seen)) < len(seen),
+        "perceives a filtered channel twice and clips it": clips.perception is not None and len(set(seen)) < len(seen),
     }
-    plain.refuse(c, RUNNER, wrong)
+    article.refuse(c, RUNNER, wrong)
     if ranges is not None and not (clips.state or clips.update or clips.perception):
         size[3:] = np.minimum(size[3:], LIMIT / np.maximum(ranges.channels[3:], 1e-6))
     return size
@@ -188,18 +195,18 @@ def _elsewhere(clip: Range | None, size: float) -> bool:
 
 
 def _factors(c: Config, ranges: Ranges | None, rows: F64) -> F64:
-    """What each hidden unit is multiplied by: (hidden,). `rows`: weights and bias of each."""
+    """Return each hidden unit's factor, (hidden,). rows: weights and bias of each unit."""
     if c.clips.hidden:
         return np.full(c.hidden, LIMIT / c.clips.hidden[1])
     assert ranges is not None
-    # All rows equally high, so that none needs a coarser scale than the others, and low enough that none saturates.
+    # All rows get the same largest weight, so that all use the full 8 bits, and small enough that no unit saturates.
     height, lives = np.abs(rows).max(1), ranges.hidden > 0
     common = float((height[lives] * LIMIT / ranges.hidden[lives]).min()) if lives.any() else 1.0
     return np.array([common / h if h else 1.0 for h in height])
 
 
 def _layer(weights: F64, quant: list[float]) -> dict[str, object]:
-    """One layer of all models, (models, rows, outputs), as the file has it; tiles in the shape of hexells' pictures."""
+    """Return one layer of all models, (models, rows, outputs), as in the file; the picture is about square."""
     count, rows, outputs = weights.shape
     down = max(1, math.isqrt(count * outputs // (4 * rows)))
     across = math.ceil(count / down)
@@ -214,15 +221,15 @@ def _layer(weights: F64, quant: list[float]) -> dict[str, object]:
 
 
 def _scale(weights: F64) -> float:
-    """The scale of w = (byte - 127)/255·scale: the smallest that holds all weights.
+    """Return the scale of w = (byte - 127)/255·scale: the smallest that all weights fit into.
 
-    If they lie on a lattice, as those of an atlas do, it is the lattice's, which leaves them as they are.
+    Weights that are multiples of one step, as those from an atlas are, get the scale of that step and do not change.
     """
     largest = np.abs(weights).max()
     if not largest:
         return 1.0
     steps = np.diff(np.unique(np.abs(np.append(weights, 0.0))))
-    step = steps[steps > largest * 1e-4].min()  # below that: one number, rounded in two ways
+    step = steps[steps > largest * 1e-4].min()  # smaller differences are one number rounded in two ways
     step = largest / round(largest / step)
     places = weights / step
     if np.abs(places - np.round(places)).max() < 1e-3 and places.min() > -127.5 and places.max() < 128.5:

@@ -1,4 +1,4 @@
-"""Numbers and arrays as GLSL, in few characters."""
+"""Numbers and arrays as short GLSL literals."""
 
 import re
 import textwrap
@@ -13,12 +13,12 @@ LINE = 120
 
 
 def exact(value: float) -> str:
-    """A float32 as it is, in as few digits as tell it from its neighbours."""
+    """Return a float32 exactly, in the fewest digits that identify it."""
     return str(np.float32(value))
 
 
 def short(value: float, decimals: int) -> str:
-    """A float rounded, as -.0123 or 1."""
+    """Return a rounded float, such as -.0123 or 1."""
     text = f"{float(value):.{decimals}f}".rstrip("0")
     if not text.strip("-0."):
         return "0."
@@ -26,20 +26,21 @@ def short(value: float, decimals: int) -> str:
 
 
 def vec4(values: Sequence[str]) -> str:
-    """Up to four expressions as one, the rest 0."""
+    """Return up to four expressions as a vec4, filled up with zeros."""
     return f"vec4({', '.join([*values, *['0.0'] * (4 - len(values))])})"
 
 
 def constants(name: str, kind: str, items: Sequence[str]) -> str:
-    """A constant array of anything, its lines broken."""
+    """Return the declaration of a constant array, with wrapped lines."""
     body = textwrap.fill(", ".join(items), LINE - 2, break_long_words=False, break_on_hyphens=False)
     return f"const {kind} {name}[{len(items)}] = {kind}[{len(items)}](\n{body});"
 
 
 def floats(name: str, values: npt.ArrayLike) -> str:
-    """A constant array of floats, or of vec4 if `values` is (n, 4), or of mat4 if it is (n, 4, 4), [input][output].
+    """Return the declaration of a constant array of floats, vec4 or mat4.
 
-    No number is off by more than half a millionth of the largest.
+    values: (n,) for floats, (n, 4) for vec4, (n, 4, 4) for mat4 as [input][output]. They are rounded by at most half a
+    millionth of the largest.
     """
     array = np.asarray(values, np.float64)
     kind, largest = ("float", "vec4", "mat4")[array.ndim - 1], np.abs(array).max()
@@ -49,7 +50,7 @@ def floats(name: str, values: npt.ArrayLike) -> str:
 
 
 def fours(rows: F32) -> F32:
-    """(n, columns) filled up with zeros to whole fours: (n, fours, 4)."""
+    """Return rows (n, columns) in groups of four, filled up with zeros: (n, groups, 4)."""
     n, columns = rows.shape
     out = np.zeros((n, -(-columns // 4) * 4), np.float32)
     out[:, :columns] = rows

@@ -1,23 +1,27 @@
-"""State dicts that the PyTorch notebook of the Distill article loads into its class CA."""
+"""State dicts for the class CA of the Distill article's PyTorch notebook."""
 
 import numpy as np
 
 from ncaengine.core.model import Config, Model
 from ncaengine.core.types import F32
-from ncaengine.formats.exporters import plain
+from ncaengine.formats.exporters import article
 
 RUNNER = "the notebook's class CA"
 DIVISORS = np.array([[1.0], [8.0], [8.0], [4.0]])
-"""A kernel's own stencils are identity, S/8, Sᵀ/8 and L9/4; the notebook divides none."""
+"""A kernel's stencils are identity, S/8, Sᵀ/8 and L9/4; the notebook divides none of them."""
 
 
 def state_dict(model: Model) -> tuple[dict[str, F32], list[str]]:
-    """The notebook's tensors by name, and what is to be minded, a sentence each.
+    """Return the notebook's tensors by name, and notes on what differs from the notebook, a sentence each.
 
-    `w1.weight` (hidden, 4·channels, 1, 1), channel-major; `w1.bias`; `w2.weight` (channels, hidden, 1, 1); `w2.bias`
-    only if it is not 0, as the notebook has none. The notebook shows state + 0.5, so a model that shows a multiple of
-    its state gets a state of that size. Raises NCAError if the notebook cannot compute the model.
-    Write them with torch.save({name: torch.from_numpy(array) for name, array in tensors.items()}, path).
+    w1.weight: (hidden, 4·channels, 1, 1), channel-major.
+    w1.bias: (hidden,).
+    w2.weight: (channels, hidden, 1, 1).
+    w2.bias: (channels,); only if it is not 0, since the notebook has none.
+
+    The notebook shows state + 0.5; for a model that shows a multiple of its state, the state is multiplied by it.
+    Write the tensors with torch.save({name: torch.from_numpy(array) for name, array in tensors.items()}, path).
+    Raises NCAError if the notebook can't run the model.
     """
     c = model.config
     clipped = [stage for stage in c.clips.__struct_fields__ if getattr(c.clips, stage)]
@@ -26,9 +30,9 @@ def state_dict(model: Model) -> tuple[dict[str, F32], list[str]]:
         f"clips its {' and '.join(clipped)}": bool(clipped),
         f"shows {c.colour.scale:g} times its state": c.colour.scale <= 0,
     }
-    plain.check(c, RUNNER, also)
+    article.require_article_net(c, RUNNER, also)
     size = np.float64(c.colour.scale)
-    first = plain.weights(model) / DIVISORS / size
+    first = article.first_layer(model) / DIVISORS / size
     tensors = {
         "w1.weight": first.transpose(0, 2, 1).reshape(c.hidden, -1, 1, 1),  # the four filters of channel 0, of 1, …
         "w1.bias": model.b1,
@@ -36,18 +40,18 @@ def state_dict(model: Model) -> tuple[dict[str, F32], list[str]]:
     }
     if model.b2.any():
         tensors["w2.bias"] = model.b2 * size
-    return {name: np.array(a, np.float32) for name, a in tensors.items()}, _to_mind(c, "w2.bias" in tensors)
+    return {name: np.array(a, np.float32) for name, a in tensors.items()}, _notes(c, "w2.bias" in tensors)
 
 
-def _to_mind(c: Config, biased: bool) -> list[str]:
-    said = []
+def _notes(c: Config, biased: bool) -> list[str]:
+    notes = []
     if biased:
-        said.append("it has w2.bias, which the notebook's CA lacks: make its w2 with bias=True.")
+        notes.append("it has w2.bias, which the notebook's CA lacks: create w2 with bias=True.")
     if c.fire_rate != 0.5:
-        said.append(f"its cells fire at a rate of {c.fire_rate:g}: call ca(x, update_rate={c.fire_rate:g}).")
+        notes.append(f"its fire rate is {c.fire_rate:g}: call ca(x, update_rate={c.fire_rate:g}).")
     if c.seed.kind != "zeros":
-        said.append(f"it starts from a seed of {c.seed.kind}, the notebook from zeros.")
+        notes.append(f"it starts from a {c.seed.kind} seed, the notebook from zeros.")
     if c.colour.offset != 0.5 or c.colour.alpha:
         shown = f"state + {c.colour.offset:g}{' with opacity' * c.colour.alpha}"
-        said.append(f"its RGB is {shown}, the notebook's state + 0.5.")
-    return said
+        notes.append(f"its RGB is {shown}, the notebook's state + 0.5.")
+    return notes

@@ -1,6 +1,6 @@
-"""GLSL for shadertoy.com (GLSL ES 3.00): a whole automaton, its weights included, as the text of a few tabs.
+"""GLSL for shadertoy.com (GLSL ES 3.00): a model with its weights as the text of a few tabs.
 
-Frame n shows the state after n steps, that of the engine with the same seed.
+Frame n shows the state after n steps, the same as the engine's with the same rng_seed.
 """
 
 from string import Template
@@ -14,27 +14,27 @@ from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Config, Extra, Model, Range, Seed
 from ncaengine.core.states import BLOB_CELLS, BLOB_RADIUS
 from ncaengine.core.types import F32
-from ncaengine.formats.exporters import plain, tabs
+from ncaengine.formats.exporters import article, tabs
 from ncaengine.formats.exporters.literals import constants, exact, floats, fours, vec4
 
 RUNNER = "the GLSL export"
-MOST_TILES = 8
+MAX_TILES = 8
 _EXTRA: dict[Extra, str] = {"row": "place.y", "column": "place.x", "cos_angle": "1.0", "sin_angle": "0.0"}
 
 
 def source(model: Model, kernel: Kernel, rng_seed: int = 0) -> str:
-    """The text of all tabs, each below a line "// ---- NAME", after a head that says what to paste where.
+    """Return the text of all tabs, each below a line "// ---- NAME", after a head that says what to paste where.
 
-    Raises NCAError if the kernel lacks a stencil that the model perceives, or naming what the export cannot compute.
+    Raises NCAError if the kernel lacks a stencil of the model, or if the export can't run the model, saying why.
     """
     c = model.config
     kernel.require([f.stencil for f in c.features], c.name)
     refused = {
         "perceives coarser scales": c.scales != (0,),
-        f"has {c.channels} channels, more than {4 * MOST_TILES},": c.channels > 4 * MOST_TILES,
+        f"has {c.channels} channels, more than {4 * MAX_TILES},": c.channels > 4 * MAX_TILES,
         "starts from an image": c.seed.kind == "image",
     }
-    plain.refuse(c, RUNNER, refused)
+    article.refuse(c, RUNNER, refused)
     parts = {"Common": _common(c, kernel), "Buffer A": _buffer_a(model, kernel, rng_seed)}
     if c.alive:
         parts["Buffer B"] = _buffer_b(c, kernel)
@@ -45,10 +45,10 @@ def source(model: Model, kernel: Kernel, rng_seed: int = 0) -> str:
 
 def _head(model: Model, kernel: Kernel) -> str:
     c = model.config
-    told = [f"{key}: {value}" for key, value in sorted(c.attribution.items())] or ["Author and licence are not known."]
+    credits = [f"{key}: {value}" for key, value in sorted(c.attribution.items())] or ["Author and licence: unknown."]
     size = f"{c.channels} channels, {c.hidden} hidden units, {model.parameters} weights; kernel: {kernel.name}."
-    facts = [f"{c.name}, a neural cellular automaton", *told, size, f"{tabs.MADE_BY} {__version__} (Apache-2.0)."]
-    # No line break or backslash may let a fact out of its comment.
+    facts = [f"{c.name}, a neural cellular automaton", *credits, size, f"{tabs.MADE_BY} {__version__} (Apache-2.0)."]
+    # Line breaks and backslashes could end the comment that a fact is in.
     safe = ["".join(ch if ch.isprintable() and ch != "\\" else " " for ch in fact) for fact in facts]
     inputs = tabs.INPUTS_ALIVE if c.alive else tabs.INPUTS
     how = Template(tabs.HEAD).substitute(INPUTS=inputs, TILES=perception.layers(c))
@@ -92,7 +92,7 @@ def _buffer_a(model: Model, kernel: Kernel, rng_seed: int) -> str:
 
 
 def _stencils(c: Config, kernel: Kernel) -> list[str]:
-    """Constants: the places that some stencil looks at, and each one's weights there."""
+    """Return constants: the places of all taps, and each stencil's weights there."""
     names = perception.stencils(c, "")
     places = sorted({tap[:2] for name in names for tap in kernel.taps(name)})
     out = [f"const int TAPS = {len(places)};"]
@@ -105,7 +105,7 @@ def _stencils(c: Config, kernel: Kernel) -> list[str]:
 
 
 def _inputs(c: Config) -> list[str]:
-    """The net's inputs, four each: perception, its absolute values, and what there is beside it, each filled up."""
+    """Return the net's inputs as vec4 expressions: perception, its absolute values, then extra inputs."""
     names = perception.stencils(c, "")
     seen = [(names.index(f.stencil), channel, f.gain) for f in c.features for channel in c.seen(f)]
     out = [_clipped(_four(seen[i : i + 4]), c.clips.perception) for i in range(0, len(seen), 4)]
@@ -116,16 +116,16 @@ def _inputs(c: Config) -> list[str]:
 
 
 def _four(seen: list[tuple[int, int, float]]) -> str:
-    """Up to four of a cell's inputs, each (stencil, channel, gain), as one vec4."""
+    """Return up to four of a cell's inputs, each (stencil, channel, gain), as one vec4."""
     (stencil, first, gain), lanes = seen[0], range(4)
     times = "" if gain == 1 else f"{exact(gain)} * "
     if first % 4 == 0 and seen == [(stencil, first + k, gain) for k in lanes[: len(seen)]]:
-        return f"{times}r{stencil}[{first // 4}]"  # lanes beyond the last channel meet no weights
+        return f"{times}r{stencil}[{first // 4}]"  # components beyond the last channel have zero weights
     return vec4([f"{'' if g == 1 else exact(g) + ' * '}r{s}[{ch // 4}].{'xyzw'[ch % 4]}" for s, ch, g in seen])
 
 
 def _weights(model: Model, inputs: int) -> list[str]:
-    """Constants: biases and weights in the order in which tabs.HIDDEN and tabs.DIRECT read them."""
+    """Return constants: biases and weights in the order in which tabs.HIDDEN and tabs.DIRECT read them."""
     c = model.config
     out = [f"const int HIDDEN = {c.hidden}, INPUTS = {inputs}; // inputs in fours"]
     out.append(floats("B2", fours(model.b2[None])[0]))
@@ -143,14 +143,14 @@ def _weights(model: Model, inputs: int) -> list[str]:
 
 
 def _columns(c: Config, weights: F32) -> F32:
-    """Weights of the inputs as `_inputs` lays them out: (n, inputs) -> (n, fours, 4)."""
+    """Return the weights in the order of `_inputs`: (n, inputs) -> (n, fours, 4)."""
     seen = sum(len(c.seen(feature)) for feature in c.features)
     parts = np.split(weights, np.cumsum([seen] * (1 + c.absolute)), 1)
     return np.concatenate([fours(part) for part in parts], 1)
 
 
 def _seeding(seed: Seed) -> tuple[str, str]:
-    """A helper, and the body of the function that seeds a cell."""
+    """Return a helper function and the body of the function that seeds a cell."""
     level, chance = exact(seed.level), tabs.CHANCE.strip("\n")
     match seed.kind:
         case "noise":
@@ -166,9 +166,9 @@ def _seeding(seed: Seed) -> tuple[str, str]:
 def _fired(c: Config) -> str:
     threshold = pcg.fire_threshold(c.fire_rate)
     if threshold == pcg.ALWAYS:
-        return "// Every cell fires in every step."
-    told = Template(tabs.FIRED[c.firing]).substitute(APART=f"{pcg.CHANNELS_SEED}u")
-    return f"const uint FIRES = {threshold}u; // of 2^32\n    {told}"
+        return "// Every cell fires at every step."
+    test = Template(tabs.FIRED[c.firing]).substitute(APART=f"{pcg.CHANNELS_SEED}u")
+    return f"const uint FIRES = {threshold}u; // of 2^32\n    {test}"
 
 
 def _buffer_b(c: Config, kernel: Kernel) -> str:

@@ -1,16 +1,16 @@
-"""The GLSL of the tabs of shadertoy.com, with a $NAME wherever a model decides; see exporters.shadertoy."""
+"""GLSL templates of the tabs for shadertoy.com, with a $NAME for what depends on the model; see `shadertoy`."""
 
 MADE_BY = "Made by ncaengine"
-"""By which a Shadertoy of ours is known again."""
+"""Marks a Shadertoy that ncaengine exported."""
 HEAD = """
-At shadertoy.com make a new shader, add the tabs below and paste into each what stands under its line "// ---- NAME".
+At shadertoy.com make a new shader, add the tabs below and paste into each the text under its line "// ---- NAME".
 Then set the inputs, with the filter "nearest" where there is a choice:
 $INPUTS
 
-A pixel of a buffer holds four numbers. The channels of a cell therefore lie in $TILES tiles side by side, four in each;
-a tile is as large as the grid, which is the screen divided by ZOOM, the width of a cell in pixels. The pixel above
-the first tile holds the resolution, by which a change of it is noticed: everything then begins anew. Row 0 of a tile
-is the upper one on the screen. Hold the mouse button to erase a disc of cells.
+A pixel of a buffer holds four numbers, so the channels of a cell are in $TILES tiles side by side, four in each.
+A tile is as large as the grid, which is the screen divided by ZOOM, the width of a cell in pixels. The pixel above
+the first tile holds the resolution; when it changes, the grid starts again from its seed. Row 0 of a tile is the top
+row on the screen. Hold the mouse button to erase a disc of cells.
 """
 INPUTS = """
     Buffer A: iChannel0 = Buffer A
@@ -25,7 +25,7 @@ INPUTS_ALIVE = """
 COMMON = """
 const int TILES = $TILES, ZOOM = $ZOOM; // ZOOM: pixels a cell, at least as many as there are tiles
 const vec2 PITCH = $PITCH; // of columns and of rows, in cell widths
-const float SKEW = $SKEW; // columns by which each row lies further to the right
+const float SKEW = $SKEW; // columns by which each row is shifted to the right
 
 // Columns and rows of the grid.
 ivec2 gridSize(vec2 resolution) {
@@ -33,7 +33,7 @@ ivec2 gridSize(vec2 resolution) {
     return clamp(size, ivec2(1), ivec2(int(resolution.x) / TILES, int(resolution.y) - 1));
 }
 
-// A place on the torus, which closes over its upper edge with a shift, so that it is a rectangle on the screen.
+// Wrap a cell on the torus. Over the upper edge it is shifted, so that the torus is a rectangle on the screen.
 ivec2 wrapped(ivec2 cell, ivec2 size) {
     int over = int(floor((float(cell.y) + 0.5) / float(size.y)));
     cell += ivec2(over * int(floor(float(size.y) * SKEW + 1e-4)), -over * size.y);
@@ -45,7 +45,7 @@ vec4 stored(sampler2D store, ivec2 cell, int tile, ivec2 size) {
     return texelFetch(store, ivec2(tile * size.x + cell.x, cell.y), 0);
 }
 
-// Four channels of a cell that may lie beyond the edge.
+// Four channels of a cell that may be beyond the edge.
 vec4 around(sampler2D store, ivec2 cell, int tile, ivec2 size) {
     $AROUND
 }
@@ -55,7 +55,7 @@ bool stale(sampler2D store, vec2 resolution) {
     return texelFetch(store, ivec2(0, gridSize(resolution).y), 0).xy != resolution;
 }
 
-// The point under a pixel, in cell widths from the middle of the upper left cell; and the cell nearest to it.
+// The point under a pixel, in cell widths from the centre of the top left cell; and the cell nearest to it.
 vec2 under(vec2 pixel, vec2 resolution) {
     return vec2(pixel.x, resolution.y - pixel.y) / float(ZOOM) - 0.5 * PITCH;
 }
@@ -73,7 +73,7 @@ AROUND = {
 NEAREST = "return ivec2(floor(point / PITCH + 0.5));"
 NEAREST_SKEWED = """ivec2 found;
     float least = 1e30;
-    for (int i = 0; i < 4; i++) { // among two of the row above and two of the row below
+    for (int i = 0; i < 4; i++) { // two cells in the row above and two in the row below
         int row = int(floor(point.y / PITCH.y)) + i / 2;
         ivec2 cell = ivec2(int(floor(point.x / PITCH.x - float(row) * SKEW)) + i % 2, row);
         float away = distance(point, middle(cell));
@@ -82,7 +82,7 @@ NEAREST_SKEWED = """ivec2 found;
     return found;"""
 
 BUFFER_A = """
-const uint SEED = $SEED; // other cells fire with another
+const uint SEED = $SEED; // change it to let other cells fire
 const float ERASER = 12.0; // radius in cell widths
 
 $HASH
@@ -94,7 +94,7 @@ vec4 seeded(ivec2 cell, int tile, ivec2 size) {
 }
 
 vec4 stepped(ivec2 cell, int tile, ivec2 size) {
-    // What each stencil makes of the state.
+    // The state filtered by each stencil.
     vec4 $STENCILS;
     for (int k = 0; k < TILES; k++) {
         $CLEAR = vec4(0.0);
@@ -146,7 +146,7 @@ DIRECT = """    for (int i = 0; i < INPUTS; i++) u += W2[i * TILES + tile] * p[i
 FIRED = {
     "cell": "if (pcg4d(uvec4(cell, number, SEED)).x >= FIRES) u = vec4(0.0);",
     "channel": """uvec4 words = pcg4d(uvec4(cell, number, SEED + uint(tile) * $APART));
-    u = mix(vec4(0.0), u, lessThan(words, uvec4(FIRES))); // each channel by a chance of its own""",
+    u = mix(vec4(0.0), u, lessThan(words, uvec4(FIRES))); // each channel has its own chance""",
 }
 
 ZEROS = "return vec4(0.0);"
@@ -173,7 +173,7 @@ BLOBS = """vec4 seed = vec4(0.0);
     return seed;"""
 
 BUFFER_B = """
-// Cells live if the channel of life is high enough in them or in a neighbour, before and after the step.
+// A cell lives if its life channel or a neighbour's exceeds the threshold, before and after the step.
 $CONSTANTS
 
 float life(sampler2D store, ivec2 cell, ivec2 size) {

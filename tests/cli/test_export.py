@@ -1,0 +1,123 @@
+"""`ncaengine export`: what it writes and what it refuses."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from exporting import REFUSED_BY_BOTH, shipped
+
+from ncaengine.backends.gl.backend import GLBackend
+from ncaengine.backends.torch import TorchBackend
+from ncaengine.cli import export
+from ncaengine.core.errors import NCAError
+from ncaengine.core.kernels import Catalogue, Kernel
+from ncaengine.core.model import WEIGHTS, Model
+from ncaengine.formats import model_files
+from ncaengine.formats.exporters import atlas, shadertoy
+
+
+@pytest.fixture
+def command() -> Any:
+    """`ncaengine export` of the arguments."""
+    import tyro
+
+    from ncaengine.cli.export import Export
+
+    def run(*arguments: object) -> None:
+        tyro.cli(Export, args=[str(a) for a in arguments]).run()
+
+    return run
+
+
+def test_the_command_writes_an_atlas(tmp_path: Path, command: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "models.json"
+    command("zebra", "weave", "-o", path)
+    said = capsys.readouterr()
+    assert said.out == f"2 models in {path}, the first is zebra\n"
+    assert [(m.config.name, m.config.credit) for m in model_files.open_file(path).models.values()] == [
+        (name, "the ncaengine authors · Apache-2.0") for name in ("zebra", "weave")
+    ]
+
+
+def test_models_that_are_the_same_are_measured_once(
+    tmp_path: Path, command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+
+    def measure(model: Model, kernel: Kernel, states: Iterator[np.ndarray]) -> atlas.Ranges:
+        ran.append(model.config.name)
+        return measured_before(model, kernel, [next(states)])
+
+    measured_before = atlas.measure
+    monkeypatch.setattr(atlas, "measure", measure)
+    command("zebra", "weave", "zebra", "-o", tmp_path / "a.json")
+    assert ran == ["zebra", "weave"]
+    assert len(list(model_files.open_file(tmp_path / "a.json").models.values())) == 3
+
+
+def test_the_ranges_are_those_of_either_backend(catalogue: Catalogue, gl: GLBackend, simulate) -> None:
+    model, kernel = shipped("zebra"), catalogue.get("square")
+    ours, truth = (
+        atlas.measure(model, kernel, itertools.islice(export.states_of_rollout(sim, model, "square"), 4))
+        for sim in (simulate(gl), simulate(TorchBackend()))
+    )
+    np.testing.assert_allclose(ours.hidden, truth.hidden, atol=1e-3)
+    np.testing.assert_allclose(ours.channels, truth.channels, atol=1e-3)
+
+
+def test_the_command_writes_a_state_dict_that_opens_as_the_model(
+    tmp_path: Path, command: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "zebra.pt"
+    command("zebra", "-o", path)
+    told = capsys.readouterr().err
+    assert "it has w2.bias" in told
+    assert "record separately that it is zebra, for square and hexagonal, by the ncaengine authors · Apache-2.0" in told
+    model, found = shipped("zebra"), model_files.load(path)
+    assert all(np.array_equal(getattr(found, name), getattr(model, name)) for name in WEIGHTS)
+    for name in ("features", "clips", "activation", "colour", "fire_rate", "seed", "padding"):
+        assert getattr(found.config, name) == getattr(model.config, name)
+
+
+def test_the_command_writes_glsl(tmp_path: Path, command: Any, catalogue: Catalogue) -> None:
+    for name in ("zebra.glsl", "zebra.frag"):
+        command("zebra", "-o", tmp_path / name, "--kernel", "hexagonal")
+        text = (tmp_path / name).read_text("utf-8")
+        assert text == shadertoy.source(shipped("zebra"), catalogue.get("hexagonal"))
+
+
+def test_the_command_takes_the_form_given(tmp_path: Path, command: Any) -> None:
+    command("zebra", "-o", tmp_path / "zebra.txt", "--form", "glsl")
+    assert (tmp_path / "zebra.txt").read_text("utf-8").startswith("// zebra")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["zebra", "-o", "zebra.txt"], "this ending is not known"),
+        (["-o", "a.json"], "Name a model"),
+        (["zebra", "weave", "-o", "a.glsl"], "holds one model, not 2"),
+        (["zebra", "weave", "-o", "a.pt"], "holds one model, not 2"),
+        (["zebra", "-o", "a.glsl", "--kernel", "no"], "no kernel 'no'"),
+        (["nothing", "-o", "a.glsl"], "neither a file nor a shipped model"),
+        (["zebra", "-o", "no/a.glsl"], "cannot be written"),
+    ],
+)
+def test_what_the_command_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Any, arguments: list[str], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NCAError, match=said):
+        command(*arguments)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_that_is_refused_leaves_the_file_as_it_was(tmp_path: Path, command: Any) -> None:
+    model_files.save(REFUSED_BY_BOTH["alive"][0], tmp_path / "m.safetensors")
+    (tmp_path / "a.json").write_text("before")
+    with pytest.raises(NCAError, match="lets cells die"):
+        command(tmp_path / "m.safetensors", "-o", tmp_path / "a.json")
+    assert (tmp_path / "a.json").read_text() == "before"
