@@ -1,4 +1,4 @@
-"""Makes the pictures of the README and docs/ with the project's own means: `make pictures`."""
+"""Make the pictures of the README and docs/: `python assets/pictures/make.py [NAME ...]`, by default all."""
 
 import sys
 from pathlib import Path
@@ -15,12 +15,13 @@ from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.options import Options
 
 HERE = Path(__file__).parent
+ASSETS = HERE.parent
 MODELS = ("bubbles", "giraffe")
 BACK, INK = (20, 21, 24), (200, 203, 208)
 
 
 def growth(steps: tuple[int, ...] = (0, 40, 120, 400, 2000), cells: int = 96, scale: int = 2, gap: int = 12) -> None:
-    """growth.png: each model from its seed on, square above and hexagonal below."""
+    """Make growth.png: two models growing from their seeds, on square and hexagonal lattices."""
     side, label, line = cells * scale, 118, 30
     high = round(side * 3**0.5 / 2)
     rows = [(name, kernel) for name in MODELS for kernel in ("square", "hexagonal")]
@@ -32,7 +33,7 @@ def growth(steps: tuple[int, ...] = (0, 40, 120, 400, 2000), cells: int = 96, sc
     top = line
     with nca.Simulation() as sim:
         for (name, kernel), height in zip(rows, heights, strict=True):
-            grid = sim.add(nca.load(HERE.parent / f"{name}.safetensors"), (cells, cells), kernel, rng_seed=1)
+            grid = sim.add(nca.load(ASSETS / f"{name}.safetensors"), (cells, cells), kernel, rng_seed=1)
             pen.text((14, top + height // 2), f"{name}\n{kernel}", INK, small, anchor="lm", spacing=6)
             for i, step in enumerate(steps):
                 if step > grid.step:
@@ -44,9 +45,9 @@ def growth(steps: tuple[int, ...] = (0, 40, 120, 400, 2000), cells: int = 96, sc
 
 
 def portraits(steps: int = 1000) -> None:
-    """NAME.png: each model of assets/."""
+    """Make NAME.png for each model in assets/."""
     with nca.Simulation() as sim:
-        for path in sorted(HERE.parent.glob("*.safetensors")):
+        for path in sorted(ASSETS.glob("*.safetensors")):
             grid = sim.add(nca.load(path), (128, 128), rng_seed=1)
             sim.submit(nca.Step(grid.id, steps))
             Image.fromarray(grid.image(2)).save(HERE / f"{path.stem}.png", optimize=True)
@@ -54,7 +55,7 @@ def portraits(steps: int = 1000) -> None:
 
 
 def window(steps: int = 600) -> None:
-    """window.png: the window with one model on a square and on a hexagonal grid."""
+    """Make window.png: the window with one model on a square and on a hexagonal grid."""
 
     def prepare(app: App) -> None:
         second = list(app.sim.grids)[1]
@@ -62,13 +63,13 @@ def window(steps: int = 600) -> None:
         for grid in app.sim.grids:
             app.sim.submit(nca.Step(grid, steps))
 
-    models = [nca.load(HERE.parent / f"{MODELS[0]}.safetensors")] * 2
+    models = [nca.load(ASSETS / f"{MODELS[0]}.safetensors")] * 2
     options = Options(size=(128, 128), steps_per_second=(60.0, 15.0))
     screenshot(models, options, kernels.discover(), HERE / "window.png", prepare=prepare)
 
 
 def maps(cells: int = 128, scale: int = 3, gap: int = 12, line: int = 34) -> None:
-    """maps.png: two textures on one grid, a rate map, and two alignments, after 1,500 steps."""
+    """Make maps.png: two textures on one grid, a rate map, and two alignments, after 1,500 steps."""
     shown: list[tuple[str, Image.Image]] = []
     with nca.Simulation() as sim:
 
@@ -77,7 +78,7 @@ def maps(cells: int = 128, scale: int = 3, gap: int = 12, line: int = 34) -> Non
             shown.append((title, Image.fromarray(grid.image(scale))))
 
         def model(name: str) -> Model:
-            return nca.load(HERE.parent / f"{name}.safetensors")
+            return nca.load(ASSETS / f"{name}.safetensors")
 
         grid = sim.add(model("bubbles"), (cells, cells), rng_seed=2)
         sim.submit(nca.SetModel(grid.id, sim.register(model("giraffe")), 1))
@@ -87,8 +88,10 @@ def maps(cells: int = 128, scale: int = 3, gap: int = 12, line: int = 34) -> Non
         grid = sim.add(model("coral"), (cells, cells), rng_seed=2)
         sim.fill("rate", "halves", (0.25, 1), grid=grid)
         show("left half at a quarter of the speed", grid)
-        polar, bipolar = ("alignment round a point", "scales", "polar"), ("between two poles", "zebra", "bipolar")
-        for title, name, pattern in (polar, bipolar):
+        for title, name, pattern in (
+            ("aligned around a point", "scales", "polar"),
+            ("aligned between two poles", "zebra", "bipolar"),
+        ):
             grid = sim.add(model(name), (cells, cells), rng_seed=2)
             sim.fill("angle", pattern, (0, 0), grid=grid)
             show(title, grid)
@@ -102,7 +105,7 @@ def maps(cells: int = 128, scale: int = 3, gap: int = 12, line: int = 34) -> Non
 
 
 def cells(steps: int = 600) -> None:
-    """cells.png: the window so close that every cell is seen with its channels, on both lattices."""
+    """Make cells.png: the window zoomed in until every cell shows its channels, on both lattices."""
 
     def prepare(app: App) -> None:
         app.sim.submit(nca.SetKernel(2, "hexagonal"))
@@ -112,16 +115,16 @@ def cells(steps: int = 600) -> None:
             pane.camera.zoom, pane.camera.x, pane.camera.y = 100, 40, 40
         app.prefs.show_panel = False
 
-    models = [nca.load(HERE.parent / "scales.safetensors")] * 2
+    models = [nca.load(ASSETS / "scales.safetensors")] * 2
     options = Options(size=(96, 96))
     screenshot(models, options, kernels.discover(), HERE / "cells.png", (1280, 640), prepare=prepare)
 
 
 def keys() -> None:
-    """The table of keys in docs/window.md."""
+    """Write the table of keys into docs/window.md."""
     from ncaengine.viewer.keymap_table import table
 
-    path = HERE.parent.parent / "docs/window.md"
+    path = ASSETS.parent / "docs/window.md"
     text = path.read_text("utf-8")
     head, _, rest = text.partition("<!-- keys -->\n")
     path.write_text(f"{head}<!-- keys -->\n{table()}<!-- /keys -->{rest.partition('<!-- /keys -->')[2]}", "utf-8")

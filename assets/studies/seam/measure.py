@@ -1,9 +1,8 @@
-"""Does a border between two speeds show? `python assets/studies/seam/measure.py [NAME ...]`, names of shipped models.
+"""Is a border between two speeds visible? `python assets/studies/seam/measure.py [NAME ...]`, names of shipped models.
 
-The left half of a grid runs at a quarter of the fire rate of the right half. After 3,000 steps the
-energy of the gradient across both borders (the torus has two) is compared with that elsewhere:
-mean squared difference of neighbouring columns' colours, over the eight pairs of columns nearest
-to the borders, and over all others.
+The left half of a grid runs at a quarter of the right half's fire rate. After 3,000 steps the gradient's energy at both
+borders (a torus has two) is divided by the energy elsewhere. The energy is the mean squared colour difference of
+neighbouring columns: at the borders, of the eight nearest pairs of columns; elsewhere, of all other pairs.
 """
 
 import statistics
@@ -19,12 +18,12 @@ SIZE, STEPS, SEEDS, NEAR = (128, 384), 3000, 5, 4
 
 
 def energies(rgb: F64) -> F64:
-    """Mean squared difference of each column of (height, width, 3) and the next, round the torus: (width,)."""
+    """Return the mean squared difference of each column of (height, width, 3) and the next on the torus: (width,)."""
     return np.asarray(((np.roll(rgb, -1, 1) - rgb) ** 2).mean((0, 2)))
 
 
 def ratio(sim: nca.Simulation, name: str, seed: int, values: tuple[float, float]) -> float:
-    """Energy at the borders over that elsewhere, after a run with these rates left and right."""
+    """Return the energy at the borders divided by that elsewhere, after a run with these rates left and right."""
     model = nca.load(resources.folder("assets") / f"{name}.safetensors")
     grid = sim.add(model, SIZE, rng_seed=seed)
     sim.fill("rate", "halves", values, grid=grid)
@@ -37,7 +36,7 @@ def ratio(sim: nca.Simulation, name: str, seed: int, values: tuple[float, float]
 
 
 def main(names: list[str]) -> None:
-    """Print a line a model: the five seeds' ratios and their median, with the border and without."""
+    """Print each model's ratios for five seeds and their median, with and without a border."""
     with nca.Simulation(history=0) as sim:
         for name in names:
             for label, values in (("1/4 | 1", (0.25, 1.0)), ("1 | 1", (1.0, 1.0))):

@@ -1,9 +1,9 @@
-"""How much faster the trainer is than the notebook's loop: both on the same grids and loss, in turn, in one run.
+"""Measure how much faster the trainer is than the notebook's loop: in turn, with the same grids and loss.
 
     python assets/studies/training/plain.py coral --features random --size 128
 
-The loop is a plain transcription of the PyTorch notebook of Niklasson et al., "Self-Organising Textures"
-(Distill 2021), eager and with every cell computed; only the loss is ours, and is common to both.
+The loop is a plain transcription of the PyTorch notebook of Niklasson et al., "Self-Organising Textures" (Distill
+2021): eager, and with every cell computed. Only the loss is ours; both use it.
 """
 
 import statistics
@@ -18,15 +18,18 @@ from torch import Tensor, nn
 
 from ncaengine.core import kernels
 from ncaengine.training import losses, targets
-from ncaengine.training.config import TrainingSettings
+from ncaengine.training.config import DeviceName, TrainingSettings
 from ncaengine.training.features import extractor
 from ncaengine.training.run import pick_device
 from ncaengine.training.step import can_compile
 from ncaengine.training.trainer import Trainer, initial_model, torch_threads
 
+WARM_UP = 2
+"""Iterations of each before timing."""
+
 
 class CA(nn.Module):
-    """The notebook's automaton."""
+    """The notebook's cellular automaton."""
 
     def __init__(self, channels: int, hidden: int) -> None:
         super().__init__()
@@ -39,7 +42,7 @@ class CA(nn.Module):
         self.register_buffer("filters", torch.stack([identity, sobel, sobel.T, laplacian])[:, None])
 
     def forward(self, x: Tensor) -> Tensor:
-        """One step of (batch, channels, height, width)."""
+        """Return the states (batch, channels, height, width) after one step."""
         b, c, h, w = x.shape
         padded = nn.functional.pad(x.reshape(b * c, 1, h, w), [1, 1, 1, 1], "circular")
         y = nn.functional.conv2d(padded, self.get_buffer("filters")).reshape(b, -1, h, w)
@@ -50,7 +53,7 @@ class CA(nn.Module):
 
 
 def notebook(settings: TrainingSettings, loss: losses.Loss, device: torch.device) -> Callable[[], float]:
-    """The notebook's loop, an iteration a call."""
+    """Return the notebook's loop as a function that makes one iteration and returns its loss."""
     s = settings
     ca = CA(s.channels, s.hidden).to(device)
     optimizer = torch.optim.Adam(ca.parameters(), s.learning_rate)
@@ -82,21 +85,28 @@ def notebook(settings: TrainingSettings, loss: losses.Loss, device: torch.device
 
 @dataclass(frozen=True)
 class Compare:
-    """Iterations a second of the trainer and of the notebook's loop, alternating."""
+    """Compare iterations per second of the trainer and of the notebook's loop."""
 
     image: tyro.conf.Positional[str]
     """An image file or a pattern's name."""
     features: tuple[str, ...] = ("random",)
     """Feature nets, as `ncaengine train` takes them."""
     size: int = 128
+    """Side of the grids, in cells."""
     batch: int = 4
+    """Grids in an iteration."""
     rounds: int = 8
+    """Timed iterations of each, in turn."""
+    compile: bool = True
+    """Time the compiled trainer, too; compiling takes up to a minute, or several on a busy machine."""
     threads: int = 0
-    device: str = "auto"
+    """CPU threads; 0 lets torch choose."""
+    device: DeviceName = "auto"
+    """Where to train."""
 
     def run(self) -> None:
-        """Print both rates and their ratio."""
-        # One rollout length, so that both do the same work; the square kernel alone, which is the notebook's.
+        """Print the rates and their ratios."""
+        # One rollout length, so that both do the same work, and only the square kernel, like the notebook.
         s = TrainingSettings(size=self.size, batch=self.batch, pool=16, rollout=(48, 48), kernels=("square",))
         device = pick_device(self.device)
         net = extractor.open_nets(self.features)[0].to(device)
@@ -107,26 +117,26 @@ class Compare:
             f"trainer, {'compiled' if compiled else 'not compiled'}": Trainer(
                 start, loss, s, [kernels.discover().get("square")], device, compiled
             ).iterate
-            for compiled in (True, False)[not can_compile(device) :]
+            for compiled in (True, False)[not (self.compile and can_compile(device)) :]
         }
         runs = {"notebook's loop": notebook(s, loss, device), **ours}
         with torch_threads(self.threads):
             times = _alternating(runs, self.rounds)
         base = times["notebook's loop"]
-        for name, took in times.items():
-            print(f"{name:24} {1 / took:7.3f} iterations/s   {base / took:5.2f} times the notebook's loop")
+        for name, seconds in times.items():
+            print(f"{name:24} {1 / seconds:7.3f} iterations/s   {base / seconds:5.2f} times the notebook's loop")
 
 
 def _alternating(runs: dict[str, Callable[[], float]], rounds: int) -> dict[str, float]:
-    """Median seconds of each, after two calls that compile and warm up."""
+    """Return the median seconds of a call of each, after WARM_UP calls that compile and warm up."""
     times: dict[str, list[float]] = {name: [] for name in runs}
-    for number in range(rounds + 2):
+    for number in range(rounds + WARM_UP):
         for name, run in runs.items():
-            before = time.perf_counter()
+            start = time.perf_counter()
             run()
-            if number >= 2:
-                times[name].append(time.perf_counter() - before)
-    return {name: statistics.median(took) for name, took in times.items()}
+            if number >= WARM_UP:
+                times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(own) for name, own in times.items()}
 
 
 if __name__ == "__main__":
