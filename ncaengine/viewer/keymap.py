@@ -1,4 +1,4 @@
-"""The one table of keys: what is pressed, what happens, and how the help says it."""
+"""The table of keys: what is pressed, what happens, and how the help describes it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,18 +18,19 @@ MODIFIERS = SHIFT | CTRL | int(Key.mod_alt) | int(Key.mod_super)
 
 @dataclass(frozen=True)
 class Shortcut:
-    """`shown` is the key's name in the help, '' to leave it out there; `repeats` while it is held.
-
-    listed: whether the palette offers it.
-    """
+    """A row of the help, and the keys that run its action."""
 
     group: str
     shown: str
+    """The key's name in the help; '' to leave it out there."""
     chords: tuple[int, ...]
+    """The keys, each with its modifiers; none if only the mouse does it."""
     help: str
     action: Callable[[App], object]
     repeats: bool = False
+    """Whether it repeats while the key is held."""
     listed: bool = True
+    """Whether the palette offers it."""
 
 
 def _toggle_help(app: App) -> None:
@@ -76,7 +77,7 @@ def _tool(tool: Tool) -> Shortcut:
 
     key = int(getattr(Key, tool.letter.lower()))
     if tool.name == "look":
-        return Shortcut(PAINT, tool.letter, (key, int(Key.escape)), "Look, with no tool (or Esc)", select)
+        return Shortcut(PAINT, tool.letter, (key, int(Key.escape)), "Look, without a tool (or Esc)", select)
     return Shortcut(PAINT, tool.letter, (key,), f"Tool: {tool.title}", select)
 
 
@@ -91,35 +92,42 @@ RUN, LOOK, PAINT, GRIDS, WINDOW = "Run", "Look", "Paint", "Grids", "Window"
 TABLE = (
     Shortcut(RUN, "Space", (int(Key.space),), "Pause or run", running.toggle_pause),
     Shortcut(RUN, "Shift Space", (SHIFT | int(Key.space),), "Pause or run all grids", running.toggle_pause_all),
-    Shortcut(RUN, "→", (int(Key.right_arrow),), "Make a single step", running.single_step, repeats=True),
-    Shortcut(RUN, "←", (int(Key.left_arrow),), "Go a step back", history.step_back, repeats=True),
+    Shortcut(RUN, "→", (int(Key.right_arrow),), "Make one step", running.single_step, repeats=True),
+    Shortcut(RUN, "←", (int(Key.left_arrow),), "Go one step back", history.step_back, repeats=True),
     Shortcut(RUN, "Ctrl Z", (CTRL | int(Key.z),), "Undo the last edit", history.undo, repeats=True),
     Shortcut(
-        RUN, "Ctrl Y", (CTRL | int(Key.y), CTRL | SHIFT | int(Key.z)), "Make it again", history.redo, repeats=True
+        RUN,
+        "Ctrl Y",
+        (CTRL | int(Key.y), CTRL | SHIFT | int(Key.z)),
+        "Redo the last undone edit",
+        history.redo,
+        repeats=True,
     ),
     Shortcut(RUN, "↑", (int(Key.up_arrow),), "Twice as fast", lambda app: running.multiply_speed(app, 2), repeats=True),
     Shortcut(
         RUN, "↓", (int(Key.down_arrow),), "Half as fast", lambda app: running.multiply_speed(app, 0.5), repeats=True
     ),
-    Shortcut(RUN, "R", (int(Key.r),), "Start afresh from a new seed", running.reseed),
+    Shortcut(RUN, "R", (int(Key.r),), "Restart from a new seed", running.reseed),
     Shortcut(
         RUN,
         "Shift R",
         (SHIFT | int(Key.r),),
-        "Start afresh from the same seed",
+        "Restart from the same seed",
         lambda app: running.reseed(app, same=True),
     ),
-    Shortcut(LOOK, "Wheel", (), "Zoom about the pointer", _nothing),
-    Shortcut(LOOK, "Swipe", (), "Move the picture with two fingers, or Shift and the wheel", _nothing),
+    Shortcut(LOOK, "Wheel", (), "Zoom at the pointer", _nothing),
+    Shortcut(LOOK, "Swipe", (), "Move the picture (two fingers, or Shift and the wheel)", _nothing),
     Shortcut(LOOK, "Drag", (), "Move the picture", _nothing),
     Shortcut(LOOK, "F", (int(Key.f),), "Fit the grid (or double-click it)", display_modes.fit),
-    Shortcut(LOOK, "T", (int(Key.t),), "Repeat the grid as a tile", display_modes.toggle_repeat),
-    Shortcut(LOOK, "L", (int(Key.l),), "Lines between cells, up close", display_modes.toggle_lines),
-    Shortcut(LOOK, "O", (int(Key.o),), "Cell details: channels and gradient, close up", display_modes.toggle_details),
-    Shortcut(LOOK, "W", (int(Key.w),), "What is shown: colours, channels, change …", display_modes.next_mode),
+    Shortcut(LOOK, "T", (int(Key.t),), "Repeat the grid as tiles", display_modes.toggle_repeat),
+    Shortcut(LOOK, "L", (int(Key.l),), "Show lines between cells when zoomed in", display_modes.toggle_lines),
+    Shortcut(
+        LOOK, "O", (int(Key.o),), "Show each cell's channels and gradient when zoomed in", display_modes.toggle_details
+    ),
+    Shortcut(LOOK, "W", (int(Key.w),), "Next display mode: colours, channels, change …", display_modes.next_mode),
     Shortcut(LOOK, ".", (int(Key.period),), "Next channel", display_modes.next_channel, repeats=True),
     Shortcut(LOOK, ",", (int(Key.comma),), "Previous channel", display_modes.previous_channel, repeats=True),
-    Shortcut(LOOK, "P", (int(Key.p),), "Pin the cell pointed at (or Alt-click it)", display_modes.toggle_pin),
+    Shortcut(LOOK, "P", (int(Key.p),), "Pin the cell under the pointer (or Alt-click it)", display_modes.toggle_pin),
     *map(_tool, TOOLS.values()),
     Shortcut(
         PAINT, "Wheel [ ]", (int(Key.left_bracket),), "Smaller or larger brush", _change_radius(-1), True, listed=False
@@ -127,25 +135,25 @@ TABLE = (
     Shortcut(PAINT, "", (int(Key.right_bracket),), "Larger brush", _change_radius(1), True, listed=False),
     Shortcut(PAINT, "Shift Wheel", (), "Weaker or stronger brush", _nothing),
     Shortcut(PAINT, "Shift Drag", (), "Paint a map's default", _nothing),
-    Shortcut(PAINT, "Right Drag", (), "Move the picture, with a tool in hand", _nothing),
-    Shortcut(PAINT, "Ctrl Wheel", (), "Zoom, with a tool in hand", _nothing),
-    Shortcut(GRIDS, "K", (int(Key.k),), "Next kernel the model knows", grids.next_kernel),
+    Shortcut(PAINT, "Right Drag", (), "Move the picture with a tool selected", _nothing),
+    Shortcut(PAINT, "Ctrl Wheel", (), "Zoom with a tool selected", _nothing),
+    Shortcut(GRIDS, "K", (int(Key.k),), "Next kernel that suits the model", grids.next_kernel),
     Shortcut(
-        GRIDS, "Shift K", (SHIFT | int(Key.k),), "Next of all kernels", lambda app: grids.next_kernel(app, every=True)
+        GRIDS, "Shift K", (SHIFT | int(Key.k),), "Next kernel of all", lambda app: grids.next_kernel(app, every=True)
     ),
     Shortcut(GRIDS, "Tab", (int(Key.tab),), "Select the next grid", grids.select_next),
     *(_digit(index) for index in range(9)),
-    Shortcut(GRIDS, "Ctrl N", (CTRL | int(Key.n),), "Add a grid from another seed", grids.add),
+    Shortcut(GRIDS, "Ctrl N", (CTRL | int(Key.n),), "Add a grid with another seed", grids.add),
     Shortcut(GRIDS, "Ctrl D", (CTRL | int(Key.d),), "Duplicate the grid", grids.duplicate),
     Shortcut(GRIDS, "Del", (int(Key.delete),), "Remove the grid", grids.remove),
-    Shortcut(GRIDS, "G", (int(Key.g),), "Link it: linked grids change together", grids.toggle_link),
+    Shortcut(GRIDS, "G", (int(Key.g),), "Link the grid: linked grids change together", grids.toggle_link),
     Shortcut(GRIDS, "Shift G", (SHIFT | int(Key.g),), "Link all grids, or none", grids.toggle_link_all),
     Shortcut(GRIDS, "X", (int(Key.x),), "Compare two kernels side by side", grids.compare_kernels),
     Shortcut(GRIDS, "Shift X", (SHIFT | int(Key.x),), "Compare two speeds", grids.compare_speeds),
     Shortcut(GRIDS, "Ctrl X", (CTRL | int(Key.x),), "Compare two models", grids.compare_models),
     Shortcut(WINDOW, "Ctrl O", (CTRL | int(Key.o),), "Open a model, a session or a picture", open_files.open_gallery),
     Shortcut(WINDOW, "Ctrl R", (CTRL | int(Key.r),), "Start or stop recording", recording.toggle),
-    Shortcut(WINDOW, "Shift P", (SHIFT | int(Key.p),), "Save a picture that opens as it was", recording.save_still),
+    Shortcut(WINDOW, "Shift P", (SHIFT | int(Key.p),), "Save a picture that opens as a session", recording.save_still),
     Shortcut(WINDOW, "Ctrl S", (CTRL | int(Key.s),), "Save the session", session_files.save),
     Shortcut(WINDOW, "Ctrl Shift S", (CTRL | SHIFT | int(Key.s),), "Save the session as …", _save_as),
     Shortcut(
@@ -156,7 +164,7 @@ TABLE = (
     Shortcut(WINDOW, "Ctrl +", _PLUS, "Larger text", _change_text_size(1), repeats=True),
     Shortcut(WINDOW, "Ctrl −", _MINUS, "Smaller text", _change_text_size(-1), repeats=True),
     Shortcut(
-        WINDOW, "Ctrl 0", (CTRL | int(Key._0), CTRL | int(Key.keypad0)), "Text in its plain size", _change_text_size(0)
+        WINDOW, "Ctrl 0", (CTRL | int(Key._0), CTRL | int(Key.keypad0)), "Reset the text size", _change_text_size(0)
     ),
     Shortcut(WINDOW, "?", (SHIFT | int(Key.slash), int(Key.f1)), "This help (or F1)", _toggle_help),
     Shortcut(WINDOW, "Ctrl Q", (CTRL | int(Key.q),), "Quit", _quit),
@@ -164,7 +172,7 @@ TABLE = (
 
 
 def handle(app: App) -> None:
-    """Do what the keys pressed in this frame ask for; typing into a field, lists and the help take precedence."""
+    """Run the actions of the keys pressed in this frame, unless a text field, a list or the help takes them."""
     if app.show_help or imgui.get_io().want_text_input or imgui.is_popup_open("", ANY_POPUP):
         return
     held = _modifiers()
@@ -177,11 +185,11 @@ def handle(app: App) -> None:
 
 
 def _modifiers() -> int:
-    """The modifiers held, with those let go in this very frame: a quick chord's key may come with their release."""
-    let_go = (key for key in (Key.mod_shift, Key.mod_ctrl) if imgui.is_key_released(key))
-    return sum(map(int, let_go)) | imgui.get_io().key_mods
+    """Return the modifiers held or just released: a quick chord may release them in its key's own frame."""
+    released = (key for key in (Key.mod_shift, Key.mod_ctrl) if imgui.is_key_released(key))
+    return sum(map(int, released)) | imgui.get_io().key_mods
 
 
 def key_of(action: Callable[[App], object]) -> str:
-    """How the help names the key of an action, for tooltips."""
+    """Return the name of an action's key in the help, for tooltips."""
     return next((shortcut.shown for shortcut in TABLE if shortcut.action is action), "")

@@ -1,4 +1,4 @@
-"""The window's plan: panes, side bar, status bar; one call draws a frame of it."""
+"""The window's layout: tool bar, grids, time bar, side bar and status bar."""
 
 from collections.abc import Callable
 
@@ -18,11 +18,11 @@ from ncaengine.viewer.state import preferences
 from ncaengine.viewer.state.app import App
 
 LEAST_REST, LEAST_SIDE = 12.8, 11.0
-"""What the side bar leaves to the grids and the bar of time, and the width below which it hides, in em."""
+"""The width that the side bar leaves to the grids, and the width below which it hides, in em."""
 
 
 class Layout:
-    """All that is drawn."""
+    """Draws the window's contents."""
 
     def __init__(self, ctx: moderngl.Context, fonts: theme.Fonts) -> None:
         self._fonts = fonts
@@ -32,9 +32,8 @@ class Layout:
         self._side_before = 0.0
 
     def show(self, app: App) -> None:
-        """One frame, over the whole window."""
-        kept = app.prefs
-        theme.follow(kept.theme, kept.text_size)
+        """Draw one frame over the whole window."""
+        theme.follow(app.prefs.theme, app.prefs.text_size)
         app.sync()
         keymap.handle(app)
         viewport = imgui.get_main_viewport()
@@ -77,15 +76,15 @@ class Layout:
         help.toasts(app, at.x + left + gap, below, wide - 2 * gap, right)
 
     def _edge(self, app: App, height: float) -> None:
-        """The edge of the side bar, to be dragged; a double click brings its plain width back."""
-        at, kept = imgui.get_cursor_screen_pos(), app.prefs
+        """Draw the edge of the side bar. Dragging it changes the width; a double click resets it."""
+        at, prefs = imgui.get_cursor_screen_pos(), app.prefs
         got = splitters.grip("##edge", (at.x, at.y), (em(0.8), height))
         if got.pressed:
-            self._side_before = kept.side
+            self._side_before = prefs.side
         if got.doubled:
-            self._side_before = kept.side = theme.SIDE_WIDTH
+            self._side_before = prefs.side = theme.SIDE_WIDTH
         elif got.by is not None:
-            kept.side = min(max(self._side_before - got.by / em(1), preferences.LEAST_SIDE), preferences.MOST_SIDE)
+            prefs.side = min(max(self._side_before - got.by / em(1), preferences.LEAST_SIDE), preferences.MOST_SIDE)
 
     def _side(self, app: App, x: float, y: float, width: float, height: float) -> None:
         draw = imgui.get_window_draw_list()
@@ -112,14 +111,16 @@ def _region(
     name: str, x: float, y: float, width: float, height: float, padding: float, show: Callable[[], None],
     scrolls: bool = False, wheel: bool = False, wide: float | None = None,
 ) -> None:  # fmt: skip
-    """A part of the window: a child with its own padding (`wide` at its sides, if it differs).
+    """Draw a part of the window, which is a child with its own padding.
 
-    scrolls: where it is not high enough there is a scroll bar. wheel: it is moved by the wheel alone.
+    scrolls: show a scroll bar if the part is not high enough.
+    wheel: scroll by the wheel, without a scroll bar.
+    wide: the padding at the sides, if it differs.
     """
     imgui.set_cursor_screen_pos((x, y))
     flags = 0 if scrolls else int(imgui.WindowFlags_.no_scrollbar)
     flags |= 0 if scrolls or wheel else int(imgui.WindowFlags_.no_scroll_with_mouse)
-    if not imgui.is_any_item_active():  # Tab goes from field to field while one is typed into, else from grid to grid
+    if not imgui.is_any_item_active():  # Tab selects the next field while typing, else the next grid
         flags |= imgui.WindowFlags_.no_nav_inputs
     across = padding if wide is None else wide
     with widgets.style(variables=[(imgui.StyleVar_.window_padding, (across, padding))]):

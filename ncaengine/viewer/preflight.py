@@ -1,4 +1,4 @@
-"""Whether a window can be had at all, found out before hello_imgui asserts it in words that no user can read."""
+"""Check that a window can be opened, because hello_imgui fails with messages that users can't understand."""
 
 import sys
 from typing import Any
@@ -11,10 +11,7 @@ from ncaengine.core.errors import NCAError
 
 
 def preflight(hidden: bool) -> None:
-    """Try to open a small unseen window, since hello_imgui's own failure is one that no user can read.
-
-    Raises NCAError with the reason.
-    """
+    """Open a small invisible window and close it. Raise NCAError with the reason if that fails."""
     reasons: list[str] = []
 
     def note(_: int, text: Any) -> None:
@@ -24,7 +21,7 @@ def preflight(hidden: bool) -> None:
     if hidden and sys.platform.startswith("linux"):
         glfw.init_hint(glfw.PLATFORM, glfw.PLATFORM_NULL)
     if not glfw.init():
-        raise NCAError(f"No display can be opened ({_last(reasons)}); record a video instead, with `ncaengine record`.")
+        raise NCAError(f"Can't open a display ({_last(reasons)}); record a video with `ncaengine record` instead.")
     hints = {glfw.CONTEXT_VERSION_MAJOR: 4, glfw.CONTEXT_VERSION_MINOR: 3, glfw.OPENGL_FORWARD_COMPAT: 1}
     hints |= {glfw.OPENGL_PROFILE: glfw.OPENGL_CORE_PROFILE, glfw.VISIBLE: 0}
     if hidden and sys.platform.startswith("linux"):
@@ -34,8 +31,8 @@ def preflight(hidden: bool) -> None:
     window = glfw.create_window(64, 64, "ncaengine", None, None)
     if not window:
         raise NCAError(
-            f"No window with OpenGL 4.3 can be opened ({_last(reasons)}); "
-            "record a video instead, with `ncaengine record --backend torch`."
+            f"Can't open a window with OpenGL 4.3 ({_last(reasons)}); "
+            "record a video with `ncaengine record --backend torch` instead."
         )
     glfw.destroy_window(window)
     glfw.window_hint(glfw.VISIBLE, int(not hidden))

@@ -1,4 +1,4 @@
-"""The operating system's window: composes what the viewer consists of and runs its loop."""
+"""The window: composes the simulation, the App and what draws it, and runs the loop."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -37,8 +37,8 @@ from ncaengine.viewer.state.thumbnails import cache_folder
 FRAME = 1 / 60
 """Least seconds of a frame."""
 BUDGET, LONGEST = 0.012, 0.045
-"""Least seconds of a frame for the simulation. If drawing takes longer, the simulation gets as long as drawing, as long
-as both together stay within LONGEST."""
+"""Least seconds of a frame for the simulation. If drawing takes longer, the simulation gets the same time as drawing,
+but both together at most LONGEST."""
 AWAKE, NAP = 1.0, 0.25
 """Seconds of drawing after the last input, and seconds between checks for input when nothing moves."""
 
@@ -98,15 +98,15 @@ class Window:
         self._fonts = theme.Fonts()
         self._dropped: list[str] = []
         self._error: BaseException | None = None
-        self._grab = False
+        self._grab = self._growing = False
         self._pixels: U8 | None = None
         self._last_input = time.perf_counter()
         self._drawing_seconds = 0.0
-        self._growing = False
         self.autosave: Autosave | None = None
-        threads = self._create(size or self._prefs.size, hidden, tests)
+        self._create(size or self._prefs.size, hidden, tests)
         try:
-            self._compose(options, catalogue, watch, hidden, clock, threads)
+            self._compose(options, catalogue, watch, hidden)
+            self._pacer = Pacer(self.sim, self.sim.backend.finish, clock)
             if session:
                 session_files.open_session(self.app, session)
             else:
@@ -119,36 +119,26 @@ class Window:
             host.tear_down(self._params)
             raise
 
-    def _create(self, size: tuple[int, int], hidden: bool, tests: Callable[[], None] | None) -> frozenset[int]:
-        """Open the operating system's window. Return the process's threads before, see Device."""
+    def _create(self, size: tuple[int, int], hidden: bool, tests: Callable[[], None] | None) -> None:
+        """Open the operating system's window."""
         llvmpipe.narrow()
-        threads = llvmpipe.threads()
+        self._threads_before = llvmpipe.threads()
         preflight(hidden)
         self._params = host.runner_params(size, hidden, self._fonts)
-        callbacks = self._params.callbacks
-        callbacks.show_gui = self._guarded(self._show)
-        callbacks.before_swap = self._guarded(self._read_pixels)
+        self._params.callbacks.show_gui = self._guarded(self._show)
+        self._params.callbacks.before_swap = self._guarded(self._read_pixels)
         if tests is not None:
             self._params.use_imgui_test_engine = True
-            callbacks.register_tests = tests
+            self._params.callbacks.register_tests = tests
         immapp.manual_render.setup_from_runner_params(self._params, immapp.AddOnsParams(with_implot=True))
-        return threads
 
-    def _compose(
-        self,
-        options: Options,
-        catalogue: Catalogue,
-        watch: ModelWatch | None,
-        hidden: bool,
-        clock: Clock,
-        threads: frozenset[int],
-    ) -> None:
+    def _compose(self, options: Options, catalogue: Catalogue, watch: ModelWatch | None, hidden: bool) -> None:
         """Make the simulation, the App and what draws it."""
         moderngl.init_context()
         self.ctx = moderngl.get_context()
         if not hidden:
             host.limit_size()
-        device = Device(self.ctx, since=threads, half=options.half)
+        device = Device(self.ctx, since=self._threads_before, half=options.half)
         self.sim = Simulation(GLBackend(device), catalogue)
         self.app = App(self.sim, device.form == "unrolled", watch, self._prefs)
         self.hot_reload = HotReload(self.app)
@@ -157,7 +147,6 @@ class Window:
         library = ModelLibrary(self.sim.backend, None if hidden else cache_folder())
         self.gallery = Gallery(self.ctx, self._fonts, library)
         host.set_callbacks(self._drop)
-        self._pacer = Pacer(self.sim, self.sim.backend.finish, clock)
 
     def _guarded(self, call: Callable[[], None]) -> Callable[[], None]:
         """Return a callback for hello_imgui, which can't pass exceptions on; `frame` raises them."""

@@ -313,14 +313,14 @@ def test_a_model_that_is_not_commercial_is_told_once(app: App, tmp_path: Path) -
 
 def test_an_attribution_in_lines() -> None:
     config = model(attribution={"recognised": "by its form", **NC, "url": ""}).config
-    assert credits.lines(config) == [
+    assert credits.attribution_lines(config) == [
         "Authors: A. Author, B. Author",
         "Licence: CC BY-NC-SA 4.0 (non-commercial); ask",
         "Source: A paper",
         "Recognised: by its form",
     ]
-    assert credits.short(config) == (NC["authors"], NC["licence"])
-    assert credits.warning("a", model().config) == ""
+    assert credits.authors_and_licence(config) == (NC["authors"], NC["licence"])
+    assert credits.licence_warning("a", model().config) == ""
 
 
 # Real data

@@ -25,7 +25,7 @@ from ncaengine.viewer.panels.probe import BINS, counted
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.options import Options
 from ncaengine.viewer.state.preferences import Preferences
-from ncaengine.viewer.state.probe import KEPT, PINS, Probe, Trace, at
+from ncaengine.viewer.state.probe import MOST_SAMPLES, PINS, Probe, Trace, settings_at
 
 
 def model(name="small"):
@@ -93,7 +93,7 @@ def test_only_so_many_cells_are_pinned_and_a_free_place_is_taken_again() -> None
     assert trace.toggle((0, 5))
     assert trace.cells[3] == (0, 5)
     for number in range(PINS):
-        trace.drop(number)
+        trace.unpin(number)
     assert not trace.cells
 
 
@@ -109,7 +109,7 @@ class Counter:
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 3000), st.integers(1, 40)), max_size=6), st.integers(0, 3 * KEPT))
+@given(st.lists(st.tuples(st.integers(0, 3000), st.integers(1, 40)), max_size=6), st.integers(0, 3 * MOST_SAMPLES))
 def test_a_trace_rises_ends_now_and_keeps_the_last(jumps, run) -> None:
     grid, trace = Counter(), Trace()
     trace.toggle((1, 1))
@@ -118,12 +118,12 @@ def test_a_trace_rises_ends_now_and_keeps_the_last(jumps, run) -> None:
         grid.step = grid.step + stride if place is None else place
         grid.changes += 1
         trace.sample(grid)
-    assert len(trace.steps) <= KEPT
+    assert len(trace.steps) <= MOST_SAMPLES
     assert (np.diff(trace.steps) > 0).all()
     assert (trace.values[:, 0] == trace.steps[:, None]).all()
     if strides:
         assert trace.steps[-1] == grid.step
-        assert len(trace.steps) >= min(run, KEPT)
+        assert len(trace.steps) >= min(run, MOST_SAMPLES)
 
 
 def test_the_probe_reads_what_is_there_and_forgets_what_is_gone(sim) -> None:
@@ -152,13 +152,13 @@ def test_the_chance_to_fire_heeds_the_rate_map(sim) -> None:
     grid = sim.grids[1]
     for setting, value in (("fire_rate", 0.25), ("scale", 2.0), ("angle", 30.0)):
         sim.submit(Set(grid.id, setting, value))
-    assert at(grid, (0, 0)) == (0.25, 2, 30, 0)
+    assert settings_at(grid, (0, 0)) == (0.25, 2, 30, 0)
     sim.submit(Fill(grid.id, "rate", "even", (0.5, 0.5)))
-    assert at(grid, (3, 4)) == (0.125, 2, 30, 0)
+    assert settings_at(grid, (3, 4)) == (0.125, 2, 30, 0)
     sim.submit(Fill(grid.id, "rate", "even", (4, 4)))
     sim.submit(Fill(grid.id, "angle", "even", (45, 45)))
     sim.submit(Fill(grid.id, "scale", "even", (0.5, 0.5)))
-    assert at(grid, (3, 4)) == (1, 1, 75, 0)
+    assert settings_at(grid, (3, 4)) == (1, 1, 75, 0)
 
 
 @settings(max_examples=50)

@@ -32,7 +32,7 @@ from ncaengine.viewer.kit import theme
 from ncaengine.viewer.kit.splitters import fitting, moved, spans
 from ncaengine.viewer.state import preferences
 from ncaengine.viewer.state.brush import Brush
-from ncaengine.viewer.state.fuzzy import score, tokens, worded
+from ncaengine.viewer.state.fuzzy import match_letters, match_words, tokens
 from ncaengine.viewer.state.options import Options
 from ncaengine.viewer.state.preferences import Preferences
 from ncaengine.viewer.state.recorder import Recorder
@@ -77,7 +77,7 @@ def test_only_what_is_wrong_or_unknown_in_a_file_is_passed_over(tmp_path: Path) 
     st.dictionaries(st.sampled_from(list(preferences.TYPES)), st.from_type(type(None)) | st.floats(-9, 9) | st.text())
 )
 def test_nothing_in_a_file_stops_the_window(found: dict[str, object]) -> None:
-    kept = Preferences(**preferences._sound(found))
+    kept = Preferences(**preferences._valid(found))
     assert msgspec.json.decode(msgspec.json.encode(kept), type=Preferences) == kept
 
 
@@ -256,10 +256,10 @@ def test_the_help_has_all_groups_in_their_order(heights: list[int], count: int) 
 
 
 def test_letters_match_without_case_and_spaces() -> None:
-    assert score("fr", "Fire rate") is not None
-    assert score("FIRE  RATE", "Fire rate") is not None
-    assert score("rf", "Fire rate") is None
-    assert score("fire rates", "Fire rate") is None
+    assert match_letters("fr", "Fire rate") is not None
+    assert match_letters("FIRE  RATE", "Fire rate") is not None
+    assert match_letters("rf", "Fire rate") is None
+    assert match_letters("fire rates", "Fire rate") is None
 
 
 @pytest.mark.parametrize(
@@ -273,14 +273,14 @@ def test_letters_match_without_case_and_spaces() -> None:
     ],
 )
 def test_runs_starts_of_words_and_short_titles_rank_higher(typed: str, best: str, other: str) -> None:
-    first, second = score(typed, best), score(typed, other)
+    first, second = match_letters(typed, best), match_letters(typed, other)
     assert first is not None
     assert second is None or first > second
 
 
 @given(st.text(max_size=12), st.text(max_size=40))
 def test_a_title_matches_if_its_letters_come_in_order(typed: str, title: str) -> None:
-    found = score(typed, title)
+    found = match_letters(typed, title)
     letters = "".join(typed.lower().split())
     left = iter(title.lower())
     assert (found is not None) == all(letter in left for letter in letters)
@@ -359,7 +359,7 @@ class StandIn:
         ("text size 1.5", "Text size 1.5", None),
         ("record", "Start or stop recording", None),
         ("delete", "Remove the grid", None),
-        ("redo", "Make it again", None),
+        ("redo", "Redo the last undone edit", None),
         ("theme", "Theme: dark", None),
         ("scale 2", "Cell scale 2 ×", commands.Set(1, "scale", 2)),
         ("gain", "Gain", None),
@@ -435,7 +435,7 @@ def test_a_number_out_of_its_range_is_told() -> None:
 
 def test_letters_count_only_where_no_words_match() -> None:
     app: Any = StandIn()
-    for typed, stranger in (("delete", "Open a model"), ("gain", "Make it again"), ("record", "Lines")):
+    for typed, stranger in (("delete", "Open a model"), ("gain", "Redo"), ("record", "Show lines")):
         found = [entry.title for entry in matching(app, typed)]
         assert found
         assert not any(title.startswith(stranger) for title in found), found
@@ -448,13 +448,13 @@ def test_other_words_are_those_of_keys_that_are_there() -> None:
 
 @given(st.text(max_size=20), st.text(max_size=30))
 def test_words_match_by_their_beginnings(typed: str, phrase: str) -> None:
-    found = worded(typed, phrase)
+    found = match_words(typed, phrase)
     wanted, words = tokens(typed), tokens(phrase)
     assert (found is not None) == (
         bool(wanted) and all(any(word.startswith(part) for word in words) for part in wanted)
     )
     if wanted:
-        assert worded(typed, typed) == 3
+        assert match_words(typed, typed) == 3
         assert found is None or found <= 3
 
 

@@ -17,7 +17,15 @@ from ncaengine.io import encoders, stills
 from ncaengine.io.video import Recording
 from ncaengine.simulation import commands
 from ncaengine.simulation.simulation import Simulation
-from ncaengine.viewer.state.recorder import FORMATS, FRAME_RATES, GIF_FRAME_RATES, Recorder, free_name, usual_scale
+from ncaengine.viewer.state.recorder import (
+    FORMATS,
+    FRAME_RATES,
+    GIF_FRAME_RATES,
+    Recorder,
+    base_name,
+    free_name,
+    usual_scale,
+)
 
 
 class Clock:
@@ -82,7 +90,7 @@ def test_a_countdown_runs_by_the_wall_and_then_starts_afresh(recorder, clock, tm
     assert recorder.frame() == ""
     assert (recorder.clock, first.step, recorder.counting) == ("in 1 s", 5, True)
     assert not list(tmp_path.iterdir())
-    with pytest.raises(NCAError, match="stop that first"):
+    with pytest.raises(NCAError, match="stop it first"):
         recorder.start(first)
     clock.now += 0.7
     recorder.frame()
@@ -97,7 +105,7 @@ def test_a_countdown_runs_by_the_wall_and_then_starts_afresh(recorder, clock, tm
 def test_a_countdown_can_be_called_off(recorder, tmp_path):
     recorder.delay = 3.0
     recorder.start(grids(recorder)[0])
-    assert recorder.stop() == "The recording was called off."
+    assert recorder.stop() == "The recording was cancelled."
     assert not recorder.active
     assert not list(tmp_path.iterdir())
 
@@ -232,8 +240,8 @@ def test_names_without_an_ending_get_the_chosen_one_and_free_names_are_free(reco
     recorder.source = "window"
     assert recorder.path(second) == "window.webp"
     Path("window").mkdir()
-    assert free_name("window", ending="/") == "window-2/"
-    assert free_name(first, tmp_path) == "lively-square.mp4"
+    assert free_name("window", "/") == "window-2/"
+    assert free_name(base_name(first), ".mp4") == "lively-square.mp4"
 
 
 def test_a_still_tells_what_made_it(recorder, tmp_path):

@@ -62,7 +62,7 @@ def palette(folder: Path) -> None:
         assert app.prefs.theme == "light"
         ask(engine, "text size 125 %")
         assert app.prefs.text_size == 1.25
-        ask(engine, "plain size")
+        ask(engine, "reset the text")
         assert app.prefs.text_size == 1
         # A setting without a number waits for one.
         ask(engine, "fire rate")

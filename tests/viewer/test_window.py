@@ -192,7 +192,7 @@ def quick(folder: Path) -> None:
     """Chords of no length between slow frames; a number that is typed, Enter, and Tab; the name of the next file."""
     from imgui_bundle import imgui
 
-    from ncaengine.viewer.state.recorder import free_name
+    from ncaengine.viewer.state.recorder import base_name, free_name
     from ncaengine.viewer.window import Window
 
     key = imgui.Key
@@ -222,7 +222,7 @@ def quick(folder: Path) -> None:
         keys(ctrl, r, (key.mod_ctrl, False), (key.r, False))
         assert app.recorder.recording is None
         assert app.toasts[0].text.startswith(f"Saved a-square.mp4 in {str(folder)[:20]}")
-        assert free_name(app.grid) == "a-square-2.mp4"
+        assert free_name(base_name(app.grid), ".mp4") == "a-square-2.mp4"
         keys((key.k, True), tab, (key.k, False), (key.tab, False))  # two keys in one frame
         assert [pane.grid.kernel.name for pane in app.panes] == ["hexagonal", "square"]
         assert app.selected == 1
@@ -300,7 +300,7 @@ def test_quick_chords_typed_numbers_and_the_next_name(tmp_path: Path) -> None:
 def test_without_a_display_one_sentence_says_what_to_do(tmp_path: Path) -> None:
     run("refused", tmp_path)
     said = (tmp_path / "said.txt").read_text()
-    assert said.startswith("No display can be opened (")
+    assert said.startswith("Can't open a display (")
     assert "ncaengine record" in said
     assert "\n" not in said
 

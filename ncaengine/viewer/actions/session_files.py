@@ -115,7 +115,7 @@ def suggested_name(app: App, kind: Kind) -> str:
         return str(app.session_file.path)
     names = {app.name_of(pane.grid.model) for pane in app.panes}
     base = names.pop() if len(names) == 1 else "session"
-    return free_name(base.replace("/", "-"), ending=ENDINGS[kind])
+    return free_name(base.replace("/", "-"), ENDINGS[kind])
 
 
 def path_for(kind: Kind, name: str) -> Path:

@@ -242,5 +242,5 @@ def facts(entry: LibraryEntry) -> str:
         numbers = f"{config.channels} channels · {config.hidden} hidden · {entry.model.parameters:,} weights"
         lines += [f"Model: {config.name}" if config.name != entry.name else ""]
         lines += [numbers.replace(",", " "), f"Family: {config.family}" if config.family else ""]
-        lines += [f"Grows on: {', '.join(config.kernels)}", *credits.lines(config)]
+        lines += [f"Grows on: {', '.join(config.kernels)}", *credits.attribution_lines(config)]
     return "\n".join(line for line in (*lines, entry.error, str(entry.path)) if line)

@@ -17,7 +17,7 @@ from ncaengine.viewer.canvas.cell_overlay import TONES, hue
 from ncaengine.viewer.kit import theme, widgets
 from ncaengine.viewer.kit.theme import em, u32
 from ncaengine.viewer.state.app import App
-from ncaengine.viewer.state.probe import HUES, Trace, at
+from ncaengine.viewer.state.probe import HUES, Trace, settings_at
 
 HIGH, APART = 6.0, 1.0
 """Height of a plot, and the room between two columns of numbers, in em."""
@@ -119,7 +119,7 @@ def _cell(app: App) -> None:
     draw.add_text((inner, start.y), u32(theme.TEXT), place)
     draw.add_text((inner, start.y + side - imgui.get_text_line_height()), u32(theme.DIM), shown)
     imgui.dummy((imgui.get_content_region_avail().x, side))
-    chance, scale, angle, slot = at(grid, cell)
+    chance, scale, angle, slot = settings_at(grid, cell)
     _facts(("Fires", f"{100 * chance:.3g} %"), ("Scale", f"{scale:.3g}×"))
     widgets.tooltip("The chance that the cell updates itself in a step, and its scale: the grid's with the maps'.")
     _facts(("Axis", f"{angle:.4g}°"), ("Model", app.name_of(grid.models[slot])))
@@ -182,7 +182,7 @@ def _pins(trace: Trace) -> None:
         imgui.get_window_draw_list().add_circle_filled(middle, em(0.28), u32(hue(HUES[number])))
         widgets.tooltip(f"The cell in column {column}, row {row}. Click to let it go; {key} over a cell pins it.")
         if pressed:
-            trace.drop(number)
+            trace.unpin(number)
 
 
 def _traces(trace: Trace, channels: list[int]) -> None:

@@ -67,12 +67,14 @@ class Panel:
         """Authors and licence, on two lines where one is too narrow for both; amber where it is not commercial."""
         whole = imgui.calc_text_size(config.credit).x <= width
         ink = theme.AMBER if config.non_commercial else theme.DIM
-        said = [(config.credit, ink)] if whole else zip(credits.short(config), (theme.DIM, ink), strict=True)
+        said = (
+            [(config.credit, ink)] if whole else zip(credits.authors_and_licence(config), (theme.DIM, ink), strict=True)
+        )
         for text, colour in said:
             if text:
                 with widgets.style([(imgui.Col_.text, colour)]):
                     imgui.text_unformatted(widgets.trimmed(text, width))
-                widgets.tooltip("\n".join(credits.lines(config)))
+                widgets.tooltip("\n".join(credits.attribution_lines(config)))
 
     def _transport(self, app: App) -> None:
         width, paused = widgets.share(3), app.grid.settings.paused

@@ -139,7 +139,7 @@ class App:
     def set_model(self, name: str, model: Model) -> None:
         """Add a model, or its new version, to the open models. All its versions share the name."""
         self.models[name], self._names[model] = model, name
-        if name not in self._warned and (warning := credits.warning(name, model.config)):
+        if name not in self._warned and (warning := credits.licence_warning(name, model.config)):
             self._warned.add(name)
             self.notify(warning)
 

@@ -1,4 +1,4 @@
-"""Where a grid stands in its pane: fit, zoom about a point, pan. Pure arithmetic in pixels and cell widths."""
+"""Which part of a grid its pane shows: fit, zoom, pan. Pure arithmetic in pixels and cell widths."""
 
 import math
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from ncaengine.core.lattice import View
 from ncaengine.core.types import Size
 
 LARGEST = 128.0
-"""Pixels a cell at the strongest zoom."""
+"""Pixels per cell at the strongest zoom."""
 LINES_FROM = 12.0
-"""Pixels a cell from which thin lines part the cells."""
+"""Pixels per cell from which thin lines separate the cells."""
 
 
 @dataclass(frozen=True)
@@ -25,23 +25,25 @@ class Placed:
 
 @dataclass
 class Camera:
-    """What part of a grid a pane shows.
-
-    zoom: pixels a cell width before snapping, None to fit. x, y: the point of the plane in the
-    middle of the pane. repeat: show the endless plane instead of one grid.
-    """
+    """Which part of a grid a pane shows."""
 
     zoom: float | None = None
+    """Pixels per cell width, before rounding; None to fit the grid into the pane."""
     x: float = 0.0
     y: float = 0.0
+    """The point of the plane in the middle of the pane, in cell widths."""
     repeat: bool = False
+    """Whether to show the endless plane instead of one grid."""
 
     def fit(self) -> None:
         """Show the whole grid."""
         self.zoom = None
 
     def scale(self, kernel: Kernel, size: Size, width: int, height: int) -> float:
-        """Pixels a cell width in a pane of width x height pixels; whole numbers where those make cells equal."""
+        """Return the pixels per cell width in a pane of width x height pixels, whole if that makes cells equal.
+
+        kernel, size: those of the grid.
+        """
         if self.zoom is not None:
             return float(round(self.zoom)) if self.zoom >= 2 else self.zoom
         across, down = lattice.extent(kernel, size)
@@ -51,14 +53,14 @@ class Camera:
         return min(float(whole) if equal else exact, LARGEST)
 
     def place(self, kernel: Kernel, size: Size, width: int, height: int) -> Placed | None:
-        """The picture for a pane of width x height pixels; None where nothing is to be seen."""
+        """Return the picture for a pane of width x height pixels; None if nothing is visible."""
         scale = self.scale(kernel, size, width, height)
         (corner_x, corner_y), (across, down) = lattice.corner(kernel), lattice.extent(kernel, size)
         if self.zoom is None:
             self.x, self.y = corner_x + across / 2, corner_y + down / 2
         if not self.repeat:
-            self.x = _held(self.x, corner_x, across, width / scale)
-            self.y = _held(self.y, corner_y, down, height / scale)
+            self.x = _limited(self.x, corner_x, across, width / scale)
+            self.y = _limited(self.y, corner_y, down, height / scale)
         tile_left = math.floor((corner_x - self.x) * scale + width / 2 + 0.5)
         tile_top = math.floor((corner_y - self.y) * scale + height / 2 + 0.5)
         left, top, right, bottom = 0, 0, width, height
@@ -74,7 +76,11 @@ class Camera:
     def zoom_about(
         self, kernel: Kernel, size: Size, pane: tuple[int, int], at: tuple[float, float], factor: float
     ) -> None:
-        """Zoom by `factor`; the point under `at` (pixels in the pane) stays under it as far as the edges allow."""
+        """Zoom by `factor`. The point under `at` stays there as far as the edges allow.
+
+        pane: (width, height) in pixels.
+        at: (x, y) in pixels in the pane.
+        """
         before = self.scale(kernel, size, *pane)
         self.place(kernel, size, *pane)
         across, down = lattice.extent(kernel, size)
@@ -87,15 +93,19 @@ class Camera:
             setattr(self, name, getattr(self, name) + away / before - away / after)
 
     def pan(self, kernel: Kernel, size: Size, pane: tuple[int, int], by: tuple[float, float]) -> None:
-        """Move the picture by some pixels."""
+        """Move the picture by some pixels (x, y)."""
         scale = self.scale(kernel, size, *pane)
         self.zoom = scale if self.zoom is None else self.zoom
         self.x -= by[0] / scale
         self.y -= by[1] / scale
 
 
-def _held(middle: float, start: float, length: float, seen: float) -> float:
-    """`middle` moved so that a strip `seen` long stays on the grid, or the grid in the strip's middle."""
-    if seen >= length:
+def _limited(middle: float, start: float, length: float, visible: float) -> float:
+    """Move `middle` so that the visible strip around it stays on the grid, or the grid in the strip's middle.
+
+    start, length: where the grid begins and how long it is.
+    visible: the strip's length.
+    """
+    if visible >= length:
         return start + length / 2
-    return min(max(middle, start + seen / 2), start + length - seen / 2)
+    return min(max(middle, start + visible / 2), start + length - visible / 2)

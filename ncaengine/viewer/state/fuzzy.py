@@ -1,41 +1,41 @@
-"""What can be chosen in the command palette, and which of it is meant by what is typed. No imgui in here."""
+"""The commands of the palette, and which of them a typed text means."""
 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-APART = re.compile(r"[\s:;()…·°×%?]+")
-"""What parts words."""
+SEPARATORS = re.compile(r"[\s:;()…·°×%?]+")
+"""What separates words."""
 
 
 @dataclass(frozen=True)
 class PaletteCommand:
-    """A thing to do. `action` None: choosing it writes its title into the field, for a number to follow.
-
-    hint: what it does or what it is now, beside the title. keys: the shortcut, as the help names it.
-    aliases: other words for it, which match as its title does and are not shown.
-    """
+    """A command that the palette offers."""
 
     title: str
     hint: str
+    """What it does or its present value, shown after the title."""
     action: Callable[[], object] | None
+    """If None, choosing it writes its title into the field, for a number to follow."""
     keys: str = ""
+    """The shortcut, as the help names it."""
     aliases: tuple[str, ...] = ()
+    """Other words for it. They match like the title and are not shown."""
 
 
 @lru_cache(maxsize=8192)
 def tokens(text: str) -> tuple[str, ...]:
-    """The words of a text as they are compared: in small letters, "3 × 4" as one."""
+    """Return the words of a text as they are compared: in lower case, "3 × 4" as one word."""
     joined = re.sub(r"(?<=\d)\s*[x×]\s*(?=\d)", "x", text.lower())
-    return tuple(filter(None, (word.strip(",") for word in APART.split(joined))))
+    return tuple(filter(None, (word.strip(",") for word in SEPARATORS.split(joined))))
 
 
-def worded(typed: str, phrase: str) -> float | None:
-    """How well a phrase matches by words, None if a word that is typed begins none of its words: higher is better.
+def match_words(typed: str, phrase: str) -> float | None:
+    """Return how well a phrase matches by words, higher is better; None if a typed word begins none of its words.
 
-    The very phrase is best, then one that begins as what is typed, then whole words before beginnings;
-    a short phrase counts more than a long one.
+    The phrase itself is best, then a phrase that begins as what is typed, then whole words, then
+    beginnings of words. A short phrase is better than a long one.
     """
     wanted, words = tokens(typed), tokens(phrase)
     if not wanted or not all(any(word.startswith(part) for word in words) for part in wanted):
@@ -46,20 +46,20 @@ def worded(typed: str, phrase: str) -> float | None:
     return begins + sum(part in words for part in wanted) / len(wanted) - 0.01 * len(phrase)
 
 
-def score(typed: str, title: str) -> float | None:
-    """How well a title matches by letters, None if not at all: higher is better.
+def match_letters(typed: str, title: str) -> float | None:
+    """Return how well a title matches by letters, higher is better; None if it doesn't match.
 
-    The letters must come in their order; runs of them and starts of words count more, and a short title
-    more than a long one.
+    The letters must occur in their order. Runs of them and starts of words count more, and a short
+    title is better than a long one.
     """
     letters, text = re.sub(r"\s+", "", typed.lower()), title.lower()
-    best: dict[int, float] = {-1: 0.0}  # the best worth of all ways that end at a place
+    best: dict[int, float] = {-1: 0.0}  # the best score of all ways that end at a place
     for letter in letters:
         following: dict[int, float] = {}
         for place in (i for i, found in enumerate(text) if found == letter):
             start = 2.0 if place == 0 or not text[place - 1].isalnum() else 0.0
             ways = [
-                worth + (3.0 if end == place - 1 and end >= 0 else 0.0) for end, worth in best.items() if end < place
+                score + (3.0 if end == place - 1 and end >= 0 else 0.0) for end, score in best.items() if end < place
             ]
             if ways:
                 following[place] = max(ways) + start
@@ -67,15 +67,15 @@ def score(typed: str, title: str) -> float | None:
     return max(best.values()) - 0.01 * len(title) if best else None
 
 
-def ranked(typed: str, entries: Sequence[PaletteCommand]) -> list[PaletteCommand]:
-    """The entries that match by words, the best first; where none does, those that match by letters."""
+def ranked(typed: str, commands: Sequence[PaletteCommand]) -> list[PaletteCommand]:
+    """Return the commands that match by words, the best first; if none does, those that match by letters."""
 
-    def by_words(entry: PaletteCommand) -> float | None:
-        found = [worth for phrase in (entry.title, *entry.aliases) if (worth := worded(typed, phrase)) is not None]
-        return max(found, default=None)
+    def by_words(command: PaletteCommand) -> float | None:
+        phrases = (command.title, *command.aliases)
+        return max((score for each in phrases if (score := match_words(typed, each)) is not None), default=None)
 
-    for worth in (by_words, lambda entry: score(typed, entry.title.replace(" × ", "x"))):
-        found = [(value, entry) for entry in entries if (value := worth(entry)) is not None]
+    for match in (by_words, lambda command: match_letters(typed, command.title.replace(" × ", "x"))):
+        found = [(score, command) for command in commands if (score := match(command)) is not None]
         if found:
-            return [entry for _, entry in sorted(found, key=lambda pair: -pair[0])]
+            return [command for _, command in sorted(found, key=lambda pair: -pair[0])]
     return []

@@ -1,4 +1,4 @@
-"""Wall clock to ticks within a time budget, and meters of what was reached. No window is needed for any of it."""
+"""Convert wall clock to ticks within a time budget, and measure the speed that was reached."""
 
 import time
 from collections import deque
@@ -10,50 +10,52 @@ from ncaengine.simulation.clock import TICKS_PER_SECOND
 Clock = Callable[[], float]
 
 LONGEST_GAP = 0.25
-"""Seconds of wall clock that one frame may ask for, after the window was dragged or the machine slept."""
+"""Most seconds of wall clock that one frame may ask for, such as after the window was dragged or the machine slept."""
 
 
-class Timed(Protocol):
-    """What the Pacer asks of a Simulation."""
+class Steppable(Protocol):
+    """What the Pacer needs of a Simulation."""
 
     @property
     def busy(self) -> bool:
-        """Whether there may be steps to make yet."""
+        """Whether there may be steps left to make."""
 
     @property
     def demand(self) -> float:
-        """Cell-steps that a tick asks for."""
+        """The cell-steps that one tick asks for."""
 
     def begin(self, ticks: int) -> None:
-        """Let time pass; steps fall due."""
+        """Let time pass, so that steps become due."""
 
     def work(self, most: float) -> int:
-        """Make steps that fell due, some `most` cell-steps of them but at least one; returns how many."""
+        """Make due steps, about `most` cell-steps but at least one step. Return the number of cell-steps made."""
 
 
 class Pacer:
     """Lets a simulation follow the wall clock as far as its budget allows.
 
-    `finish()` waits for the device. What does not fit into the budget of a frame is dropped, in
-    ticks, so that a slow machine runs slower, not later; `dropped` counts those ticks. Steps of a
-    tick that has begun are never dropped: they are made in the next frames, where the budget holds
-    only some of them, so that a frame waits for one step of one grid at most.
+    Ticks that don't fit into a frame's budget are dropped, so that a slow machine runs slower instead
+    of falling behind. Steps of a tick that has begun are never dropped: if the budget allows only some
+    of them, the next frames make the rest. So a frame waits for at most one step of one grid.
+
+    finish: waits for the device.
+    dropped: the number of ticks dropped so far.
     """
 
-    def __init__(self, sim: Timed, finish: Callable[[], None], clock: Clock = time.perf_counter) -> None:
+    def __init__(self, sim: Steppable, finish: Callable[[], None], clock: Clock = time.perf_counter) -> None:
         self._sim, self._finish, self._clock = sim, finish, clock
         self._last: float | None = None
         self._fraction = 0.0
-        self._cost = 1e-6  # seconds a cell-step, as measured of late
-        self._most = 0.5  # cell-steps of the last slice; they grow from a single step, as the cost becomes known
+        self._cost = 1e-6  # seconds per cell-step, measured recently
+        self._most = 0.5  # cell-steps of the last slice, which grows from a single step as the cost becomes known
         self.dropped = 0
 
     def restart(self) -> None:
-        """Forget the time that passed since the last frame, as after a pause."""
+        """Forget the time since the last frame, as after a pause."""
         self._last, self._fraction = None, 0.0
 
     def frame(self, budget: float) -> int:
-        """Run what fell due since the last frame, for about `budget` seconds; returns the ticks begun."""
+        """Run what became due since the last frame, for about `budget` seconds. Return the ticks begun."""
         start = self._clock()
         gap = 0.0 if self._last is None else min(start - self._last, LONGEST_GAP)
         self._last = start
@@ -76,10 +78,10 @@ class Pacer:
         return begun
 
     def _run(self, most: float) -> bool:
-        """One slice: the time that steps take is known only when the device is done with them."""
+        """Make one slice of steps and measure it. Return whether there were any."""
         before = self._clock()
         made = self._sim.work(most)
-        self._finish()
+        self._finish()  # the time that steps take is known only when the device has finished them
         if made:
             self._cost = max(0.7 * self._cost + 0.3 * (self._clock() - before) / made, 1e-12)
             self._most = float(made)
@@ -87,14 +89,14 @@ class Pacer:
 
 
 class Meter:
-    """How fast a counter grows, over about the last `window` seconds."""
+    """Measures how fast a counter grows, over about the last `window` seconds."""
 
     def __init__(self, window: float = 1.5, clock: Clock = time.perf_counter) -> None:
         self._window, self.clock = window, clock
         self._seen: deque[tuple[float, int]] = deque()
 
     def update(self, count: int) -> None:
-        """Note the counter's value now; a smaller one than before starts afresh."""
+        """Note the counter's value now. A smaller value than before restarts the measurement."""
         now = self.clock()
         if self._seen and count < self._seen[-1][1]:
             self._seen.clear()
@@ -104,7 +106,7 @@ class Meter:
 
     @property
     def rate(self) -> float:
-        """Counts a second; 0 until two values are known."""
+        """Counts per second; 0 until two values are known."""
         if len(self._seen) < 2:
             return 0.0
         (t0, c0), (t1, c1) = self._seen[0], self._seen[-1]

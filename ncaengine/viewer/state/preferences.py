@@ -21,28 +21,32 @@ Weights = Annotated[list[Annotated[float, msgspec.Meta(gt=0)]], msgspec.Meta(max
 
 
 class Preferences(msgspec.Struct):
-    """The file's contents; unknown keys, as of a newer version, are passed over.
-
-    recent: files that were opened, the last one first. size: of the window, (width, height) in
-    pixels. columns, rows: how the cards share the width and the height, see splitters.
-    side: width of the side bar in em. text_size: a factor on all text and what is measured by it.
-    closed: titles of the side bar's sections that are folded. details: whether cells show theirs, when close.
-    """
+    """The file's contents. Unknown keys, such as those of a newer version, are ignored."""
 
     theme: Literal["dark", "light"] = "dark"
     recent: list[str] = []
+    """Files that were opened, the latest first."""
     size: tuple[Annotated[int, msgspec.Meta(ge=320, le=16384)], Annotated[int, msgspec.Meta(ge=200, le=16384)]] = (
         1280,
         800,
     )
+    """The window's (width, height) in pixels."""
     show_panel: bool = True
+    """Whether the side bar is shown."""
     lines: bool = True
+    """Whether lines separate the cells when zoomed in."""
     columns: Weights = []
+    """How the grids' cards share the width, see kit.splitters."""
     rows: Weights = []
+    """How they share the height."""
     side: Annotated[float, msgspec.Meta(ge=LEAST_SIDE, le=MOST_SIDE)] = 20.0
+    """Width of the side bar in em."""
     text_size: Annotated[float, msgspec.Meta(ge=LEAST_TEXT, le=MOST_TEXT)] = 1.0
+    """A factor on all text and on what is measured in em."""
     closed: Annotated[list[str], msgspec.Meta(max_length=64)] = msgspec.field(default_factory=lambda: list(CLOSED))
+    """Titles of the side bar's folded sections."""
     details: bool = True
+    """Whether cells show their channels and gradient when zoomed in."""
 
     def add_recent(self, path: str | Path) -> None:
         """Put a file first among the recent ones."""
@@ -50,7 +54,7 @@ class Preferences(msgspec.Struct):
         self.recent = [name, *(other for other in self.recent if other != name)][:MOST_RECENT]
 
     def change_text_size(self, steps: int) -> None:
-        """Make the text larger by some steps, smaller below 0, back to the plain size at 0; within its range."""
+        """Make the text larger by some steps (smaller if negative), or reset its size if 0."""
         size = round(self.text_size + steps * TEXT_STEP, 2) if steps else 1.0
         self.text_size = min(max(size, LEAST_TEXT), MOST_TEXT)
 
@@ -59,33 +63,33 @@ TYPES = get_type_hints(Preferences, include_extras=True)
 
 
 def default_path() -> Path:
-    """The user's own file."""
+    """Return the user's own file."""
     return platformdirs.user_config_path("ncaengine") / "window.json"
 
 
 def load_preferences(path: Path | None = None) -> Preferences:
-    """Read the file; whatever of it is missing or broken has its default value."""
+    """Read the file, with defaults for what is missing or invalid."""
     try:
         found = msgspec.json.decode((path or default_path()).read_bytes())
     except (OSError, ValueError, RecursionError):
         return Preferences()
-    return Preferences(**_sound(found)) if isinstance(found, dict) else Preferences()
+    return Preferences(**_valid(found)) if isinstance(found, dict) else Preferences()
 
 
-def _sound(found: dict[str, Any]) -> dict[str, Any]:
-    """The entries that this version understands."""
-    sound = {}
+def _valid(found: dict[str, Any]) -> dict[str, Any]:
+    """Return the entries that this version understands."""
+    valid = {}
     for name, type_ in TYPES.items():
         try:
-            sound[name] = msgspec.convert(found[name], type_)
+            valid[name] = msgspec.convert(found[name], type_)
         except (KeyError, msgspec.ValidationError):
             continue
-    sound["recent"] = sound.get("recent", [])[:MOST_RECENT]
-    return sound
+    valid["recent"] = valid.get("recent", [])[:MOST_RECENT]
+    return valid
 
 
 def save_preferences(prefs: Preferences, path: Path | None = None) -> bool:
-    """Write the file, whole or not at all; returns whether that was possible, which nothing depends on."""
+    """Write the file, whole or not at all. Return whether it succeeded; a failure is not an error."""
     path = path or default_path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

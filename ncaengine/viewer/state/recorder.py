@@ -1,4 +1,4 @@
-"""The window's recorder: what is to be recorded and how, and the recording that runs."""
+"""The recorder: what is recorded and how, and the recording in progress."""
 
 import math
 import time
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ncaengine._version import __version__
 from ncaengine.core.errors import NCAError
+from ncaengine.core.names import unique_name
 from ncaengine.core.settings import SETTINGS
 from ncaengine.core.types import U8, Size
 from ncaengine.simulation.commands import Reseed, Set, Step
@@ -23,28 +24,35 @@ Source = Literal["grid", "all", "window"]
 FRAME_RATES, GIF_FRAME_RATES = (24, 25, 30, 50, 60), (10, 20, 25, 50)
 SCALES = (1, 2, 3, 4, 6, 8)
 LARGEST_USUAL = 1024
+"""Pixels of the larger side of a picture at its usual scale."""
 FORMATS = (".mp4", ".gif", ".webp", "/", ".png")
-"""Endings of names; / makes a folder of pictures and .png keeps the last picture alone."""
+"""Endings of file names. / makes a folder of pictures; .png stores only the last picture."""
 
 
 def usual_scale(size: Size) -> int:
-    """Pixels a cell that make a picture about as large as a screen shows it."""
+    """Return the pixels per cell that make a picture about as large as a screen shows it."""
     return max((n for n in SCALES if n * max(size) <= LARGEST_USUAL), default=1)
 
 
 class Recorder:
-    """The fields of the form, and the one recording of the window.
+    """The form's settings, and the window's one recording.
 
-    name: the file, '' for a free name made from what is recorded, which ends in `free_ending`.
-    source: the selected grid, all grids side by side, or the window itself. scale: pixels a cell.
-    steps_per_frame: None lets every grid run at its own pace in the video's time; a number makes so
-    many steps of what is recorded between two frames, and all else stands still. delay: seconds
-    before the start. length: seconds of video, None until it is stopped.
+    After `start` there is first a countdown (`counting`), then a `recording`; `active` is either. The
+    simulation follows the recording instead of the wall clock. Call `frame` for every frame of the
+    window while active, and `take` once the window is drawn if `wants_pixels`. Both return the text to
+    show, '' if there is none.
 
-    After `start` there is first a countdown (`counting`), then a `recording`, which the simulation
-    follows instead of the wall clock; `active` is either. Call `frame` for every frame of the
-    window while active, and `take` once it is drawn if `wants_pixels`; both return what to tell.
-    `output` is the file's name, `grids` those recorded, none of them if it is the window.
+    name: the file; '' for a free name made from what is recorded, which ends in `free_ending`.
+    source: the selected grid, all grids side by side, or the window.
+    fps: frames per second, see `rate`.
+    scale: pixels per cell.
+    from_seed: whether the grids restart from their seeds first.
+    steps_per_frame: steps of what is recorded between two frames, while everything else stands still.
+        None lets every grid run at its own speed in the video's time.
+    delay: seconds before the start.
+    length: seconds of video; None to record until it is stopped.
+    output: the name of the file that is recorded.
+    grids: the grids that are recorded; none if it is the window.
     """
 
     def __init__(self, sim: Simulation, now: Callable[[], float] = time.monotonic) -> None:
@@ -56,14 +64,14 @@ class Recorder:
         self.length: float | None = None
         self.recording: Film | None = None
         self.grids: tuple[Grid, ...] = ()
-        self._due: float | None = None
+        self._start_time: float | None = None
         self.output = ""
 
-    # What is to be recorded
+    # What is recorded
 
     @property
     def ending(self) -> str:
-        """The ending of the file's name, one of FORMATS; a name without gets the chosen one."""
+        """The ending of the file's name, one of FORMATS. A name without one gets `free_ending`."""
         name = self.name.strip().lower()
         return next((ending for ending in FORMATS if name.endswith(ending)), self.free_ending)
 
@@ -76,28 +84,28 @@ class Recorder:
 
     @property
     def rates(self) -> tuple[int, ...]:
-        """Frames a second on offer."""
+        """The frame rates that the format offers."""
         return GIF_FRAME_RATES if self.ending == ".gif" else FRAME_RATES
 
     @property
     def rate(self) -> int:
-        """Frames a second: `fps`, or the rate that a GIF can have nearest to it."""
+        """Frames per second: `fps`, or the nearest rate that a GIF can have."""
         return min(self.rates, key=lambda rate: abs(rate - self.fps)) if self.ending == ".gif" else self.fps
 
     def path(self, grid: Grid) -> str:
-        """The file's name, with `grid` the selected one."""
+        """Return the file's name if `grid` is the selected one."""
         name = self.name.strip()
         if not name:
             base = {"grid": base_name(grid), "all": "grids", "window": "window"}[self.source]
-            return free_name(base, ending=self.free_ending)
+            return free_name(base, self.free_ending)
         return name if name.endswith("/") or Path(name).suffix else name + self.free_ending
 
-    # What is going on
+    # What is in progress
 
     @property
     def counting(self) -> bool:
         """Whether the countdown runs."""
-        return self._due is not None
+        return self._start_time is not None
 
     @property
     def active(self) -> bool:
@@ -111,19 +119,19 @@ class Recorder:
 
     @property
     def grid(self) -> Grid | None:
-        """The grid that is being recorded, if it is one alone; see `grids` for all."""
+        """The recorded grid, if it is only one; see `grids` for all."""
         return self.grids[0] if self.recording and len(self.grids) == 1 else None
 
     @property
     def seconds(self) -> float:
-        """Length of the video so far; below 0 the time until it begins."""
-        if self._due is not None:
-            return min(0.0, self._now() - self._due)
+        """The length of the video so far; if negative, the time until it begins."""
+        if self._start_time is not None:
+            return min(0.0, self._now() - self._start_time)
         return self.recording.frames / self.recording.fps if self.recording else 0.0
 
     @property
     def clock(self) -> str:
-        """That length as 0:03.2, and the countdown as "in 3 s"."""
+        """That length as text, such as 0:03.2, or during the countdown "in 3 s"."""
         if self.counting:
             return f"in {math.ceil(-self.seconds)} s"
         tenths = math.floor(self.seconds * 10 + 1e-6)
@@ -131,91 +139,91 @@ class Recorder:
 
     @property
     def progress(self) -> float | None:
-        """The share in [0, 1] of `length` that is done, None if there is no length."""
+        """The share of `length` that is recorded, 0 … 1; None if there is no length."""
         return min(max(self.seconds / self.length, 0.0), 1.0) if self.length else None
 
-    # What is done
+    # Recording
 
     def start(self, grid: Grid) -> str:
-        """Begin with the selected grid, all or the window, at once or after the delay; returns the file's name.
+        """Begin to record at once or after the delay, with `grid` the selected one. Return the file's name.
 
-        Raises NCAError if it cannot be recorded or something is being recorded already.
+        Raises NCAError if it can't be recorded or a recording is already in progress.
         """
         from ncaengine.io import encoders
 
         if self.active:
-            raise NCAError("Something is being recorded already; stop that first.")
+            raise NCAError("A recording is already in progress; stop it first.")
         self.output = self.path(grid)
         encoders.check(self.output, self.rate)
         self.grids = {"grid": (grid,), "all": tuple(self.sim.grids.values()), "window": ()}[self.source]
         if self.delay > 0:
-            self._due = self._now() + self.delay
+            self._start_time = self._now() + self.delay
         else:
-            with self._stopping():
+            with self._stopping_on_error():
                 self._begin()
         return self.output
 
     def _begin(self) -> None:
-        """Open the file and, if asked for, put the grids back to their seeds and run them."""
+        """Open the file. If asked for, restart the grids from their seeds and let them run."""
         from ncaengine.io.video import Film, Recording
 
-        self._due = None
+        self._start_time = None
         if self.grids:
             self.recording = Recording(self.output, self.sim, self.grids, self.rate, self.scale)
         else:
             self.recording = Film(self.output, self.rate)
         if self.from_seed:
-            for grid in self._seen():
+            for grid in self._recorded_grids():
                 self.sim.submit(Reseed(grid.id, grid.rng_seed))
                 if grid.settings.paused and self.steps_per_frame is None:
                     self.sim.submit(Set(grid.id, "paused", False))
 
-    def _seen(self) -> list[Grid]:
-        """The grids in the video that are still there."""
+    def _recorded_grids(self) -> list[Grid]:
+        """Return the grids in the video that still exist."""
         return [grid for grid in self.sim.grids.values() if not self.grids or grid in self.grids]
 
     def frame(self) -> str:
-        """Let one frame of time pass and capture it, unless it is the window's; begin if the countdown is over.
+        """Let one frame of time pass and capture the grids, or begin if the countdown is over.
 
-        Returns what was saved if the recording has reached its length, else ''. Raises NCAError,
-        and stops, if a grid was removed or the encoder failed.
+        Returns what was saved if the recording has reached its length, else ''.
+        Stops and raises NCAError if a grid was removed or the encoder failed.
         """
         from ncaengine.io.video import Recording
 
-        with self._stopping():
-            if self._due is not None and self._now() >= self._due:
+        with self._stopping_on_error():
+            if self._start_time is not None and self._now() >= self._start_time:
                 self._begin()
             if self.recording is None:
                 return ""
             if self.steps_per_frame is None:
                 self.sim.advance(self.recording.ticks_per_frame)
             else:
-                for grid in self._seen():
+                for grid in self._recorded_grids():
                     self.sim.submit(Step(grid.id, self.steps_per_frame))
             if isinstance(self.recording, Recording):
                 self.recording.capture()
-                return self._done()
+                return self._stop_at_length()
         return ""
 
     def take(self, pixels: U8) -> str:
-        """Take the window's picture, (height, width, 3) uint8, as a frame if it is what is recorded.
+        """Add the window's picture, (height, width, 3) uint8, if the window is recorded.
 
-        Returns and raises as `frame` does. The picture must not change any more.
+        The picture must not change later. Returns and raises the same as `frame`.
         """
         if self.recording is None or not self.wants_pixels:
             return ""
-        with self._stopping():
+        with self._stopping_on_error():
             self.recording.add(pixels)
-            return self._done()
+            return self._stop_at_length()
 
-    def _done(self) -> str:
+    def _stop_at_length(self) -> str:
         assert self.recording is not None
         reached = self.length and self.recording.frames >= max(1, round(self.length * self.recording.fps))
         return self.stop() if reached else ""
 
     @contextmanager
-    def _stopping(self) -> Iterator[None]:
-        """Stop where an NCAError passes, which is the one to tell."""
+    def _stopping_on_error(self) -> Iterator[None]:
+        """Stop the recording if an NCAError is raised, and pass on that error rather than one of stopping."""
         try:
             yield
         except NCAError:
@@ -224,37 +232,38 @@ class Recorder:
             raise
 
     def stop(self) -> str:
-        """Finish the file; returns what was saved, in words. Raises NCAError if it cannot be finished."""
-        counted, recording, seconds = self.counting, self.recording, self.seconds
-        self._due, self.recording, self.grids = None, None, ()
+        """Finish the file. Return what was saved, as text. Raise NCAError if it can't be finished."""
+        counting, recording, seconds = self.counting, self.recording, self.seconds
+        self._start_time, self.recording, self.grids = None, None, ()
         if recording is None:
-            return "The recording was called off." if counted else ""
+            return "The recording was cancelled." if counting else ""
         recording.close()
         if not recording.frames:
             return "Nothing was recorded."
         frames = f"{recording.frames} frame{'s' if recording.frames != 1 else ''}"
-        return f"Saved {_placed(recording.path)}: {frames}, {seconds:.1f} s."
+        return f"Saved {_name_and_folder(recording.path)}: {frames}, {seconds:.1f} s."
 
     def still(self, grid: Grid, path: str = "", session: bytes | None = None) -> str:
-        """Save a PNG of a grid, with what makes it in its text; returns what was saved, in words.
+        """Save a PNG of a grid with its settings as metadata. Return what was saved, as text.
 
-        path: '' for a free name. session: a packed session, so that the still opens as it was.
+        path: '' for a free name.
+        session: a packed session, which makes the still open as it was.
         Raises NCAError if it can't be saved.
         """
         from ncaengine.io import stills
 
-        path = path.strip() or free_name(base_name(grid), ending=".png")
+        path = path.strip() or free_name(base_name(grid), ".png")
         if Path(path).suffix.lower() != ".png":
             raise NCAError(f"{path}: a still's name must end in .png.")
         picture = grid.image(self.scale)
         stills.save(Path(path), picture, describe(grid), session)
-        return f"Saved {_placed(path)}: {picture.shape[1]} × {picture.shape[0]} px, step {grid.step}."
+        return f"Saved {_name_and_folder(path)}: {picture.shape[1]} × {picture.shape[0]} px, step {grid.step}."
 
 
 def describe(grid: Grid) -> dict[str, str]:
-    """What a grid shows, in words, for a picture's metadata."""
+    """Return what a grid shows as text, for a picture's metadata."""
     settings = {
-        spec.title: _said(getattr(grid.settings, spec.name), spec.unit)
+        spec.title: _value_text(getattr(grid.settings, spec.name), spec.unit)
         for spec in SETTINGS.values()
         if spec.name != "paused"
     }
@@ -269,31 +278,22 @@ def describe(grid: Grid) -> dict[str, str]:
     }
 
 
-def _placed(path: str) -> str:
-    """A file's name and its folder, in words."""
+def _value_text(value: float | bool, unit: str) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else f"{value:g} {unit}".rstrip()
+
+
+def _name_and_folder(path: str) -> str:
+    """Return a file's name and its folder, shortened in the middle, as text."""
     whole = Path(path).resolve()
-    return f"{whole.name} in {_short(str(whole.parent))}"
-
-
-def _short(text: str, most: int = 48) -> str:
-    """`text` with … in its middle where it is longer than `most` letters."""
-    return text if len(text) <= most else f"{text[: most // 2]}…{text[-(most // 2) + 1 :]}"
+    folder, most = str(whole.parent), 48
+    return f"{whole.name} in {folder if len(folder) <= most else f'{folder[: most // 2]}…{folder[1 - most // 2 :]}'}"
 
 
 def base_name(grid: Grid) -> str:
-    """What files of this grid are called, as dots-hexagonal."""
+    """Return the name for files of a grid, without an ending, such as dots-hexagonal."""
     return f"{grid.model.config.name}-{grid.kernel.name}"
 
 
-def free_name(base: str | Grid, folder: Path | None = None, ending: str = ".mp4") -> str:
-    """A name that no file has yet, as dots-hexagonal-2.mp4."""
-    base, number = base if isinstance(base, str) else base_name(base), 1
-    while True:
-        name = f"{base}{ending}" if number == 1 else f"{base}-{number}{ending}"
-        if not ((folder or Path()) / name).exists():
-            return name
-        number += 1
-
-
-def _said(value: float | bool, unit: str) -> str:
-    return ("yes" if value else "no") if isinstance(value, bool) else f"{value:g} {unit}".rstrip()
+def free_name(base: str, ending: str) -> str:
+    """Return a file name that doesn't exist yet, such as dots-hexagonal-2.mp4."""
+    return unique_name(base, lambda name: Path(name + ending).exists()) + ending

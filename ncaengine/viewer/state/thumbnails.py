@@ -1,4 +1,4 @@
-"""Thumbnails: small pictures of models, grown by the engine itself and kept in the user's cache. No imgui in here."""
+"""Thumbnails: small pictures of models, grown by the engine and stored in the user's cache."""
 
 import hashlib
 import time
@@ -19,24 +19,24 @@ from ncaengine.core.settings import Settings
 from ncaengine.core.types import U8
 
 SIDE, SCALE, STEPS = 128, 2, 300
-"""Pixels of a thumbnail's side, pixels a cell, and steps from the seed."""
+"""Pixels of a thumbnail's side, pixels per cell, and steps from the seed."""
 SLICE = 4
-"""Steps between looks at the clock."""
+"""Steps between two checks of the clock."""
 
 
 def cache_folder() -> Path:
-    """Where thumbnails are kept between runs. It need not exist."""
+    """Return the folder where thumbnails are stored. It need not exist."""
     return platformdirs.user_cache_path("ncaengine") / "thumbnails"
 
 
 def default_kernel(model: Model, catalogue: Catalogue) -> Kernel:
-    """The first kernel here that the model is known to grow on. Raises NCAError if there is none."""
+    """Return the first available kernel on which the model is known to grow. Raise NCAError if there is none."""
     known = [name for name in model.config.kernels if name in catalogue.kernels]
     return catalogue.get(known[0] if known else next(iter(model.config.kernels), "square"))
 
 
 def digest(model: Model) -> str:
-    """What names a model's thumbnail: sha256 of its weights and configuration and of how the picture is made."""
+    """Return the name of a model's thumbnail: sha256 of its weights, its configuration and the picture's settings."""
     hashed = hashlib.sha256(f"{SIDE} {SCALE} {STEPS}".encode())
     hashed.update(msgspec.json.encode(model.config))
     for array in model.arrays().values():
@@ -45,10 +45,11 @@ def digest(model: Model) -> str:
 
 
 class Thumbnail:
-    """A model's picture as it grows.
+    """A model's picture as it grows. It has cells of its own, outside the Simulation.
 
-    picture: (SIDE, SIDE, 3) uint8 as of now, None before the first steps. done: whether it is
-    grown; step: how far. Its cells are its own: no Simulation knows of them.
+    picture: (SIDE, SIDE, 3) uint8; None before the first steps.
+    step: the number of steps made.
+    done: whether it is finished.
     """
 
     def __init__(self, backend: Backend, model: Model, kernel: Kernel, folder: Path | None) -> None:
@@ -60,7 +61,7 @@ class Thumbnail:
         self.done = self.picture is not None
 
     def grow(self, seconds: float, clock: Callable[[], float] = time.perf_counter) -> None:
-        """Grow on for about so long, a few steps at least. Raises NCAError if the device cannot run the model."""
+        """Make steps for about `seconds`, at least a few. Raise NCAError if the device can't run the model."""
         if self.done:
             return
         start, cells = clock(), self._cells or self._seeded()
@@ -91,7 +92,7 @@ class Thumbnail:
         return cells
 
     def release(self) -> None:
-        """Give the device's memory back."""
+        """Free the device's memory."""
         if self._cells is not None:
             self._cells.release()
             self._cells = None
@@ -99,18 +100,18 @@ class Thumbnail:
 
 
 def _read(path: Path) -> U8 | None:
-    """A kept thumbnail; None if there is none that is whole, which then is made anew."""
+    """Read a stored thumbnail. Return None if there is none or if it is damaged; it is then made again."""
     from PIL import Image
 
     try:
         with Image.open(path, formats=["PNG"]) as image:
             return np.asarray(image).copy() if image.size == (SIDE, SIDE) and image.mode == "RGB" else None
-    except (OSError, ValueError, SyntaxError):  # all that Pillow raises on damaged files
+    except (OSError, ValueError, SyntaxError):  # everything that Pillow raises on damaged files
         return None
 
 
 def _write(path: Path, picture: U8) -> None:
-    """Keep a thumbnail, if that can be."""
+    """Store a thumbnail, if possible."""
     from PIL import Image
 
     try:
