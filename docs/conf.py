@@ -20,8 +20,9 @@ import reference  # noqa: E402
 project, author, copyright = "ncaengine", "the ncaengine authors", "the ncaengine authors"
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 html_theme, html_title, html_copy_source, html_show_sphinx = "furo", "ncaengine", False, False
-myst_heading_anchors = 3
-autodoc_member_order = "bysource"
+html_static_path, html_css_files = ["style.css"], ["style.css"]
+myst_heading_anchors, highlight_language = 3, "none"
+autodoc_member_order, add_module_names = "bysource", False
 maximum_signature_line_length = 100
 
 PAGES = {
