@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from helpers import NOTEBOOK_CONFIG, ROOT, SELFORG, random_model, small
+from helpers import NOTEBOOK_CONFIG, ROOT, SELFORG, apart, random_model, small
 from PIL import Image
 
 import ncaengine as nca
@@ -152,6 +152,15 @@ def test_commands_run(page: str, folder: Path, script: Path, monkeypatch, capsys
         elif "--seconds" in rest:
             quick = ["--size=24x16", "--seconds=0.1"]
         assert main([name, *rest, *quick]) == 0, f"{page}: {command}\n{capsys.readouterr().err}"
+
+
+def test_the_moving_picture_is_small_and_can_be_made_again(tmp_path: Path) -> None:
+    assert (ROOT / "assets/pictures/film.webp").stat().st_size <= 3_000_000
+    apart(ROOT / "assets/pictures/film.py", tmp_path / "film.webp", "--draft")
+    for path in (ROOT / "assets/pictures/film.webp", tmp_path / "film.webp"):
+        with Image.open(path) as film:
+            assert film.size == (880, 548)
+            assert film.n_frames > 20
 
 
 @pytest.mark.parametrize("page", TEXTS)

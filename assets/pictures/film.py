@@ -1,12 +1,12 @@
-"""Make the README's moving picture: `python assets/pictures/film.py [FILE]`, by default film.webp in this folder.
+"""Make the README's moving picture: `python assets/pictures/film.py [FILE [--draft]]`, by default film.webp here.
 
 The window runs hidden, on a clock of the film's frames, and is driven as a hand would drive it: the pointer moves,
 presses and drags, and what is shown is what the window draws. Every frame advances the simulation by the same time, so
-the film doesn't depend on how fast the machine is.
+the film doesn't depend on how fast the machine is. A draft has two frames a scene.
 """
 
+import argparse
 import math
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,7 +36,8 @@ Act = Callable[[float], None]
 class Stage:
     """The window, its pointer, and the frames so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, draft: bool = False) -> None:
+        self.draft = draft
         self.time, self.frames = 0.0, list[Image.Image]()
         self.pointer: tuple[float, float] | None = None
         models = [nca.load(resources.folder("assets") / f"{name}.safetensors") for name in ("bubbles", "giraffe")]
@@ -50,7 +51,7 @@ class Stage:
 
     def roll(self, seconds: float, caption: str, act: Act = lambda share: None, key: str = "") -> None:
         """Film for some seconds. `act` gets the share of them that has passed, from 0 to 1, before each frame."""
-        frames = round(seconds * FPS)
+        frames = 2 if self.draft else round(seconds * FPS)
         for frame in range(frames):
             act(frame / max(frames - 1, 1))
             self.time += 1 / FPS
@@ -210,13 +211,17 @@ def save(frames: list[Image.Image], path: str) -> None:
             return
 
 
-def main(output: str) -> None:
+def main(output: str, draft: bool = False) -> None:
     """Film all scenes and save them."""
-    stage = Stage()
+    stage = Stage(draft)
     with stage.window:
         film(stage)
     save(stage.frames, output)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else str(Path(__file__).with_name("film.webp")))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("file", nargs="?", default=str(Path(__file__).with_name("film.webp")))
+    parser.add_argument("--draft", action="store_true")
+    given = parser.parse_args()
+    main(given.file, given.draft)
