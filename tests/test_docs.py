@@ -92,7 +92,7 @@ def script(tmp_path: Path) -> Path:
 
 def test_the_script_plays(script: Path, gl: GLBackend, simulate) -> None:
     sim: Simulation = simulate(gl)
-    played = scripts.load(script)
+    played = scripts.load_script(script)
     played.start(sim)
     for _ in played.play(sim, TICKS_PER_SECOND // 2):
         pass
@@ -122,7 +122,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         sim.add(random_model(small(NOTEBOOK_CONFIG)), (16, 16))
         sim.step(2)
         nca.save_session(sim, here / "garden.nca")
-        journals.save(sim, here / "journal.jsonl")
+        journals.save_journal(sim, here / "journal.jsonl")
     return here
 
 

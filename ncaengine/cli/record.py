@@ -121,12 +121,12 @@ class Record:
 
         with open_simulation(kernels.discover(self.plugins), self.backend, self.half, history=BYTES) as sim:
             if self.script:
-                script = scripts.load(self.script)
-                if warning := script.unheard():
+                script = scripts.load_script(self.script)
+                if warning := script.late_commands():
                     print_notice(warning)
             else:
                 assert self.session is not None
-                sessions.restore(sim, sessions.load(self.session))
+                sessions.restore_session(sim, sessions.load_session(self.session))
                 script = scripts.Script(SECONDS_OF_A_SESSION if self.seconds is None else self.seconds)
             script.start(sim)
             grids = [sim.grid(number) for number in self.grids or sim.grids]

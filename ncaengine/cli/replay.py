@@ -34,11 +34,11 @@ class Replay:
         from ncaengine.io import journals, sessions
         from ncaengine.simulation.clock import TICKS_PER_SECOND
 
-        journal = journals.load(self.journal)
+        journal = journals.load_journal(self.journal)
         catalogue = kernels.discover(self.plugins)
-        with open_simulation(catalogue, self.backend, self.half, journal.head.history) as sim:
-            begin = journal.begin.head.tick
-            seconds = (journal.head.until - begin) // TICKS_PER_SECOND
+        with open_simulation(catalogue, self.backend, self.half, journal.header.history) as sim:
+            begin = journal.begin.header.tick
+            seconds = (journal.header.until - begin) // TICKS_PER_SECOND
             with progress_bar("s") as bar:
                 task = bar.add_task(self.journal.name, total=seconds)
                 journal.replay(sim, lambda tick: bar.update(task, completed=(tick - begin) // TICKS_PER_SECOND))
@@ -48,4 +48,4 @@ class Replay:
             commands, time = plural(len(journal.entries), "command"), sim.tick / TICKS_PER_SECOND
             print(f"{commands}, {time:g} s, states {sessions.fingerprint(sim)}")
             if self.output:
-                sessions.save(self.output, sessions.pack(sim))
+                sessions.write_session(self.output, sessions.pack_session(sim))

@@ -72,7 +72,7 @@ class Sheet:
             grown = self._grow(sim, models, kernels, steps)
             rows = [[*row, *tiles] for row, tiles in zip(rows, grown, strict=True)]
         page = self._page(rows, is_grid, _names(self.models, models))
-        contact_sheets.save(page, self.output)
+        contact_sheets.save_picture(page, self.output)
         pictures = plural(sum(map(len, rows)), "picture")
         print(f"{self.output}: {plural(len(models), 'model')}, {pictures}, {page.width}x{page.height} pixels")
 
@@ -118,7 +118,7 @@ class Sheet:
             return [[] for _ in names]
 
         def tile(name: str) -> "Tile":
-            picture = contact_sheets.framed(quantise(targets.load_target(name)), self.size, self.scale)
+            picture = contact_sheets.frame_target(quantise(targets.load_target(name)), self.size, self.scale)
             return contact_sheets.Tile(picture, "target")
 
         return [[tile(name) if name else contact_sheets.EMPTY] for name in names]
@@ -149,10 +149,10 @@ class Sheet:
         if is_grid:
             tiles = [contact_sheets.Tile(row[0].picture, name) for row, name in zip(rows, names, strict=True)]
             columns = self.columns or math.ceil(len(tiles) ** 0.5)
-            return contact_sheets.sheet([tiles[k : k + columns] for k in range(0, len(tiles), columns)])
+            return contact_sheets.contact_sheet([tiles[k : k + columns] for k in range(0, len(tiles), columns)])
         if len(rows) == 1:
-            return contact_sheets.sheet(rows, names[0])
-        return contact_sheets.sheet(rows, headings=names)
+            return contact_sheets.contact_sheet(rows, names[0])
+        return contact_sheets.contact_sheet(rows, headings=names)
 
 
 def _names(paths: "Sequence[Path]", models: "Sequence[Model]") -> list[str]:

@@ -69,7 +69,7 @@ class View:
             raise NCAError(
                 "A session opens as it was saved; leave out --size, --kernel, --steps-per-second and --seed."
             )
-        sessions.load(self.models[0])  # report a broken file before a window opens
+        sessions.load_session(self.models[0])  # report a broken file before a window opens
         catalogue = find_kernels(self.plugins, self.kernel, [])
         watch = ModelWatch(plugins=self.plugins)
         show([], Options(half=self.half), catalogue, watch, self.models[0])

@@ -18,7 +18,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from PIL import Image, ImageFont
 
 from ncaengine.core.types import F64
-from ncaengine.io.contact_sheets import BACK, DIM, INK, cut
+from ncaengine.io.contact_sheets import BACK, DIM, INK, shorten
 
 COLOURS = ("#6fc3a6", "#e0b05c", "#7fa8e8", "#e5645c", "#ba8ee0", "#a0a6ae")
 LINE = "#2a2c31"
@@ -152,7 +152,7 @@ def _write(axes: Axes, title: str, x_label: str, y_label: str, note: str = "") -
         ((box.x0 + box.x1) / 2, 18 + 36 * bool(note), x_label, DIM, 14, "center"),
         (LEFT, 18, note, DIM, 13, "left"),
     ):
-        line, place = cut(text, _font(size), room), (x / figure.bbox.width, y / figure.bbox.height)
+        line, place = shorten(text, _font(size), room), (x / figure.bbox.width, y / figure.bbox.height)
         figure.text(*place, line, color=colour, size=_points(size), family=FONT, ha=align, parse_math=False)
 
 
@@ -182,8 +182,8 @@ def _name_lines(axes: Axes, ends: Ends) -> None:
     for (name, (x, y, colour)), height in zip(ends.items(), heights, strict=True):
         line = {"arrowstyle": "-", "color": colour, "linewidth": 0.7, "shrinkA": 4, "shrinkB": 5}
         axes.annotate(
-            cut(name, font, room), (x, y), (left, height), textcoords="figure pixels", color=colour, size=_points(15),
-            family=FONT, va="center", parse_math=False, annotation_clip=False, arrowprops=line,
+            shorten(name, font, room), (x, y), (left, height), textcoords="figure pixels", color=colour,
+            size=_points(15), family=FONT, va="center", parse_math=False, annotation_clip=False, arrowprops=line,
         )  # fmt: skip
 
 

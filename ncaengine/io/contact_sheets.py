@@ -32,7 +32,7 @@ EMPTY = Tile(np.array([[ImageColor.getrgb(BACK)]], np.uint8))
 """A place that is left free."""
 
 
-def sheet(rows: Sequence[Sequence[Tile]], title: str = "", headings: Sequence[str] = ()) -> Image.Image:
+def contact_sheet(rows: Sequence[Sequence[Tile]], title: str = "", headings: Sequence[str] = ()) -> Image.Image:
     """A contact sheet: rows of tiles below each other on a dark page, with a line above each row, if given.
 
     Each tile is enlarged by the largest whole number with which it is no larger than the largest of
@@ -56,20 +56,20 @@ def sheet(rows: Sequence[Sequence[Tile]], title: str = "", headings: Sequence[st
     height = top + sum(high) + sum(below) + 2 * size * sum(map(bool, lines)) + gap * (len(rows) - 1) + margin
     page = _page(inner + 2 * margin, height)
     pen = ImageDraw.Draw(page)
-    pen.text((margin, margin + 1.2 * size), cut(title, big, inner), INK, big, anchor="ls")
+    pen.text((margin, margin + 1.2 * size), shorten(title, big, inner), INK, big, anchor="ls")
     for n, row in enumerate(rows):
-        pen.text((margin, top + size), cut(lines[n], small, inner), INK, small, anchor="ls")
+        pen.text((margin, top + size), shorten(lines[n], small, inner), INK, small, anchor="ls")
         top += 2 * size if lines[n] else 0
         for k, (tile, image) in enumerate(zip(row, images[n], strict=True)):
             left = margin + k * (place + gap)
             page.paste(image, (left + (place - image.width) // 2, top + (high[n] - image.height) // 2))
             middle = left + place / 2, top + high[n] + 1.4 * size
-            pen.text(middle, cut(tile.caption, small, place), DIM, small, anchor="ms")
+            pen.text(middle, shorten(tile.caption, small, place), DIM, small, anchor="ms")
         top += high[n] + below[n] + gap
     return page
 
 
-def framed(picture: U8, size: tuple[int, int], scale: int) -> U8:
+def frame_target(picture: U8, size: tuple[int, int], scale: int) -> U8:
     """A target as large as a grid of `size` cells at `scale` pixels a cell: its middle, or itself amid a margin.
 
     Beside the grid, neither then looks coarser than it is.
@@ -92,7 +92,7 @@ def check_output(path: Path, what: str = "sheets") -> None:
         raise NCAError(f"{path}: cannot be written (Permission denied).")
 
 
-def save(picture: Image.Image, path: Path) -> None:
+def save_picture(picture: Image.Image, path: Path) -> None:
     """Write a picture as PNG, whole or not at all. Raises NCAError."""
     check_output(path)
     files.replace_file(path, lambda part: picture.save(part, "PNG"))
@@ -118,7 +118,7 @@ def _enlarged(picture: U8, most: Sequence[int]) -> Image.Image:
     return Image.fromarray(picture).resize((width * times, height * times), Image.Resampling.NEAREST)
 
 
-def cut(text: str, font: ImageFont.FreeTypeFont, width: float) -> str:
+def shorten(text: str, font: ImageFont.FreeTypeFont, width: float) -> str:
     """The text as one line of at most this width."""
     text = " ".join(text.split())
     if font.getlength(text) <= width + 1:

@@ -31,7 +31,7 @@ MAX_RIFF = 2**32 - 10
 """Bytes of a WebP, whose length is written in 32 bits."""
 
 
-class Sink(Protocol):
+class Encoder(Protocol):
     """Takes pictures of one size, (height, width, 3) uint8."""
 
     def write(self, picture: U8) -> None:
@@ -56,7 +56,7 @@ def is_still(output: str) -> bool:
     return output.lower().endswith(".png")
 
 
-def check(output: str, fps: int, width: int = 1, height: int = 1) -> None:
+def check_output(output: str, fps: int, width: int = 1, height: int = 1) -> None:
     """Raises NCAError if the name, the rate or the size of the pictures cannot be recorded."""
     name = output.lower()
     if not name.endswith(("/", os.sep, ".mp4", ".gif", ".webp", ".png")):
@@ -72,9 +72,9 @@ def check(output: str, fps: int, width: int = 1, height: int = 1) -> None:
         raise NCAError(f"{output}: cannot be written, for its folder does not exist; make it first.")
 
 
-def open_sink(output: str, fps: int, width: int, height: int) -> Sink:
+def open_encoder(output: str, fps: int, width: int, height: int) -> Encoder:
     """Open the output. Raises NCAError if it cannot be written."""
-    check(output, fps, width, height)
+    check_output(output, fps, width, height)
     try:
         if output.endswith(("/", os.sep)):
             return Frames(Path(output))

@@ -9,13 +9,13 @@ import msgspec
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.files import replace_file
-from ncaengine.io.sessions import VERSION, Count, Session, pack_origin, read_whole, restore, unpack
+from ncaengine.io.sessions import VERSION, Count, Session, pack_origin, read_checked, restore_session, unpack_session
 from ncaengine.simulation import commands
 from ncaengine.simulation.commands import JournalEntry
 from ncaengine.simulation.simulation import Simulation
 
 
-class JournalHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class JournalHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The first line of a journal file. `session`: base85; `until`: the tick at which it was saved."""
 
     ncaengine_journal: int
@@ -28,7 +28,7 @@ class JournalHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Journal:
     """A journal that was opened: what it begins with, its entries, and the tick at which it was saved."""
 
-    head: JournalHead
+    header: JournalHeader
     begin: Session
     entries: list[JournalEntry]
 
@@ -36,27 +36,27 @@ class Journal:
         """Make all of it again in `sim`, whose grids, models and arrays go; see its `replay`. Raises NCAError."""
         sim.models.clear()
         sim.arrays.clear()
-        restore(sim, self.begin)
-        sim.replay(self.entries, self.head.until, progress)
+        restore_session(sim, self.begin)
+        sim.replay(self.entries, self.header.until, progress)
 
 
-def save(sim: Simulation, path: str | Path) -> None:
+def save_journal(sim: Simulation, path: str | Path) -> None:
     """Write all commands since the start, or since a session was opened. Raises NCAError."""
     begin = base64.b85encode(pack_origin(sim)).decode()
-    head = msgspec.json.encode(JournalHead(VERSION, sim.history, sim.tick, begin)) + b"\n"
-    replace_file(Path(path), lambda part: part.write_bytes(head + commands.encode(sim.journal)))
+    header = msgspec.json.encode(JournalHeader(VERSION, sim.history, sim.tick, begin)) + b"\n"
+    replace_file(Path(path), lambda part: part.write_bytes(header + commands.encode(sim.journal)))
 
 
-def load(path: Path) -> Journal:
+def load_journal(path: Path) -> Journal:
     """Open a journal file. Raises NCAError with its name."""
-    return read_whole(path, _journal)
+    return read_checked(path, _journal)
 
 
 def _journal(data: bytes) -> Journal:
     first, _, rest = data.partition(b"\n")
     try:
-        head = msgspec.json.decode(first, type=JournalHead)
-        begin = unpack(base64.b85decode(head.session))
+        header = msgspec.json.decode(first, type=JournalHeader)
+        begin = unpack_session(base64.b85decode(header.session))
     except (msgspec.MsgspecError, ValueError) as error:
         raise NCAError(f"is not a journal of ncaengine ({error}).") from None
-    return Journal(head, begin, commands.decode(rest))
+    return Journal(header, begin, commands.decode(rest))

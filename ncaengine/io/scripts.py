@@ -53,7 +53,7 @@ class ScriptFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     commands: tuple[dict[str, Any], ...] = ()
 
 
-class Due(NamedTuple):
+class ScheduledCommand(NamedTuple):
     """A command, the tick or the step `at` which it comes, and its place in the file, for messages."""
 
     at: int
@@ -69,11 +69,11 @@ class Script:
     grids: tuple[tuple[Model, AddGrid], ...] = ()
     models: dict[str, Model] = field(default_factory=dict)
     images: dict[str, U8] = field(default_factory=dict)
-    at_ticks: tuple[Due, ...] = ()
-    at_steps: tuple[Due, ...] = ()
+    at_ticks: tuple[ScheduledCommand, ...] = ()
+    at_steps: tuple[ScheduledCommand, ...] = ()
     name: str = "script"
 
-    def unheard(self) -> str:
+    def late_commands(self) -> str:
         """A sentence about commands that come after the end, or ''."""
         late = [due for due in self.at_ticks if due.at > self.seconds * TICKS_PER_SECOND]
         if not late:
@@ -139,13 +139,13 @@ def _told(place: str) -> Iterator[None]:
         raise NCAError(f"{place}: {error}" if place else str(error)) from None
 
 
-def load(path: Path) -> Script:
+def load_script(path: Path) -> Script:
     """Read and check a script and all files that it names. Raises NCAError naming the file and the key."""
     with _told(str(path)):
         file = _read(path)
         timed = [_command(path, number, table) for number, table in enumerate(file.commands, 1)]
         models = {name: _model(path.parent, given) for name, given in file.models.items()}
-        images = {name: open_image(path.parent / given) for name, given in file.images.items()}
+        images = {name: load_picture(path.parent / given) for name, given in file.images.items()}
         grids = tuple((_model(path.parent, grid.model), grid) for grid in file.grids)
     at_ticks = sorted((due for kind, due in timed if kind == "second"), key=attrgetter("at"))
     at_steps = (due for kind, due in timed if kind == "step")
@@ -174,7 +174,7 @@ def _problem(error: msgspec.ValidationError) -> str:
     return f"grid {int(inside[2]) + 1}: {explained(msgspec.ValidationError(inside[1] + where), AddGrid)}"
 
 
-def _command(path: Path, number: int, table: dict[str, Any]) -> tuple[str, Due]:
+def _command(path: Path, number: int, table: dict[str, Any]) -> tuple[str, ScheduledCommand]:
     form = FORMS.get(str(table.get("type")))
     place = f"command {number} ({form.__name__})" if form else f"command {number}"
     with _told(place):
@@ -192,7 +192,7 @@ def _command(path: Path, number: int, table: dict[str, Any]) -> tuple[str, Due]:
         except msgspec.ValidationError as error:
             raise NCAError(explained(error, form or commands.Command)) from None
     ticks = int(at) if when[0] == "step" else round(at * TICKS_PER_SECOND)
-    return when[0], Due(ticks, commands.checked(command), f"{path}: {place}")
+    return when[0], ScheduledCommand(ticks, commands.checked(command), f"{path}: {place}")
 
 
 def _model(folder: Path, given: str) -> Model:
@@ -200,6 +200,6 @@ def _model(folder: Path, given: str) -> Model:
     return model_files.load(model_files.find_file(given, folder))
 
 
-def open_image(path: Path) -> U8:
+def load_picture(path: Path) -> U8:
     """A picture to paint with: (height, width, 3) uint8; see images.load_image. Raises NCAError."""
     return quantise(images.load_image(path, MAX_SIDE)[0])

@@ -36,7 +36,7 @@ from ncaengine.simulation.simulation import Simulation
 from ncaengine.simulation.world import Origin
 
 ENDING = ".nca"
-KEY = "ncaengine session"
+METADATA_KEY = "ncaengine session"
 VERSION = 1
 NONE = "is not a session of ncaengine; choose a file that was saved as one, ending in .nca, or a still."
 MAX_BYTES, MAX_HEADER = 4 * 2**30, 100_000_000
@@ -69,7 +69,7 @@ class SavedGrid(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     waiting: tuple[tuple[int, int, AnyCommand], ...] = ()
 
 
-class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SessionHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All of a session but its tensors. `window`: what the window keeps beside the simulation."""
 
     version: int
@@ -85,7 +85,7 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Session:
     """A session that was opened: what it says, and its models, arrays and tensors by name."""
 
-    head: Head
+    header: SessionHeader
     models: dict[str, Model]
     arrays: dict[str, Array]
     tensors: dict[str, F32]
@@ -99,7 +99,7 @@ def weights_hash(model: Model) -> str:
     return digest.hexdigest()
 
 
-def pack(
+def pack_session(
     sim: Simulation,
     grids: Iterable[Grid] | None = None,
     paths: Mapping[str, Path] | None = None,
@@ -136,8 +136,8 @@ def _packed(
             tensors[f"grid.{grid.id}.fields"] = grid.moment.fields
     models_ = tuple(SavedModel(names[m], m.config, str(paths.get(names[m], "")), weights_hash(m)) for m in used)
     grids = tuple(_saved(grid, names) for grid in origin.grids)
-    head = Head(VERSION, origin.tick, origin.next_id, models_, grids, tuple(arrays), window)
-    data: bytes = safetensors.numpy.save(tensors, {KEY: msgspec.json.encode(head).decode()})
+    header = SessionHeader(VERSION, origin.tick, origin.next_id, models_, grids, tuple(arrays), window)
+    data: bytes = safetensors.numpy.save(tensors, {METADATA_KEY: msgspec.json.encode(header).decode()})
     return data
 
 
@@ -149,11 +149,11 @@ def _saved(grid: Snapshot, names: dict[Model, str]) -> SavedGrid:
     )  # fmt: skip
 
 
-def unpack(data: bytes) -> Session:
-    """What `pack` made. Raises NCAError, without a file's name, if it is broken in any way."""
+def unpack_session(data: bytes) -> Session:
+    """What `pack_session` made. Raises NCAError, without a file's name, if it is broken in any way."""
     with _whole():
-        head = _head(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        return _checked(head, safetensors.numpy.load(data))
+        header = _parse_header(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        return _checked(header, safetensors.numpy.load(data))
 
 
 @contextmanager
@@ -162,36 +162,36 @@ def _whole() -> Iterator[None]:
     try:
         yield
     except msgspec.ValidationError as error:
-        raise NCAError(f"is not a whole session; in its head, {commands.explained(error, Head)}") from None
+        raise NCAError(f"is not a whole session; in its header, {commands.explained(error, SessionHeader)}") from None
     except (safetensors.SafetensorError, msgspec.MsgspecError, ValueError, KeyError, TypeError, AttributeError,
             RecursionError, OverflowError):  # fmt: skip
         raise NCAError("is not a whole session; copy or save it again.") from None
 
 
-def _head(header: bytes) -> Head:
-    if not header.startswith(b"{"):
+def _parse_header(data: bytes) -> SessionHeader:
+    if not data.startswith(b"{"):
         raise NCAError(NONE)
-    with_meta = json.loads(header).get("__metadata__") or {}
-    if KEY not in with_meta:
+    with_meta = json.loads(data).get("__metadata__") or {}
+    if METADATA_KEY not in with_meta:
         raise NCAError(NONE)
-    return msgspec.json.decode(with_meta[KEY], type=Head)
+    return msgspec.json.decode(with_meta[METADATA_KEY], type=SessionHeader)
 
 
-def _checked(head: Head, tensors: dict[str, Any]) -> Session:
-    if head.version > VERSION:
+def _checked(header: SessionHeader, tensors: dict[str, Any]) -> Session:
+    if header.version > VERSION:
         raise NCAError("was written by a newer ncaengine; update this one.")
     found: dict[str, Model] = {}
-    for number, saved in enumerate(head.models):
+    for number, saved in enumerate(header.models):
         weights = {name: tensors[f"model.{number}.{name}"] for name in WEIGHTS}
         if (seed := f"model.{number}.{SEED}") in tensors:
             weights[SEED] = tensors[seed]
         found[saved.name] = models.model_from_dict(models.config_to_dict(saved.config), weights)
-    arrays = {name: tensors[f"array.{name}"] for name in head.arrays}
-    for grid in head.grids:
+    arrays = {name: tensors[f"array.{name}"] for name in header.arrays}
+    for grid in header.grids:
         _check_grid(grid, found, tensors)
-    if len({grid.id for grid in head.grids}) != len(head.grids):
+    if len({grid.id for grid in header.grids}) != len(header.grids):
         raise NCAError("holds two grids of one number.")
-    return Session(head, found, arrays, tensors)
+    return Session(header, found, arrays, tensors)
 
 
 def _check_grid(grid: SavedGrid, found: dict[str, Model], tensors: dict[str, Any]) -> None:
@@ -207,17 +207,17 @@ def _check_grid(grid: SavedGrid, found: dict[str, Model], tensors: dict[str, Any
     Fraction(grid.pace)
 
 
-def restore(sim: Simulation, session: Session) -> None:
+def restore_session(sim: Simulation, session: Session) -> None:
     """Put the session's grids in the place of all that there are; a journal begins anew.
 
     Raises NCAError, and changes nothing, if a kernel is missing or a grid cannot be had.
     """
-    head = session.head
-    kernels = [sim.catalogue.get(grid.kernel) for grid in head.grids]
-    names = {saved.name: sim.register(session.models[saved.name], saved.name) for saved in head.models}
+    header = session.header
+    kernels = [sim.catalogue.get(grid.kernel) for grid in header.grids]
+    names = {saved.name: sim.register(session.models[saved.name], saved.name) for saved in header.models}
     fresh: list[Grid] = []
     try:
-        for saved, kernel in zip(head.grids, kernels, strict=True):
+        for saved, kernel in zip(header.grids, kernels, strict=True):
             state = session.tensors[f"grid.{saved.id}.state"]
             sim.check_size((state.shape[1], state.shape[0]))
             used = tuple(sim.models[names[name]] for name in saved.models)
@@ -232,32 +232,32 @@ def restore(sim: Simulation, session: Session) -> None:
             grid.cells.release()
         raise
     sim.arrays.update(session.arrays)
-    sim.take_over(fresh, head.tick, head.next_id)
+    sim.take_over(fresh, header.tick, header.next_id)
 
 
-def save(path: Path, data: bytes) -> None:
+def write_session(path: Path, data: bytes) -> None:
     """Write the bytes of a session, whole or not at all. Raises NCAError."""
     replace_file(path, lambda part: part.write_bytes(data))
 
 
-def load(path: Path) -> Session:
+def load_session(path: Path) -> Session:
     """Open a session file, or a still (.png) that holds one. Raises NCAError with its name."""
     if path.suffix.lower() != ".png":
-        return read_whole(path, unpack)
-    _, blob = stills.read(path)
+        return read_checked(path, unpack_session)
+    _, blob = stills.read_still(path)
     if blob is None:
         raise NCAError(f"{path}: is a picture without a session in it; choose a still that was saved here.")
     try:
-        return unpack(blob)
+        return unpack_session(blob)
     except NCAError as error:
         raise NCAError(f"{path}: its session {error}") from None
 
 
-def peek(path: Path) -> Head:
+def read_header(path: Path) -> SessionHeader:
     """What a session file says of itself, its tensors not looked at. Raises NCAError with its name."""
     try:
         with path.open("rb") as file, _whole():
-            return _head(file.read(min(int.from_bytes(file.read(8), "little"), MAX_HEADER)))
+            return _parse_header(file.read(min(int.from_bytes(file.read(8), "little"), MAX_HEADER)))
     except NCAError as error:
         raise NCAError(f"{path}: {error}") from None
     except OSError as error:
@@ -266,15 +266,15 @@ def peek(path: Path) -> Head:
 
 def save_session(sim: Simulation, path: str | Path) -> None:
     """Save all grids of a simulation as they are. Raises NCAError."""
-    save(Path(path), pack(sim))
+    write_session(Path(path), pack_session(sim))
 
 
 def open_session(sim: Simulation, path: str | Path) -> None:
     """Put the grids of a session file, or of a still, in the place of all that there are. Raises NCAError."""
-    restore(sim, load(Path(path)))
+    restore_session(sim, load_session(Path(path)))
 
 
-def read_whole(path: Path, read: Callable[[bytes], Opened]) -> Opened:
+def read_checked(path: Path, read: Callable[[bytes], Opened]) -> Opened:
     """What `read` makes of a file's bytes; its NCAErrors get the file's name. Raises NCAError."""
     try:
         if path.stat().st_size > MAX_BYTES:

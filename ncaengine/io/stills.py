@@ -19,7 +19,7 @@ MAX_PNG, MAX_BLOB, MAX_TEXT = 512 * 2**20, 256 * 2**20, 16 * 2**20
 """Bytes of a still's file, of its session and of its text, the last two as they are unpacked."""
 
 
-def save(path: Path, picture: U8, text: dict[str, str], blob: bytes | None = None) -> None:
+def save_still(path: Path, picture: U8, text: dict[str, str], blob: bytes | None = None) -> None:
     """Write a picture, (height, width, 3) uint8, as PNG: whole or not at all.
 
     text: entries by their keyword, of 1 to 79 letters of ASCII. blob: a session, up to MAX_BLOB
@@ -35,7 +35,7 @@ def save(path: Path, picture: U8, text: dict[str, str], blob: bytes | None = Non
     replace_file(path, lambda part: Image.fromarray(picture).save(part, "PNG", pnginfo=info))
 
 
-def read(path: Path) -> tuple[dict[str, str], bytes | None]:
+def read_still(path: Path) -> tuple[dict[str, str], bytes | None]:
     """The text of a PNG by keyword, and the session in it, if any. The picture itself is not looked at.
 
     Raises NCAError if it cannot be read, is no PNG, is broken, or beyond MAX_PNG, MAX_BLOB or MAX_TEXT.

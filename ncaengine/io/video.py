@@ -44,14 +44,14 @@ class Film:
         self.width = self.height = 0
         self._encoder: _Encoder | None = None
         if size is None:
-            encoders.check(self.path, self.fps)
+            encoders.check_output(self.path, self.fps)
         else:
             self._open(*size)
 
     def _open(self, width: int, height: int) -> "_Encoder":
         even = encoders.needs_even(self.path)
         self.width, self.height = width + (even and width % 2), height + (even and height % 2)
-        self._encoder = _Encoder(self.path, encoders.open_sink(self.path, self.fps, self.width, self.height))
+        self._encoder = _Encoder(self.path, encoders.open_encoder(self.path, self.fps, self.width, self.height))
         return self._encoder
 
     def add(self, picture: U8) -> None:
@@ -180,7 +180,7 @@ class _Part:
 class _Encoder:
     """A sink on a thread of its own, behind a bounded queue; encoding lets other threads run."""
 
-    def __init__(self, path: str, sink: encoders.Sink) -> None:
+    def __init__(self, path: str, sink: encoders.Encoder) -> None:
         self._path, self._sink = path, sink
         self._waiting: queue.Queue[U8 | None] = queue.Queue(QUEUE)
         self._error: Exception | None = None

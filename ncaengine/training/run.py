@@ -200,7 +200,7 @@ class TrainingRun:
             ("preview.png", preview),
             ("loss.png", charts.loss_chart({"loss": self.losses}, name)),
         ):
-            contact_sheets.save(picture, folder / file)
+            contact_sheets.save_picture(picture, folder / file)
         files.replace_file(folder / "loss.csv", self._write_csv)
         if self.board:
             self.board.add_image("preview", np.asarray(preview), self.trainer.iteration, dataformats="HWC")
@@ -221,13 +221,13 @@ class TrainingRun:
         scale, tiles = max(1, 256 // side), []
         if self.target is not None:
             tiles.append(
-                contact_sheets.Tile(contact_sheets.framed(quantise(self.target), (side, side), scale), "target")
+                contact_sheets.Tile(contact_sheets.frame_target(quantise(self.target), (side, side), scale), "target")
             )
         for kernel, pool in zip(t.kernels, t.pools, strict=True):
             states = pool[:count].permute(0, 2, 3, 1).cpu().numpy()
             view = whole_view(kernel, (side, side), scale)
             tiles += [contact_sheets.Tile(draw(state, kernel, t.config.colour, view), kernel.name) for state in states]
-        return contact_sheets.sheet([tiles], f"{self.job.output.stem}, iteration {t.iteration:,}")
+        return contact_sheets.contact_sheet([tiles], f"{self.job.output.stem}, iteration {t.iteration:,}")
 
 
 @lru_cache(maxsize=1)

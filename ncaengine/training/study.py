@@ -118,10 +118,10 @@ def write_report(
     Raises NCAError if a file can't be written.
     """
     folder, name = base.output, Path(base.target).stem
-    contact_sheets.save(
-        contact_sheets.sheet(tiles, name, [f"step {step:,}" for step in STEPS]), folder / "pictures.png"
+    contact_sheets.save_picture(
+        contact_sheets.contact_sheet(tiles, name, [f"step {step:,}" for step in STEPS]), folder / "pictures.png"
     )
-    contact_sheets.save(charts.loss_chart(curves, f"{name}: loss by channels"), folder / "loss.png")
+    contact_sheets.save_picture(charts.loss_chart(curves, f"{name}: loss by channels"), folder / "loss.png")
     facts = {"target": name, "settings": asdict(base.settings), "device": device, "rows": [asdict(row) for row in rows]}
     _write_text(folder / "report.json", json.dumps(facts, indent=2) + "\n")
     _write_text(folder / "report.md", _markdown(base, name, rows, device))

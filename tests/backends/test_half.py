@@ -195,11 +195,11 @@ def test_going_back_and_a_session_are_exact(
     sim.step(7)
     sim.paint("erase", [(4, 4), (12, 9)], radius=3)
     sim.step(6)
-    state, saved = grid.state(), sessions.pack(sim)
+    state, saved = grid.state(), sessions.pack_session(sim)
     sim.rewind(9)
     assert not np.array_equal(grid.state(), state)
     other = simulate(half)
-    sessions.restore(other, sessions.unpack(saved))
+    sessions.restore_session(other, sessions.unpack_session(saved))
     assert np.array_equal(other.grid(1).state(), state)
     sim.load(state)
     for one in (sim, other):
@@ -258,7 +258,7 @@ def test_torch_has_no_such_states(command: str, tmp_path, capsys) -> None:
         from ncaengine.backends.torch import TorchBackend
         from ncaengine.io import journals
 
-        journals.save(Simulation(TorchBackend()), tmp_path / "j.jsonl")
+        journals.save_journal(Simulation(TorchBackend()), tmp_path / "j.jsonl")
         asked = ["replay", str(tmp_path / "j.jsonl")]
     else:
         model_files.save(random_model(SMALL), tmp_path / "m.safetensors")

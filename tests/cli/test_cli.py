@@ -225,7 +225,7 @@ def performed(tmp_path, model):
         sim.submit(Reseed(2, 8), at_step=40)
         sim.advance(TICKS_PER_SECOND // 2)
         sessions.save_session(sim, tmp_path / "s.nca")
-        journals.save(sim, tmp_path / "j.jsonl")
+        journals.save_journal(sim, tmp_path / "j.jsonl")
         yield sim
 
 
@@ -353,7 +353,7 @@ def test_replay_makes_a_journal_again(capsys, tmp_path, performed):
     said = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in said[:2]] == ["grid 1", "grid 2"]
     assert said[2] == f"5 commands, 1 s, states {sessions.fingerprint(performed)}"
-    assert sessions.peek(again).grids == sessions.peek(tmp_path / "s.nca").grids
+    assert sessions.read_header(again).grids == sessions.read_header(tmp_path / "s.nca").grids
     assert not capsys.readouterr().err  # no bar where there is no terminal
     assert "not a journal" in problem(capsys, "replay", tmp_path / "s.nca", "--backend", "torch")
     assert "gone.jsonl" in problem(capsys, "replay", tmp_path / "gone.jsonl", "--backend", "torch")
@@ -361,10 +361,10 @@ def test_replay_makes_a_journal_again(capsys, tmp_path, performed):
 
 def test_a_replay_tells_how_far_it_is(tmp_path, performed):
     performed.advance(2 * TICKS_PER_SECOND + 7)
-    journals.save(performed, tmp_path / "long.jsonl")
+    journals.save_journal(performed, tmp_path / "long.jsonl")
     seen = []
     with Simulation(TorchBackend()) as sim:
-        journals.load(tmp_path / "long.jsonl").replay(sim, seen.append)
+        journals.load_journal(tmp_path / "long.jsonl").replay(sim, seen.append)
         assert sessions.fingerprint(sim) == sessions.fingerprint(performed)
     assert seen == sorted(set(seen))
     assert seen[-1] == performed.tick

@@ -9,7 +9,7 @@ from ncaengine.cli import main
 from ncaengine.core.errors import NCAError
 from ncaengine.formats import model_files
 from ncaengine.io import contact_sheets
-from ncaengine.io.contact_sheets import EMPTY, Tile, sheet
+from ncaengine.io.contact_sheets import EMPTY, Tile, contact_sheet
 
 RED, BLUE = (250, 10, 20), (10, 20, 250)
 
@@ -36,7 +36,7 @@ def boxes(page: Image.Image, colour) -> list[tuple[int, int, int, int]]:
 
 def test_tiles_lie_on_a_grid_with_even_gutters_and_nothing_is_covered():
     rows = [[plain(40, 30, caption=f"{i}, {j}") for j in range(3)] for i in range(2)]
-    found = boxes(sheet(rows, "A title", ["one", "two"]), RED)
+    found = boxes(contact_sheet(rows, "A title", ["one", "two"]), RED)
     assert len(found) == 6
     assert {(right - left, b - t) for left, t, right, b in found} == {(40, 30)}
     lefts = sorted({box[0] for box in found})
@@ -46,7 +46,7 @@ def test_tiles_lie_on_a_grid_with_even_gutters_and_nothing_is_covered():
 
 def test_small_tiles_are_enlarged_by_whole_numbers_and_centred():
     checks = np.indices((7, 10)).sum(0)[..., None] % 2 * np.array(RED, np.uint8)
-    page = sheet([[Tile(checks.astype(np.uint8)), plain(33, 40, BLUE)]])
+    page = contact_sheet([[Tile(checks.astype(np.uint8)), plain(33, 40, BLUE)]])
     ((left, top, _, bottom),) = boxes(page, BLUE)
     reds = np.asarray(page)[top:bottom, : left - 1]
     y, x = np.nonzero((reds == RED).all(2))
@@ -57,7 +57,7 @@ def test_small_tiles_are_enlarged_by_whole_numbers_and_centred():
 
 
 def test_a_caption_stays_in_its_place_and_long_ones_are_cut():
-    short, long = (sheet([[plain(20, 20, caption=c), plain(20, 20, BLUE)]]) for c in ("a", "wide " * 99))
+    short, long = (contact_sheet([[plain(20, 20, caption=c), plain(20, 20, BLUE)]]) for c in ("a", "wide " * 99))
     assert short.width < long.width < 700
     ((left, *_),) = boxes(long, BLUE)
     ink = (np.asarray(long) != ImageColor.getrgb(contact_sheets.BACK)).any(2)
@@ -69,22 +69,22 @@ def test_a_caption_stays_in_its_place_and_long_ones_are_cut():
 
 
 def test_rows_may_differ_and_places_stay_free():
-    page = sheet([[EMPTY, plain(30, 30)], [plain(30, 30)], []])
+    page = contact_sheet([[EMPTY, plain(30, 30)], [plain(30, 30)], []])
     first, second = boxes(page, RED)
     assert second[0] < first[0]
     assert second[1] > first[3]
-    assert sheet([]).size > (0, 0)
+    assert contact_sheet([]).size > (0, 0)
 
 
 def test_a_sheet_that_is_too_large_is_refused(monkeypatch):
     monkeypatch.setattr(contact_sheets, "MAX_PIXELS", 1000)
     with pytest.raises(NCAError, match="too large"):
-        sheet([[plain(40, 40)]])
+        contact_sheet([[plain(40, 40)]])
 
 
 def test_saving_is_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
-    contact_sheets.save(sheet([[plain(9, 9)]]), path)
+    contact_sheets.save_picture(contact_sheet([[plain(9, 9)]]), path)
     before = path.read_bytes()
 
     def fail(self, file, *rest):
@@ -93,7 +93,7 @@ def test_saving_is_whole_or_not_at_all(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Image.Image, "save", fail)
     with pytest.raises(NCAError, match=r"a\.png: cannot be written \(No space left"):
-        contact_sheets.save(sheet([]), path)
+        contact_sheets.save_picture(contact_sheet([]), path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
 

@@ -20,7 +20,7 @@ def noise(height: int = 5, width: int = 7, seed: int = 0) -> np.ndarray:
 @settings(max_examples=25)
 def test_a_webp_keeps_every_pixel_at_any_size_and_its_time(tmp_path, width, height, fps, count):
     pictures = [noise(height, width, seed) for seed in range(count)]
-    sink = encoders.open_sink(f"{tmp_path}/a.webp", fps, width, height)
+    sink = encoders.open_encoder(f"{tmp_path}/a.webp", fps, width, height)
     for picture in pictures:
         sink.write(picture)
     sink.close()
@@ -35,7 +35,7 @@ def test_a_webp_keeps_every_pixel_at_any_size_and_its_time(tmp_path, width, heig
 
 
 def test_a_webp_that_was_never_closed_plays(tmp_path):
-    sink = encoders.open_sink(f"{tmp_path}/a.webp", 50, 7, 5)
+    sink = encoders.open_encoder(f"{tmp_path}/a.webp", 50, 7, 5)
     for seed in range(3):
         sink.write(noise(seed=seed))
     with Image.open(tmp_path / "a.webp") as file:
@@ -45,7 +45,7 @@ def test_a_webp_that_was_never_closed_plays(tmp_path):
 
 def test_a_webp_beyond_what_its_header_can_tell_ends_before(tmp_path, monkeypatch):
     monkeypatch.setattr(encoders, "MAX_RIFF", 400)
-    sink = encoders.open_sink(f"{tmp_path}/a.webp", 50, 7, 5)
+    sink = encoders.open_encoder(f"{tmp_path}/a.webp", 50, 7, 5)
     count = 0
     with contextlib.suppress(OSError):
         while count < 9:
@@ -62,7 +62,7 @@ def test_a_webp_beyond_what_its_header_can_tell_ends_before(tmp_path, monkeypatc
 @pytest.mark.parametrize("name", ["a.webp", "a.mp4", "a.gif", "a.png", "a/"])
 def test_too_large_pictures_and_missing_folders_are_told(tmp_path, name):
     with pytest.raises(NCAError, match="too large"):
-        encoders.check(f"{tmp_path}/{name}", 50, 70000, 10)
+        encoders.check_output(f"{tmp_path}/{name}", 50, 70000, 10)
     if not name.endswith("/"):
         with pytest.raises(NCAError, match="folder does not exist"):
-            encoders.open_sink(f"{tmp_path}/no/{name}", 50, 10, 10)
+            encoders.open_encoder(f"{tmp_path}/no/{name}", 50, 10, 10)

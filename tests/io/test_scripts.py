@@ -89,7 +89,7 @@ def written(folder: Path, text: str) -> Path:
 
 
 def test_a_script_does_what_the_same_commands_do(folder: Path, catalogue: Catalogue) -> None:
-    script = scripts.load(written(folder, TEXT))
+    script = scripts.load_script(written(folder, TEXT))
     with Simulation(TorchBackend(), catalogue) as sim, Simulation(TorchBackend(), catalogue) as again:
         script.start(sim)
         assert list(script.play(sim, 60)) == list(range(60, 2 * TICKS_PER_SECOND + 1, 60))
@@ -116,7 +116,7 @@ def test_a_script_does_what_the_same_commands_do(folder: Path, catalogue: Catalo
 
 @given(st.lists(st.integers(0, 3 * TICKS_PER_SECOND), max_size=6), st.sampled_from([60, 72, 144, 3600]))
 def test_commands_come_at_their_ticks_whatever_the_frames(ticks: list[int], per_frame: int) -> None:
-    ordered = tuple(scripts.Due(tick, Set(1, "angle", float(n))) for n, tick in enumerate(sorted(ticks)))
+    ordered = tuple(scripts.ScheduledCommand(tick, Set(1, "angle", float(n))) for n, tick in enumerate(sorted(ticks)))
     script = scripts.Script(2.0, ((A, AddGrid("a", (3, 3), steps_per_second=1.0)),), at_ticks=ordered)
     with Simulation(TorchBackend()) as sim:
         sim.advance(17)  # time may have passed before
@@ -141,7 +141,7 @@ def test_what_fails_when_it_is_due_is_told_with_its_place(
     text = TEXT.replace(old, new, 1)
     if old != "slot = 1":
         text = text.replace('type = "Set"\ngrid = 1\nsetting = "angle"\nvalue = 90\n', "", 1)
-    script = scripts.load(written(folder, text))
+    script = scripts.load_script(written(folder, text))
     with Simulation(TorchBackend(), catalogue) as sim:
         script.start(sim)
         with pytest.raises(NCAError, match=said) as found:
@@ -150,28 +150,28 @@ def test_what_fails_when_it_is_due_is_told_with_its_place(
 
 
 def test_a_command_after_the_end_is_told(folder: Path) -> None:
-    assert scripts.load(written(folder, TEXT)).unheard() == ""
+    assert scripts.load_script(written(folder, TEXT)).late_commands() == ""
     path = written(folder, TEXT.replace("second = 1.5", "second = 50"))
     said = "command 1 (Set) comes at 50 s, after the script's end at 2 s, and is never run"
-    assert scripts.load(path).unheard() == f"{path}: {said}."
+    assert scripts.load_script(path).late_commands() == f"{path}: {said}."
     path = written(folder, TEXT.replace("second = 1.5", "second = 50").replace("second = 0.5", "second = 60"))
-    assert scripts.load(path).unheard() == f"{path}: {said}, nor are 2 more."
+    assert scripts.load_script(path).late_commands() == f"{path}: {said}, nor are 2 more."
 
 
 def test_a_grid_that_a_command_makes_may_be_named_by_those_after_it(folder: Path, catalogue: Catalogue) -> None:
     made = '[[commands]]\nsecond = 0.5\ntype = "Duplicate"\ngrid = 1\n'
     used = '[[commands]]\nsecond = 0.5\ntype = "Resize"\ngrid = 3\nsize = [4, 5]\n'
     with Simulation(TorchBackend(), catalogue) as sim:
-        script = scripts.load(written(folder, TEXT + made + used))
+        script = scripts.load_script(written(folder, TEXT + made + used))
         script.start(sim)
         list(script.play(sim, 60))
         assert sim.grids[3].size == (4, 5)
     with Simulation(TorchBackend(), catalogue) as sim, pytest.raises(NCAError, match="There is no grid 3"):
-        scripts.load(written(folder, TEXT + used + made)).start(sim)
+        scripts.load_script(written(folder, TEXT + used + made)).start(sim)
 
 
 def test_a_shipped_model_goes_by_its_name(folder: Path) -> None:
-    script = scripts.load(written(folder, '[[grids]]\nmodel = "bubbles"\n'))
+    script = scripts.load_script(written(folder, '[[grids]]\nmodel = "bubbles"\n'))
     assert script.grids[0][0].config.name == "bubbles"
     assert (script.seconds, script.grids[0][1].size) == (10.0, (256, 256))
 
@@ -225,7 +225,7 @@ def test_each_mistake_is_told_with_its_place(folder: Path, catalogue: Catalogue,
     assert old in TEXT
     path = written(folder, TEXT.replace(old, new, 1))
     with Simulation(TorchBackend(), catalogue) as sim, pytest.raises(NCAError, match=said) as found:
-        scripts.load(path).start(sim)
+        scripts.load_script(path).start(sim)
     text = str(found.value)
     assert "\n" not in text
     assert text.endswith(".")
@@ -244,10 +244,10 @@ def test_what_is_no_script_is_told(tmp_path: Path) -> None:
         if data is not None:
             (tmp_path / name).write_bytes(data)
         with pytest.raises(NCAError, match=said) as found:
-            scripts.load(tmp_path / name)
+            scripts.load_script(tmp_path / name)
         assert name in str(found.value)
     with pytest.raises(NCAError, match="cannot be read"):
-        scripts.load(tmp_path)
+        scripts.load_script(tmp_path)
 
 
 @given(data=st.data())
@@ -257,7 +257,7 @@ def test_broken_scripts_raise_nothing_else(folder: Path, data: st.DataObject) ->
         text[data.draw(st.integers(0, len(text) - 1))] = data.draw(st.integers(32, 255))
     (folder / "broken.toml").write_bytes(text)
     with contextlib.suppress(NCAError):
-        scripts.load(folder / "broken.toml")
+        scripts.load_script(folder / "broken.toml")
 
 
 @given(st.text(max_size=6) | st.sampled_from(["[1]", "[²]", "", "a - at `$.b`", "`"]), st.text(max_size=4))
@@ -269,18 +269,18 @@ def test_a_key_of_any_name_is_told(tmp_path: Path, key: str, value: str) -> None
     for above in ("", grid, command):
         path.write_text(above + " = ".join(quoted), "utf-8")
         with pytest.raises(NCAError) as found:
-            scripts.load(path)
+            scripts.load_script(path)
         assert str(found.value).startswith(f"{path}: ")
 
 
 def test_too_large_a_picture_is_refused(tmp_path: Path) -> None:
     Image.new("1", (16384, 16384)).save(tmp_path / "wide.png")
     with pytest.raises(NCAError, match="has too many pixels"):
-        scripts.open_image(tmp_path / "wide.png")
+        scripts.load_picture(tmp_path / "wide.png")
 
 
 def test_a_picture_with_transparency_or_a_palette_opens_as_rgb(tmp_path: Path) -> None:
     for mode in ("RGBA", "L", "P", "1", "LA"):
         Image.new(mode, (6, 4)).save(tmp_path / "p.png")
-        image = scripts.open_image(tmp_path / "p.png")
+        image = scripts.load_picture(tmp_path / "p.png")
         assert (image.shape, image.dtype) == ((4, 6, 3), np.uint8)

@@ -51,7 +51,7 @@ def lively(catalogue: Catalogue, backend: TorchBackend | GLBackend | None = None
 def test_a_session_goes_on_as_the_simulation_would_have(catalogue: Catalogue) -> None:
     sim, again = lively(catalogue), simulation(catalogue)
     again.add(A, (3, 3))
-    sessions.restore(again, sessions.unpack(sessions.pack(sim)))
+    sessions.restore_session(again, sessions.unpack_session(sessions.pack_session(sim)))
     assert sessions.fingerprint(again) == sessions.fingerprint(sim)
     assert [(g.look, g.settings, g.waiting) for g in again.grids.values()] == [
         (g.look, g.settings, g.waiting) for g in sim.grids.values()
@@ -67,31 +67,31 @@ def test_a_session_goes_on_as_the_simulation_would_have(catalogue: Catalogue) ->
 
 def test_a_journal_file_holds_all_that_a_replay_needs(catalogue: Catalogue, tmp_path: Path) -> None:
     sim = lively(catalogue)
-    journals.save(sim, tmp_path / "a.jsonl")
+    journals.save_journal(sim, tmp_path / "a.jsonl")
     again = simulation(catalogue)
-    journals.load(tmp_path / "a.jsonl").replay(again)
+    journals.load_journal(tmp_path / "a.jsonl").replay(again)
     assert sessions.fingerprint(again) == sessions.fingerprint(sim)
     assert again.tick == sim.tick
     # from a session that was opened, too
-    sessions.restore(sim, sessions.unpack(sessions.pack(sim)))
+    sessions.restore_session(sim, sessions.unpack_session(sessions.pack_session(sim)))
     assert sim.journal == []
     sim.advance(100)
     sim.submit(Resize(1, (12, 12)))
     sim.advance(100)
-    journals.save(sim, tmp_path / "b.jsonl")
-    journals.load(tmp_path / "b.jsonl").replay(again)
+    journals.save_journal(sim, tmp_path / "b.jsonl")
+    journals.load_journal(tmp_path / "b.jsonl").replay(again)
     assert sessions.fingerprint(again) == sessions.fingerprint(sim)
 
 
 def test_what_was_opened_replaces_nothing_unless_all_of_it_opens(catalogue: Catalogue) -> None:
     sim = lively(catalogue)
     sim.submit(SetKernel(2, "square-wide"))
-    data = sessions.pack(sim)
+    data = sessions.pack_session(sim)
     poor = simulation(Catalogue({k: v for k, v in catalogue.kernels.items() if k != "square-wide"}, {}))
     poor.add(A, (3, 3))
     before = sessions.fingerprint(poor)
     with pytest.raises(NCAError, match="no kernel 'square-wide'"):
-        sessions.restore(poor, sessions.unpack(data))
+        sessions.restore_session(poor, sessions.unpack_session(data))
     assert sessions.fingerprint(poor) == before
     poor.advance(3600)
     assert poor.grids[1].step == 60
@@ -99,18 +99,22 @@ def test_what_was_opened_replaces_nothing_unless_all_of_it_opens(catalogue: Cata
 
 def test_only_some_grids_with_their_models(catalogue: Catalogue) -> None:
     sim = lively(catalogue)
-    opened = sessions.unpack(sessions.pack(sim, [sim.grids[2]], {"b": Path("models/b.pt")}, {"selected": 2}))
-    assert [grid.id for grid in opened.head.grids] == [2]
-    assert [(m.name, m.path, m.sha256) for m in opened.head.models] == [("b", "models/b.pt", sessions.weights_hash(B))]
-    assert opened.head.window == {"selected": 2}
+    opened = sessions.unpack_session(
+        sessions.pack_session(sim, [sim.grids[2]], {"b": Path("models/b.pt")}, {"selected": 2})
+    )
+    assert [grid.id for grid in opened.header.grids] == [2]
+    assert [(m.name, m.path, m.sha256) for m in opened.header.models] == [
+        ("b", "models/b.pt", sessions.weights_hash(B))
+    ]
+    assert opened.header.window == {"selected": 2}
     assert not opened.arrays
 
 
 def test_headless_and_windowed_backends_agree_on_a_file(gl: GLBackend, catalogue: Catalogue, tmp_path: Path) -> None:
     sim = lively(catalogue, gl)
-    sessions.save(tmp_path / "s.nca", sessions.pack(sim))
+    sessions.write_session(tmp_path / "s.nca", sessions.pack_session(sim))
     again = simulation(catalogue, gl)
-    sessions.restore(again, sessions.load(tmp_path / "s.nca"))
+    sessions.restore_session(again, sessions.load_session(tmp_path / "s.nca"))
     for one in (sim, again):
         one.submit(Step(1, 40))
     assert sessions.fingerprint(again) == sessions.fingerprint(sim)
@@ -122,12 +126,12 @@ def test_headless_and_windowed_backends_agree_on_a_file(gl: GLBackend, catalogue
 @given(st.data())
 @settings(max_examples=150)
 def test_a_broken_file_raises_nothing_else(catalogue: Catalogue, data: st.DataObject) -> None:
-    good = data.draw(st.sampled_from(BROKEN.setdefault("packed", [sessions.pack(lively(catalogue))])))
+    good = data.draw(st.sampled_from(BROKEN.setdefault("packed", [sessions.pack_session(lively(catalogue))])))
     broken = bytearray(good)
     for _ in range(data.draw(st.integers(1, 4))):
         broken[data.draw(st.integers(0, min(len(broken), 6000) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(NCAError):
-        sessions.unpack(bytes(broken[: data.draw(st.sampled_from([len(broken), len(broken) // 2, 7, 0]))]))
+        sessions.unpack_session(bytes(broken[: data.draw(st.sampled_from([len(broken), len(broken) // 2, 7, 0]))]))
 
 
 BROKEN: dict[str, list[bytes]] = {}
@@ -135,7 +139,7 @@ BROKEN: dict[str, list[bytes]] = {}
 
 def head_of(data: bytes) -> tuple[dict[str, object], str]:
     size = int.from_bytes(data[:8], "little")
-    return safetensors.numpy.load(data), json.loads(data[8 : 8 + size])["__metadata__"][sessions.KEY]
+    return safetensors.numpy.load(data), json.loads(data[8 : 8 + size])["__metadata__"][sessions.METADATA_KEY]
 
 
 @pytest.mark.parametrize(
@@ -151,29 +155,29 @@ def head_of(data: bytes) -> tuple[dict[str, object], str]:
     ],
 )
 def test_each_thing_that_can_be_wrong(catalogue: Catalogue, old: str, new: str, said: str) -> None:
-    tensors, head = head_of(sessions.pack(lively(catalogue)))
+    tensors, head = head_of(sessions.pack_session(lively(catalogue)))
     assert old in head
-    broken = safetensors.numpy.save(tensors, {sessions.KEY: head.replace(old, new, 1)})
+    broken = safetensors.numpy.save(tensors, {sessions.METADATA_KEY: head.replace(old, new, 1)})
     with pytest.raises(NCAError, match=said):
-        sessions.unpack(broken)
+        sessions.unpack_session(broken)
 
 
 def test_files_of_other_kinds_are_told_with_their_name(tmp_path: Path, catalogue: Catalogue) -> None:
     other = tmp_path / "other.nca"
     other.write_bytes(safetensors.numpy.save({"x": np.zeros(3, np.float32)}))
     with pytest.raises(NCAError, match=r"other\.nca: is not a session"):
-        sessions.load(other)
+        sessions.load_session(other)
     with pytest.raises(NCAError, match=r"none\.nca: cannot be read"):
-        sessions.load(tmp_path / "none.nca")
+        sessions.load_session(tmp_path / "none.nca")
     with pytest.raises(NCAError, match=r"other\.nca: is not a journal"):
-        journals.load(other)
-    journals.save(lively(catalogue), tmp_path / "j.jsonl")
+        journals.load_journal(other)
+    journals.save_journal(lively(catalogue), tmp_path / "j.jsonl")
     text = (tmp_path / "j.jsonl").read_bytes()
     (tmp_path / "j.jsonl").write_bytes(text + b'{"tick": 0}\n')
     with pytest.raises(NCAError, match=r"j\.jsonl: Line \d+ of the journal is not a command"):
-        journals.load(tmp_path / "j.jsonl")
+        journals.load_journal(tmp_path / "j.jsonl")
 
 
 def test_a_session_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, catalogue: Catalogue) -> None:
     with pytest.raises(NCAError, match="cannot be written"):
-        sessions.save(tmp_path / "no/s.nca", sessions.pack(lively(catalogue)))
+        sessions.write_session(tmp_path / "no/s.nca", sessions.pack_session(lively(catalogue)))

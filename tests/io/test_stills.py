@@ -34,8 +34,8 @@ def png(path: Path, *chunks: bytes) -> Path:
 @pytest.mark.parametrize("blob", [None, b"", bytes(range(256)) * 999])
 def test_a_still_comes_back_with_its_text_and_session(tmp_path, blob):
     path, picture = tmp_path / "a.png", noise()
-    stills.save(path, picture, TEXT, blob)
-    assert stills.read(path) == (TEXT, blob)
+    stills.save_still(path, picture, TEXT, blob)
+    assert stills.read_still(path) == (TEXT, blob)
     with Image.open(path) as file:
         assert np.array_equal(np.asarray(file), picture)
         assert file.info["Model"] == "dots"
@@ -45,7 +45,7 @@ def test_a_still_comes_back_with_its_text_and_session(tmp_path, blob):
 
 def test_a_plain_png_has_no_session(tmp_path):
     Image.fromarray(noise()).save(tmp_path / "a.png")
-    assert stills.read(tmp_path / "a.png") == ({}, None)
+    assert stills.read_still(tmp_path / "a.png") == ({}, None)
 
 
 def test_all_three_kinds_of_text_are_read(tmp_path):
@@ -56,23 +56,23 @@ def test_all_three_kinds_of_text_are_read(tmp_path):
         chunk(b"iTXt", b"c\0\0\0en\0\0" + "é日".encode()),
         chunk(b"iTXt", b"d\0\1\0\0\0" + zlib.compress("é日".encode())),
     )
-    assert stills.read(path)[0] == {"a": "café", "b": "packed", "c": "é日", "d": "é日"}
+    assert stills.read_still(path)[0] == {"a": "café", "b": "packed", "c": "é日", "d": "é日"}
 
 
 @given(data=st.data())
 @settings(max_examples=60)
 def test_a_still_cut_short_or_scratched_is_told(tmp_path, data):
     path = tmp_path / "a.png"
-    stills.save(path, noise(), TEXT, b"session" * 20)
+    stills.save_still(path, noise(), TEXT, b"session" * 20)
     whole = path.read_bytes()
     cut = data.draw(st.integers(0, len(whole) - 1))
     path.write_bytes(whole[:cut])
     with pytest.raises(NCAError, match=r"a\.png: (is broken; save the still again|is not a PNG)"):
-        stills.read(path)
+        stills.read_still(path)
     at, flip = data.draw(st.integers(0, len(whole) - 1)), data.draw(st.integers(1, 255))
     path.write_bytes(whole[:at] + bytes([whole[at] ^ flip]) + whole[at + 1 :])
     try:
-        text, blob = stills.read(path)
+        text, blob = stills.read_still(path)
     except NCAError:
         return
     assert blob in (b"session" * 20, None)  # None where the chunk's own name was hit
@@ -84,7 +84,7 @@ def test_a_still_cut_short_or_scratched_is_told(tmp_path, data):
 def test_any_chunks_are_read_or_told(tmp_path, chunks):
     path = png(tmp_path / "a.png", *(chunk(*one) for one in chunks))
     with contextlib.suppress(NCAError):
-        stills.read(path)
+        stills.read_still(path)
 
 
 def test_bombs_are_refused_before_they_unfold(tmp_path, monkeypatch):
@@ -102,27 +102,27 @@ def test_bombs_are_refused_before_they_unfold(tmp_path, monkeypatch):
         texts,
     ):
         with pytest.raises(NCAError, match="holds more than a still does"):
-            stills.read(png(path, *hostile))
+            stills.read_still(png(path, *hostile))
     with pytest.raises(NCAError, match="save it as a session"):
-        stills.save(path, noise(), {}, bytes(1001))
+        stills.save_still(path, noise(), {}, bytes(1001))
     monkeypatch.setattr(stills, "MAX_PNG", 10)
     with pytest.raises(NCAError, match="too large for a still"):
-        stills.read(path)
+        stills.read_still(path)
 
 
 def test_a_length_beyond_the_file_is_not_believed(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(SIGNATURE + struct.pack(">I", 2**31 - 1) + b"ncSs" + bytes(50))
     with pytest.raises(NCAError, match="is broken"):
-        stills.read(path)
+        stills.read_still(path)
 
 
 def test_what_is_no_png_is_told(tmp_path):
     (tmp_path / "a.png").write_bytes(b"GIF89a" + bytes(99))
     with pytest.raises(NCAError, match="is not a PNG"):
-        stills.read(tmp_path / "a.png")
+        stills.read_still(tmp_path / "a.png")
     for missing in (tmp_path / "no.png", tmp_path):
         with pytest.raises(NCAError, match="cannot be read"):
-            stills.read(missing)
+            stills.read_still(missing)
     with pytest.raises(NCAError, match="cannot be written"):
-        stills.save(tmp_path / "no" / "a.png", noise(), {})
+        stills.save_still(tmp_path / "no" / "a.png", noise(), {})

@@ -46,7 +46,7 @@ def test_an_mp4_keeps_brightness_and_colours(tmp_path):
     """Flat patches come back as they went in: matrix, range and tags agree."""
     patches = np.array([[255, 255, 255], [0, 0, 0], [200, 40, 40], [40, 200, 40], [40, 40, 200], [128, 128, 128]])
     picture = np.repeat(np.repeat(patches[None], 32, 0), 32, 1).astype(np.uint8)
-    sink = encoders.open_sink(f"{tmp_path}/a.mp4", 30, picture.shape[1], picture.shape[0])
+    sink = encoders.open_encoder(f"{tmp_path}/a.mp4", 30, picture.shape[1], picture.shape[0])
     for _ in range(3):
         sink.write(picture)
     sink.close()
@@ -235,7 +235,7 @@ def test_a_failing_disk_is_told_once_with_what_was_saved(tmp_path, monkeypatch):
         def close(self):
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(encoders, "open_sink", lambda *_: Full())
+    monkeypatch.setattr(encoders, "open_encoder", lambda *_: Full())
     sim, grid = start()
     with (
         pytest.raises(NCAError, match=r"No space left on device.*; 3 frames were saved") as caught,

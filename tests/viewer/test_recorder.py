@@ -202,7 +202,7 @@ def test_a_failing_encoder_stops_it_and_is_told_once(recorder, monkeypatch):
         def close(self):
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(encoders, "open_sink", lambda *_: Full())
+    monkeypatch.setattr(encoders, "open_encoder", lambda *_: Full())
     recorder.name = "a.mp4"
     recorder.start(grids(recorder)[0])
 
@@ -253,7 +253,7 @@ def test_a_still_tells_what_made_it(recorder, tmp_path):
     height, width = grid.image(3).shape[:2]
     assert said.startswith("Saved lively-hexagonal.png in ")
     assert said.endswith(f": {width} × {height} px, step 7.")
-    text, blob = stills.read(tmp_path / "lively-hexagonal.png")
+    text, blob = stills.read_still(tmp_path / "lively-hexagonal.png")
     assert blob is None
     assert text == {
         "Software": f"ncaengine {__version__}",
@@ -277,7 +277,7 @@ def test_a_still_carries_a_session(recorder):
     grid = grids(recorder)[0]
     recorder.still(grid, "a.png", b"as it was")
     recorder.still(grid, "b.PNG")
-    assert [stills.read(Path(name))[1] for name in ("a.png", "b.PNG")] == [b"as it was", None]
+    assert [stills.read_still(Path(name))[1] for name in ("a.png", "b.PNG")] == [b"as it was", None]
     with pytest.raises(NCAError, match=r"must end in \.png"):
         recorder.still(grid, "a.jpg")
 
@@ -291,7 +291,7 @@ def every_control() -> None:
     def script(engine, app):
         recorder = app.recorder
         engine.item_click("**/###still")
-        assert stills.read(Path("a-square.png"))[0]["Model"] == "a"
+        assert stills.read_still(Path("a-square.png"))[0]["Model"] == "a"
         pick(engine, "##source", "All grids, side by side")
         pick(engine, "##format", "GIF")
         assert (recorder.source, recorder.ending, recorder.path(app.grid), recorder.rate) == (

@@ -98,7 +98,7 @@ def test_a_session_opens_as_it_was_in_place_of_everything(make: Callable[..., Ap
     grids.use_model(other, "a")  # a model of the session is on offer
     assert other.grid.model is other.sim.models["a"]
     session_files.save(other)  # in the same file
-    assert len(sessions.load(tmp_path / "s.nca").head.models) == 1
+    assert len(sessions.load_session(tmp_path / "s.nca").header.models) == 1
 
 
 def test_a_still_opens_the_one_grid_that_it_shows(
@@ -121,12 +121,12 @@ def test_a_still_opens_the_one_grid_that_it_shows(
 
 def test_a_session_that_cannot_be_opened_changes_nothing(make: Callable[..., App], tmp_path: Path) -> None:
     app = make(1)
-    sessions.save(tmp_path / "good.nca", session_files.pack(app))
+    sessions.write_session(tmp_path / "good.nca", session_files.pack(app))
     whole = (tmp_path / "good.nca").read_bytes()
     (tmp_path / "cut.nca").write_bytes(whole[:-9])
     (tmp_path / "kernel.nca").write_bytes(whole.replace(b'\\"kernel\\":\\"square\\"', b'\\"kernel\\":\\"sqvare\\"'))
-    stills.save(tmp_path / "plain.png", np.zeros((3, 3, 3), np.uint8), {})
-    stills.save(tmp_path / "broken.png", np.zeros((3, 3, 3), np.uint8), {}, whole[:-9])
+    stills.save_still(tmp_path / "plain.png", np.zeros((3, 3, 3), np.uint8), {})
+    stills.save_still(tmp_path / "broken.png", np.zeros((3, 3, 3), np.uint8), {}, whole[:-9])
     grid, cases = app.grid, {"cut.nca": "not a whole session", "kernel.nca": "sqvare", "gone.nca": "cannot be read",
                              "plain.png": "without a session", "broken.png": "its session is not a whole"}  # fmt: skip
     for name, said in cases.items():
@@ -143,7 +143,7 @@ def test_a_models_file_is_watched_if_it_is_still_the_same(make: Callable[..., Ap
     app = make(1)
     open_files.open_path(app, path)
     session_files.write(app, "session", tmp_path / "s.nca")
-    assert {m.name: m.path for m in sessions.peek(tmp_path / "s.nca").models} == {"a": "", "m": str(path)}
+    assert {m.name: m.path for m in sessions.read_header(tmp_path / "s.nca").models} == {"a": "", "m": str(path)}
     again = make(1)
     session_files.open_session(again, tmp_path / "s.nca")
     assert again.toasts == []
@@ -257,7 +257,7 @@ def test_it_saves_after_changes_only_and_is_gone_after_a_clean_end(make: Callabl
     kept.update()
     written(kept)
     assert path.stat().st_mtime_ns != stamp
-    assert sessions.load(path).head.tick == TICKS_PER_SECOND
+    assert sessions.load_session(path).header.tick == TICKS_PER_SECOND
     kept.close()
     assert list(path.parent.iterdir()) == []
 
@@ -301,7 +301,7 @@ def test_what_was_left_is_restored_or_discarded_the_newest_first(make: Callable[
     assert app.sim.tick == 600
     assert app.session_file.path is None
     assert not (tmp_path / "5.nca").exists()
-    assert sessions.load(tmp_path / f"{os.getpid()}.nca").head.tick == 600  # still safe, should this one die
+    assert sessions.load_session(tmp_path / f"{os.getpid()}.nca").header.tick == 600  # still safe, should this one die
     kept.close()
     assert sorted(p.name for p in tmp_path.glob("*.nca")) == [f"{n}.nca" for n in (2, 3, 4)]
 
@@ -363,8 +363,8 @@ def boxes(folder: Path) -> None:
     with Simulation() as sim:
         for number in range(2):
             sim.add(model("crashed"), (20, 16), steps_per_second=0.0, rng_seed=number)
-        (crashed / "7.nca").write_bytes(sessions.pack(sim))
-        (crashed / "8.nca").write_bytes(sessions.pack(sim))
+        (crashed / "7.nca").write_bytes(sessions.pack_session(sim))
+        (crashed / "8.nca").write_bytes(sessions.pack_session(sim))
         os.utime(crashed / "7.nca", (1, 1))
         kept = sessions.fingerprint(sim)
 
@@ -401,7 +401,7 @@ def boxes(folder: Path) -> None:
         wait_until(engine, closed)
         assert app.session_file.path == Path("one.nca")
         first = Path("one.nca").read_bytes()
-        assert sessions.load(Path("one.nca")).head.tick == app.sim.tick
+        assert sessions.load_session(Path("one.nca")).header.tick == app.sim.tick
         # Then it does not, and Ctrl Shift S does.
         app.defer(lambda: app.submit(commands.Step(1, 3)))
         wait_until(engine, lambda: app.sim.grids[1].step == 3)
@@ -423,7 +423,7 @@ def boxes(folder: Path) -> None:
         assert Path("two.nca").read_text() == "something else"
         engine.item_click("###write")
         wait_until(engine, closed)
-        assert len(sessions.load(Path("two.nca")).head.grids) == 2
+        assert len(sessions.load_session(Path("two.nca")).header.grids) == 2
         # One that cannot be written is told, and the box stays.
         engine.key_press(ctrl | shift | int(key.s))
         box()
@@ -439,7 +439,7 @@ def boxes(folder: Path) -> None:
         box()
         engine.item_click("###write")
         wait_until(engine, closed)
-        assert len(journals.load(Path("crashed.jsonl")).entries) == 1
+        assert len(journals.load_journal(Path("crashed.jsonl")).entries) == 1
         ask(engine, "save the journal")
         box()
         engine.item_input_value("##name", "second")
@@ -723,7 +723,7 @@ def test_five_minutes_of_commands_in_a_window_replayed_without_one(tmp_path: Pat
     said = apart("-m", "ncaengine", "replay", tmp_path / "long.jsonl", "-o", tmp_path / "again.nca", "--backend", "gl")
     assert f"states {told['states']}" in said.splitlines()[-1]
     assert f"{told['commands']} commands" in said.splitlines()[-1]
-    heads = [sessions.peek(tmp_path / name) for name in ("end.nca", "again.nca")]
+    heads = [sessions.read_header(tmp_path / name) for name in ("end.nca", "again.nca")]
     assert heads[0].grids == heads[1].grids
     assert heads[0].tick == heads[1].tick
 

@@ -87,7 +87,7 @@ class Bench:
         else:
             report.print_tables()
         if self.plot and report.steps.results:
-            contact_sheets.save(report.chart(), self.plot)
+            contact_sheets.save_picture(report.chart(), self.plot)
             print_notice(f"{self.plot}: milliseconds per step by cells")
         report.raise_problems()
 

@@ -76,7 +76,7 @@ def abandoned_files(folder: Path) -> list[LockedFile]:
     intact: list[LockedFile] = []
     for _, file in found:
         try:
-            if len(intact) < MOST_ABANDONED and sessions.peek(file.path).grids:
+            if len(intact) < MOST_ABANDONED and sessions.read_header(file.path).grids:
                 intact.append(file)
                 continue
         except NCAError:
@@ -162,7 +162,7 @@ class Autosave:
             return
         path = self.abandoned[0].path
         try:
-            grids, age = len(sessions.peek(path).grids), time.time() - path.stat().st_mtime
+            grids, age = len(sessions.read_header(path).grids), time.time() - path.stat().st_mtime
         except (OSError, NCAError):
             return
         self._app.ask_question(
@@ -177,7 +177,7 @@ class Autosave:
 
     def _restore(self) -> None:
         file = self.abandoned[0]
-        session_files.show_session(self._app, sessions.load(file.path))
+        session_files.show_session(self._app, sessions.load_session(file.path))
         del self.abandoned[0]
         with suppress(OSError):  # the file is this window's now, which may die as well
             self._own = self._own or self._own_file()
@@ -193,7 +193,7 @@ class Autosave:
 
 def _write(path: Path, data: bytes) -> None:
     with suppress(NCAError):
-        sessions.save(path, data)
+        sessions.write_session(path, data)
 
 
 def time_ago(seconds: float) -> str:

@@ -84,12 +84,12 @@ def has_grids(app: App) -> bool:
 def pack(app: App, grids: Iterable[Grid] | None = None) -> bytes:
     """Return the window's grids, or some of them, as the bytes of a session. Raise NCAError if that fails."""
     paths = {name: path.absolute() for name, model in app.sim.models.items() if (path := app.watch.path_of(model))}
-    return sessions.pack(app.sim, grids, paths, msgspec.to_builtins(extras_of(app)))
+    return sessions.pack_session(app.sim, grids, paths, msgspec.to_builtins(extras_of(app)))
 
 
 def save_session(app: App, path: Path) -> None:
     """Save all grids in a file, which is the session's from now on. Raise NCAError if it can't be written."""
-    sessions.save(path, pack(app))
+    sessions.write_session(path, pack(app))
     app.session_file.mark_saved(path, len(app.sim.journal))
     app.add_recent(path)
 
@@ -131,7 +131,7 @@ def write(app: App, kind: Kind, path: Path) -> bool:
         if kind == "session":
             save_session(app, path)
         else:
-            journals.save(app.sim, path)
+            journals.save_journal(app.sim, path)
         return f"Saved {path.name} in {path.absolute().parent}."
 
     return app.report(save_as)
@@ -142,29 +142,29 @@ def write(app: App, kind: Kind, path: Path) -> bool:
 
 def open_session(app: App, path: Path) -> None:
     """Replace everything by a session, or by a still that contains one. Raise NCAError and change nothing on error."""
-    show_session(app, sessions.load(path))
+    show_session(app, sessions.load_session(path))
     app.session_file.path = path if path.suffix.lower() == sessions.ENDING else None
     app.add_recent(path)
 
 
 def show_session(app: App, session: Session) -> None:
     """Replace everything by a session and finish a recording that runs. Raise NCAError if it can't be shown."""
-    for saved in session.head.models:
+    for saved in session.header.models:
         session.models[saved.name] = _watched(app, saved, session.models[saved.name])
     if app.brush.active:
         tools.select(app, "look")  # which restores the overlays of grids that go
-    sessions.restore(app.sim, session)
+    sessions.restore_session(app.sim, session)
     app.session_file.mark_saved(None, 0)
     if app.recorder.active:
         app.report(app.recorder.stop)
-    for saved in session.head.models:
+    for saved in session.header.models:
         model = session.models[saved.name]
         name = _open_model_name(app, saved.name, model)
         app.set_model(name, model)
         app.set_model(name, app.sim.models[app.sim.register(model, saved.name)])  # equal, but perhaps another object
     app.panes, app.selected = [], 0
     app.sync()
-    extras = valid_extras(session.head.window)
+    extras = valid_extras(session.header.window)
     cameras = {pane.grid: Camera(pane.zoom, pane.x, pane.y, pane.repeat) for pane in extras.panes}
     for pane in app.panes:
         pane.camera = cameras.get(pane.grid.id, pane.camera)

@@ -33,7 +33,7 @@ def select(app: App, tool: ToolName) -> None:
 
 def use_picture(app: App, path: Path) -> None:
     """Select the Picture tool with a picture from a file. Raise NCAError if the file can't be opened."""
-    image = scripts.open_image(path)
+    image = scripts.load_picture(path)
     select(app, "image")
     app.brush.image = app.sim.register_array(path.stem, image)
 

@@ -154,7 +154,7 @@ class Recorder:
         if self.active:
             raise NCAError("A recording is already in progress; stop it first.")
         self.output = self.path(grid)
-        encoders.check(self.output, self.rate)
+        encoders.check_output(self.output, self.rate)
         self.grids = {"grid": (grid,), "all": tuple(self.sim.grids.values()), "window": ()}[self.source]
         if self.delay > 0:
             self._start_time = self._now() + self.delay
@@ -256,7 +256,7 @@ class Recorder:
         if Path(path).suffix.lower() != ".png":
             raise NCAError(f"{path}: a still's name must end in .png.")
         picture = grid.image(self.scale)
-        stills.save(Path(path), picture, describe(grid), session)
+        stills.save_still(Path(path), picture, describe(grid), session)
         return f"Saved {_name_and_folder(path)}: {picture.shape[1]} × {picture.shape[0]} px, step {grid.step}."
 
 
