@@ -1,13 +1,13 @@
-# ncaengine: `make demo` and `make test` install all they need, in .venv and through apt.
+# ncaengine: `make demo` and `make test` install what they need, into .venv and with apt.
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := bubbles
-# The textures of the contact sheet; `make gallery` starts each from the weights of pebbles.
+# Textures of the contact sheet; `make gallery` starts each from the weights of pebbles.
 GALLERY := bubbles giraffe zebra cracks lichen scales coral leopard honeycomb weave
-# A feature net for `make gallery`: names or files, as `ncaengine train --features` takes them.
+# Feature nets for `make gallery`: names or files, as for `ncaengine train --features`.
 FEATURES ?= auto
 TRAIN = $(BIN)/ncaengine train --size 64 --batch 2 --author "the ncaengine authors" --licence Apache-2.0 --features $(FEATURES)
-# OpenGL (Mesa's software renderer included) and what GLFW loads for a window.
+# OpenGL, with Mesa's software renderer, and what GLFW loads for a window.
 SYSTEM := libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri libx11-6 libxext6 libxcursor1 libxi6 libxinerama1 libxrandr2 libxkbcommon0
 
 .DEFAULT_GOAL := help
@@ -16,7 +16,7 @@ SYSTEM := libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri libx11-6 libxext6 libxcurs
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: setup  ## Open a window on a shipped model; without a display, record a video of it
+demo: setup  ## Open a window with a shipped model; without a display, record a video of it
 	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] && $(BIN)/ncaengine view; then exit 0; fi; \
 	echo "No window can be opened here; recording a video instead."; \
 	$(BIN)/ncaengine record assets/$(DEMO).safetensors -o demo.mp4 --size 128x128 --scale 4 --steps 600 && \
@@ -39,38 +39,38 @@ docs: setup  ## Build the documentation as a site, build/docs; a broken link is 
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs
 	@echo "The site is $(CURDIR)/build/docs/index.html"
 
-format: setup  ## Mend style
+format: setup  ## Fix style
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-pictures: setup  ## Make the pictures and the table of keys of README and docs again
+pictures: setup  ## Redraw the pictures and the table of keys in the README and docs
 	$(BIN)/python assets/pictures/make.py
 	$(BIN)/python assets/pictures/film.py
 	$(BIN)/ncaengine sheet $(GALLERY:%=assets/%.safetensors) -o assets/pictures/gallery.png --steps 1000 --columns 5
 
-# Resumes where it was stopped; delete build/gallery to begin anew.
-gallery: setup  ## Train the models of assets/ anew: some hours on a CPU
+# Continues a run that was stopped; delete build/gallery to start over.
+gallery: setup  ## Retrain the models in assets/ (some hours on a CPU)
 	$(TRAIN) pebbles -o build/gallery --format safetensors --iterations 5000 --resume
 	$(TRAIN) $(GALLERY) -o build/gallery --format safetensors --iterations 1600 --from build/gallery/pebbles.safetensors --resume
 	cp build/gallery/*.safetensors assets/
 
-study: setup  ## Make the study of channels anew: an hour on a CPU
+study: setup  ## Repeat the study of channels (an hour on a CPU)
 	$(BIN)/ncaengine study channels giraffe --iterations 500 --features $(FEATURES) -o build/study --resume
 	mkdir -p assets/studies/channels && cp build/study/report.* build/study/*.png assets/studies/channels/
 
 wheel: setup  ## Build dist/*.whl
 	$(BIN)/python -m build --wheel
 
-setup: system .venv/.ready  ## Install what is needed: system libraries and .venv
+setup: system .venv/.ready  ## Install system libraries and .venv
 
 .venv/.ready: pyproject.toml
-	@echo "Setting up .venv: ncaengine with torch and what the tests need (about 6 GB, some minutes)"
+	@echo "Setting up .venv with ncaengine, torch and the test tools (about 6 GB, a few minutes)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
 	@touch $@
 
-# Only what is missing is installed; machines without apt are left alone.
+# Installs only missing packages; does nothing on machines without apt.
 system:
 	@command -v dpkg-query >/dev/null && command -v apt-get >/dev/null || exit 0; \
 	missing=; for package in $(SYSTEM); do \
@@ -79,8 +79,8 @@ system:
 	$(PYTHON) -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
 	[ -n "$$missing" ] || exit 0; \
 	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
-	echo "Installing through apt:$$missing"; \
+	echo "Installing with apt:$$missing"; \
 	$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing
 
-clean:  ## Remove what the targets made
+clean:  ## Remove everything that the targets made
 	rm -rf .venv build dist demo.mp4 .mypy_cache .pytest_cache .ruff_cache .hypothesis

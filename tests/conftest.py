@@ -1,17 +1,16 @@
-"""Fixtures that the whole suite shares.
+"""Fixtures for the whole suite.
 
-OpenGL is part of what is tested: where it is missing the tests fail. Set NCAENGINE_TEST_NO_GL=1 to
-skip those tests on a machine that is known to have none.
+Tests of OpenGL fail where OpenGL is missing. Set NCAENGINE_TEST_NO_GL=1 to skip them on a machine that has none.
 """
 
 import os
 
-# Before torch or NumPy come in: threads that wait for each other are slow on a busy machine.
+# Before torch and NumPy are imported: threads that wait for each other are slow on a busy machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import contextlib
 
-# Before OpenGL: torch's optimisers load triton, whose LLVM crashes the process if Mesa's is there first.
+# Before OpenGL: torch's optimisers load triton, whose LLVM crashes the process if Mesa's is loaded first.
 with contextlib.suppress(ImportError):
     import triton  # noqa: F401
 
@@ -36,7 +35,7 @@ hypothesis.settings.register_profile(
     derandomize=True,
     deadline=None,
     database=None,
-    # Fixtures here hold what no example changes, and a loaded machine is no reason to fail.
+    # Examples do not change what fixtures hold, and a busy machine is no reason to fail.
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("ncaengine")
@@ -45,19 +44,19 @@ hypothesis.settings.load_profile("ncaengine")
 @pytest.fixture(scope="session")
 def _gl_of_session() -> Iterator[GLBackend]:
     if os.environ.get("NCAENGINE_TEST_NO_GL") == "1":
-        pytest.skip("NCAENGINE_TEST_NO_GL=1: this machine is said to have no OpenGL 4.3")
+        pytest.skip("NCAENGINE_TEST_NO_GL=1: this machine has no OpenGL 4.3")
     try:
         backend = GLBackend()
     except NCAError as error:
         pytest.fail(f"{error} The suite needs OpenGL 4.3; NCAENGINE_TEST_NO_GL=1 skips what does.", pytrace=False)
     yield backend
-    backend.device.ctx.__enter__()  # not `with`: the context is gone afterwards
+    backend.device.ctx.__enter__()  # not `with`, because releasing destroys the context
     backend.release()
 
 
 @pytest.fixture
 def gl(_gl_of_session: GLBackend) -> Iterator[GLBackend]:
-    """The one OpenGL backend of the process, its context current; afterwards it must have seen no error."""
+    """The OpenGL backend of the process, with its context current; the test must cause no OpenGL error."""
     with _gl_of_session.device.ctx as ctx:
         yield _gl_of_session
         assert ctx.error == "GL_NO_ERROR"
@@ -65,21 +64,21 @@ def gl(_gl_of_session: GLBackend) -> Iterator[GLBackend]:
 
 @pytest.fixture
 def looped(gl: GLBackend, monkeypatch: pytest.MonkeyPatch) -> GLBackend:
-    """The form that GPUs run."""
+    """OpenGL with the looped shader, a form for GPUs."""
     monkeypatch.setattr(gl.device, "form", "looped")
     return gl
 
 
 @pytest.fixture
 def blocked(gl: GLBackend, monkeypatch: pytest.MonkeyPatch) -> GLBackend:
-    """The same with two cells an invocation."""
+    """OpenGL with the blocked shader, a form for GPUs that steps two cells per invocation."""
     monkeypatch.setattr(gl.device, "form", "blocked")
     return gl
 
 
 @pytest.fixture(params=["looped", "blocked"])
 def looping(request: pytest.FixtureRequest) -> GLBackend:
-    """Both forms for GPUs in turn."""
+    """OpenGL with each form for GPUs in turn."""
     return request.getfixturevalue(request.param)
 
 
@@ -91,7 +90,7 @@ def unrolled(gl: GLBackend, monkeypatch: pytest.MonkeyPatch) -> GLBackend:
 
 @pytest.fixture(params=["unrolled", "looped", "blocked"])
 def formed(request: pytest.FixtureRequest) -> GLBackend:
-    """Each form of the shader in turn."""
+    """OpenGL with each form of the shader in turn."""
     return request.getfixturevalue(request.param)
 
 
@@ -103,7 +102,7 @@ def backend(request: pytest.FixtureRequest) -> TorchBackend | GLBackend:
 
 @pytest.fixture(scope="session")
 def catalogue() -> Catalogue:
-    """The built-in kernels alone, whatever plugins this machine has."""
+    """Only the built-in kernels, whatever plugins this machine has."""
     return kernels.Catalogue(
         {
             k.name: k
@@ -115,7 +114,7 @@ def catalogue() -> Catalogue:
 
 @pytest.fixture
 def simulate(catalogue: Catalogue) -> Iterator[Callable[..., Simulation]]:
-    """Makes Simulations on a backend; afterwards their grids are released and the backend stays."""
+    """Make simulations on a backend; after the test their grids are released and the backend stays."""
     made: list[Simulation] = []
 
     def make(backend: TorchBackend | GLBackend) -> Simulation:
@@ -130,7 +129,7 @@ def simulate(catalogue: Catalogue) -> Iterator[Callable[..., Simulation]]:
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:
-    """torch on one CPU thread: threads that wait for each other are slow on a busy machine."""
+    """Run torch on one CPU thread: threads that wait for each other are slow on a busy machine."""
     import torch
 
     before = torch.get_num_threads()
@@ -143,7 +142,7 @@ def one_thread() -> Iterator[None]:
 def shared() -> Path:
     """The folder of third-party data."""
     if not SHARED.is_dir():
-        pytest.skip(f"third-party data is not here ({SHARED}); see its README for where each file comes from")
+        pytest.skip(f"third-party data is missing ({SHARED}); see its README for where each file comes from")
     return SHARED
 
 

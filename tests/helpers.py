@@ -1,4 +1,4 @@
-"""What several test files use: random models and states, and plain second opinions."""
+"""Shared by several test files: random models and states, and a second implementation of PCG4D."""
 
 import os
 import subprocess
@@ -30,7 +30,7 @@ NOTEBOOK_CONFIG = Config(features=NOTEBOOK, name="notebook", family="notebook")
 
 
 def random_model(config: Config, seed: int = 0, scale: float = 1.0) -> Model:
-    """Weights about as large as trained ones, so that hidden units and updates are of the order 1 and 0.1."""
+    """Return a model with weights about as large as trained ones: hidden units around 1, updates around 0.1."""
     rng = np.random.default_rng(seed)
 
     def normal(size: tuple[int, ...], spread: float) -> F32:
@@ -48,27 +48,27 @@ def random_model(config: Config, seed: int = 0, scale: float = 1.0) -> Model:
 
 
 def random_weights(config: Config, **given: F32) -> Model:
-    """Random weights but for those given; without hidden units no biases either."""
+    """Return a model with the given weights, small biases if it has hidden units, and zeros elsewhere."""
     shapes = {name: np.zeros(shape, np.float32) for name, shape in config.shapes.items()}
     usual = shapes if not config.hidden else {n: np.full(s.shape, 0.01, np.float32) for n, s in shapes.items()}
     return Model(config, **{**usual, **given})
 
 
 def small(config: Config, hidden: int = 8, channels: int = 5, name: str = "small") -> Config:
-    """The same conventions at a size that compiles in no time."""
+    """Return the same conventions at a size that compiles fast."""
     import msgspec
 
     return msgspec.structs.replace(config, hidden=hidden, channels=channels, name=name)
 
 
 def random_state(width: int, height: int, channels: int, seed: int = 0, spread: float = 0.5) -> F32:
-    """(height, width, channels) float32, normal."""
+    """Return normal random numbers, (height, width, channels) float32."""
     rng = np.random.default_rng(seed)
     return (rng.standard_normal((height, width, channels)) * spread).astype(np.float32)
 
 
 def pcg4d_of_ints(x: int, y: int, z: int, w: int) -> tuple[int, int, int, int]:
-    """PCG4D after its paper, in Python's integers: a second opinion that shares no code with the engine."""
+    """Return PCG4D as in its paper, in Python integers, sharing no code with the engine."""
     mask = 0xFFFFFFFF
     x, y, z, w = ((v * 1664525 + 1013904223) & mask for v in (x, y, z, w))
     x = (x + y * w) & mask
@@ -84,7 +84,7 @@ def pcg4d_of_ints(x: int, y: int, z: int, w: int) -> tuple[int, int, int, int]:
 
 
 def apart(*command: object, folder: Path = ROOT) -> str:
-    """What a Python program prints, warnings being errors, in a process of its own, as a window needs."""
+    """Run a Python program in its own process, as a window needs, with warnings as errors; return what it prints."""
     paths = os.pathsep.join((str(ROOT), str(ROOT / "tests")))
     done = subprocess.run(
         [sys.executable, "-W", "error", *map(str, command)],

@@ -106,7 +106,7 @@ BackendChoice = Annotated[
 Half = Annotated[
     bool,
     tyro.conf.arg(
-        help="Keep states as 16-bit floats, which takes half of the device's memory. Steps still compute with 32 bits, "
+        help="Keep states as 16-bit floats, in half of the device's memory. Steps still compute with 32 bits, "
         "then round each new value to 11 bits (by at most 0.05%). The run differs from one without --half; its texture "
         "stays the same on average. Not recorded in sessions or journals."
     ),

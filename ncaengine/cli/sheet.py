@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ncaengine.io.contact_sheets import Tile
     from ncaengine.simulation.simulation import Simulation
 
+TARGETS = tyro.conf.arg(metavar="IMAGE [IMAGE ...]", help_behavior_hint="(default: none)")
 COLUMNS = tyro.conf.arg(metavar="N", help_behavior_hint="(default: nearly a square)")
 
 
@@ -44,7 +45,7 @@ class Sheet:
     """Decides which cells fire, and the initial noise."""
     scale: int = 2
     """Pixels per cell."""
-    targets: Annotated[tuple[str, ...], tyro.conf.arg(metavar="IMAGE [IMAGE ...]")] = ()
+    targets: Annotated[tuple[str, ...], TARGETS] = ()
     """The image that each model was trained on, one per model, shown first in its row. An image named NAME_target.png
     next to the model file is found automatically."""
     columns: Annotated[int | None, COLUMNS, Range(1)] = None

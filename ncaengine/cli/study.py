@@ -24,11 +24,11 @@ class Study:
 
     subject: tyro.conf.Positional[Literal["channels"]]
     """What varies."""
-    image: tyro.conf.Positional[str]
+    image: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGE")]
     """An image file, or the name of a pattern."""
     output: OutputFolder
     """The folder for report.md, its pictures and the models."""
-    channels: str = "4,8,12,16,24"
+    channels: Annotated[str, tyro.conf.arg(metavar="N,N,...")] = "4,8,12,16,24"
     """Numbers of channels, with commas between them."""
     iterations: int = 1000
     """Iterations of each training."""
@@ -36,14 +36,14 @@ class Study:
     """Side of the grids that are trained, in cells."""
     batch: int = 2
     """Grids per iteration."""
-    kernels: tuple[str, ...] = ("square",)
+    kernels: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME [NAME ...]")] = ("square",)
     """Neighbourhoods to train on, in turn."""
     features: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NET|FILE [...]")] = ("auto",)
     """The nets that compare pictures, as for `ncaengine train`."""
     resume: bool = False
     """Continue a study that was stopped; finished trainings are kept."""
     seed: int = 0
-    """The same number gives the same models on the same machine."""
+    """Random seed; the same number gives the same models on the same machine."""
     device: DeviceName = "auto"
     """Where to train."""
     threads: int = 0

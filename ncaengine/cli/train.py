@@ -15,7 +15,9 @@ from ncaengine.training.config import DeviceName, TrainingSettings
 if TYPE_CHECKING:
     from ncaengine.training.run import TrainingJob
 
+IMAGES = tyro.conf.arg(metavar="IMAGE [IMAGE ...]", help_behavior_hint="(required, except for --loss excitation)")
 FROM = tyro.conf.arg(name="from", metavar="MODEL", help_behavior_hint="(default: none)")
+TEXT = tyro.conf.arg(metavar="TEXT", help_behavior_hint="(default: none)")
 LOGS = tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: none)")
 
 
@@ -23,7 +25,7 @@ LOGS = tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: none)")
 class Train:
     """Train a model to grow the texture of an image."""
 
-    images: Annotated[tuple[str, ...], tyro.conf.arg(metavar="IMAGE [IMAGE ...]"), tyro.conf.Positional] = ()
+    images: Annotated[tuple[str, ...], IMAGES, tyro.conf.Positional] = ()
     """Image files, folders of them, or names of the patterns that ncaengine draws itself, for example coral."""
     output: OutputFile = Path("model.pt")
     """The model to write, .pt or .safetensors; for several images, a folder. Next to it, the folder FILE.training
@@ -48,9 +50,9 @@ class Train:
     """File format of the models, for several images."""
     log_dir: Annotated[Path | None, LOGS] = None
     """Also write TensorBoard logs to this folder."""
-    author: str = ""
+    author: Annotated[str, TEXT] = ""
     """Author, for the model's attribution."""
-    licence: str = ""
+    licence: Annotated[str, TEXT] = ""
     """Licence, for the model's attribution."""
     plugins: Plugins = ()
 

@@ -44,11 +44,11 @@ class Bench:
     one of the cells (x, y) and (x, y + height/2) is computed."""
     kernel: KernelName = "square"
     rounds: Annotated[int, Range(1, 1000)] = 5
-    """Rounds; all take a turn in each. Medians of the rounds are shown."""
+    """Number of rounds. In each, every backend takes a turn; the tables show medians."""
     seconds: Annotated[float, Range(0, 3600, above=True)] = 2.0
-    """Seconds for each at each size, over all rounds."""
+    """Seconds for each backend at each size, over all rounds."""
     overhead: bool = True
-    """Also time what the engine does besides stepping: seed, read back, draw, encode, compile (if a gl is timed)."""
+    """Also time what the engine does besides stepping: seed, read back, draw, encode, compile (only if a gl is timed)."""
     grids: int = 0
     """Also time this many grids side by side against one grid of as many cells; 0 for none."""
     json: bool = False
