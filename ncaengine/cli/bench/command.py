@@ -48,7 +48,7 @@ class Bench:
     seconds: Annotated[float, Range(0, 3600, above=True)] = 2.0
     """Seconds for each backend at each size, over all rounds."""
     overhead: bool = True
-    """Also time what the engine does besides stepping: seed, read back, draw, encode, compile (only if a gl is timed)."""
+    """Also time what the engine does besides stepping, if a gl is timed: seed, read back, draw, encode and compile."""
     grids: int = 0
     """Also time this many grids side by side against one grid of as many cells; 0 for none."""
     json: bool = False
