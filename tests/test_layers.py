@@ -208,7 +208,7 @@ def test_the_parser_sees_nested_relative_and_plain_imports() -> None:
     ("modules", "unwanted"),
     [
         ("ncaengine", ["numpy", "msgspec", "torch", "moderngl"]),
-        ("ncaengine.cli", ["numpy", "msgspec", "torch", "moderngl", "imgui_bundle", "av"]),
+        ("ncaengine.cli", ["numpy", "msgspec", "torch", "moderngl", "imgui_bundle", "av", "matplotlib"]),
         ("ncaengine.formats.model_files", ["torch", "moderngl", "imgui_bundle", "glfw", "av"]),
         ("ncaengine.simulation.simulation", ["torch", "imgui_bundle", "glfw"]),
         ("ncaengine.backends.gl.backend", ["torch", "imgui_bundle", "glfw"]),
