@@ -19,6 +19,7 @@ import numpy as np
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.types import F32
+from ncaengine.core.validation import explain_invalid
 
 Range = tuple[float, float]
 Activation = Literal["relu", "linear", "tanh", "sigmoid", "swish"]
@@ -252,7 +253,7 @@ def model_from_dict(config: object, weights: dict[str, F32]) -> Model:
     try:
         checked = msgspec.convert(config, Config, strict=False)
     except msgspec.ValidationError as error:
-        raise NCAError(f"the configuration is not valid: {str(error)[:200]}.") from None
+        raise NCAError(f"the configuration is not valid: {explain_invalid(error, Config)}") from None
     missing = [name for name in WEIGHTS if name not in weights]
     if missing:
         raise NCAError(f"the weights lack {', '.join(missing)}.")

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, get_type_hints
 import msgspec
 
 from ncaengine.core.errors import NCAError
+from ncaengine.core.validation import explain_invalid
 
 Reader = Literal["clock", "firing", "cell"]
 """What reads a setting: the clock; the choice of the cells that fire; or the cells' update. Only the shader that is
@@ -134,7 +135,7 @@ OF_CELLS = tuple(name for name, info in SETTINGS.items() if info.reader == "cell
 def with_setting(settings: Settings, name: str, value: float | bool) -> Settings:
     """Return `settings` with one value replaced. Raises NCAError for an unknown name or a value out of range."""
     if name not in SETTINGS:
-        raise NCAError(f"There is no setting {name!r}; choose one of: {', '.join(SETTINGS)}.")
+        raise NCAError(f"There is no setting {name!r}; choose from: {', '.join(SETTINGS)}.")
     info = SETTINGS[name]
     if not isinstance(value, bool) and not info.low <= value <= info.high:
         raise NCAError(
@@ -143,7 +144,7 @@ def with_setting(settings: Settings, name: str, value: float | bool) -> Settings
     try:
         return msgspec.convert({**msgspec.structs.asdict(settings), name: value}, Settings)
     except msgspec.ValidationError as error:
-        raise NCAError(f"{info.title}: {error}.") from None
+        raise NCAError(f"{info.title}: {explain_invalid(error, Settings)}") from None
 
 
 def affects_cells(name: str) -> bool:

@@ -26,10 +26,11 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.looks import quantise
 from ncaengine.core.model import Model
 from ncaengine.core.types import U8
+from ncaengine.core.validation import explain_invalid
 from ncaengine.formats import images, model_files
 from ncaengine.simulation import commands
 from ncaengine.simulation.clock import TICKS_PER_SECOND
-from ncaengine.simulation.commands import FORMS, AddGrid, AnyCommand, OnGrid, explained
+from ncaengine.simulation.commands import FORMS, AddGrid, AnyCommand, OnGrid
 from ncaengine.simulation.simulation import Simulation
 from ncaengine.simulation.world import LateError
 
@@ -169,9 +170,9 @@ def _problem(error: msgspec.ValidationError) -> str:
     """What is wrong with a script's form; inside a grid, with the grid's number first."""
     inside = re.fullmatch(r"(.*) - at `\$\.grids\[(\d+)\]\.?(.*)`", str(error), re.DOTALL)
     if not inside:
-        return explained(error, ScriptFile)
+        return explain_invalid(error, ScriptFile)
     where = f" - at `$.{inside[3]}`" if inside[3] else ""
-    return f"grid {int(inside[2]) + 1}: {explained(msgspec.ValidationError(inside[1] + where), AddGrid)}"
+    return f"grid {int(inside[2]) + 1}: {explain_invalid(msgspec.ValidationError(inside[1] + where), AddGrid)}"
 
 
 def _command(path: Path, number: int, table: dict[str, Any]) -> tuple[str, ScheduledCommand]:
@@ -190,7 +191,7 @@ def _command(path: Path, number: int, table: dict[str, Any]) -> tuple[str, Sched
         try:
             command: AnyCommand = msgspec.convert(rest, AnyCommand, strict=False)
         except msgspec.ValidationError as error:
-            raise NCAError(explained(error, form or commands.Command)) from None
+            raise NCAError(explain_invalid(error, form or commands.Command, FORMS)) from None
     ticks = int(at) if when[0] == "step" else round(at * TICKS_PER_SECOND)
     return when[0], ScheduledCommand(ticks, commands.checked(command), f"{path}: {place}")
 

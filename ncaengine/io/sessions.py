@@ -26,6 +26,7 @@ from ncaengine.core.looks import RGB, Look
 from ncaengine.core.model import SEED, WEIGHTS, Config, Model
 from ncaengine.core.settings import Settings
 from ncaengine.core.types import F32
+from ncaengine.core.validation import explain_invalid
 from ncaengine.io import stills
 from ncaengine.simulation import commands
 from ncaengine.simulation.commands import AnyCommand
@@ -162,7 +163,7 @@ def _whole() -> Iterator[None]:
     try:
         yield
     except msgspec.ValidationError as error:
-        raise NCAError(f"is not a whole session; in its header, {commands.explained(error, SessionHeader)}") from None
+        raise NCAError(f"is not a whole session; in its header, {explain_invalid(error, SessionHeader)}") from None
     except (safetensors.SafetensorError, msgspec.MsgspecError, ValueError, KeyError, TypeError, AttributeError,
             RecursionError, OverflowError):  # fmt: skip
         raise NCAError("is not a whole session; copy or save it again.") from None

@@ -5,7 +5,6 @@ A `grid` may be given as its number or as the Grid itself.
 """
 
 import operator
-import re
 from collections.abc import Iterable
 from typing import Annotated, get_args
 
@@ -19,6 +18,7 @@ from ncaengine.core.fields import MAX_MODELS, Field
 from ncaengine.core.looks import Look
 from ncaengine.core.states import Keep
 from ncaengine.core.types import Size
+from ncaengine.core.validation import explain_invalid
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 RngSeed = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -182,71 +182,15 @@ def checked(command: AnyCommand) -> AnyCommand:
     """The command, its values checked as those of a journal are. Raises NCAError."""
     name = type(command).__name__
     if name not in FORMS:
-        raise NCAError(f"A command cannot be of the type {name}; there are: {', '.join(FORMS)}.")
+        raise NCAError(f"A command cannot be of the type {name}; choose from: {', '.join(FORMS)}.")
     try:
         plain = msgspec.to_builtins(command, enc_hook=operator.methodcaller("item"))  # NumPy's numbers
         found: AnyCommand = msgspec.convert(plain, AnyCommand)
     except msgspec.ValidationError as error:
-        raise NCAError(f"{name}: {explained(error, type(command))}") from None
+        raise NCAError(f"{name}: {explain_invalid(error, type(command))}") from None
     except (msgspec.MsgspecError, TypeError, ValueError, AttributeError, OverflowError):
         raise NCAError(f"{name}: its values must be plain numbers, texts, and lists of them.") from None
     return found
-
-
-_KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text", "array": "a list",
-          "object": "a table", "null": "none"}  # fmt: skip
-_BOUNDS = {">": "above", ">=": "at least", "<": "below", "<=": "at most"}
-_NUMERALS = {"2": "two", "3": "three"}
-
-
-def explained(error: msgspec.MsgspecError, form: type) -> str:
-    """What is wrong with a table that should have this form, as a sentence that starts with the key."""
-    said, _, where = str(error).partition(" - at ")
-    path = re.findall(r"\w+|\[[\d.]*\]", where)
-    inside = _inside(msgspec.inspect.type_info(form), path)
-    key = _spoken(path)
-    if found := re.fullmatch(r"Object contains unknown field `(.*)`", said, re.DOTALL):
-        has = ", ".join(field.encode_name for field in getattr(inside, "fields", ()))
-        return f"{_spoken([*path, found[1]])} is unknown; it has {has or 'no such key'}."
-    if found := re.fullmatch(r"Object missing required field `(.*)`", said):
-        return f"{_spoken([*path, found[1]])} is missing{_choices(found[1]) or '; add it'}."
-    if found := re.fullmatch(r"Invalid (?:enum )?value (.*)", said, re.DOTALL):
-        return f"{key} is {found[1]}{_choices(path[-1], inside)}."
-    if found := re.fullmatch(r"Expected `array` of length (\d+), got \d+", said):
-        return f"{key} needs {_NUMERALS.get(found[1], found[1])} numbers."
-    if found := re.fullmatch(r"Expected `array` of length ([<>]=?) (\d+)", said):
-        return f"{key} needs {_BOUNDS[found[1]]} {found[2]} {'entry' if found[2] == '1' else 'entries'}."
-    if found := re.fullmatch(r"Expected `\w+` ([<>]=?) (\S+)", said):
-        return f"{key} must be {_BOUNDS[found[1]]} {found[2].removesuffix('.0')}."
-    if found := re.fullmatch(r"Expected `(.+)`, got `(\w+)`", said):
-        kinds = " or ".join(_KINDS.get(kind, kind) for kind in found[1].split(" | "))
-        return f"{key} must be {kinds}, not {_KINDS.get(found[2], found[2])}."
-    return f"{key}: {said}." if path else f"{said}."
-
-
-def _spoken(path: list[str]) -> str:
-    """The keys and indices of a path as words: entry 2 of `path`."""
-    names = [part for part in path if not part.startswith("[")]
-    entries = [f"entry {int(part[1:-1]) + 1}" for part in path if re.fullmatch(r"\[[0-9]+\]", part)]
-    return " of ".join([*reversed(entries), f"`{'.'.join(names)}`" if names else "it"])
-
-
-def _inside(info: msgspec.inspect.Type | None, path: list[str]) -> msgspec.inspect.Type | None:
-    """What a form says of the place that a path leads to, if it does."""
-    for part in path:
-        if isinstance(info, msgspec.inspect.StructType):
-            info = next((field.type for field in info.fields if field.encode_name == part), None)
-        else:
-            info = getattr(info, "item_type", None) or next(iter(getattr(info, "item_types", ())), None)
-    return info
-
-
-def _choices(key: str, info: msgspec.inspect.Type | None = None) -> str:
-    """The values that a key may have, where they can be counted: '; there are: even, halves'."""
-    values = [str(value) for part in getattr(info, "types", [info]) for value in getattr(part, "values", ())]
-    if key == "type":
-        values = list(FORMS)
-    return f"; there are: {', '.join(filter(None, values))}" if values else ""
 
 
 def as_size(size: Size | int) -> Size:
@@ -285,7 +229,9 @@ def decode(text: bytes) -> list[JournalEntry]:
         try:
             entries.append(msgspec.json.decode(line, type=JournalEntry))
         except msgspec.ValidationError as error:
-            raise NCAError(f"Line {number} of the journal is not a command: {explained(error, JournalEntry)}") from None
+            raise NCAError(
+                f"Line {number} of the journal is not a command: {explain_invalid(error, JournalEntry, FORMS)}"
+            ) from None
         except (msgspec.MsgspecError, ValueError, TypeError) as error:
             raise NCAError(f"Line {number} of the journal is not a command: {error}.") from None
     return entries

@@ -122,7 +122,7 @@ def test_absurd_sizes(capsys, tmp_path, model, size):
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--kernel", "octagonal"], "there are: "),
+        (["--kernel", "octagonal"], "choose from: "),
         (["--steps", "0"], "--steps"),
         (["--steps-per-frame", "-2"], "--steps-per-frame"),
         (["--scale", "0"], "--scale"),

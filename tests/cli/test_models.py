@@ -108,7 +108,7 @@ def test_one_model_of_a_file_is_named(capsys: pytest.CaptureFixture[str], tmp_pa
     said(capsys, "import", atlas, "--detect", "--name", "x", "-o", tmp_path / "one")
     assert sorted(path.name for path in (tmp_path / "one").iterdir()) == ["hidden_name.pt", "x-2.pt", "x.pt"]
     assert "holds no model 'hid'; the nearest are: hidden_name." in problem(capsys, "import", f"{atlas}:hid")
-    assert "no model 'q'; there are: x, x-2, hidden_name." in problem(capsys, "import", f"{atlas}:q")
+    assert "no model 'q'; choose from: x, x-2, hidden_name." in problem(capsys, "import", f"{atlas}:q")
 
 
 def test_detecting_heeds_the_name(capsys: pytest.CaptureFixture[str], bare: Path) -> None:
@@ -160,7 +160,7 @@ def test_a_row_of_numbers_needs_its_shape(capsys: pytest.CaptureFixture[str], tm
 
 def test_another_family_than_there_is_lists_them(capsys: pytest.CaptureFixture[str], atlas: Path) -> None:
     told = problem(capsys, "import", atlas, "--family", "unheard-of")
-    assert "there are: selforg-textures, dynca" in told
+    assert "choose from: selforg-textures, dynca" in told
 
 
 def test_detecting_says_where_there_is_nothing_to(

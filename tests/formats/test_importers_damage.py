@@ -42,7 +42,7 @@ def test_other_files_are_refused() -> None:
     assert "a list of 2" in said(found("arrays", reaction()[:2]))
     assert "array of shape (3, 3)" in said(found("arrays", numbers(3, 3)))
     assert "--channels" in said(found("floats", numbers(100)))
-    assert "There is no family 'x'; there are: selforg-textures, " in said(found("json", {}), Hints(family="x"))
+    assert "There is no family 'x'; choose from: selforg-textures, " in said(found("json", {}), Hints(family="x"))
 
 
 @pytest.mark.parametrize("family", [family.name for family in FAMILIES])

@@ -156,13 +156,16 @@ def test_rewind_returns_the_steps_gone_back(backend, simulate):
     ("call", "said"),
     [
         (lambda sim: sim.fill("rate", values=(1,)), "Fill: `values` needs two numbers."),
-        (lambda sim: sim.fill("rat"), "Fill: `field` is 'rat'; there are: angle, model, rate, scale."),
+        (lambda sim: sim.fill("rat"), "Fill: `field` is 'rat'; choose from: angle, model, rate, scale."),
         (lambda sim: sim.fill("rate", count=0), "Fill: `count` must be at least 1."),
         (lambda sim: sim.step("many"), "Step: `count` must be a whole number, not a text."),
         (lambda sim: sim.set("angle", "wide"), "Set: `value` must be true or false or a number, not a text."),
         (lambda sim: sim.set(object(), 1), "Set: its values must be plain numbers, texts, and lists of them."),
-        (lambda sim: sim.submit(7), "A command cannot be of the type int; there are: SetModel, "),
-        (lambda sim: sim.submit(Show(1, {"gane": 2})), "Show: `look.gane` is unknown; it has mode, channels, gain,"),
+        (lambda sim: sim.submit(7), "A command cannot be of the type int; choose from: SetModel, "),
+        (
+            lambda sim: sim.submit(Show(1, {"gane": 2})),
+            "Show: `look.gane` is unknown; choose from: mode, channels, gain,",
+        ),
     ],
 )
 def test_values_that_do_not_serve_are_told_with_their_key(backend, simulate, call, said):

@@ -107,7 +107,7 @@ def identify(decoded: Decoded, hints: Hints = _NO_HINTS) -> Identified:
     if hints.family:
         by_name = {family.name: family for family in FAMILIES}
         if hints.family not in by_name:
-            raise NCAError(f"There is no family {hints.family!r}; there are: {', '.join(by_name)}.")
+            raise NCAError(f"There is no family {hints.family!r}; choose from: {', '.join(by_name)}.")
         named = by_name[hints.family]
         if reason := named.recognise(decoded, hints):
             return Identified(decoded, hints, named, reason)
