@@ -121,7 +121,7 @@ class Window:
 
     def _create(self, size: tuple[int, int], hidden: bool, tests: Callable[[], None] | None) -> None:
         """Open the operating system's window."""
-        llvmpipe.narrow()
+        llvmpipe.limit_vector_width()
         self._threads_before = llvmpipe.threads()
         preflight(hidden)
         self._params = host.runner_params(size, hidden, self._fonts)

@@ -414,7 +414,7 @@ def test_fields_can_be_replaced_resized_and_taken_away(backend: Backend, catalog
 
 
 def test_no_image_of_fields_has_a_side_of_a_power_of_2(gl: GLBackend, catalogue: Catalogue) -> None:
-    """For llvmpipe's sake: see backend._room."""
+    """For llvmpipe's sake: see Device.image_side."""
     cells = gl.cells()
     for size in ((1, 1), (2, 64), (128, 100)):
         cells.write_fields(fields.default_fields(*size))

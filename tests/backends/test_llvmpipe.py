@@ -42,7 +42,7 @@ def test_new_threads_keep_to_a_core_each_in_turn() -> None:
     with workers(1) as (old,):
         since = llvmpipe.threads()
         with workers(2 * len(cores)) as new:
-            llvmpipe.spread(since)
+            llvmpipe.bind_threads(since)
             held = [os.sched_getaffinity(thread) for thread in sorted(new)]
             assert held == [{core} for core in cores] * 2
             assert os.sched_getaffinity(old) == os.sched_getaffinity(0) == set(cores)
@@ -52,7 +52,7 @@ def test_new_threads_keep_to_a_core_each_in_turn() -> None:
 def test_a_thread_that_ends_meanwhile_hurts_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     gone = max(llvmpipe.threads()) + 100_000
     monkeypatch.setattr(llvmpipe, "threads", lambda: frozenset({gone}))
-    llvmpipe.spread(frozenset())
+    llvmpipe.bind_threads(frozenset())
 
 
 @linux
@@ -130,12 +130,12 @@ def test_a_window_has_vectors_that_fragment_shaders_stand(
     monkeypatch: pytest.MonkeyPatch, width: str, left: str | None
 ) -> None:
     monkeypatch.setenv(llvmpipe.WIDTH, width)
-    llvmpipe.narrow()
+    llvmpipe.limit_vector_width()
     assert os.environ.get(llvmpipe.WIDTH) == left
 
 
 def test_a_cache_that_the_user_names_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(llvmpipe.WIDTH, "512")
     monkeypatch.setenv(llvmpipe.CACHE, "theirs")
-    llvmpipe.keep_widths_apart()
+    llvmpipe.separate_shader_cache()
     assert os.environ[llvmpipe.CACHE] == "theirs"

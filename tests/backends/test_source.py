@@ -202,7 +202,7 @@ def test_logs_of_drivers_are_explained(log: str, said: str) -> None:
 
 def test_a_log_is_tidied_to_one_line() -> None:
     log = "GLSL Compiler failed\n\ncompute_shader\n==============\n0:1(2): error: x\n0:2(2): error: y\n"
-    assert device.tidy(log) == "compute_shader; 0:1(2): error: x; 0:2(2): error: y"
+    assert device.tidy_log(log) == "compute_shader; 0:1(2): error: x; 0:2(2): error: y"
 
 
 # The program cache
@@ -302,7 +302,7 @@ def test_too_old_an_opengl_is_told() -> None:
         version_code = 410
         info: ClassVar[dict[str, str]] = {}
 
-    with pytest.raises(NCAError, match=r"OpenGL 4\.1 and the shaders need 4\.3; record with --backend torch"):
+    with pytest.raises(NCAError, match=r"has OpenGL 4\.1, but the shaders need 4\.3; use --backend torch"):
         device.Device(Old())
 
 
@@ -311,8 +311,9 @@ def test_a_machine_without_opengl_is_told(monkeypatch: pytest.MonkeyPatch) -> No
         raise Exception("libEGL.so not loaded")  # noqa: TRY002 (as glcontext does)
 
     monkeypatch.setattr(device.moderngl, "create_context", none)
-    with pytest.raises(NCAError, match=r"cannot be had here \(libEGL.so not loaded\); use --backend torch"):
-        device.headless()
+    message = r"Cannot create a headless OpenGL 4\.3 context \(libEGL\.so not loaded\); use --backend torch"
+    with pytest.raises(NCAError, match=message):
+        device.headless_context()
 
 
 def test_large_numbers_and_whole_ones_are_floats_in_the_text() -> None:

@@ -1,7 +1,7 @@
-"""Which form of the step a GPU runs fastest: tried for some milliseconds, and remembered.
+"""Find the form of the step that a GPU runs fastest, by a trial of some milliseconds, and remember it.
 
-Which of perception.Form wins depends on a GPU's registers and caches, the model and the number of cells, and cannot be
-told from its name. Renderers without a GPU have one form, and nothing is tried there.
+Which perception.Form wins depends on the GPU's registers and caches, the model and the number of cells; the GPU's name
+doesn't tell. Renderers without a GPU have one form and need no trial.
 """
 
 from collections.abc import Callable
@@ -24,30 +24,31 @@ from ncaengine.core.model import Config
 from ncaengine.core.types import Size
 
 ROUNDS, SHORTEST, MANY = 3, 0.002, 1000
-"""Of a trial: rounds in which the forms take turns, the seconds or runs of each turn at least."""
+"""A trial's rounds, in each of which every form has a turn; the least seconds, or the runs, of a turn."""
 MOST = 1000
-"""Results that are remembered; then the oldest are forgotten."""
+"""Results that are remembered; the oldest are forgotten first."""
 T = TypeVar("T")
 
 
 def size_class(size: Size) -> int:
-    """Grids of one class have about as many cells: no more than four times as many as each other."""
+    """Return the class of a grid's size; the largest of a class has at most four times as many cells as the least."""
     return (size[0] * size[1]).bit_length() // 2
 
 
 class Autotuner:
-    """The choices of a device. path: where they are kept, None for the user's own folder."""
+    """The choices of a device."""
 
     def __init__(self, device: Device, path: Path | None = None) -> None:
+        """Keep the choices in the file `path`, by default in the user's cache folder."""
         self._device = device
         self._path = path or platformdirs.user_cache_path("ncaengine") / "forms.json"
         self._known: dict[str, str] | None = None
 
     def choose(self, what: tuple[object, ...], make: Callable[[Form], T], run: Callable[[T], None]) -> T:
-        """The fastest of what `make` makes of each form, as `run` runs it; `run` may be called many times or never.
+        """Return the result of `make` for the form that `run` runs fastest; `run` is called many times or never.
 
-        what: all that the choice depends on beside the device. Raises NCAError if the device's first form cannot be
-        made; others that cannot are not tried.
+        what: everything that the choice depends on, except the device.
+        Raises NCAError if the device's first form can't be made; others that can't are skipped.
         """
         first, *others = self._device.forms
         if not others:
@@ -70,7 +71,7 @@ class Autotuner:
     def _fastest(self, runs: dict[Form, Callable[[], None]]) -> Form:
         counts, best = {}, dict.fromkeys(runs, float("inf"))
         for form, run in runs.items():
-            self._seconds(run, 1)  # the first time a driver may still compile
+            self._seconds(run, 1)  # the first time, a driver may still compile
             count = 1
             while count < MANY and self._seconds(run, count) < SHORTEST:
                 count *= 2
@@ -101,12 +102,12 @@ class Autotuner:
         known[name] = form
         for oldest in list(known)[:-MOST]:
             del known[oldest]
-        with suppress(OSError, NCAError):  # else it will be tried again
+        with suppress(OSError, NCAError):  # otherwise it is tried again next time
             self._path.parent.mkdir(parents=True, exist_ok=True)
             replace_file(self._path, lambda part: part.write_bytes(msgspec.json.encode(known)))
 
 
 def subject(config: Config, kernel: Kernel, frame: FrameKind, cover: Cover, size: Size) -> tuple[object, ...]:
-    """What a choice depends on."""
+    """Return what a choice depends on."""
     shape = config.channels, config.inputs, config.hidden, config.activation
     return (*shape, kernel.name, frame or "plain", cover, size_class(size))

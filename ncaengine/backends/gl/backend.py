@@ -1,4 +1,4 @@
-"""The GPU's side of a grid: state in two image arrays, weights in an image, one dispatch a step and model."""
+"""Grids on the GPU: the state in two image arrays, the weights in an image, one dispatch a step and model."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -9,7 +9,7 @@ import numpy as np
 from ncaengine.backends.gl.autotune import Autotuner, size_class, subject
 from ncaengine.backends.gl.canvas import Canvas, ShownGrid
 from ncaengine.backends.gl.cell_access import CellAccess
-from ncaengine.backends.gl.device import SHARED_BYTES, Device, headless
+from ncaengine.backends.gl.device import SHARED_BYTES, Device, headless_context
 from ncaengine.backends.gl.llvmpipe import threads
 from ncaengine.backends.gl.passes import Passes, StepPrograms, compile_step
 from ncaengine.backends.gl.shader import perception, source
@@ -28,7 +28,7 @@ from ncaengine.core.states import check_models
 from ncaengine.core.types import F32, I32, U8, Size
 
 MOST_LISTED = 0.8
-"""Share of cells that fire beyond which it is not worth while to list them first."""
+"""The share of cells that fire above which listing them first does not pay."""
 
 
 class GLCells:
@@ -48,12 +48,12 @@ class GLCells:
         self._frame: FrameKind = ""
         self._settings: Settings | None = None  # those of the last step
         self._stepped = False
-        self._passes = Passes(backend)
+        self._passes = Passes(backend.device)
 
     def specialise(self, model: Model, kernel: Kernel, others: Sequence[Model] = ()) -> None:
         models = [model, *others]
         check_models(models)
-        # Compiled before anything changes: of the several programs that which the settings asked for last.
+        # Compile before anything changes, and only the program that the last step's settings need.
         frame: FrameKind = self._frame or ("turned" if others else "")
         programs, settings = {}, self._settings or Settings(fire_rate=model.config.fire_rate)
         for slot, each in enumerate(models):
@@ -62,21 +62,22 @@ class GLCells:
         self._drop_weights()
         self._weights = [self._upload(source.pack_weights(each)) for each in models]
         self._models, self._kernel = models, kernel
-        self._programs = programs if len(self._backend.device.forms) == 1 else {}  # others wait for a trial
+        self._programs = programs if len(self._backend.device.forms) == 1 else {}  # other devices try the forms first
 
     def write(self, state: F32) -> None:
         height, width, channels = state.shape
-        room = (self._backend.room(width), self._backend.room(height), -(-channels // 4))
-        if not self._images or self._images[0].size != room:
-            fresh = self._backend.state_images.pair(room, (width, height))  # before those that there are go
+        image_side = self._backend.device.image_side
+        shape = (image_side(width), image_side(height), -(-channels // 4))
+        if not self._images or self._images[0].size != shape:
+            images = self._backend.state_images.pair(shape, (width, height))  # before the old ones are released
             self._drop_images()
-            self._images = fresh
+            self._images = images
         self._backend.state_images.fill(self._images[0], state)
         self._size, self._stepped = (width, height), False
 
     @property
     def _previous(self) -> moderngl.TextureArray:
-        """The state before the last step; after a write the state itself."""
+        """The state before the last step; after a write, the state itself."""
         return self._images[1 if self._stepped else 0]
 
     def _drop_images(self) -> None:
@@ -93,9 +94,9 @@ class GLCells:
             self._fields, self._numbers, self._mean_rate, self._rates = None, [0], 1.0, False
         else:
             height, width = fields.shape[:2]
-            room = self._backend.room(width), self._backend.room(height)
-            if old is None or old.size != room:
-                self._fields = self._allocate_fields(*room)
+            sides = self._backend.device.image_side(width), self._backend.device.image_side(height)
+            if old is None or old.size != sides:
+                self._fields = self._allocate_fields(*sides)
             assert self._fields is not None
             self._fields.write(np.ascontiguousarray(fields, np.float32), (0, 0, width, height))
             numbers = np.clip(fields[..., PLANE["model"]] + np.float32(0.5), 0, MAX_MODELS - 1).astype(int)
@@ -106,18 +107,17 @@ class GLCells:
             old.release()
 
     def _allocate_fields(self, width: int, height: int) -> moderngl.Texture:
-        fresh = self._ctx.texture((width, height), 4, dtype="f4")
-        if self._ctx.error == "GL_OUT_OF_MEMORY":
-            fresh.release()
-            raise NCAError(f"The device has not enough memory for fields of {width}x{height} cells.")
-        fresh.filter = (moderngl.NEAREST, moderngl.NEAREST)
-        return fresh
+        image = self._ctx.texture((width, height), 4, dtype="f4")
+        if self._backend.device.out_of_memory(image):
+            raise NCAError(f"The device has too little memory for fields of {width}x{height} cells.")
+        image.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        return image
 
     def read_cells(self, cells: I32) -> F32:
         return self._backend.cell_access.gather(self._images[0], cells, self._models[0].config.channels)
 
     def blend(self, cells: I32, weight: F32, target: F32) -> None:
-        self._backend.cell_access.blend(self._images[0], cells, weight, self._backend.device.storage.within(target))
+        self._backend.cell_access.blend(self._images[0], cells, weight, self._backend.device.storage.clip(target))
 
     def _cover(self, model: Model, settings: Settings) -> Cover:
         if model.config.firing == "channel":
@@ -168,7 +168,10 @@ class GLCells:
         self._images, self._stepped = [after, before], True
 
     def _dispatch(self, slot: int, covered: Size, uniforms: dict[str, object], programs: StepPrograms) -> None:
-        """The step of one model's cells; without a list it runs over (width, height) `covered`."""
+        """Step one model's cells.
+
+        covered: (width, height) of the part that invocations cover, where cells aren't listed.
+        """
         assert self._kernel is not None
         before, after = self._images
         config = self._models[slot].config
@@ -179,7 +182,7 @@ class GLCells:
         self._passes.step(programs, self._size, covered, uniforms | more)
 
     def _chosen(self, slot: int, cover: Cover, run: Callable[[StepPrograms], None]) -> StepPrograms:
-        """What this step needs of a model; compiled at the first, and the fastest form found by a trial."""
+        """Return the programs of this step; the first time, compile them and find the fastest form by a trial."""
         assert self._kernel is not None
         backend, config, kernel, frame = self._backend, self._models[slot].config, self._kernel, self._frame
         key = slot, frame, cover, size_class(self._size) if len(backend.device.forms) > 1 else 0
@@ -195,9 +198,9 @@ class GLCells:
         return np.ascontiguousarray(pixels.reshape(view.height, view.width, 4)[..., :3])
 
     def draw_into(self, target: moderngl.Texture, view: View, look: Look = RGB, lines: float = 0.0) -> None:
-        """Draw a view that is as large as the texture (RGBA8), its top row first.
+        """Draw a view that is as large as the texture (RGBA8), top row first.
 
-        `lines`, 0 … 1: how dark the lines between cells are.
+        lines: how dark the lines between cells are, 0 to 1.
         """
         assert self._kernel is not None
         config = self._models[0].config
@@ -221,35 +224,33 @@ class GLCells:
 
 
 class GLBackend:
-    """See base.Backend.
-
-    `device` is a window's; without one a context is made and owned, with states of float16 if `half`.
-    """
+    """See base.Backend."""
 
     name = "gl"
 
     def __init__(self, device: Device | None = None, half: bool = False) -> None:
+        """Use a window's device, or create and own a headless one, whose states are float16 if `half`."""
         self._owns = device is None
         since = threads()
-        self.device = device or Device(headless(), since=since, half=half)
+        self.device = device or Device(headless_context(), since=since, half=half)
         self.description, self.max_side = self.device.description, self.device.max_side
         self.canvas, self.cell_access = Canvas(self.device), CellAccess(self.device)
         self.state_images, self.autotuner = StateImages(self.device), Autotuner(self.device)
-        # A cell's defaults; the step repeats the edge. The side is that of `room`.
+        # A cell's defaults; the step repeats the edge. No side is a power of 2, see Device.image_side.
         self.plain_fields = self.device.ctx.texture((3, 3), 4, default_fields(3, 3).tobytes(), dtype="f4")
         self._offscreen: moderngl.Texture | None = None
 
     def step_programs(
         self, model: Model, kernel: Kernel, frame: FrameKind = "", cover: Cover = "every", form: Form | None = None
     ) -> StepPrograms:
-        """The compiled step of a model on a kernel, from the cache if it was there.
+        """Return the compiled step of a model on a kernel, from the cache if it is there.
 
-        See perception.FrameKind, Cover and Form; None is the device's first form.
+        frame, cover, form: see shader.perception; form None is the device's first.
         """
         return compile_step(self.device, model.config, kernel, frame, cover, form or self.device.form, SHARED_BYTES)
 
     def bytes_a_cell(self, config: Config) -> int:
-        """As arrays the state and what it is made of; without a GPU the two states of the step as well."""
+        """Count the state as an array and in the images' order; without a GPU, also the step's two states."""
         states = 2 * self.device.storage.vec4_bytes if self.device.form == "unrolled" else 0
         return perception.layers(config) * (2 * FLOAT.vec4_bytes + states)
 
@@ -257,7 +258,7 @@ class GLBackend:
         return GLCells(self)
 
     def offscreen(self, width: int, height: int) -> moderngl.Texture:
-        """An RGBA8 texture of this size; the last one is kept."""
+        """Return an RGBA8 texture of this size; the last one is kept."""
         if self._offscreen is None or self._offscreen.size != (width, height):
             self._drop_offscreen()
             self._offscreen = self.device.ctx.texture((width, height), 4)
@@ -267,14 +268,6 @@ class GLBackend:
         if self._offscreen is not None:
             self._offscreen.release()
             self._offscreen = None
-
-    def room(self, side: int) -> int:
-        """The side of an image that holds `side` cells: not a power of 2, where that is possible.
-
-        llvmpipe compiles a program anew, for seconds, when a side of an image becomes a power of 2 or
-        ceases to be one; this way no resize waits for that.
-        """
-        return min(side if side & (side - 1) else max(side + 1, 3), self.max_side)
 
     def finish(self) -> None:
         self.device.ctx.finish()

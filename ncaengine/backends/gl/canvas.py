@@ -1,8 +1,7 @@
-"""Lattice -> pixels on the GPU: the program that draws a view of a state into a texture.
+"""Draw a view of a grid into a texture on the GPU.
 
-What is shown as the model's plain colours is drawn at once. For every other look each cell is
-shaded first, into an image of the grid's size: a picture looks at a cell several times, and some
-looks take many loads.
+The model's plain colours are drawn directly. For every other look, each cell is shaded first, into an image of the
+grid's size, because a picture reads a cell several times and some looks take many loads.
 """
 
 from dataclasses import dataclass
@@ -23,21 +22,21 @@ GROUP = (32, 8)
 """Invocations of a workgroup of shaders/look.comp and canvas.comp."""
 MODES: tuple[Mode, ...] = get_args(Mode)
 RASTERS = get_args(Raster)
-_AS_IT_IS = Colour(1.0, 0.0)
+_UNCHANGED = Colour(1.0, 0.0)
 
 
 @dataclass(frozen=True)
 class ShownGrid:
-    """What there is to draw of a grid.
-
-    now, before: the state and the one before the last step, layers of (height, width) vec4. fields:
-    (height, width) vec4 in the order of fields.FIELDS, None for the defaults.
-    """
+    """What the canvas draws of a grid."""
 
     now: moderngl.TextureArray
+    """The state: layers of (height, width) vec4, four channels a layer."""
     before: moderngl.TextureArray
+    """The state before the last step, of the same shape."""
     fields: moderngl.Texture | None
+    """(height, width) vec4 in the order of fields.FIELDS, None for the defaults."""
     size: Size
+    """(width, height) in cells."""
     kernel: Kernel
     config: Config
 
@@ -52,14 +51,14 @@ class Canvas:
         self._shaded: moderngl.TextureArray | None = None
 
     def draw(self, target: moderngl.Texture, view: View, look: Look, shown: ShownGrid, lines: float = 0.0) -> None:
-        """Draw a view that is as large as the texture (RGBA8), its top row first.
+        """Draw a view that is as large as the texture (RGBA8), top row first.
 
-        `lines`, 0 … 1: how dark the lines between cells are.
+        lines: how dark the lines between cells are, 0 to 1.
         """
         kernel, colour = shown.kernel, shown.config.colour
         state = shown.now
         if look.mode != "rgb" or (look.overlay and shown.fields is not None):
-            state, colour = self._shade(look, shown), _AS_IT_IS
+            state, colour = self._shade(look, shown), _UNCHANGED
         state.use(0)
         target.bind_to_image(0, read=False, write=True)
         uniforms = {
@@ -82,8 +81,8 @@ class Canvas:
         self._device.ctx.memory_barrier()
 
     def _shade(self, look: Look, shown: ShownGrid) -> moderngl.TextureArray:
-        """An image whose first layer holds the colours of all cells."""
-        shaded = self._room(*shown.now.size[:2])
+        """Return an image whose first layer holds the colours of all cells."""
+        shaded = self._shaded_image(*shown.now.size[:2])
         shown.now.use(0)
         shown.before.use(1)
         if shown.fields is not None:
@@ -110,32 +109,32 @@ class Canvas:
         return shaded
 
     def shader(self, mode: Mode, overlay: Field | Literal[""]) -> moderngl.ComputeShader:
-        """The program that shades the cells of a grid."""
+        """Return the program that shades the cells of a grid."""
         if (mode, overlay) not in self._shaders:
             defines = {"MODE": MODES.index(mode), "OVERLAY": PLANE[overlay] + 1 if overlay else 0}
             self._shaders[mode, overlay] = self._device.compute(source.assemble("look.comp", defines))
         return self._shaders[mode, overlay]
 
-    def _room(self, width: int, height: int) -> moderngl.TextureArray:
-        """The image for colours of cells, grown if it is too small: grids of several sizes share it."""
+    def _shaded_image(self, width: int, height: int) -> moderngl.TextureArray:
+        """Return the image for the colours of cells, grown if it is too small: grids of all sizes share it."""
         old = self._shaded.size if self._shaded else (0, 0)
         if self._shaded is None or old[0] < width or old[1] < height:
-            fresh = self._device.ctx.texture_array((max(old[0], width), max(old[1], height), 1), 4, dtype="f1")
-            fresh.filter = (moderngl.NEAREST, moderngl.NEAREST)
+            image = self._device.ctx.texture_array((max(old[0], width), max(old[1], height), 1), 4, dtype="f1")
+            image.filter = (moderngl.NEAREST, moderngl.NEAREST)
             if self._shaded:
                 self._shaded.release()
-            self._shaded = fresh
+            self._shaded = image
         return self._shaded
 
     def program(self, raster: Raster) -> moderngl.ComputeShader:
-        """The program that draws lattices; simpler ones for rectangular cells."""
+        """Return the program that draws a lattice; rectangular cells have simpler ones."""
         if raster not in self._programs:
             defines = {"RASTER": RASTERS.index(raster)}
             self._programs[raster] = self._device.compute(source.assemble("canvas.comp", defines))
         return self._programs[raster]
 
     def release(self) -> None:
-        """Give the image back; the programs are the device's."""
+        """Free the image; the programs belong to the device."""
         self._programs.clear()
         self._shaders.clear()
         if self._shaded:
@@ -148,7 +147,7 @@ def _colours(colour: Colour) -> dict[str, object]:
 
 
 def set_uniforms(program: moderngl.ComputeShader, uniforms: dict[str, object]) -> None:
-    """Set those uniforms that the linked program still has: a square kernel has no row shift."""
+    """Set the uniforms that the linked program has; compilers drop unused ones, as a square kernel's row shift."""
     for name, value in uniforms.items():
         if name in program:
             program[name] = value

@@ -1,4 +1,4 @@
-"""Reading and changing some cells of a state on the GPU, without moving the rest."""
+"""Read and change some cells of a state on the GPU, without moving the rest."""
 
 from collections.abc import Iterator
 
@@ -11,12 +11,13 @@ from ncaengine.backends.gl.shader import source
 from ncaengine.core.types import F32, I32
 
 GROUP = 64
+"""Invocations of a workgroup of shaders/gather.comp and blend.comp."""
 BLOCK_BYTES = 2**24
-"""The largest buffer of a shader that every OpenGL 4.3 takes; more cells go in several dispatches."""
+"""The largest shader buffer that every OpenGL 4.3 allows; more cells take several dispatches."""
 
 
 class CellAccess:
-    """The programs that gather and blend cells, and their buffers, which grow as needed and are kept."""
+    """The programs that gather and blend cells, and their buffers, which grow as needed."""
 
     def __init__(self, device: Device) -> None:
         self._device = device
@@ -24,7 +25,7 @@ class CellAccess:
         self._programs: dict[str, moderngl.ComputeShader] = {}
 
     def gather(self, image: moderngl.TextureArray, cells: I32, channels: int) -> F32:
-        """The state of some cells: (n, channels) float32 of (n, 2) int32 (column, row)."""
+        """Return the state of some cells, (n, 2) int32 (column, row): (n, channels) float32."""
         count = image.size[2]
         out = np.empty((len(cells), 4 * count), np.float32)
         for part in _blocks(len(cells), count):
@@ -36,7 +37,7 @@ class CellAccess:
         return out[:, :channels].copy()
 
     def blend(self, image: moderngl.TextureArray, cells: I32, weight: F32, target: F32) -> None:
-        """Mix `target` (n, k) into the first k channels of some cells; see base.Cells."""
+        """Mix `target`, (n, k) float32, into the first k channels of some cells; see base.Cells."""
         channels = target.shape[1]
         count = -(-channels // 4)
         for part in _blocks(len(cells), count):
@@ -56,13 +57,13 @@ class CellAccess:
         self._device.ctx.memory_barrier()
 
     def _fill(self, binding: int, array: I32 | F32) -> None:
-        """Put 4-byte numbers into the buffer of a binding."""
+        """Write 4-byte numbers to the buffer of a binding."""
         kind = np.int32 if array.dtype.kind == "i" else np.float32
         data = np.ascontiguousarray(array, kind)
         self._buffer(binding, data.nbytes).write(data)
 
     def _buffer(self, binding: int, size: int) -> moderngl.Buffer:
-        """The buffer of a binding, bound, of at least `size` bytes."""
+        """Bind and return the buffer of a binding, of at least `size` bytes."""
         if binding not in self._buffers or self._buffers[binding].size < size:
             if binding in self._buffers:
                 self._buffers.pop(binding).release()
@@ -71,13 +72,13 @@ class CellAccess:
         return self._buffers[binding]
 
     def release(self) -> None:
-        """Give the buffers back; the programs are the device's."""
+        """Free the buffers; the programs belong to the device."""
         for buffer in self._buffers.values():
             buffer.release()
         self._buffers.clear()
 
 
 def _blocks(cells: int, layers: int) -> Iterator[slice]:
-    """The cells in pieces whose values fit into a buffer."""
+    """Return slices of the cells whose values fit into a buffer."""
     most = max(BLOCK_BYTES // (16 * layers), 1)
     return (slice(first, min(first + most, cells)) for first in range(0, cells, most))

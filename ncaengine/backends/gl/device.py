@@ -1,11 +1,11 @@
-"""The OpenGL context (a window's or our own without one), its limits, and compiled programs."""
+"""The OpenGL context (a window's, or our own without one), its limits, and its compiled programs."""
 
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import moderngl
 
@@ -16,24 +16,30 @@ from ncaengine.backends.gl.storage import FLOAT, HALF, Storage
 from ncaengine.core.errors import NCAError
 
 NEEDED = 430
-"""OpenGL 4.3: the first with compute shaders."""
+"""OpenGL 4.3, the first version with compute shaders."""
 SHARED_BYTES = 32 * 1024
-"""Memory of a workgroup that every OpenGL 4.3 has, llvmpipe no more than that."""
+"""Memory of a workgroup that every OpenGL 4.3 has; llvmpipe has no more."""
+
+
+class Releasable(Protocol):
+    """An image or a buffer of moderngl."""
+
+    def release(self) -> None:
+        """Free its memory."""
 
 
 @dataclass(eq=False)
 class Device:
-    """A context with its program cache.
-
-    forgiving: where the driver refuses a new version of a shader, go on with the last one that it
-    took, as while somebody edits the files. since: the threads that there were before the context was
-    made, None if all of its own have been looked after; see llvmpipe.spread. half: states are float16.
-    """
+    """An OpenGL context with a cache of compiled programs."""
 
     ctx: moderngl.Context
     forgiving: bool = False
+    """Whether to keep the last version of a shader that compiled if the driver refuses a new one: somebody may be
+    editing the files."""
     since: frozenset[int] | None = None
+    """The threads that existed before the context was made; its own are bound to cores. None to leave them alone."""
     half: bool = False
+    """Whether states are float16."""
     _compute: dict[str, moderngl.ComputeShader] = field(default_factory=dict)
     _last: dict[tuple[str, ...], moderngl.ComputeShader] = field(default_factory=dict)
     _refused: dict[str, str] = field(default_factory=dict)
@@ -41,18 +47,16 @@ class Device:
     def __post_init__(self) -> None:
         version = f"{self.ctx.version_code // 100}.{self.ctx.version_code // 10 % 10}"
         if self.ctx.version_code < NEEDED:
-            raise NCAError(
-                f"This machine has OpenGL {version} and the shaders need 4.3; record with --backend torch instead."
-            )
+            raise NCAError(f"This machine has OpenGL {version}, but the shaders need 4.3; use --backend torch.")
         info = self.ctx.info
         self.description = f"OpenGL {version} on {info['GL_RENDERER']}"
         self.max_side = min(int(info["GL_MAX_TEXTURE_SIZE"]), int(info["GL_MAX_VIEWPORT_DIMS"][0]))
-        slow = any(name in info["GL_RENDERER"].lower() for name in llvmpipe.NAMES)
-        self.forms: tuple[Form, ...] = ("unrolled",) if slow else ("looped", "blocked")
+        software = any(name in info["GL_RENDERER"].lower() for name in llvmpipe.NAMES)
+        self.forms: tuple[Form, ...] = ("unrolled",) if software else ("looped", "blocked")
         self.form: Form = self.forms[0]
-        self._copier = llvmpipe.copier() if slow else None
-        if slow and self.since is not None:
-            llvmpipe.spread(self.since)
+        self._copier = llvmpipe.image_copier() if software else None
+        if software and self.since is not None:
+            llvmpipe.bind_threads(self.since)
 
     @property
     def storage(self) -> Storage:
@@ -61,13 +65,29 @@ class Device:
 
     @property
     def copier(self) -> llvmpipe.Copier | None:
-        """What copies a state faster than the step shader does, if anything."""
+        """A function that copies a state faster than the step shader does, if there is one."""
         return self._copier if self.form == "unrolled" else None
 
-    def compute(self, source: ShaderSource) -> moderngl.ComputeShader:
-        """The compiled compute shader; the same text is compiled once.
+    def image_side(self, side: int) -> int:
+        """Return the side of an image that holds `side` cells: not a power of 2, where that is possible.
 
-        Raises NCAError with the place in our files, if the driver refuses it.
+        llvmpipe recompiles a program, for seconds, when a side of an image becomes a power of 2 or stops being one.
+        Avoiding them keeps resizes fast.
+        """
+        return min(side if side & (side - 1) else max(side + 1, 3), self.max_side)
+
+    def out_of_memory(self, *allocated: Releasable) -> bool:
+        """Return whether the device had too little memory for what was just allocated; if so, release it."""
+        if self.ctx.error != "GL_OUT_OF_MEMORY":
+            return False
+        for each in allocated:
+            each.release()
+        return True
+
+    def compute(self, source: ShaderSource) -> moderngl.ComputeShader:
+        """Compile a compute shader; the same text is compiled once.
+
+        Raises NCAError with the place in our files if the driver refuses it.
         """
         source = source.defining("HALF") if self.half else source
         text = source.text
@@ -79,14 +99,14 @@ class Device:
                 self._compute[text] = self._last[purpose] = self.ctx.compute_shader(text)
                 return self._compute[text]
             except moderngl.Error as error:
-                self._refused[text] = tidy(source.explain(str(error)))
+                self._refused[text] = tidy_log(source.explain(str(error)))
         if self.forgiving and purpose in self._last:
             return self._last[purpose]
         raise NCAError(f"The driver refused a shader: {self._refused[text]}")
 
     @contextmanager
     def strict(self) -> Iterator[None]:
-        """Forgive nothing for a while."""
+        """Raise the errors of all shaders inside, also if the device is forgiving."""
         before, self.forgiving = self.forgiving, False
         try:
             yield
@@ -94,7 +114,7 @@ class Device:
             self.forgiving = before
 
     def release(self) -> None:
-        """Release all programs; the context stays with whoever made it."""
+        """Release all programs; the context stays with its owner."""
         for program in self._compute.values():
             program.release()
         self._compute.clear()
@@ -102,21 +122,21 @@ class Device:
 
 
 def _purpose(source: ShaderSource) -> tuple[str, ...]:
-    """What a program is for, whatever its file says now: the file, and the lines that we made for it."""
+    """Return what identifies a program while its file is edited: the file's name and the lines generated for it."""
     pairs = zip(source.text.split("\n"), source.origins, strict=False)
     made = [line for line, origin in pairs if origin.endswith(")") or re.match(r"#define [A-Z_]+ -?\d+$", line)]
     return (source.origins[0].partition(":")[0], *made)
 
 
-def tidy(log: str) -> str:
-    """A compiler's log on one line, without moderngl's frame."""
+def tidy_log(log: str) -> str:
+    """Return a compiler's log on one line, without moderngl's frame."""
     lines = [line.strip() for line in log.splitlines()]
     return "; ".join(line for line in lines if line and set(line) != {"="} and "compiler failed" not in line.lower())
 
 
-def headless() -> moderngl.Context:
-    """A context without a window. Raises NCAError where the machine has no OpenGL 4.3."""
-    llvmpipe.keep_widths_apart()
+def headless_context() -> moderngl.Context:
+    """Create a context without a window. Raises NCAError if the machine has no OpenGL 4.3."""
+    llvmpipe.separate_shader_cache()
     attempts: list[dict[str, Any]] = [{"backend": "egl"}, {}] if sys.platform.startswith("linux") else [{}]
     reasons = []
     for attempt in attempts:
@@ -124,4 +144,4 @@ def headless() -> moderngl.Context:
             return moderngl.create_context(require=NEEDED, standalone=True, **attempt)
         except Exception as error:  # glcontext raises bare Exceptions
             reasons.append(str(error).strip() or type(error).__name__)
-    raise NCAError(f"OpenGL 4.3 without a window cannot be had here ({reasons[0]}); use --backend torch.")
+    raise NCAError(f"Cannot create a headless OpenGL 4.3 context ({reasons[0]}); use --backend torch.")

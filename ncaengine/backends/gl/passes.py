@@ -1,9 +1,6 @@
-"""What some steps need beside their one dispatch: the list of cells that fire, or perception at coarser scales, before
-it; life and death after it.
-"""
+"""The dispatches of a step: list the cells that fire, or perceive at coarser scales; step; let cells die."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import moderngl
 import numpy as np
@@ -17,25 +14,20 @@ from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Config
 from ncaengine.core.types import Size
 
-if TYPE_CHECKING:
-    from ncaengine.backends.gl.backend import GLBackend
-
-FIRST_COARSE, FRESH, LISTED = 4, 7, 8
-"""Bindings of shaders/step.comp: images, and a buffer."""
+FIRST_COARSE, LIFE, LISTED = 4, 7, 8
+"""Bindings of shaders/step.comp: two images, and a buffer."""
 TURN_BYTES = 16
-"""Of what stands before the list for each of two turns, see shaders/include/listed.glsl."""
+"""Bytes of each of the two entries that precede the list, see shaders/include/listed.glsl."""
 Image = moderngl.Texture | moderngl.TextureArray
 
 
 @dataclass(frozen=True)
 class StepPrograms:
-    """All programs of a step of one model on one kernel; None for those that it needs not.
-
-    copied: before them the driver copies the state, so that they need not copy the cells that do not fire.
-    """
+    """All programs of a step of one model on one kernel; None for those that it doesn't need."""
 
     form: Form
     copied: bool
+    """Whether the driver copies the state before the step, so that the programs need not copy cells that don't fire."""
     step: moderngl.ComputeShader
     shrink: moderngl.ComputeShader | None = None
     coarse: moderngl.ComputeShader | None = None
@@ -46,9 +38,10 @@ class StepPrograms:
 def compile_step(
     device: Device, config: Config, kernel: Kernel, frame: FrameKind, cover: Cover, form: Form, shared_bytes: int
 ) -> StepPrograms:
-    """The programs of a step, from the device's cache if they were there. See perception.FrameKind, Cover and Form.
+    """Compile the programs of a step, or take them from the device's cache. Raises NCAError.
 
-    Raises NCAError.
+    frame, cover, form: see shader.perception.
+    shared_bytes: the device's memory of a workgroup.
     """
     coarse = bool(perception.coarse(config))
     copied = device.copier is not None and cover != "every" and not config.alive and not config.clips.state
@@ -64,26 +57,21 @@ def compile_step(
 
 
 class Passes:
-    """A grid's passes and their images, which are made when first needed and kept while they fit."""
+    """A grid's passes and their images, which are allocated when first needed and kept while they fit."""
 
-    def __init__(self, backend: "GLBackend") -> None:
-        self._backend = backend
+    def __init__(self, device: Device) -> None:
+        self._device = device
         self._images: dict[str, Image] = {}
         self._list: moderngl.Buffer | None = None
         self._turn = 0
 
     def before(
-        self,
-        programs: StepPrograms,
-        config: Config,
-        kernel: Kernel,
-        state: moderngl.TextureArray,
-        size: Size,
+        self, programs: StepPrograms, config: Config, kernel: Kernel, state: moderngl.TextureArray, size: Size,
         frame: FrameKind,
-    ) -> dict[str, object]:
-        """Bind what the step of a model reads and writes beside the state; returns the uniforms that tell of it."""
+    ) -> dict[str, object]:  # fmt: skip
+        """Run the passes before a step, and bind the images that it needs besides the state; return its uniforms."""
         if programs.alive:
-            self._image("fresh", size, 0).bind_to_image(FRESH, read=False, write=True)
+            self._image("life", size, 0).bind_to_image(LIFE, read=False, write=True)
         uniforms = dict[str, object]()
         perceived: list[Image] = []
         for n, scale in enumerate(perception.coarse(config)):
@@ -92,8 +80,8 @@ class Passes:
             small = coarse_size(size, scale)
             shift = kernel.row_shift(small[1]) % small[0]
             shrunk = self._image(f"state {n}", small, perception.layers(config))
-            settings: dict[str, object] = {"from_size": size, "from_shift": kernel.row_shift(size[1]) % size[0]}
-            self._run(programs.shrink, small, settings, state, shrunk)
+            fine: dict[str, object] = {"from_size": size, "from_shift": kernel.row_shift(size[1]) % size[0]}
+            self._run(programs.shrink, small, fine, state, shrunk)
             count = len(perception.stencils(config, frame)) * perception.layers(config)
             perceived.append(self._image(f"perception {n}", small, count))
             self._run(programs.coarse, small, {"row_shift": shift}, shrunk, perceived[-1])
@@ -103,36 +91,37 @@ class Passes:
         return uniforms
 
     def step(self, programs: StepPrograms, size: Size, covered: Size, uniforms: dict[str, object]) -> None:
-        """The step itself, whose images are bound; without a list it runs over a grid of (width, height) `covered`."""
+        """Run the step itself, whose images are bound.
+
+        size: (width, height) of the grid. covered: that of its part that invocations cover, where cells aren't listed.
+        """
         form = programs.form
         if not programs.pick:
             set_uniforms(programs.step, uniforms)
             rows = -(-covered[1] // network.CELLS[form])
             programs.step.run(*source.groups(form, (covered[0], rows)))
             return
-        listed, turn = self._room_for(size[0] * size[1]), {"turn": self._turn}
+        listed, turn = self._list_for(size[0] * size[1]), {"turn": self._turn}
         listed.bind_to_storage_buffer(LISTED)
         set_uniforms(programs.pick, uniforms | turn)
         programs.pick.run(*source.groups(form, size))
-        self._backend.device.ctx.memory_barrier()
+        self._device.ctx.memory_barrier()
         set_uniforms(programs.step, uniforms | turn)
         programs.step.run_indirect(listed, self._turn * TURN_BYTES)
-        self._backend.device.ctx.memory_barrier()  # the next model's list takes the place of this one's
+        self._device.ctx.memory_barrier()  # the next model's list overwrites this one
         self._turn = 1 - self._turn
 
-    def _room_for(self, cells: int) -> moderngl.Buffer:
-        """The list, for so many cells at most; a new one has two turns that nothing was listed for."""
+    def _list_for(self, cells: int) -> moderngl.Buffer:
+        """Return a buffer that can list so many cells; both turns of a new one are empty."""
         size = 2 * TURN_BYTES + 4 * cells
         if self._list is None or self._list.size < size:
-            ctx = self._backend.device.ctx
-            fresh = ctx.buffer(reserve=size)
-            if ctx.error == "GL_OUT_OF_MEMORY":
-                fresh.release()
-                raise NCAError(f"The device has not enough memory for a step of {cells} cells.")
-            fresh.write(np.array([0, 1, 1, 0] * 2, np.uint32).tobytes())
+            buffer = self._device.ctx.buffer(reserve=size)
+            if self._device.out_of_memory(buffer):
+                raise NCAError(f"The device has too little memory for a step of {cells} cells.")
+            buffer.write(np.array([0, 1, 1, 0] * 2, np.uint32).tobytes())
             if self._list is not None:
                 self._list.release()
-            self._list = fresh
+            self._list = buffer
         return self._list
 
     def after(
@@ -143,42 +132,41 @@ class Passes:
         after: moderngl.TextureArray,
         size: Size,
     ) -> None:
-        """Let cells die that are not alive."""
+        """Set the cells that are not alive to 0."""
         if programs.alive:
-            self._image("fresh", size, 0).bind_to_image(FRESH, read=True, write=False)
+            self._image("life", size, 0).bind_to_image(LIFE, read=True, write=False)
             shift = kernel.row_shift(size[1]) % size[0]
-            self._run(programs.alive, size, {"row_shift": shift}, before, after, True)
+            self._run(programs.alive, size, {"row_shift": shift}, before, after, reads_after=True)
 
     def _run(
         self, program: moderngl.ComputeShader, size: Size, uniforms: dict[str, object], before: Image, after: Image,
-        inside: bool = False,
+        reads_after: bool = False,
     ) -> None:  # fmt: skip
-        """One dispatch from an image into another, which is read as well if `inside`."""
+        """Run one dispatch from an image into another."""
         set_uniforms(program, {"size": size, **uniforms})
         before.bind_to_image(0, read=True, write=False)
-        after.bind_to_image(1, read=inside, write=True)
-        program.run(*source.groups(self._backend.device.form, size))
-        self._backend.device.ctx.memory_barrier()
+        after.bind_to_image(1, read=reads_after, write=True)
+        program.run(*source.groups(self._device.form, size))
+        self._device.ctx.memory_barrier()
 
     def _image(self, name: str, size: Size, layers: int) -> Image:
-        """An image of so many vec4 layers, or (0) of one float."""
-        room = self._backend.room(size[0]), self._backend.room(size[1])
+        """Return an image for (width, height) cells, of `layers` vec4 layers or, if 0, of one float."""
+        sides = self._device.image_side(size[0]), self._device.image_side(size[1])
         found = self._images.get(name)
-        if found is None or found.size != ((*room, layers) if layers else room):
-            ctx = self._backend.device.ctx
-            fresh: Image = (
-                ctx.texture_array((*room, layers), 4, dtype="f4") if layers else ctx.texture(room, 1, dtype="f4")
+        if found is None or found.size != ((*sides, layers) if layers else sides):
+            ctx = self._device.ctx
+            image: Image = (
+                ctx.texture_array((*sides, layers), 4, dtype="f4") if layers else ctx.texture(sides, 1, dtype="f4")
             )
-            if ctx.error == "GL_OUT_OF_MEMORY":
-                fresh.release()
-                raise NCAError(f"The device has not enough memory for a step of {size[0]}x{size[1]} cells.")
+            if self._device.out_of_memory(image):
+                raise NCAError(f"The device has too little memory for a step of {size[0]}x{size[1]} cells.")
             if found is not None:
                 found.release()
-            self._images[name] = found = fresh
+            self._images[name] = found = image
         return found
 
     def release(self) -> None:
-        """Give the images back."""
+        """Free the images and the list."""
         for image in self._images.values():
             image.release()
         self._images.clear()
@@ -188,5 +176,5 @@ class Passes:
 
 
 def coarse_size(size: Size, scale: int) -> Size:
-    """(width, height) of a grid at a coarser scale, at least one cell."""
+    """Return (width, height) of a grid at a coarser scale, at least one cell."""
     return max(size[0] >> scale, 1), max(size[1] >> scale, 1)

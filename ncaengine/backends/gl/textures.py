@@ -1,4 +1,4 @@
-"""The images that hold states on the GPU: made, filled and read.
+"""The images that hold states on the GPU: allocate, fill and read them.
 
 A state lies in images rather than in a buffer because llvmpipe loads them twice as fast (2.4 against 1.2 million
 cell-steps a second at 256², measured side by side on one busy machine).
@@ -12,26 +12,24 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.types import F32, Size
 
 BAND = 2**18
-"""Cells of a state that are brought into the device's order at a time."""
+"""Cells of a state that are converted at a time."""
 
 
 class StateImages:
-    """Image arrays of a device, in its storage."""
+    """The image arrays of a device, in its storage."""
 
     def __init__(self, device: Device) -> None:
         self._device = device
 
-    def pair(self, room: tuple[int, int, int], size: Size) -> list[moderngl.TextureArray]:
-        """Two images of (columns, rows, layers), with room for a grid of (width, height) cells.
+    def pair(self, shape: tuple[int, int, int], size: Size) -> list[moderngl.TextureArray]:
+        """Allocate two images for a grid of (width, height) cells. Raises NCAError if memory is too small.
 
-        Raises NCAError if there is no memory for them.
+        shape: (columns, rows, layers) of each.
         """
-        images = [self._image(room) for _ in range(2)]
-        if self._device.ctx.error == "GL_OUT_OF_MEMORY":
-            for image in images:
-                image.release()
-            state = memory.format_bytes(self._device.storage.vec4_bytes * size[0] * size[1] * room[2])
-            side = self.largest(room[2])
+        images = [self._image(shape) for _ in range(2)]
+        if self._device.out_of_memory(*images):
+            state = memory.format_bytes(self._device.storage.vec4_bytes * size[0] * size[1] * shape[2])
+            side = self.largest(shape[2])
             raise NCAError(
                 f"The device cannot hold {size[0]}x{size[1]} cells, {state} for each of two states; "
                 f"a square of {side}x{side} fits."
@@ -40,27 +38,30 @@ class StateImages:
             image.filter = (moderngl.NEAREST, moderngl.NEAREST)
         return images
 
-    def largest(self, count: int) -> int:
-        """About the side of the largest square of so many layers that there is room for, by a few tries."""
+    def largest(self, layers: int) -> int:
+        """Return about the side of the largest square image that fits, found by a few tries."""
         low, high = 0, self._device.max_side
         while high - low > self._device.max_side // 32:
             side = (low + high) // 2
-            image = self._image((side, side, count))
-            low, high = (low, side) if self._device.ctx.error == "GL_OUT_OF_MEMORY" else (side, high)
-            image.release()
+            image = self._image((side, side, layers))
+            if self._device.out_of_memory(image):
+                high = side
+            else:
+                low = side
+                image.release()
         return low
 
-    def _image(self, room: tuple[int, int, int]) -> moderngl.TextureArray:
-        return self._device.ctx.texture_array(room, 4, dtype=self._device.storage.dtype)
+    def _image(self, shape: tuple[int, int, int]) -> moderngl.TextureArray:
+        return self._device.ctx.texture_array(shape, 4, dtype=self._device.storage.dtype)
 
     def fill(self, image: moderngl.TextureArray, state: F32) -> None:
-        """Write a state, (height, width, channels) float32, into an image with room for it."""
+        """Write a state, (height, width, channels) float32, into an image that is large enough."""
         height, width, _ = state.shape
         band = max(1, BAND // width)
-        for row in range(0, height, band):  # for the whole it would take the state's memory once more
+        for row in range(0, height, band):  # converting all at once would take the state's memory again
             planes = self._device.storage.planes(state[row : row + band])
             image.write(planes, viewport=(0, row, 0, width, planes.shape[1], len(planes)))
 
     def read(self, image: moderngl.TextureArray, size: Size, channels: int) -> F32:
-        """The state of (width, height) cells that an image holds: (height, width, channels) float32."""
+        """Read the state of (width, height) cells from an image: (height, width, channels) float32."""
         return self._device.storage.state(image.read(), image.size, size, channels)
