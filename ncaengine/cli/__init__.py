@@ -12,7 +12,7 @@ from typing import Any
 import tyro
 
 from ncaengine._version import __version__
-from ncaengine.cli.options import check_ranges
+from ncaengine.cli.options import check_ranges, join_help_lines
 from ncaengine.core.errors import NCAError
 
 COMMANDS = {
@@ -67,7 +67,7 @@ def load_command(name: str) -> Any:
 def _parse(args: list[str]) -> Any:
     """Parse a command and its flags into an instance of the command's class."""
     if args and args[0] in COMMANDS:  # this command alone, so that a mistyped flag is not searched in the others
-        return tyro.cli(load_command(args[0]), prog=f"ncaengine {args[0]}", args=args[1:])
+        return tyro.cli(join_help_lines(load_command(args[0])), prog=f"ncaengine {args[0]}", args=args[1:])
     commands = {name: load_command(name) for name in COMMANDS}
     return tyro.extras.subcommand_cli_from_dict(
         commands, prog="ncaengine", description=DESCRIPTION, args=args or ["--help"], sort_subcommands=False

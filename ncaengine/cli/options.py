@@ -50,6 +50,20 @@ def check_ranges(command: object) -> None:
                     raise NCAError(f"--{name.replace('_', '-')} is {shown}; it must be {allowed}.")
 
 
+def join_help_lines(command: type[T]) -> type[T]:
+    """Give the flags of a command their docstrings as help, each on one line; return the command.
+
+    tyro would show the line breaks of the source.
+    """
+    from docstring_parser import parse_from_object
+
+    hints = command.__annotations__
+    for field in parse_from_object(command).params:
+        text = " ".join((field.description or "").split())
+        hints[field.arg_name] = Annotated[hints[field.arg_name], tyro.conf.arg(help=text)]
+    return command
+
+
 def parse_size(text: str) -> tuple[int, int]:
     """Parse '256x192' or '256' into (width, height). Raises NCAError."""
     match = re.fullmatch(r"(-?\d{1,18})(?:[x×](-?\d{1,18}))?", text.strip())
