@@ -2,7 +2,7 @@
 
 Each scenario runs in a process of its own, since a window brings its own OpenGL context:
 `python tests/viewer/test_window.py SCENARIO FOLDER` runs one by hand. A scenario's script runs on a
-second thread beside the frames: it clicks and types, and looks at the App, but calls no OpenGL.
+second thread while frames are drawn: it clicks and types, and looks at the App, but calls no OpenGL.
 """
 
 import time
@@ -56,8 +56,8 @@ def drive(options: Options, count: int, script: Callable[[Any, App], None], size
 
     models = [model("ab"[i]) for i in range(count)]
     prefs = Preferences(closed=[])
-    told = {"prefs": prefs, **more}
-    with Window(models, options, kernels.discover(), size, hidden=True, tests=register, **told) as window:
+    options_of_window = {"prefs": prefs, **more}
+    with Window(models, options, kernels.discover(), size, hidden=True, tests=register, **options_of_window) as window:
         window.app.recorder.scale = 1
         end = time.perf_counter() + LIMIT
         while not done and time.perf_counter() < end:

@@ -67,13 +67,22 @@ class Simulation:
         history: Bytes that each grid may keep to go back in time; 0 for none.
         """
         self._world = World(backend or backends.open_backend()[0], catalogue or kernels.discover(), history)
-        self.backend, self.catalogue, self.history = self._world.backend, self._world.catalogue, history
+        self.backend, self.history = self._world.backend, history
         self.grids, self.removed = self._world.grids, self._world.removed
         self.models, self.arrays = self._world.library.models, self._world.library.arrays
         self.tick = 0
         self.journal: list[JournalEntry] = []
         self.origin = Origin()
         self._last_run = 0  # the number of the grid that ran last
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The kernels. It may be replaced, as when a plugin has changed."""
+        return self._world.catalogue
+
+    @catalogue.setter
+    def catalogue(self, catalogue: Catalogue) -> None:
+        self._world.catalogue = catalogue
 
     @property
     def next_id(self) -> int:

@@ -126,7 +126,7 @@ def test_a_published_file_of_one_model_opens_as_it_is(app: App, tmp_path: Path) 
     assert [pane.grid.model.config.name for pane in app.panes] == ["first", "lizard"]
 
 
-def test_what_cannot_be_opened_is_told_in_a_sentence_and_nothing_changes(app: App, atlas: Path) -> None:
+def test_a_file_that_cannot_be_opened_is_reported_and_changes_nothing(app: App, atlas: Path) -> None:
     nothing = atlas.with_name("nothing.json")
     nothing.write_text("[]")
     for path, said in (

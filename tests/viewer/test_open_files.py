@@ -71,7 +71,7 @@ def grown(thumbnail: Thumbnail) -> Thumbnail:
     return thumbnail
 
 
-def test_a_thumbnail_is_what_a_grid_shows_after_as_many_steps(gl: GLBackend, catalogue: Catalogue) -> None:
+def test_a_thumbnail_equals_a_grid_after_the_same_steps(gl: GLBackend, catalogue: Catalogue) -> None:
     kernel = catalogue.get("square")
     thumbnail = grown(Thumbnail(gl, model(), kernel, None))
     with_grid = Simulation(gl, catalogue)
@@ -81,7 +81,7 @@ def test_a_thumbnail_is_what_a_grid_shows_after_as_many_steps(gl: GLBackend, cat
     grid.cells.release()
 
 
-def test_a_thumbnail_is_kept_and_made_again_when_the_file_is_broken(
+def test_a_thumbnail_is_stored_and_made_again_if_its_file_is_broken(
     gl: GLBackend, catalogue: Catalogue, tmp_path: Path
 ) -> None:
     kernel, folder = catalogue.get("square"), tmp_path / "cache"
@@ -100,12 +100,12 @@ def test_a_thumbnail_is_kept_and_made_again_when_the_file_is_broken(
     assert file.read_bytes() == whole
 
 
-def test_a_cache_that_cannot_be_written_is_no_error(gl: GLBackend, catalogue: Catalogue, tmp_path: Path) -> None:
+def test_an_unwritable_cache_is_no_error(gl: GLBackend, catalogue: Catalogue, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert grown(Thumbnail(gl, model(), catalogue.get("square"), tmp_path / "file" / "cache")).picture is not None
 
 
-def test_each_weight_and_the_configuration_name_the_picture() -> None:
+def test_a_thumbnails_name_depends_on_all_weights_and_the_configuration() -> None:
     plain = model()
     changed = Model(plain.config, plain.w1, plain.b1, plain.w2, plain.b2 + np.float32(1e-3))
     names = [thumbnails.digest(m) for m in (model(), changed, model("other"), model(seed=1))]
@@ -113,7 +113,7 @@ def test_each_weight_and_the_configuration_name_the_picture() -> None:
     assert thumbnails.digest(model()) == names[0]
 
 
-def test_a_picture_that_was_given_up_starts_from_the_seed_again(gl: GLBackend, catalogue: Catalogue) -> None:
+def test_a_released_thumbnail_restarts_from_the_seed(gl: GLBackend, catalogue: Catalogue) -> None:
     whole = grown(Thumbnail(gl, model(), catalogue.get("square"), None))
     broken_off = Thumbnail(gl, model(), catalogue.get("square"), None)
     broken_off.grow(1e-9)
@@ -125,7 +125,7 @@ def test_a_picture_that_was_given_up_starts_from_the_seed_again(gl: GLBackend, c
 # The shelf
 
 
-def test_the_shelf_holds_what_is_there_and_says_what_is_broken(
+def test_the_library_lists_models_and_the_errors_of_broken_files(
     gl: GLBackend, catalogue: Catalogue, tmp_path: Path
 ) -> None:
     good = saved(tmp_path, "good")
@@ -160,7 +160,7 @@ def test_the_shelf_holds_what_is_there_and_says_what_is_broken(
 
 
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=5), st.data())
-def test_arrow_keys_reach_every_tile_and_never_leave(lengths: list[int], data: st.DataObject) -> None:
+def test_arrow_keys_reach_every_tile_and_no_other_place(lengths: list[int], data: st.DataObject) -> None:
     rows, first = [], 0
     for length in lengths:
         rows.append(list(range(first, first + length)))
@@ -178,7 +178,7 @@ def test_arrow_keys_reach_every_tile_and_never_leave(lengths: list[int], data: s
 # The file dialog
 
 
-def test_the_picker_lists_folders_then_what_can_be_opened(tmp_path: Path) -> None:
+def test_the_picker_lists_folders_and_then_files_that_can_be_opened(tmp_path: Path) -> None:
     for name in ("b.pt", "A.safetensors", "c.nca", "d.PNG", "e.txt", "f.md", "g.json", "h.js", ".hidden.pt"):
         (tmp_path / name).write_text("x")
     (tmp_path / "z").mkdir()
@@ -211,7 +211,7 @@ def test_the_picker_enters_folders_and_returns_files(tmp_path: Path) -> None:
 # Opening a path
 
 
-def test_a_model_opens_beside_in_size_and_pace_like_the_selected_grid(app: App, tmp_path: Path) -> None:
+def test_a_model_opens_in_a_grid_with_the_selected_grids_size_and_speed(app: App, tmp_path: Path) -> None:
     path = saved(tmp_path, "second", 1)
     open_files.open_path(app, path)
     assert [pane.grid.model.config.name for pane in app.panes] == ["first", "second"]
@@ -222,14 +222,14 @@ def test_a_model_opens_beside_in_size_and_pace_like_the_selected_grid(app: App, 
     assert app.watch.path_of(app.grid.model) == path
 
 
-def test_a_model_takes_the_selected_grids_place(app: App, tmp_path: Path) -> None:
+def test_a_model_replaces_the_selected_grids_model(app: App, tmp_path: Path) -> None:
     open_files.open_path(app, saved(tmp_path, "second", 1), new_grid=False)
     assert len(app.panes) == 1
     assert app.grid.model.config.name == "second"
     assert [type(entry.command).__name__ for entry in app.sim.journal] == ["AddGrid", "SetModel"]
 
 
-def test_the_kernel_follows_a_model_that_does_not_know_it(app: App, tmp_path: Path) -> None:
+def test_the_kernel_changes_for_a_model_that_does_not_suit_it(app: App, tmp_path: Path) -> None:
     path = tmp_path / "hex.safetensors"
     config = msgspec.structs.replace(small(NOTEBOOK_CONFIG, name="hex"), kernels=("hexagonal",))
     save(random_model(config), path)
@@ -240,7 +240,7 @@ def test_the_kernel_follows_a_model_that_does_not_know_it(app: App, tmp_path: Pa
     assert app.grid.kernel.name == "hexagonal"
 
 
-def test_a_model_is_put_on_offer_without_a_grid_of_its_own(app: App, tmp_path: Path) -> None:
+def test_a_model_is_loaded_without_a_grid(app: App, tmp_path: Path) -> None:
     assert [path.stem for path in open_files.unopened_models(app)] == [
         path.stem for path in model_files.shipped_models()
     ]
@@ -264,7 +264,7 @@ def test_a_shipped_model_is_not_among_the_recent_files(app: App) -> None:
 
 
 def bad(folder: Path) -> dict[str, Path]:
-    """Files that cannot be opened, by a word of what is said of them."""
+    """Return files that can't be opened, by a word of their error."""
     whole = saved(folder, "whole").read_bytes()
     contents = {
         "complete": ("cut.safetensors", whole[: len(whole) // 2]),
@@ -287,7 +287,7 @@ def bad(folder: Path) -> dict[str, Path]:
     return paths
 
 
-def test_what_cannot_be_opened_is_told_in_a_sentence_and_nothing_changes(app: App, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_opened_is_reported_and_changes_nothing(app: App, tmp_path: Path) -> None:
     for word, path in bad(tmp_path).items():
         before, journal = list(app.sim.grids), len(app.sim.journal)
         app.toasts.clear()
@@ -297,7 +297,7 @@ def test_what_cannot_be_opened_is_told_in_a_sentence_and_nothing_changes(app: Ap
     assert app.prefs.recent == []
 
 
-def test_a_picture_without_settings_is_told(app: App, tmp_path: Path) -> None:
+def test_a_picture_that_is_no_still_is_reported(app: App, tmp_path: Path) -> None:
     from PIL import Image
 
     Image.new("RGB", (4, 4)).save(tmp_path / "photo.png")
@@ -306,14 +306,14 @@ def test_a_picture_without_settings_is_told(app: App, tmp_path: Path) -> None:
     assert len(app.panes) == 1
 
 
-def test_of_several_dropped_files_the_good_ones_open(app: App, tmp_path: Path) -> None:
+def test_the_valid_ones_of_several_dropped_files_open(app: App, tmp_path: Path) -> None:
     good = [saved(tmp_path, name, seed) for seed, name in enumerate(("a", "b"))]
     open_files.drop(app, [good[0], tmp_path / "gone.pt", good[1]])
     assert [pane.grid.model.config.name for pane in app.panes] == ["first", "a", "b"]
     assert [toast.kind for toast in app.toasts] == ["error"]
 
 
-def test_many_dropped_files_are_not_all_opened(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_first_of_many_dropped_files_open(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[Path] = []
     monkeypatch.setattr(open_files, "open_path", lambda app, path: opened.append(path))
     open_files.drop(app, [Path(f"{n}.pt") for n in range(40)])
@@ -394,13 +394,13 @@ def gallery(folder: Path) -> None:
         show()
         engine.key_press(int(key.escape))
         wait_until(engine, closed)
-        # What is broken is told, and the gallery stays.
+        # The error of a broken file is shown, and the gallery stays.
         show()
         engine.item_click(f"**/tile{len(shipped) + 1}")
         wait_until(engine, lambda: bool(app.toasts))
         assert app.show_gallery
         assert names() == [*shipped[:2], shipped[3]]
-        # The file dialog, by keys alone: what fails is told in it alone, Enter opens in the selected grid, Ctrl beside.
+        # The file dialog, by keys: it shows its own errors; Enter opens in the selected grid, Ctrl Enter in a new one.
         engine.item_click("###page")
         engine.yield_(2)
         app.toasts.clear()

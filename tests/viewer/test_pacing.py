@@ -79,7 +79,7 @@ def test_a_slow_machine_keeps_its_budget_and_drops_ticks():
     assert pacer.dropped > 0
 
 
-def test_a_step_dearer_than_the_budget_still_happens():
+def test_a_step_longer_than_the_budget_still_happens():
     machine = Machine(cost=0.05)
     pacer = pacer_on(machine)
     pacer.frame(0.012)
@@ -87,7 +87,7 @@ def test_a_step_dearer_than_the_budget_still_happens():
     assert pacer.frame(0.012) >= 1
 
 
-def test_a_tick_dearer_than_the_budget_is_spread_over_frames():
+def test_a_tick_longer_than_the_budget_is_spread_over_frames():
     machine = Machine(cost=0.02, steps=8)  # as four grids that are asked for two steps each
     pacer = pacer_on(machine)
     pacer.frame(0.012)
@@ -99,7 +99,7 @@ def test_a_tick_dearer_than_the_budget_is_spread_over_frames():
     assert machine.ticks >= 3
 
 
-def test_a_long_gap_is_not_made_up_for():
+def test_a_long_gap_is_not_caught_up():
     machine = Machine()
     pacer = pacer_on(machine)
     pacer.frame(0.012)
@@ -116,7 +116,7 @@ def test_after_restart_nothing_is_due():
     assert pacer.frame(0.012) == 0
 
 
-def test_meter_measures_and_starts_afresh_when_the_count_falls():
+def test_the_meter_restarts_when_the_count_falls():
     machine = Machine()
     meter = Meter(1.0, machine)
     assert meter.rate == 0

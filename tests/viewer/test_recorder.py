@@ -64,22 +64,22 @@ def grids(recorder):
     return list(recorder.sim.grids.values())
 
 
-def test_a_length_ends_the_recording_and_tells(recorder, tmp_path):
+def test_a_recording_stops_at_its_length(recorder, tmp_path):
     first, second = grids(recorder)
     recorder.name, recorder.fps, recorder.length = "a/", 30, 0.2
     assert recorder.start(first) == "a/"
     assert (recorder.grid, recorder.grids, recorder.active) == (first, (first,), True)
-    said = [recorder.frame() for _ in range(6)]
-    assert said[:5] == [""] * 5
-    assert said[5].startswith("Saved a in ")
-    assert said[5].endswith(": 6 frames, 0.2 s.")
+    messages = [recorder.frame() for _ in range(6)]
+    assert messages[:5] == [""] * 5
+    assert messages[5].startswith("Saved a in ")
+    assert messages[5].endswith(": 6 frames, 0.2 s.")
     assert not recorder.active
     assert recorder.frame() == recorder.stop() == ""
     assert len(frames_of(tmp_path / "a")) == 6
     assert (first.step, second.step) == (12, 6)
 
 
-def test_a_countdown_runs_by_the_wall_and_then_starts_afresh(recorder, clock, tmp_path):
+def test_a_countdown_follows_the_wall_clock_and_then_restarts_the_grid(recorder, clock, tmp_path):
     first, _ = grids(recorder)
     recorder.sim.submit(commands.Step(first.id, 5))
     recorder.name, recorder.delay, recorder.length, recorder.from_seed = "a.webp", 3.0, 1.0, True
@@ -102,7 +102,7 @@ def test_a_countdown_runs_by_the_wall_and_then_starts_afresh(recorder, clock, tm
     assert len(frames_of(tmp_path / "a.webp")) == 15
 
 
-def test_a_countdown_can_be_called_off(recorder, tmp_path):
+def test_a_countdown_can_be_cancelled(recorder, tmp_path):
     recorder.delay = 3.0
     recorder.start(grids(recorder)[0])
     assert recorder.stop() == "The recording was cancelled."
@@ -130,7 +130,7 @@ def test_a_grid_removed_while_counting_or_recording_stops_it(recorder, clock, tm
     assert not recorder.active
 
 
-def test_steps_a_frame_are_those_of_what_is_recorded_alone(recorder, tmp_path):
+def test_steps_per_frame_apply_only_to_what_is_recorded(recorder, tmp_path):
     first, second = grids(recorder)
     recorder.sim.submit(commands.Set(first.id, "paused", True))
     recorder.name, recorder.steps_per_frame, recorder.length = "a/", 5, 0.1
@@ -145,7 +145,7 @@ def test_steps_a_frame_are_those_of_what_is_recorded_alone(recorder, tmp_path):
         assert np.array_equal(frames_of(tmp_path / "a")[-1], again.image())
 
 
-def test_all_grids_lie_side_by_side(recorder, tmp_path):
+def test_all_grids_are_recorded_side_by_side(recorder, tmp_path):
     first, second = grids(recorder)
     recorder.source, recorder.scale, recorder.length, recorder.ending = "all", 2, 0.05, "/"
     assert recorder.start(first) == "grids/"
@@ -159,7 +159,7 @@ def test_all_grids_lie_side_by_side(recorder, tmp_path):
     assert (first.step, second.step) == (3, 1)
 
 
-def test_the_window_hands_its_pixels_over(recorder, tmp_path):
+def test_the_window_is_recorded_from_its_pixels(recorder, tmp_path):
     first, second = grids(recorder)
     recorder.source, recorder.length, recorder.name = "window", 0.05, "w.webp"
     pixels = [np.full((7, 11, 3), value, np.uint8) for value in (10, 20, 30)]
@@ -167,34 +167,34 @@ def test_the_window_hands_its_pixels_over(recorder, tmp_path):
     recorder.start(first)
     assert recorder.wants_pixels
     assert recorder.grid is None
-    said = []
+    messages = []
     for picture in pixels:
         assert recorder.frame() == ""
-        said.append(recorder.take(picture))
-    assert said[:2] == ["", ""]
-    assert said[2].startswith("Saved w.webp")
+        messages.append(recorder.take(picture))
+    assert messages[:2] == ["", ""]
+    assert messages[2].startswith("Saved w.webp")
     assert not recorder.wants_pixels
     assert all(np.array_equal(*pair) for pair in zip(frames_of(tmp_path / "w.webp"), pixels, strict=True))
     assert (first.step, second.step) == (3, 1)
 
 
-def test_a_window_recording_without_a_frame_says_so(recorder, tmp_path):
+def test_a_recording_without_frames_is_reported(recorder, tmp_path):
     recorder.source = "window"
     recorder.start(grids(recorder)[0])
     assert recorder.stop() == "Nothing was recorded."
     assert not list(tmp_path.iterdir())
 
 
-def test_what_cannot_be_recorded_is_told_before_the_countdown(recorder):
+def test_invalid_settings_are_reported_before_the_countdown(recorder):
     recorder.delay = 3.0
-    for name, said in (("a.avi", "ending"), ("no/a.mp4", "folder does not exist")):
+    for name, message in (("a.avi", "ending"), ("no/a.mp4", "folder does not exist")):
         recorder.name = name
-        with pytest.raises(NCAError, match=said):
+        with pytest.raises(NCAError, match=message):
             recorder.start(grids(recorder)[0])
         assert not recorder.active
 
 
-def test_a_failing_encoder_stops_it_and_is_told_once(recorder, monkeypatch):
+def test_a_failing_encoder_stops_the_recording_and_is_reported_once(recorder, monkeypatch):
     class Full:
         def write(self, picture):
             raise OSError(28, "No space left on device")
@@ -229,7 +229,7 @@ def test_the_format_is_the_ending_of_the_name(recorder, endings, stem):
         assert recorder.rate == (50 if ending == ".gif" else 60)
 
 
-def test_names_without_an_ending_get_the_chosen_one_and_free_names_are_free(recorder, tmp_path):
+def test_names_get_the_chosen_ending_and_free_names_do_not_exist_yet(recorder, tmp_path):
     first, second = grids(recorder)
     recorder.ending, recorder.name = ".webp", "clip"
     assert recorder.path(first) == "clip.webp"
@@ -244,15 +244,15 @@ def test_names_without_an_ending_get_the_chosen_one_and_free_names_are_free(reco
     assert free_name(base_name(first), ".mp4") == "lively-square.mp4"
 
 
-def test_a_still_tells_what_made_it(recorder, tmp_path):
+def test_a_still_contains_its_settings(recorder, tmp_path):
     grid = grids(recorder)[1]
     recorder.sim.submit(commands.Step(grid.id, 7))
     recorder.sim.submit(commands.Set(grid.id, "angle", -30.0))
     recorder.scale = 3
-    said = recorder.still(grid)
+    message = recorder.still(grid)
     height, width = grid.image(3).shape[:2]
-    assert said.startswith("Saved lively-hexagonal.png in ")
-    assert said.endswith(f": {width} × {height} px, step 7.")
+    assert message.startswith("Saved lively-hexagonal.png in ")
+    assert message.endswith(f": {width} × {height} px, step 7.")
     text, blob = stills.read_still(tmp_path / "lively-hexagonal.png")
     assert blob is None
     assert text == {
@@ -273,7 +273,7 @@ def test_a_still_tells_what_made_it(recorder, tmp_path):
     assert np.array_equal(frames_of(tmp_path / "lively-hexagonal.png")[0], grid.image(3))
 
 
-def test_a_still_carries_a_session(recorder):
+def test_a_still_contains_a_session(recorder):
     grid = grids(recorder)[0]
     recorder.still(grid, "a.png", b"as it was")
     recorder.still(grid, "b.PNG")
@@ -320,7 +320,7 @@ def every_control() -> None:
     drive(Options((12, 10)), 1, script, (420, 1300), prefs=only("Record"))
 
 
-def test_every_control_of_the_form_and_a_recording_that_ends_by_itself(tmp_path):
+def test_every_control_of_the_form_and_a_recording_with_a_length(tmp_path):
     apart(__file__, folder=tmp_path)
     assert [frame.shape for frame in frames_of(tmp_path / "b.webp")] == [(30, 36, 3)] * 6
 

@@ -48,16 +48,16 @@ def use(app: App, other: Model, how: str, folder: Any) -> None:
 
 @pytest.mark.parametrize("how", ["file", "name"])
 @pytest.mark.parametrize("kind", ["point", "blobs"])
-def test_what_grows_from_its_seed_alone_starts_afresh(app: App, tmp_path: Any, kind: Any, how: str) -> None:
+def test_a_grid_restarts_for_a_model_that_needs_its_seed(app: App, tmp_path: Any, kind: Any, how: str) -> None:
     other = model("other", seed=Seed(kind, 1.0))
     use(app, other, how, tmp_path)
-    beside = app.sim.add(other, app.grid.size, rng_seed=app.grid.rng_seed)
-    assert np.array_equal(app.sim.grids[1].state(), beside.state())
+    expected = app.sim.add(other, app.grid.size, rng_seed=app.grid.rng_seed)
+    assert np.array_equal(app.sim.grids[1].state(), expected.state())
 
 
 @pytest.mark.parametrize("how", ["file", "name"])
 @pytest.mark.parametrize("kind", ["zeros", "noise"])
-def test_a_texture_takes_over_the_state(app: App, tmp_path: Any, kind: Any, how: str) -> None:
+def test_a_texture_continues_from_the_state(app: App, tmp_path: Any, kind: Any, how: str) -> None:
     before = app.grid.state()
     use(app, model("other", seed=Seed(kind, 0.1)), how, tmp_path)
     assert np.array_equal(app.grid.state(), before)
@@ -65,7 +65,7 @@ def test_a_texture_takes_over_the_state(app: App, tmp_path: Any, kind: Any, how:
 
 
 @pytest.mark.parametrize("how", ["file", "name"])
-def test_the_fire_rate_is_the_models_own_unless_another_was_chosen(app: App, tmp_path: Any, how: str) -> None:
+def test_the_fire_rate_becomes_the_models_unless_another_was_chosen(app: App, tmp_path: Any, how: str) -> None:
     use(app, model("other", fire_rate=1.0), how, tmp_path)
     assert app.grid.settings.fire_rate == 1
     running.change_setting(app, "fire_rate", 0.25)
@@ -73,7 +73,7 @@ def test_the_fire_rate_is_the_models_own_unless_another_was_chosen(app: App, tmp
     assert app.grid.settings.fire_rate == 0.25
 
 
-def test_linked_grids_run_it_alike(app: App) -> None:
+def test_linked_grids_all_run_the_model(app: App) -> None:
     app.sim.add(model("first"), (8, 8))
     app.sync()
     app.linked = {1, 2}

@@ -35,7 +35,7 @@ def app(gl: GLBackend, catalogue: Catalogue) -> Iterator[App]:
         grid.cells.release()
 
 
-def test_undo_brings_the_grid_back_that_was_removed_last(app: App) -> None:
+def test_undo_restores_the_last_removed_grid(app: App) -> None:
     app.select(0)
     open_files.open_models(app, [model("b")], Options((6, 5)))
     app.submit(commands.Reseed(1, 3))
@@ -70,7 +70,7 @@ def test_with_no_grid_left_nothing_fails(app: App) -> None:
     ]  # fmt: skip
 
 
-def test_painted_work_is_not_left_without_a_question(app: App, tmp_path: Path) -> None:
+def test_closing_with_unsaved_edits_asks_first(app: App, tmp_path: Path) -> None:
     assert session_files.may_close(app)
     erase(app)
     app.submit(commands.Paint(1, "noise", ((4.0, 3.0),), 2.0, more=True))
@@ -91,7 +91,7 @@ def erase(app: App) -> None:
     app.submit(commands.Paint(app.grid.id, "erase", ((4.0, 4.0),), radius=3))
 
 
-def test_a_stroke_is_undone_and_made_again(app: App) -> None:
+def test_a_stroke_is_undone_and_redone(app: App) -> None:
     app.sim.step(20)
     before = app.grid.state()
     erase(app)
@@ -104,7 +104,7 @@ def test_a_stroke_is_undone_and_made_again(app: App) -> None:
     assert [type(entry.command).__name__ for entry in app.sim.journal[-3:]] == ["Paint", "Undo", "Redo"]
 
 
-def test_without_an_edit_that_is_told_and_not_journalled(app: App) -> None:
+def test_without_an_edit_undo_shows_a_notice_and_is_not_journalled(app: App) -> None:
     before = len(app.sim.journal)
     history.undo(app)
     history.redo(app)
@@ -124,7 +124,7 @@ def test_a_hundred_steps_back_and_forth_change_nothing(app: App) -> None:
     assert np.array_equal(app.grid.state(), now)
 
 
-def test_coming_back_to_the_present_makes_no_steps(app: App) -> None:
+def test_returning_to_the_present_makes_no_steps(app: App) -> None:
     app.sim.step(57)
     history.go_to(app, 3)
     assert app.grid.timeline.moments[-1].age == 57
@@ -142,7 +142,7 @@ def test_a_step_back_pauses(app: App) -> None:
     assert [type(entry.command).__name__ for entry in app.sim.journal].count("Rewind") == 5
 
 
-def test_a_place_far_from_any_moment_is_taken_only_where_that_is_quick(app: App, monkeypatch: Any) -> None:
+def test_an_age_far_from_any_moment_is_used_only_if_that_is_quick(app: App, monkeypatch: Any) -> None:
     app.sim.step(40)
     ages = [moment.age for moment in app.grid.timeline.moments]
     assert ages == [0, 16, 32]

@@ -100,7 +100,7 @@ def panel(folder: Path) -> None:
         assert grid.kernel.name == "von-neumann"
         engine.item_input_value("**/##fire_rate", 0.25)
         assert grid.settings.fire_rate == 0.25
-        # A mistake is told and nothing stops.
+        # An error is shown and nothing stops.
         engine.item_input_value("**/##width", 0)
         assert grid.size == (64, 64)
         assert [toast.kind for toast in app.toasts] == ["error"]
@@ -239,13 +239,13 @@ def quick(folder: Path) -> None:
 
 
 def refused(folder: Path) -> None:
-    """No display: one sentence that says what to do instead."""
+    """Without a display, one sentence explains what to do."""
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         os.environ.pop(name, None)
     try:
         show([model()], Options(), kernels.discover())
     except NCAError as error:
-        (folder / "said.txt").write_text(str(error))
+        (folder / "message.txt").write_text(str(error))
 
 
 SCENARIOS = {scenario.__name__: scenario for scenario in (work, panel, seed, idle, quick, refused)}
@@ -276,7 +276,7 @@ def test_panel_mouse_help_and_toasts(tmp_path: Path) -> None:
     run("panel", tmp_path)
 
 
-def test_a_recording_from_the_seed_is_the_one_made_without_a_window(tmp_path: Path) -> None:
+def test_a_recording_from_the_seed_equals_one_made_without_a_window(tmp_path: Path) -> None:
     from PIL import Image
 
     run("seed", tmp_path)
@@ -297,12 +297,12 @@ def test_quick_chords_typed_numbers_and_the_next_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a display can be taken away on Linux only")
-def test_without_a_display_one_sentence_says_what_to_do(tmp_path: Path) -> None:
+def test_without_a_display_one_sentence_explains_what_to_do(tmp_path: Path) -> None:
     run("refused", tmp_path)
-    said = (tmp_path / "said.txt").read_text()
-    assert said.startswith("Can't open a display (")
-    assert "ncaengine record" in said
-    assert "\n" not in said
+    message = (tmp_path / "message.txt").read_text()
+    assert message.startswith("Can't open a display (")
+    assert "ncaengine record" in message
+    assert "\n" not in message
 
 
 def test_a_screenshot_needs_no_display(tmp_path: Path) -> None:
@@ -322,7 +322,7 @@ def test_a_screenshot_needs_no_display(tmp_path: Path) -> None:
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
 
 
-def test_every_key_is_told_once() -> None:
+def test_every_key_is_listed_once() -> None:
     chords = [chord for entry in TABLE for chord in entry.chords]
     assert len(chords) == len(set(chords))
     shown = [entry.shown for entry in TABLE if entry.shown]
@@ -337,11 +337,11 @@ def test_panes_are_arranged_side_by_side(count: int, width: int, height: int, pl
     assert arrange(count, width, height, 12, 55) == plan
 
 
-def test_speeds_are_one_for_all_or_one_a_model() -> None:
+def test_there_is_one_speed_for_all_models_or_one_for_each() -> None:
     assert Options(steps_per_second=(30.0,)).rates(3) == (30, 30, 30)
     assert Options(steps_per_second=(30.0, 5.0)).rates(2) == (30, 5)
-    for count, said in ((3, "2 speeds for 3 models;"), (1, "2 speeds for 1 model;")):
-        with pytest.raises(NCAError, match=said):
+    for count, message in ((3, "2 speeds for 3 models;"), (1, "2 speeds for 1 model;")):
+        with pytest.raises(NCAError, match=message):
             Options(steps_per_second=(30.0, 5.0)).rates(count)
 
 

@@ -59,9 +59,10 @@ def duplicate(app: App) -> None:
 def _copy(app: App) -> int:
     """Copy the selected grid, select the copy and return its number. Raise NCAError if it can't be made."""
     check_count(app)
-    app.sim.submit(Duplicate(app.grid.id))
+    copy = app.sim.submit(Duplicate(app.grid.id))
+    assert copy
     before = app.pane.camera
-    app.select_grid(app.sim.next_id - 1)
+    app.select_grid(copy.id)
     camera = app.pane.camera
     camera.zoom, camera.x, camera.y, camera.repeat = before.zoom, before.x, before.y, before.repeat
     return app.grid.id
