@@ -47,7 +47,6 @@ class Simulation:
 
     Attributes:
         backend: The device that steps and draws the grids.
-        catalogue: The kernels.
         grids: The grids by number.
         removed: Snapshots of the removed grids that can be brought back, by number.
         models: Registered models by name.
@@ -77,7 +76,7 @@ class Simulation:
 
     @property
     def catalogue(self) -> Catalogue:
-        """The kernels. It may be replaced, as when a plugin has changed."""
+        """The kernels. They may be replaced, as when a plugin has changed."""
         return self._world.catalogue
 
     @catalogue.setter
@@ -128,8 +127,7 @@ class Simulation:
         return partial(handlers.carry_out_late, self._world)
 
     def _raise_late(self) -> None:
-        late = self._world.late[:]
-        self._world.late.clear()
+        late, self._world.late = self._world.late, []
         if late:
             raise late[0]
 
