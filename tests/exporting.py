@@ -23,7 +23,7 @@ def shipped(name: str) -> Model:
 
 
 def rollout(model: Model, kernel: Kernel, steps: int, size: tuple[int, int] = (64, 64)) -> np.ndarray:
-    """The state after some steps from the seed, by the torch reference: (height, width, channels)."""
+    """Return the torch reference's state some steps after the seed: (height, width, channels)."""
     cells = TorchCells()
     cells.specialise(model, kernel)
     cells.write(states.initial(model, size, 0))
@@ -37,7 +37,7 @@ def measured(model: Model, kernel: Kernel) -> atlas.Ranges:
 
 
 def colours(rgb: np.ndarray) -> np.ndarray:
-    """Mean and standard deviation of each channel, (2, 3), of a picture in [0, 1]."""
+    """Return mean and standard deviation of each channel, (2, 3), of a picture in [0, 1]."""
     return np.stack([rgb.reshape(-1, 3).mean(0), rgb.reshape(-1, 3).std(0)])
 
 

@@ -1,4 +1,4 @@
-"""Damaged and hostile model files, each from a number: seeds of every form that opens, and ways to spoil them."""
+"""Damaged and hostile model files, each made from a number: valid files of every form, and ways to damage them."""
 
 import base64
 import copy
@@ -25,7 +25,7 @@ from ncaengine.core import model as models
 from ncaengine.core.model import Alive, Clips, Colour, Config, Feature, Seed
 
 ODD = 'x"*/\n#version 999\x1b[31m\u202e\0'
-"""What no shader and no sentence may hold as it is."""
+"""Text that no shader and no message may contain unchanged."""
 CONFIGS = (
     Config(hidden=8, channels=4, name=ODD, family=ODD, kernels=(ODD, "square"), attribution={ODD: ODD}),
     Config(
@@ -50,7 +50,7 @@ OPCODES = b"().0123INRbcdehjlopqrstu}]\x80\x81\x85\x86\x87\x90\x92\x93\x94\x8a\x
 
 
 def seeds(marker: Path) -> list[tuple[str, bytes]]:
-    """Whole files by their ends; some ask for a program that makes the `marker`."""
+    """Return valid files, each with its ending; some ask for a program that makes the `marker`."""
     return [*_texts(), *_pickles(), *_tensors(), *_attacks(marker), *_real()]
 
 
@@ -65,7 +65,7 @@ def _texts() -> Iterator[tuple[str, bytes]]:
 
 
 def _pickles() -> Iterator[tuple[str, bytes]]:
-    """State dicts and whole modules, in torch's both forms, and arrays of objects."""
+    """Yield state dicts and modules in both forms of torch, and arrays of objects."""
     torch.manual_seed(0)
     notebook = {k: torch.from_numpy(v) for k, v in state_dict(16).items()}
     noise = {**notebook, "noise_level": torch.tensor(0.1)}
@@ -85,7 +85,7 @@ def _convs() -> list[torch.nn.Module]:
 
 
 def _old(file: io.BytesIO, width: int) -> bytes:
-    """The old form of a torch file, whose keys torch would take from where its memory lies by chance."""
+    """Return the old form of a torch file, with fixed keys; torch takes them from memory addresses."""
     with zipfile.ZipFile(file) as archive:
         parts = {name.split("/")[-1]: archive.read(name) for name in archive.namelist()}
     keys = sorted(key for key in parts if key.isdecimal() and f"archive/data/{key}" in archive.namelist())
@@ -94,7 +94,7 @@ def _old(file: io.BytesIO, width: int) -> bytes:
 
 
 def _tensors() -> Iterator[tuple[str, bytes]]:
-    """Rows of numbers; models of ncaengine; and bare tensors."""
+    """Yield rows of numbers, models of ncaengine, and bare tensors."""
     for count in (68, 5856):
         yield ".bin", numbers(count).tobytes()
     for config in CONFIGS:
@@ -121,11 +121,11 @@ def _real() -> Iterator[tuple[str, bytes]]:
             yield path.suffix, path.read_bytes()
 
 
-# Ways to spoil bytes
+# Ways to damage bytes
 
 
 def spoiled(seed: tuple[str, bytes], rng: random.Random) -> tuple[str, bytes]:
-    """A file made of a seed, by some changes of its inside, of its bytes or of both; now and then with another end."""
+    """Return a seed's file with changes of its content, of its bytes or of both; sometimes with another ending."""
     end, data = seed
     if (inside := _inside(data)) and rng.random() < 0.75:
         data = inside(data, rng)
@@ -148,7 +148,7 @@ def _cut(data: bytes, rng: random.Random) -> bytes:
 
 
 def _moved(data: bytes, rng: random.Random) -> bytes:
-    """A chunk left out, or put somewhere once more, perhaps many times."""
+    """Remove a chunk, or insert it again, perhaps many times."""
     a, size, to = rng.randint(0, len(data)), rng.choice((1, 4, 40, 4000)), rng.randint(0, len(data))
     if rng.random() < 0.4:
         return data[:a] + data[a + size :]
@@ -163,7 +163,7 @@ def _inserted(data: bytes, rng: random.Random) -> bytes:
 
 
 def _number(data: bytes, rng: random.Random) -> bytes:
-    """A number of a text, or the size or offset that four or eight bytes may be, made extreme."""
+    """Replace a number in a text, or four or eight bytes that may be a size or offset, by an extreme one."""
     spots = list(NUMBER.finditer(data[:50_000]))
     if spots and rng.random() < 0.7:
         spot = rng.choice(spots)
@@ -176,7 +176,7 @@ def _number(data: bytes, rng: random.Random) -> bytes:
 RAW: list[Callable[[bytes, random.Random], bytes]] = [_flip, _flip, _cut, _moved, _inserted, _number, _number]
 
 
-# Ways to spoil what is inside, so that checksums and sizes still hold
+# Ways to damage the content with correct checksums and sizes
 
 
 def _inside(data: bytes) -> Callable[[bytes, random.Random], bytes] | None:
@@ -204,7 +204,7 @@ def _archive(data: bytes, rng: random.Random) -> bytes:
 
 
 def _words(data: bytes, rng: random.Random) -> bytes:
-    """A pickle in which a text has become another of its length, a small number another, or a float a wild one."""
+    """Replace a text in a pickle by another of its length, a small number by another, or a float by an extreme one."""
     kind = rng.choice((rb"X(.)\0\0\0", rb"K.", rb"G.{8}"))
     spots = list(re.finditer(kind, data, re.DOTALL))
     if not spots:
@@ -251,7 +251,7 @@ def _layers(found: Any) -> list[dict[str, Any]]:
 
 
 def junked(found: Any, rng: random.Random) -> Any:
-    """JSON in which something, anywhere, is replaced by another thing, left out, doubled or wrapped."""
+    """Replace, remove, double or wrap one value anywhere in JSON data."""
     if not isinstance(found, (dict, list)) or not found or rng.random() < 0.02:
         return rng.choice((rng.choice(WORDS), rng.choice(INTS), rng.choice(FLOATS), copy.deepcopy(rng.choice(SHAPES))))
     key = rng.choice(list(found) if isinstance(found, dict) else range(len(found)))
@@ -272,7 +272,7 @@ def junked(found: Any, rng: random.Random) -> Any:
 
 
 def _png(data: bytes, rng: random.Random) -> bytes:
-    """A picture with a chunk spoiled, left out, doubled or its pixels changed, and right checksums."""
+    """Damage, remove or double a chunk of a picture, or change its pixels; checksums are correct."""
     chunks, at = [], 8
     while at + 8 <= len(data):
         size = int.from_bytes(data[at : at + 4], "big")
@@ -295,5 +295,5 @@ def _png(data: bytes, rng: random.Random) -> bytes:
 
 
 def plainly_named(config: Config) -> Config:
-    """The configuration without any text of the file that means nothing."""
+    """Return the configuration with neutral names."""
     return msgspec.structs.replace(config, name="model", family="", attribution={}, kernels=("square",))

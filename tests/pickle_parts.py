@@ -1,4 +1,4 @@
-"""Parts of which tests of untrusted files make pickles and archives, and what is said of those."""
+"""Parts from which tests make pickles and archives, and helpers to read them."""
 
 import io
 import pickle
@@ -22,7 +22,9 @@ DAMAGED = "is damaged or was not written by torch.save; copy or save it again."
 def zipped(parts: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
     with zipfile.ZipFile(file := io.BytesIO(), "w", compression) as archive:
         for name, content in parts.items():
-            archive.writestr(zipfile.ZipInfo(name), content, compression)  # of no date: the same at any time
+            archive.writestr(
+                zipfile.ZipInfo(name), content, compression
+            )  # ZipInfo has a fixed date, so that files are the same at any time
     return file.getvalue()
 
 
@@ -33,11 +35,11 @@ def timed(path: Path, read: Callable[[Path], object] = read_torch) -> Any:
         find_weights(found)
         return found
     finally:
-        assert time.process_time() - start < 3  # all do within one, where the machine is not busy
+        assert time.process_time() - start < 3  # each takes less than one on an idle machine
 
 
-def said(read: Callable[[], object]) -> str:
-    """The sentence with which something is refused; nothing if it is not."""
+def refusal(read: Callable[[], object]) -> str:
+    """Return the message with which a file is refused; '' if it is not refused."""
     try:
         read()
     except NCAError as error:
@@ -77,7 +79,7 @@ def npy(head: str, rest: bytes = b"") -> bytes:
 
 
 def text(letters: str) -> bytes:
-    """The opcode that pushes a text."""
+    """Return the opcode that pushes a text."""
     return b"X" + struct.pack("<I", len(letters.encode())) + letters.encode()
 
 

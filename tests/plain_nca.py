@@ -1,6 +1,6 @@
-"""One step of each published family in loops over cells, straight after shared/data/README.md: a second opinion.
+"""One step of each published family in loops over cells, after shared/data/README.md: an independent check.
 
-States are (height, width, channels) float64. Weights come as each family's own program has them.
+States are (height, width, channels) float64. Weights have the form of each family's own program.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ Array = np.ndarray
 
 
 def seen(x: Array, row: int, column: int, padding: str) -> Array:
-    """The state of a cell, or of what stands for it beyond the edge."""
+    """Return the state of a cell; beyond the edge, the padding."""
     height, width, _ = x.shape
     if padding == "circular":
         return x[row % height, column % width]
@@ -24,7 +24,7 @@ def seen(x: Array, row: int, column: int, padding: str) -> Array:
 
 
 def filtered(x: Array, stencil: Array, padding: str) -> Array:
-    """A 3x3 correlation, as a neural net's convolution, of every channel."""
+    """Correlate every channel with a 3x3 stencil, as convolutions of neural nets do."""
     out = np.zeros_like(x)
     for row in range(x.shape[0]):
         for column in range(x.shape[1]):
@@ -35,7 +35,7 @@ def filtered(x: Array, stencil: Array, padding: str) -> Array:
 
 
 def resized(x: Array, height: int, width: int) -> Array:
-    """Between the four nearest cells, corners not aligned, the edge's cells standing for those beyond it."""
+    """Interpolate linearly between the four nearest cells; corners are not aligned and edges are replicated."""
     out = np.zeros((height, width, x.shape[2]))
     for row in range(height):
         for column in range(width):
@@ -49,7 +49,7 @@ def resized(x: Array, height: int, width: int) -> Array:
 
 
 def channel_major(parts: list[Array]) -> Array:
-    """(height, width, channels·filters): all filters of channel 0, then of channel 1, …"""
+    """Return (height, width, channels·filters): all filters of channel 0, then of channel 1, …."""
     height, width, channels = parts[0].shape
     out = np.zeros((height, width, channels * len(parts)))
     for channel in range(channels):
@@ -63,7 +63,7 @@ def filter_major(parts: list[Array]) -> Array:
 
 
 def places(x: Array) -> Array:
-    """(height, width, 2): row and column from -1 to 1, as NoiseNCA's grid."""
+    """Return row and column from -1 to 1, as NoiseNCA's grid: (height, width, 2)."""
     height, width, _ = x.shape
     out = np.zeros((height, width, 2))
     for row in range(height):
@@ -79,7 +79,7 @@ def relu(x: Array) -> Array:
 def net(
     z: Array, w1: Array, b1: Array, w2: Array, b2: Array | float = 0.0, g: Callable[[Array], Array] = relu
 ) -> Array:
-    """Two layers at each cell: w1 (hidden, inputs), w2 (channels, hidden)."""
+    """Apply two layers to each cell: w1 (hidden, inputs), w2 (channels, hidden)."""
     out = np.zeros((*z.shape[:2], len(w2)))
     for row in range(z.shape[0]):
         for column in range(z.shape[1]):
@@ -88,7 +88,7 @@ def net(
 
 
 def alive(x: Array, padding: str) -> Array:
-    """(height, width, 1): whether the largest opacity of a cell and its neighbours is above 0.1."""
+    """Return whether the largest opacity of a cell and its neighbours is above 0.1: (height, width, 1)."""
     out = np.zeros((*x.shape[:2], 1))
     for row in range(x.shape[0]):
         for column in range(x.shape[1]):

@@ -1,4 +1,4 @@
-"""Small files in the published forms, as the projects' own programs export them, made of known weights."""
+"""Small files of known weights in the published forms, as the projects' programs write them."""
 
 import base64
 import io
@@ -34,7 +34,7 @@ def state_dict(
 
 
 def tiled(layer: Array, across: int) -> tuple[Array, list[int]]:
-    """(models, rows, outputs) as the exporters lay it out: (rows, columns, 4), and [tiles across, tiles down]."""
+    """Arrange (models, rows, outputs) as tiles: (rows, columns, 4), and the layout [tiles across, tiles down]."""
     count, rows, outputs = layer.shape
     wide, down = -(-outputs // 4), -(-count // across)
     out = np.zeros((down * rows, across * wide, 4), np.float32)
@@ -49,7 +49,7 @@ def tiled(layer: Array, across: int) -> tuple[Array, list[int]]:
 def exported(
     first: Array, second: Array, names: list[str], across: int = 1, as_picture: bool = False, **more: Any
 ) -> dict[str, Any]:
-    """An atlas of NoiseNCA or DyNCA: (models, inputs + bias, outputs) of each layer."""
+    """Return an atlas of NoiseNCA or DyNCA from each layer's (models, inputs + bias, outputs)."""
     layers = []
     for number, layer in enumerate((first, second)):
         values, layout = tiled(layer, across)
@@ -69,7 +69,7 @@ def exported(
 
 
 def atlas(count: int = 1, channels: int = 4, filters: int = 4, placed: bool = False, **more: Any) -> dict[str, Any]:
-    """An atlas of NoiseNCA or DyNCA whose models are called m0, m1, …"""
+    """Return an atlas of NoiseNCA or DyNCA with models called m0, m1, …."""
     bias = more.get("bias", True)
     first = numbers(count, filters * channels + 2 * placed + 1, 6)
     second = numbers(count, 6 + bias, channels)
@@ -84,7 +84,7 @@ def png(pixels: Array) -> str:
 
 
 def hexells(channels: int = 4, hidden: int = 8) -> dict[str, Any]:
-    """Three models in 2 x 2 tiles of noise."""
+    """Return an atlas of hexells: three models in 2 x 2 tiles of noise."""
     rng = np.random.default_rng(0)
 
     def layer(rows: int, outputs: int) -> dict[str, Any]:
@@ -95,8 +95,8 @@ def hexells(channels: int = 4, hidden: int = 8) -> dict[str, Any]:
     return {"model_names": ["a/x", "b/x", ".hidden name"], "layers": layers}
 
 
-def decoded(layer: dict[str, Any], number: int) -> Array:
-    """One model's (inputs + 1, outputs) of a layer of hexells, pixel by pixel after the table of data/README.md."""
+def decoded_layer(layer: dict[str, Any], number: int) -> Array:
+    """Decode a model's (inputs + 1, outputs) from a layer of hexells, pixel by pixel after data/README.md."""
     rows, outputs = json.loads(layer["shape"]) if isinstance(layer["shape"], str) else layer["shape"]
     across = (json.loads(layer["layout"]) if isinstance(layer["layout"], str) else layer["layout"])[0]
     picture = Image.open(io.BytesIO(base64.b64decode(layer["data"].split(",")[1]))).convert("RGBA")
@@ -129,7 +129,7 @@ def reaction(channels: int = 8, hidden: int = 6, flat: bool = False) -> list[Arr
 
 W = np.random.default_rng(5).integers(-80, 80, 64).tolist()
 B = [2, -5, -14, 9]
-"""As the numbers of SwissGL's demo: whole, in thousandths."""
+"""Numbers like those of SwissGL's demo: integers, in thousandths."""
 
 
 def demo_text(w: str = "", b: str = "", rule: str = "") -> str:
@@ -148,12 +148,12 @@ def demo_text(w: str = "", b: str = "", rule: str = "") -> str:
         }}`}})}}"""
 
 
-def found(form: str, data: Any, name: str = "file") -> Decoded:
+def decoded(form: str, data: Any, name: str = "file") -> Decoded:
     return Decoded(form, data, name)  # type: ignore[arg-type]
 
 
 def names(file: Decoded, hints: Hints = Hints()) -> list[str]:  # noqa: B008
-    """The names of a file's models; none is made."""
+    """Return the names of a file's models without making one."""
     return list(identify(file, hints).makers())
 
 

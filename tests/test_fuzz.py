@@ -1,7 +1,7 @@
-"""Ten thousand damaged and hostile files: each ends in models or in one sentence, soon, and runs nothing.
+"""Ten thousand damaged and hostile files: each soon gives models or one message, and none runs code.
 
-A default run takes some hundreds of them. NCAENGINE_FULL=1 runs them all in a process of its own, with an alarm of
-5 s a file and 1 GB of memory above what its start took; `python tests/test_fuzz.py FOLDER [FIRST LAST]` is the same.
+A default run tries some hundreds of them. NCAENGINE_FULL=1 tries them all in a separate process, with a limit of 5 s a
+file and of 1 GB of memory beyond its start; `python tests/test_fuzz.py FOLDER [FIRST LAST]` does the same.
 """
 
 import faulthandler
@@ -36,35 +36,35 @@ COUNT = 10_000
 SECONDS = 5
 MEMORY = 2**30
 SHARED_BYTES = 32_768
-"""Of a workgroup, as OpenGL promises."""
+"""Shared memory of a workgroup that OpenGL guarantees."""
 RUNS = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "pickle.find_class", "ctypes.dlopen")
 
 
 @dataclass
 class Tally:
-    """What became of some files; failures as texts."""
+    """Results of some files."""
 
     files: int = 0
     models: int = 0
-    sentences: int = 0
+    refusals: int = 0
     shaders: int = 0
     slowest: tuple[float, str] = (0.0, "")
     failures: list[str] = field(default_factory=list)
 
 
-class Late(BaseException):
-    """The alarm: nothing that is caught along with what damaged files raise."""
+class TimedOut(BaseException):
+    """Raised by the alarm; a BaseException, so that code for damaged files does not catch it."""
 
 
 def test_hundreds_of_files(tmp_path: Path) -> None:
     tally = fuzz(tmp_path, range(0, COUNT, 25))
     assert not tally.failures, "\n".join(tally.failures)
     assert tally.models > 50
-    assert tally.sentences > 100
+    assert tally.refusals > 100
 
 
 def test_whole_files_open(tmp_path: Path) -> None:
-    """All seeds but those that ask for a program."""
+    """All seeds open except those that ask for a program."""
     for number, (end, data) in enumerate(seeds(tmp_path / "marker")):
         (path := tmp_path / f"{number}{end}").write_bytes(data)
         if b"touch " in data:
@@ -101,11 +101,11 @@ HEADS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("head", HEADS)
-def test_tensors_of_other_numbers(tmp_path: Path, head: str) -> None:
+def test_tensors_of_other_number_types_are_refused(tmp_path: Path, head: str) -> None:
     packed = json.dumps(HEADS[head]).encode()
     (path := tmp_path / "m.safetensors").write_bytes(len(packed).to_bytes(8, "little") + packed)
-    tried(path, _square(), tally := Tally())
-    assert tally.sentences == 1
+    try_file(path, _square(), tally := Tally())
+    assert tally.refusals == 1
 
 
 @pytest.mark.parametrize(
@@ -116,16 +116,16 @@ def test_tensors_of_other_numbers(tmp_path: Path, head: str) -> None:
         {"diffusion": (1e39,) * 4}, {"seed": Seed("noise", 1e39)}, {"name": "a" * 10**5, "activation": "odd" * 10**5},
     ],
 )  # fmt: skip
-def test_numbers_that_no_float32_can_hold(tmp_path: Path, change: dict[str, Any]) -> None:
+def test_numbers_beyond_float32_are_refused(tmp_path: Path, change: dict[str, Any]) -> None:
     config = Config(channels=4, hidden=8)
     plain = {**models.config_to_dict(config), **json.loads(msgspec.json.encode(change))}
     meta = {"ncaengine": json.dumps({"config": plain})}
     (path := tmp_path / "m.safetensors").write_bytes(safetensors.numpy.save(random_weights(config).arrays(), meta))
-    tried(path, _square(), tally := Tally())
-    assert tally.sentences == 1
+    try_file(path, _square(), tally := Tally())
+    assert tally.refusals == 1
 
 
-def test_a_program_of_numbers_that_no_float32_can_hold(tmp_path: Path) -> None:
+def test_a_program_with_numbers_beyond_float32_is_refused(tmp_path: Path) -> None:
     for number in ("1e39", "1e999"):
         (path := tmp_path / "m.js").write_text(f"W = [{','.join([number] * 64)}]; b = [1, 2, 3, 4]", "utf-8")
         with pytest.raises(NCAError, match="hold NaN or infinity"):
@@ -157,7 +157,7 @@ def fuzz(folder: Path, which: range, alarmed: bool = False) -> Tally:
         try:
             if alarmed:
                 signal.alarm(SECONDS)
-            tried(path, square, tally)
+            try_file(path, square, tally)
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 raise
@@ -174,28 +174,28 @@ def fuzz(folder: Path, which: range, alarmed: bool = False) -> Tally:
     return tally
 
 
-def tried(path: Path, square: Kernel, tally: Tally) -> None:
-    """Open a file and make of each model in it all that a grid needs. Raises whatever goes wrong but one sentence."""
+def try_file(path: Path, square: Kernel, tally: Tally) -> None:
+    """Open a file and make everything that a grid needs from each model. Raises any error except a proper NCAError."""
     try:
         for model in model_files.open_file(path).models.values():
             tally.models += 1
             assert states.initial(model, (8, 8), 0).shape == (8, 8, model.config.channels)
-            shaders(model.config, square, tally)
+            check_shaders(model.config, square, tally)
     except NCAError as error:
-        said = str(error)
-        assert said.startswith(f"{path}: "), said
-        assert said.isprintable()
-        assert len(said) < len(str(path)) + 600, said
-        assert "not enough memory" not in said, said
-        tally.sentences += 1
+        message = str(error)
+        assert message.startswith(f"{path}: "), message
+        assert message.isprintable()
+        assert len(message) < len(str(path)) + 600, message
+        assert "not enough memory" not in message, message
+        tally.refusals += 1
 
 
-def shaders(config: Config, kernel: Kernel, tally: Tally) -> None:
-    """Make all shaders: without words of the file, with numbers that GLSL can read."""
+def check_shaders(config: Config, kernel: Kernel, tally: Tally) -> None:
+    """Check all shaders: no text from the file, and only numbers that GLSL can read."""
     for form, frame in (("unrolled", ""), ("looped", "stretched")):
         try:
             text = _shaders(config, kernel, form, frame)
-        except NCAError:  # a stencil that the kernel lacks, or more inputs than a workgroup can hold
+        except NCAError:  # the kernel lacks a stencil, or a workgroup can't hold so many inputs
             continue
         tally.shaders += 1
         assert text == _shaders(plainly_named(config), kernel, form, frame)
@@ -217,7 +217,7 @@ def _square() -> Kernel:
 
 
 def _kept(what: str) -> int:
-    """Bytes of this process's memory."""
+    """Return a figure of this process's memory, in bytes."""
     found = re.search(rf"{what}:\s+(\d+) kB", Path("/proc/self/status").read_text("ascii"))
     assert found
     return 1024 * int(found[1])
@@ -225,22 +225,22 @@ def _kept(what: str) -> int:
 
 def _watch(event: str, _: object) -> None:
     if event in RUNS:
-        raise Late(f"it asked for {event}")
+        raise TimedOut(f"it asked for {event}")
 
 
 def _late(*_: object) -> None:
-    raise Late(f"over {SECONDS} s")
+    raise TimedOut(f"over {SECONDS} s")
 
 
 def main(folder: str, first: str = "0", last: str = str(COUNT)) -> int:
-    """Print what became of the files; 1 if anything failed."""
-    import resource  # of POSIX alone
+    """Print the results; returns 1 if anything failed."""
+    import resource  # only on POSIX
 
     faulthandler.enable()
-    seeds(Path(folder))  # all imports, and their memory, come before the limits
+    seeds(Path(folder))  # imports all modules before the limits apply
     fuzz(Path(folder), range(3))
     resource.setrlimit(resource.RLIMIT_AS, (_kept("VmSize") + MEMORY,) * 2)
-    Path("/proc/self/clear_refs").write_text("5", "ascii")  # the peak is counted from here
+    Path("/proc/self/clear_refs").write_text("5", "ascii")  # resets the peak
     before = _kept("VmHWM")
     signal.signal(signal.SIGALRM, _late)
     sys.addaudithook(_watch)

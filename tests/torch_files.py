@@ -26,11 +26,11 @@ def refused(path: Path) -> str:
     """What `load` says about a file, without its name; all that any refusal must hold is checked here."""
     with pytest.raises(NCAError) as caught:
         model_files.load(path)
-    said = str(caught.value)
-    assert said.startswith(f"{path}: ")
-    assert "\n" not in said
-    assert said.endswith((".", "models/"))
-    return said.removeprefix(f"{path}: ")
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message
+    assert message.endswith((".", "models/"))
+    return message.removeprefix(f"{path}: ")
 
 
 def saved(path: Path, what: object, **options: Any) -> Path:

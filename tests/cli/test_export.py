@@ -35,16 +35,13 @@ def command() -> Any:
 def test_the_command_writes_an_atlas(tmp_path: Path, command: Any, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "models.json"
     command("zebra", "weave", "-o", path)
-    said = capsys.readouterr()
-    assert said.out == f"2 models in {path}, the first is zebra\n"
+    assert capsys.readouterr().out == f"2 models in {path}, the first is zebra\n"
     assert [(m.config.name, m.config.credit) for m in model_files.open_file(path).models.values()] == [
         (name, "the ncaengine authors · Apache-2.0") for name in ("zebra", "weave")
     ]
 
 
-def test_models_that_are_the_same_are_measured_once(
-    tmp_path: Path, command: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_equal_models_are_measured_once(tmp_path: Path, command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[str] = []
 
     def measure(model: Model, kernel: Kernel, states: Iterator[np.ndarray]) -> atlas.Ranges:
@@ -58,7 +55,7 @@ def test_models_that_are_the_same_are_measured_once(
     assert len(list(model_files.open_file(tmp_path / "a.json").models.values())) == 3
 
 
-def test_the_ranges_are_those_of_either_backend(catalogue: Catalogue, gl: GLBackend, simulate) -> None:
+def test_both_backends_measure_the_same_ranges(catalogue: Catalogue, gl: GLBackend, simulate) -> None:
     model, kernel = shipped("zebra"), catalogue.get("square")
     ours, truth = (
         atlas.measure(model, kernel, itertools.islice(export.states_of_rollout(sim, model, "square"), 4))
@@ -68,14 +65,15 @@ def test_the_ranges_are_those_of_either_backend(catalogue: Catalogue, gl: GLBack
     np.testing.assert_allclose(ours.channels, truth.channels, atol=1e-3)
 
 
-def test_the_command_writes_a_state_dict_that_opens_as_the_model(
+def test_an_exported_state_dict_opens_as_the_model(
     tmp_path: Path, command: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "zebra.pt"
     command("zebra", "-o", path)
-    told = capsys.readouterr().err
-    assert "it has w2.bias" in told
-    assert "record separately that it is zebra, for square and hexagonal, by the ncaengine authors · Apache-2.0" in told
+    printed = capsys.readouterr().err
+    assert "it has w2.bias" in printed
+    credit = "the ncaengine authors · Apache-2.0"
+    assert f"record separately that it is zebra, for square and hexagonal, by {credit}" in printed
     model, found = shipped("zebra"), model_files.load(path)
     assert all(np.array_equal(getattr(found, name), getattr(model, name)) for name in WEIGHTS)
     for name in ("features", "clips", "activation", "colour", "fire_rate", "seed", "padding"):
@@ -95,7 +93,7 @@ def test_the_command_takes_the_form_given(tmp_path: Path, command: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["zebra", "-o", "zebra.txt"], "this ending is not known"),
         (["-o", "a.json"], "Name a model"),
@@ -106,16 +104,16 @@ def test_the_command_takes_the_form_given(tmp_path: Path, command: Any) -> None:
         (["zebra", "-o", "no/a.glsl"], "cannot be written"),
     ],
 )
-def test_what_the_command_refuses(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Any, arguments: list[str], said: str
+def test_refused_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Any, arguments: list[str], message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(NCAError, match=said):
+    with pytest.raises(NCAError, match=message):
         command(*arguments)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_model_that_is_refused_leaves_the_file_as_it_was(tmp_path: Path, command: Any) -> None:
+def test_a_refused_model_leaves_the_file_unchanged(tmp_path: Path, command: Any) -> None:
     model_files.save(REFUSED_BY_BOTH["alive"][0], tmp_path / "m.safetensors")
     (tmp_path / "a.json").write_text("before")
     with pytest.raises(NCAError, match="lets cells die"):

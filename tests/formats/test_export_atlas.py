@@ -35,7 +35,7 @@ def pixels(layer: dict[str, Any]) -> np.ndarray:
 
 
 def on_page(text: str, number: int, side: int, steps: int) -> np.ndarray:
-    """RGB of a model after the arithmetic of the page's ca.js: every stage in bytes."""
+    """Return RGB of a model, computed as the page's ca.js does, with every stage in bytes."""
     layers = []
     for layer in json.loads(text)["layers"]:
         (rows, outputs), (across, _), all_ = layer["shape"], layer["layout"], pixels(layer)
@@ -62,7 +62,7 @@ def on_page(text: str, number: int, side: int, steps: int) -> np.ndarray:
     return (x[0, :3] / 2 + 0.5).clamp(0, 1).permute(1, 2, 0).numpy()
 
 
-def test_the_published_atlas_is_written_as_it_was(shared: Path, hexells: dict[str, Model]) -> None:
+def test_the_published_atlas_is_reproduced(shared: Path, hexells: dict[str, Model]) -> None:
     theirs = json.loads((shared / ATLAS).read_text("utf-8"))
     ours = json.loads(atlas.atlas_json([(model, None) for model in hexells.values()]))
     assert list(ours) == [*theirs, "attribution"]
@@ -74,7 +74,7 @@ def test_the_published_atlas_is_written_as_it_was(shared: Path, hexells: dict[st
 
 
 @pytest.mark.parametrize("names", [["dots"], ["bubbly_0101", "dots"]])
-def test_some_of_its_models_stay_as_they_are(tmp_path: Path, hexells: dict[str, Model], names: list[str]) -> None:
+def test_some_of_its_models_do_not_change(tmp_path: Path, hexells: dict[str, Model], names: list[str]) -> None:
     models = [hexells[name] for name in names]
     found = reimported(atlas.atlas_json([(model, None) for model in models]), tmp_path / "a.json")
     assert [m.config.name for m in found] == names
@@ -85,7 +85,7 @@ def test_some_of_its_models_stay_as_they_are(tmp_path: Path, hexells: dict[str, 
 
 @pytest.mark.parametrize("name", ["bubbles", "zebra", "coral"])
 def test_a_shipped_model_shows_its_texture_as_an_atlas(tmp_path: Path, catalogue: Catalogue, name: str) -> None:
-    """By our own arithmetic, and by the page's, which rounds every stage to a byte."""
+    """In our arithmetic, and in the page's, which rounds every stage to a byte."""
     model, kernel = shipped(name), catalogue.get("square")
     text = atlas.atlas_json([(model, measured(model, kernel))])
     (found,) = reimported(text, tmp_path / "a.json")
@@ -96,8 +96,8 @@ def test_a_shipped_model_shows_its_texture_as_an_atlas(tmp_path: Path, catalogue
 
 
 @pytest.mark.parametrize("case", CONVERTED)
-def test_the_change_of_units_is_exact(catalogue: Catalogue, case: str) -> None:
-    """Until something is clipped that was not."""
+def test_the_conversion_of_units_is_exact(catalogue: Catalogue, case: str) -> None:
+    """As long as the page clips nothing that the model doesn't."""
     model, kernel = random_model(CONVERTED[case]), catalogue.get("square")
     page = atlas.to_page_units(model, measured(model, kernel) if atlas.needs_ranges(model.config) else None)
     assert page.config.clips == SELFORG.clips
@@ -115,14 +115,14 @@ def test_weights_are_rounded_to_the_nearest_byte(tmp_path: Path, catalogue: Cata
     text = atlas.atlas_json([(model, ranges)])
     (found,), page = reimported(text, tmp_path / "a.json"), atlas.to_page_units(model, ranges)
     for layer, names in zip(json.loads(text)["layers"], (("w1", "b1"), ("w2", "b2")), strict=True):
-        assert pixels(layer).min() == 0 or pixels(layer).max() == 255, "the scale is larger than need be"
+        assert pixels(layer).min() == 0 or pixels(layer).max() == 255, "the scale is larger than needed"
         for name in names:
             off = np.abs(getattr(found, name) - getattr(page, name)).max()
             assert off <= layer["scale"] / 255 / 2 + 1e-6
 
 
 def test_hidden_units_stay_below_saturation(catalogue: Catalogue) -> None:
-    """Their rows of weights being equally high, so that none is rounded more coarsely than others."""
+    """And all have the same largest weight, so that none is rounded more coarsely than others."""
     model, kernel = shipped("zebra"), catalogue.get("square")
     ranges = measured(model, kernel)
     page = atlas.to_page_units(model, ranges)
@@ -162,37 +162,37 @@ NOT_THE_PAGE: dict[str, tuple[Model, str]] = {
 
 
 @pytest.mark.parametrize("case", [*REFUSED_BY_BOTH, *NOT_THE_PAGE])
-def test_what_the_page_cannot_compute_is_named(case: str) -> None:
-    model, said = {**REFUSED_BY_BOTH, **NOT_THE_PAGE}[case]
+def test_models_that_the_page_cannot_run_are_refused(case: str) -> None:
+    model, message = {**REFUSED_BY_BOTH, **NOT_THE_PAGE}[case]
     ranges = atlas.Ranges(np.ones(model.config.hidden, np.float32), np.ones(model.config.channels, np.float32))
-    with pytest.raises(NCAError, match=said) as caught:
+    with pytest.raises(NCAError, match=message) as caught:
         atlas.atlas_json([(model, ranges)])
     assert "model" in str(caught.value)
 
 
-def test_ranges_that_are_missing_and_too_many_models_are_told() -> None:
+def test_missing_ranges_and_too_many_models_are_refused() -> None:
     with pytest.raises(NCAError, match="measure its Ranges"):
         atlas.atlas_json([(random_model(SMALL), None)])
     with pytest.raises(NCAError, match="1 to 256 models, not 257"):
         atlas.atlas_json([(random_model(SELFORG), None)] * 257)
 
 
-def test_a_model_that_runs_away_is_told(catalogue: Catalogue) -> None:
+def test_a_model_that_diverges_is_refused(catalogue: Catalogue) -> None:
     model = random_model(SMALL)
     with pytest.raises(NCAError, match="diverges on square"):
         atlas.measure(model, catalogue.get("square"), [np.full((4, 4, 4), np.inf, np.float32)])
 
 
-def test_who_made_a_model_travels_with_an_atlas(tmp_path: Path) -> None:
+def test_an_atlas_keeps_the_attribution(tmp_path: Path) -> None:
     mine = {"author": "Me", "licence": "CC BY-NC 4.0", "file": "gone", "recognised": "gone", "long": "x" * 10_000}
     models = [random_model(msgspec.structs.replace(SELFORG, attribution=facts)) for facts in (mine, {})]
     text = atlas.atlas_json([(model, None) for model in models])
     first, second = (m.config.attribution for m in reimported(text, tmp_path / "a.json"))
     assert (first["author"], first["licence"], len(first["long"])) == ("Me", "CC BY-NC 4.0", 500)
     assert first["recognised"].startswith("its model_names")
-    assert not {"file", "authors", "source"} & set(first), "nobody else is named"
+    assert not {"file", "authors", "source"} & set(first), "nobody else is credited"
     assert "ask who trained it" in second["authors"]
-    for odd in (5, [], [7, {"author": 3}], {"a": "b"}):  # another's key of this name
+    for odd in (5, [], [7, {"author": 3}], {"a": "b"}):  # other programs may use this key
         found = reimported(json.dumps({**json.loads(text), "attribution": odd}), tmp_path / "b.json")
         assert all(m.config.attribution["authors"] for m in found)
 

@@ -16,7 +16,7 @@ from ncaengine.formats.exporters import notebook
 
 
 class CA(nn.Module):
-    """As in the article's notebook."""
+    """The class of the article's notebook."""
 
     def __init__(self, channels: int, hidden: int, bias: bool) -> None:
         super().__init__()
@@ -38,34 +38,34 @@ NOTEBOOKS: dict[str, Config] = {name: CONVERTED[name] for name in CONVERTED if n
 
 
 @pytest.mark.parametrize("case", NOTEBOOKS)
-def test_the_notebooks_class_computes_what_we_do(catalogue: Catalogue, case: str) -> None:
+def test_the_notebooks_class_computes_the_same_step(catalogue: Catalogue, case: str) -> None:
     model = random_model(NOTEBOOKS[case])
     c, scale = model.config, model.config.colour.scale
-    tensors, to_mind = notebook.state_dict(model)
+    tensors, notes = notebook.state_dict(model)
     net = CA(c.channels, c.hidden, bias=True)
     net.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
     x = torch.from_numpy(random_state(9, 7, c.channels)).permute(2, 0, 1)[None]
     with torch.no_grad():
         ours = Reference(model, catalogue.get("square"))(x, torch.ones(()))
         np.testing.assert_allclose(net(x * scale) / scale, ours, atol=1e-5)
-    assert [sentence for sentence in to_mind if "w2.bias" in sentence]
+    assert [sentence for sentence in notes if "w2.bias" in sentence]
 
 
-def test_only_what_differs_from_the_notebook_is_to_be_minded() -> None:
+def test_notes_list_only_differences_from_the_notebook() -> None:
     model = random_model(NOTEBOOK_CONFIG)
     plain = Model(model.config, model.w1, model.b1, model.w2, np.zeros(12, np.float32))
-    tensors, to_mind = notebook.state_dict(plain)
+    tensors, notes = notebook.state_dict(plain)
     assert set(tensors) == {"w1.weight", "w1.bias", "w2.weight"}
-    assert not to_mind
+    assert not notes
     other = msgspec.structs.replace(model.config, fire_rate=1.0, seed=Seed("noise"), colour=Colour(1.0, 0.0))
-    said = notebook.state_dict(Model(other, model.w1, model.b1, model.w2, model.b2))[1]
-    for word, sentence in zip(("w2.bias", "update_rate=1", "a noise seed", r"state + 0,"), said, strict=True):
+    notes = notebook.state_dict(Model(other, model.w1, model.b1, model.w2, model.b2))[1]
+    for word, sentence in zip(("w2.bias", "update_rate=1", "a noise seed", r"state + 0,"), notes, strict=True):
         assert word in sentence
 
 
 @pytest.mark.parametrize("case", [*REFUSED_BY_BOTH, "clip"])
-def test_what_the_notebook_cannot_compute_is_named(case: str) -> None:
+def test_models_that_the_notebook_cannot_run_are_refused(case: str) -> None:
     clipped = replaced(SMALL, clips=Clips(hidden=(0.0, 1.0), state=(-1.0, 1.0)))
-    model, said = {**REFUSED_BY_BOTH, "clip": (clipped, "clips its hidden and state")}[case]
-    with pytest.raises(NCAError, match=said):
+    model, message = {**REFUSED_BY_BOTH, "clip": (clipped, "clips its hidden and state")}[case]
+    with pytest.raises(NCAError, match=message):
         notebook.state_dict(model)

@@ -35,14 +35,14 @@ void main() { gl_Position = vec4(gl_VertexID == 1 ? 3.0 : -1.0, gl_VertexID == 2
 
 
 class Toy:
-    """What shadertoy.com does with an exported text whose tabs were pasted and whose inputs were set as it says."""
+    """A small shadertoy.com: runs an exported text with its tabs pasted and its inputs set."""
 
     def __init__(self, ctx: moderngl.Context, text: str, size: tuple[int, int]) -> None:
         head, *parts = re.split(r"^// ---- (.+)$", text, flags=re.M)
         tabs = dict(zip(parts[::2], parts[1::2], strict=True))
         common = tabs.pop("Common")
-        told = re.findall(r"^//\s+([\w ]+): (iChannel.*)$", head, re.M)
-        self.inputs = {tab: dict(re.findall(r"iChannel(\d) = (Buffer \w)", inputs)) for tab, inputs in told}
+        tabs_inputs = re.findall(r"^//\s+([\w ]+): (iChannel.*)$", head, re.M)
+        self.inputs = {tab: dict(re.findall(r"iChannel(\d) = (Buffer \w)", inputs)) for tab, inputs in tabs_inputs}
         assert list(self.inputs) == list(tabs)
         self.ctx, self.frame, self.mouse = ctx, 0, (0.0, 0.0, 0.0, 0.0)
         start = time.perf_counter()
@@ -55,7 +55,7 @@ class Toy:
         self.compiled_in = time.perf_counter() - start
 
     def resize(self, size: tuple[int, int]) -> None:
-        """Buffers of another size, with something in them."""
+        """Replace the buffers by ones of another size, filled with a constant."""
         for texture in (*self.old.values(), *self.new.values()):
             texture.release()
         self.size, rubbish = size, np.full((size[1], size[0], 4), 0.3, np.float32).tobytes()
@@ -77,7 +77,7 @@ class Toy:
                     if name in program:
                         program[name] = value
                 self.vaos[tab].render(moderngl.TRIANGLES, 3)
-                self.ctx.detect_framebuffer(0).use()  # the next one made would ask for the released one
+                self.ctx.detect_framebuffer(0).use()  # else the next framebuffer would refer to the released one
                 target.release()
                 done.add(tab)
             self.old, self.new = self.new, self.old
@@ -88,14 +88,14 @@ class Toy:
         return np.frombuffer(self.old[tab].read(), np.float32).reshape(height, width, 4)
 
     def state(self, size: tuple[int, int], channels: int) -> np.ndarray:
-        """(height, width, channels) out of the tiles."""
+        """Return the state, (height, width, channels), from the tiles."""
         (width, height), stored = size, self.read("Buffer B" if "Buffer B" in self.programs else "Buffer A")
         tiles = [stored[:height, k * width : (k + 1) * width] for k in range(-(-channels // 4))]
         return np.concatenate(tiles, -1)[..., :channels]
 
     def release(self) -> None:
-        for thing in (*self.old.values(), *self.new.values(), *self.vaos.values(), *self.programs.values()):
-            thing.release()
+        for resource in (*self.old.values(), *self.new.values(), *self.vaos.values(), *self.programs.values()):
+            resource.release()
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def toys(gl: GLBackend) -> Iterator[list[Toy]]:
 
 
 def screen(model: Model, kernel: Kernel, size: tuple[int, int]) -> tuple[int, int]:
-    """The resolution at which the grid has a size."""
+    """Return the resolution at which the grid has this size."""
     zoom = max(2, -(-model.config.channels // 4))
     return round(size[0] * zoom * kernel.basis[0][0]), int(np.ceil(size[1] * zoom * kernel.basis[1][1]))
 
@@ -117,7 +117,7 @@ MUNCA = Config(
     features=(Feature("identity"), Feature("laplacian", 4.0, (0, 1)), Feature("gradient_x", 8.0, (2,)),
               Feature("gradient_y", 8.0, (3,))),
 )  # fmt: skip
-"""One filter a channel beside the identity, their absolute values, one layer: 68 parameters."""
+"""The identity and one filter for each channel, their absolute values, one layer: 68 parameters."""
 TOYS: dict[str, tuple[Config, str]] = {
     "notebook": (Config(hidden=24), "square"),
     "page": (msgspec.structs.replace(SELFORG, hidden=24), "hexagonal"),
@@ -159,8 +159,8 @@ TOYS: dict[str, tuple[Config, str]] = {
 
 
 @pytest.mark.parametrize("case", TOYS)
-def test_shadertoy_computes_what_we_do(gl: GLBackend, catalogue: Catalogue, toys: list[Toy], case: str) -> None:
-    """The seed, and each of some steps."""
+def test_shadertoy_computes_the_same_steps(gl: GLBackend, catalogue: Catalogue, toys: list[Toy], case: str) -> None:
+    """In the seed and in each of six steps."""
     config, kernel = TOYS[case][0], catalogue.get(TOYS[case][1])
     model, size = random_model(config), (14, 12)
     toy = Toy(gl.device.ctx, shadertoy.source(model, kernel, 7), screen(model, kernel, size))
@@ -179,7 +179,7 @@ def test_shadertoy_computes_what_we_do(gl: GLBackend, catalogue: Catalogue, toys
     assert toy.compiled_in < 5
 
 
-def test_a_shipped_model_grows_its_texture_there(gl: GLBackend, catalogue: Catalogue, toys: list[Toy]) -> None:
+def test_a_shipped_model_grows_its_texture_on_shadertoy(gl: GLBackend, catalogue: Catalogue, toys: list[Toy]) -> None:
     model, kernel, size = shipped("bubbles"), catalogue.get("square"), (32, 32)
     text = shadertoy.source(model, kernel)
     assert len(text) < 80_000
@@ -196,7 +196,7 @@ def test_a_shipped_model_grows_its_texture_there(gl: GLBackend, catalogue: Catal
 
 
 @pytest.mark.parametrize("kernel", ["square", "hexagonal", "von-neumann"])
-def test_the_picture_is_ours(gl: GLBackend, catalogue: Catalogue, toys: list[Toy], kernel: str) -> None:
+def test_the_picture_is_the_engines(gl: GLBackend, catalogue: Catalogue, toys: list[Toy], kernel: str) -> None:
     config = Config(channels=5, hidden=4, seed=Seed("noise"), colour=Colour(1.5, 0.4, True, (0.9, 0.2, 0.5)))
     model, plugin, size = random_model(config), catalogue.get(kernel), (16, 12)
     width, height = screen(model, plugin, size)
@@ -207,10 +207,10 @@ def test_the_picture_is_ours(gl: GLBackend, catalogue: Catalogue, toys: list[Toy
     left, top = lattice.corner(plugin)
     column, row = lattice.on_torus(plugin, size, *lattice.nearest_cell(plugin, x + left, y + top))
     off = np.abs(toys[0].read("Image")[::-1, :, :3] - rgb[row, column]).max(-1)
-    assert (off > 1e-5).mean() < 0.005  # pixels in the very middle between two cells
+    assert (off > 1e-5).mean() < 0.005  # pixels midway between two cells
 
 
-def test_a_change_of_resolution_and_a_rewind_begin_anew(gl: GLBackend, catalogue: Catalogue, toys: list[Toy]) -> None:
+def test_a_change_of_resolution_and_a_rewind_start_again(gl: GLBackend, catalogue: Catalogue, toys: list[Toy]) -> None:
     model, kernel = random_model(TOYS["growing with edges"][0]), catalogue.get("square")
     toys.append(Toy(gl.device.ctx, shadertoy.source(model, kernel), (32, 24)))
     toy = toys[0]
@@ -233,7 +233,7 @@ def test_the_mouse_erases_a_disc(gl: GLBackend, catalogue: Catalogue, toys: list
     toy, size = toys[0], (60, 40)
     toy.step(2)
     assert toy.state(size, 4).any(-1).all()
-    toy.mouse = (20.0, 70.0, 20.0, 70.0)  # of the screen, from its lower left corner
+    toy.mouse = (20.0, 70.0, 20.0, 70.0)  # screen coordinates, from the lower left corner
     toy.step()
     row, column = np.mgrid[:40, :60]
     away = np.abs(np.stack([column + 0.5 - 10, row + 0.5 - 5]))
@@ -241,9 +241,9 @@ def test_the_mouse_erases_a_disc(gl: GLBackend, catalogue: Catalogue, toys: list
     assert np.array_equal(~toy.state(size, 4).any(-1), inside)
 
 
-def test_a_name_or_an_author_cannot_leave_the_comment(catalogue: Catalogue) -> None:
-    told = {"author": "me\nfloat bad;", "licence": "with a backslash \\"}
-    text = shadertoy.source(replaced(SMALL, name="a\nb", attribution=told), catalogue.get("square"))
+def test_names_and_authors_stay_in_comments(catalogue: Catalogue) -> None:
+    attribution = {"author": "me\nfloat bad;", "licence": "with a backslash \\"}
+    text = shadertoy.source(replaced(SMALL, name="a\nb", attribution=attribution), catalogue.get("square"))
     head = text[: text.index("// ---- Common")]
     assert all(line.startswith("//") for line in head.strip().splitlines())
     assert "me float bad;" in head
@@ -253,15 +253,15 @@ def test_a_name_or_an_author_cannot_leave_the_comment(catalogue: Catalogue) -> N
 
 
 @pytest.mark.parametrize(
-    ("model", "said"),
+    ("model", "message"),
     [
         (REFUSED_BY_BOTH["scales"][0], "perceives coarser scales"),
         (replaced(SMALL, channels=33), "has 33 channels, more than 32"),
         (REFUSED_BY_BOTH["another stencil"][0], "perceives through wide"),
     ],
 )
-def test_what_shadertoy_cannot_compute_is_named(catalogue: Catalogue, model: Model, said: str) -> None:
-    with pytest.raises(NCAError, match=said):
+def test_models_that_shadertoy_cannot_run_are_refused(catalogue: Catalogue, model: Model, message: str) -> None:
+    with pytest.raises(NCAError, match=message):
         shadertoy.source(model, catalogue.get("square"))
 
 
@@ -273,12 +273,12 @@ def test_a_seed_that_is_an_image_is_refused(catalogue: Catalogue) -> None:
         shadertoy.source(model, catalogue.get("square"))
 
 
-def test_numbers_are_short_and_near() -> None:
+def test_literals_are_short_and_accurate() -> None:
     for value, text in ((0.5, ".5"), (-0.25, "-.25"), (1.0, "1."), (-0.0, "0."), (10.0, "10."), (-1e-9, "0.")):
         assert literals.short(value, 3) == text
     values = np.random.default_rng(0).standard_normal((50, 4)) * 0.03
-    said = literals.floats("W", values)
-    found = np.array([float(v) for v in re.findall(r"-?\d*\.\d*", said.split("](")[1])])
+    glsl = literals.floats("W", values)
+    found = np.array([float(v) for v in re.findall(r"-?\d*\.\d*", glsl.split("](")[1])])
     assert np.abs(found - values.ravel()).max() <= 0.5e-6 * np.abs(values).max()
     assert literals.exact(0.1) == "0.1"
     assert [literals.exact(v) for v in (2.0, 1e-12, -3)] == ["2.0", "1e-12", "-3.0"]

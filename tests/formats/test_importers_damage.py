@@ -1,4 +1,4 @@
-"""Published weights that are none or are damaged: each ends in one sentence, soon, and in nothing else."""
+"""Other files and damaged weights: each is refused soon, with one message."""
 
 import base64
 import contextlib
@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from published_forms import atlas, exported, found, growing, hexells, imported, numbers, png, reaction, state_dict
+from published_forms import atlas, decoded, exported, growing, hexells, imported, numbers, png, reaction, state_dict
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import WEIGHTS
 from ncaengine.formats.importers import FAMILIES
 from ncaengine.formats.importers.base import Decoded, Hints
 
-SAID = Hints(channels=4, hidden=6)
+SIZES = Hints(channels=4, hidden=6)
 
 
-def said(file: Decoded, hints: Hints = Hints()) -> str:  # noqa: B008
+def refusal(file: Decoded, hints: Hints = Hints()) -> str:  # noqa: B008
     with pytest.raises(NCAError) as caught:
         list(imported(file, hints))
     sentence = str(caught.value)
@@ -32,34 +32,35 @@ def said(file: Decoded, hints: Hints = Hints()) -> str:  # noqa: B008
 
 @pytest.mark.parametrize("data", [[1, 2], {"a": 1}, {}, [], None, 3, "x", {"model_names": [], "layers": 3}, [{}, {}]])
 def test_other_json_is_refused(data: Any) -> None:
-    assert said(found("json", data)).startswith("is none of selforg-textures, ")
+    assert refusal(decoded("json", data)).startswith("is none of selforg-textures, ")
 
 
 def test_other_files_are_refused() -> None:
-    assert "tensors called 'conv.weight'" in said(found("tensors", {"conv.weight": numbers(3, 3, 3, 3)}))
-    assert "it holds no weights" in said(found("tensors", {}))
-    assert "a text" in said(found("text", "let x = [1, 2];"))
-    assert "a list of 2" in said(found("arrays", reaction()[:2]))
-    assert "array of shape (3, 3)" in said(found("arrays", numbers(3, 3)))
-    assert "--channels" in said(found("floats", numbers(100)))
-    assert "There is no family 'x'; choose from: selforg-textures, " in said(found("json", {}), Hints(family="x"))
+    assert "tensors called 'conv.weight'" in refusal(decoded("tensors", {"conv.weight": numbers(3, 3, 3, 3)}))
+    assert "it holds no weights" in refusal(decoded("tensors", {}))
+    assert "a text" in refusal(decoded("text", "let x = [1, 2];"))
+    assert "a list of 2" in refusal(decoded("arrays", reaction()[:2]))
+    assert "array of shape (3, 3)" in refusal(decoded("arrays", numbers(3, 3)))
+    assert "--channels" in refusal(decoded("floats", numbers(100)))
+    unknown = Hints(family="x")
+    assert "There is no family 'x'; choose from: selforg-textures, " in refusal(decoded("json", {}), unknown)
 
 
 @pytest.mark.parametrize("family", [family.name for family in FAMILIES])
-def test_a_family_that_is_asked_for_says_what_is_wrong(family: str) -> None:
+def test_a_named_family_says_what_is_wrong(family: str) -> None:
     forms: dict[str, Any] = {
         "json": {"a": 1}, "tensors": {"a": numbers(3)}, "arrays": [numbers(3)], "floats": numbers(100), "text": "no",
     }  # fmt: skip
     for form, data in forms.items():
-        assert "is none of" not in said(found(form, data), Hints(family=family))
+        assert "is none of" not in refusal(decoded(form, data), Hints(family=family))
 
 
-def test_images_edges_cannot_steer() -> None:
-    assert "edge_conditioning" in said(found("json", atlas(placed=True, edge_conditioning=True)))
+def test_models_that_follow_image_edges_are_refused() -> None:
+    assert "edge_conditioning" in refusal(decoded("json", atlas(placed=True, edge_conditioning=True)))
 
 
 def damaged(sd: dict[str, Any], **arrays: Any) -> Decoded:
-    return found("tensors", {k: v for k, v in {**sd, **arrays}.items() if v is not None})
+    return decoded("tensors", {k: v for k, v in {**sd, **arrays}.items() if v is not None})
 
 
 NET, NOISE = state_dict(16), state_dict(16) | {"noise_level": numbers(1)}
@@ -80,17 +81,17 @@ BROKEN = {
     "a noise level that is none": (damaged(NOISE, noise_level=np.array([np.inf], np.float32)), "not finite"),
     "μNCA of 5 channels": (damaged({"w": numbers(5, 21)}), "5 channels"),
     "μNCA not finite": (damaged({"w": numbers(4, 17) * np.nan}), "NaN"),
-    "6 chemicals": (found("arrays", reaction(6)), "6 channels"),
-    "chemicals not finite": (found("arrays", [a * np.inf for a in reaction()]), "NaN"),
-    "numbers not finite": (found("floats", numbers(5856) * np.inf), "NaN"),
-    "numbers of no net": (found("floats", numbers(101)), "101 numbers"),
+    "6 chemicals": (decoded("arrays", reaction(6)), "6 channels"),
+    "chemicals not finite": (decoded("arrays", [a * np.inf for a in reaction()]), "NaN"),
+    "numbers not finite": (decoded("floats", numbers(5856) * np.inf), "NaN"),
+    "numbers of no net": (decoded("floats", numbers(101)), "101 numbers"),
 }
 
 
 @pytest.mark.parametrize("case", BROKEN)
 def test_damaged_weights_are_refused(case: str) -> None:
     file, word = BROKEN[case]
-    assert word in said(file, Hints() if case != "numbers of no net" else SAID)
+    assert word in refusal(file, Hints() if case != "numbers of no net" else SIZES)
 
 
 def cut_png(d: dict[str, Any]) -> None:
@@ -163,14 +164,14 @@ OF_NUMBERS: dict[str, Callable[[dict[str, Any]], object]] = {
 def test_a_damaged_atlas_of_pictures_is_refused(case: str) -> None:
     made = copy.deepcopy(hexells())
     OF_PICTURES[case](made)
-    said(found("json", made))
+    refusal(decoded("json", made))
 
 
 @pytest.mark.parametrize("case", OF_NUMBERS)
 def test_a_damaged_atlas_of_numbers_is_refused(case: str) -> None:
     made = exported(numbers(3, 17, 8), numbers(3, 9, 4), list("abc"), 2)
     OF_NUMBERS[case](made)
-    said(found("json", made))
+    refusal(decoded("json", made))
 
 
 GROWING: dict[str, Callable[[list[dict[str, Any]]], object]] = {
@@ -189,7 +190,7 @@ GROWING: dict[str, Callable[[list[dict[str, Any]]], object]] = {
 def test_a_damaged_growing_picture_is_refused(case: str) -> None:
     layers = growing()
     GROWING[case](layers)
-    said(found("json", layers))
+    refusal(decoded("json", layers))
 
 
 JUNK = [
@@ -216,7 +217,7 @@ JUNK = [
 
 
 def spots(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Paths to all that JSON holds; of long lists to their ends alone."""
+    """Yield the paths to everything in JSON data; in long lists, only to the ends."""
     yield path
     inside = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
     for key, value in list(inside)[:20]:
@@ -233,7 +234,7 @@ MADE: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("case", MADE)
-def test_junk_anywhere_in_json_is_refused_or_harmless(case: str) -> None:
+def test_random_changes_of_json_are_refused_or_harmless(case: str) -> None:
     make = MADE[case]
     for path in list(spots(make()))[1:]:
         for junk in JUNK:
@@ -243,7 +244,7 @@ def test_junk_anywhere_in_json_is_refused_or_harmless(case: str) -> None:
                 inside = inside[key]
             inside[path[-1]] = junk
             with contextlib.suppress(NCAError):
-                for model in imported(found("json", data)):
+                for model in imported(decoded("json", data)):
                     assert all(np.isfinite(getattr(model, n)).all() for n in WEIGHTS)
 
 
@@ -257,8 +258,8 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("number", range(len(HOSTILE)))
-def test_hostile_texts_take_no_time(number: int) -> None:
+def test_hostile_texts_are_read_fast(number: int) -> None:
     start = time.process_time()
     with contextlib.suppress(NCAError):
-        list(imported(found("text", HOSTILE[number])))
+        list(imported(decoded("text", HOSTILE[number])))
     assert time.process_time() - start < 3

@@ -1,4 +1,4 @@
-"""Published weights compute what their projects' programs do: one step against loops over cells (see plain_nca)."""
+"""Imported models compute the step of their projects' programs, compared with loops over cells (see plain_nca)."""
 
 import json
 from collections.abc import Callable
@@ -9,7 +9,19 @@ import numpy as np
 import plain_nca as plain
 import pytest
 from plain_nca import L9, S, channel_major, filter_major, filtered, net, places
-from published_forms import B, W, decoded, demo_text, exported, found, growing, hexells, numbers, reaction, state_dict
+from published_forms import (
+    B,
+    W,
+    decoded,
+    decoded_layer,
+    demo_text,
+    exported,
+    growing,
+    hexells,
+    numbers,
+    reaction,
+    state_dict,
+)
 
 from ncaengine.backends.torch import TorchCells
 from ncaengine.core.kernels import Catalogue
@@ -26,7 +38,7 @@ FULL = [IDENTITY, S, S.T, L9]
 
 @pytest.fixture
 def agrees(catalogue: Catalogue) -> Callable[..., None]:
-    """Compares one step, all cells firing, on 6 x 5 cells."""
+    """Return a function that compares one step with all cells firing, on 6 x 5 cells."""
 
     def compare(model: Model, step: Callable[[Array], Array], spread: float = 0.5) -> None:
         state = numbers(6, 5, model.config.channels, seed=7, spread=spread)
@@ -49,7 +61,7 @@ def one(file: Decoded, hints: Hints = Hints(), name: str | None = None) -> Model
 
 
 def tensors(path: Path) -> Decoded:
-    return found("tensors", weights.find_weights(weights.read_torch(path)), path.stem)
+    return decoded("tensors", weights.find_weights(weights.read_torch(path)), path.stem)
 
 
 def matrix(array: Array) -> Array:
@@ -59,7 +71,7 @@ def matrix(array: Array) -> Array:
 def notebook_step(
     sd: dict[str, Array], stencils: list[Array] = FULL, padding: str = "circular"
 ) -> Callable[[Array], Array]:
-    """The notebook's step, and PE-NCA's where there are two inputs more."""
+    """Return the notebook's step, or PE-NCA's if there are two more inputs."""
 
     def step(x: Array) -> Array:
         z = channel_major([filtered(x, f, padding) for f in stencils])
@@ -76,7 +88,7 @@ def notebook_step(
 @pytest.mark.parametrize("stencils", [[IDENTITY, L9], [IDENTITY, S, S.T], FULL], ids=["2", "3", "4"])
 def test_a_notebooks_state_dict(agrees: Callable[..., None], stencils: list[Array], bias2: bool, conv: bool) -> None:
     sd = state_dict(4 * len(stencils), bias2=bias2, conv=conv, spread=0.05)
-    agrees(one(found("tensors", sd | {"lap": L9, "filters": numbers(4, 3, 3)})), notebook_step(sd, stencils))
+    agrees(one(decoded("tensors", sd | {"lap": L9, "filters": numbers(4, 3, 3)})), notebook_step(sd, stencils))
 
 
 @pytest.mark.parametrize("name", ["grafting/chess.pt", "noise-nca/Vanilla-NCA_bubbly_0101.pt",
@@ -99,12 +111,12 @@ def test_hints_choose_order_and_filters(
         z = np.concatenate([ordered, places(x)], -1)
         return x + net(z, matrix(sd["w1.weight"]), sd["w1.bias"], matrix(sd["w2.weight"]))
 
-    agrees(one(found("tensors", sd), Hints(order=order, filters=filters)), step)
+    agrees(one(decoded("tensors", sd), Hints(order=order, filters=filters)), step)
 
 
 def test_a_state_dict_of_pe_nca(agrees: Callable[..., None]) -> None:
     sd = state_dict(18, spread=0.05)
-    agrees(one(found("tensors", sd)), notebook_step(sd))
+    agrees(one(decoded("tensors", sd)), notebook_step(sd))
 
 
 def test_a_state_dict_of_dynca(agrees: Callable[..., None]) -> None:
@@ -114,11 +126,11 @@ def test_a_state_dict_of_dynca(agrees: Callable[..., None]) -> None:
         z = filter_major([*(filtered(x, f, "replicate") for f in FULL), places(x)])
         return x + net(z, matrix(sd["w1.weight"]), sd["w1.bias"], matrix(sd["w2.weight"]), sd["w2.bias"])
 
-    agrees(one(found("tensors", sd)), step)
+    agrees(one(decoded("tensors", sd)), step)
 
 
 def atlas_matrix(layer: dict[str, Any], number: int) -> Array:
-    """One model's (inputs + bias, outputs) of an atlas of numbers, one by one."""
+    """Read a model's (inputs + bias, outputs) from an atlas of numbers, one number at a time."""
     rows, outputs = layer["shape"]
     height, width, _ = layer["data_shape"]
     across = layer["layout"][0]
@@ -158,7 +170,7 @@ def test_a_small_atlas_of_dynca(agrees: Callable[..., None], number: int, scales
         numbers(5, 4 * 8 + 3, 12, spread=0.03), numbers(5, 13, 8), list("abcde"), 2, pos_emb=True,
         n_perception_scales=scales,
     )  # fmt: skip
-    agrees(one(found("json", data), name="abcde"[number]), dynca_step(data, number))
+    agrees(one(decoded("json", data), name="abcde"[number]), dynca_step(data, number))
 
 
 @pytest.mark.parametrize(("name", "model", "number"), [("vector_field_small_grid_0002", "-circular", 4),
@@ -169,7 +181,7 @@ def test_published_atlases_of_dynca(
 ) -> None:
     data = json.loads((shared / f"published/dynca/{name}.json").read_text())
     chosen = f"{name}{model}" if model else "escalator"
-    agrees(one(found("json", data, name), name=chosen), dynca_step(data, number))
+    agrees(one(decoded("json", data, name), name=chosen), dynca_step(data, number))
 
 
 def noise_step(data: dict[str, Any], number: int) -> Callable[[Array], Array]:
@@ -184,14 +196,14 @@ def noise_step(data: dict[str, Any], number: int) -> Callable[[Array], Array]:
 
 def test_atlases_of_noise_nca(agrees: Callable[..., None], shared: Path) -> None:
     data = json.loads((shared / "published/noise-nca/bubbly_0101.json").read_text())
-    agrees(one(found("json", data)), noise_step(data, 0))
+    agrees(one(decoded("json", data)), noise_step(data, 0))
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_a_small_atlas_of_noise_nca(agrees: Callable[..., None], number: int) -> None:
     first, second = numbers(3, 4 * 5 + 1, 8, spread=0.05), numbers(3, 8, 5)
     data = exported(first, second, list("abc"), 2, bias=False, noise_level=0.2)
-    agrees(one(found("json", data), name="abc"[number]), noise_step(data, number))
+    agrees(one(decoded("json", data), name="abc"[number]), noise_step(data, number))
 
 
 def hexells_step(first: Array, second: Array) -> Callable[[Array], Array]:
@@ -205,12 +217,14 @@ def hexells_step(first: Array, second: Array) -> Callable[[Array], Array]:
 
 def test_hexells(agrees: Callable[..., None], shared: Path) -> None:
     data = json.loads((shared / "published/selforg-textures/hexells.json").read_text())
-    agrees(one(found("json", data), name="dots"), hexells_step(*(decoded(layer, 1) for layer in data["layers"])), 1.0)
+    layers = [decoded_layer(layer, 1) for layer in data["layers"]]
+    agrees(one(decoded("json", data), name="dots"), hexells_step(*layers), 1.0)
 
 
 def test_a_small_atlas_of_hexells(agrees: Callable[..., None]) -> None:
     data = hexells(channels=5, hidden=7)
-    agrees(one(found("json", data), name="x-2"), hexells_step(*(decoded(layer, 1) for layer in data["layers"])), 1.0)
+    layers = [decoded_layer(layer, 1) for layer in data["layers"]]
+    agrees(one(decoded("json", data), name="x-2"), hexells_step(*layers), 1.0)
 
 
 def reaction_step(arrays: list[Array]) -> Callable[[Array], Array]:
@@ -226,14 +240,14 @@ def reaction_step(arrays: list[Array]) -> Callable[[Array], Array]:
 @pytest.mark.parametrize("flat", [True, False])
 def test_small_reactions(agrees: Callable[..., None], flat: bool) -> None:
     arrays = reaction(flat=flat)
-    agrees(one(found("arrays", arrays)), reaction_step(arrays))
+    agrees(one(decoded("arrays", arrays)), reaction_step(arrays))
 
 
 @pytest.mark.parametrize("name", ["grid_0135_20000", "polka-dotted_0121_20000"])
 def test_published_reactions(agrees: Callable[..., None], shared: Path, name: str) -> None:
     arrays = weights.read_npy(shared / f"published/reaction-diffusion/{name}.npy")
     assert isinstance(arrays, list)
-    agrees(one(found("arrays", arrays)), reaction_step(arrays))
+    agrees(one(decoded("arrays", arrays)), reaction_step(arrays))
 
 
 def growing_step(layers: list[dict[str, Any]]) -> Callable[[Array], Array]:
@@ -260,14 +274,14 @@ def growing_step(layers: list[dict[str, Any]]) -> Callable[[Array], Array]:
 
 def test_small_growing_pictures(agrees: Callable[..., None]) -> None:
     layers = growing()
-    agrees(one(found("json", layers)), growing_step(layers), 0.1)
-    agrees(one(found("json", layers)), growing_step(layers), 30.0)
+    agrees(one(decoded("json", layers)), growing_step(layers), 0.1)
+    agrees(one(decoded("json", layers)), growing_step(layers), 30.0)
 
 
 @pytest.mark.parametrize("name", ["ex3_lizard", "ex3_butterfly"])
 def test_published_growing_pictures(agrees: Callable[..., None], shared: Path, name: str) -> None:
     layers = json.loads((shared / f"published/growing/{name}.json").read_text())
-    agrees(one(found("json", layers, name)), growing_step(layers), 0.1)
+    agrees(one(decoded("json", layers, name)), growing_step(layers), 0.1)
 
 
 UP, DOWN, RIGHT = -S.T, S.T, S
@@ -276,7 +290,7 @@ UP, DOWN, RIGHT = -S.T, S.T, S
 @pytest.mark.parametrize(
     ("names", "conv", "order", "stencils", "padding"),
     [
-        # These convolve pictures with sides exchanged: what is called x there runs down the rows.
+        # These programs convolve transposed pictures: their x runs down the rows.
         (("fc0", "fc1"), False, filter_major, [IDENTITY, DOWN / 8, RIGHT / 8], "zero"),
         (("conv1", "conv2"), True, channel_major, [IDENTITY, RIGHT / 8, UP / 8], "circular"),
         (("update_network.0", "update_network.2"), True, filter_major, [IDENTITY, RIGHT, UP], "zero"),
@@ -298,7 +312,7 @@ def test_growing_pictures_of_pytorch_programs(
         y = x + net(z, weights[0], sd[f"{names[0]}.bias"], weights[1], sd.get(f"{names[1]}.bias", 0.0))
         return y * (plain.alive(x, padding) * plain.alive(y, padding))
 
-    model = one(found("tensors", sd))
+    model = one(decoded("tensors", sd))
     assert model.config.family == "growing-torch"
     agrees(model, step, 0.1)
 
@@ -306,7 +320,7 @@ def test_growing_pictures_of_pytorch_programs(
 def test_monashs_numbers_and_state_dict(agrees: Callable[..., None], shared: Path) -> None:
     row = np.fromfile(shared / "published/monash/texture-bubbles.bin", "<f4")
     w1, b1, w2 = row[:4608].reshape(96, 48), row[4608:4704], row[4704:].reshape(12, 96)
-    agrees(one(found("floats", row)), notebook_step({"w1.weight": w1, "w1.bias": b1, "w2.weight": w2}))
+    agrees(one(decoded("floats", row)), notebook_step({"w1.weight": w1, "w1.bias": b1, "w2.weight": w2}))
     file = tensors(shared / "published/monash/texture.pth")
     keys = {"layers.0.weight": "w1.weight", "layers.0.bias": "w1.bias", "layers.2.weight": "w2.weight"}
     agrees(one(file), notebook_step({new: file.data[old] for old, new in keys.items()}))
@@ -319,13 +333,13 @@ def test_rows_of_numbers_of_any_size(agrees: Callable[..., None], inputs: int, b
     row = np.concatenate([a.ravel() for a in sd.values()])
     stencils = {8: [IDENTITY, L9], 12: [IDENTITY, S, S.T]}.get(inputs, FULL)
     family = "growing-torch" if inputs == 12 else "monash"
-    model = one(found("floats", row), Hints(channels=4, hidden=6, family="monash"))
+    model = one(decoded("floats", row), Hints(channels=4, hidden=6, family="monash"))
     agrees(model, notebook_step(sd, stencils))
-    assert one(found("floats", row), Hints(channels=4, hidden=6)).config.family == family
+    assert one(decoded("floats", row), Hints(channels=4, hidden=6)).config.family == family
 
 
 def mu_step(w: Array, b: Array, stencils: list[Array], clip: float = np.inf) -> Callable[[Array], Array]:
-    """One layer of state, one filter a channel, and the absolutes of both."""
+    """Return the step of one layer over the state, one filter a channel, and the absolute values of both."""
 
     def step(x: Array) -> Array:
         p = np.stack([filtered(x[..., c : c + 1], f, "circular")[..., 0] for c, f in enumerate(stencils)], -1)
@@ -342,7 +356,7 @@ def test_mu_nca(agrees: Callable[..., None], counts: tuple[int, int, int], form:
     w = numbers(channels, 4 * channels + 1, 1, 1, spread=0.05)
     stencils = [L9] * counts[0] + [S] * counts[1] + [S.T] * counts[2]
     data = {"tensors": {"w": w}, "arrays": w, "json": w[:, :, 0, 0].tolist()}[form]
-    agrees(one(found(form, data)), mu_step(w[:, :-1, 0, 0], w[:, -1, 0, 0], stencils))
+    agrees(one(decoded(form, data)), mu_step(w[:, :-1, 0, 0], w[:, -1, 0, 0], stencils))
 
 
 PARTS = [",".join(map(str, W[16 * k : 16 * k + 16])) for k in range(4)]
@@ -363,8 +377,8 @@ DEMOS = {
 def test_swissgls_demo(agrees: Callable[..., None], case: str) -> None:
     form, data = DEMOS[case]
     w = np.zeros((4, 16))
-    for k in range(4):  # uniform mat4 W[4]: column j of matrix k lies at 16k + 4j
+    for k in range(4):  # uniform mat4 W[4]: column j of matrix k is at 16k + 4j
         for j in range(4):
             for i in range(4):
                 w[i, 4 * k + j] = 1e-3 * W[16 * k + 4 * j + i]
-    agrees(one(found(form, data)), mu_step(w, 1e-3 * np.array(B), [L9, L9, S, S.T], 0.5), 0.2)
+    agrees(one(decoded(form, data)), mu_step(w, 1e-3 * np.array(B), [L9, L9, S, S.T], 0.5), 0.2)

@@ -1,4 +1,4 @@
-"""Model files: what opens, and that everything else is refused in one sentence with the file's name."""
+"""Model files: what opens, how models are named, and saving."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ from ncaengine.formats import model_files
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
-def test_load_and_save_are_the_packages_own(tmp_path: Path, suffix: str) -> None:
+def test_load_and_save_are_public(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"m{suffix}"
     ncaengine.save(random_model(SELFORG), path)
     assert ncaengine.load(str(path)).config == SELFORG
@@ -42,7 +42,7 @@ def test_a_saved_pt_holds_plain_containers_and_tensors(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".pt", ".pth", ".PT"])
 @pytest.mark.parametrize("options", [{}, LEGACY], ids=["zip", "legacy"])
-def test_a_notebooks_state_dict_opens_with_the_notebooks_conventions(
+def test_a_notebooks_state_dict_gets_the_notebooks_conventions(
     tmp_path: Path, suffix: str, options: dict[str, bool]
 ) -> None:
     found = model_files.load(saved(tmp_path / f"my texture{suffix}", notebook(), **options))
@@ -54,7 +54,7 @@ def test_a_notebooks_state_dict_opens_with_the_notebooks_conventions(
 
 
 def notebook_step(sd: dict[str, torch.Tensor], x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """One step as the article's PyTorch notebook computes it: (1, channels, height, width)."""
+    """Return the state after one step of the article's PyTorch notebook: (1, channels, height, width)."""
     ident = torch.tensor([[0.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
     sobel_x = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])
     lap = torch.tensor([[1.0, 2.0, 1.0], [2.0, -12, 2.0], [1.0, 2.0, 1.0]])
@@ -70,7 +70,7 @@ def notebook_step(sd: dict[str, torch.Tensor], x: torch.Tensor, mask: torch.Tens
 
 
 @pytest.mark.parametrize(("channels", "hidden"), [(12, 96), (5, 7)])
-def test_a_step_of_it_is_the_notebooks_own(tmp_path: Path, catalogue: Catalogue, channels: int, hidden: int) -> None:
+def test_its_step_is_the_notebooks(tmp_path: Path, catalogue: Catalogue, channels: int, hidden: int) -> None:
     sd = notebook(channels, hidden)
     found = model_files.load(saved(tmp_path / "m.pt", sd))
     net = Reference(found, catalogue.get("square"))
@@ -98,11 +98,11 @@ def test_parameters_that_require_a_gradient_open(tmp_path: Path) -> None:
     model_files.load(saved(tmp_path / "m.pt", {k: torch.nn.Parameter(v) for k, v in notebook().items()}))
 
 
-def test_a_bare_name_is_a_shipped_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bare_name_opens_a_shipped_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert ncaengine.load("zebra").config.name == model_files.load(Path("zebra")).config.name == "zebra"
     (tmp_path / "zebra").mkdir()
-    assert model_files.load("zebra").config.name == "zebra"  # a folder is no model
+    assert model_files.load("zebra").config.name == "zebra"  # a folder is not a model
     (tmp_path / "weave").write_bytes(b"x")
     assert model_files.find_file("weave") == Path("weave")
     assert model_files.find_file("weave", tmp_path) == tmp_path / "weave"
@@ -111,7 +111,7 @@ def test_a_bare_name_is_a_shipped_models(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("name", ["dots.pt", "chess.pt"])
-def test_a_whole_object_pickle_opens(shared: Path, name: str) -> None:
+def test_a_pickled_module_opens(shared: Path, name: str) -> None:
     model = model_files.load(shared / "published/grafting" / name)
     assert (model.config.family, model.config.channels, model.config.hidden) == ("notebook", 12, 96)
 
@@ -134,9 +134,9 @@ def test_one_of_several_models_is_chosen_by_its_name(tmp_path: Path) -> None:
     path.write_text(json.dumps(hexells()))
     assert list(model_files.open_file(path).models) == ["x", "x-2", "hidden_name"]
     assert model_files.load(f"{path}:hidden_name").config.name == "hidden_name"
-    assert model_files.load(f"{path}:2").config.name == "x-2"  # what a name ends with will do
-    for name, said in (("", "holds 3 models; add the name of one, as"), (":y", "holds no model 'y'; there are")):
-        with pytest.raises(NCAError, match=said):
+    assert model_files.load(f"{path}:2").config.name == "x-2"  # the end of a name is enough
+    for name, message in (("", "holds 3 models; add the name of one, as"), (":y", "holds no model 'y'; there are")):
+        with pytest.raises(NCAError, match=message):
             model_files.load(f"{path}{name}")
 
 
@@ -157,8 +157,8 @@ def test_one_of_several_models_is_chosen_by_its_name(tmp_path: Path) -> None:
         ("selforg-textures/hexells.json", "selforg-textures", 173),
     ],
 )
-def test_published_weights_are_told_apart(shared: Path, tmp_path: Path, name: str, family: str, models: int) -> None:
-    """By what they hold: under another name they are the same."""
+def test_published_weights_are_recognised(shared: Path, tmp_path: Path, name: str, family: str, models: int) -> None:
+    """By their content: each file is renamed first."""
     path = tmp_path / f"renamed{Path(name).suffix}"
     path.write_bytes((shared / "published" / name).read_bytes())
     opened = model_files.open_file(path)
@@ -171,14 +171,14 @@ def test_published_weights_are_told_apart(shared: Path, tmp_path: Path, name: st
 
 
 @pytest.mark.parametrize("name", ["m.txt", "m", "m.pth", "m.json"])
-def test_saving_under_another_ending_is_refused(tmp_path: Path, name: str) -> None:
+def test_saving_with_an_unknown_ending_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(NCAError, match=r"must end in \.pt or \.safetensors"):
         model_files.save(random_model(NOTEBOOK_CONFIG), tmp_path / name)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
-def test_saving_where_nothing_can_be_written(tmp_path: Path, suffix: str) -> None:
+def test_saving_to_a_missing_folder_is_refused(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / "nowhere" / f"m{suffix}"
     with pytest.raises(NCAError) as caught:
         model_files.save(random_model(NOTEBOOK_CONFIG), path)
@@ -187,7 +187,7 @@ def test_saving_where_nothing_can_be_written(tmp_path: Path, suffix: str) -> Non
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
-def test_a_save_that_fails_leaves_the_old_file(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_save_keeps_the_old_file(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / f"m{suffix}"
     model_files.save(random_model(NOTEBOOK_CONFIG), path)
     before = path.read_bytes()

@@ -17,11 +17,11 @@ from ncaengine.core.errors import NCAError
 from ncaengine.formats import limits, model_files
 
 
-def test_a_bare_name_that_is_not_shipped_lists_those_that_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_bare_name_lists_the_shipped_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    said = refused(Path("zebrra"))
-    assert said.startswith("is neither a file nor a shipped model; the shipped ones are: bubbles, ")
-    assert "zebra" in said
+    message = refused(Path("zebrra"))
+    assert message.startswith("is neither a file nor a shipped model; the shipped ones are: bubbles, ")
+    assert "zebra" in message
     (tmp_path / "models").mkdir()
     assert refused(Path("models")) == "is a folder; give a model file."
     for odd in ("a\0.pt", "x" * 5000, "x" * 5000 + ".pt"):
@@ -29,39 +29,39 @@ def test_a_bare_name_that_is_not_shipped_lists_those_that_are(tmp_path: Path, mo
             model_files.load(odd)
 
 
-def test_no_such_file(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     assert refused(tmp_path / "none.pt") == "cannot be read (No such file or directory)."
 
 
-def test_a_folder(tmp_path: Path) -> None:
+def test_a_folder_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "folder.pt"
     path.mkdir()
     assert refused(path) == "is a folder; give a model file."
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
+def test_a_file_without_read_permission_is_refused(tmp_path: Path) -> None:
     path = saved(tmp_path / "m.pt", notebook())
     path.chmod(0)
     assert refused(path) == "cannot be read (Permission denied)."
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".pth", ".safetensors", ".json", ".txt"])
-def test_an_empty_file(tmp_path: Path, suffix: str) -> None:
+def test_an_empty_file_is_refused(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"m{suffix}"
     path.touch()
     assert refused(path) == "is empty; copy or save it again."
 
 
 @pytest.mark.parametrize("name", ["m", "m.pt.bak", "m.npz", "m.onnx"])
-def test_another_ending(tmp_path: Path, name: str) -> None:
+def test_an_unknown_ending_is_refused(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(b"x")
     assert refused(path).startswith("is not a model file; models end in .safetensors, .pt, .pth, ")
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("m.txt", b"x", "it holds a text"),
         ("m.glsl", b"// zebra\n// Made by ncaengine 1.0 (Apache-2.0).\n", "is a Shadertoy export"),
@@ -77,13 +77,13 @@ def test_another_ending(tmp_path: Path, name: str) -> None:
         ("m.safetensors", b"x", "is not a complete .safetensors model"),
     ],
 )
-def test_what_is_no_published_weights_is_told(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+def test_files_without_weights_are_refused(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     path = tmp_path / name
     path.write_bytes(content)
-    assert said in refused(path)
+    assert message in refused(path)
 
 
-def test_a_file_of_absurd_size(tmp_path: Path) -> None:
+def test_a_huge_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "m.pt"
     with path.open("wb") as file:
         file.truncate(limits.MAX_FILE_BYTES + 1)
@@ -129,14 +129,14 @@ def test_truncated_files(tmp_path: Path, kind: str) -> None:
         n - 1,
     ):
         path.write_bytes(content[:length])
-        assert "damaged" in (said := refused(path)) or "is not a complete" in said
+        assert "damaged" in (message := refused(path)) or "is not a complete" in message
 
 
 @settings(max_examples=60)
 @given(data=st.data())
 @pytest.mark.parametrize("kind", KINDS)
 def test_damaged_files_open_or_are_refused(tmp_path: Path, kind: str, data: st.DataObject) -> None:
-    """Bytes are changed at the ends, where the structure lies; if only a weight changed, the file opens."""
+    """Bytes are changed at both ends, where the structure is; if only weights change, the file opens."""
     content = bytearray(whole(tmp_path, kind))
     n = len(content)
     place = st.integers(0, min(1500, n - 1)) | st.integers(max(0, n - 1500), n - 1)
@@ -144,13 +144,13 @@ def test_damaged_files_open_or_are_refused(tmp_path: Path, kind: str, data: st.D
         content[at] = byte
     path = tmp_path / f"hit.{'safetensors' if kind == 'safetensors' else 'pt'}"
     path.write_bytes(content)
-    said = ""
+    message = ""
     try:
         model_files.load(path)
     except NCAError as error:
-        said = str(error)
-    assert said.startswith(f"{path}: ") or not said
-    assert "\n" not in said
+        message = str(error)
+    assert message.startswith(f"{path}: ") or not message
+    assert "\n" not in message
 
 
 STARTS = [
@@ -173,7 +173,7 @@ def test_random_bytes(tmp_path: Path, suffix: str, start: bytes, rest: bytes) ->
 
 
 class Evil:
-    """Its pickle asks to run a command that makes a file."""
+    """An object whose pickle runs a command that makes a file."""
 
     def __init__(self, marker: Path) -> None:
         self.marker = marker
@@ -183,7 +183,7 @@ class Evil:
 
 
 @pytest.mark.parametrize("form", ["zip", "legacy", "among weights", "raw pickle", "raw pickle 0", "raw pickle 4"])
-def test_a_pickle_that_would_run_code_runs_none(tmp_path: Path, form: str) -> None:
+def test_code_in_a_pickle_is_not_run(tmp_path: Path, form: str) -> None:
     marker, path = tmp_path / "marker", tmp_path / "m.pt"
     evil = Evil(marker)
     match form:
@@ -195,12 +195,12 @@ def test_a_pickle_that_would_run_code_runs_none(tmp_path: Path, form: str) -> No
             torch.save(notebook() | {"w1.bias": evil}, path)
         case _:
             path.write_bytes(pickle.dumps(evil, protocol=int(form[-1]) if form[-1].isdigit() else 2))
-    said = refused(path)
+    message = refused(path)
     assert not marker.exists()
-    if form != "raw pickle 4":  # torch's reader gives up on newer pickles before it has a name
-        assert f"{os.system.__module__}.system" in said
-        assert "runs no code" in said
-    # The file is what it is taken for: opened carelessly it does run its command.
+    if form != "raw pickle 4":  # torch's reader rejects newer pickles before it sees a name
+        assert f"{os.system.__module__}.system" in message
+        assert "runs no code" in message
+    # The attack is real: pickle.loads runs the command.
     if form.startswith("raw"):
         pickle.loads(path.read_bytes())
         assert marker.exists()
@@ -247,8 +247,8 @@ OTHERS: dict[str, tuple[object, str]] = {
     "complex weights": (changed(w1_bias=torch.zeros(96, dtype=torch.complex64)), "complex"),
     "sparse weights": (changed(w1_bias=torch.ones(96).to_sparse()), "not plain tensors"),
     "weights without content": (changed(w1_bias=torch.empty(96, device="meta")), "not plain tensors"),
-    "our mark alone": ({"ncaengine": 3}, "the key ncaengine but lacks its weights"),
-    "our mark without weights": ({"ncaengine": {"config": {}}}, "the key ncaengine but lacks its weights"),
+    "our key alone": ({"ncaengine": 3}, "the key ncaengine but lacks its weights"),
+    "our key without weights": ({"ncaengine": {"config": {}}}, "the key ncaengine but lacks its weights"),
     "our form without a configuration": ({"ncaengine": {"weights": {}}}, "configuration is not valid"),
     "our form with too few weights": (
         {"ncaengine": {"config": {}, "weights": {"w1": torch.zeros(96, 48)}}},
@@ -268,6 +268,6 @@ OTHERS: dict[str, tuple[object, str]] = {
 
 
 @pytest.mark.parametrize("case", OTHERS)
-def test_a_pt_of_something_else(tmp_path: Path, case: str) -> None:
+def test_other_contents_of_a_pt_are_refused(tmp_path: Path, case: str) -> None:
     what, part = OTHERS[case]
     assert part in refused(saved(tmp_path / "m.pt", what))

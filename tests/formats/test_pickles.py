@@ -1,4 +1,4 @@
-"""What torch and NumPy saved is read as they read it, and weights are found where they lie."""
+"""Files of torch and NumPy are read as they read them, and the weights in them are found."""
 
 import os
 import pickle
@@ -23,11 +23,11 @@ from ncaengine.formats.pickle.weights import find_weights, read_npy, read_torch
 
 @pytest.fixture(params=FORMS)
 def save(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[object], Path]:
-    """Saves with torch in each of its two forms."""
+    """Return a function that saves with torch, in each of its two forms."""
 
     def write(what: object) -> Path:
         path = tmp_path / "m.pt"
-        with warnings.catch_warnings(action="ignore"):  # old files hold the source text of classes, where there is one
+        with warnings.catch_warnings(action="ignore"):  # torch warns if an old file can't hold a class's source text
             torch.save(what, path, **FORMS[request.param])
         return path
 
@@ -35,7 +35,7 @@ def save(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[object], P
 
 
 def check_same(ours: Any, theirs: Any) -> None:
-    """Whether what was read here is what torch or NumPy read, to the last bit."""
+    """Check that our objects are the same as those of torch or NumPy, bit for bit."""
     if isinstance(theirs, torch.Tensor):
         theirs = theirs.detach()
         theirs = (theirs.float() if theirs.dtype == torch.bfloat16 else theirs).numpy()
@@ -43,7 +43,7 @@ def check_same(ours: Any, theirs: Any) -> None:
         assert isinstance(ours, np.ndarray)
         assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape)
         assert ours.flags.c_contiguous
-        assert ours.flags.writeable  # so it is no view of the file's bytes
+        assert ours.flags.writeable  # not a view of the file's bytes
         np.testing.assert_array_equal(ours, theirs)
     elif isinstance(theirs, dict):
         assert type(ours) is dict
@@ -58,7 +58,7 @@ def check_same(ours: Any, theirs: Any) -> None:
         assert ours == theirs
 
 
-# What opens: torch
+# Files of torch
 
 
 BASE = torch.arange(60, dtype=torch.float32).reshape(3, 4, 5)
@@ -88,9 +88,9 @@ STATES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("case", STATES)
-def test_what_torch_saved_is_read_as_torch_reads_it(save: Callable[[object], Path], case: str) -> None:
+def test_files_of_torch_are_read_as_torch_reads_them(save: Callable[[object], Path], case: str) -> None:
     path = save(STATES[case])
-    check_same(read_torch(path), torch.load(path, weights_only=False))  # which the test itself wrote
+    check_same(read_torch(path), torch.load(path, weights_only=False))  # safe: the test wrote it
 
 
 def test_attributes_of_tensors_are_dropped(save: Callable[[object], Path]) -> None:
@@ -99,7 +99,7 @@ def test_attributes_of_tensors_are_dropped(save: Callable[[object], Path]) -> No
     check_same(read_torch(save([parameter, tensor])), [BASE, BASE])
 
 
-def test_what_is_shared_stays_shared_and_is_counted_once(save: Callable[[object], Path]) -> None:
+def test_shared_objects_stay_shared_and_count_once(save: Callable[[object], Path]) -> None:
     big = torch.zeros(6, 10**6)
     a, b = read_torch(save([big, big]))  # type: ignore[misc]
     assert a is b
@@ -133,7 +133,7 @@ class Inner(torch.nn.Module):
 
 
 class Whole(torch.nn.Module):
-    """A module as people save it whole, from a script."""
+    """A module that a script saves as a whole."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -145,14 +145,14 @@ class Whole(torch.nn.Module):
 
 @pytest.fixture
 def of_main(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets the classes above be of the program that was run, `__main__`."""
+    """Move the classes above to `__main__`, as in a script."""
     for kind in (Inner, Whole):
         monkeypatch.setattr(kind, "__module__", "__main__")
         monkeypatch.setattr(sys.modules["__main__"], kind.__name__, kind, raising=False)
 
 
 @pytest.mark.usefixtures("of_main")
-def test_a_whole_module_becomes_foreign_and_its_tensors_are_its_state_dict(save: Callable[[object], Path]) -> None:
+def test_a_module_becomes_an_unloaded_object_with_the_weights_of_its_state_dict(save: Callable[[object], Path]) -> None:
     whole = Whole()
     found = read_torch(save(whole))
     assert isinstance(found, UnloadedObject)
@@ -179,7 +179,7 @@ def test_published_state_dicts(shared: Path) -> None:
 
 
 class CA(torch.nn.Module):
-    """What the published modules are of."""
+    """The class of the published modules."""
 
 
 @pytest.mark.parametrize("name", ["dots.pt", "chess.pt"])
@@ -197,7 +197,7 @@ def test_torch_is_not_imported() -> None:
     assert apart("-c", "import sys, ncaengine.formats.pickle.weights; print('torch' in sys.modules)").strip() == "False"
 
 
-# What opens: NumPy
+# Files of NumPy
 
 
 def native(array: Any) -> Any:
@@ -256,7 +256,7 @@ def test_published_npy(shared: Path) -> None:
         (np.zeros(2, np.longdouble), "not plain numbers"),
     ],
 )
-def test_npy_of_other_things(tmp_path: Path, array: Any, part: str) -> None:
+def test_npy_of_other_types_is_refused(tmp_path: Path, array: Any, part: str) -> None:
     np.save(tmp_path / "m.npy", array)
     with pytest.raises(NCAError) as caught:
         read_npy(tmp_path / "m.npy")
@@ -276,19 +276,19 @@ def test_npy_of_other_things(tmp_path: Path, array: Any, part: str) -> None:
         npy("{'descr': __import__('os').system('true'), 'fortran_order': False, 'shape': (3,), }\n", b"\0" * 12),
     ],
 )  # fmt: skip
-def test_npy_that_is_damaged(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_npy_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "m.npy").write_bytes(content)
     with pytest.raises(NCAError, match=r"is damaged or was not written by numpy\.save|not plain numbers"):
         read_npy(tmp_path / "m.npy")
 
 
-def test_npy_that_claims_too_much(tmp_path: Path) -> None:
+def test_a_npy_that_claims_too_many_numbers_is_refused(tmp_path: Path) -> None:
     (tmp_path / "m.npy").write_bytes(npy("{'descr': '|b1', 'fortran_order': False, 'shape': (1000000000,), }\n"))
     with pytest.raises(NCAError, match="ten million"):
         read_npy(tmp_path / "m.npy")
 
 
-# Where weights lie
+# Finding weights
 
 
 LOOP: dict[str, Any] = {"list": []}
@@ -327,18 +327,18 @@ def test_weights_become_float32() -> None:
     "found",
     [None, 3, [NP], np.zeros((2, 2)), {}, LOOP, UnloadedObject("__main__", "X"), UnloadedObject("__main__", "X", LOOP)],
 )
-def test_nothing_is_found_where_there_are_no_weights(found: object) -> None:
+def test_objects_without_weights_give_none(found: object) -> None:
     assert find_weights(found) == {}
 
 
-def test_weights_that_are_refused() -> None:
+def test_complex_and_too_many_weights_are_refused() -> None:
     with pytest.raises(NCAError, match="complex"):
         find_weights({"a": np.zeros((2, 2), np.complex64)})
     with pytest.raises(NCAError, match="ten million"):
         find_weights({str(i): np.zeros((1000, 1001)) for i in range(10)})
 
 
-def test_modules_in_loops_and_by_the_thousand() -> None:
+def test_modules_in_loops_and_thousands_of_modules() -> None:
     loop = UnloadedObject("__main__", "CA", {"_parameters": NP, "_buffers": {}, "_modules": {}})
     loop.state["_modules"] |= {"again": loop, "none": None, "w3": UnloadedObject("torch.nn", "Conv2d", {"_modules": 5})}
     check_same(find_weights(loop), NP)

@@ -20,7 +20,7 @@ from pickle_parts import (
     FOUR,
     NP,
     boxed,
-    said,
+    refusal,
     timed,
     weights,
     zipped,
@@ -33,12 +33,12 @@ from ncaengine.formats.pickle.weights import read_npy, read_torch
 
 
 def lying(content: bytes, old: int, new: int) -> bytes:
-    """A zip whose entries say another size."""
+    """Return a zip whose entries claim another size."""
     return content.replace(struct.pack("<II", old, old), struct.pack("<II", new, new))
 
 
 def nested(pickle: bytes, count: int) -> bytes:
-    """A zip in which each entry's content holds all later entries, with its pickle as the innermost."""
+    """Return a zip in which each entry contains all later entries, with the pickle innermost."""
     names = ["a/data.pkl", *(f"a/data/{i}" for i in range(count))]
     content, heads = pickle, []
     for name in names:
@@ -68,7 +68,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_archives_that_torch_did_not_write(tmp_path: Path, name: str) -> None:
+def test_archives_of_other_programs_are_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "m.pt").write_bytes(BOMBS[name]())
     with pytest.raises(NCAError) as caught:
         timed(tmp_path / "m.pt")
@@ -81,7 +81,7 @@ def test_archives_that_torch_did_not_write(tmp_path: Path, name: str) -> None:
 
 
 def whole(kind: str) -> tuple[bytes, Callable[[bytes], bytes], Callable[[Path], object]]:
-    """What may be damaged, how it becomes a file, and what reads that."""
+    """Return bytes to damage, a function that makes a file of them, and the file's reader."""
     file = io.BytesIO()
     if kind in ("zip", "legacy", "pickle of zip"):
         torch.save({"model": weights(), "step": [3, 0.5, {1}]}, file, **FORMS["legacy" if kind == "legacy" else "zip"])
@@ -128,4 +128,4 @@ def test_damaged_files_open_or_are_refused(tmp_path: Path, kind: str, data: st.D
         new[to:to] = new[a : a + b]
     path = tmp_path / "m"
     path.write_bytes(made(bytes(new)))
-    said(lambda: timed(path, read))
+    refusal(lambda: timed(path, read))

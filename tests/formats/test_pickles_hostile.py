@@ -1,4 +1,4 @@
-"""Malicious and damaged pickles: nothing in them is run, and each ends soon, within bounds, in one sentence."""
+"""Malicious and broken pickles: no code runs, and each is refused soon, within bounds, with one message."""
 
 import os
 import pickle
@@ -25,7 +25,7 @@ from pickle_parts import (
     npy,
     number,
     numbers,
-    said,
+    refusal,
     storage,
     tensor,
     text,
@@ -43,7 +43,7 @@ Run = Callable[..., Any]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """What a pickle holds, beside storages _0, _1 and so on, within seconds of the processor's time."""
+    """Return a function that reads a pickle with storages _0, _1, …, within seconds of processor time."""
 
     def read(content: bytes, **storages: bytes) -> Any:
         path = tmp_path / "m"
@@ -53,11 +53,11 @@ def run(tmp_path: Path) -> Run:
     return read
 
 
-# What would run code
+# Code in pickles
 
 
 class Calls:
-    """Its pickle asks for a call."""
+    """An object whose pickle asks for a call."""
 
     def __init__(self, what: Callable[..., Any], *args: Any) -> None:
         self.reduced = what, args
@@ -70,7 +70,7 @@ SYSTEM = f"{os.system.__module__}.system"
 
 
 def attacks(marker: Path) -> dict[str, tuple[bytes, str]]:
-    """Pickles that make the marker when they are opened carelessly, and what they ask for."""
+    """Return pickles that make the marker when unpickled, and the functions that they ask for."""
     touch = f"touch {marker}"
     evil = Calls(os.system, touch)
     return {
@@ -115,7 +115,7 @@ def test_no_code_is_run(tmp_path: Path, name: str, form: str) -> None:
 @pytest.mark.parametrize(
     "name", ["protocol 0", "protocol 4", "eval", "inst", "obj", "reduce", "stack global", "dropped again"]
 )
-def test_the_attacks_are_what_they_are_taken_for(tmp_path: Path, name: str) -> None:
+def test_the_attacks_run_code_when_unpickled(tmp_path: Path, name: str) -> None:
     marker = tmp_path / "marker"
     with warnings.catch_warnings(action="ignore"):  # eval leaves its file open
         pickle.loads(attacks(marker)[name][0])
@@ -146,7 +146,7 @@ def test_other_calls_are_refused_by_name(name: str, run: Run) -> None:
 
 @pytest.mark.parametrize("module", ["__main__", "torch.nn", "torch.nn.modules.conv"])
 @pytest.mark.parametrize("how", [b")\x81", b")}\x92", b")R", ARGUMENT + b"R"])
-def test_what_is_called_in_modules_of_networks_is_inert(module: str, how: bytes, run: Run) -> None:
+def test_classes_of_networks_are_inert(module: str, how: bytes, run: Run) -> None:
     found = run(glob(module, "system") + how + b"}" + text("a") + b"K\1sb.")
     assert isinstance(found, UnloadedObject)
     assert (found.module, found.name, found.state) == (module, "system", {"a": 1})
@@ -155,7 +155,7 @@ def test_what_is_called_in_modules_of_networks_is_inert(module: str, how: bytes,
 # Bounds
 
 
-def test_a_tensor_lies_in_its_storage(run: Run) -> None:
+def test_a_tensor_is_read_from_its_storage(run: Run) -> None:
     np.testing.assert_array_equal(run(tensor(1, (3,), (1,)) + b".", _0=FOUR), [2, 3, 4])
     np.testing.assert_array_equal(
         run(tensor(0, (2, 2, 2), (2, 1, 0)) + b".", _0=FOUR), [[[1, 1], [2, 2]], [[3, 3], [4, 4]]]
@@ -212,13 +212,13 @@ def test_a_tensor_outside_of_its_storage_is_refused(name: str, run: Run) -> None
         + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb\x89" + text("") + b"tb",
     ],
 )  # fmt: skip
-def test_claims_of_too_many_numbers(content: bytes, run: Run) -> None:
+def test_claims_of_too_many_numbers_are_refused(content: bytes, run: Run) -> None:
     with pytest.raises(NCAError, match=r"holds over ten million numbers, far more than any texture NCA\."):
         run(content + b".", _0=FOUR)
 
 
 @pytest.mark.parametrize(
-    ("what", "said"),
+    ("what", "message"),
     [
         (torch.ones(3).to_sparse(), "_rebuild_sparse_tensor"),
         (torch.empty(3, device="meta"), "_rebuild_meta_tensor_no_storage"),
@@ -227,9 +227,9 @@ def test_claims_of_too_many_numbers(content: bytes, run: Run) -> None:
         (torch._neg_view(torch.ones(3)), "a conjugate or negated view"),
     ],
 )
-def test_tensors_that_are_not_plain(tmp_path: Path, what: torch.Tensor, said: str) -> None:
+def test_tensors_that_are_not_plain_are_refused(tmp_path: Path, what: torch.Tensor, message: str) -> None:
     torch.save({"w": what}, tmp_path / "m.pt")
-    with pytest.raises(NCAError, match=r"holds weights that are not plain tensors \(.*" + said):
+    with pytest.raises(NCAError, match=r"holds weights that are not plain tensors \(.*" + message):
         read_torch(tmp_path / "m.pt")
 
 
@@ -238,7 +238,7 @@ def repeated(*parts: bytes, times: int = 49_000) -> bytes:
 
 
 PAIRS = b")" + b"q\0h\0\x86" * 60
-"""A tuple of two equal tuples, sixty times: nothing to hold, forever to hash or print."""
+"""A tuple of two equal tuples, nested sixty times: small in memory, but hashing or printing never ends."""
 LONG = text("x" * 10**6) + b"q\0"
 ENCODE = glob("_codecs", "encode") + b"q\1"
 BIG = b"(" + b"N" * 60_000 + b"lq\0"
@@ -270,22 +270,22 @@ COSTLY = {
 
 
 @pytest.mark.parametrize("name", COSTLY)
-def test_what_would_take_forever_ends_soon(name: str, run: Run) -> None:
-    sentence = said(lambda: run(COSTLY[name] + b".", _0=FOUR))
+def test_costly_pickles_end_soon(name: str, run: Run) -> None:
+    sentence = refusal(lambda: run(COSTLY[name] + b".", _0=FOUR))
     assert sentence in ("", DAMAGED) or "holds far more than the weights" in sentence or "another class" in sentence
 
 
-def test_tuples_for_keys_are_few(run: Run) -> None:
+def test_few_keys_may_be_tuples(run: Run) -> None:
     def keys(count: int) -> bytes:
         return b"}(" + b"".join(b"J" + struct.pack("<i", i) + b"\x85N" for i in range(count)) + b"u."
 
     assert len(run(keys(1000))) == 1000
-    assert "holds far more than the weights" in said(lambda: run(keys(3000)))  # as their hashes could be one
+    assert "holds far more than the weights" in refusal(lambda: run(keys(3000)))  # because their hashes could collide
 
 
 def test_arrays_of_another_class_are_refused(run: Run) -> None:
     blank = glob("numpy.core.multiarray", "_reconstruct") + glob("numpy", "matrix") + b"K\0\x85" + text("b") + b"\x87R."
-    assert said(lambda: run(blank)) == "holds a NumPy array of another class; save plain arrays instead."
+    assert refusal(lambda: run(blank)) == "holds a NumPy array of another class; save plain arrays instead."
 
 
 def test_an_object_array_of_many_dimensions(tmp_path: Path) -> None:
@@ -306,13 +306,13 @@ def test_an_object_array_of_many_dimensions(tmp_path: Path) -> None:
         glob("_codecs", "encode") + "X\3\0\0\0€\x85R.".encode(),
     ],
 )  # fmt: skip
-def test_pickles_that_are_broken(content: bytes, run: Run) -> None:
+def test_broken_pickles_are_refused(content: bytes, run: Run) -> None:
     with pytest.raises(NCAError) as caught:
         run(content)
     assert str(caught.value) == DAMAGED
 
 
-def test_indices_of_the_memo_cost_nothing(run: Run) -> None:
+def test_huge_indices_of_the_memo_cost_nothing(run: Run) -> None:
     assert run(b"K\7r\xff\xff\xff\xff0j\xff\xff\xff\xff.") == 7
     assert run(b"K\7p99999999999999999999\n0g99999999999999999999\n.") == 7
 
@@ -350,7 +350,7 @@ def test_old_views_of_storages(tmp_path: Path) -> None:
         ([3], b""),
     ],
 )  # fmt: skip
-def test_old_files_whose_storages_do_not_fit(tmp_path: Path, keys: list[Any], storages: bytes) -> None:
+def test_old_files_with_wrong_storages_are_refused(tmp_path: Path, keys: list[Any], storages: bytes) -> None:
     (tmp_path / "m.pt").write_bytes(legacy(tensor(0, (4,), (1,), storage()[:-2] + b"NtQ") + b".", keys, storages))
     with pytest.raises(NCAError) as caught:
         timed(tmp_path / "m.pt")
@@ -370,5 +370,5 @@ PARTS = [
 
 @settings(max_examples=400)
 @given(parts=st.lists(st.sampled_from(PARTS), max_size=40))
-def test_opcodes_at_random(parts: list[bytes], run: Run) -> None:
-    said(lambda: run(b"".join(parts) + b".", _0=FOUR))
+def test_random_opcodes(parts: list[bytes], run: Run) -> None:
+    refusal(lambda: run(b"".join(parts) + b".", _0=FOUR))

@@ -1,7 +1,7 @@
-"""Published models run long: finite, and their pictures have the colours of the reference's.
+"""Long rollouts of published models stay finite and have the colours of the reference's.
 
-NCAENGINE_FULL=1 runs what the release is judged by: all 173 models, and the ten named here against
-the reference. It takes about an hour on two cores without a GPU, so the default run takes two.
+NCAENGINE_FULL=1 runs all 173 models, and the ten named here against the reference; a release needs this. It takes about
+an hour on two cores without a GPU, so the default run takes only two models.
 """
 
 import os
@@ -25,22 +25,22 @@ TEN = [
     "bumpy_0081", "chequered_0121", "cobwebbed_0141", "crosshatched_0121", "dots",
     "honeycombed_0061", "interlaced_0081", "swirly_0071", "veined_0141", "woven_0121",
 ]  # fmt: skip
-"""They show their texture on every kernel here, so that there is something to compare."""
+"""Models that show their texture on every kernel here."""
 NEAR = 0.03
 FULL = os.environ.get("NCAENGINE_FULL") == "1"
 full = pytest.mark.skipif(
-    not FULL, reason="some 20 minutes: run it with NCAENGINE_FULL=1 python -m pytest tests/test_published.py"
+    not FULL, reason="some 20 minutes: run it with NCAENGINE_FULL=1 python -m pytest tests/formats/test_published.py"
 )
 
 
 def colours(rgb: np.ndarray) -> np.ndarray:
-    """Mean and standard deviation of each channel, (2, 3), of a picture in [0, 1]."""
+    """Return mean and standard deviation of each channel, (2, 3), of a picture in [0, 1]."""
     flat = rgb.reshape(-1, 3)
     return np.stack([flat.mean(0), flat.std(0)])
 
 
 def run(sim: Simulation, model: Model, kernel: str, side: int, steps: int) -> np.ndarray:
-    """The state after some steps from the seed; the grid is gone afterwards."""
+    """Return the state some steps after the seed; the grid is removed."""
     grid = sim.add(model, (side, side), kernel)
     sim.submit(Step(grid, steps))
     state = grid.state()
@@ -50,7 +50,7 @@ def run(sim: Simulation, model: Model, kernel: str, side: int, steps: int) -> np
 
 
 def reference(model: Model, kernel: str, catalogue: Catalogue, side: int, steps: int) -> np.ndarray:
-    """The same from the torch reference, step by step with its own fire masks."""
+    """Return the same state from the torch reference, step by step with its own fire masks."""
     net = Reference(model, catalogue.get(kernel))
     x = torch.from_numpy(states.initial(model, (side, side), 0)).permute(2, 0, 1)[None]
     with torch.no_grad():
@@ -66,7 +66,7 @@ def assert_alike(model: Model, state: np.ndarray, truth: np.ndarray) -> None:
     assert np.abs(ours - theirs).max() <= NEAR, f"mean and deviation {ours} against {theirs}"
 
 
-def test_the_ten_are_published(hexells: dict[str, Model]) -> None:
+def test_ten_models_are_published(hexells: dict[str, Model]) -> None:
     assert len(set(TEN)) == 10
     assert set(TEN) <= set(hexells)
 
@@ -78,7 +78,7 @@ ALL = [(name, kernel, 128, 400) for name in TEN for kernel in ("square", "hexago
 @pytest.mark.parametrize(
     ("name", "kernel", "side", "steps"), [*CASES, *(pytest.param(*case, marks=full) for case in ALL)]
 )
-def test_a_run_has_the_references_colours(
+def test_a_rollout_has_the_references_colours(
     gl: GLBackend,
     catalogue: Catalogue,
     simulate: Callable[..., Simulation],
@@ -94,7 +94,7 @@ def test_a_run_has_the_references_colours(
 
 @full
 @pytest.mark.parametrize("kernel", ["square", "hexagonal"])
-def test_all_of_them_stay_finite(
+def test_all_models_stay_finite(
     gl: GLBackend, simulate: Callable[..., Simulation], hexells: dict[str, Model], kernel: str
 ) -> None:
     assert len(hexells) == 173
