@@ -12,28 +12,37 @@ from sphinx.application import Sphinx
 
 FIELD = re.compile(r"[a-z]\w*(, \w+)*: ")
 """How a line of a docstring begins that describes a field or an argument."""
+HEADING = re.compile(r"(Attributes|Arguments|Args|Fields|Raises|Returns):")
 
 
 def docstring(app: Sphinx, kind: str, name: str, thing: Any, options: object, lines: list[str]) -> None:
-    """Turn a docstring into reStructuredText: fields become a list, indented lines become code."""
+    """Turn a docstring into reStructuredText: fields become a list, other indented lines become code."""
     out: list[str] = []
-    code = False
+    code = in_section = False
     for line in lines:
-        if line.startswith("    ") and (code or not out or not out[-1]):
+        if HEADING.fullmatch(line):
+            out += ["", f"**{line.rstrip(':')}**", ""]
+            in_section = True
+            continue
+        if line.startswith("    ") and not in_section and (code or not out or not out[-1]):
             out += [line] if code else ["::", "", line]
             code = True
             continue
         code = code and not line
-        text = escaped(line)
-        in_list = bool(out) and out[-1].startswith(("- ", "  "))
-        if FIELD.match(line):
-            field, _, rest = text.partition(": ")
-            out += [*([""] if out and out[-1] and not in_list else []), f"- **{field}**: {rest}"]
-        else:
-            out.append(f"  {text}" if in_list and text else text)
+        in_section = in_section and (not line or line.startswith("    "))
+        out += item(line.strip() if in_section else line, out)
     if kind == "class" and issubclass(thing, msgspec.Struct):
         out += ["", *described(thing), ""]
     lines[:] = out
+
+
+def item(line: str, before: list[str]) -> list[str]:
+    """Return a line of text as an item of a list if it describes a field, or as what continues the item before it."""
+    text, in_list = escaped(line), bool(before) and before[-1].startswith(("- ", "  "))
+    if FIELD.match(line):
+        field, _, rest = text.partition(": ")
+        return [*([""] if before and before[-1] and not in_list else []), f"- **{field}**: {rest}"]
+    return [f"  {text.strip()}" if in_list and text else text]
 
 
 def escaped(line: str) -> str:
