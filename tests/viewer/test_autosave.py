@@ -1,4 +1,4 @@
-"""Autosave: what a window that died had is offered to the next one.
+"""Autosave: the next window offers to restore the session of a window that died.
 
 What needs a window runs in a process of its own, see window_driver:
 `python tests/viewer/test_autosave.py SCENARIO FOLDER` runs a scenario by hand.
@@ -111,7 +111,7 @@ def test_an_unwritable_folder_is_no_error(make: Callable[..., App], tmp_path: Pa
     clock.now += 31
     saver.update()
     saver.offer_to_restore()
-    assert not saver.due  # until later
+    assert not saver.due  # for one period
     saver.close()
     assert app.toasts == []
 

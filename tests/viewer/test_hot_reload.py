@@ -178,6 +178,6 @@ def test_new_weights_compile_nothing(watching: App, file: WatchedFile, gl: GLBac
         file.reload()
     assert same(watching.sim.grids[1].model, model("zebra 3", 3))
     assert gl.device._compute == programs
-    file.replace(random_model(small(NOTEBOOK_CONFIG, hidden=37), 1))  # which no other test compiles
+    file.replace(random_model(small(NOTEBOOK_CONFIG, hidden=37), 1))  # that no other test compiles
     file.reload()
     assert len(gl.device._compute) == len(programs) + 1

@@ -147,7 +147,7 @@ def test_new_plugins_are_found(with_plugin: WatchedPlugin) -> None:
     look()
     assert {"second", "third"} < set(app.sim.catalogue.kernels)
     assert app.sim.journal == journal
-    assert not app.toasts  # it may still be being written
+    assert not app.toasts  # it may be half written
     look()
     [toast] = app.toasts
     assert toast.text.startswith(f"{broken.path}: is not TOML")

@@ -115,7 +115,7 @@ def test_an_unreadable_shader_is_reported(edited: App, file: WatchedFile, shader
 
 
 def window(folder: Path) -> None:
-    """Files that change under a running window, then under one that naps; the journal gives the same state."""
+    """Change files of a running and of a sleeping window, and replay its journal to the same state."""
     from ncaengine.viewer import window as module
 
     for name in ("shaders", "plugins"):
@@ -165,7 +165,7 @@ def window(folder: Path) -> None:
 
 
 def break_shaders(folder: Path, shown: Any, file: WatchedFile) -> None:
-    """Shaders that break under a running window, and are mended."""
+    """Break and repair shaders of a running window."""
     for second, name in enumerate(MAIN):
         rewrite(folder / name, MAIN[name], f"{MAIN[name]} broken;", 10 * second)
         for _ in range(2):
@@ -181,7 +181,7 @@ def break_shaders(folder: Path, shown: Any, file: WatchedFile) -> None:
 
 
 def nap(module: Any, shown: Any, file: WatchedFile) -> None:
-    """Run the window until it is closed; it naps, and a file that changes then is drawn."""
+    """Let the window sleep until it is closed, and change a file meanwhile, which is then drawn."""
     from imgui_bundle import imgui
 
     module.AWAKE, module.NAP = -1.0, 0.01

@@ -34,7 +34,7 @@ SECONDS = 300
 
 
 class Player:
-    """Any commands at all, a seed decides which; most can be carried out."""
+    """Makes random commands of all kinds, most of which succeed."""
 
     def __init__(self, seed: int, sim: Simulation) -> None:
         self.rng, self.sim = np.random.default_rng(seed), sim
@@ -54,7 +54,7 @@ class Player:
         return self.number(-20, 40), self.number(-20, 40)
 
     def command(self) -> commands.AnyCommand:
-        """The next one."""
+        """Return the next command."""
         c, rng = commands, self.rng
         rarest = min(KINDS, key=lambda kind: self.done[kind.__name__])
         kind = self.one(rarest, *KINDS)
@@ -105,7 +105,7 @@ class Player:
                 return kind(grid)
 
     def play(self, count: int, pass_time: Callable[[int], None]) -> None:
-        """Some `count` commands in SECONDS, some of them put off to a step."""
+        """Submit about `count` commands in SECONDS, some of them to wait for a step."""
         ticks = SECONDS * TICKS_PER_SECOND // count
         for _ in range(count):
             command = self.command()
@@ -134,7 +134,7 @@ def performance(folder: Path) -> None:
                     with contextlib.suppress(NCAError):  # of a command that waited
                         sim.work(500)
             if next(drawn) % 20 == 0:
-                window.frame()  # and what the wall clock makes of it
+                window.frame()  # which also advances it by the wall clock
 
         player.play(630, pass_time)
         assert len(sim.journal) >= 500, len(sim.journal)

@@ -1,4 +1,4 @@
-"""Opening: thumbnails, the gallery, the file dialog and what is dropped on the window.
+"""Opening files: thumbnails, the gallery, the file dialog and files dropped on the window.
 
 The window's own part runs in a process of its own, see window_driver:
 `python tests/viewer/test_open_files.py gallery FOLDER` runs a scenario by hand.
@@ -44,7 +44,7 @@ def model(name: str = "small", seed: int = 0, **changes: Any) -> Model:
 
 @pytest.fixture
 def app(gl: GLBackend, catalogue: Catalogue) -> Iterator[App]:
-    """One grid, no window."""
+    """An App without a window, with one grid."""
     sim = Simulation(gl, catalogue)
     app = App(sim)
     open_files.open_models(app, [model("first")], Options((12, 10), steps_per_second=(30.0,), rng_seed=7))
@@ -122,7 +122,7 @@ def test_a_released_thumbnail_restarts_from_the_seed(gl: GLBackend, catalogue: C
     assert np.array_equal(grown(broken_off).picture, whole.picture)
 
 
-# The shelf
+# The model library
 
 
 def test_the_library_lists_models_and_the_errors_of_broken_files(
@@ -198,7 +198,7 @@ def test_the_picker_enters_folders_and_returns_files(tmp_path: Path) -> None:
     assert picker.folder == inner
     assert picker.take(file) == file
     assert picker.take(tmp_path) is None
-    assert picker.items[picker.chosen].path == inner  # where it came from
+    assert picker.items[picker.chosen].path == inner  # the folder that was left
     assert picker.take(tmp_path / "none") is None
     assert "no such file" in picker.problem
     assert picker.folder == tmp_path
@@ -339,11 +339,11 @@ def test_kinds_of_files(name: str, kind: str) -> None:
         file_kinds.kind_of(Path("a.mp4"))
 
 
-# The window, in the other process
+# The window, in a process of its own
 
 
 def gallery(folder: Path) -> None:
-    """By mouse and by keys: opened, used, closed; files through the dialog; and a drop."""
+    """Use the gallery by mouse and keys, the file dialog, and drop files."""
     from imgui_bundle import imgui
     from window_driver import Drops, drive, wait_until
 
@@ -372,7 +372,7 @@ def gallery(folder: Path) -> None:
         engine.item_click("**/tile0")
         wait_until(engine, closed)
         assert names() == [shipped[0]]
-        # Beside, by the small button and with Ctrl.
+        # In a new grid, by the small button and with Ctrl.
         show()
         engine.mouse_move("**/tile1")
         engine.yield_(2)
@@ -385,7 +385,7 @@ def gallery(folder: Path) -> None:
         wait_until(engine, closed)
         assert names() == shipped[:3]
         assert app.selected == 2
-        # By keys: it begins at the model that runs; Escape closes.
+        # By keys: it starts at the running model; Escape closes it.
         show()
         engine.key_press(int(key.right_arrow))
         engine.key_press(int(key.enter))
@@ -431,7 +431,7 @@ def gallery(folder: Path) -> None:
     drive(Options((16, 16), steps_per_second=(0.0,)), 1, script)
 
 
-# What runs under pytest
+# Tests that run the scenarios
 
 
 def test_the_gallery_by_mouse_and_keys(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Pacing, meters, the camera and the plan of the panes: all of the viewer that needs no window."""
+"""Pacing, meters and the camera."""
 
 import math
 
@@ -11,7 +11,7 @@ from ncaengine.viewer.state.pacing import LONGEST_GAP, Meter, Pacer
 
 
 class Machine:
-    """A clock and a simulation in one, where time moves only when somebody sleeps or steps.
+    """A clock and a simulation in one, in which only sleeping and stepping take time.
 
     A tick asks for `steps` steps of one cell each, and each step takes `cost` seconds.
     """
@@ -62,7 +62,7 @@ def test_a_fast_machine_follows_the_wall_clock_exactly():
 
 
 def test_a_slow_machine_keeps_its_budget_and_drops_ticks():
-    machine = Machine(cost=0.001)  # 3.6 s of work a second
+    machine = Machine(cost=0.001)  # 3.6 s of work per second
     pacer = pacer_on(machine)
     pacer.frame(0.012)
     for _ in range(50):
@@ -70,7 +70,7 @@ def test_a_slow_machine_keeps_its_budget_and_drops_ticks():
         machine.now += 1 / 60
         start = machine.now
         pacer.frame(0.012)
-        assert machine.now - start <= 0.025  # one slice of the first guess at most beyond
+        assert machine.now - start <= 0.025  # at most one slice of the first guess more
         assert machine.now > before
     later = machine.now
     machine.now += 1 / 60
@@ -88,7 +88,7 @@ def test_a_step_longer_than_the_budget_still_happens():
 
 
 def test_a_tick_longer_than_the_budget_is_spread_over_frames():
-    machine = Machine(cost=0.02, steps=8)  # as four grids that are asked for two steps each
+    machine = Machine(cost=0.02, steps=8)  # like four grids with two steps due each
     pacer = pacer_on(machine)
     pacer.frame(0.012)
     for _ in range(30):

@@ -86,7 +86,7 @@ def test_a_size_is_one_or_two_numbers(typed: str, size: tuple[str, str | None] |
 
 
 class StandIn:
-    """An App with one grid, that notes what it is asked for."""
+    """Replaces an App with one grid, and notes what it is asked to do."""
 
     def __init__(self) -> None:
         kernel = SimpleNamespace(name="square", title="Square")
@@ -251,11 +251,11 @@ def test_without_a_grid_only_commands_of_the_window_are_offered() -> None:
     assert not {"Fire rate", "Size", "Pause or run", "Grid 1"} & {entry.title for entry in matching(app, "")}
 
 
-# What is typed while frames are slow
+# Typing while frames are slow
 
 
 def typing(folder: Path) -> None:
-    """Nothing that is typed right after Ctrl+P is lost, and many letters come in one frame."""
+    """Check that letters typed right after Ctrl+P aren't lost and that many of them arrive in one frame."""
     import glfw
     from imgui_bundle import imgui
 
@@ -304,7 +304,7 @@ def typing(folder: Path) -> None:
         window.frame()
         assert app.grid.kernel.name == "hexagonal"
         assert app.brush.tool == "look"
-        write("e")  # a letter is a key again
+        write("e")  # a letter is a shortcut again
         window.frame()
         window.frame()
         assert app.brush.tool == "erase"

@@ -102,7 +102,7 @@ def linear(colour: np.ndarray) -> np.ndarray:
 
 
 def contrast(one: str, other: str, which: str) -> float:
-    """WCAG 2's ratio, from 1 to 21."""
+    """Return WCAG 2's contrast ratio, from 1 to 21."""
     light, dark = sorted(
         (linear(rgb(name, which)) @ [0.2126, 0.7152, 0.0722] + 0.05 for name in (one, other)), reverse=True
     )
@@ -132,7 +132,7 @@ BLINDNESS = {
 
 
 def lab(colour: np.ndarray) -> np.ndarray:
-    """CIE L*a*b* of linear sRGB, D65."""
+    """Return CIE L*a*b* of linear sRGB, D65."""
     to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
     x, y, z = np.cbrt(np.clip(to_xyz @ colour / [0.9505, 1, 1.089], 1e-6, None))
     return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])

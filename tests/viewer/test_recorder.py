@@ -1,4 +1,4 @@
-"""The window's recorder without a window: its clock, and what it makes of each source; then its form in the window."""
+"""The recorder without a window: its clock and each source; then its form in the window."""
 
 import warnings
 from pathlib import Path
@@ -29,7 +29,7 @@ from ncaengine.viewer.state.recorder import (
 
 
 class Clock:
-    """A wall clock that the test moves."""
+    """A wall clock that the test advances."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -52,7 +52,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def recorder(clock, tmp_path, monkeypatch) -> Recorder:
-    """Of two grids at 60 and 30 steps a second; names are those of an empty folder."""
+    """A recorder of two grids at 60 and 30 steps per second, in an empty folder."""
     monkeypatch.chdir(tmp_path)
     sim = Simulation(TorchBackend())
     sim.add(lively(), (9, 6), rng_seed=3)
@@ -68,7 +68,7 @@ def test_a_recording_stops_at_its_length(recorder, tmp_path):
     first, second = grids(recorder)
     recorder.name, recorder.fps, recorder.length = "a/", 30, 0.2
     assert recorder.start(first) == "a/"
-    assert (recorder.grid, recorder.grids, recorder.active) == (first, (first,), True)
+    assert (recorder.grids, recorder.active) == ((first,), True)
     messages = [recorder.frame() for _ in range(6)]
     assert messages[:5] == [""] * 5
     assert messages[5].startswith("Saved a in ")
@@ -149,7 +149,6 @@ def test_all_grids_are_recorded_side_by_side(recorder, tmp_path):
     first, second = grids(recorder)
     recorder.source, recorder.scale, recorder.length, recorder.ending = "all", 2, 0.05, "/"
     assert recorder.start(first) == "grids/"
-    assert recorder.grid is None
     assert recorder.grids == (first, second)
     assert not recorder.wants_pixels
     while recorder.active:
@@ -166,7 +165,7 @@ def test_the_window_is_recorded_from_its_pixels(recorder, tmp_path):
     assert recorder.take(pixels[0]) == ""  # nothing is recorded yet
     recorder.start(first)
     assert recorder.wants_pixels
-    assert recorder.grid is None
+    assert recorder.grids == ()
     messages = []
     for picture in pixels:
         assert recorder.frame() == ""
@@ -283,7 +282,7 @@ def test_a_still_contains_a_session(recorder):
 
 
 def every_control() -> None:
-    """What runs in a process with a window: each control of the form, driven by the ImGui Test Engine."""
+    """Drive each control of the form by the ImGui Test Engine."""
     from window_driver import drive, only, pick, wait_until
 
     from ncaengine.viewer.state.options import Options

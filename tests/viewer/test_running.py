@@ -1,4 +1,4 @@
-"""A model that is put on a grid where another one runs: it goes on as it was trained, from what its texture needs."""
+"""A model replaces another one on a grid and runs as it was trained."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -25,7 +25,7 @@ def model(name: str, **changes: Any) -> Model:
 
 @pytest.fixture
 def app(gl: GLBackend, catalogue: Catalogue) -> Iterator[App]:
-    """One grid that has grown a little, no window."""
+    """An App without a window, with one grid that has grown a little."""
     sim = Simulation(gl, catalogue)
     app = App(sim)
     open_files.open_models(app, [model("first")], Options((12, 10), steps_per_second=(30.0,), rng_seed=7))
@@ -36,7 +36,7 @@ def app(gl: GLBackend, catalogue: Catalogue) -> Iterator[App]:
 
 
 def use(app: App, other: Model, how: str, folder: Any) -> None:
-    """By the gallery or by the side bar."""
+    """Use a model from the gallery or from the side bar."""
     if how == "file":
         path = folder / f"{other.config.name}.safetensors"
         model_files.save(other, path)

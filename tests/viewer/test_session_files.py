@@ -59,7 +59,7 @@ def test_a_session_replaces_everything(make: Callable[..., App], tmp_path: Path)
     assert [pane.camera for pane in other.panes] == [Camera(), Camera(7.5, 3.0, -2.0, True)]
     assert set(other.models) == {"a", "b"}
     assert other.session_file.path == tmp_path / "s.nca"
-    grids.use_model(other, "a")  # a model of the session is on offer
+    grids.use_model(other, "a")  # a model of the session
     assert other.grid.model is other.sim.models["a"]
     session_files.save(other)  # in the same file
     assert len(sessions.load_session(tmp_path / "s.nca").header.models) == 1
@@ -74,7 +74,7 @@ def test_a_still_opens_the_grid_that_it_shows(
     app.select(1)
     recording.save_still(app)
     still = tmp_path / "b-square.png"
-    assert np.array_equal(np.asarray(Image.open(still)), app.grid.image(8))  # as large as that is on a screen
+    assert np.array_equal(np.asarray(Image.open(still)), app.grid.image(8))  # the usual scale of such a grid
     open_files.open_path(other, still)
     assert [pane.grid.id for pane in other.panes] == [2]
     assert np.array_equal(other.grid.state(), app.grid.state())
@@ -117,7 +117,7 @@ def test_a_models_file_is_watched_if_it_is_unchanged(make: Callable[..., App], t
     HotReload(again).poll()
     assert np.array_equal(again.panes[1].grid.model.w1, model("m", 6).w1)
     assert np.array_equal(again.panes[0].grid.model.w1, model("a", 0).w1)
-    # By now it is another model: the session has its own.
+    # The file contains another model now: the session uses its own.
     late = make(1)
     session_files.open_session(late, tmp_path / "s.nca")
     assert "contains another model now" in late.toasts[0].text
@@ -190,7 +190,7 @@ def test_a_recording_is_finished_before_another_session_is_shown(
 
 
 def boxes(folder: Path) -> None:
-    """Saving by keys and buttons, opening again, the journal, a still; and the question after a crash."""
+    """Save by keys and buttons, open again, save the journal and a still, and answer the question after a crash."""
     from imgui_bundle import imgui
     from window_driver import ask, drive, only, wait_until
 
@@ -219,7 +219,7 @@ def boxes(folder: Path) -> None:
         def closed() -> bool:
             return not opened()
 
-        # The question: the newest is discarded, the other restored.
+        # Discard the newest abandoned session and restore the other.
         engine.yield_(3)
         text = app.toasts[0].text
         assert "2 grids, just now" in text
@@ -241,7 +241,7 @@ def boxes(folder: Path) -> None:
         assert app.session_file.path == Path("one.nca")
         first = Path("one.nca").read_bytes()
         assert sessions.load_session(Path("one.nca")).header.tick == app.sim.tick
-        # Then it does not, and Ctrl Shift S does.
+        # Later only Ctrl Shift S asks.
         app.defer(lambda: app.submit(commands.Step(1, 3)))
         wait_until(engine, lambda: app.sim.grids[1].step == 3)
         engine.key_press(ctrl | int(key.s))
@@ -284,7 +284,7 @@ def boxes(folder: Path) -> None:
         engine.item_input_value("##name", "second")
         wait_until(engine, closed)
         assert Path("second.jsonl").exists()
-        # A still opens as it was; so does a session, by the palette.
+        # Open a still, and a session by the palette.
         engine.set_ref("ncaengine")
         engine.key_press(int(key.tab))
         engine.key_press(shift | int(key.p))
@@ -309,7 +309,7 @@ def boxes(folder: Path) -> None:
 
 
 def recordings(folder: Path) -> None:
-    """A countdown, and a recording of the window itself."""
+    """Record with a countdown, and record the window itself."""
     from imgui_bundle import imgui
     from window_driver import drive, wait_until
 
@@ -324,7 +324,7 @@ def recordings(folder: Path) -> None:
         engine.key_press(ctrl | int(imgui.Key.r))
         wait_until(engine, lambda: recorder.counting)
         step = grid.step
-        wait_until(engine, lambda: grid.step > step)  # the simulation goes on meanwhile
+        wait_until(engine, lambda: grid.step > step)  # the simulation keeps running meanwhile
         engine.key_press(ctrl | int(imgui.Key.r))
         wait_until(engine, lambda: not recorder.active)
         recorder.delay = 0.0

@@ -1,4 +1,4 @@
-"""The bar of time: undo and redo, steps back, and the slider through a grid's timeline.
+"""The time bar: undo and redo, steps back, and the slider over a grid's timeline.
 
 What the keys do is tested on an App without a window, the bar itself in a scenario as in window_driver:
 `python tests/viewer/test_timeline.py bar FOLDER` runs it by hand.
@@ -26,7 +26,7 @@ from ncaengine.viewer.state.options import Options
 
 @pytest.fixture
 def app(gl: GLBackend, catalogue: Catalogue) -> Iterator[App]:
-    """One grid, no window."""
+    """An App without a window, with one grid."""
     sim = Simulation(gl, catalogue)
     app = App(sim)
     open_files.open_models(app, [model("a")], Options((12, 10), steps_per_second=(30.0,), rng_seed=7))
@@ -78,7 +78,7 @@ def test_closing_with_unsaved_edits_asks_first(app: App, tmp_path: Path) -> None
     assert not session_files.may_close(app)
     assert app.toasts[-1].text == "1 edit is not saved."
     assert [button.title for button in app.toasts[-1].buttons] == ["Save", "Quit"]
-    assert session_files.may_close(app)  # who asks again means it
+    assert session_files.may_close(app)  # the second request closes
     session_files.write(app, "session", tmp_path / "a.nca")
     assert session_files.unsaved_edits(app) == 0
     erase(app)
@@ -157,11 +157,11 @@ def test_an_age_far_from_any_moment_is_used_only_if_that_is_quick(app: App, monk
     assert history.reachable_age(app, 21) == 21
 
 
-# What runs in the other process
+# Scenarios, each in a process of its own
 
 
 def bar(folder: Path) -> None:
-    """Buttons, keys and the slider."""
+    """Use buttons, keys and the slider."""
     from imgui_bundle import imgui
 
     key = imgui.Key
@@ -197,7 +197,7 @@ def bar(folder: Path) -> None:
         engine.key_press(ctrl | int(key.z))
         engine.key_press(ctrl | int(key.y))
         assert grid.can_undo == "Erase"
-        # The slider: through moments while it is dragged, exactly where it is let go, back to the present.
+        # The slider shows moments while it is dragged, the exact age when it is released, and the present again.
         engine.item_click("**/###run")
         wait_until(engine, lambda: grid.step > step + 2)
         rect = engine.item_info("**/##scrub").rect_full
@@ -220,7 +220,7 @@ def bar(folder: Path) -> None:
         engine.item_drag_with_delta("**/##scrub", (900, 0))
         frames(engine)
         assert grid.age == tip
-        # Let go where it began, a running grid runs on.
+        # Released where it began, the grid keeps running.
         engine.item_click("**/###run")
         frames(engine)
         engine.mouse_move_to_pos((rect.max.x - 2, rect.get_center().y))

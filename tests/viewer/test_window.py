@@ -24,11 +24,11 @@ from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.options import Options
 from ncaengine.viewer.window import show
 
-# What runs in the other process
+# Scenarios, each in a process of its own
 
 
 def work(folder: Path) -> None:
-    """Kernel by key, size and speed by the panel, a recording by buttons."""
+    """Change the kernel by key, size and speed in the side bar, and record by buttons."""
     from imgui_bundle import imgui
 
     key = imgui.Key
@@ -73,7 +73,7 @@ def work(folder: Path) -> None:
 
 
 def panel(folder: Path) -> None:
-    """Everything else in the panel, the mouse, the help and the toasts."""
+    """Use everything else in the side bar, the mouse, the help and the toasts."""
     from imgui_bundle import imgui
 
     key = imgui.Key
@@ -110,7 +110,7 @@ def panel(folder: Path) -> None:
         engine.item_click("###dismiss")
         engine.set_ref("ncaengine")
         assert not app.toasts
-        # Zoom about the pointer, pan, fit.
+        # Zoom at the pointer, pan, fit.
         engine.mouse_move("**/canvas1")
         fitted = app.pane.camera.zoom
         engine.mouse_wheel_y(6)
@@ -125,7 +125,7 @@ def panel(folder: Path) -> None:
         engine.mouse_double_click(0)
         engine.yield_()
         assert app.pane.camera.zoom is None
-        # The help opens and closes, and keys do nothing else meanwhile.
+        # While the help is open, keys only close it.
         engine.key_press(int(key.f1))
         assert app.show_help
         engine.key_press(int(key.space))
@@ -139,7 +139,7 @@ def panel(folder: Path) -> None:
 
 
 def seed(folder: Path) -> None:
-    """A recording from the seed, and the same one by code without a window."""
+    """Record from the seed, and record the same by code without a window."""
     options = Options((40, 30), "hexagonal", (45.0,), rng_seed=5)
 
     def script(engine: Any, app: App) -> None:
@@ -164,7 +164,7 @@ def seed(folder: Path) -> None:
 
 
 def idle(folder: Path) -> None:
-    """A paused grid is neither stepped nor drawn again; another view of it is."""
+    """Check that a paused grid is neither stepped nor drawn again, but another view of it is."""
     from ncaengine.viewer.window import Window
 
     with Window([model()], Options((40, 40)), kernels.discover(), hidden=True) as window:
@@ -183,13 +183,13 @@ def idle(folder: Path) -> None:
         window.frame()
         assert picture.draws == draws + 2
         assert window.pixels()[2, 2].max() < 60
-        window.app.prefs.theme = "light"  # the window's own back changes with all else
+        window.app.prefs.theme = "light"  # the window's own background changes too
         window.frame()
         assert window.pixels()[2, 2].min() > 200
 
 
 def quick(folder: Path) -> None:
-    """Chords of no length between slow frames; a number that is typed, Enter, and Tab; the name of the next file."""
+    """Press quick chords between slow frames, type a number, press Enter and Tab, and read the next file's name."""
     from imgui_bundle import imgui
 
     from ncaengine.viewer.state.recorder import base_name, free_name
@@ -216,7 +216,7 @@ def quick(folder: Path) -> None:
 
         keys()
         r, ctrl, tab = (key.r, True), (key.mod_ctrl, True), (key.tab, True)
-        keys(r, (key.r, False), ctrl, r, (key.mod_ctrl, False), (key.r, False))  # as xdotool does it
+        keys(r, (key.r, False), ctrl, r, (key.mod_ctrl, False), (key.r, False))  # in xdotool's order
         assert app.grid.rng_seed == 1
         assert app.recorder.recording is not None
         keys(ctrl, r, (key.mod_ctrl, False), (key.r, False))
@@ -251,7 +251,7 @@ def refused(folder: Path) -> None:
 SCENARIOS = {scenario.__name__: scenario for scenario in (work, panel, seed, idle, quick, refused)}
 
 
-# What runs under pytest
+# Tests that run the scenarios
 
 
 def run(name: str, folder: Path) -> None:

@@ -118,11 +118,6 @@ class Recorder:
         return self.recording is not None and not self.grids
 
     @property
-    def grid(self) -> Grid | None:
-        """The recorded grid, if it is only one; see `grids` for all."""
-        return self.grids[0] if self.recording and len(self.grids) == 1 else None
-
-    @property
     def seconds(self) -> float:
         """The length of the video so far; if negative, the time until it begins."""
         if self._start_time is not None:
