@@ -10,6 +10,7 @@ import ncaengine as nca
 from ncaengine.core import kernels
 from ncaengine.core.model import Model
 from ncaengine.simulation.grid import Grid
+from ncaengine.simulation.rollout import rollout
 from ncaengine.viewer.screenshot import screenshot
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.options import Options
@@ -33,11 +34,9 @@ def growth(steps: tuple[int, ...] = (0, 40, 120, 400, 2000), cells: int = 96, sc
     top = line
     with nca.Simulation() as sim:
         for (name, kernel), height in zip(rows, heights, strict=True):
-            grid = sim.add(nca.load(ASSETS / f"{name}.safetensors"), (cells, cells), kernel, rng_seed=1)
+            model = nca.load(ASSETS / f"{name}.safetensors")
             pen.text((14, top + height // 2), f"{name}\n{kernel}", INK, small, anchor="lm", spacing=6)
-            for i, step in enumerate(steps):
-                if step > grid.step:
-                    sim.submit(nca.Step(grid.id, step - grid.step))
+            for i, grid in enumerate(rollout(sim, model, steps, cells, kernel, rng_seed=1)):
                 picture = np.ascontiguousarray(grid.image(scale)[:height])
                 sheet.paste(Image.fromarray(picture), (label + i * (side + gap), top))
             top += height + gap
@@ -48,10 +47,8 @@ def portraits(steps: int = 1000) -> None:
     """Make NAME.png for each model in assets/."""
     with nca.Simulation() as sim:
         for path in sorted(ASSETS.glob("*.safetensors")):
-            grid = sim.add(nca.load(path), (128, 128), rng_seed=1)
-            sim.submit(nca.Step(grid.id, steps))
-            Image.fromarray(grid.image(2)).save(HERE / f"{path.stem}.png", optimize=True)
-            sim.submit(nca.RemoveGrid(grid.id))
+            for grid in rollout(sim, nca.load(path), [steps], 128, rng_seed=1):
+                Image.fromarray(grid.image(2)).save(HERE / f"{path.stem}.png", optimize=True)
 
 
 def window(steps: int = 600) -> None:

@@ -27,8 +27,8 @@ def choose_reading(source: Path, readings: "Sequence[tuple[str, Model]]") -> "Mo
 
     with open_simulation() as sim, progress_bar("steps") as bar:
         task = bar.add_task("detecting", total=len(readings) * settling.STEPS)
-        trials = list(settling.trials(sim, readings, lambda steps: bar.advance(task, steps)))
-    chosen, flags = settling.best(trials), readings[0][0].split()[::2]
+        trials = list(settling.run_trials(sim, readings, lambda steps: bar.advance(task, steps)))
+    chosen, flags = settling.choose_best(trials), readings[0][0].split()[::2]
     console = Console()
     console.print(_table(source.name, flags, trials, chosen))
     console.print(settling.CRITERIA, style="dim")

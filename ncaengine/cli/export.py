@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from ncaengine.core.model import Model
     from ncaengine.core.types import F32
     from ncaengine.formats.exporters.atlas import Ranges
-    from ncaengine.simulation.grid import Grid
     from ncaengine.simulation.simulation import Simulation
 
 Form = Literal["atlas", "torch", "glsl"]
@@ -129,12 +128,6 @@ def _measure(models: "list[Model]", catalogue: "Catalogue", kernel: str) -> "dic
 
 def states_of_rollout(sim: "Simulation", model: "Model", kernel: str) -> "Iterator[F32]":
     """Run a model from its seed; yield its state at steps 1, 11, 21, …, each (height, width, channels) float32."""
-    from ncaengine.simulation.commands import RemoveGrid
-    from ncaengine.training.evaluation import grow
+    from ncaengine.simulation.rollout import rollout
 
-    grid: Grid = sim.add(model, SIDE, kernel)
-    try:
-        for _ in grow(sim, grid, range(1, STEPS, EVERY)):
-            yield grid.state()
-    finally:
-        sim.submit(RemoveGrid(grid.id))
+    return (grid.state() for grid in rollout(sim, model, range(1, STEPS, EVERY), SIDE, kernel))

@@ -125,15 +125,13 @@ def _table(title: str, rows: "Sequence[tuple[str, str]]") -> "Table":
 def _grow_picture(model: "Model") -> "U8":
     """Return a picture of the model after STEPS steps: (64, 64, 3) uint8."""
     from ncaengine.core import kernels
-    from ncaengine.training.evaluation import grow
+    from ncaengine.simulation.rollout import rollout
 
     catalogue = kernels.discover()
     known = [name for name in model.config.kernels if name in catalogue.kernels]
     with open_simulation(catalogue) as sim:
-        grid = sim.add(model, PICTURE, known[0] if known else "square")
-        for _ in grow(sim, grid, [STEPS]):
-            pass
-        return grid.image()
+        [picture] = [grid.image() for grid in rollout(sim, model, [STEPS], PICTURE, known[0] if known else "square")]
+        return picture
 
 
 def print_picture(picture: "U8") -> None:

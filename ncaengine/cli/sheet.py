@@ -129,8 +129,7 @@ class Sheet:
     ) -> "Iterator[list[Tile]]":
         """Yield the tiles of each model in turn."""
         from ncaengine.io.contact_sheets import Tile
-        from ncaengine.simulation.commands import RemoveGrid
-        from ncaengine.training.evaluation import grow
+        from ncaengine.simulation.rollout import rollout
 
         with progress_bar("steps") as progress:
             task = progress.add_task("", total=len(models) * len(kernels) * steps[-1])
@@ -138,10 +137,10 @@ class Sheet:
                 progress.update(task, description=model.config.name)
                 tiles = []
                 for kernel in kernels:
-                    grid = sim.add(model, self.size, kernel.name, rng_seed=self.seed)
-                    for step in grow(sim, grid, steps, lambda made: progress.advance(task, made)):
-                        tiles.append(Tile(grid.image(self.scale), f"{kernel.name}, {step:,}"))
-                    sim.submit(RemoveGrid(grid.id))
+                    for grid in rollout(
+                        sim, model, steps, self.size, kernel.name, self.seed, lambda made: progress.advance(task, made)
+                    ):
+                        tiles.append(Tile(grid.image(self.scale), f"{kernel.name}, {grid.step:,}"))
                 yield tiles
 
     def _page(self, rows: "list[list[Tile]]", is_grid: bool, names: "Sequence[str]") -> "Image":

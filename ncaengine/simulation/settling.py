@@ -1,6 +1,6 @@
-"""Which of several readings of bare weights is right: each is run, and the one that settles to a texture is."""
+"""Find which reading of bare weights is right: run each one, and take the one that settles to a texture."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -9,92 +9,91 @@ import numpy as np
 from ncaengine.core.looks import to_rgb
 from ncaengine.core.model import Colour, Model, equal_models
 from ncaengine.core.types import F32
-from ncaengine.simulation import commands
+from ncaengine.simulation.rollout import StepReport, rollout
 from ncaengine.simulation.simulation import Simulation
 
-SIDE, STEPS, LATE = 64, 300, 60
-"""Cells a side, steps, and how many of them at the end are looked at."""
+SIDE = 64
+"""Cells a side."""
+STEPS, LATE = 300, 60
+"""Steps of a run, and how many of them at its end are looked at."""
+LOOKS = range(STEPS - LATE, STEPS + 1, LATE // 4)
+"""The steps at which a state is kept."""
 LARGEST, FLATTEST, CLIPPED, ROUGHEST, RESTLESS = 8.0, 0.02, 0.5, 0.75, 0.15
-"""The bounds of the criteria, see Trial."""
+"""The bounds of the criteria: the most of each, except FLATTEST, which is the least contrast. See Trial."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What became of a reading after STEPS steps from the seed.
-
-    largest: of all states. contrast: standard deviation of the colours, 0 … 1. clipped: share of colours beyond 0 or
-    1. roughness: mean difference of neighbours over that of cells far apart; 1 for noise, less for a texture.
-    unrest: how much contrast and brightness moved over the last LATE steps, over the contrast.
-    """
+    """What one reading looked like after STEPS steps from the seed."""
 
     label: str
+    """The reading's name."""
     model: Model
     largest: float
+    """The largest |state|."""
     contrast: float
+    """Standard deviation of the colours, which lie in [0, 1]."""
     clipped: float
+    """Share of the colours that lie outside [0, 1] before they are clipped."""
     roughness: float
+    """Mean difference between neighbours divided by that between distant cells: 1 for noise, less for a texture."""
     unrest: float
+    """How much contrast and brightness moved over the last LATE steps, divided by the contrast."""
 
     @property
     def failed(self) -> str:
-        """In a word, the first criterion that it does not meet; '' for a reading that settles."""
-        found = {
+        """The first criterion that the reading fails, in a word or two; '' for one that settles."""
+        failures = {
             "runs away": not self.largest <= LARGEST,
             "flat": not self.contrast >= FLATTEST,
             "saturated": not self.clipped <= CLIPPED,
             "noise": not self.roughness <= ROUGHEST,
             "restless": not self.unrest <= RESTLESS,
         }
-        return next((said for said, is_so in found.items() if is_so), "")
+        return next((name for name, fails in failures.items() if fails), "")
 
 
 CRITERIA = (
-    f"A reading settles whose states stay within ±{LARGEST:g} (peak), whose colours have a contrast of {FLATTEST:g} "
-    f"and more, of which at most {CLIPPED:.0%} are clipped, whose roughness is at most {ROUGHEST:g} (1 is noise), and "
-    f"which move by at most {RESTLESS:.0%} of it over the last {LATE} steps (unrest). Of those, the smoothest that "
-    "clips least is chosen."
+    f"A reading settles if its states stay within ±{LARGEST:g} (peak), its colours have a contrast of at least "
+    f"{FLATTEST:g}, at most {CLIPPED:.0%} of them are clipped, its roughness is at most {ROUGHEST:g} (noise has 1), "
+    f"and it moves by at most {RESTLESS:.0%} of its contrast over the last {LATE} steps (unrest). Of those that "
+    "settle, the smoothest that clips least is chosen."
 )
 
 
-def best(trials: Iterable[Trial]) -> Trial | None:
-    """Of those that settle, the smoothest that clips least; None if none does. Of equals the first."""
+def choose_best(trials: Iterable[Trial]) -> Trial | None:
+    """Return the smoothest trial that clips least, of those that settle; the first of equals, None if none settles."""
     settled = [trial for trial in trials if not trial.failed]
     return min(settled, key=lambda trial: round(trial.roughness + trial.clipped, 2), default=None)
 
 
-def trials(
-    sim: Simulation, candidates: Iterable[tuple[str, Model]], tell: Callable[[int], object] = lambda made: None
+def run_trials(
+    sim: Simulation, readings: Iterable[tuple[str, Model]], report: StepReport = lambda made: None
 ) -> Iterator[Trial]:
-    """Run each reading; those that differ in colours only are one run.
+    """Run each reading and measure it. Readings that differ only in their colours share one run.
 
-    tell: called with the number of steps made since the last call.
+    readings: For each, its label and the model it gives.
     """
     runs: dict[Model, list[F32]] = {}
-    for label, model in candidates:
+    for label, model in readings:
         plain = replace(model, config=msgspec.structs.replace(model.config, colour=Colour()))
         states = next((states for other, states in runs.items() if equal_models(plain, other)), None)
         if states is None:
-            states = runs[plain] = _run(sim, model, tell)
+            states = runs[plain] = _late_states(sim, model, report)
         else:
-            tell(STEPS)
-        yield measured(label, model, states)
+            report(STEPS)
+        yield measure(label, model, states)
 
 
-def _run(sim: Simulation, model: Model, tell: Callable[[int], object]) -> list[F32]:
-    """States of the last LATE steps."""
+def _late_states(sim: Simulation, model: Model, report: StepReport) -> list[F32]:
+    """Run a model; return its states at LOOKS, each (height, width, channels) float32."""
     kernel = model.config.kernels[0] if model.config.kernels[0] in sim.catalogue.kernels else "square"
-    grid, states = sim.add(model, SIDE, kernel), []
-    for count in (STEPS - LATE, *[LATE // 4] * 4):
-        sim.submit(commands.Step(grid.id, count))
-        states.append(grid.state())
-        tell(count)
-    sim.submit(commands.RemoveGrid(grid.id))
-    return states
+    return [grid.state() for grid in rollout(sim, model, LOOKS, SIDE, kernel, report=report)]
 
 
-@np.errstate(over="ignore", invalid="ignore")  # of readings that run away
-def measured(label: str, model: Model, states: list[F32]) -> Trial:
-    """The criteria's numbers of states at several late steps, the last of them the last."""
+@np.errstate(over="ignore", invalid="ignore")  # states of readings that run away
+def measure(label: str, model: Model, states: list[F32]) -> Trial:
+    """Measure a reading by its states at several late steps, in order."""
     if not all(np.isfinite(state).all() for state in states):
         return Trial(label, model, float("inf"), 0.0, 1.0, 1.0, 1.0)
     colour = model.config.colour

@@ -1,6 +1,5 @@
 """How near a model's rollouts come to a target, measured on the engine, so the figures match what users see."""
 
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from ncaengine.core.model import Model
 from ncaengine.core.types import F64, Size
 from ncaengine.simulation import commands
 from ncaengine.simulation.grid import Grid
+from ncaengine.simulation.rollout import StepReport, run_to
 from ncaengine.simulation.simulation import Simulation
 
 if TYPE_CHECKING:
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 
     from ncaengine.training.losses import Loss
 
-StepReport = Callable[[int], object]
-"""Called with the number of steps just made."""
-STRIDE = 2**18
-"""Cells times steps between two reports: some tenths of a second without a GPU."""
 LOSS_SEED = 0
 """Every loss is measured with the same random choices, so losses differ only by their pictures."""
 
@@ -90,26 +86,14 @@ def _rollout(
         losses.append(_grid_loss(grid, loss))
         largest.append(float(np.abs(grid.state()).max()))
 
-    for _ in grow(sim, grid, plan.steps, report):
+    for _ in run_to(sim, grid, plan.steps, report):
         measure()
     if plan.heal:
         cut_hole(sim, grid)
         measure()
-        for _ in grow(sim, grid, [grid.step + plan.heal], report):
+        for _ in run_to(sim, grid, [grid.step + plan.heal], report):
             measure()
     return losses, float(np.max(largest))
-
-
-def grow(sim: Simulation, grid: Grid, steps: Sequence[int], report: StepReport = lambda made: None) -> Iterator[int]:
-    """Run a grid on, and yield each of `steps`, which ascend, when the grid has made that many."""
-    stride = max(STRIDE // (grid.size[0] * grid.size[1]), 1)
-    for step in steps:
-        while grid.step < step:
-            count = min(stride, step - grid.step)
-            sim.submit(commands.Step(grid.id, count))
-            sim.backend.finish()  # the device works in the background; without this a progress bar runs ahead
-            report(count)
-        yield step
 
 
 def cut_hole(sim: Simulation, grid: Grid) -> None:

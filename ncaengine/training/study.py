@@ -11,6 +11,7 @@ from ncaengine.core import files
 from ncaengine.core.model import Model
 from ncaengine.io import charts, contact_sheets
 from ncaengine.simulation import commands
+from ncaengine.simulation.rollout import rollout
 from ncaengine.simulation.simulation import Simulation
 from ncaengine.training import evaluation
 from ncaengine.training.losses import Loss
@@ -90,14 +91,13 @@ def grow_pictures(
     sim: Simulation, models: Sequence[Model], target: contact_sheets.Tile
 ) -> list[list[contact_sheets.Tile]]:
     """Return a row of tiles for each of STEPS: the target, then a grid of each model."""
-    columns = []
-    for m in models:
-        grid = sim.add(m, PLAN.size)
-        columns.append([
+    columns = [
+        [
             contact_sheets.Tile(grid.image(2), f"{m.config.channels} channels")
-                for _ in evaluation.grow(sim, grid, STEPS)
-        ])  # fmt: skip
-        sim.submit(commands.RemoveGrid(grid.id))
+            for grid in rollout(sim, m, STEPS, PLAN.size)
+        ]
+        for m in models
+    ]
     return [[target, *row] for row in zip(*columns, strict=True)]
 
 

@@ -180,7 +180,7 @@ def test_the_same_arguments_make_the_same_sheet(tmp_path, models):
 )
 def test_what_is_wrong_is_told_before_anything_grows(tmp_path, models, monkeypatch, capsys, asked, said):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("ncaengine.training.evaluation.grow", lambda *_: pytest.fail("grew"))
+    monkeypatch.setattr("ncaengine.simulation.rollout.run_to", lambda *_: pytest.fail("grew"))
     (tmp_path / "dir.png").mkdir()
     paths = [f"{word}.safetensors" if word in ("a", "b", "missing") else word for word in asked]
     output = [] if "-o" in paths else ["-o", "s.png"]

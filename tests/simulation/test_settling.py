@@ -22,7 +22,7 @@ WAVES = (np.stack([np.sin(4 * COLUMNS), np.cos(3 * ROWS), np.sin(3 * ROWS + 4 * 
 
 
 def measured(*states: np.ndarray, model: Model = STILL) -> Trial:
-    return settling.measured("it", model, list(states))
+    return settling.measure("it", model, list(states))
 
 
 def noise(spread: float = 0.2) -> np.ndarray:
@@ -56,15 +56,15 @@ def test_the_smoothest_that_clips_least_is_chosen() -> None:
     smooth, fine = measured(WAVES), measured((WAVES + noise(0.03)).astype(np.float32))
     dark = measured(WAVES, model=replace(STILL, config=msgspec.structs.replace(STILL.config, colour=Colour(1.0, 0.0))))
     assert not any(trial.failed for trial in (smooth, fine, dark))
-    assert settling.best([fine, dark, smooth]) is smooth
-    assert settling.best([measured(noise())]) is None
+    assert settling.choose_best([fine, dark, smooth]) is smooth
+    assert settling.choose_best([measured(noise())]) is None
 
 
 def test_readings_that_differ_in_colours_only_run_once(gl: GLBackend, simulate: Callable[..., Simulation]) -> None:
     other = replace(STILL, config=msgspec.structs.replace(STILL.config, colour=Colour(1.0, 0.0)))
     made: list[int] = []
     sim = simulate(gl)
-    first, second = settling.trials(sim, [("a", STILL), ("b", other)], made.append)
+    first, second = settling.run_trials(sim, [("a", STILL), ("b", other)], made.append)
     assert sum(made) == 2 * settling.STEPS
     assert not sim.grids
     assert sim.next_id == 2, "one grid was made"
@@ -81,6 +81,8 @@ def test_the_order_of_a_published_state_dict_is_found(
     assert len(readings) == 12
     assert next(iter(readings)) == "--order channel --filters undivided --offset 0", "what it is taken for comes first"
     wrong = next(label for label in readings if "filter " in label and "undivided" in label)
-    chosen = settling.best(settling.trials(simulate(gl), [(wrong, readings[wrong]), *list(readings.items())[:1]]))
+    chosen = settling.choose_best(
+        settling.run_trials(simulate(gl), [(wrong, readings[wrong]), *list(readings.items())[:1]])
+    )
     assert chosen is not None
     assert "--order channel" in chosen.label

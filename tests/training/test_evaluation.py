@@ -160,7 +160,7 @@ def test_a_loss_of_nan_is_null_in_json(model, capsys, monkeypatch):
 )
 def test_a_wrong_argument_is_reported_in_one_line(model, capsys, monkeypatch, flags, expected):
     monkeypatch.chdir(model.parent)
-    monkeypatch.setattr("ncaengine.training.evaluation.grow", lambda *_: pytest.fail("grew"))
+    monkeypatch.setattr("ncaengine.training.evaluation.run_to", lambda *_: pytest.fail("grew"))
     assert main(["evaluate", "a.safetensors", "--target", "t.png", *QUICK, *flags]) == 1
     error = capsys.readouterr().err
     assert error.startswith("ncaengine: ")
