@@ -1,4 +1,4 @@
-"""The command line: what it prints, and one clear sentence for everything that can be wrong."""
+"""The command line: what it prints, and one clear line for every problem."""
 
 import os
 import subprocess
@@ -30,31 +30,31 @@ def model(tmp_path):
 
 
 def run(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
-    """In a process of its own, as a user does."""
+    """Run a command in its own process, as a user does."""
     environment = {**os.environ, **variables}
     command = [sys.executable, "-m", "ncaengine", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=120)
 
 
 def problem(capsys, *arguments: object) -> str:
-    """The sentence of a command that must fail with 1."""
+    """Run a command that must fail with 1, and return its message."""
     assert main([str(a) for a in arguments]) == 1
-    said = capsys.readouterr().err
-    assert said.startswith("ncaengine: ")
-    assert said.count("\n") == 1, said
-    assert "Traceback" not in said
-    return said
+    printed = capsys.readouterr().err
+    assert printed.startswith("ncaengine: ")
+    assert printed.count("\n") == 1, printed
+    assert "Traceback" not in printed
+    return printed
 
 
-def test_help_names_every_command_and_loads_no_engine():
+def test_help_lists_every_command_and_loads_no_engine():
     heavy = {"torch", "numpy", "moderngl", "av", "imgui_bundle"}
     code = f"import sys, ncaengine.cli; print(sorted({heavy} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
-    said = run("--help")
-    assert said.returncode == 0
-    assert all(name in said.stdout for name in COMMANDS)
-    assert run().stdout == said.stdout
+    printed = run("--help")
+    assert printed.returncode == 0
+    assert all(name in printed.stdout for name in COMMANDS)
+    assert run().stdout == printed.stdout
 
 
 def test_record_in_opengl_equals_torch_nearly_and_itself_exactly(tmp_path, model):
@@ -70,19 +70,19 @@ def test_record_in_opengl_equals_torch_nearly_and_itself_exactly(tmp_path, model
     assert max(np.abs(a - c).max() for a, c in zip(frames["a"], frames["c"], strict=True)) <= 2
 
 
-def test_auto_falls_back_to_torch_and_says_so(tmp_path, model):
+def test_auto_falls_back_to_torch_with_a_notice(tmp_path, model):
     hidden = {"__EGL_VENDOR_LIBRARY_FILENAMES": "/nonexistent", "MESA_GL_VERSION_OVERRIDE": "4.2"}
-    asked = ("record", model, "-o", f"{tmp_path}/a.png", "--size", 8, "--steps", 2)
-    done = run(*asked, **hidden)
+    command = ("record", model, "-o", f"{tmp_path}/a.png", "--size", 8, "--steps", 2)
+    done = run(*command, **hidden)
     assert done.returncode == 0, done.stderr
     assert done.stderr.startswith("ncaengine: Running on torch, slower: ")
     assert done.stderr.count("\n") == 1
-    refused = run(*asked, "--backend", "gl", **hidden)
+    refused = run(*command, "--backend", "gl", **hidden)
     assert refused.returncode == 1
     assert "use --backend torch" in refused.stderr
 
 
-def test_opengl_below_4_3_is_refused_with_the_way_out(tmp_path, model):
+def test_opengl_below_4_3_is_refused_with_a_remedy(tmp_path, model):
     old = {"MESA_GL_VERSION_OVERRIDE": "4.2", "MESA_GLSL_VERSION_OVERRIDE": "420"}
     done = run("record", model, "-o", f"{tmp_path}/a.png", "--backend", "gl", **old)
     assert done.returncode == 1
@@ -91,7 +91,7 @@ def test_opengl_below_4_3_is_refused_with_the_way_out(tmp_path, model):
     assert done.stderr.count("\n") == 1
 
 
-def test_view_without_a_display_says_what_to_do(model):
+def test_view_without_a_display_suggests_record(model):
     bare = dict.fromkeys(("DISPLAY", "WAYLAND_DISPLAY"), "")
     done = run("view", model, **bare)
     assert done.returncode == 1
@@ -99,28 +99,28 @@ def test_view_without_a_display_says_what_to_do(model):
     assert "ncaengine record" in done.stderr
 
 
-def test_kernels_lists_broken_plugins_with_their_reason(capsys, tmp_path):
+def test_kernels_lists_broken_plugins_with_reasons(capsys, tmp_path):
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd" / "kernel.toml").write_text('name = "odd"\n')
     assert main(["kernels", "--plugins", str(tmp_path)]) == 0
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for name in ("square", "hexagonal", "hexagonal-distill", "von-neumann", "square-wide"):
-        assert f"\n{name} " in f"\n{said}"
-    assert "not matched" in said
-    assert "broken" in said
-    assert "`basis` is missing" in said
+        assert f"\n{name} " in f"\n{printed}"
+    assert "not matched" in printed
+    assert "broken" in printed
+    assert "`basis` is missing" in printed
 
 
 @pytest.mark.parametrize(
     "size", ["0", "-1", "1000000000", "0x5", "5x-1", "9999999999999x2", "16384x16384", "wide", "3x"]
 )
-def test_absurd_sizes(capsys, tmp_path, model, size):
-    said = problem(capsys, "record", model, "-o", tmp_path / "a.png", f"--size={size}", "--backend", "torch")
-    assert "grid" in said or "size" in said
+def test_impossible_sizes_give_one_line(capsys, tmp_path, model, size):
+    printed = problem(capsys, "record", model, "-o", tmp_path / "a.png", f"--size={size}", "--backend", "torch")
+    assert "grid" in printed or "size" in printed
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"),
+    ("flags", "message"),
     [
         (["--kernel", "octagonal"], "choose from: "),
         (["--steps", "0"], "--steps"),
@@ -134,13 +134,13 @@ def test_absurd_sizes(capsys, tmp_path, model, size):
         (["--seed=-1"], "--seed"),
     ],
 )
-def test_bad_flags(capsys, tmp_path, model, flags, said):
-    assert said in problem(capsys, "record", model, "-o", tmp_path / "a.mp4", "--backend", "torch", *flags)
+def test_bad_flags_give_one_line(capsys, tmp_path, model, flags, message):
+    assert message in problem(capsys, "record", model, "-o", tmp_path / "a.mp4", "--backend", "torch", *flags)
 
 
 @pytest.mark.parametrize("command", ["info", "view"])
 @pytest.mark.parametrize("make", ["missing", "empty", "truncated", "folder", "other"])
-def test_bad_models(capsys, tmp_path, model, command, make):
+def test_bad_models_give_one_line(capsys, tmp_path, model, command, make):
     path = tmp_path / "bad.pt"
     whole = Path(model).with_suffix(".pt").read_bytes()
     if make == "folder":
@@ -151,11 +151,11 @@ def test_bad_models(capsys, tmp_path, model, command, make):
 
 
 @pytest.mark.parametrize("name", ["a.xyz", "no/folder/a.mp4", "m.safetensors/"])
-def test_unwritable_outputs(capsys, tmp_path, model, name):
-    said = problem(
+def test_unwritable_outputs_give_one_line(capsys, tmp_path, model, name):
+    printed = problem(
         capsys, "record", model, "-o", f"{tmp_path}/{name}", "--size", "8", "--steps", "2", "--backend", "torch"
     )
-    assert name in said
+    assert name in printed
 
 
 @pytest.mark.parametrize("arguments", [["record"], ["dance"], ["record", "m.pt", "-o", "a.mp4", "--steps", "many"]])
@@ -173,10 +173,10 @@ def test_a_still_is_drawn_once(capsys, tmp_path, model):
         assert picture.size == (8, 8)
 
 
-def test_cells_fire_in_pairs_or_each_by_a_coin_of_its_own(tmp_path, model):
+def test_antithetic_is_the_default_and_can_be_switched_off(tmp_path, model):
     pictures = []
     for n, more in enumerate(([], ["--antithetic"], ["--no-antithetic"])):
-        asked = [
+        command = [
             "record",
             model,
             "-o",
@@ -189,24 +189,24 @@ def test_cells_fire_in_pairs_or_each_by_a_coin_of_its_own(tmp_path, model):
             "torch",
             "--raw",
         ]
-        assert main([*asked, *more]) == 0
+        assert main([*command, *more]) == 0
         with Image.open(tmp_path / f"{n}.png") as picture:
             pictures.append(picture.tobytes())
     assert pictures[0] == pictures[1] != pictures[2]
 
 
-def test_a_kernel_that_a_model_was_not_made_for_is_said(capsys, tmp_path, model):
-    asked = ["record", model, "-o", f"{tmp_path}/a.png", "--size", "8", "--steps", "2", "--backend", "torch"]
-    assert main([*asked, "--kernel", "von-neumann"]) == 0
+def test_a_kernel_that_the_model_was_not_made_for_gives_a_notice(capsys, tmp_path, model):
+    command = ["record", model, "-o", f"{tmp_path}/a.png", "--size", "8", "--steps", "2", "--backend", "torch"]
+    assert main([*command, "--kernel", "von-neumann"]) == 0
     assert "was made for square and hexagonal" in capsys.readouterr().err
-    assert main([*asked, "--kernel", "hexagonal"]) == 0
+    assert main([*command, "--kernel", "hexagonal"]) == 0
     assert capsys.readouterr().err == ""
 
 
-def test_a_broken_plugin_is_said_and_the_rest_recorded(capsys, tmp_path, model):
+def test_a_broken_plugin_is_skipped_with_a_notice(capsys, tmp_path, model):
     (tmp_path / "kernel.toml").write_text('name = "odd"')
-    asked = ["record", model, "-o", f"{tmp_path}/a.png", "--size", "8", "--steps", "2", "--backend", "torch"]
-    assert main([*asked, "--plugins", str(tmp_path)]) == 0
+    command = ["record", model, "-o", f"{tmp_path}/a.png", "--size", "8", "--steps", "2", "--backend", "torch"]
+    assert main([*command, "--plugins", str(tmp_path)]) == 0
     assert "Skipped a broken plugin" in capsys.readouterr().err
 
 
@@ -215,7 +215,7 @@ def test_a_broken_plugin_is_said_and_the_rest_recorded(capsys, tmp_path, model):
 
 @pytest.fixture
 def performed(tmp_path, model):
-    """A simulation that has run for a second, its session and its journal."""
+    """A simulation that ran for a second and saved a session and a journal."""
     with Simulation(TorchBackend()) as sim:
         sim.add(model_files.load(model), (12, 8), rng_seed=1)
         sim.add(model_files.load(model), (9, 10), "hexagonal", 30.0, rng_seed=2)
@@ -229,19 +229,29 @@ def performed(tmp_path, model):
         yield sim
 
 
-def test_record_goes_on_with_a_session(capsys, tmp_path, performed):
+def test_record_continues_a_session(capsys, tmp_path, performed):
     out = tmp_path / "frames"
-    asked = ["record", "--session", str(tmp_path / "s.nca"), "-o", f"{out}/", "--seconds", "0.5", "--backend", "torch"]
-    assert main([*asked, "--grids", "2", "--fps", "30"]) == 0
+    command = [
+        "record",
+        "--session",
+        str(tmp_path / "s.nca"),
+        "-o",
+        f"{out}/",
+        "--seconds",
+        "0.5",
+        "--backend",
+        "torch",
+    ]
+    assert main([*command, "--grids", "2", "--fps", "30"]) == 0
     performed.advance(TICKS_PER_SECOND // 2)
-    assert performed.grids[2].step == 5  # a command that waited in the session came
+    assert performed.grids[2].step == 5  # a waiting command of the session was carried out
     assert "15 frames, step 5" in capsys.readouterr().out
     with Image.open(sorted(out.iterdir())[-1]) as last:
         assert np.array_equal(np.asarray(last), performed.grids[2].image())
-    assert main(asked) == 0
+    assert main(command) == 0
     with Image.open(out / "frame_000000.png") as both:
         assert both.width > 12 + 9  # side by side
-    assert "There is no grid 7" in problem(capsys, *asked, "--grids", "7")
+    assert "There is no grid 7" in problem(capsys, *command, "--grids", "7")
 
 
 def test_record_plays_a_script(capsys, tmp_path, model):
@@ -271,21 +281,21 @@ def test_record_plays_a_script(capsys, tmp_path, model):
             assert np.array_equal(np.asarray(picture), grid.image())
 
 
-def test_a_script_with_commands_after_its_end_is_told_before_it_starts(capsys, tmp_path, model):
+def test_commands_after_the_end_of_a_script_give_a_notice(capsys, tmp_path, model):
     script = tmp_path / "film.toml"
     script.write_text('seconds = 0.1\n[[grids]]\nmodel = "m.safetensors"\nsize = [8, 8]\n'
                       '[[commands]]\nsecond = 50\ntype = "Undo"\ngrid = 1\n')  # fmt: skip
     assert main(["record", "--script", str(script), "-o", f"{tmp_path}/a.png", "--backend", "torch"]) == 0
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert "command 1 (Undo) comes at 50 s, after the script's end at 0.1 s" in said
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert "command 1 (Undo) comes at 50 s, after the script's end at 0.1 s" in printed
 
 
-def test_a_shipped_model_goes_by_its_name(capsys, tmp_path, monkeypatch):
+def test_a_shipped_model_opens_by_name(capsys, tmp_path, monkeypatch):
     from ncaengine.viewer import window
 
-    asked = ["record", "zebra", "-o", f"{tmp_path}/a.png", "--size", "8", "--steps", "1", "--backend", "torch"]
-    assert main(asked) == 0
+    command = ["record", "zebra", "-o", f"{tmp_path}/a.png", "--size", "8", "--steps", "1", "--backend", "torch"]
+    assert main(command) == 0
     assert main(["info", "zebra"]) == 0
     shown = []
     monkeypatch.setattr(window, "show", lambda models, *rest: shown.extend(models))
@@ -296,45 +306,45 @@ def test_a_shipped_model_goes_by_its_name(capsys, tmp_path, monkeypatch):
         assert "the shipped ones are: bubbles, " in problem(capsys, command, "zebrra")
 
 
-def test_a_mistyped_flag_is_looked_for_in_its_own_command(capsys):
+def test_a_mistyped_flag_shows_help_of_its_own_command(capsys):
     with pytest.raises(SystemExit) as left:
         main(["view", "--sze", "3"])
-    said = capsys.readouterr()
+    printed = capsys.readouterr()
     assert left.value.code == 2
-    assert "--size WxH" in said.err + said.out
-    assert "ncaengine view --help" in said.err + said.out
-    assert "record" not in said.err + said.out
+    assert "--size WxH" in printed.err + printed.out
+    assert "ncaengine view --help" in printed.err + printed.out
+    assert "record" not in printed.err + printed.out
 
 
-@pytest.mark.parametrize("command", ["view", "record", "replay", "kernels"])
-def test_help_gives_defaults_in_words(capsys, command):
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_describes_defaults(capsys, command):
     with pytest.raises(SystemExit):
         main([command, "--help"])
-    said = " ".join(capsys.readouterr().out.split())
-    assert "(default: )" not in said
-    assert "(default: None)" not in said
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "(default: )" not in printed
+    assert "(default: None)" not in printed
 
 
 def test_record_takes_one_source(capsys, tmp_path, model):
     for sources in ([], [model, "--session", "s.nca"], ["--session", "s.nca", "--script", "f.toml"]):
         assert "Name one source to record" in problem(capsys, "record", *sources, "-o", tmp_path / "a.png")
     for seconds in ("0", "nan", "1e9"):
-        said = problem(capsys, "record", "--session", "s.nca", "--seconds", seconds, "-o", tmp_path / "a.png")
-        assert "--seconds" in said
+        printed = problem(capsys, "record", "--session", "s.nca", "--seconds", seconds, "-o", tmp_path / "a.png")
+        assert "--seconds" in printed
     for flag, name in (("--session", "gone.nca"), ("--script", "gone.toml")):
-        asked = ("record", flag, tmp_path / name, "-o", tmp_path / "a.png", "--backend", "torch")
-        assert name in problem(capsys, *asked)
+        command = ("record", flag, tmp_path / name, "-o", tmp_path / "a.png", "--backend", "torch")
+        assert name in problem(capsys, *command)
 
 
-def test_record_makes_a_video_of_so_many_seconds(capsys, tmp_path, model):
+def test_record_makes_a_video_of_the_given_seconds(capsys, tmp_path, model):
     out = f"{tmp_path}/frames/"
-    asked = ["record", model, "-o", out, "--size", "8", "--seconds", "0.2", "--fps", "20", "--steps-per-frame", "3"]
-    assert main([*asked, "--backend", "torch"]) == 0
+    command = ["record", model, "-o", out, "--size", "8", "--seconds", "0.2", "--fps", "20", "--steps-per-frame", "3"]
+    assert main([*command, "--backend", "torch"]) == 0
     assert f"{out}: 4 frames, step 12," in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"),
+    ("flags", "message"),
     [
         (["m.pt", "--seconds", "2", "--steps", "9"], "Use --steps or --seconds, not both."),
         (["--script", "s.toml", "--seconds", "2"], "The script sets its length"),
@@ -342,24 +352,24 @@ def test_record_makes_a_video_of_so_many_seconds(capsys, tmp_path, model):
         (["--session", "s.nca", "--steps", "2"], "--steps works only with a model"),
     ],
 )
-def test_record_ignores_no_length(capsys, tmp_path, flags, said):
-    assert said in problem(capsys, "record", *flags, "-o", tmp_path / "a.png")
+def test_record_refuses_lengths_that_it_cannot_use(capsys, tmp_path, flags, message):
+    assert message in problem(capsys, "record", *flags, "-o", tmp_path / "a.png")
 
 
-def test_replay_makes_a_journal_again(capsys, tmp_path, performed):
+def test_replay_repeats_a_journal(capsys, tmp_path, performed):
     again = tmp_path / "again.nca"
-    asked = ["replay", str(tmp_path / "j.jsonl"), "--backend", "torch", "-o", str(again)]
-    assert main(asked) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in said[:2]] == ["grid 1", "grid 2"]
-    assert said[2] == f"5 commands, 1 s, states {sessions.fingerprint(performed)}"
+    command = ["replay", str(tmp_path / "j.jsonl"), "--backend", "torch", "-o", str(again)]
+    assert main(command) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in printed[:2]] == ["grid 1", "grid 2"]
+    assert printed[2] == f"5 commands, 1 s, states {sessions.fingerprint(performed)}"
     assert sessions.read_header(again).grids == sessions.read_header(tmp_path / "s.nca").grids
-    assert not capsys.readouterr().err  # no bar where there is no terminal
+    assert not capsys.readouterr().err  # no progress bar without a terminal
     assert "not a journal" in problem(capsys, "replay", tmp_path / "s.nca", "--backend", "torch")
     assert "gone.jsonl" in problem(capsys, "replay", tmp_path / "gone.jsonl", "--backend", "torch")
 
 
-def test_a_replay_tells_how_far_it_is(tmp_path, performed):
+def test_a_replay_reports_progress(tmp_path, performed):
     performed.advance(2 * TICKS_PER_SECOND + 7)
     journals.save_journal(performed, tmp_path / "long.jsonl")
     seen = []
@@ -371,7 +381,7 @@ def test_a_replay_tells_how_far_it_is(tmp_path, performed):
     assert all(b - a <= TICKS_PER_SECOND for a, b in zip([0, *seen], seen, strict=False))
 
 
-def test_view_opens_a_session_alone_and_as_it_was(capsys, tmp_path, model, performed, monkeypatch):
+def test_view_opens_a_session_alone_and_as_it_was_saved(capsys, tmp_path, model, performed, monkeypatch):
     from ncaengine.viewer import window
 
     shown = []
