@@ -108,5 +108,5 @@ class Opened:
         shown = nearest[:MAX_NAMES_SHOWN] or names[:MAX_NAMES_SHOWN]
         there = "the nearest are" if nearest else "there are, among others"
         if len(shown) == len(names):
-            there = "there are" if len(names) > 1 else "there is only"
+            there = "choose from" if len(names) > 1 else "there is only"
         raise NCAError(f"{self.path}: holds no model {name!r}; {there}: {', '.join(shown)}.")
