@@ -102,7 +102,7 @@ Sizes = Annotated[tuple[tuple[int, int], ...], SIZES]
 Count = Annotated[int, Range(1)]
 """A number of things, at least 1."""
 Seed = Annotated[int, Range(0, 2**32 - 1)]
-"""A number that the hash of the step can tell from every other."""
+"""A seed of random choices: a whole number of 32 bits."""
 Models = Annotated[
     tuple[Path, ...],
     tyro.conf.Positional,

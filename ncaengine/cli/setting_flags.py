@@ -43,7 +43,7 @@ SettingFlags = Annotated[Given, tyro.conf.arg(name="")]
 
 
 def apply(given: Given, sim: "Simulation", grids: "Iterable[Grid]") -> None:
-    """Set what the flags say on some grids. Raises NCAError for a value out of its range."""
+    """Apply the setting flags to some grids. Raises NCAError for a value out of its range."""
     from ncaengine.simulation.commands import Set
 
     for grid in grids:
