@@ -40,7 +40,7 @@ with Simulation(TorchBackend()) as sim:
     sessions.open_session(sim, "s.nca")
     found["session"] = sim.grid().settings.glow
 with Simulation(TorchBackend()) as sim:
-    script = scripts.load(Path("film.toml"))
+    script = scripts.load_script(Path("film.toml"))
     script.start(sim)
     for _ in script.play(sim, 60):
         pass
