@@ -96,7 +96,7 @@ def default_model() -> Path:
     """Return the model that opens when none is named. Raises NCAError if this installation has none."""
     path = resources.folder("assets") / "bubbles.safetensors"
     if not path.is_file():
-        raise NCAError("This installation lacks the model that it ships; name a model file.")
+        raise NCAError("The default model is missing from this installation; name a model file.")
     return path
 
 

@@ -62,7 +62,7 @@ class Opened:
     reason: str
     """Why the file is of this family, a short clause; '' for a model of ncaengine."""
     doubt: str
-    """What speaks against the family that the user named; ''  if nothing does."""
+    """What speaks against the family that the user named; '' if nothing does."""
     models: LazyModels
     """At least one."""
     _candidates: Callable[[], list[tuple[str, Model]]]
@@ -89,7 +89,7 @@ class Opened:
         if not name and len(names) > 1:
             shown = ", ".join(names[:MAX_NAMES_SHOWN]) + (", …" if len(names) > MAX_NAMES_SHOWN else "")
             raise NCAError(
-                f"{self.path}: holds {len(names)} models; add the name of one, as {self.path}:{names[0]}. "
+                f"{self.path}: holds {len(names)} models; add the name of one, for example {self.path}:{names[0]}. "
                 f"They are: {shown}"
             )
         return self.models[self.find_name(name) if name else names[0]]
@@ -106,7 +106,7 @@ class Opened:
         containing = [each for each in names if name.lower() in each.lower()]
         nearest = endings or containing or get_close_matches(name, names, MAX_NAMES_SHOWN)
         shown = nearest[:MAX_NAMES_SHOWN] or names[:MAX_NAMES_SHOWN]
-        there = "the nearest are" if nearest else "there are, among others"
+        there = "the nearest are" if nearest else "some of them are"
         if len(shown) == len(names):
-            there = "choose from" if len(names) > 1 else "there is only"
+            there = "choose from" if len(names) > 1 else "its only model is"
         raise NCAError(f"{self.path}: holds no model {name!r}; {there}: {', '.join(shown)}.")

@@ -13,12 +13,15 @@ from torch_files import LEGACY, notebook, saved
 
 import ncaengine
 from ncaengine.backends.reference import Reference
+from ncaengine.cli.import_models import Import
+from ncaengine.cli.info import Info
 from ncaengine.core import model, pcg
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Colour
 from ncaengine.core.settings import Settings
-from ncaengine.formats import model_files
+from ncaengine.formats import model_files, sniffing
+from ncaengine.viewer.state.file_watch import ModelWatch
 
 # What opens
 
@@ -135,7 +138,10 @@ def test_one_of_several_models_is_chosen_by_its_name(tmp_path: Path) -> None:
     assert list(model_files.open_file(path).models) == ["x", "x-2", "hidden_name"]
     assert model_files.load(f"{path}:hidden_name").config.name == "hidden_name"
     assert model_files.load(f"{path}:2").config.name == "x-2"  # the end of a name is enough
-    for name, message in (("", "holds 3 models; add the name of one, as"), (":y", "holds no model 'y'; there are")):
+    for name, message in (
+        ("", "holds 3 models; add the name of one, for example"),
+        (":y", "holds no model 'y'; choose from: x, x-2, hidden_name"),
+    ):
         with pytest.raises(NCAError, match=message):
             model_files.load(f"{path}{name}")
 
@@ -200,3 +206,49 @@ def test_a_failed_save_keeps_the_old_file(tmp_path: Path, suffix: str, monkeypat
         model_files.save(random_model(NOTEBOOK_CONFIG, 1), path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+# Reading once
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The files that were read, one entry for each time."""
+    found: list[Path] = []
+    read = sniffing.read_file
+    monkeypatch.setattr(sniffing, "read_file", lambda path: found.append(path) or read(path))
+    return found
+
+
+@pytest.mark.parametrize("model", ["", ":x-2"])
+def test_the_commands_read_a_file_once(
+    tmp_path: Path, reads: list[Path], capsys: pytest.CaptureFixture[str], model: str
+) -> None:
+    path = tmp_path / "atlas.json"
+    path.write_text(json.dumps(hexells()))
+    Info(Path(f"{path}{model}"), json=True).run()
+    assert reads == [path]
+    Import(Path(f"{path}{model}"), tmp_path / "models").run()
+    assert reads == [path] * 2
+
+
+def test_the_window_reads_a_file_once(tmp_path: Path, reads: list[Path]) -> None:
+    path, watch = tmp_path / "atlas.json", ModelWatch()
+    path.write_text(json.dumps(hexells()))
+    collection = watch.collection(path)
+    assert collection is not None
+    for inside in collection.paths:
+        watch.open(inside)
+    assert reads == [path]
+    path.write_text(json.dumps(hexells(channels=8)))
+    assert watch.open(Path(f"{path}:x")).config.channels == 4
+    watch.collection(path)
+    assert reads == [path] * 2
+
+
+def test_models_are_made_on_request_and_candidates_read_nothing(tmp_path: Path, reads: list[Path]) -> None:
+    opened = model_files.open_file(saved(tmp_path / "m.pt", notebook()))
+    assert list(opened.models) == ["m"]
+    assert opened.models["m"].config.channels == 12
+    assert len(opened.candidates()) == 12
+    assert len(reads) == 1

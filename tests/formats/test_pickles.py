@@ -249,11 +249,11 @@ def test_published_npy(shared: Path) -> None:
 @pytest.mark.parametrize(
     ("array", "part"),
     [
-        (np.array(["a"]), "holds an array of '<U1', which are not plain numbers."),
+        (np.array(["a"]), "holds an array of type '<U1', which is not a type of numbers."),
         (np.array([b"a"]), "'|S1'"),
-        (np.zeros(2, [("a", "f4")]), "not plain numbers"),
+        (np.zeros(2, [("a", "f4")]), "not a type of numbers"),
         (np.array(["2020"], "M8[D]"), "M8[D]"),
-        (np.zeros(2, np.longdouble), "not plain numbers"),
+        (np.zeros(2, np.longdouble), "not a type of numbers"),
     ],
 )
 def test_npy_of_other_types_is_refused(tmp_path: Path, array: Any, part: str) -> None:
@@ -278,7 +278,7 @@ def test_npy_of_other_types_is_refused(tmp_path: Path, array: Any, part: str) ->
 )  # fmt: skip
 def test_a_damaged_npy_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "m.npy").write_bytes(content)
-    with pytest.raises(NCAError, match=r"is damaged or was not written by numpy\.save|not plain numbers"):
+    with pytest.raises(NCAError, match=r"is damaged or was not written by numpy\.save|not a type of numbers"):
         read_npy(tmp_path / "m.npy")
 
 

@@ -133,7 +133,7 @@ def _described(decoded: Decoded) -> str:
     if isinstance(data, list):
         return f"a list of {len(data)}"
     shape = getattr(data, "shape", None)
-    return f"an array of shape {shape}" if shape is not None else f"but {str(data)[:40]!r}"
+    return f"an array of shape {shape}" if shape is not None else f"only {str(data)[:40]!r}"
 
 
 def _flag(value: float | str) -> str:

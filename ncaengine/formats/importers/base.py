@@ -10,6 +10,7 @@ import msgspec
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Model
+from ncaengine.core.validation import explain_invalid
 
 ARTICLE_KERNELS = ("square", "hexagonal-distill")
 """Kernels that the article's models were published for. On the moment-matched hexagonal kernel, whose response to the
@@ -132,9 +133,15 @@ def make_each(names: Sequence[str], make: Callable[[int, str], Model]) -> Makers
 
 
 def converted(data: Any, form: type[T], what: str) -> T:
-    """Convert data of a JSON file to a type of msgspec's. Raises NCAError saying where it is not as `what` is."""
+    """Convert data of a JSON file to a type that msgspec knows.
+
+    what: the form of the data, for the message.
+
+    Raises NCAError saying which key is wrong.
+    """
     try:
         return msgspec.convert(data, form)
-    except (msgspec.ValidationError, RecursionError) as error:
-        message = str(error)
-        raise NCAError(f"is not {what}: {(message[:1].lower() + message[1:])[:200]}.") from None
+    except msgspec.ValidationError as error:
+        raise NCAError(f"is not {what}: {explain_invalid(error, form)[:200]}") from None
+    except RecursionError:
+        raise NCAError(f"is not {what}: it is nested too deeply.") from None

@@ -57,7 +57,7 @@ class Dense:
     def _split(self) -> tuple[int, bool]:
         channels, (hidden, inputs) = len(self.w2), self.w1.shape
         if not (3 <= channels <= 256 and 1 <= hidden <= 1024):
-            raise NCAError(f"{channels} channels and {hidden} hidden units; 3 to 256 and 1 to 1024 can run.")
+            raise NCAError(f"has {channels} channels and {hidden} hidden units; ncaengine runs 3 to 256 and 1 to 1024.")
         for count in STENCILS:
             if inputs - count * channels in (0, len(PLACE)):
                 return count, inputs != count * channels

@@ -78,7 +78,7 @@ def open_models(decoded: Decoded, hints: Hints) -> Makers:
 def _model(w: F32, b: F32, config: Config, hints: Hints, name: str) -> Model:
     channels = len(w)
     if channels not in FILTERS:
-        raise NCAError(f"{channels} channels; a μNCA has 4, 6, 8 or 12.")
+        raise NCAError(f"has {channels} channels; a μNCA has 4, 6, 8 or 12.")
     features, first = [Feature("identity")], 0
     for count, (stencil, gain) in zip(FILTERS[channels], GAINS, strict=True):
         features.append(Feature(stencil, gain, tuple(range(first, first + count))))

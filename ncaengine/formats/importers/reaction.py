@@ -33,7 +33,7 @@ def open_models(decoded: Decoded, hints: Hints) -> Makers:
         )
     (w1, b1, w2), (channels, hidden) = arrays, arrays[0].shape
     if channels % 4 or not (3 <= channels <= 256 and 1 <= hidden <= 1024):
-        raise NCAError(f"{channels} channels and {hidden} hidden units; 4, 8, … 256 and 1 to 1024 can run.")
+        raise NCAError(f"has {channels} channels and {hidden} hidden units; ncaengine runs 4, 8, … 256 and 1 to 1024.")
     config = Config(
         channels=channels, hidden=hidden, features=(Feature("identity"),), activation="swish", beta=5.0,
         # The kernel's Laplacian is L9/4.

@@ -44,7 +44,7 @@ class _Storage:
 def plain_dtype(text: str, order: str = "") -> np.dtype[Any]:
     """Return a dtype from its text. Raises NCAError unless it is one of numbers or objects."""
     if not NUMBERS.fullmatch(text):
-        raise NCAError(f"holds an array of {text[:40]!r}, which are not plain numbers.")
+        raise NCAError(f"holds an array of type {text[:40]!r}, which is not a type of numbers.")
     found: np.dtype[Any] = np.dtype(text)
     return found.newbyteorder(">" if order == ">" else "<") if order in ("<", ">") else found
 
