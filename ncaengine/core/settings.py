@@ -82,6 +82,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Return the step shader's uniforms by name; a program takes those that it declares."""
         return {name: getattr(self, name) for name in UNIFORMS}
 
+    def with_clock_of(self, other: "Settings") -> "Settings":
+        """Return these settings with those that the clock reads taken from `other`."""
+        return msgspec.structs.replace(self, **{name: getattr(other, name) for name in OF_CLOCK})
+
     @property
     def plain(self) -> bool:
         """Whether every setting that the cells' update reads has its default."""
@@ -129,6 +133,7 @@ _HINTS = get_type_hints(Settings, include_extras=True)
 SETTINGS = {name: _info(name, hint, getattr(Settings(), name)) for name, hint in _HINTS.items()}
 """All settings by name, in the order in which they are shown."""
 UNIFORMS = tuple(name for name, info in SETTINGS.items() if info.reader != "clock")
+OF_CLOCK = tuple(name for name, info in SETTINGS.items() if info.reader == "clock")
 OF_CELLS = tuple(name for name, info in SETTINGS.items() if info.reader == "cell")
 
 

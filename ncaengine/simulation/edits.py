@@ -1,6 +1,5 @@
 """The changes that commands make to a grid, each as it happens; Grid._edit notes them for the way back."""
 
-import msgspec
 import numpy as np
 
 from ncaengine.core import brushes, fields, lattice, states
@@ -57,10 +56,8 @@ def reseed(grid: Grid, rng_seed: int) -> None:
 
 
 def adjust(grid: Grid, settings: Settings) -> None:
-    """Other settings, but for the pace."""
-    grid.settings = msgspec.structs.replace(
-        settings, steps_per_second=grid.settings.steps_per_second, paused=grid.settings.paused
-    )
+    """Take over all settings except those of the clock."""
+    grid.settings = settings.with_clock_of(grid.settings)
 
 
 def paint(grid: Grid, command: Paint, image: U8 | None, patch: Patch | None) -> None:

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from operator import itemgetter
 
-import msgspec
-
 from ncaengine.backends.base import Backend
 from ncaengine.core import fields, lattice, looks
 from ncaengine.core.errors import NCAError
@@ -211,8 +209,7 @@ class Grid:
     def _restore(self, moment: Moment) -> None:
         self.age, self.edit_count, self.step = moment.age, moment.edit_count, moment.step
         self.models, self.kernel, self.rng_seed = moment.models, moment.kernel, moment.rng_seed
-        pace = {name: getattr(self.settings, name) for name in ("steps_per_second", "paused")}
-        self.settings = msgspec.structs.replace(moment.settings, **pace)
+        self.settings = moment.settings.with_clock_of(self.settings)
         self.fields = moment.fields
         self.cells.specialise(self.models[0], self.kernel, self.models[1:])
         self.write(moment.state, moment.fields)

@@ -1,6 +1,7 @@
 """What each command does: one table from a command's type to its handler.
 
-To add a command, add a struct to commands.py, with its type in AnyCommand, and an entry here.
+To add a command, add a struct to commands.py, with its type in AnyEdit or AnyCommand, and an entry to HANDLERS.
+An edit's change itself lies in edits.py.
 """
 
 from collections.abc import Callable
@@ -51,6 +52,26 @@ def carry_out_late(world: World, waiting: Waiting) -> None:
         carry_out(world, waiting[2], waiting)
     except NCAError as error:
         world.late.append(LateError(str(error), waiting))
+
+
+def catch_up(world: World, most: float = float("inf")) -> int:
+    """Make steps that are due, grid by grid in turn, until `most` cell-steps are made. Return how many were.
+
+    At least one step is made, if any is due.
+    """
+    made = 0
+    while made < most and (behind := [grid for grid in world.grids.values() if grid.behind]):
+        # A step at a time where there is a limit, so that no grid is far ahead of the others.
+        grid = next((grid for grid in behind if grid.id > world.last_run), behind[0])
+        world.last_run = grid.id
+        steps = catch_up_grid(world, grid, None if most == float("inf") else 1)
+        made += steps * grid.size[0] * grid.size[1]
+    return made
+
+
+def catch_up_grid(world: World, grid: Grid, most: int | None = None) -> int:
+    """Make the steps of one grid that are due, at most `most`, with the commands that waited for them."""
+    return grid.catch_up(partial(carry_out_late, world), most)
 
 
 def check(world: World, command: AnyCommand) -> None:

@@ -9,7 +9,6 @@ picture = sim.image(scale=2)
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -72,7 +71,6 @@ class Simulation:
         self.tick = 0
         self.journal: list[JournalEntry] = []
         self.origin = Origin()
-        self._last_run = 0  # the number of the grid that ran last
 
     @property
     def catalogue(self) -> Catalogue:
@@ -105,9 +103,9 @@ class Simulation:
         command = commands.checked(command)
         made = None
         if isinstance(command, commands.Copy):
-            self._work()  # a grid that is behind may still have to paste the patch of before
+            handlers.catch_up(self._world)  # a grid that is behind may still have to paste the patch of before
         if isinstance(command, OnGrid) and command.grid in self.grids:
-            self.grids[command.grid].catch_up(self._carry_out_late)
+            handlers.catch_up_grid(self._world, self.grids[command.grid])
         if at_step is None:
             made = handlers.carry_out(self._world, command)
         elif not isinstance(command, OnGrid) or not handlers.HANDLERS[type(command)].may_wait:
@@ -121,10 +119,6 @@ class Simulation:
     def check(self, command: AnyCommand) -> None:
         """Raise NCAError for what is known to fail before a command is carried out."""
         handlers.check(self._world, command)
-
-    @property
-    def _carry_out_late(self) -> Callable[..., None]:
-        return partial(handlers.carry_out_late, self._world)
 
     def _raise_late(self) -> None:
         late, self._world.late = self._world.late, []
@@ -152,7 +146,7 @@ class Simulation:
         stride = TICKS_PER_SECOND if progress else until_tick
         while until_tick > self.tick:
             self.begin(min(until_tick - self.tick, stride))
-            self._work()
+            handlers.catch_up(self._world)
             if progress:
                 progress(self.tick)
 
@@ -168,7 +162,7 @@ class Simulation:
 
         Steps that are still due from before are made at once. A command to a grid makes that grid's steps first.
         """
-        self._work()
+        handlers.catch_up(self._world)
         self.tick += ticks
         for grid in self.grids.values():
             grid.let_time_pass(ticks)
@@ -189,18 +183,8 @@ class Simulation:
 
         At least one step is made, if any is due.
         """
-        made = self._work(most)
+        made = handlers.catch_up(self._world, most)
         self._raise_late()
-        return made
-
-    def _work(self, most: float = float("inf")) -> int:
-        made = 0
-        while made < most and (behind := [grid for grid in self.grids.values() if grid.behind]):
-            # A step at a time where there is a limit, so that no grid is far ahead of the others.
-            grid = next((grid for grid in behind if grid.id > self._last_run), behind[0])
-            self._last_run = grid.id
-            one = None if most == float("inf") else 1
-            made += grid.catch_up(self._carry_out_late, one) * grid.size[0] * grid.size[1]
         return made
 
     # Grids, models and arrays

@@ -58,6 +58,8 @@ class World:
         """What was copied last."""
         self.next_id = 1
         """The number of the next grid."""
+        self.last_run = 0
+        """The number of the grid that made steps last."""
         self.late: list[NCAError] = []
         """What commands raised that had waited for their step."""
 
