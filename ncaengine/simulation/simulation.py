@@ -65,7 +65,7 @@ class Simulation:
         history: Bytes that each grid may keep to go back in time; 0 for none.
         """
         self._world = World(backend or backends.open_backend()[0], catalogue or kernels.discover(), history)
-        self.backend, self.history = self._world.backend, history
+        self.backend = self._world.backend
         self.grids, self.removed = self._world.grids, self._world.removed
         self.models, self.arrays = self._world.library.models, self._world.library.arrays
         self.tick = 0
@@ -80,6 +80,15 @@ class Simulation:
     @catalogue.setter
     def catalogue(self, catalogue: Catalogue) -> None:
         self._world.catalogue = catalogue
+
+    @property
+    def history(self) -> int:
+        """The bytes that each new grid may keep to go back in time; 0 for none."""
+        return self._world.history
+
+    @history.setter
+    def history(self, history: int) -> None:
+        self._world.history = history
 
     @property
     def next_id(self) -> int:

@@ -1,4 +1,4 @@
-"""A Simulation's commands as methods: NumPy in and out."""
+"""The methods that submit commands: NumPy arrays in and out, and errors that name the argument."""
 
 import inspect
 
@@ -33,8 +33,8 @@ def test_each_method_is_one_command(backend, simulate):
     sim.undo(second)
     sim.step(grid=2)
     sim.rewind(3)
-    told = [entry.command for entry in sim.journal[2:]]
-    assert told == [
+    submitted = [entry.command for entry in sim.journal[2:]]
+    assert submitted == [
         Step(1, 7), Resize(1, (14, 8), "tile"), Paint(1, "erase", ((3.0, 2.5),), 2.0),
         Paint(1, "rate", ((0.0, 0.0), (4.0, 4.0)), 1.5, softness=0.0, value=0.5),
         Paint(1, "image", ((4.0, 4.0),), 3.0, image="image"), Fill(2, "angle", "halves", (0.0, 90.0)),
@@ -44,12 +44,12 @@ def test_each_method_is_one_command(backend, simulate):
     assert sim.grid().step == 4
 
 
-def test_every_method_says_what_it_does():
+def test_every_method_has_a_docstring():
     for name, method in inspect.getmembers(Simulation, inspect.isfunction):
         assert name.startswith("_") or (method.__doc__ and method.__doc__.strip()), name
 
 
-def test_a_state_goes_in_and_comes_out(backend, simulate):
+def test_a_loaded_state_is_read_back(backend, simulate):
     sim = simulate(backend)
     grid = sim.add(MODEL, (12, 8))
     state = np.random.default_rng(0).normal(size=(5, 9, 4)).astype(np.float32)
@@ -66,7 +66,7 @@ def test_a_state_goes_in_and_comes_out(backend, simulate):
 
 
 @pytest.mark.parametrize(
-    ("array", "said"),
+    ("array", "message"),
     [
         (np.zeros((4, 4), np.float32), "must be"),
         (np.zeros((4, 4, 4), np.complex64), "must be"),
@@ -77,20 +77,20 @@ def test_a_state_goes_in_and_comes_out(backend, simulate):
         (np.zeros((4, 4, 7), np.float32), "7 channels and the model 'a' 4"),
     ],
 )
-def test_arrays_that_do_not_serve_are_told(backend, simulate, array, said):
+def test_an_invalid_state_is_refused(backend, simulate, array, message):
     sim = simulate(backend)
     sim.add(MODEL, (4, 4))
-    with pytest.raises(NCAError, match=said):
+    with pytest.raises(NCAError, match=message):
         sim.load(array)
 
 
-def test_an_image_that_does_not_serve_is_told(backend, simulate):
+def test_an_invalid_image_is_refused(backend, simulate):
     with pytest.raises(NCAError, match="three channels"):
         simulate(backend).register_array("image", np.zeros((4, 4, 4), np.uint8))
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float16, np.int64, np.int8, np.uint8, np.bool_])
-def test_a_state_of_other_numbers_becomes_float32(backend, simulate, dtype):
+def test_a_state_of_another_number_type_becomes_float32(backend, simulate, dtype):
     sim = simulate(backend)
     sim.add(MODEL, 4)
     state = np.random.default_rng(0).integers(0, 2, (3, 5, 4)).astype(dtype)
@@ -99,7 +99,7 @@ def test_a_state_of_other_numbers_becomes_float32(backend, simulate, dtype):
     assert np.array_equal(sim.state(), state.astype(np.float32))
 
 
-def test_a_state_and_an_image_of_one_name_are_told_apart(backend, simulate):
+def test_a_state_and_an_image_of_the_same_name_get_different_names(backend, simulate):
     sim = simulate(backend)
     image = np.ones((2, 2, 3), np.uint8)
     assert sim.register_array("a", image) == "a"
@@ -107,14 +107,14 @@ def test_a_state_and_an_image_of_one_name_are_told_apart(backend, simulate):
     assert sim.register_array("a", image) == "a"
 
 
-def test_one_number_is_a_square(backend, simulate):
+def test_one_number_is_the_side_of_a_square(backend, simulate):
     sim = simulate(backend)
     assert sim.add(MODEL, size=6).size == (6, 6)
     sim.resize(np.int64(9))
     assert sim.grid().size == (9, 9)
 
 
-def test_a_model_may_be_given_by_its_file_or_name(backend, simulate, tmp_path):
+def test_a_model_can_be_given_by_file_or_name(backend, simulate, tmp_path):
     sim = simulate(backend)
     model_files.save(MODEL, tmp_path / "b.safetensors")
     assert sim.add(tmp_path / "b.safetensors", 4).model.config == MODEL.config
@@ -126,19 +126,22 @@ def test_a_model_may_be_given_by_its_file_or_name(backend, simulate, tmp_path):
 
 
 @pytest.mark.parametrize("path", [[], (), [[]], (1,), (1, 2, 3), [(1, 2), (3,)], "ab", None, [[[1, 2]]], {}])
-def test_a_path_that_is_none_is_told(backend, simulate, path):
+def test_an_invalid_path_is_refused(backend, simulate, path):
     sim = simulate(backend)
     sim.add(MODEL, 4)
     with pytest.raises(NCAError, match=r"`path` must be a point \(x, y\)"):
         sim.paint("erase", path, radius=3)
 
 
-def test_paths_may_be_arrays(backend, simulate):
+def test_a_path_can_be_an_array(backend, simulate):
     sim = simulate(backend)
     sim.add(MODEL, 4)
-    for given, told in ((np.float32([1, 2]), ((1.0, 2.0),)), (np.array([[1, 2], [3, 4]]), ((1.0, 2.0), (3.0, 4.0)))):
+    for given, expected in (
+        (np.float32([1, 2]), ((1.0, 2.0),)),
+        (np.array([[1, 2], [3, 4]]), ((1.0, 2.0), (3.0, 4.0))),
+    ):
         sim.paint("erase", given)
-        assert sim.journal[-1].command.path == told
+        assert sim.journal[-1].command.path == expected
 
 
 def test_rewind_returns_the_steps_gone_back(backend, simulate):
@@ -153,7 +156,7 @@ def test_rewind_returns_the_steps_gone_back(backend, simulate):
 
 
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("call", "message"),
     [
         (lambda sim: sim.fill("rate", values=(1,)), "Fill: `values` needs two numbers."),
         (lambda sim: sim.fill("rat"), "Fill: `field` is 'rat'; choose from: angle, model, rate, scale."),
@@ -168,15 +171,15 @@ def test_rewind_returns_the_steps_gone_back(backend, simulate):
         ),
     ],
 )
-def test_values_that_do_not_serve_are_told_with_their_key(backend, simulate, call, said):
+def test_an_invalid_value_is_named_in_the_error(backend, simulate, call, message):
     sim = simulate(backend)
     sim.add(MODEL, 4)
     with pytest.raises(NCAError) as found:
         call(sim)
-    assert str(found.value).startswith(said)
+    assert str(found.value).startswith(message)
 
 
-def test_a_grid_that_is_not_there_is_told(simulate, backend):
+def test_a_missing_grid_or_image_is_named(simulate, backend):
     sim: Simulation = simulate(backend)
     with pytest.raises(NCAError, match="no grid yet"):
         sim.step()

@@ -1,4 +1,4 @@
-"""Going back and on again: rewind, undo and redo, whatever was done to a grid meanwhile."""
+"""Rewind, undo and redo give the states of before, whatever was done to the grid in between."""
 
 from collections.abc import Callable, Iterator
 
@@ -53,7 +53,7 @@ def simulation(catalogue: Catalogue, backend: AnyBackend | None = None, history:
 
 
 def known(grid: Grid) -> tuple[object, ...]:
-    """Everything that decides how a grid goes on."""
+    """Return everything that decides how a grid goes on."""
     maps = None if grid.fields is None else grid.fields.tobytes()
     names = tuple(model.config.name for model in grid.models)
     return grid.step, grid.size, grid.kernel.name, names, grid.rng_seed, grid.settings, maps, grid.state().tobytes()
@@ -79,7 +79,7 @@ LIFE = st.lists(st.one_of(EDITS, SETTINGS, st.builds(Step, st.just(1), st.intege
 
 
 @given(LIFE, st.integers(0, 60), st.integers(0, 60))
-def test_after_going_back_a_grid_comes_by_the_same_states(
+def test_rewinding_and_returning_gives_the_same_states(
     catalogue: Catalogue, life: list[AnyCommand], back: int, on: int
 ) -> None:
     sim = simulation(catalogue)
@@ -103,7 +103,7 @@ def test_after_going_back_a_grid_comes_by_the_same_states(
 
 
 @given(LIFE, EDITS, st.integers(0, 30))
-def test_undo_is_the_moment_before_and_redo_makes_the_edit_again(
+def test_undo_gives_the_state_before_an_edit_and_redo_makes_it_again(
     catalogue: Catalogue, life: list[AnyCommand], edit: AnyCommand, steps: int
 ) -> None:
     sim = simulation(catalogue)
@@ -125,7 +125,7 @@ def test_undo_is_the_moment_before_and_redo_makes_the_edit_again(
     assert known(grid) == before
 
 
-def test_500_steps_back_and_on_again_is_as_if_nothing_had_been(gl: GLBackend, catalogue: Catalogue) -> None:
+def test_500_steps_back_and_forward_again_change_nothing(gl: GLBackend, catalogue: Catalogue) -> None:
     sim = simulation(catalogue, gl)
     grid = sim.grids[1]
     for step in (100, 350, 420):
@@ -139,7 +139,7 @@ def test_500_steps_back_and_on_again_is_as_if_nothing_had_been(gl: GLBackend, ca
     grid.cells.release()
 
 
-def test_a_change_in_the_past_makes_another_future(catalogue: Catalogue) -> None:
+def test_an_edit_in_the_past_changes_the_future(catalogue: Catalogue) -> None:
     sim = simulation(catalogue)
     grid = sim.grids[1]
     sim.submit(Step(1, 50))
@@ -165,7 +165,7 @@ def test_a_stroke_is_one_edit(catalogue: Catalogue) -> None:
     assert (grid.can_undo, grid.can_redo) == ("", "Noise")
 
 
-def test_a_new_edit_forgets_what_was_undone(catalogue: Catalogue) -> None:
+def test_a_new_edit_clears_the_redo_list(catalogue: Catalogue) -> None:
     sim = simulation(catalogue)
     sim.submit(Reseed(1, 8))
     sim.submit(Undo(1))
@@ -174,18 +174,18 @@ def test_a_new_edit_forgets_what_was_undone(catalogue: Catalogue) -> None:
         sim.submit(Redo(1))
 
 
-def test_where_nothing_is_kept_it_is_said(catalogue: Catalogue) -> None:
+def test_without_a_timeline_undo_and_rewind_raise(catalogue: Catalogue) -> None:
     sim = simulation(catalogue, history=0)
     sim.submit(Step(1, 5))
     sim.submit(Reseed(1, 8))
-    for command, said in ((Undo(1), "Nothing to undo"), (Rewind(1, 3), "has no timeline")):
-        with pytest.raises(NCAError, match=said):
+    for command, message in ((Undo(1), "Nothing to undo"), (Rewind(1, 3), "has no timeline")):
+        with pytest.raises(NCAError, match=message):
             sim.submit(command)
     assert not sim.grids[1].timeline.edits
     assert not sim.grids[1].timeline.moments
 
 
-def test_a_grid_too_large_for_the_budget_keeps_nothing_until_it_is_small_again(catalogue: Catalogue) -> None:
+def test_a_grid_too_large_for_the_budget_has_no_timeline_until_it_is_small_again(catalogue: Catalogue) -> None:
     sim = simulation(catalogue, history=2**16)
     grid = sim.grids[1]
     sim.submit(Step(1, 40))
@@ -204,24 +204,33 @@ def test_a_grid_too_large_for_the_budget_keeps_nothing_until_it_is_small_again(c
     assert known(grid) == before
 
 
-def test_a_failed_edit_leaves_the_timeline_alone(catalogue: Catalogue) -> None:
+def test_a_change_of_the_budget_holds_for_new_grids(catalogue: Catalogue) -> None:
+    sim = simulation(catalogue)
+    sim.history = 0
+    grid = sim.add(A, (4, 4))
+    sim.submit(Step(grid.id, 40))
+    assert sim.grids[1].timeline.budget == 2**20
+    assert (grid.timeline.budget, grid.timeline.moments) == (0, [])
+
+
+def test_a_failed_edit_does_not_change_the_timeline(catalogue: Catalogue) -> None:
     sim = simulation(catalogue)
     grid = sim.grids[1]
     sim.submit(Step(1, 30))
     sim.submit(Rewind(1, 10))
-    marks = len(grid.timeline.edits)
+    edits = len(grid.timeline.edits)
     for bad in (Paint(1, "model", ((0.0, 0.0),), value=3.0), Paint(1, "rate", ((0.0, 0.0),), value=99.0),
                 Paint(1, "image", ((0.0, 0.0),), image="none"), Paint(1, "patch", ((0.0, 0.0),)),
                 Fill(1, "rate", "even", (9.0, 9.0)), Load(1, "image"), SetModel(1, "b", 3),
                 SetModel(1, "")):  # fmt: skip
         with pytest.raises(NCAError):
             sim.submit(bad)
-    assert len(grid.timeline.edits) == marks
+    assert len(grid.timeline.edits) == edits
     sim.submit(Rewind(1, -10))
     assert grid.age == 30
 
 
-def test_a_duplicate_goes_its_own_way_from_the_same_place(backend: AnyBackend, simulate: Make) -> None:
+def test_a_duplicate_starts_equal_and_changes_independently(backend: AnyBackend, simulate: Make) -> None:
     sim = simulate(backend)
     first = sim.add(A, (9, 7), rng_seed=3, steps_per_second=33.0)
     sim.submit(Fill(1, "rate", "halves", (0.25, 1.0)))
@@ -251,14 +260,14 @@ def test_a_copied_patch_is_pasted_cell_by_cell(backend: AnyBackend, simulate: Ma
 # The timeline itself
 
 
-def moment(age: int, marks: int = 0, size: int = 100) -> Moment:
-    sim_free = np.zeros((1, size, 1), np.float32)
-    return Moment(age, marks, age, sim_free, None, (), None, None, 0)  # type: ignore[arg-type]
+def moment(age: int, edits: int = 0, size: int = 100) -> Moment:
+    state = np.zeros((1, size, 1), np.float32)
+    return Moment(age, edits, age, state, None, (), None, None, 0)  # type: ignore[arg-type]
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=60), st.integers(2, 12))
 @settings(max_examples=50)
-def test_the_budget_holds_and_the_start_and_the_present_stay(gaps: list[int], room: int) -> None:
+def test_the_budget_is_kept_and_the_first_and_last_moments_stay(gaps: list[int], room: int) -> None:
     timeline, age = Timeline(room * 400), 0
     for gap in gaps:
         timeline.keep(moment(age))
@@ -270,7 +279,7 @@ def test_the_budget_holds_and_the_start_and_the_present_stay(gaps: list[int], ro
     assert ages[-1] == age - gaps[-1]
 
 
-def test_moments_grow_sparse_with_their_age() -> None:
+def test_older_moments_lie_further_apart() -> None:
     timeline = Timeline(16 * 400)
     for age in range(0, 3200, 16):
         timeline.keep(moment(age))
@@ -279,17 +288,17 @@ def test_moments_grow_sparse_with_their_age() -> None:
     assert gaps[0] > 4 * gaps[-1]
 
 
-def test_what_waits_comes_again_when_its_step_is_undone() -> None:
-    told: list[int] = []
+def test_dropping_an_edit_lets_its_command_wait_again() -> None:
+    calls: list[int] = []
 
     def again() -> None:
-        told.append(1)
+        calls.append(1)
 
     timeline = Timeline(edits=[Edit(5, lambda: None, "a", on_drop=again), Edit(7, lambda: None, "b")], tip=9)
     timeline.cut(6, 1)
-    assert not told
+    assert not calls
     timeline.cut(4, 0)
-    assert told == [1]
+    assert calls == [1]
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""Which reading of bare weights settles."""
+"""Settling: which reading of bare weights is right."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -48,7 +48,7 @@ def test_a_texture_settles() -> None:
         ([WAVES * 0.5, WAVES], "restless"),
     ],
 )
-def test_what_does_not_settle_is_told_by_its_first_failing(states: list[np.ndarray], failed: str) -> None:
+def test_the_first_failed_criterion_is_named(states: list[np.ndarray], failed: str) -> None:
     assert measured(*states).failed == failed
 
 
@@ -60,7 +60,7 @@ def test_the_smoothest_that_clips_least_is_chosen() -> None:
     assert settling.choose_best([measured(noise())]) is None
 
 
-def test_readings_that_differ_in_colours_only_run_once(gl: GLBackend, simulate: Callable[..., Simulation]) -> None:
+def test_readings_that_differ_only_in_colours_run_once(gl: GLBackend, simulate: Callable[..., Simulation]) -> None:
     other = replace(STILL, config=msgspec.structs.replace(STILL.config, colour=Colour(1.0, 0.0)))
     made: list[int] = []
     sim = simulate(gl)
@@ -75,11 +75,11 @@ def test_readings_that_differ_in_colours_only_run_once(gl: GLBackend, simulate: 
 def test_the_order_of_a_published_state_dict_is_found(
     gl: GLBackend, simulate: Callable[..., Simulation], shared: object
 ) -> None:
-    """Two readings, the right one and the one of the other order, to be quick; the command tries all."""
+    """Run two readings to be quick: the right one and one in the other order. The command tries all."""
     path = SHARED / "published/monash/texture.pth"
     readings = dict(model_files.open_file(path).candidates())
     assert len(readings) == 12
-    assert next(iter(readings)) == "--order channel --filters undivided --offset 0", "what it is taken for comes first"
+    assert next(iter(readings)) == "--order channel --filters undivided --offset 0", "the default reading comes first"
     wrong = next(label for label in readings if "filter " in label and "undivided" in label)
     chosen = settling.choose_best(
         settling.run_trials(simulate(gl), [(wrong, readings[wrong]), *list(readings.items())[:1]])

@@ -1,4 +1,4 @@
-"""An evening in a minute: kernels toggled and grids resized a hundred times leave no error and no memory behind."""
+"""A hundred kernel switches, resizes and new grids cause no error and no growth in memory."""
 
 import gc
 import random
@@ -22,32 +22,32 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="me
 
 
 EARLY, LATE = range(10, 30), range(80, 100)
-"""Rounds of a hundred in which memory is looked at."""
+"""The rounds, of a hundred, in which memory is measured."""
 
 
 @pytest.fixture(autouse=True)
-def _only_new_objects_are_collected() -> Iterator[None]:
-    """Looking through all of torch's objects forty times would take longer than the tests."""
+def _collect_only_new_objects() -> Iterator[None]:
+    """Freeze the objects of now: collecting among all of torch's forty times takes longer than the tests."""
     gc.collect()
     gc.freeze()
     yield
     gc.unfreeze()
 
 
-def look(memory: dict[int, int], number: int) -> None:
-    """Note the bytes of this process in memory, if it is time to."""
+def measure(memory: dict[int, int], number: int) -> None:
+    """Note the process's memory in bytes, if this is a round to measure."""
     if number in EARLY or number in LATE:
         gc.collect()
         memory[number] = int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
 def assert_flat(memory: dict[int, int]) -> None:
-    """The end holds no more than the time after the warm-up, within 5 %."""
+    """Memory at the end is at most 5 % above that after the warm-up."""
     early, late = (statistics.median(memory[n] for n in window) for window in (EARLY, LATE))
     assert late <= 1.05 * early, f"{early / 2**20:.0f} MB after the warm-up, {late / 2**20:.0f} MB at the end"
 
 
-def test_toggling_and_resizing_leave_nothing_behind(
+def test_switching_and_resizing_do_not_leak(
     gl: GLBackend, catalogue: Catalogue, simulate: Callable[..., Simulation]
 ) -> None:
     sim = simulate(gl)
@@ -70,15 +70,15 @@ def test_toggling_and_resizing_leave_nothing_behind(
         if n % 10 == 0:
             assert grid.image().shape[1] == size[0]
         assert gl.device.ctx.error == "GL_NO_ERROR"
-        look(memory, n)
+        measure(memory, n)
     assert np.isfinite(grid.state()).all()
     assert grid.step == 110
     assert len(gl.device._compute) == programs
     assert_flat(memory)
 
 
-def test_grids_that_come_and_go_leave_nothing_behind(gl: GLBackend, simulate: Callable[..., Simulation]) -> None:
-    """A hundred grids of a megabyte: each released, none kept by the backend, whatever size its picture had."""
+def test_adding_and_removing_grids_does_not_leak(gl: GLBackend, simulate: Callable[..., Simulation]) -> None:
+    """A hundred grids of a megabyte: the backend keeps none, whatever the size of their pictures."""
     from ncaengine.simulation.commands import RemoveGrid
 
     sim, memory = simulate(gl), {}
@@ -88,5 +88,5 @@ def test_grids_that_come_and_go_leave_nothing_behind(gl: GLBackend, simulate: Ca
         grid.image()
         sim.submit(RemoveGrid(grid))
         assert gl.device.ctx.error == "GL_NO_ERROR"
-        look(memory, n)
+        measure(memory, n)
     assert_flat(memory)
