@@ -67,7 +67,7 @@ class Stage:
 
     def place(self, x: float, y: float) -> tuple[float, float]:
         """Return the pixel of a point of the selected grid, in cell widths."""
-        return self.window.layout.panes.spots[self.app.grid.id].place(x, y)
+        return self.window.layout.cards.viewports[self.app.grid.id].to_window(x, y)
 
     def point(self, x: float, y: float, down: bool | None = None) -> None:
         """Move the pointer to a pixel, and press or release the left button."""

@@ -54,7 +54,7 @@ def _toggle_theme(app: App) -> None:
 
 
 def _open_palette(app: App) -> None:
-    widgets.summon(PALETTE)
+    widgets.open_popup(PALETTE)
 
 
 def _nothing(app: App) -> None:
@@ -193,3 +193,9 @@ def _modifiers() -> int:
 def key_of(action: Callable[[App], object]) -> str:
     """Return the name of an action's key in the help, for tooltips."""
     return next((shortcut.shown for shortcut in TABLE if shortcut.action is action), "")
+
+
+def with_key(text: str, action: Callable[[App], object]) -> str:
+    """Return a tooltip followed by the key of an action, if it has one."""
+    key = key_of(action)
+    return f"{text} ({key})" if key else text

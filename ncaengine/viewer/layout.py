@@ -6,14 +6,14 @@ import moderngl
 from imgui_bundle import imgui
 
 from ncaengine.viewer import keymap
-from ncaengine.viewer.canvas.grid_cards import Panes
+from ncaengine.viewer.canvas.grid_cards import GridCards
 from ncaengine.viewer.dialogs import help
-from ncaengine.viewer.dialogs.palette import Palette
+from ncaengine.viewer.dialogs.palette import CommandPalette
 from ncaengine.viewer.kit import splitters, theme, widgets
 from ncaengine.viewer.kit.theme import em, u32
-from ncaengine.viewer.panels import timeline, toolbar
-from ncaengine.viewer.panels.sidebar import Panel
-from ncaengine.viewer.panels.timeline import TimeBar
+from ncaengine.viewer.panels import notices, status_bar, timeline, toolbar
+from ncaengine.viewer.panels.sidebar import SideBar
+from ncaengine.viewer.panels.timeline import TimelineBar
 from ncaengine.viewer.state import preferences
 from ncaengine.viewer.state.app import App
 
@@ -26,14 +26,14 @@ class Layout:
 
     def __init__(self, ctx: moderngl.Context, fonts: theme.Fonts) -> None:
         self._fonts = fonts
-        self.panes = Panes(ctx, fonts)
-        self._panel = Panel(fonts)
-        self._palette, self._bar = Palette(fonts), TimeBar()
+        self.cards = GridCards(ctx, fonts)
+        self._side_bar = SideBar(fonts)
+        self._palette, self._bar = CommandPalette(), TimelineBar()
         self._side_before = 0.0
 
     def show(self, app: App) -> None:
         """Draw one frame over the whole window."""
-        theme.follow(app.prefs.theme, app.prefs.text_size)
+        theme.update(app.prefs.theme, app.prefs.text_size)
         app.sync()
         keymap.handle(app)
         viewport = imgui.get_main_viewport()
@@ -41,7 +41,7 @@ class Layout:
         imgui.set_next_window_size(viewport.size)
         flags = imgui.WindowFlags_.no_decoration | imgui.WindowFlags_.no_move | imgui.WindowFlags_.no_saved_settings
         flags |= imgui.WindowFlags_.no_bring_to_front_on_focus | imgui.WindowFlags_.no_background
-        variables: list[widgets.Variable] = [
+        variables: list[widgets.StyleVariable] = [
             (imgui.StyleVar_.window_padding, (0, 0)),
             (imgui.StyleVar_.window_rounding, 0),
         ]
@@ -50,7 +50,7 @@ class Layout:
         self._regions(app)
         imgui.end()
         self._palette.show(app)
-        help.help_(app, self._fonts)
+        help.show(app, self._fonts)
 
     def _regions(self, app: App) -> None:
         free, at = imgui.get_content_region_avail(), imgui.get_cursor_screen_pos()
@@ -63,7 +63,7 @@ class Layout:
         if left:
             _tools(app, at.x, at.y, left, height, columns)
         wide = free.x - side - left
-        _region("panes", at.x + left, at.y, wide, height - bar, em(theme.GAP), lambda: self.panes.show(app))
+        _region("panes", at.x + left, at.y, wide, height - bar, em(theme.GAP), lambda: self.cards.show(app))
         if app.panes:
             self._time(app, at.x + left, at.y + height - bar, wide, bar)
         if side > 0:
@@ -73,24 +73,25 @@ class Layout:
         self._status(app, at.x, at.y + height, free.x, foot)
         gap = em(theme.GAP)
         right, below = at.x + free.x - gap, at.y + height - bar - gap
-        help.toasts(app, at.x + left + gap, below, wide - 2 * gap, right)
+        notices.show(app, at.x + left + gap, below, wide - 2 * gap, right)
 
     def _edge(self, app: App, height: float) -> None:
         """Draw the edge of the side bar. Dragging it changes the width; a double click resets it."""
         at, prefs = imgui.get_cursor_screen_pos(), app.prefs
-        got = splitters.grip("##edge", (at.x, at.y), (em(0.8), height))
-        if got.pressed:
+        drag = splitters.drag_area("##edge", (at.x, at.y), (em(0.8), height))
+        if drag.pressed:
             self._side_before = prefs.side
-        if got.doubled:
+        if drag.double_clicked:
             self._side_before = prefs.side = theme.SIDE_WIDTH
-        elif got.by is not None:
-            prefs.side = min(max(self._side_before - got.by / em(1), preferences.LEAST_SIDE), preferences.MOST_SIDE)
+        elif drag.offset is not None:
+            width = self._side_before - drag.offset / em(1)
+            prefs.side = min(max(width, preferences.LEAST_SIDE), preferences.MOST_SIDE)
 
     def _side(self, app: App, x: float, y: float, width: float, height: float) -> None:
         draw = imgui.get_window_draw_list()
         draw.add_rect_filled((x, y), (x + width, y + height), u32(theme.CARD))
         draw.add_line((x, y), (x, y + height), u32(theme.LINE))
-        _region("side", x, y, width, height, em(theme.PADDING), lambda: self._panel.show(app), scrolls=True)
+        _region("side", x, y, width, height, em(theme.PADDING), lambda: self._side_bar.show(app), scrolls=True)
 
     def _time(self, app: App, x: float, y: float, width: float, height: float) -> None:
         with widgets.style(variables=[(imgui.StyleVar_.frame_padding, (em(0.5), em(0.25)))]):
@@ -99,11 +100,11 @@ class Layout:
     def _status(self, app: App, x: float, y: float, width: float, height: float) -> None:
         imgui.get_window_draw_list().add_line((x, y), (x + width, y), u32(theme.LINE))
         with widgets.style(variables=[(imgui.StyleVar_.frame_padding, (em(0.5), em(0.2)))]):
-            _region("status", x, y + 1, width, height - 1, em(0.35), lambda: help.status(app), wide=em(theme.GAP))
+            _region("status", x, y + 1, width, height - 1, em(0.35), lambda: status_bar.show(app), wide=em(theme.GAP))
 
 
 def _tools(app: App, x: float, y: float, width: float, height: float, columns: int) -> None:
-    around, margin = em(toolbar.AROUND), em(toolbar.MARGIN)
+    around, margin = em(toolbar.PADDING), em(toolbar.MARGIN)
     _region("tools", x, y, width, height, around, lambda: toolbar.show(app, columns), wheel=True, wide=margin)
 
 
@@ -126,5 +127,5 @@ def _region(
     with widgets.style(variables=[(imgui.StyleVar_.window_padding, (across, padding))]):
         imgui.begin_child(name, (max(width, 1), max(height, 1)), imgui.ChildFlags_.always_use_window_padding, flags)
         show()
-        widgets.settle()
+        widgets.finish_region()
         imgui.end_child()

@@ -22,7 +22,7 @@ from ncaengine.viewer.actions import open_files, recording, session_files
 from ncaengine.viewer.actions.autosave import PERIOD, Autosave, default_folder
 from ncaengine.viewer.actions.hot_reload import HotReload
 from ncaengine.viewer.dialogs.gallery import Gallery
-from ncaengine.viewer.dialogs.save import SaveBox
+from ncaengine.viewer.dialogs.save import SaveDialog
 from ncaengine.viewer.kit import theme
 from ncaengine.viewer.layout import Layout
 from ncaengine.viewer.preflight import preflight
@@ -143,7 +143,7 @@ class Window:
         self.app = App(self.sim, device.form == "unrolled", watch, self._prefs)
         self.hot_reload = HotReload(self.app)
         self.layout = Layout(self.ctx, self._fonts)
-        self.save_box = SaveBox(self._fonts)
+        self.save_dialog = SaveDialog(self._fonts)
         library = ModelLibrary(self.sim.backend, None if hidden else cache_folder())
         self.gallery = Gallery(self.ctx, self._fonts, library)
         host.set_callbacks(self._drop)
@@ -164,7 +164,7 @@ class Window:
             theme.apply()
         self.layout.show(self.app)
         self.gallery.show(self.app)
-        self.save_box.show(self.app)
+        self.save_dialog.show(self.app)
 
     def _read_pixels(self) -> None:
         if self._grab:
@@ -283,7 +283,7 @@ class Window:
             save_preferences(self._prefs)
         self.gallery.release()
         host.clear_callbacks()
-        self.layout.panes.release()
+        self.layout.cards.release()
         self.sim.release()
         host.tear_down(self._params)
 

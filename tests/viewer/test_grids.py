@@ -216,8 +216,8 @@ def test_many_grids_have_large_pictures(count: int, plan: tuple[int, int]) -> No
 
 
 def test_a_narrow_button_keeps_its_icon() -> None:
-    assert widgets.icon_of("X  Start afresh###reseed") == "X###reseed"
-    assert widgets.icon_of("Add###gridAdd") == "Add###gridAdd"
+    assert widgets.icon_only("X  Start afresh###reseed") == "X###reseed"
+    assert widgets.icon_only("Add###gridAdd") == "Add###gridAdd"
 
 
 @given(st.floats(4, 80))
@@ -294,7 +294,7 @@ def test_in_proportion_both_sides_grow_alike(kernel: str, w: int, h: int, times:
 
 def test_values_are_said_with_their_units() -> None:
     said = [
-        widgets.said(SETTINGS[name], value)
+        widgets.format_value(SETTINGS[name], value)
         for name, value in (("steps_per_second", 7200), ("steps_per_second", 1.5), ("angle", -90.2), ("scale", 1.25))
     ]
     assert said == ["unlimited", "1.5 steps/s", "-90°", "1.25×"]

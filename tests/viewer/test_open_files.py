@@ -30,7 +30,7 @@ from ncaengine.simulation.simulation import Simulation
 from ncaengine.viewer.actions import grids, open_files
 from ncaengine.viewer.dialogs.gallery_tiles import facts, moved
 from ncaengine.viewer.dialogs.palette_commands import matching
-from ncaengine.viewer.kit.file_browser import Picker, listing
+from ncaengine.viewer.kit.file_browser import FileBrowser, list_folder
 from ncaengine.viewer.state import file_kinds, thumbnails
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.model_library import LibraryEntry, ModelLibrary
@@ -183,7 +183,7 @@ def test_the_picker_lists_folders_and_then_files_that_can_be_opened(tmp_path: Pa
         (tmp_path / name).write_text("x")
     (tmp_path / "z").mkdir()
     (tmp_path / "nowhere.pt").symlink_to(tmp_path / "none")
-    assert [item.path.name for item in listing(tmp_path)] == [
+    assert [item.path.name for item in list_folder(tmp_path)] == [
         "z", "A.safetensors", "b.pt", "c.nca", "d.PNG", "g.json",
     ]  # fmt: skip
 
@@ -193,7 +193,7 @@ def test_the_picker_enters_folders_and_returns_files(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     inner.mkdir()
     file = saved(inner, "x")
-    picker = Picker(tmp_path)
+    picker = FileBrowser(tmp_path)
     assert picker.take(inner) is None
     assert picker.folder == inner
     assert picker.take(file) == file

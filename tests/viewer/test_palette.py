@@ -21,7 +21,7 @@ from ncaengine.core.model import Seed
 from ncaengine.core.settings import Settings
 from ncaengine.simulation import commands
 from ncaengine.viewer.dialogs.palette_commands import ALIASES, SIZE, matching
-from ncaengine.viewer.dialogs.palette_offers import NUMBER
+from ncaengine.viewer.dialogs.palette_numbers import NUMBER
 from ncaengine.viewer.keymap import TABLE
 from ncaengine.viewer.state import preferences
 from ncaengine.viewer.state.brush import Brush

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncaengine.viewer.dialogs.help import columned
+from ncaengine.viewer.dialogs.help import balanced_columns
 from ncaengine.viewer.kit import theme
-from ncaengine.viewer.kit.splitters import fitting, moved, spans
+from ncaengine.viewer.kit.splitters import drag_weights, spans, valid_weights
 from ncaengine.viewer.state import preferences
 from ncaengine.viewer.state.preferences import Preferences
 
@@ -197,7 +197,7 @@ def test_proportions_stay_when_the_window_is_resized(weights: list[float], lengt
 def test_a_dragged_gap_stays_between_its_neighbours(data: st.DataObject, by: float, free: int, least: int) -> None:
     weights = data.draw(WEIGHTS.filter(lambda found: len(found) > 1))
     index = data.draw(st.integers(0, len(weights) - 2))
-    after = moved(weights, index, by, free, least)
+    after = drag_weights(weights, index, by, free, least)
     assert sum(after) == pytest.approx(sum(weights))
     assert [*after[:index], *after[index + 2 :]] == [*weights[:index], *weights[index + 2 :]]
     pixels = [weight / sum(weights) * free for weight in after]
@@ -207,9 +207,9 @@ def test_a_dragged_gap_stays_between_its_neighbours(data: st.DataObject, by: flo
 
 
 def test_a_gap_follows_the_pointer() -> None:
-    assert moved([1, 1], 0, 100, 1000, 50) == pytest.approx([1.2, 0.8])
-    assert moved([1, 1], 0, 900, 1000, 50) == pytest.approx([1.9, 0.1])
-    assert moved([2, 1, 1], 1, -300, 400, 20) == pytest.approx([2, 0.2, 1.8])
+    assert drag_weights([1, 1], 0, 100, 1000, 50) == pytest.approx([1.2, 0.8])
+    assert drag_weights([1, 1], 0, 900, 1000, 50) == pytest.approx([1.9, 0.1])
+    assert drag_weights([2, 1, 1], 1, -300, 400, 20) == pytest.approx([2, 0.2, 1.8])
 
 
 @pytest.mark.parametrize(
@@ -219,12 +219,12 @@ def test_a_gap_follows_the_pointer() -> None:
 def test_weights_for_another_number_of_parts_become_equal(
     weights: list[float], count: int, wanted: list[float]
 ) -> None:
-    assert fitting(weights, count) == wanted
+    assert valid_weights(weights, count) == wanted
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=8), st.integers(1, 4))
 def test_the_help_has_all_groups_in_their_order(heights: list[int], count: int) -> None:
-    columns = columned(heights, count)
+    columns = balanced_columns(heights, count)
     assert list(itertools.chain(*columns)) == list(range(len(heights)))
     assert len(columns) <= count
     assert max(sum(heights[i] for i in column) for column in columns) <= sum(heights) / count + max(heights)

@@ -171,7 +171,7 @@ def idle(folder: Path) -> None:
         running.toggle_pause(window.app)
         for _ in range(3):
             window.frame()
-        picture = window.layout.panes.pictures[1]
+        picture = window.layout.cards.pictures[1]
         draws = picture.draws
         for _ in range(10):
             window.frame()

@@ -1,1 +1,1 @@
-"""The grids in the window: pictures, headers, cursors, handles."""
+"""The grids in the window: cards with pictures, headers, cell overlays, brush cursors and resize handles."""

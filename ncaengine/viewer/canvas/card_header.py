@@ -1,4 +1,4 @@
-"""The head of a card: which grid, how fast it runs, and small buttons under the pointer."""
+"""A card's header: the grid's number, name and speed, and small buttons under the pointer."""
 
 from imgui_bundle import ImVec4, imgui
 
@@ -9,78 +9,79 @@ from ncaengine.viewer.kit.theme import em, u32
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.pane import Pane
 
-SMALL, LEAST_NAME = 1.3, 4.0
-"""Side of a small button, and the room for a model's name beside its speed, in em."""
-TWO_LINES, ONE_LINE = 10.0, 5.0
-"""Heights of a card from which its head has two lines, or one, in em."""
-THOUGH_HELD = int(imgui.HoveredFlags_.allow_when_blocked_by_active_item)
+BUTTON_SIDE, LEAST_NAME = 1.3, 4.0
+"""Side of a small button, and the least width of a model's name next to its speed, in em."""
+TWO_LINES_FROM, ONE_LINE_FROM = 10.0, 5.0
+"""Heights of a card from which its header has two lines, or one, in em."""
+HOVERED = int(imgui.HoveredFlags_.allow_when_blocked_by_active_item)
 
 
 def lines_in(height: float) -> int:
-    """Lines of the head of a card of a height in pixels."""
-    return 2 if height >= em(TWO_LINES) else 1 if height >= em(ONE_LINE) else 0
+    """Return the number of lines in the header of a card, given its height in pixels."""
+    return 2 if height >= em(TWO_LINES_FROM) else 1 if height >= em(ONE_LINE_FROM) else 0
 
 
 def height_of(lines: int) -> float:
-    """Height of a head of so many lines with the room around it, in pixels."""
+    """Return the height of a header with the space around it, in pixels."""
     return lines * imgui.get_text_line_height() + (lines - 1) * em(0.25) + 2 * em(0.6) if lines else 0.0
 
 
-class Head:
-    """It holds the fonts alone. What finds no room is left out: first the speed asked for, then what was measured."""
+class CardHeader:
+    """Draws headers. Without enough space it omits first the requested speed, then the measured one."""
 
     def __init__(self, fonts: theme.Fonts) -> None:
         self._fonts = fonts
 
     def show(self, app: App, index: int, pane: Pane, width: float, lines: int) -> None:
-        """Draw it at the cursor: number, name and speed; below, if there are two lines, what runs and how long."""
+        """Draw a header at the cursor: number, name and speed; in a second line kernel, size and step."""
         at, x = imgui.get_cursor_screen_pos(), imgui.get_cursor_screen_pos().x
         end = x + width
-        hovered = imgui.is_window_hovered(THOUGH_HELD) and width > em(4 * SMALL)
+        hovered = imgui.is_window_hovered(HOVERED) and width > em(4 * BUTTON_SIDE)
         if len(app.panes) > 1 and width > em(1):
             x += self._number(index, app.selected == index, x, at.y)
         crowded = hovered and lines == 1
         end = self._buttons(app, pane, end, at.y) if crowded else self._speed(app, pane, x, end, at.y)
-        self._left(pane.grid.model.config.name, theme.TEXT, x, at.y, end, self._fonts.bold)
+        self._text(pane.grid.model.config.name, theme.TEXT, x, at.y, end, self._fonts.bold)
         if lines > 1:
-            self._facts(app, pane, at.x, at.x + width, at.y + imgui.get_text_line_height() + em(0.25), hovered)
+            y = at.y + imgui.get_text_line_height() + em(0.25)
+            self._second_line(app, pane, at.x, at.x + width, y, hovered)
 
     def _speed(self, app: App, pane: Pane, x: float, end: float, y: float) -> float:
-        """The measured speed and what was asked for, as far as there is room from x; returns where they start."""
-        rate, asked, colour = _speed(app, pane)
-        with theme.face(self._fonts.bold):
-            wide = imgui.calc_text_size(rate).x
-        if end - x < wide:
+        """Draw the measured and the requested speed if they fit between x and `end`. Return where they start."""
+        measured, requested, colour = _speed_texts(app, pane)
+        with theme.use_font(self._fonts.bold):
+            width = imgui.calc_text_size(measured).x
+        if end - x < width:
             return end
-        if end - x > wide + imgui.calc_text_size(asked).x + em(LEAST_NAME):
-            end = self._right(asked, theme.DIM, end, y)
-        return self._right(rate, colour, end, y, self._fonts.bold) - em(0.8)
+        if end - x > width + imgui.calc_text_size(requested).x + em(LEAST_NAME):
+            end = self._text_before(requested, theme.DIM, end, y)
+        return self._text_before(measured, colour, end, y, self._fonts.bold) - em(0.8)
 
-    def _facts(self, app: App, pane: Pane, x: float, end: float, y: float, hovered: bool) -> None:
-        """Kernel, size and step; under the pointer buttons in place of the step."""
+    def _second_line(self, app: App, pane: Pane, x: float, end: float, y: float, hovered: bool) -> None:
+        """Draw kernel, size and step; under the pointer, buttons replace the step."""
         grid = pane.grid
-        facts, steps = f"{grid.kernel.title} · {grid.size[0]} × {grid.size[1]}", f"step {widgets.grouped(grid.step)}"
+        facts = f"{grid.kernel.title} · {grid.size[0]} × {grid.size[1]}"
+        step = f"step {widgets.format_count(grid.step)}"
         if grid.id in app.linked:
-            self._left(icons.LINK, theme.ACCENT, x, y, end)
+            self._text(icons.LINK, theme.ACCENT, x, y, end)
             x += em(1.5)
         if hovered:
-            end, steps = self._buttons(app, pane, end, y), ""
-        if x + imgui.calc_text_size(facts).x + imgui.calc_text_size(steps).x + em(1) < end:
-            end = self._right(steps, theme.FAINT, end, y) - em(0.8)
+            end, step = self._buttons(app, pane, end, y), ""
+        if x + imgui.calc_text_size(facts).x + imgui.calc_text_size(step).x + em(1) < end:
+            end = self._text_before(step, theme.FAINT, end, y) - em(0.8)
         if imgui.calc_text_size(facts).x > end - x:
             facts = grid.kernel.title
-        self._left(facts, theme.DIM, x, y, end)
+        self._text(facts, theme.DIM, x, y, end)
 
     def _buttons(self, app: App, pane: Pane, end: float, y: float) -> float:
-        """Small buttons that end at `end`; returns where they start."""
+        """Draw the small buttons up to `end`. Return where they start."""
         number, linked = pane.grid.id, pane.grid.id in app.linked
-        x, side = end + em(0.2), em(SMALL)
-        remove, copy = "Remove this grid. (Del)", "Duplicate this grid. (Ctrl D)"
-        chain = "Linked: changes go to all linked grids. (G)" if linked else "Link it with others. (G)"
+        x, side = end + em(0.2), em(BUTTON_SIDE)
+        link_help = "Linked: changes apply to all linked grids. Click to unlink. (G)" if linked else "Link grid (G)"
         for name, icon, help_ in (
-            ("remove", icons.CLOSE, remove),
-            ("copy", icons.DUPLICATE, copy),
-            ("link", icons.LINK, chain),
+            ("remove", icons.CLOSE, "Remove grid (Del)"),
+            ("copy", icons.DUPLICATE, "Duplicate grid (Ctrl D)"),
+            ("link", icons.LINK, link_help),
         ):
             x -= side
             imgui.set_cursor_screen_pos((x, y - em(0.1)))
@@ -88,10 +89,10 @@ class Head:
                 self._press(app, name, number)
             hovered = imgui.is_item_hovered()
             widgets.tooltip(help_)
-            ink = theme.TEXT if hovered else theme.ACCENT if name == "link" and linked else theme.FAINT
-            with theme.face(self._fonts.regular, 0.85):
+            colour = theme.TEXT if hovered else theme.ACCENT if name == "link" and linked else theme.FAINT
+            with theme.use_font(self._fonts.regular, 0.85):
                 left = round(x + (side - imgui.calc_text_size(icon).x) / 2)
-                imgui.get_window_draw_list().add_text((left, round(y + em(0.07))), u32(ink), icon)
+                imgui.get_window_draw_list().add_text((left, round(y + em(0.07))), u32(colour), icon)
         return x - em(0.3)
 
     def _press(self, app: App, name: str, number: int) -> None:
@@ -104,40 +105,42 @@ class Head:
             grids.duplicate(app)
 
     def _number(self, index: int, selected: bool, x: float, y: float) -> float:
+        """Draw the grid's number in a square. Return the width that it takes."""
         side, draw = imgui.get_text_line_height(), imgui.get_window_draw_list()
-        back, ink = (theme.ACCENT, theme.BACK) if selected else (theme.FIELD, theme.DIM)
-        draw.add_rect_filled((x, y), (x + side, y + side), u32(back), em(0.25))
+        face, ink = (theme.ACCENT, theme.BACK) if selected else (theme.FIELD, theme.DIM)
+        draw.add_rect_filled((x, y), (x + side, y + side), u32(face), em(0.25))
         text = str(index + 1)
-        with theme.face(self._fonts.bold, 0.82):
+        with theme.use_font(self._fonts.bold, 0.82):
             size = imgui.calc_text_size(text)
             draw.add_text((round(x + (side - size.x) / 2), round(y + (side - size.y) / 2)), u32(ink), text)
         return float(side) + em(0.5)
 
-    def _left(
+    def _text(
         self, text: str, colour: ImVec4, x: float, y: float, end: float, font: imgui.ImFont | None = None
     ) -> None:
-        with theme.face(font or self._fonts.regular):
-            imgui.get_window_draw_list().add_text((x, y), u32(colour), widgets.trimmed(text, max(0.0, end - x)))
+        """Draw text from x on, shortened at `end`."""
+        with theme.use_font(font or self._fonts.regular):
+            imgui.get_window_draw_list().add_text((x, y), u32(colour), widgets.shorten(text, max(0.0, end - x)))
 
-    def _right(self, text: str, colour: ImVec4, end: float, y: float, font: imgui.ImFont | None = None) -> float:
-        """Text that ends at `end`; returns where it starts."""
-        with theme.face(font or self._fonts.regular):
+    def _text_before(self, text: str, colour: ImVec4, end: float, y: float, font: imgui.ImFont | None = None) -> float:
+        """Draw text that ends at `end`. Return where it starts."""
+        with theme.use_font(font or self._fonts.regular):
             x = round(end - imgui.calc_text_size(text).x)
             imgui.get_window_draw_list().add_text((x, y), u32(colour), text)
         return x
 
 
-def _speed(app: App, pane: Pane) -> tuple[str, str, ImVec4]:
-    """The measured speed, what was asked for, and the colour that says whether it is reached."""
-    asked = pane.grid.settings.steps_per_second
+def _speed_texts(app: App, pane: Pane) -> tuple[str, str, ImVec4]:
+    """Return the measured speed, the requested speed, and the colour that shows whether it is reached."""
+    requested = pane.grid.settings.steps_per_second
     if pane.grid in app.recorder.grids:
         return f"{icons.RECORD}  {app.recorder.clock}", "", theme.RED
     if pane.grid.settings.paused:
         return f"{icons.PAUSE}  Paused", "", theme.DIM
     rate = pane.meter.rate
-    shown = f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}"
-    if asked >= SETTINGS["steps_per_second"].high:
-        return shown, " / unlimited", theme.ACCENT
-    if rate < 0.9 * asked - 1:
-        return f"{icons.SLOW} {shown}", f" / {asked:.4g} steps/s", theme.AMBER
-    return shown, f" / {asked:.4g} steps/s", theme.ACCENT
+    measured = f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}"
+    if requested >= SETTINGS["steps_per_second"].high:
+        return measured, " / unlimited", theme.ACCENT
+    if rate < 0.9 * requested - 1:
+        return f"{icons.SLOW} {measured}", f" / {requested:.4g} steps/s", theme.AMBER
+    return measured, f" / {requested:.4g} steps/s", theme.ACCENT

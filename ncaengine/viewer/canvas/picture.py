@@ -1,4 +1,4 @@
-"""One grid's picture on the GPU: drawn when the grid or the view changed, and only then."""
+"""A grid's picture on the GPU, redrawn only if the grid or the view changed."""
 
 from typing import cast
 
@@ -10,7 +10,10 @@ from ncaengine.simulation.grid import Grid
 
 
 class Picture:
-    """A texture of the on-screen size that holds one view of a grid."""
+    """A texture of the size on the screen that shows one view of a grid.
+
+    draws: how often it was drawn.
+    """
 
     def __init__(self, ctx: moderngl.Context) -> None:
         self._ctx = ctx
@@ -19,8 +22,11 @@ class Picture:
         self.draws = 0
 
     def draw(self, grid: Grid, view: View, lines: float) -> int:
-        """Bring the picture up to date; returns the texture's OpenGL name."""
-        texture = self._of_size(view.width, view.height)
+        """Redraw the picture if it is out of date. Return the texture's OpenGL name.
+
+        lines: how dark the lines between cells are, 0 … 1.
+        """
+        texture = self._texture_of_size(view.width, view.height)
         wanted = (grid, grid.changes, view, grid.look, lines)
         if wanted != self._drawn:
             cast(GLCells, grid.cells).draw_into(texture, view, grid.look, lines)
@@ -28,7 +34,7 @@ class Picture:
             self.draws += 1
         return texture.glo
 
-    def _of_size(self, width: int, height: int) -> moderngl.Texture:
+    def _texture_of_size(self, width: int, height: int) -> moderngl.Texture:
         if self._texture is None or self._texture.size != (width, height):
             self.release()
             self._texture = self._ctx.texture((width, height), 4)
@@ -37,7 +43,7 @@ class Picture:
         return self._texture
 
     def release(self) -> None:
-        """Give the texture back."""
+        """Free the texture."""
         if self._texture is not None:
             self._texture.release()
         self._texture = None

@@ -1,4 +1,4 @@
-"""Spot: where a grid's picture lies in the window, for everything that is drawn or done on it."""
+"""Viewport: where a grid's picture is in the window, for everything that is drawn on it or done to it."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,31 +10,43 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Spot:
-    """A pane's picture in this frame.
-
-    left, top: its upper left corner in the window, and `density` the picture's pixels a unit there.
-    hovered, active: whether the pointer is over the pane, or a button that was pressed there is held.
-    """
+class Viewport:
+    """A pane's picture in this frame."""
 
     pane: "Pane"
     view: View
+    """The part of the plane that the picture shows."""
     left: float
+    """The picture's left edge, in window units."""
     top: float
-    density: float
+    """The picture's upper edge, in window units."""
+    pixel_ratio: float
+    """Pixels of the picture in one window unit."""
     hovered: bool
+    """Whether the pointer is over the pane."""
     active: bool
+    """Whether a mouse button that was pressed over the pane is held."""
 
-    def point(self, x: float, y: float) -> tuple[float, float]:
-        """The point of the plane, in cell widths, under a place in the window."""
-        return self.view.point((x - self.left) * self.density, (y - self.top) * self.density)
+    def to_plane(self, x: float, y: float) -> tuple[float, float]:
+        """Return the point of the plane, in cell widths, that is shown at a point of the window."""
+        return self.view.point((x - self.left) * self.pixel_ratio, (y - self.top) * self.pixel_ratio)
 
-    def place(self, x: float, y: float) -> tuple[float, float]:
-        """The place in the window of a point of the plane."""
-        scale = self.view.scale / self.density
+    def to_window(self, x: float, y: float) -> tuple[float, float]:
+        """Return the point of the window at which a point of the plane is shown."""
+        scale = self.view.scale / self.pixel_ratio
         return self.left + (x - self.view.x) * scale, self.top + (y - self.view.y) * scale
 
     @property
-    def cell(self) -> float:
-        """Size of a cell width in the window."""
-        return self.view.scale / self.density
+    def right(self) -> float:
+        """The picture's right edge, in window units."""
+        return self.left + self.view.width / self.pixel_ratio
+
+    @property
+    def bottom(self) -> float:
+        """The picture's lower edge, in window units."""
+        return self.top + self.view.height / self.pixel_ratio
+
+    @property
+    def cell_size(self) -> float:
+        """The width of a cell in window units."""
+        return self.view.scale / self.pixel_ratio

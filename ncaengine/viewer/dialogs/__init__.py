@@ -1,1 +1,1 @@
-"""What opens over the window: gallery, palette, help, file names."""
+"""The dialogs over the window: the gallery, the command palette, the table of keys and the dialog to save."""

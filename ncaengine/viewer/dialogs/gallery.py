@@ -1,4 +1,4 @@
-"""The gallery: tiles of all models at hand, over the window, and the file dialog behind its button."""
+"""The gallery: a dialog with pictures of all available models, or with the file browser."""
 
 from pathlib import Path
 
@@ -9,176 +9,176 @@ from ncaengine.core.errors import NCAError
 from ncaengine.formats import model_files
 from ncaengine.formats.opened import Opened
 from ncaengine.viewer.actions import open_files
-from ncaengine.viewer.dialogs.gallery_tiles import Tiles
+from ncaengine.viewer.dialogs.gallery_tiles import GalleryTiles
 from ncaengine.viewer.kit import icons, theme, widgets
-from ncaengine.viewer.kit.file_browser import HERE, Picker
+from ncaengine.viewer.kit.file_browser import FileBrowser
 from ncaengine.viewer.kit.theme import em
+from ncaengine.viewer.state import file_kinds, notices
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.model_library import ModelLibrary, without_path
 
 Key = imgui.Key
-BACK = "\uf060"
-BUDGET, LONGEST = 0.006, 0.04
-"""Seconds a frame for thumbnails that still grow; where drawing takes longer, half as long as that, up to LONGEST."""
-WIDTH, HEIGHT = 67.0, 54.0
-"""Of the sheet, in em."""
-MANY, FIELD = 24, 14.0
-"""Tiles beyond which there is a field to filter them, and its width in em."""
-POPUP = "##gallery"
-HOW = "Click or Enter: in the selected grid   ·   Ctrl-click"
+LEAST_WORK, MOST_WORK = 0.006, 0.04
+"""Limits of the seconds a frame that growing thumbnails may take; between them it is half the time of drawing."""
+WIDTH, HEIGHT, PADDING = 67.0, 54.0, (1.8, 1.5)
+"""Of the dialog, in em."""
+FILTER_FROM, FILTER_WIDTH = 25, 14.0
+"""The number of models from which there is a field to filter them, and its width in em."""
+NAME = "##gallery"
+ENDINGS = file_kinds.LISTED_MODEL_ENDINGS + file_kinds.SESSION_ENDINGS
+HINT = "Click or Enter: open in the selected grid   ·   Ctrl-click"
 
 
 class Gallery:
-    """The sheet."""
+    """The dialog, with the model library that it shows.
 
-    def __init__(self, ctx: moderngl.Context, fonts: theme.Fonts, shelf: ModelLibrary) -> None:
-        self._ctx, self._fonts, self.shelf = ctx, fonts, shelf
-        self.picker = Picker(Path.cwd())
-        self.files = False
-        self.tiles = Tiles(ctx, fonts, shelf)
-        self._atlas: Opened | None = None
-        self._shown = self._focus = self._typing = False
+    shows_files: whether it shows the file browser instead of the models.
+    """
+
+    def __init__(self, ctx: moderngl.Context, fonts: theme.Fonts, library: ModelLibrary) -> None:
+        self._ctx, self._fonts, self.library = ctx, fonts, library
+        self.browser = FileBrowser(Path.cwd(), ENDINGS, file_kinds.PICTURE_ENDINGS)
+        self.tiles = GalleryTiles(ctx, fonts, library)
+        self.shows_files = False
+        self._collection: Opened | None = None
+        self._shown = self._focus_filter = self._typing = False
         self._height = float("inf")
+        """The height that all tiles need, in pixels."""
 
     def work(self, app: App, drawing: float) -> bool:
-        """Let thumbnails grow for a while, in a frame whose drawing takes so many seconds; returns whether any did."""
-        if not app.show_gallery or self.files:
+        """Grow thumbnails for a while. Return whether any grew.
+
+        drawing: the seconds that drawing a frame takes.
+        """
+        if not app.show_gallery or self.shows_files:
             return False
-        worked = self.shelf.work(min(max(BUDGET, drawing / 2), LONGEST), app.sim.catalogue)
-        self._ctx.screen.use()  # imgui draws on what is bound
+        worked = self.library.work(min(max(LEAST_WORK, drawing / 2), MOST_WORK), app.sim.catalogue)
+        self._ctx.screen.use()  # imgui draws into the bound framebuffer
         return worked
 
     def show(self, app: App) -> None:
-        """Draw it over everything, while `app.show_gallery`."""
-        if app.show_gallery and (not self._shown or app.collection is not self._atlas):
-            self._appear(app)
+        """Draw the gallery over everything while `app.show_gallery`."""
+        if app.show_gallery and (not self._shown or app.collection is not self._collection):
+            self._refresh(app)
         if not self._shown:
             return
-        viewport = imgui.get_main_viewport()
-        width, height = min(em(WIDTH), viewport.size.x - em(4)), min(em(HEIGHT), viewport.size.y - em(4))
-        if not self.files:
+        width, height = widgets.size_within_window(WIDTH, HEIGHT, 4)
+        if not self.shows_files:
             height = min(height, self._height)
-        imgui.set_next_window_pos(viewport.get_center(), imgui.Cond_.always, (0.5, 0.5))
-        imgui.set_next_window_size((width, height))
-        flags = imgui.WindowFlags_.no_decoration | imgui.WindowFlags_.no_move | imgui.WindowFlags_.no_nav
-        flags |= imgui.WindowFlags_.no_saved_settings
-        with widgets.style(variables=[(imgui.StyleVar_.window_padding, (em(1.8), em(1.5)))]):
-            visible, _ = imgui.begin_popup_modal(POPUP, None, flags)
-        if visible:
-            self._page(app)
-            if not app.show_gallery:
-                imgui.close_current_popup()
-            imgui.end_popup()
-        if not visible or not app.show_gallery:
+        with widgets.dialog(NAME, (width, height), PADDING, flags=widgets.DIALOG_WITHOUT_NAV) as is_open:
+            if is_open:
+                self._content(app)
+                if not app.show_gallery:
+                    imgui.close_current_popup()
+        if not is_open or not app.show_gallery:
             app.show_gallery = self._shown = False
-            self.shelf.release()  # not the textures: what this frame has drawn is still to be put on the screen
+            self.library.release()  # but not the textures: this frame, which uses them, isn't on the screen yet
 
-    def _appear(self, app: App) -> None:
-        """Fill the sheet anew; an atlas that was opened just now comes into sight."""
-        opened = app.collection is not self._atlas
+    def _refresh(self, app: App) -> None:
+        """Fill the gallery and open it; scroll to a collection that was just opened."""
+        is_new = app.collection is not self._collection
         open_files.refresh_collection(app)
-        self._atlas, self.files = app.collection, False
-        self.shelf.fill(model_files.shipped_models(), open_files.recent_models(app), app.collection)
-        self.tiles.renew(app.watch.path_of(app.grid.model) if app.panes else None, opened)
+        self._collection, self.shows_files = app.collection, False
+        self.library.fill(model_files.shipped_models(), open_files.recent_models(app), app.collection)
+        self.tiles.refresh(app.watch.path_of(app.grid.model) if app.panes else None, is_new)
         if not self._shown:
-            imgui.open_popup(POPUP)
+            imgui.open_popup(NAME)
         self._shown = True
 
-    def _page(self, app: App) -> None:
+    def _content(self, app: App) -> None:
         appearing = imgui.is_window_appearing()
-        self._head(app)
-        foot = imgui.get_text_line_height_with_spacing() + em(0.6)
-        height = imgui.get_content_region_avail().y - foot
-        if self.files:
-            if path := self.picker.show(height):
-                self.open(app, path, beside=imgui.get_io().key_ctrl)
+        self._heading(app)
+        hint_height = imgui.get_text_line_height_with_spacing() + em(0.6)
+        height = imgui.get_content_region_avail().y - hint_height
+        if self.shows_files:
+            if path := self.browser.show(height):
+                self.open(app, path, new_grid=imgui.get_io().key_ctrl)
         else:
-            self.tiles.show(height, lambda path, beside: self.open(app, path, beside))
-            if not self.tiles.filter:  # else the sheet would shrink while its reader types
-                self._height = self.tiles.content + (imgui.get_window_height() - height) + em(0.4)
-        self._foot(app)
+            self.tiles.show(height, lambda path, new_grid: self.open(app, path, new_grid))
+            if not self.tiles.filter:  # else the dialog would shrink while the user types
+                self._height = self.tiles.content_height + (imgui.get_window_height() - height) + em(0.4)
+        self._hint()
         if not appearing:
-            self._keys(app)
+            self._handle_keys(app)
 
-    def _head(self, app: App) -> None:
-        with theme.face(self._fonts.bold, 1.3):
+    def _heading(self, app: App) -> None:
+        """Draw the title, the field to filter and the buttons."""
+        with theme.use_font(self._fonts.bold, 1.3):
             imgui.align_text_to_frame_padding()
-            imgui.text_unformatted("Open a file" if self.files else "Open a model")
-        close, wide, space = em(2.2), em(9.5), imgui.get_style().item_spacing.x
-        end = imgui.get_window_width() - em(1.8)
+            imgui.text_unformatted("Open a file" if self.shows_files else "Open a model")
+        close_width, page_width, space = em(2.2), em(9.5), imgui.get_style().item_spacing.x
+        end = imgui.get_window_width() - em(PADDING[0])
         self._typing = False
-        if not self.files and len(self.shelf.entries) > MANY:
+        if not self.shows_files and len(self.library.entries) >= FILTER_FROM:
             imgui.same_line(0, em(1.5))
-            room = end - close - wide - 2 * space - imgui.get_cursor_pos_x()
-            imgui.same_line(0, em(1.5) + max(0, room - em(FIELD)))
-            self._filter(app, min(room, em(FIELD)))
-        imgui.same_line(end - close - wide - space)
-        text = f"{BACK}  Gallery" if self.files else f"{HERE}  Open a file…"
-        help_ = "Back to the gallery (Esc)" if self.files else "Choose a file from a folder (Ctrl O)"
-        if widgets.button(f"{text}###page", wide, help_):
-            self.turn()
+            free = end - close_width - page_width - 2 * space - imgui.get_cursor_pos_x()
+            imgui.same_line(0, em(1.5) + max(0, free - em(FILTER_WIDTH)))
+            self._filter_field(app, min(free, em(FILTER_WIDTH)))
+        imgui.same_line(end - close_width - page_width - space)
+        text = f"{icons.ARROW_LEFT}  Gallery" if self.shows_files else f"{icons.FOLDER_OPEN}  Open a file…"
+        help_ = "Back to the gallery (Esc)" if self.shows_files else "Browse for a file (Ctrl O)"
+        if widgets.button(f"{text}###page", page_width, help_):
+            self.toggle_files()
         imgui.same_line()
-        if widgets.button(f"{icons.CLOSE}###close", close, "Close (Esc)"):
+        if widgets.button(f"{icons.CLOSE}###close", close_width, "Close (Esc)"):
             app.show_gallery = False
-        widgets.gap(0.2)
+        widgets.vertical_space(0.2)
 
-    def _filter(self, app: App, width: float) -> None:
-        """The field that filters; Enter opens what is chosen, Esc clears it."""
-        if self._focus:
+    def _filter_field(self, app: App, width: float) -> None:
+        """Draw the field to filter; Enter opens the selected model, Esc clears the field."""
+        if self._focus_filter:
             imgui.set_keyboard_focus_here()
-            self._focus = False
+            self._focus_filter = False
         imgui.set_next_item_width(max(width, 1))
         flags = imgui.InputTextFlags_.escape_clears_all
         _, typed = imgui.input_text_with_hint("##filter", "Filter by name", self.tiles.filter, flags)
         self._typing = imgui.is_item_active()
         entered = imgui.is_item_deactivated() and any(map(imgui.is_key_pressed, (Key.enter, Key.keypad_enter)))
-        widgets.tooltip("Only the models whose names hold these words (Ctrl F). Esc clears it.")
-        self.tiles.sift(typed)
+        widgets.tooltip("Show only models whose names contain these words (Ctrl F). Esc clears it.")
+        self.tiles.set_filter(typed)
         if entered:
-            self._open_chosen(app)
+            self._open_selected(app)
 
-    def turn(self) -> None:
-        """From the gallery to the files, or back."""
-        self.files = not self.files
-        if self.files:
-            self.picker.go(self.picker.folder)
+    def toggle_files(self) -> None:
+        """Show the file browser instead of the models, or the models again."""
+        self.shows_files = not self.shows_files
+        if self.shows_files:
+            self.browser.open_folder(self.browser.folder)
 
-    def _foot(self, app: App) -> None:
-        widgets.gap(0.1)
-        if self.files:
-            text = f"{HOW} or Ctrl Enter: beside it   ·   Backspace goes up   ·   Esc goes back to the gallery"
+    def _hint(self) -> None:
+        """Draw a line that explains mouse and keys."""
+        widgets.vertical_space(0.1)
+        if self.shows_files:
+            text = f"{HINT} or Ctrl Enter: in a new grid   ·   Backspace: parent folder   ·   Esc: back to the gallery"
         else:
-            more = "   ·   Ctrl F: filter" if len(self.shelf.entries) > MANY else ""
-            text = f"{HOW}, Ctrl Enter or +: beside it{more}   ·   Esc closes"
-        with widgets.style([(imgui.Col_.text, theme.DIM)]):
-            imgui.text_unformatted(widgets.trimmed(text, imgui.get_content_region_avail().x))
+            find = "   ·   Ctrl F: filter" if len(self.library.entries) >= FILTER_FROM else ""
+            text = f"{HINT}, Ctrl Enter or +: in a new grid{find}   ·   Esc: close"
+        widgets.text_in(theme.DIM, text, imgui.get_content_region_avail().x)
 
-    # Doing
+    def open(self, app: App, path: Path, new_grid: bool = False) -> None:
+        """Open a file and close the gallery. Errors are shown under the list, or as a notice and on the tile.
 
-    def open(self, app: App, path: Path, beside: bool = False) -> None:
-        """Open a file and close the gallery; what fails is shown under the list, or on its tile and told.
-
-        An atlas stays in the gallery, with its models.
+        For a file of several models the gallery stays open and shows them.
         """
         try:
-            open_files.open_path(app, path, beside)
-            app.show_gallery = app.collection is not self._atlas
+            open_files.open_path(app, path, new_grid)
+            app.show_gallery = app.collection is not self._collection
         except (NCAError, MemoryError) as error:
-            said = str(error) or "There is not enough memory for that."
-            if self.files:
-                self.picker.problem = said
+            message = notices.message_of(error)
+            if self.shows_files:
+                self.browser.error = message
             else:
-                app.notify(said, "error")
-            for entry in self.shelf.entries:
+                app.notify(message, "error")
+            for entry in self.library.entries:
                 if entry.path == path:
-                    entry.error = without_path(said, entry.file)
+                    entry.error = without_path(message, entry.file)
 
-    def _open_chosen(self, app: App) -> None:
+    def _open_selected(self, app: App) -> None:
         entries = self.tiles.entries
         if entries:
-            self.open(app, entries[min(self.tiles.chosen, len(entries) - 1)].path, imgui.get_io().key_ctrl)
+            self.open(app, entries[min(self.tiles.selected, len(entries) - 1)].path, imgui.get_io().key_ctrl)
 
-    def _keys(self, app: App) -> None:
+    def _handle_keys(self, app: App) -> None:
         if imgui.get_io().want_text_input and not self._typing:
             return
 
@@ -187,31 +187,31 @@ class Gallery:
             return any(imgui.is_key_pressed(key, repeats) for key in keys)
 
         down = pressed(Key.down_arrow) - pressed(Key.up_arrow)
-        down += self.tiles.page * (pressed(Key.page_down) - pressed(Key.page_up))
+        down += self.tiles.rows_per_page * (pressed(Key.page_down) - pressed(Key.page_up))
         right = 0 if self._typing else pressed(Key.right_arrow) - pressed(Key.left_arrow)
-        if not self.files and (right or down):
-            self.tiles.move(right, down)
+        if not self.shows_files and (right or down):
+            self.tiles.move_selection(right, down)
         elif self._typing:
             return
         elif pressed(Key.escape):
-            self._back(app)
+            self._go_back(app)
         elif imgui.get_io().key_ctrl and pressed(Key.o):
-            self.turn()
+            self.toggle_files()
         elif imgui.get_io().key_ctrl and pressed(Key.f):
-            self._focus = True
-        elif not self.files and pressed(Key.enter, Key.keypad_enter):
-            self._open_chosen(app)
+            self._focus_filter = True
+        elif not self.shows_files and pressed(Key.enter, Key.keypad_enter):
+            self._open_selected(app)
 
-    def _back(self, app: App) -> None:
-        """What Escape does: from the files to the tiles, from a filter to all of them, or out."""
-        if self.files:
-            self.turn()
+    def _go_back(self, app: App) -> None:
+        """Do what Esc does: leave the file browser, clear the filter or close the gallery."""
+        if self.shows_files:
+            self.toggle_files()
         elif self.tiles.filter:
-            self.tiles.sift("")
+            self.tiles.set_filter("")
         else:
             app.show_gallery = False
 
     def release(self) -> None:
-        """Give everything back, for good."""
+        """Free everything when the window closes."""
         self.tiles.release()
-        self.shelf.close()
+        self.library.close()

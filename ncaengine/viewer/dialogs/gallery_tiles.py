@@ -1,4 +1,4 @@
-"""The gallery's tiles: sections of pictures with names, of which only what is in sight is drawn."""
+"""The gallery's tiles: sections of pictures with names. Only visible ones are drawn."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,102 +8,110 @@ from imgui_bundle import imgui
 
 from ncaengine.viewer.kit import icons, theme, widgets
 from ncaengine.viewer.kit.theme import em, u32
+from ncaengine.viewer.panels.sidebar import size_text
 from ncaengine.viewer.state import credits
 from ncaengine.viewer.state.model_library import LibraryEntry, ModelLibrary
 from ncaengine.viewer.state.thumbnails import SIDE
 
-PLUS = "\uf067"
-TILE, GAP, INSET = 9.6, 0.8, 0.5
-"""Width of a tile at least, between tiles, and of a picture's margin, in em."""
-OVER = int(imgui.HoveredFlags_.allow_when_overlapped_by_item | imgui.HoveredFlags_.allow_when_blocked_by_active_item)
-"""A tile stays under the pointer while that is on its small button, and while that is pressed."""
+LEAST_TILE, GAP, MARGIN = 9.6, 0.8, 0.5
+"""The least width of a tile, the space between tiles and the margin of a picture, in em."""
+HOVERED = int(imgui.HoveredFlags_.allow_when_overlapped_by_item | imgui.HoveredFlags_.allow_when_blocked_by_active_item)
+"""A tile counts as hovered while the pointer is on its small button, and while that is pressed."""
 Open = Callable[[Path, bool], object]
-"""Opens a path, in the selected grid or beside it."""
+"""Opens a path, in a new grid or in the selected one."""
 
 
-class Tiles:
-    """What is chosen and what is typed to filter by. It holds the thumbnails' textures.
+class GalleryTiles:
+    """The tiles, with the selection, the filter and the textures of the thumbnails.
 
-    content: how high all tiles were when drawn last, in pixels. page: how many rows of them were wholly in sight.
+    selected: the index of the selected tile among `entries`.
+    filter: the text that is typed to filter.
+    content_height: the height that all tiles needed when they were last drawn, in pixels.
+    rows_per_page: how many rows of tiles were fully visible.
     """
 
-    def __init__(self, ctx: moderngl.Context, fonts: theme.Fonts, shelf: ModelLibrary) -> None:
-        self._ctx, self._fonts, self.shelf = ctx, fonts, shelf
-        self.chosen, self.filter, self.content, self.page = 0, "", 0.0, 1
+    def __init__(self, ctx: moderngl.Context, fonts: theme.Fonts, library: ModelLibrary) -> None:
+        self._ctx, self._fonts, self.library = ctx, fonts, library
+        self.selected, self.filter, self.content_height, self.rows_per_page = 0, "", 0.0, 1
         self._textures: dict[LibraryEntry, tuple[moderngl.Texture, object]] = {}
         self._rows: list[list[int]] = []
-        self._moved = self._jumps = self._to_top = False
+        # Where the next frame scrolls to: the selected tile, the collection or the top.
+        self._to_selected = self._to_collection = self._to_top = False
 
     @property
     def entries(self) -> list[LibraryEntry]:
-        """Those that the filter leaves, in the order in which they are shown."""
+        """The entries that pass the filter, in the order in which they are shown."""
         return [entry for _, entries in self._sections() for entry in entries]
 
     def _sections(self) -> list[tuple[str, list[LibraryEntry]]]:
-        """Titles and what the filter leaves below them; that of the atlas is always the last."""
-        shelf, words = self.shelf, self.filter.lower().split()
-        atlas = f"In {shelf.inside[0].file.name}   ·   {len(shelf.inside)} models" if shelf.inside else ""
-        named = ("Shipped with ncaengine", shelf.shipped), ("Recent files", shelf.recent), (atlas, shelf.inside)
+        """Return titles with the entries that pass the filter; the collection always comes last."""
+        library, words = self.library, self.filter.lower().split()
+        inside = library.inside
+        collection = f"In {inside[0].file.name}   ·   {len(inside)} models" if inside else ""
+        named = ("Shipped with ncaengine", library.shipped), ("Recent files", library.recent), (collection, inside)
         return [
             (title, [entry for entry in entries if all(word in entry.name.lower() for word in words)])
             for title, entries in named
         ]
 
-    def renew(self, here: Path | None, jump: bool) -> None:
-        """The shelf holds other entries now: choose `here`, or to `jump`, what is first of the atlas."""
-        for entry in set(self._textures) - set(self.shelf.entries):
+    def refresh(self, current: Path | None, to_collection: bool) -> None:
+        """Adapt to the library's new entries.
+
+        current: the model to select, if it is there.
+        to_collection: whether to select the first model of the collection if `current` isn't one of its models.
+        """
+        for entry in set(self._textures) - set(self.library.entries):
             self._textures.pop(entry)[0].release()
         self.filter = ""
-        paths, inside = [entry.path.absolute() for entry in self.shelf.entries], len(self.shelf.inside)
-        before = len(paths) - inside
-        places = [place for place, path in enumerate(paths) if here and path == here.absolute()]
-        among = [place for place in places if place >= before]
-        self.chosen = among[0] if among else before if jump else places[0] if places else 0
-        self._moved, self._jumps, self._to_top = self.chosen > 0, jump and self.chosen == before, False
+        paths = [entry.path.absolute() for entry in self.library.entries]
+        first = len(paths) - len(self.library.inside)
+        indices = [index for index, path in enumerate(paths) if current and path == current.absolute()]
+        inside = [index for index in indices if index >= first]
+        self.selected = inside[0] if inside else first if to_collection else indices[0] if indices else 0
+        self._to_selected, self._to_top = self.selected > 0, False
+        self._to_collection = to_collection and self.selected == first
 
-    def sift(self, typed: str) -> None:
-        """Leave the entries whose names hold all words typed, and choose the first of them."""
+    def set_filter(self, typed: str) -> None:
+        """Show the entries whose names contain all words that are typed, and select the first one."""
         if typed != self.filter:
-            self.filter, self.chosen, self._to_top = typed, 0, True
+            self.filter, self.selected, self._to_top = typed, 0, True
 
-    def move(self, right: int, down: int) -> None:
-        """Choose another tile, by steps among the rows."""
-        self.chosen, self._moved = moved(self._rows, self.chosen, right, down), True
+    def move_selection(self, right: int, down: int) -> None:
+        """Select another tile by steps."""
+        self.selected, self._to_selected = moved(self._rows, self.selected, right, down), True
 
     def show(self, height: float, open_: Open) -> None:
-        """Draw them into a part of the current window, `height` pixels high."""
+        """Draw the tiles into a part of the current window, `height` pixels high."""
         imgui.begin_child("tiles", (0, height))
-        gap, self._rows, self.shelf.visible = em(GAP), [], []
+        gap, self._rows, self.library.visible = em(GAP), [], []
         free = imgui.get_content_region_avail().x
-        columns = max(1, int((free + gap) // (em(TILE) + gap)))
+        columns = max(1, int((free + gap) // (em(LEAST_TILE) + gap)))
         width = (free - gap * (columns - 1)) // columns
-        self.page = max(1, int(height // (self._height(width) + gap)))
+        self.rows_per_page = max(1, int(height // (_tile_height(width) + gap)))
         first, sections = 0, self._sections()
         if self._to_top:
             imgui.set_scroll_y(0)
         for number, (title, entries) in enumerate(sections):
             if entries:
-                if self._jumps and number == len(sections) - 1:
+                if self._to_collection and number == len(sections) - 1:
                     imgui.set_scroll_y(imgui.get_cursor_pos_y())
-                with widgets.style([(imgui.Col_.text, theme.DIM)]):
-                    imgui.text_unformatted(widgets.trimmed(title, free))
+                widgets.text_in(theme.DIM, title, free)
                 self._section(entries, first, columns, width, open_)
-                widgets.gap(0.3)
+                widgets.vertical_space(0.3)
             first += len(entries)
         if not first:
-            imgui.text_disabled("No model's name holds that." if self.filter else "There are no models here.")
-        self.content = imgui.get_cursor_pos_y()
+            imgui.text_disabled("No model matches the filter." if self.filter else "There are no models.")
+        self.content_height = imgui.get_cursor_pos_y()
         imgui.end_child()
-        self._moved = self._jumps = self._to_top = False
-
-    def _height(self, width: float) -> float:
-        """Of a tile so wide."""
-        return width + 2 * imgui.get_text_line_height() + em(0.5)
+        self._to_selected = self._to_collection = self._to_top = False
 
     def _section(self, entries: list[LibraryEntry], first: int, columns: int, width: float, open_: Open) -> None:
-        """Rows of tiles; only those in sight are drawn, and one that was just chosen, to scroll there."""
+        """Draw rows of tiles: the visible ones, and a tile that was just selected, to scroll there.
+
+        first: the index of the first tile among all entries.
+        """
         start, gap = imgui.get_cursor_screen_pos(), em(GAP)
-        height = self._height(width)
+        height = _tile_height(width)
         top = imgui.get_window_pos().y
         bottom = top + imgui.get_window_height()
         for row in range(-(-len(entries) // columns)):
@@ -111,11 +119,11 @@ class Tiles:
             indices = range(first + row * columns, first + row * columns + len(line))
             self._rows.append(list(indices))
             y = start.y + row * (height + gap)
-            in_sight = y < bottom and y + height > top
-            if in_sight:
-                self.shelf.visible += line
+            is_visible = y < bottom and y + height > top
+            if is_visible:
+                self.library.visible += line
             for column, (index, entry) in enumerate(zip(indices, line, strict=True)):
-                if in_sight or (self._moved and index == self.chosen):
+                if is_visible or (self._to_selected and index == self.selected):
                     at = start.x + column * (width + gap), y
                     imgui.set_cursor_screen_pos(at)
                     self._tile(index, entry, at, (width, height), open_)
@@ -129,55 +137,59 @@ class Tiles:
         (x, y), (width, height) = at, size
         imgui.set_next_item_allow_overlap()
         if imgui.invisible_button(f"tile{index}", size):
-            self.chosen = index
+            self.selected = index
             open_(entry.path, imgui.get_io().key_ctrl)
-        over, chosen = imgui.is_item_hovered(OVER), index == self.chosen
-        widgets.tooltip(facts(entry))
-        if chosen and self._moved and not self._jumps:
+        hovered, selected = imgui.is_item_hovered(HOVERED), index == self.selected
+        widgets.tooltip(description(entry))
+        if selected and self._to_selected and not self._to_collection:
             imgui.internal.scroll_to_item(imgui.internal.ScrollFlags_.keep_visible_edge_y)
         draw = imgui.get_window_draw_list()
-        draw.add_rect_filled((x, y), (x + width, y + height), u32(theme.FIELD_OVER if over else theme.FIELD), em(0.5))
-        inset = em(INSET) - (em(0.2) if over else 0)
-        self._picture(entry, (x + inset, y + inset), width - 2 * inset)
-        if chosen:
+        face = theme.FIELD_OVER if hovered else theme.FIELD
+        draw.add_rect_filled((x, y), (x + width, y + height), u32(face), em(0.5))
+        margin = em(MARGIN) - (em(0.2) if hovered else 0)
+        self._picture(entry, (x + margin, y + margin), width - 2 * margin)
+        if selected:
             end = x + width - 1, y + height - 1
             draw.add_rect((x + 1, y + 1), end, u32(theme.ACCENT), em(0.5), thickness=em(0.13))
-        self._names(entry, (x + em(0.6), y + width - em(0.1)), width - em(1.2))
-        if (over or chosen) and not entry.error and entry.count == 1:
-            self._beside(index, entry, x + width - inset, y + inset, open_)
+        self._title(entry, (x + em(0.6), y + width - em(0.1)), width - em(1.2))
+        if (hovered or selected) and not entry.error and entry.count == 1:
+            self._new_grid_button(index, entry, x + width - margin, y + margin, open_)
 
-    def _names(self, entry: LibraryEntry, at: tuple[float, float], width: float) -> None:
-        """The two lines below a picture. A long name of one of several models, whose end tells it apart, has both."""
+    def _title(self, entry: LibraryEntry, at: tuple[float, float], width: float) -> None:
+        """Draw the two lines below a picture.
+
+        In a file of several models, long names often differ only at the end: they fill both lines.
+        """
         draw, (x, y) = imgui.get_window_draw_list(), at
         ink, below = u32(theme.DIM if entry.error else theme.TEXT), y + imgui.get_text_line_height() + em(0.1)
-        with theme.face(self._fonts.bold):
-            shown = widgets.trimmed(entry.name, width)
+        with theme.use_font(self._fonts.bold):
+            shown = widgets.shorten(entry.name, width)
             if shown != entry.name and entry.inside:
-                head = _head(entry.name, len(shown) - 1)
-                draw.add_text((x, y), ink, head)
-                draw.add_text((x, below), ink, widgets.trimmed(entry.name[len(head) :], width))
+                start = _first_line(entry.name, len(shown) - 1)
+                draw.add_text((x, y), ink, start)
+                draw.add_text((x, below), ink, widgets.shorten(entry.name[len(start) :], width))
                 return
             draw.add_text((x, y), ink, shown)
-        draw.add_text((x, below), u32(theme.DIM), widgets.trimmed(self._under(entry), width))
+        draw.add_text((x, below), u32(theme.DIM), widgets.shorten(self._second_line(entry), width))
 
-    def _under(self, entry: LibraryEntry) -> str:
-        """The second line: where a file or one of several models lies, which neighbourhoods a shipped model is for."""
+    def _second_line(self, entry: LibraryEntry) -> str:
+        """Return the line below the name: where the model is stored, or the kernels of a shipped model."""
         if entry.inside:
             return entry.file.name
         if entry.count > 1:
             return f"{entry.count} models"
-        if entry in self.shelf.recent:
+        if entry in self.library.recent:
             return entry.path.parent.name or str(entry.path.parent)
         return " · ".join(entry.model.config.kernels) if entry.model else ""
 
-    def _beside(self, index: int, entry: LibraryEntry, right: float, top: float, open_: Open) -> None:
-        """The small button on the picture that opens it beside."""
+    def _new_grid_button(self, index: int, entry: LibraryEntry, right: float, top: float, open_: Open) -> None:
+        """Draw the small button on a picture that opens the model in a new grid."""
         side = em(1.9)
         imgui.set_cursor_screen_pos((right - side - em(0.3), top + em(0.3)))
         with widgets.style(variables=[(imgui.StyleVar_.frame_padding, (0, em(0.25)))]):
-            colour = theme.CARD, theme.ACCENT_DEEP, theme.TEXT
-            if widgets.button(f"{PLUS}###beside{index}", side, "Open beside, in a new grid (Ctrl-click)", colour):
-                self.chosen = index
+            colours = theme.CARD, theme.ACCENT_DEEP, theme.TEXT
+            if widgets.button(f"{icons.PLUS}###beside{index}", side, "Open in a new grid (Ctrl-click)", colours):
+                self.selected = index
                 open_(entry.path, True)
 
     def _picture(self, entry: LibraryEntry, at: tuple[float, float], side: float) -> None:
@@ -197,7 +209,7 @@ class Tiles:
             draw.add_rect_filled(at, end, u32(theme.WELL), em(0.35))
 
     def _texture(self, entry: LibraryEntry) -> moderngl.Texture | None:
-        """The thumbnail as it is now, on the device."""
+        """Return the texture of the current thumbnail, or None."""
         picture = entry.thumbnail.picture if entry.thumbnail else None
         if picture is None:
             return None
@@ -208,39 +220,46 @@ class Tiles:
         return texture
 
     def release(self) -> None:
-        """Give the textures back."""
+        """Free the textures."""
         for texture, _ in self._textures.values():
             texture.release()
         self._textures.clear()
 
 
-def moved(rows: list[list[int]], chosen: int, right: int, down: int) -> int:
-    """What is chosen after a step among rows of tiles: on to the next row at an end, and to the end of a short one."""
+def _tile_height(width: float) -> float:
+    """Return the height of a tile, given its width, in pixels."""
+    return width + 2 * imgui.get_text_line_height() + em(0.5)
+
+
+def moved(rows: list[list[int]], selected: int, right: int, down: int) -> int:
+    """Return the index after a step among rows of tiles.
+
+    A step to the right at the end of a row leads to the next row; a step to a shorter row may lead to its end.
+    """
     last = sum(map(len, rows)) - 1
     if last < 0:
         return 0
     if right:
-        return min(max(chosen + right, 0), last)
-    row, column = next((r, row.index(chosen)) for r, row in enumerate(rows) if chosen in row)
+        return min(max(selected + right, 0), last)
+    row, column = next((r, row.index(selected)) for r, row in enumerate(rows) if selected in row)
     target = rows[min(max(row + down, 0), len(rows) - 1)]
     return target[min(column, len(target) - 1)]
 
 
-def _head(name: str, room: int) -> str:
-    """What of a long name stands on the first of two lines of so many letters: up to a break, if one is near."""
-    at = max(name.rfind(mark, room // 2, room) for mark in "-_. ") + 1
-    return name[: at or room]
+def _first_line(name: str, length: int) -> str:
+    """Return the first of two lines of a long name, up to a break near its end if there is one."""
+    end = max(name.rfind(mark, length // 2, length) for mark in "-_. ") + 1
+    return name[: end or length]
 
 
-def facts(entry: LibraryEntry) -> str:
-    """The tooltip of a tile."""
+def description(entry: LibraryEntry) -> str:
+    """Return the tooltip of a tile."""
     lines = [entry.name]
     if entry.count > 1:
-        lines += [f"{entry.count} models; a click shows them."]
+        lines += [f"{entry.count} models; click to show them."]
     elif entry.model:
         config = entry.model.config
-        numbers = f"{config.channels} channels · {config.hidden} hidden · {entry.model.parameters:,} weights"
-        lines += [f"Model: {config.name}" if config.name != entry.name else ""]
-        lines += [numbers.replace(",", " "), f"Family: {config.family}" if config.family else ""]
+        lines += [f"Model: {config.name}" if config.name != entry.name else "", size_text(entry.model)]
+        lines += [f"Family: {config.family}" if config.family else ""]
         lines += [f"Grows on: {', '.join(config.kernels)}", *credits.attribution_lines(config)]
     return "\n".join(line for line in (*lines, entry.error, str(entry.path)) if line)

@@ -1,25 +1,33 @@
-"""The command palette's entries: all that the window can do, by name, and what of it matches what is typed."""
+"""The command palette's commands: everything that the window can do, by name.
+
+Each function in PROVIDERS yields some of them, given what is typed; those that don't match are left out later.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ncaengine.core.fields import FIELDS
-from ncaengine.core.settings import SETTINGS
+from ncaengine.core.settings import SETTINGS, SettingInfo
+from ncaengine.formats import model_files
 from ncaengine.viewer import keymap
-from ncaengine.viewer.actions import grids, running, session_files
-from ncaengine.viewer.dialogs import palette_offers
-from ncaengine.viewer.dialogs.palette_offers import IN_USE, NUMBER, as_float, number_in
+from ncaengine.viewer.actions import display_modes, grids, open_files, running, session_files, tools
+from ncaengine.viewer.dialogs.palette_numbers import NUMBER, as_float, number_command, number_in
 from ncaengine.viewer.keymap import WINDOW
 from ncaengine.viewer.kit import theme, widgets
-from ncaengine.viewer.panels import maps, sidebar
-from ncaengine.viewer.panels.sidebar import KEEPS
+from ncaengine.viewer.panels import look, maps, record, sidebar
+from ncaengine.viewer.panels.size import KEEPS
 from ncaengine.viewer.state import file_kinds, preferences
 from ncaengine.viewer.state.app import App
+from ncaengine.viewer.state.brush import BRUSH_SETTINGS, PAINTED_VALUES, TOOLS
 from ncaengine.viewer.state.fuzzy import PaletteCommand, ranked
+from ncaengine.viewer.state.recorder import FORMATS, SCALES
 
+IN_USE = "in use"
 SIZE = re.compile(r"(\d{1,5})(?:\s*[x×, ]\s*(\d{1,5}))?$")
+FILE = re.compile(r"^(?:recording file|file name|file|record to)\s+(?P<name>\S.*)$", re.IGNORECASE)
 ALIASES: dict[str, tuple[str, ...]] = {
     "Space": ("play", "stop", "continue"),
     "←": ("step back", "rewind"),
@@ -38,81 +46,69 @@ ALIASES: dict[str, tuple[str, ...]] = {
 }
 """Other words for commands, by their key in the help."""
 SIZES = ("64", "128", "256", "512", "384x256")
-
-
+BRUSH_ALIASES = {"radius": ("size", "width"), "strength": ("opacity",), "softness": ("hardness",)}
+PAINT_ALIASES = ("paint", "press", "stamp", "paint here", "paint without a mouse")
 Provider = Callable[[App, str], Iterable[PaletteCommand]]
-"""Gives the entries for what is typed; most look at the App only. Those that do not match are left out later."""
 
 
-# What is on offer
+def matching(app: App, typed: str) -> list[PaletteCommand]:
+    """Return the commands that match what is typed, the best first; all of them, in order, if nothing is typed."""
+    words = typed.replace("%", " ").replace("×", "x").strip()
+    commands = [command for provider in PROVIDERS for command in provider(app, words)]
+    return ranked(words, commands) if words else commands
 
 
-def commands(app: App, _typed: str) -> Iterator[PaletteCommand]:
-    """All of the table of keys."""
-    for key in keymap.TABLE:
-        if key.chords and key.shown and key.listed and (app.panes or key.group == WINDOW):
-            yield PaletteCommand(key.help, key.group, partial(key.action, app), key.shown, ALIASES.get(key.shown, ()))
+# The selected grid
 
 
-def numbers(app: App, typed: str) -> Iterator[PaletteCommand]:
-    """Each setting of the selected grid, and its seed: with a number, it is set."""
+def settings(app: App, typed: str) -> Iterator[PaletteCommand]:
+    """Yield the selected grid's settings and its seed number."""
     if not app.panes:
         return
     number = number_in(typed)
-    for spec in SETTINGS.values():
-        now = getattr(app.grid.settings, spec.name)
-        unit = f" {spec.unit}" if spec.unit else ""
-        if isinstance(now, bool):
-            continue
-        if number:
-            set_ = partial(running.change_setting, app, spec.name, as_float(number))
-            yield PaletteCommand(f"{spec.title} {number}{unit}", f"{now:g}{unit} now", set_)
-        else:
-            yield PaletteCommand(spec.title, f"{now:g}{unit}; type a number from {spec.low:g} to {spec.high:g}", None)
+    for name, info in SETTINGS.items():
+        current = getattr(app.grid.settings, name)
+        if not isinstance(current, bool):
+            yield number_command(app, info, current, number, partial(running.change_setting, app, name))
     if number:
-        yield PaletteCommand(
-            f"Seed {number}", f"{app.grid.rng_seed} now", partial(running.use_seed, app, int(as_float(number)))
-        )
+        set_seed = partial(running.use_seed, app, int(as_float(number)))
+        yield PaletteCommand(f"Seed {number}", f"{app.grid.rng_seed} now", set_seed)
     else:
         yield PaletteCommand("Seed", f"{app.grid.rng_seed}; type a number", None)
 
 
 def sizes(app: App, typed: str) -> Iterator[PaletteCommand]:
-    """The size of the selected grid, what is typed or some to begin with, and what resizing does to its cells."""
+    """Yield the size that is typed, or some sizes, and the ways to resize."""
     if not app.panes:
         return
-    found = SIZE.search(typed)
-    asked = [f"{found[1]}x{found[2] or found[1]}"] if found else SIZES
-    now = "{} × {} cells now".format(*app.grid.size)
-    for text in asked:
+    match = SIZE.search(typed)
+    texts = [f"{match[1]}x{match[2] or match[1]}"] if match else SIZES
+    hint = "{} × {} cells now".format(*app.grid.size)
+    for text in texts:
         width, _, height = text.partition("x")
         size = (int(width), int(height or width))
-        yield PaletteCommand(f"Size {size[0]} × {size[1]}", now, partial(grids.resize, app, size))
-    if not found:
+        yield PaletteCommand(f"Size {size[0]} × {size[1]}", hint, partial(grids.resize, app, size))
+    if not match:
         yield PaletteCommand("Size", "Type a width, or a width and a height", None)
     for keep, title, help_ in KEEPS:
-        yield PaletteCommand(
-            f"Resizing: {title}",
-            IN_USE if keep == app.resize_keep else help_,
-            partial(setattr, app, "resize_keep", keep),
-        )
+        hint = IN_USE if keep == app.resize_keep else help_
+        yield PaletteCommand(f"Resizing: {title}", hint, partial(setattr, app, "resize_keep", keep))
 
 
 def choices(app: App, _typed: str) -> Iterator[PaletteCommand]:
-    """Models, kernels and grids."""
+    """Yield the models, kernels and grids to choose from."""
     if not app.panes:
         return
     known, others = grids.kernels(app)
-    running = app.name_of(app.grid.model)
+    current = app.name_of(app.grid.model)
     for name in app.models:
-        hint = IN_USE if name == running else "Run it on this grid"
+        hint = IN_USE if name == current else "Run it on this grid"
         yield PaletteCommand(f"Model: {name}", hint, partial(grids.use_model, app, name), "", (f"open {name}",))
     for name in known + others:
-        hint = "" if name in known else "The model is not known to grow on it"
+        hint = "" if name in known else "The model may not grow its texture on it"
+        hint = IN_USE if name == app.grid.kernel.name else hint
         title = f"Kernel: {app.sim.catalogue.kernels[name].title}"
-        yield PaletteCommand(
-            title, IN_USE if name == app.grid.kernel.name else hint, partial(grids.use_kernel, app, name)
-        )
+        yield PaletteCommand(title, hint, partial(grids.use_kernel, app, name))
     for index, pane in enumerate(app.panes):
         hint = f"{app.name_of(pane.grid.model)}, {pane.grid.kernel.title}"
         keys = str(index + 1) if index < 9 else ""
@@ -120,69 +116,164 @@ def choices(app: App, _typed: str) -> Iterator[PaletteCommand]:
 
 
 def map_presets(app: App, _typed: str) -> Iterator[PaletteCommand]:
-    """The maps that a click lays over the selected grid, and each of them back to its default."""
+    """Yield the presets of maps, and a command to clear each map."""
     if not app.panes:
         return
     for preset in maps.PRESETS:
-        yield PaletteCommand(f"Map: {preset.title}", preset.what, partial(maps.apply, app, preset.fill))
-    for name, spec in FIELDS.items():
-        yield PaletteCommand(f"Map: clear {spec.title}", "To its default everywhere", partial(maps.clear, app, name))
+        yield PaletteCommand(f"Map: {preset.title}", preset.help, partial(maps.fill_map, app, preset.fill))
+    for name, info in FIELDS.items():
+        clear = partial(maps.clear_map, app, name)
+        yield PaletteCommand(f"Map: clear {info.title}", "Reset it to its default everywhere", clear)
 
 
-def appearance(app: App, typed: str) -> Iterator[PaletteCommand]:
-    """The theme, the size of text in percent, and the shares of the cards."""
-    kept = app.prefs
-    for name in theme.THEMES:
-        yield PaletteCommand(
-            f"Theme: {name}", IN_USE if name == kept.theme else "", partial(setattr, kept, "theme", name)
-        )
-    for title in sidebar.SECTIONS:
-        hint = "Folded; unfold it" if title in kept.closed else "Fold it"
-        yield PaletteCommand(f"Section: {title}", hint, partial(widgets.fold, title, kept.closed))
-    if len(app.panes) > 1:
-        yield PaletteCommand("All grids alike in width and height", WINDOW, partial(_alike, app))
-    found = NUMBER.match(typed)
-    now, low, high = (f"{100 * size:.0f}" for size in (kept.text_size, preferences.LEAST_TEXT, preferences.MOST_TEXT))
-    if found:
-        asked = as_float(found["number"])
-        size = min(
-            max(asked if asked < 5 else asked / 100, preferences.LEAST_TEXT), preferences.MOST_TEXT
-        )  # 1.2 or 120 %
-        yield PaletteCommand(
-            f"Text size {found['number']}{'' if asked < 5 else ' %'}",
-            f"{now} % now",
-            partial(setattr, kept, "text_size", size),
-        )
-    else:
-        yield PaletteCommand("Text size", f"{now} %; type a number from {low} to {high}", None)
+def looks(app: App, typed: str) -> Iterator[PaletteCommand]:
+    """Yield what the picture can show: modes, channels, gain and overlays."""
+    if not app.panes:
+        return
+    change, current = partial(display_modes.change_look, app), app.grid.look
+    for mode in display_modes.MODES:
+        title, help_ = look.TITLES[mode]
+        hint, aliases = IN_USE if mode == current.mode else help_, (f"look {title}", f"view {mode}")
+        yield PaletteCommand(f"Show: {title}", hint, partial(change, mode=mode), "", aliases)
+    number = number_in(typed)
+    channel = SettingInfo("channel", "Channel", "", 0, app.grid.model.config.channels - 1)
+    yield number_command(app, channel, current.channels[0], number, partial(_show_channel, app))
+    yield number_command(app, look.GAIN, current.gain, number, lambda gain: change(gain=gain))
+    for name, title in (*((str(name), info.title) for name, info in FIELDS.items()), ("", "None")):
+        hint = IN_USE if name == current.overlay else "Tint the cells by this map" if name else "Only the cells"
+        aliases = (f"tint {title}", f"tint by {title}") if name else ("tint none", "overlay off")
+        yield PaletteCommand(f"Overlay: {title}", hint, partial(change, overlay=name), "", aliases)
 
 
-def _alike(app: App) -> None:
-    app.prefs.columns = app.prefs.rows = []
+def _show_channel(app: App, value: float) -> None:
+    _, *others = display_modes.shown_channels(app.grid)
+    display_modes.change_look(app, mode="channel", channels=(int(value), *others))
+
+
+def brush_settings(app: App, typed: str) -> Iterator[PaletteCommand]:
+    """Yield the brush's settings, and a command to paint without a pointer."""
+    if not app.panes:
+        return
+    brush, number = app.brush, number_in(typed)
+    for name, info in BRUSH_SETTINGS.items():
+        aliases = (info.title, *(f"brush {word}" for word in BRUSH_ALIASES[name]))
+        set_value = partial(setattr, brush, name)
+        yield number_command(app, info, getattr(brush, name), number, set_value, "Brush ", aliases)
+    for tool, info in PAINTED_VALUES.items():
+        set_value = partial(brush.values.__setitem__, tool)
+        yield number_command(app, info, brush.values[tool], number, set_value, "Brush ")
+    hint = f"Use the tool once: {TOOLS[brush.tool].title}" if brush.active else "Select a tool first"
+    yield PaletteCommand("Paint at the middle", hint, partial(tools.paint_at_middle, app), "", PAINT_ALIASES)
+
+
+# Files and recordings
+
+
+def files(app: App, _typed: str) -> Iterator[PaletteCommand]:
+    """Yield the shipped and the recent models, to open in the selected grid or in a new one."""
+    shipped = model_files.shipped_models()
+    for path in (*shipped, *open_files.recent_models(app)):
+        name = file_kinds.title(path)
+        source = "comes with ncaengine" if path in shipped else f"from {file_kinds.location(path)}"
+        if app.panes and not open_files.is_open(app, path):  # open models are listed by `choices`
+            open_, aliases = partial(_open, app, path, False), (f"model {name}", f"open model {name}")
+            yield PaletteCommand(f"Open {name}", f"In the selected grid; {source}", open_, "", aliases)
+        open_, aliases = partial(_open, app, path, True), (f"open {name} beside", f"add {name}")
+        yield PaletteCommand(f"Open {name} in a new grid", source.capitalize(), open_, "", aliases)
+
+
+def _open(app: App, path: Path, new_grid: bool) -> None:
+    app.attempt(lambda: open_files.open_path(app, path, new_grid))
 
 
 def sessions(app: App, _typed: str) -> Iterator[PaletteCommand]:
-    """The journal, and the sessions that were opened or saved last."""
-    ask = partial(session_files.ask_name, app, "journal")
-    yield PaletteCommand("Save the journal", "All commands since the start, to be made again", ask)
+    """Yield a command to save the journal, and the recent sessions."""
+    ask_name = partial(session_files.ask_name, app, "journal")
+    yield PaletteCommand("Save the journal", "All commands since the start, to replay them", ask_name)
     for path in map(Path, app.prefs.recent):
         if path.suffix.lower() in file_kinds.SESSION_ENDINGS:
             action = partial(app.defer, partial(session_files.open_session, app, path))
-            yield PaletteCommand(f"Open {path.name}", f"In place of everything; in {path.parent}", action)
+            yield PaletteCommand(f"Open {path.name}", f"Replaces everything; in {path.parent}", action)
+
+
+def recording(app: App, typed: str) -> Iterator[PaletteCommand]:
+    """Yield the options of the next recording, while none runs."""
+    recorder, number = app.recorder, number_in(typed)
+    if recorder.active or not app.panes:
+        return
+
+    def option(title: str, name: str, value: Any, *aliases: str, hint: str = "") -> PaletteCommand:
+        hint = IN_USE if getattr(recorder, name) == value else hint
+        return PaletteCommand(f"Recording: {title}", hint, partial(setattr, recorder, name, value), "", aliases)
+
+    for source, title, help_ in record.SOURCES:
+        yield option(title, "source", source, f"recording source {title}", f"record {title}", hint=help_)
+    for ending in FORMATS:
+        title, help_ = record.FORMAT_TITLES[ending]
+        yield option(title, "ending", ending, f"format {title}", f"recording format {title}", hint=help_)
+    for fps in recorder.rates:
+        yield option(f"{fps} frames/s", "fps", fps, f"fps {fps}", f"{fps} fps", f"frame rate {fps}")
+    for scale in SCALES:
+        yield option(f"{scale} pixels a cell", "scale", scale, f"recording scale {scale}", f"pixels a cell {scale}")
+    yield option(record.PACE, "steps_per_frame", None, "steps per frame none", hint=record.PACE_HELP)
+    for count in record.STEPS:
+        yield option(record.steps_title(count), "steps_per_frame", count, f"steps per frame {count}")
+    yield option("from the seed", "from_seed", True, "from the seed")
+    yield option("from the current cells", "from_seed", False, "not from the seed")
+    set_delay, set_length = partial(setattr, recorder, "delay"), partial(_set_length, app)
+    yield number_command(app, record.DELAY, recorder.delay, number, set_delay, aliases=("delay", "countdown"))
+    yield number_command(app, record.LENGTH, recorder.length or 0, number, set_length, aliases=("length", "duration"))
+    if match := FILE.match(typed):
+        set_name = partial(setattr, recorder, "name", match["name"])
+        hint = f"{recorder.path(app.grid)} now"
+        yield PaletteCommand(f"Recording file {match['name']}", hint, set_name, "", (typed,))
+    else:
+        hint = f"{recorder.path(app.grid)}; type a name"
+        yield PaletteCommand("Recording file", hint, None, "", ("file name", "record to"))
+
+
+def _set_length(app: App, seconds: float) -> None:
+    app.recorder.length = seconds or None
+
+
+# The window
+
+
+def shortcuts(app: App, _typed: str) -> Iterator[PaletteCommand]:
+    """Yield the commands that have a key."""
+    for shortcut in keymap.TABLE:
+        if shortcut.chords and shortcut.shown and shortcut.listed and (app.panes or shortcut.group == WINDOW):
+            action, aliases = partial(shortcut.action, app), ALIASES.get(shortcut.shown, ())
+            yield PaletteCommand(shortcut.help, shortcut.group, action, shortcut.shown, aliases)
+
+
+def appearance(app: App, typed: str) -> Iterator[PaletteCommand]:
+    """Yield the themes, the sections, the text size in percent, and a command that makes all cards equal."""
+    prefs = app.prefs
+    for name in theme.THEMES:
+        hint = IN_USE if name == prefs.theme else ""
+        yield PaletteCommand(f"Theme: {name}", hint, partial(setattr, prefs, "theme", name))
+    for title in sidebar.SECTIONS:
+        hint = "Unfold it" if title in prefs.closed else "Fold it"
+        yield PaletteCommand(f"Section: {title}", hint, partial(widgets.toggle_section, title, prefs.closed))
+    if len(app.panes) > 1:
+        yield PaletteCommand("Make all grids equally large", "In the window", partial(_equalise_cards, app))
+    least, most = preferences.LEAST_TEXT, preferences.MOST_TEXT
+    if match := NUMBER.match(typed):
+        number = as_float(match["number"])
+        is_factor = number < 5  # 1.2 or 120 %
+        size = min(max(number if is_factor else number / 100, least), most)
+        title, hint = f"Text size {match['number']}{'' if is_factor else ' %'}", f"{100 * prefs.text_size:.0f} % now"
+        yield PaletteCommand(title, hint, partial(setattr, prefs, "text_size", size))
+    else:
+        hint = f"{100 * prefs.text_size:.0f} %; type a number from {100 * least:.0f} to {100 * most:.0f}"
+        yield PaletteCommand("Text size", hint, None)
+
+
+def _equalise_cards(app: App) -> None:
+    app.prefs.columns = app.prefs.rows = []
 
 
 PROVIDERS: list[Provider] = [
-    commands, numbers, sizes, choices, map_presets, palette_offers.files, palette_offers.looks,
-    palette_offers.brush_settings, sessions, appearance, palette_offers.recording,
+    shortcuts, settings, sizes, choices, map_presets, files, looks, brush_settings, sessions, appearance, recording,
 ]  # fmt: skip
-"""Other modules append theirs."""
-
-
-# What matches
-
-
-def matching(app: App, typed: str) -> list[PaletteCommand]:
-    """The entries that match what is typed, the best first; all of them, in their order, if nothing is."""
-    words = typed.replace("%", " ").replace("×", "x").strip()
-    entries = [entry for provider in PROVIDERS for entry in provider(app, words)]
-    return ranked(words, entries) if words else entries

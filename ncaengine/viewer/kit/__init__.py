@@ -1,1 +1,1 @@
-"""Building blocks of the window: theme, icons, widgets."""
+"""Building blocks of the window: theme, icons and widgets. They know nothing of the App."""

@@ -1,4 +1,4 @@
-"""Splitters: how cards share the window's width and height by weights, and the gaps that are dragged to change them."""
+"""Splitters: cards share the window's width and height by weights; dragging the gaps between them changes these."""
 
 import math
 from collections.abc import Sequence
@@ -12,46 +12,51 @@ from ncaengine.viewer.kit.theme import em, u32
 LEFT = int(imgui.MouseButton_.left)
 
 
-def fitting(weights: Sequence[float], count: int) -> list[float]:
-    """`weights` if they are `count` positive numbers, else equal ones."""
-    sound = len(weights) == count and all(math.isfinite(weight) and weight > 0 for weight in weights)
-    return list(weights) if sound else [1.0] * count
+def valid_weights(weights: Sequence[float], count: int) -> list[float]:
+    """Return `weights` if they are `count` positive numbers, else equal ones."""
+    valid = len(weights) == count and all(math.isfinite(weight) and weight > 0 for weight in weights)
+    return list(weights) if valid else [1.0] * count
 
 
 def spans(weights: Sequence[float], length: float, gap: float) -> list[tuple[float, float]]:
-    """(start, size) of each part of a length with gaps between them, in whole pixels, at least 1 wide.
+    """Return (start, size) of each part of a length with gaps between them, in whole pixels, each at least 1 long.
 
-    What rounding leaves over is shared out, so that the last part ends with the length.
+    Rounding errors are distributed, so that the last part ends where the length ends.
     """
     free, total = max(0.0, length - gap * (len(weights) - 1)), sum(weights)
     edges = [round(free * sum(weights[:i]) / total) for i in range(len(weights) + 1)]
     return [(edges[i] + i * gap, max(1.0, edges[i + 1] - edges[i])) for i in range(len(weights))]
 
 
-def moved(weights: Sequence[float], index: int, by: float, free: float, least: float) -> list[float]:
-    """The weights after the gap behind part `index` went `by` pixels, of `free` that all parts share.
+def drag_weights(weights: Sequence[float], index: int, offset: float, free: float, least: float) -> list[float]:
+    """Return the weights after the gap behind part `index` moved by `offset` pixels.
 
-    Only its two neighbours change, and neither below `least` pixels, or half of both where that is less.
+    Only the two parts next to the gap change.
+
+    free: the pixels that all parts share.
+    least: the pixels that each of the two keeps, or half of both if that is less.
     """
     total, both = sum(weights), weights[index] + weights[index + 1]
     least = min(least * total / free, both / 2) if free > 0 else both / 2
-    first = min(max(weights[index] + by * total / max(free, 1.0), least), both - least)
+    first = min(max(weights[index] + offset * total / max(free, 1.0), least), both - least)
     return [*weights[:index], first, both - first, *weights[index + 2 :]]
 
 
 @dataclass
-class Grip:
-    """What the pointer does with a gap in this frame. `by`: pixels since the button went down, None if it is not."""
+class Drag:
+    """What the pointer does with a gap in this frame."""
 
-    by: float | None = None
+    offset: float | None = None
+    """Pixels moved since the button was pressed; None if it isn't held."""
     pressed: bool = False
-    doubled: bool = False
+    """Whether the button was pressed in this frame."""
+    double_clicked: bool = False
 
 
-def grip(name: str, at: tuple[float, float], size: tuple[float, float], room: float = 1.0) -> Grip:
-    """A gap to drag, the longer of its sides across the movement: lit under the pointer, which shows the way it goes.
+def drag_area(name: str, at: tuple[float, float], size: tuple[float, float]) -> Drag:
+    """Add a gap that can be dragged across its longer side; it is highlighted under the pointer.
 
-    `room` is the share of its length that the light takes.
+    at, size: in pixels.
     """
     upright = size[1] >= size[0]
     imgui.set_cursor_screen_pos(at)
@@ -59,18 +64,18 @@ def grip(name: str, at: tuple[float, float], size: tuple[float, float], room: fl
     held, hovered = imgui.is_item_active(), imgui.is_item_hovered()
     if held or hovered:
         imgui.set_mouse_cursor(imgui.MouseCursor_.resize_ew if upright else imgui.MouseCursor_.resize_ns)
-        _light(ImVec2(*at), ImVec2(*size), upright, room, held)
+        _highlight(ImVec2(*at), ImVec2(*size), upright, held)
     delta = imgui.get_mouse_drag_delta(LEFT, 0.0)
-    return Grip(
+    return Drag(
         (delta.x if upright else delta.y) if held else None,
         imgui.is_item_activated(),
         hovered and imgui.is_mouse_double_clicked(LEFT),
     )
 
 
-def _light(at: ImVec2, size: ImVec2, upright: bool, room: float, held: bool) -> None:
-    """A line with round ends in the middle of a gap."""
-    half, length = max(1.0, em(0.12)) / 2 + 0.5, (size.y if upright else size.x) * room
+def _highlight(at: ImVec2, size: ImVec2, upright: bool, held: bool) -> None:
+    """Draw a line with round ends along the middle of a gap."""
+    half, length = max(1.0, em(0.12)) / 2 + 0.5, size.y if upright else size.x
     x, y = at.x + size.x / 2, at.y + size.y / 2
     across, along = (half, length / 2) if upright else (length / 2, half)
     draw = imgui.get_window_draw_list()
@@ -80,7 +85,7 @@ def _light(at: ImVec2, size: ImVec2, upright: bool, room: float, held: bool) -> 
 
 
 class Splitter:
-    """The gaps of one direction, and where they were when the one that is dragged was taken."""
+    """The gaps of one direction, with the weights that they had when a drag began."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -90,20 +95,23 @@ class Splitter:
         self, weights: Sequence[float], at: tuple[float, float], size: tuple[float, float], gap: float, least: float,
         upright: bool,
     ) -> list[float]:  # fmt: skip
-        """Draw the gaps between parts side by side (`upright`) or one above the other; returns the new weights.
+        """Draw the gaps between parts and return the new weights. A double-click makes all parts equal.
 
-        A double click makes all parts equal.
+        at, size: the area that the parts and gaps fill, in pixels.
+        gap: the width of a gap in pixels.
+        least: the pixels that a part keeps.
+        upright: whether the parts are side by side, not one above the other.
         """
-        found = list(weights)
+        result = list(weights)
         length = size[0] if upright else size[1]
         for index, (start, part) in enumerate(spans(weights, length, gap)[:-1]):
             corner = (at[0] + start + part, at[1]) if upright else (at[0], at[1] + start + part)
-            got = grip(f"{self._name}{index}", corner, (gap, size[1]) if upright else (size[0], gap))
-            if got.pressed:
+            drag = drag_area(f"{self._name}{index}", corner, (gap, size[1]) if upright else (size[0], gap))
+            if drag.pressed:
                 self._before = list(weights)
-            if got.doubled:
-                found = self._before = [1.0] * len(found)
-            elif got.by is not None and len(self._before) == len(found):
-                free = length - gap * (len(found) - 1)
-                found = moved(self._before, index, got.by, free, least)
-        return found
+            if drag.double_clicked:
+                result = self._before = [1.0] * len(result)
+            elif drag.offset is not None and len(self._before) == len(result):
+                free = length - gap * (len(result) - 1)
+                result = drag_weights(self._before, index, drag.offset, free, least)
+        return result

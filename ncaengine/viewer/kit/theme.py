@@ -1,4 +1,4 @@
-"""Colours, fonts and spacing of the window, in one place."""
+"""The window's colours, fonts and spacing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from ncaengine.viewer.kit.icons import ICON_FONT
 
 FONT_SIZE = 15.0
 SIDE_WIDTH, PADDING, GAP, STATUS_HEIGHT = 20.0, 1.1, 0.8, 2.0
-"""In em, the height of a letter."""
+"""In em, the font size."""
 
 
 def _colour(code: str, alpha: float = 1.0) -> ImVec4:
@@ -17,14 +17,14 @@ def _colour(code: str, alpha: float = 1.0) -> ImVec4:
     return ImVec4(red, green, blue, alpha)
 
 
-NONE = _colour("000000", 0)
+TRANSPARENT = _colour("000000", 0)
 
-# Filled in by `use`. Read them as theme.TEXT when drawing, since a copy would not follow the theme.
+# Set by `use`. Read them as theme.TEXT when drawing: a copy would not change with the theme.
 BACK: ImVec4
-"""Behind all; the text on ACCENT."""
+"""The window's background, and text on ACCENT."""
 CARD: ImVec4
 WELL: ImVec4
-"""Behind pictures."""
+"""Background of pictures."""
 FIELD: ImVec4
 FIELD_OVER: ImVec4
 FIELD_HELD: ImVec4
@@ -35,15 +35,15 @@ FAINT: ImVec4
 ACCENT: ImVec4
 ACCENT_OVER: ImVec4
 ACCENT_MID: ImVec4
-"""The handles of sliders."""
+"""Slider handles."""
 ACCENT_HELD: ImVec4
 ACCENT_DEEP: ImVec4
-"""Behind TEXT that is chosen."""
+"""Background of selected TEXT."""
 AMBER: ImVec4
 RED: ImVec4
 RED_DEEP: ImVec4
 SHADE: ImVec4
-"""Over the window while a box asks for an answer."""
+"""Covers the window while a dialog is open."""
 
 DARK = """
 BACK 121316  CARD 1a1c20  WELL 0d0e10  FIELD 26292f  FIELD_OVER 2f333a  FIELD_HELD 393e46  LINE 2a2d33
@@ -62,14 +62,14 @@ THEMES = {
     | {"SHADE": _colour("000000", shade)}
     for name, text, shade in (("dark", DARK, 0.55), ("light", LIGHT, 0.28))
 }
-"""Colours by theme and name. Text keeps a contrast of 4.5 to what it stands on; a test computes it."""
+"""Colours by theme and name. A test checks that text has a contrast of at least 4.5 with its background."""
 
 name = ""
-"""The theme in use."""
+"""Name of the current theme."""
 
 
 def use(which: str) -> None:
-    """Take a theme's colours from now on; `apply` hands them to imgui."""
+    """Set the colours to those of a theme; `apply` passes them to imgui."""
     globals().update(THEMES[which], name=which)
 
 
@@ -77,13 +77,13 @@ use("dark")
 
 
 class Fonts:
-    """The two faces; `load` fills them in when imgui asks for fonts."""
+    """The two fonts; `load` sets them when imgui asks for fonts."""
 
     regular: imgui.ImFont
     bold: imgui.ImFont
 
     def load(self) -> None:
-        """Read the fonts that come with hello_imgui, icons merged in."""
+        """Load the fonts that hello_imgui includes, and merge the icons into them."""
         self.regular = hello_imgui.load_font("fonts/Roboto/Roboto-Regular.ttf", FONT_SIZE)
         _merge_icons()
         self.bold = hello_imgui.load_font("fonts/Roboto/Roboto-Bold.ttf", FONT_SIZE)
@@ -97,43 +97,43 @@ def _merge_icons() -> None:
 
 
 @contextmanager
-def face(font: imgui.ImFont, size: float = 1.0) -> Iterator[None]:
-    """Write in a face, `size` times as large as plain text."""
+def use_font(font: imgui.ImFont, size: float = 1.0) -> Iterator[None]:
+    """Use a font inside a `with` block, `size` times as large as plain text."""
     imgui.push_font(font, imgui.get_style().font_size_base * size)
     yield
     imgui.pop_font()
 
 
 def em(size: float) -> float:
-    """A length in em as whole pixels."""
+    """Return a length in em as whole pixels."""
     return round(hello_imgui.em_size(size))
 
 
 def u32(colour: ImVec4, alpha: float = 1.0) -> int:
-    """A colour for draw lists."""
+    """Return a colour as draw lists need it."""
     return int(imgui.get_color_u32(ImVec4(colour.x, colour.y, colour.z, colour.w * alpha)))
 
 
-_applied = [0.0]
-"""The em that the style's sizes were last computed with."""
+_applied_em = [0.0]
+"""The em from which the style's sizes were last computed."""
 
 
-def follow(which: str, text_size: float) -> None:
-    """Bring imgui's style in line with the theme, the size of text (a factor) and the monitor; once a frame."""
-    imgui.get_style().font_scale_main = text_size  # from the next frame on
+def update(which: str, text_size: float) -> None:
+    """Adapt imgui's style to the theme, the text size (a factor) and the monitor; call it once a frame."""
+    imgui.get_style().font_scale_main = text_size  # takes effect in the next frame
     if which != name:
         use(which)
         apply()
-    elif _applied[0] != hello_imgui.em_size():
+    elif _applied_em[0] != hello_imgui.em_size():
         apply()
 
 
 def apply() -> None:
-    """Set imgui's style."""
-    _applied[0] = hello_imgui.em_size()
+    """Set imgui's style to the current theme."""
+    _applied_em[0] = hello_imgui.em_size()
     style = imgui.get_style()
     (imgui.style_colors_light if name == "light" else imgui.style_colors_dark)(style)
-    for colour, parts in _PARTS.items():
+    for colour, parts in _COLOURED_PARTS.items():
         for part in parts.split():
             style.set_color_(getattr(imgui.Col_, part), globals()[colour])
     style.window_padding = ImVec2(em(0.6), em(0.5))
@@ -151,11 +151,11 @@ def apply() -> None:
     style.hover_stationary_delay, style.hover_delay_short = 0.1, 0.25
 
 
-_PARTS = {
+_COLOURED_PARTS = {
     "TEXT": "text",
     "DIM": "text_disabled",
     "BACK": "window_bg",
-    "NONE": "child_bg scrollbar_bg",
+    "TRANSPARENT": "child_bg scrollbar_bg",
     "CARD": "popup_bg",
     "LINE": "border separator",
     "FIELD": "frame_bg button checkbox_selected_bg",
@@ -168,4 +168,4 @@ _PARTS = {
     "ACCENT_DEEP": "header text_selected_bg",
     "SHADE": "modal_window_dim_bg",
 }
-"""Which parts of imgui have a colour."""
+"""The parts of imgui that have each colour."""

@@ -1,4 +1,4 @@
-"""Small pieces that all panels share: aligned rows, buttons of one width, trimmed text, tooltips."""
+"""Small pieces that all panels share: aligned rows, buttons, sliders, drop-downs, dialogs and tooltips."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,24 +10,30 @@ from ncaengine.core.settings import SettingInfo
 from ncaengine.viewer.kit import icons, theme
 from ncaengine.viewer.kit.theme import em, u32
 
-Variable = tuple[int, float | tuple[float, float]]
-Option = tuple[str, str, str]
-"""What a drop-down offers: (value, title, help)."""
+StyleVariable = tuple[int, float | tuple[float, float]]
+DropDownItem = tuple[str, str, str]
+"""An item of a drop-down: (value, title, help)."""
+ButtonColours = tuple[ImVec4, ImVec4, ImVec4]
+"""Of a button: its face, its face under the pointer, and its text."""
 
 TOOLTIP = int(imgui.HoveredFlags_.for_tooltip | imgui.HoveredFlags_.allow_when_disabled)
+DIALOG = int(imgui.WindowFlags_.no_decoration | imgui.WindowFlags_.no_move | imgui.WindowFlags_.no_saved_settings)
+DIALOG_WITHOUT_NAV = DIALOG | int(imgui.WindowFlags_.no_nav)
+"""For dialogs that handle the arrow keys themselves."""
+INSIDE = int(imgui.HoveredFlags_.root_and_child_windows | imgui.HoveredFlags_.allow_when_blocked_by_active_item)
 
-ROOT = 0x6E6361
-"""Where `rooted` names begin, any number that imgui hardly computes itself."""
+SHARED_ID = 0x6E6361
+"""The id that `shared_ids` pushes: any number that imgui is unlikely to compute itself."""
 
-CAP_PADDING, CAP_SPACE = 0.4, 0.25
-"""Inside a key's cap, and between two of them, in em."""
+CAP_PADDING, CAP_GAP = 0.4, 0.25
+"""Space inside a key cap and between two of them, in em."""
 LABEL_WIDTH, VALUE_WIDTH = 5.6, 5.5
-"""Width of the column of labels, and of the values beside sliders, in em."""
+"""Width of the column of labels, and of the values next to sliders, in em."""
 
 
 @contextmanager
-def style(colours: Sequence[tuple[int, ImVec4]] = (), variables: Sequence[Variable] = ()) -> Iterator[None]:
-    """Push colours and style variables for a while."""
+def style(colours: Sequence[tuple[int, ImVec4]] = (), variables: Sequence[StyleVariable] = ()) -> Iterator[None]:
+    """Use colours and style variables inside a `with` block."""
     for which, colour in colours:
         imgui.push_style_color(which, colour)
     for which, value in variables:
@@ -37,33 +43,79 @@ def style(colours: Sequence[tuple[int, ImVec4]] = (), variables: Sequence[Variab
     imgui.pop_style_color(len(colours))
 
 
-@contextmanager
-def rooted() -> Iterator[None]:
-    """Names inside are the same from every part of the window, as of a popup that several parts open."""
-    imgui.internal.push_override_id(ROOT)
-    yield
-    imgui.pop_id()
-
-
-def summon(name: str) -> None:
-    """Open a popup that is drawn inside `rooted`; from anywhere in a frame."""
-    with rooted():
-        imgui.open_popup(name)
-
-
-def gap(height: float) -> None:
-    """Free height, in em."""
+def vertical_space(height: float) -> None:
+    """Leave free space, in em."""
     imgui.dummy((0, em(height)))
 
 
-def settle() -> None:
-    """Submit an item of no size, which imgui asks for where the cursor was set last; at the end of a part."""
+def finish_region() -> None:
+    """Submit an empty item at the end of a region; imgui requires one after the cursor was moved."""
     imgui.set_cursor_pos((0, 0))
     imgui.dummy((0, 0))
 
 
+# Dialogs
+
+
+@contextmanager
+def shared_ids() -> Iterator[None]:
+    """Make names inside a `with` block the same in all regions, for a popup that several of them open."""
+    imgui.internal.push_override_id(SHARED_ID)
+    yield
+    imgui.pop_id()
+
+
+def open_popup(name: str) -> None:
+    """Open a popup that is drawn inside `shared_ids`. Can be called anywhere in a frame."""
+    with shared_ids():
+        imgui.open_popup(name)
+
+
+@contextmanager
+def dialog(
+    name: str, size: tuple[float, float] | None, padding: tuple[float, float] = (1.4, 1.2), top: float | None = None,
+    flags: int = DIALOG, shade: ImVec4 | None = None,
+) -> Iterator[bool]:  # fmt: skip
+    """Draw a modal dialog inside a `with` block; yields whether it is open.
+
+    size: width and height in pixels, a height of 0 to fit the content; None to fit both.
+    padding: in em.
+    top: the distance from the window's upper edge as a share of its height; None to centre the dialog.
+    shade: the colour over the rest of the window, if it isn't the theme's.
+    """
+    view = imgui.get_main_viewport()
+    centre, place = view.get_center(), imgui.Cond_.always
+    if top is None:
+        imgui.set_next_window_pos(centre, place, (0.5, 0.5))
+    else:
+        imgui.set_next_window_pos((centre.x, view.pos.y + top * view.size.y), place, (0.5, 0))
+    if size is not None:
+        imgui.set_next_window_size(size)
+    colours = [(imgui.Col_.modal_window_dim_bg, shade)] if shade else []
+    with style(colours, [(imgui.StyleVar_.window_padding, (em(padding[0]), em(padding[1])))]):
+        is_open, _ = imgui.begin_popup_modal(name, None, flags)
+    yield bool(is_open)
+    if is_open:
+        imgui.end_popup()
+
+
+def size_within_window(width: float, height: float, margin: float) -> tuple[float, float]:
+    """Return a size in em as pixels, reduced where it would leave less than `margin` em of the window free."""
+    view = imgui.get_main_viewport().size
+    return min(em(width), view.x - em(margin)), min(em(height), view.y - em(margin))
+
+
+def clicked_outside() -> bool:
+    """Return whether the left button was pressed outside the current dialog."""
+    inside = imgui.is_window_hovered(INSIDE) or imgui.is_window_appearing()
+    return bool(imgui.is_mouse_clicked(0) and not inside)
+
+
+# Text
+
+
 def tooltip(text: str) -> None:
-    """A tooltip for the last item, wrapped."""
+    """Show a tooltip for the last item, wrapped."""
     if text and imgui.is_item_hovered(TOOLTIP):
         with style(variables=[(imgui.StyleVar_.window_padding, (em(0.6), em(0.5)))]):
             imgui.begin_tooltip()
@@ -73,13 +125,23 @@ def tooltip(text: str) -> None:
             imgui.end_tooltip()
 
 
-def grouped(number: int) -> str:
-    """A whole number with its thousands apart."""
+def text_in(colour: ImVec4, text: str, width: float | None = None, wrapped: bool = False) -> None:
+    """Draw text in a colour: shortened to a width in pixels, or wrapped at the end of the row."""
+    with style([(imgui.Col_.text, colour)]):
+        if wrapped:
+            imgui.push_text_wrap_pos(0.0)
+        imgui.text_unformatted(text if width is None else shorten(text, width))
+        if wrapped:
+            imgui.pop_text_wrap_pos()
+
+
+def format_count(number: int) -> str:
+    """Return a whole number with spaces between its thousands."""
     return f"{number:,}".replace(",", " ")
 
 
-def trimmed(text: str, width: float) -> str:
-    """`text`, cut with … where it is wider than `width` pixels; nothing where there is no room for a letter of it."""
+def shorten(text: str, width: float) -> str:
+    """Return `text`, cut with … if it is wider than `width` pixels; '' if not even one letter fits."""
     if imgui.calc_text_size(text).x <= width:
         return text
     while text and imgui.calc_text_size(text + "…").x > width:
@@ -87,25 +149,36 @@ def trimmed(text: str, width: float) -> str:
     return text.rstrip() + "…" if text else ""
 
 
-def section(title: str, closed: list[str]) -> bool:
-    """A light line, and under it a heading that folds and unfolds what follows; returns whether that is to be shown.
+def format_value(info: SettingInfo, value: float) -> str:
+    """Return a setting's value with its unit, as panels and cards show it."""
+    if info.name == "steps_per_second" and value >= info.high:
+        return "unlimited"
+    form = "%.0f" if info.unit == "°" or value >= 100 else "%.2f" if info.high <= 10 else "%.3g"
+    space = "" if info.unit in ("°", "×", "") else " "
+    return form % value + space + info.unit
 
-    closed: the titles of those that are folded, which a click changes.
+
+# Rows of a panel
+
+
+def section(title: str, closed: list[str]) -> bool:
+    """Draw a line and a heading that folds and unfolds what follows. Return whether to draw what follows.
+
+    closed: titles of the folded sections; a click changes it.
     """
     imgui.separator()
     at, width, line = imgui.get_cursor_screen_pos(), imgui.get_content_region_avail().x, imgui.get_text_line_height()
-    pressed = imgui.invisible_button(f"###section{title}", (max(width, 1), line + em(0.2)))
-    if pressed:
-        fold(title, closed)
-    is_open, ink = title not in closed, theme.TEXT if imgui.is_item_hovered() else theme.DIM
+    if imgui.invisible_button(f"###section{title}", (max(width, 1), line + em(0.2))):
+        toggle_section(title, closed)
+    hovered, is_open = imgui.is_item_hovered(), title not in closed
     draw, y = imgui.get_window_draw_list(), round(at.y + em(0.1))
-    draw.add_text((at.x, y), u32(ink), title)
+    draw.add_text((at.x, y), u32(theme.TEXT if hovered else theme.DIM), title)
     chevron = icons.UNFOLDED if is_open else icons.FOLDED
-    draw.add_text((at.x + width - em(0.9), y), u32(ink if imgui.is_item_hovered() else theme.FAINT), chevron)
+    draw.add_text((at.x + width - em(0.9), y), u32(theme.TEXT if hovered else theme.FAINT), chevron)
     return is_open
 
 
-def fold(title: str, closed: list[str]) -> None:
+def toggle_section(title: str, closed: list[str]) -> None:
     """Fold a section, or unfold it."""
     if title in closed:
         closed.remove(title)
@@ -113,126 +186,128 @@ def fold(title: str, closed: list[str]) -> None:
         closed.append(title)
 
 
-def label(text: str, help_: str = "") -> None:
-    """The left column of a row; the next item fills the right one."""
+def row_label(text: str, help_: str = "") -> None:
+    """Draw a label in the left column of a row; the next item fills the right one."""
     imgui.align_text_to_frame_padding()
-    imgui.text_unformatted(trimmed(text, em(LABEL_WIDTH) - em(0.4)))
+    imgui.text_unformatted(shorten(text, em(LABEL_WIDTH) - em(0.4)))
     tooltip(help_)
     imgui.same_line(em(theme.PADDING) + em(LABEL_WIDTH))
     imgui.set_next_item_width(-1)
 
 
 def key_width(text: str) -> float:
-    """Width of a shortcut's key caps in pixels."""
-    return sum(_cap_width(word) for word in text.split()) + em(CAP_SPACE) * text.count(" ")
+    """Return the width of a shortcut's key caps in pixels."""
+    return sum(_cap_width(word) for word in text.split()) + em(CAP_GAP) * text.count(" ")
 
 
 def key_caps(text: str, x: float, y: float, face: ImVec4) -> None:
-    """The keys of a shortcut, a cap each; its words are apart by single spaces, and … has no cap."""
+    """Draw the keys of a shortcut, one cap a word; … has no cap."""
     draw, height = imgui.get_window_draw_list(), imgui.get_text_line_height()
     for word in text.split():
         width = _cap_width(word)
         if word != "…":
             draw.add_rect_filled((x, y - em(0.1)), (x + width, y + height + em(0.1)), u32(face), em(0.25))
         draw.add_text((x + (0 if word == "…" else em(CAP_PADDING)), y), u32(theme.TEXT), word)
-        x += width + em(CAP_SPACE)
+        x += width + em(CAP_GAP)
 
 
 def _cap_width(word: str) -> float:
     return imgui.calc_text_size(word).x + (0.0 if word == "…" else 2 * em(CAP_PADDING))
 
 
-def share(parts: int, of: float | None = None) -> float:
-    """Width of one of `parts` equal items in what is left of the row."""
-    free = imgui.get_content_region_avail().x if of is None else of
-    return max(1.0, (free - imgui.get_style().item_spacing.x * (parts - 1)) // parts)
+# Controls
 
 
-def button(text: str, width: float, help_: str = "", colour: tuple[ImVec4, ImVec4, ImVec4] | None = None) -> bool:
-    """A button of a given width, `colour` for its face, its text under the pointer and its text.
+def equal_width(count: int) -> float:
+    """Return the width of one of `count` equal items in the rest of the row, in pixels."""
+    free = imgui.get_content_region_avail().x
+    return max(1.0, (free - imgui.get_style().item_spacing.x * (count - 1)) // count)
 
-    Where an icon and words apart by two spaces find no room, the icon stands alone.
+
+def button(text: str, width: float, help_: str = "", colours: ButtonColours | None = None) -> bool:
+    """Draw a button of a width in pixels, 0 to fit its text. Return whether it was pressed.
+
+    text: may begin with an icon, followed by two spaces; if it doesn't fit, only the icon is shown.
     """
     pushed: list[tuple[int, ImVec4]] = []
-    if colour:
-        face, over, ink = colour
-        pushed = [(imgui.Col_.button, face), (imgui.Col_.button_hovered, over), (imgui.Col_.button_active, over)]
+    if colours:
+        face, hovered, ink = colours
+        pushed = [(imgui.Col_.button, face), (imgui.Col_.button_hovered, hovered), (imgui.Col_.button_active, hovered)]
         pushed.append((imgui.Col_.text, ink))
     if 0 < width < imgui.calc_text_size(text, True).x + em(0.4):
-        text = icon_of(text)
+        text = icon_only(text)
     with style(pushed):
         pressed = imgui.button(text, (width, 0))
     tooltip(help_)
     return pressed
 
 
-def icon_of(text: str) -> str:
-    """A button's text without the words that stand two spaces behind its icon."""
+def icon_only(text: str) -> str:
+    """Return a button's text without the words that follow its icon."""
     return re.sub(r"  [^#]+", "", text)
 
 
-def choice(
-    id_: str, shown: str, options: Iterable[Option], current: str,
-    more: Iterable[Option] = (), broken: Iterable[tuple[str, str]] = (), named: bool = False,
+def drop_down(
+    id_: str, shown: str, items: Iterable[DropDownItem], current: str,
+    more: Iterable[DropDownItem] = (), broken: Iterable[tuple[str, str]] = (), show_values: bool = False,
 ) -> str | None:  # fmt: skip
-    """A drop-down; returns the value picked, if any.
+    """Draw a drop-down list. Return the value that was picked, or None.
 
-    more: options below a line. broken: those that cannot be, (title, why). named: show each value
-    beside its title, unless that says the same.
+    more: items below a line.
+    broken: (title, reason) of items that can't be picked.
+    show_values: whether each value is shown next to its title, unless they are the same.
     """
     picked = None
     if imgui.begin_combo(id_, shown):
-        for index, group in enumerate(filter(None, map(list, (options, more)))):
+        for index, group in enumerate(filter(None, map(list, (items, more)))):
             if index:
                 imgui.separator()
             for value, title, help_ in group:
                 if imgui.selectable(title, value == current)[0]:
                     picked = value
                 tooltip(help_)
-                if named and title.lower().replace(" ", "-") != value:
+                if show_values and title.lower().replace(" ", "-") != value:
                     imgui.same_line()
                     imgui.text_disabled(value)
-        for title, why in broken:
+        for title, reason in broken:
             imgui.selectable(title, False, imgui.SelectableFlags_.disabled)
-            tooltip(why)
+            tooltip(reason)
         if imgui.is_key_pressed(imgui.Key.escape):
             imgui.close_current_popup()
         imgui.end_combo()
     return picked
 
 
-def said(spec: SettingInfo, value: float) -> str:
-    """A setting's value with its unit, as panels and cards show it."""
-    if spec.name == "steps_per_second" and value >= spec.high:
-        return "unlimited"
-    form = "%.0f" if spec.unit == "°" or value >= 100 else "%.2f" if spec.high <= 10 else "%.3g"
-    apart = "" if spec.unit in ("°", "×", "") else " "
-    return form % value + apart + spec.unit
+def setting_control(info: SettingInfo, value: float | bool, default: float | bool) -> float | bool | None:
+    """Draw the control of a setting, a check box or a slider. Return the new value if it changed."""
+    if not isinstance(value, bool):
+        return slider(info, value, default)
+    row_label(info.title, info.help)
+    changed, checked = imgui.checkbox(f"##{info.name}", value)
+    tooltip(info.help)
+    return checked if changed else None
 
 
-def setting(spec: SettingInfo, value: float | bool, default: float | bool | None = None) -> float | bool | None:
-    """The control that a setting's declaration asks for; returns a new value, if any.
+def slider(info: SettingInfo, value: float, default: float | None = None) -> float | None:
+    """Draw a labelled slider with its value. Return the new value if it changed.
 
-    default: the value that the right button brings back.
+    default: the value that a right-click restores, if any.
     """
-    label(spec.title, spec.help)
-    if isinstance(value, bool):
-        changed, checked = imgui.checkbox(f"##{spec.name}", value)
-        tooltip(spec.help)
-        return checked if changed else None
-    flags = imgui.SliderFlags_.always_clamp | (imgui.SliderFlags_.logarithmic if spec.logarithmic else 0)
-    form = "%.2f" if spec.high <= 10 else "%.3g" if value < 100 else "%.0f"
-    name, end = f"##{spec.name}", imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x
+    row_label(info.title, info.help)
+    flags = imgui.SliderFlags_.always_clamp | (imgui.SliderFlags_.logarithmic if info.logarithmic else 0)
+    form = "%.2f" if info.high <= 10 else "%.3g" if value < 100 else "%.0f"
+    name, end = f"##{info.name}", imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x
     typing = imgui.internal.temp_input_is_active(imgui.get_id(name))
     imgui.set_next_item_width(-em(VALUE_WIDTH))
-    with style([] if typing else [(imgui.Col_.text, theme.NONE)]):  # the handle would cover the number
-        moved, number = imgui.slider_float(name, float(value), spec.low, spec.high, form, flags)
+    with style([] if typing else [(imgui.Col_.text, theme.TRANSPARENT)]):  # the handle would cover the number
+        moved, number = imgui.slider_float(name, float(value), info.low, info.high, form, flags)
     if not imgui.is_item_active():
-        back = "" if default is None else f" Right-click for {said(spec, default)}."
-        tooltip(f"{spec.help} From {said(spec, spec.low)} to {said(spec, spec.high)}. Ctrl-click to type.{back}")
+        reset = "" if default is None else f"; right-click to reset it to {format_value(info, default)}"
+        limits = f"From {format_value(info, info.low)} to {format_value(info, info.high)}."
+        tooltip(f"{info.help} {limits} Ctrl-click to type a value{reset}.")
         if default is not None and imgui.is_item_clicked(imgui.MouseButton_.right):
             return default
-    shown = said(spec, value)
-    imgui.same_line(end - imgui.calc_text_size(shown).x)
-    imgui.text_unformatted(shown)
+    text = format_value(info, value)
+    imgui.same_line(end - imgui.calc_text_size(text).x)
+    imgui.text_unformatted(text)
     return float(f"{number:.6g}") if moved else None

@@ -1,1 +1,1 @@
-"""The side bar's sections, the tool bar and the timeline."""
+"""The parts of the window around the grids: tool bar, side bar, timeline, notices and status bar."""

@@ -1,4 +1,4 @@
-"""A section of the side bar: grids side by side: add, duplicate, remove, link and compare."""
+"""A section of the side bar: add, duplicate, remove, compare and link grids."""
 
 from collections.abc import Sequence
 
@@ -11,43 +11,40 @@ from ncaengine.viewer.kit import icons, theme, widgets
 from ncaengine.viewer.kit.theme import em
 from ncaengine.viewer.state.app import App
 
-
-class GridsPanel:
-    """It holds nothing: all is known to the App."""
-
-    def show(self, app: App) -> None:
-        """Draw it into the current window."""
-        _row(app, grids.ARRANGE)
-        widgets.label("Compare", "Copies from the same state and seed, side by side and linked.")
-        _row(app, grids.COMPARE, "compare")
-        widgets.label("Link", "What is changed on one of the linked grids is changed on all of them.")
-        width, every = widgets.share(2), app.linked >= app.sim.grids.keys()
-        with widgets.style(variables=[(imgui.StyleVar_.frame_padding, (em(0.1), em(0.38)))]):
-            _link(app, width)
-        imgui.same_line()
-        text, help_ = ("None", "Loosen all grids.") if every else ("All grids", "Link all grids.")
-        if widgets.button(f"{text}###linkall", width, f"{help_} ({keymap.key_of(grids.toggle_link_all)})"):
-            grids.toggle_link_all(app)
+LINK_HELP = "Settings, pause, steps, seed, size, kernel, model, maps and view change on all linked grids."
 
 
-def _link(app: App, width: float) -> None:
-    """Whether the selected grid is linked."""
+def show(app: App) -> None:
+    """Draw the section into the current window."""
+    _buttons(app, grids.ARRANGE)
+    widgets.row_label("Compare", "Add a copy with the same state and seed, linked with this grid.")
+    _buttons(app, grids.COMPARE, "compare")
+    widgets.row_label("Link", "A change to a linked grid changes all linked grids.")
+    width, all_linked = widgets.equal_width(2), app.linked >= app.sim.grids.keys()
+    with widgets.style(variables=[(imgui.StyleVar_.frame_padding, (em(0.1), em(0.38)))]):
+        _link_button(app, width)
+    imgui.same_line()
+    text, help_ = ("None", "Unlink all grids.") if all_linked else ("All grids", "Link all grids.")
+    if widgets.button(f"{text}###linkall", width, keymap.with_key(help_, grids.toggle_link_all)):
+        grids.toggle_link_all(app)
+
+
+def _link_button(app: App, width: float) -> None:
     linked = app.grid.id in app.linked
-    colour = (theme.ACCENT_DEEP, theme.ACCENT_DEEP, theme.TEXT) if linked else None
+    colours = (theme.ACCENT_DEEP, theme.ACCENT_DEEP, theme.TEXT) if linked else None
     text = f"{icons.LINK}  Linked###link" if linked else f"{icons.LINK}  This grid###link"
-    help_ = "Settings, pause, steps, seed, size, kernel, model, maps and view change on all linked grids."
-    if widgets.button(text, width, f"{help_} ({keymap.key_of(grids.toggle_link)})", colour):
+    if widgets.button(text, width, keymap.with_key(LINK_HELP, grids.toggle_link), colours):
         grids.toggle_link(app)
 
 
-def _row(app: App, actions: Sequence[GridAction], prefix: str = "grid") -> None:
-    """Buttons side by side."""
-    close = (imgui.StyleVar_.item_spacing, (em(0.25), em(0.5)))
-    with widgets.style(variables=[(imgui.StyleVar_.frame_padding, (em(0.1), em(0.38))), close]):
-        width = widgets.share(len(actions))
+def _buttons(app: App, actions: Sequence[GridAction], prefix: str = "grid") -> None:
+    """Draw a row of buttons."""
+    spacing = (imgui.StyleVar_.item_spacing, (em(0.25), em(0.5)))
+    with widgets.style(variables=[(imgui.StyleVar_.frame_padding, (em(0.1), em(0.38))), spacing]):
+        width = widgets.equal_width(len(actions))
         for index, button in enumerate(actions):
             if index:
                 imgui.same_line()
-            help_ = f"{button.help} ({keymap.key_of(button.action)})"
+            help_ = keymap.with_key(button.help, button.action)
             if widgets.button(f"{button.title}###{prefix}{button.title}", width, help_):
                 button.action(app)

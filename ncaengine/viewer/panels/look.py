@@ -1,4 +1,4 @@
-"""A section of the side bar: what is shown of the cells."""
+"""A section of the side bar: what the picture shows of the cells."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -7,7 +7,7 @@ import numpy as np
 from imgui_bundle import ImVec4, imgui
 
 from ncaengine.core import fields, looks
-from ncaengine.core.fields import PLANE, Field
+from ncaengine.core.fields import FIELDS, PLANE, Field
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.looks import UPDATE_GAIN, Look, Mode
 from ncaengine.core.model import Colour
@@ -22,160 +22,170 @@ from ncaengine.viewer.state.app import App
 
 TITLES: dict[Mode, tuple[str, str]] = {
     "rgb": ("Colours", "The model's own colours."),
-    "channel": ("One channel", "One of the numbers in each cell, by a scale of colours."),
+    "channel": ("One channel", "One of the numbers in each cell, on a colour scale."),
     "three": ("Three channels", "Any three channels as red, green and blue."),
     "update": ("Change per step", "How much the last step changed each cell."),
-    "alive": ("Alive", "Where alpha, the fourth channel, keeps cells alive, in models that have it."),
+    "alive": ("Alive", "The cells that the fourth channel, alpha, keeps alive. Only some models have it."),
 }
-GAIN = SettingInfo("gain", "Gain", "Multiplies the values before they are shown.", 0.1, 100.0, "×", logarithmic=True)
+"""(title, help) of each mode."""
+GAIN = SettingInfo("gain", "Gain", "Multiplies the values before they are shown.", 0.1, 100, "×", True, 1.0)
 SAMPLES = 48
 """Colours along a legend."""
-ENDS: dict[Field, tuple[float, float]] = {"rate": (0, 4), "scale": (0.25, 4), "angle": (0, 360), "model": (0, 7)}
-"""The ends of an overlay's legend."""
-LOGARITHMIC = ("scale",)
+FULL_TURN = (0.0, 360.0)
+"""The ends of the legend for angles, in degrees."""
+LINES_HELP = "Thin lines between cells, when zoomed in."
+DETAILS_HELP = (
+    "Each cell's channels as bars and the gradient of its brightness as an arrow, for cells of 40 pixels or more."
+)
+REPEAT_HELP = "Show the endless plane that copies of the grid tile."
+FIT_HELP = "Show the whole grid as large as possible."
 
 
-class LookPanel:
-    """It holds nothing: all of it is the grid's Look, the camera's or the user's preferences."""
-
-    def show(self, app: App) -> None:
-        """Draw it into the current window."""
-        grid = app.grid
-        look = grid.look
-        widgets.label("Show", "What of a cell is its colour in the picture.")
-        options = ((mode, *TITLES[mode]) for mode in display_modes.MODES)
-        if mode := widgets.choice("##mode", TITLES[look.mode][0], options, look.mode):
-            display_modes.change_look(app, mode=mode)
-        widgets.tooltip(f"{TITLES[look.mode][1]} ({keymap.key_of(display_modes.next_mode)})")
-        if look.mode in ("channel", "three"):
-            _channels(app, 1 if look.mode == "channel" else 3)
-        if look.mode in ("channel", "three", "update"):
-            gain = widgets.setting(GAIN, min(max(look.gain, GAIN.low), GAIN.high))
-            if gain is not None:
-                display_modes.change_look(app, gain=gain)
-        _legend(grid)
-        _overlay(app, grid)
-        _switches(app)
+def show(app: App) -> None:
+    """Draw the section into the current window."""
+    grid = app.grid
+    look = grid.look
+    widgets.row_label("Show", "What the colour of a cell means.")
+    items = ((mode, *TITLES[mode]) for mode in display_modes.MODES)
+    if mode := widgets.drop_down("##mode", TITLES[look.mode][0], items, look.mode):
+        display_modes.change_look(app, mode=mode)
+    widgets.tooltip(keymap.with_key(TITLES[look.mode][1], display_modes.next_mode))
+    if look.mode in ("channel", "three"):
+        _channels(app, 1 if look.mode == "channel" else 3)
+    if look.mode in ("channel", "three", "update"):
+        gain = widgets.slider(GAIN, min(max(look.gain, GAIN.low), GAIN.high))
+        if gain is not None:
+            display_modes.change_look(app, gain=gain)
+    _legend(grid)
+    _overlay(app, grid)
+    _switches(app)
 
 
 def _channels(app: App, count: int) -> None:
-    """A number a channel, to be dragged; it stays within those that the model has."""
-    chosen, last = list(display_modes.shown_channels(app.grid)), app.grid.model.config.channels - 1
+    """Draw a draggable number for each shown channel, within those of the model."""
+    shown, last = list(display_modes.shown_channels(app.grid)), app.grid.model.config.channels - 1
     keys = f"{keymap.key_of(display_modes.previous_channel)} {keymap.key_of(display_modes.next_channel)}"
-    widgets.label("Channel" if count == 1 else "Channels", f"Of {last + 1}, from 0: the first three are the colours.")
-    width, flags = widgets.share(count), imgui.SliderFlags_.always_clamp
+    help_ = f"There are {last + 1}, counted from 0; the first three are the colours."
+    widgets.row_label("Channel" if count == 1 else "Channels", help_)
+    width, flags = widgets.equal_width(count), imgui.SliderFlags_.always_clamp
     for index in range(count):
         if index:
             imgui.same_line()
         imgui.set_next_item_width(width)
-        moved, chosen[index] = imgui.drag_int(f"##channel{index}", chosen[index], 0.1, 0, max(last, 1), "%d", flags)
-        part = f"As {('red', 'green', 'blue')[index]}. " if count > 1 else ""
-        widgets.tooltip(f"{part}From 0 to {last}: drag, or double-click to type. ({keys})")
-        if moved:
-            display_modes.change_look(app, channels=tuple(min(channel, last) for channel in chosen))
+        changed, shown[index] = imgui.drag_int(f"##channel{index}", shown[index], 0.1, 0, max(last, 1), "%d", flags)
+        colour = f"Shown as {('red', 'green', 'blue')[index]}. " if count > 1 else ""
+        widgets.tooltip(f"{colour}From 0 to {last}. Drag, or double-click to type. ({keys})")
+        if changed:
+            display_modes.change_look(app, channels=tuple(min(channel, last) for channel in shown))
 
 
 def _overlay(app: App, grid: Grid) -> None:
+    """Draw the choice of the map that tints the cells, and its legend."""
     overlay = grid.look.overlay
-    widgets.label("Overlay", "A map that tints the cells where it is not at its default.")
-    options = [("", "None", "The cells alone.")]
-    options += [(name, spec.title, spec.help) for name, spec in fields.FIELDS.items()]
-    picked = widgets.choice("##overlay", fields.FIELDS[overlay].title if overlay else "None", options, overlay)
+    widgets.row_label("Overlay", "A map that tints the cells where it differs from its default.")
+    items = [("", "None", "Only the cells.")]
+    items += [(name, info.title, info.help) for name, info in FIELDS.items()]
+    picked = widgets.drop_down("##overlay", FIELDS[overlay].title if overlay else "None", items, overlay)
     if picked is not None:
         display_modes.change_look(app, overlay=picked)
     if not overlay:
         return
     if overlay == "model":
-        # A swatch a model, of those there are.
         count = len(grid.models)
-        _strip(_tints(overlay, grid.kernel)[:count], [str(k) for k in range(count)], False)
+        _colour_strip(_overlay_colours(overlay, grid.kernel)[:count], [str(k) for k in range(count)], smooth=False)
         return
-    low, high = ENDS[overlay]
-    unit = fields.FIELDS[overlay].unit
-    middle = {"rate": "1", "scale": "1", "angle": "180"}[overlay]
-    _strip(_tints(overlay, grid.kernel), [f"{low:g}", middle, f"{high:g} {unit}"])
+    low, high = _ends(overlay)
+    middle = 180 if overlay == "angle" else FIELDS[overlay].default
+    texts = [f"{low:g}", f"{middle:g}", f"{high:g} {FIELDS[overlay].unit}"]
+    _colour_strip(_overlay_colours(overlay, grid.kernel), texts)
 
 
 def _switches(app: App) -> None:
-    camera, kept, half = app.pane.camera, app.prefs, widgets.share(2)
-    left = imgui.get_cursor_pos_x()
-    second = left + half + imgui.get_style().item_spacing.x
-    if _switch("Lines###lines", kept.lines, "Thin lines between cells, when close.", display_modes.toggle_lines):
-        display_modes.toggle_lines(app)
+    camera, prefs = app.pane.camera, app.prefs
+    second = imgui.get_cursor_pos_x() + widgets.equal_width(2) + imgui.get_style().item_spacing.x
+    _switch(app, "Lines###lines", prefs.lines, LINES_HELP, display_modes.toggle_lines)
     imgui.same_line(second)
-    if _switch("Cell details###details", kept.details, "Each cell's channels as bars and the gradient of its brightness"
-               " as an arrow, when it is 40 pixels or larger.", display_modes.toggle_details):  # fmt: skip
-        display_modes.toggle_details(app)
-    if _switch("Repeat as tile###repeat", camera.repeat, "Show the endless plane, which the grid tiles.",
-               display_modes.toggle_repeat):  # fmt: skip
-        display_modes.toggle_repeat(app)
+    _switch(app, "Cell details###details", prefs.details, DETAILS_HELP, display_modes.toggle_details)
+    _switch(app, "Repeat as tile###repeat", camera.repeat, REPEAT_HELP, display_modes.toggle_repeat)
     imgui.same_line(second)
-    if _switch(
-        "Fit###fit", camera.zoom is None, "Show the whole grid, as large as the window allows.", display_modes.fit
-    ):
-        display_modes.fit(app)
+    _switch(app, "Fit###fit", camera.zoom is None, FIT_HELP, display_modes.fit)
 
 
-def _switch(text: str, on: bool, help_: str, action: Callable[[App], object]) -> bool:
+def _switch(app: App, text: str, on: bool, help_: str, action: Callable[[App], object]) -> None:
+    """Draw a check box that runs an action."""
     pressed = bool(imgui.checkbox(text, on)[0])
-    widgets.tooltip(f"{help_} ({keymap.key_of(action)})")
-    return pressed
+    widgets.tooltip(keymap.with_key(help_, action))
+    if pressed:
+        action(app)
+
+
+# Legends
 
 
 def _legend(grid: Grid) -> None:
-    """What the colours of a mode mean."""
+    """Draw what the colours of the mode mean."""
     look = grid.look
     if look.mode == "channel":
-        _strip(_ramp("channel", grid.kernel), [f"{edge / look.gain:.3g}".replace("-", "−") for edge in (-1, 0, 1)])
+        texts = [f"{end / look.gain:.3g}".replace("-", "−") for end in (-1, 0, 1)]
+        _colour_strip(_mode_colours("channel", grid.kernel), texts)
     elif look.mode == "update":
-        most = 1 / (UPDATE_GAIN * look.gain)
-        _strip(_ramp("update", grid.kernel), [f"{most * share**2:.2g}" for share in (0, 0.5, 1)])
+        largest = 1 / (UPDATE_GAIN * look.gain)
+        _colour_strip(_mode_colours("update", grid.kernel), [f"{largest * share**2:.2g}" for share in (0, 0.5, 1)])
     elif look.mode == "alive":
-        _strip(looks.RAMPS["alive"][[0, -1]], ["dead", "alive"], smooth=False)
+        _colour_strip(looks.RAMPS["alive"][[0, -1]], ["dead", "alive"], smooth=False)
 
 
 @lru_cache(maxsize=8)
-def _ramp(mode: Mode, kernel: Kernel) -> F32:
-    """(SAMPLES, 3) colours of a mode from its least value to its largest, as looks.shade makes them."""
+def _mode_colours(mode: Mode, kernel: Kernel) -> F32:
+    """Return the colours of a mode from its least value to its largest: (SAMPLES, 3) float32, as looks.shade does."""
     along = np.linspace(0, 1, SAMPLES, dtype=np.float32)[None, :, None]
     state, before = (2 * along - 1, None) if mode == "channel" else (along**2 / UPDATE_GAIN, np.zeros_like(along))
     shades: F32 = looks.shade(Look(mode), state, kernel, Colour(), before, None)[0]
     return shades
 
 
+def _ends(overlay: Field) -> tuple[float, float]:
+    """Return the ends of an overlay's legend."""
+    return FULL_TURN if overlay == "angle" else (FIELDS[overlay].low, FIELDS[overlay].high)
+
+
 @lru_cache(maxsize=8)
-def _tints(overlay: Field, kernel: Kernel) -> F32:
-    """Colours along an overlay's legend, on a middle grey."""
-    low, high = ENDS[overlay]
+def _overlay_colours(overlay: Field, kernel: Kernel) -> F32:
+    """Return the colours of an overlay on a medium grey, from its least value to its largest: (n, 3) float32."""
+    low, high = _ends(overlay)
     count = fields.MAX_MODELS if overlay == "model" else SAMPLES
     maps = fields.default_fields(count, 1)
-    if overlay in LOGARITHMIC:
-        maps[0, :, PLANE[overlay]] = np.geomspace(low, high, count)
-    elif overlay == "rate":  # its default in the middle, as on the picture's scale of colours
+    if overlay == "scale":
+        values = np.geomspace(low, high, count)
+    elif overlay == "rate":  # with its default in the middle, as in the picture's colours
         half = count // 2
-        maps[0, :, PLANE[overlay]] = [*np.linspace(low, 1, half, endpoint=False), *np.geomspace(1, high, count - half)]
+        values = np.concatenate([np.linspace(low, 1, half, endpoint=False), np.geomspace(1, high, count - half)])
     else:
-        maps[0, :, PLANE[overlay]] = np.linspace(low, high, count)
+        values = np.linspace(low, high, count)
+    maps[0, :, PLANE[overlay]] = values
     grey = np.zeros((1, count, 3), np.float32)
     shades: F32 = looks.shade(Look("three", overlay=overlay), grey, kernel, Colour(), None, maps)[0]
     return shades
 
 
-def _strip(colours: F32, words: list[str], smooth: bool = True) -> None:
-    """A strip of colours in the right column, with words along it: at both ends and between, or one a colour."""
-    widgets.label("")
+def _colour_strip(colours: F32, texts: list[str], smooth: bool = True) -> None:
+    """Draw a strip of colours in the right column of a row.
+
+    texts: if smooth, at both ends and evenly between; else one below each colour.
+    """
+    widgets.row_label("")
     draw, at, width = imgui.get_window_draw_list(), imgui.get_cursor_screen_pos(), imgui.get_content_region_avail().x
-    high, line = em(0.6), imgui.get_text_line_height()
+    height, line = em(0.6), imgui.get_text_line_height()
     top = at.y + em(0.15)
     inks = [u32(ImVec4(red, green, blue, 1)) for red, green, blue in colours.tolist()]
-    pieces = len(inks) - 1 if smooth else len(inks)
-    edges = [at.x + width * k / pieces for k in range(pieces + 1)]
-    for k in range(pieces):
-        here, there = inks[k], inks[k + 1] if smooth else inks[k]
-        draw.add_rect_filled_multi_color((edges[k], top), (edges[k + 1], top + high), here, there, there, here)
-    for k, word in enumerate(words):
-        size = imgui.calc_text_size(word).x
-        share = (k / max(len(words) - 1, 1)) if smooth else (k + 0.5) / len(words)
+    count = len(inks) - 1 if smooth else len(inks)
+    edges = [at.x + width * k / count for k in range(count + 1)]
+    for k in range(count):
+        left, right = inks[k], inks[k + 1] if smooth else inks[k]
+        draw.add_rect_filled_multi_color((edges[k], top), (edges[k + 1], top + height), left, right, right, left)
+    for k, text in enumerate(texts):
+        size = imgui.calc_text_size(text).x
+        share = (k / max(len(texts) - 1, 1)) if smooth else (k + 0.5) / len(texts)
         x = at.x + share * width - size * (share if smooth else 0.5)
-        draw.add_text((round(x), top + high + em(0.1)), u32(theme.DIM), word)
-    imgui.dummy((width, high + line + em(0.3)))
+        draw.add_text((round(x), top + height + em(0.1)), u32(theme.DIM), text)
+    imgui.dummy((width, height + line + em(0.3)))

@@ -1,8 +1,8 @@
-"""A section of the side bar: the fields of the selected grid: patterns, and the models that its cells run."""
+"""A section of the side bar: the selected grid's maps (its fields), and the models that its cells run."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import get_args
 
 import msgspec
 from imgui_bundle import ImVec4, imgui
@@ -20,64 +20,60 @@ from ncaengine.viewer.state.app import App
 
 PATTERNS: dict[Pattern, tuple[str, str]] = {
     "even": ("Even", "One value everywhere."),
-    "halves": ("Halves", "One value at the left and one at the right."),
-    "stripes": ("Stripes", "Upright stripes of two values in turns."),
+    "halves": ("Halves", "One value on the left and another on the right."),
+    "stripes": ("Stripes", "Vertical stripes that alternate between two values."),
     "ramp": ("Ramp", "From one value at the left to another at the right."),
-    "checks": ("Checks", "A board of two values in turns."),
-    "polar": ("Polar", "Away from the middle of the grid, turned by the value."),
-    "bipolar": ("Bipolar", "Around two poles, turned by the value."),
+    "checks": ("Checks", "A checkerboard of two values."),
+    "polar": ("Polar", "Directions away from the middle of the grid, turned by the value."),
+    "bipolar": ("Bipolar", "Directions around two poles, turned by the value."),
 }
-ROUND: tuple[Pattern, ...] = ("polar", "bipolar")
-"""For the alignment only."""
-ONE_VALUE: tuple[Pattern, ...] = ("even", *ROUND)
+"""(title, help) of each pattern."""
+ANGLE_PATTERNS: tuple[Pattern, ...] = ("polar", "bipolar")
+"""Patterns for the alignment only."""
+ONE_VALUE: tuple[Pattern, ...] = ("even", *ANGLE_PATTERNS)
 COUNTED: tuple[Pattern, ...] = ("stripes", "checks")
 FUZZY: tuple[Pattern, ...] = ("halves", *COUNTED)
-COUNT = SettingInfo("map-count", "Count", "How many stripes, or checks a side.", 1, 32)
-FUZZ = SettingInfo("map-fuzz", "Fuzz", "How wide the borders between the values are.", 0, 64, "cells")
-OVERLAY = "Tint the cells by a map, where it is not at its default."
+COUNT = SettingInfo("map-count", "Count", "Number of stripes, or of checks along a side.", 1, 32)
+FUZZ = SettingInfo("map-fuzz", "Fuzz", "Width of the borders between the values.", 0, 64, "cells")
+OVERLAY_HELP = "Tint the cells by a map where it differs from its default."
+MODELS_HELP = "A grid runs up to 8 models; paint or map the field Model to choose which cells run which."
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A map by one click: `fill` on the grid of number 0."""
+    """A map for one click."""
 
     title: str
-    what: str
+    help: str
     fill: Fill
+    """The command, for the grid with the number 0."""
 
 
 PRESETS = (
-    Preset("Halves", "Rate ¼× at the left and 1× at the right.", Fill(0, "rate", "halves", (0.25, 1.0))),
+    Preset("Halves", "Rate ¼× on the left and 1× on the right.", Fill(0, "rate", "halves", (0.25, 1.0))),
     Preset("Stripes", "Rate ¼× and 1× in four stripes.", Fill(0, "rate", "stripes", (0.25, 1.0))),
     Preset("Ramp", "Rate from 0.1× at the left to 1× at the right.", Fill(0, "rate", "ramp", (0.1, 1.0))),
-    Preset("Polar", "The texture turns about the middle.", Fill(0, "angle", "polar", (0.0, 0.0))),
-    Preset("Bipolar", "The texture turns about two poles.", Fill(0, "angle", "bipolar", (0.0, 0.0))),
+    Preset("Polar", "The texture turns around the middle.", Fill(0, "angle", "polar", (0.0, 0.0))),
+    Preset("Bipolar", "The texture turns around two poles.", Fill(0, "angle", "bipolar", (0.0, 0.0))),
 )
 
 
-def apply(app: App, fill: Fill) -> None:
-    """Fill a map of the selected grid and those linked with it; show it, if maps are shown while they are painted."""
+def fill_map(app: App, fill: Fill) -> None:
+    """Fill a map of the selected grid and those linked with it, and show it if the brush shows maps."""
     if app.submit_linked(lambda number: msgspec.structs.replace(fill, grid=number)) and app.brush.shows_map:
-        show_map(app, fill.field)
+        display_modes.change_look(app, overlay=fill.field)
 
 
-def clear(app: App, field: Field) -> None:
-    """A map of the selected grid and those linked with it back to its default everywhere, and no longer shown."""
+def clear_map(app: App, field: Field) -> None:
+    """Reset a map of the selected grid and those linked with it, and no longer show it."""
     default = FIELDS[field].default
-    if (
-        app.submit_linked(lambda number: Fill(number, field, "even", (default, default)))
-        and app.grid.look.overlay == field
-    ):
-        show_map(app, "")
-
-
-def show_map(app: App, field: str) -> None:
-    """Tint the selected grid and those linked with it by a field, '' for none."""
-    display_modes.change_look(app, overlay=field)
+    done = app.submit_linked(lambda number: Fill(number, field, "even", (default, default)))
+    if done and app.grid.look.overlay == field:
+        display_modes.change_look(app, overlay="")
 
 
 class MapsPanel:
-    """It holds the form of a map."""
+    """The Maps section, with the map that is being edited and the last values of each field."""
 
     def __init__(self) -> None:
         self._fill = Fill(0, "rate", "halves", (0.25, 1.0))
@@ -86,115 +82,120 @@ class MapsPanel:
         }  # fmt: skip
 
     def show(self, app: App) -> None:
-        """Draw it into the current window."""
+        """Draw the section into the current window."""
         self._presets(app)
         self._form()
-        width = widgets.share(2)
-        if widgets.button("Apply###map-apply", width, "Lay this map over the whole grid."):
-            apply(app, self._fill)
+        width = widgets.equal_width(2)
+        if widgets.button("Apply###map-apply", width, "Fill the whole grid with this map."):
+            fill_map(app, self._fill)
         imgui.same_line()
         title = FIELDS[self._fill.field].title
-        if widgets.button("Clear###map-clear", width, f"{title} back to its default everywhere."):
-            clear(app, self._fill.field)
+        if widgets.button("Clear###map-clear", width, f"Reset {title} to its default everywhere."):
+            clear_map(app, self._fill.field)
         self._overlay(app)
         _models(app)
 
     def _presets(self, app: App) -> None:
         texts = [imgui.calc_text_size(preset.title).x for preset in PRESETS]
-        room = widgets.share(len(PRESETS)) - sum(texts) / len(PRESETS)
+        space = widgets.equal_width(len(PRESETS)) - sum(texts) / len(PRESETS)
         with widgets.style(variables=[(imgui.StyleVar_.frame_padding, (0, em(0.38)))]):
             for number, preset in enumerate(PRESETS):
                 if number:
                     imgui.same_line()
-                if widgets.button(f"{preset.title}###map-{preset.title}", texts[number] + room, preset.what):
-                    self._take(preset.fill)
-                    apply(app, preset.fill)
+                if widgets.button(f"{preset.title}###map-{preset.title}", texts[number] + space, preset.help):
+                    self._edit(preset.fill)
+                    fill_map(app, preset.fill)
 
-    def _take(self, fill: Fill) -> None:
+    def _edit(self, fill: Fill) -> None:
         self._fill, self._values[fill.field] = fill, fill.values
 
     def _change(self, **changes: object) -> None:
-        self._take(msgspec.structs.replace(self._fill, **changes))
+        self._edit(msgspec.structs.replace(self._fill, **changes))
 
     def _form(self) -> None:
         fill = self._fill
-        widgets.label("Map", FIELDS[fill.field].help)
-        fields = ((name, spec.title, spec.help) for name, spec in FIELDS.items())
-        if field := widgets.choice("##map-field", FIELDS[fill.field].title, fields, fill.field):
-            pattern = "halves" if fill.pattern in ROUND and field != "angle" else fill.pattern
+        widgets.row_label("Map", FIELDS[fill.field].help)
+        items = ((name, info.title, info.help) for name, info in FIELDS.items())
+        if field := widgets.drop_down("##map-field", FIELDS[fill.field].title, items, fill.field):
+            pattern = "halves" if fill.pattern in ANGLE_PATTERNS and field != "angle" else fill.pattern
             self._change(field=field, pattern=pattern, values=self._values[field])  # type: ignore[index]
-        widgets.label("Pattern", PATTERNS[fill.pattern][0])
-        patterns = [(name, *PATTERNS[name]) for name in PATTERNS if self._fill.field == "angle" or name not in ROUND]
-        if picked := widgets.choice("##map-pattern", PATTERNS[self._fill.pattern][0], patterns, self._fill.pattern):
+        fill = self._fill
+        widgets.row_label("Pattern", PATTERNS[fill.pattern][1])
+        patterns = [(name, *PATTERNS[name]) for name in PATTERNS if fill.field == "angle" or name not in ANGLE_PATTERNS]
+        if picked := widgets.drop_down("##map-pattern", PATTERNS[fill.pattern][0], patterns, fill.pattern):
             self._change(pattern=picked)
         self._numbers()
 
     def _numbers(self) -> None:
-        fill, spec = self._fill, FIELDS[self._fill.field]
-        single = fill.pattern in ONE_VALUE
-        widgets.label("Value" if single else "Values", f"{spec.low:g} to {spec.high:g} {spec.unit}".rstrip() + ".")
-        width, values = widgets.share(1 if single else 2), list(fill.values)
-        for place in range(1 if single else 2):
+        fill, info = self._fill, FIELDS[self._fill.field]
+        count, values = 1 if fill.pattern in ONE_VALUE else 2, list(fill.values)
+        limits = f"From {info.low:g} to {info.high:g} {info.unit}".rstrip() + "."
+        widgets.row_label("Value" if count == 1 else "Values", limits)
+        width = widgets.equal_width(count)
+        for place in range(count):
             if place:
                 imgui.same_line()
             imgui.set_next_item_width(width)
-            form = f"%.4g {spec.unit}".rstrip()
+            form = f"%.4g {info.unit}".rstrip()
             _, values[place] = imgui.input_float(f"##map-value{place}", values[place], 0, 0, form)
-            widgets.tooltip(f"{spec.help} From {spec.low:g} to {spec.high:g} {spec.unit}".rstrip() + ".")
+            widgets.tooltip(f"{info.help} {limits}")
         if tuple(values) != fill.values:
-            held = [min(max(float(f"{value:.6g}"), spec.low), spec.high) for value in values]
-            self._change(values=(held[0], held[1]))
-        if fill.pattern in COUNTED and (count := widgets.setting(COUNT, float(fill.count))) is not None:
-            self._change(count=max(1, round(count)))
-        if fill.pattern in FUZZY and (fuzz := widgets.setting(FUZZ, fill.fuzz)) is not None:
+            valid = [min(max(float(f"{value:.6g}"), info.low), info.high) for value in values]
+            self._change(values=(valid[0], valid[1]))
+        if fill.pattern in COUNTED and (number := widgets.slider(COUNT, float(fill.count))) is not None:
+            self._change(count=max(1, round(number)))
+        if fill.pattern in FUZZY and (fuzz := widgets.slider(FUZZ, fill.fuzz)) is not None:
             self._change(fuzz=fuzz)
 
     def _overlay(self, app: App) -> None:
-        widgets.label("Tint by", OVERLAY)
-        now = app.grid.look.overlay
-        titles = {"none": "None", **{name: FIELDS[name].title for name in get_args(Field)}}
-        options = ((name, title, "") for name, title in titles.items())
-        if picked := widgets.choice("##map-overlay", titles[now or "none"], options, now or "none"):
-            show_map(app, "" if picked == "none" else picked)
-        widgets.tooltip(OVERLAY)
+        widgets.row_label("Tint by", OVERLAY_HELP)
+        current = app.grid.look.overlay or "none"
+        titles = {"none": "None"} | {str(name): info.title for name, info in FIELDS.items()}
+        items = ((name, title, "") for name, title in titles.items())
+        if picked := widgets.drop_down("##map-overlay", titles[current], items, current):
+            display_modes.change_look(app, overlay="" if picked == "none" else picked)
+        widgets.tooltip(OVERLAY_HELP)
 
 
 def _models(app: App) -> None:
-    """The models that the grid's cells run, in their tints, and how to add one or take some away."""
+    """Draw the models that the grid's cells run, with their tints, and ways to add and remove some."""
     grid = app.grid
     names = [app.name_of(model) for model in grid.models]
     if len(names) > 1:
         for slot, name in enumerate(names):
-            _slot(app, slot, name)
+            _model(app, slot, name)
     if len(names) < MAX_MODELS:
-        widgets.label("Models", "A grid runs up to eight; the Model brush and map say which cells run which.")
+        widgets.row_label("Models", MODELS_HELP)
         others = ((name, name, "") for name in app.models if name not in names)
-        shipped = ((str(path), path.stem, "Shipped with ncaengine.") for path in open_files.unopened_models(app))
-        if added := widgets.choice("##map-add", "Add a model…", others, "", shipped):
-            app.attempt(
-                lambda: add_to_grid(
-                    app, grid, added if added in app.models else open_files.load_model(app, Path(added))
-                )
-            )
+        shipped = ((str(path), path.stem, "Comes with ncaengine.") for path in open_files.unopened_models(app))
+        if picked := widgets.drop_down("##map-add", "Add a model…", others, "", shipped):
+            app.attempt(partial(_add_model, app, picked))
 
 
-def _slot(app: App, slot: int, name: str) -> None:
+def _add_model(app: App, picked: str) -> None:
+    """Add an open model, by its name, or a shipped one, by its path, to the selected grid."""
+    name = picked if picked in app.models else open_files.load_model(app, Path(picked))
+    add_to_grid(app, app.grid, name)
+
+
+def _model(app: App, slot: int, name: str) -> None:
+    """Draw a row for one of the grid's models."""
     at, side, draw = imgui.get_cursor_screen_pos(), imgui.get_text_line_height(), imgui.get_window_draw_list()
     end = imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x
     middle = (at.x + side / 2, at.y + imgui.get_style().frame_padding.y + side / 2)
     if slot:
         draw.add_circle_filled(middle, side / 2, u32(_tint(slot)))
-    else:  # which is not tinted
+    else:  # the first model's cells have no tint
         draw.add_circle(middle, side / 2 - 0.5, u32(theme.FAINT))
     imgui.dummy((side, side))
     imgui.same_line()
     imgui.align_text_to_frame_padding()
     width = imgui.get_content_region_avail().x - (em(2.6) if slot else 0)
-    imgui.text_unformatted(widgets.trimmed(f"{slot}  {name}", width))
+    imgui.text_unformatted(widgets.shorten(f"{slot}  {name}", width))
     if slot:
         imgui.same_line(end - em(2.0))
-        last = slot == len(app.grid.models) - 1
-        help_ = "Take it away." if last else "Take it and those after it away."
+        is_last = slot == len(app.grid.models) - 1
+        help_ = "Remove this model." if is_last else "Remove this model and those below it."
         if widgets.button(f"{icons.BIN}###map-remove{slot}", em(2.0), help_):
             app.submit(SetModel(app.grid.id, "", slot))
 

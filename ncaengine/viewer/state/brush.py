@@ -4,17 +4,15 @@ from dataclasses import dataclass
 from dataclasses import field as make
 from typing import Literal, get_args
 
-from ncaengine.core.fields import Field
+from ncaengine.core.fields import FIELDS, Field, FieldInfo
+from ncaengine.core.settings import SETTINGS, SettingInfo
 from ncaengine.viewer.state.pane import Pane
 
 ToolName = Literal["look", "erase", "noise", "image", "copy", "patch", "rate", "scale", "angle", "model"]
 Point = tuple[float, float]
 """A point (x, y) of the plane, in cell widths."""
-LEAST_RADIUS, MOST_RADIUS = 0.5, 512.0
-"""Limits of a brush's radius, in cell widths."""
 RADIUS_NOTCH, STRENGTH_NOTCH = 1.15, 0.05
 """One notch of the wheel multiplies the radius by the first, or adds the second to the strength."""
-MOST_NOISE = 4.0
 
 
 @dataclass(frozen=True)
@@ -46,6 +44,34 @@ TOOLS: dict[ToolName, Tool] = {
 }
 
 
+def _field_value(title: str, field: FieldInfo, default: float, limits: FieldInfo | SettingInfo) -> SettingInfo:
+    """Declare the value that a tool paints into a field."""
+    logarithmic = SETTINGS[field.name].logarithmic if field.name in SETTINGS else False
+    name = f"brush-{field.name}"
+    return SettingInfo(name, title, field.help, limits.low, limits.high, field.unit, logarithmic, default)
+
+
+BRUSH_SETTINGS = {
+    "radius": SettingInfo(
+        "brush-radius", "Radius", "Radius of the brush (wheel, [ and ]).", 0.5, 512, "cells", True, 8.0
+    ),
+    "strength": SettingInfo(
+        "brush-strength", "Strength", "Share of the change that cells take (Shift and wheel).", 0, 1, default=1.0
+    ),
+    "softness": SettingInfo(
+        "brush-softness", "Softness", "Share of the radius over which the brush fades out.", 0, 1, default=0.3
+    ),
+}
+"""The brush's settings, by the names of its attributes."""
+PAINTED_VALUES: dict[ToolName, SettingInfo] = {
+    "noise": SettingInfo("brush-noise", "Noise ±", "Largest absolute value of the random numbers.", 0, 4, default=1.0),
+    "rate": _field_value("Rate", FIELDS["rate"], 0.25, FIELDS["rate"]),
+    "scale": _field_value("Cell scale", FIELDS["scale"], 0.5, FIELDS["scale"]),
+    "angle": _field_value("Turn by", FIELDS["angle"], 45.0, SETTINGS["angle"]),
+}
+"""The value that each tool with a number paints."""
+
+
 @dataclass(eq=False)
 class Stroke:
     """A stroke in progress."""
@@ -65,14 +91,14 @@ class Brush:
     """The selected tool and the brush's settings."""
 
     tool: ToolName = "look"
-    radius: float = 8.0
+    radius: float = float(BRUSH_SETTINGS["radius"].default)
     """In cell widths."""
-    strength: float = 1.0
+    strength: float = float(BRUSH_SETTINGS["strength"].default)
     """0 … 1."""
-    softness: float = 0.3
+    softness: float = float(BRUSH_SETTINGS["softness"].default)
     """The share of the radius that fades out, 0 … 1."""
     values: dict[ToolName, float] = make(
-        default_factory=lambda: {"noise": 1.0, "rate": 0.25, "scale": 0.5, "angle": 45.0}
+        default_factory=lambda: {tool: float(info.default) for tool, info in PAINTED_VALUES.items()}
     )
     """The value that each tool with a number paints."""
     along: bool = False
@@ -101,7 +127,8 @@ class Brush:
 
     def change_radius(self, notches: float) -> None:
         """Make the brush larger, or smaller if `notches` is negative."""
-        self.radius = min(max(float(f"{self.radius * RADIUS_NOTCH**notches:.4g}"), LEAST_RADIUS), MOST_RADIUS)
+        info = BRUSH_SETTINGS["radius"]
+        self.radius = min(max(float(f"{self.radius * RADIUS_NOTCH**notches:.4g}"), info.low), info.high)
 
     def change_strength(self, notches: float) -> None:
         """Make the brush stronger, or weaker if `notches` is negative."""

@@ -1,0 +1,48 @@
+"""A section of the side bar: the selected grid's model, kernel and seed number."""
+
+from imgui_bundle import imgui
+
+from ncaengine.viewer import keymap
+from ncaengine.viewer.actions import grids, running
+from ncaengine.viewer.kit import widgets
+from ncaengine.viewer.state.app import App
+
+DIGITS = int(imgui.InputTextFlags_.chars_decimal)
+UNKNOWN_KERNEL = "\nThe model may not grow its texture on this kernel."
+
+
+class ModelPanel:
+    """The Model section, with the seed number that is being typed."""
+
+    def __init__(self) -> None:
+        self._seed: int | None = None
+
+    def show(self, app: App) -> None:
+        """Draw the section into the current window."""
+        name = app.name_of(app.grid.model)
+        widgets.row_label("Model")
+        if picked := widgets.drop_down("##model", name, ((n, n, "") for n in app.models), name):
+            grids.use_model(app, picked)
+        _kernel(app)
+        self._seed_number(app)
+
+    def _seed_number(self, app: App) -> None:
+        widgets.row_label("Seed", "Sets the initial noise and which cells fire in each step.")
+        _, number = imgui.input_int("##seed", app.grid.rng_seed if self._seed is None else self._seed, 0, 0, DIGITS)
+        self._seed = number if imgui.is_item_active() else None
+        if imgui.is_item_deactivated_after_edit():
+            running.use_seed(app, number)
+
+
+def _kernel(app: App) -> None:
+    current, catalogue = app.grid.kernel, app.sim.catalogue
+    widgets.row_label("Kernel", "The neighbourhood that a cell sees.")
+    known, others = (
+        [(name, catalogue.kernels[name].title, catalogue.kernels[name].description + warning) for name in names]
+        for names, warning in zip(grids.kernels(app), ("", UNKNOWN_KERNEL), strict=True)
+    )
+    broken = ((path.parent.name, f"{path}: {reason}") for path, reason in catalogue.broken.items())
+    picked = widgets.drop_down("##kernel", current.title, known, current.name, others, broken, show_values=True)
+    if picked:
+        grids.use_kernel(app, picked)
+    widgets.tooltip(keymap.with_key(current.description, grids.next_kernel))
