@@ -26,7 +26,7 @@ from ncaengine.formats import model_files, sniffing
 from ncaengine.formats.model_files import save
 from ncaengine.simulation.simulation import Simulation
 from ncaengine.viewer.actions import hot_reload, open_files, session_files
-from ncaengine.viewer.dialogs.gallery_tiles import facts
+from ncaengine.viewer.dialogs.gallery_tiles import description
 from ncaengine.viewer.dialogs.palette_commands import matching
 from ncaengine.viewer.state import credits, thumbnails
 from ncaengine.viewer.state.app import App
@@ -112,7 +112,7 @@ def test_one_of_them_opens_by_its_name_and_is_remembered_by_it(app: App, atlas: 
     assert open_files.recent_models(app) == [path]
     open_files.open_path(app, path, new_grid=False)
     assert app.watch.open(path) is app.grid.model
-    assert "Open x-2 beside" in {entry.title for entry in matching(app, "x-2")}
+    assert "Open x-2 in a new grid" in {entry.title for entry in matching(app, "x-2")}
     atlas.unlink()
     assert open_files.recent_models(app) == []
 
@@ -259,8 +259,8 @@ def test_names_and_words_of_entries(gl: GLBackend, catalogue: Catalogue, atlas: 
     while shelf.work(0.05, catalogue):
         pass
     assert whole.count == 3
-    assert "3 models; a click shows them." in facts(whole)
-    assert f"Authors: {one.model.config.attribution['authors']}" in facts(one).splitlines()  # type: ignore[union-attr]
+    assert "3 models; click to show them." in description(whole)
+    assert f"Authors: {one.model.config.attribution['authors']}" in description(one).splitlines()  # type: ignore[union-attr]
     shelf.close()
 
 
@@ -379,9 +379,9 @@ def gallery(folder: Path) -> None:
         engine.yield_(3)
         engine.set_ref("//##gallery")
         first = len(model_files.shipped_models()) + 1  # the atlas itself is a recent file
-        assert tiles.chosen == first
+        assert tiles.selected == first
         assert names() == ["a"]
-        assert 0 < len(window.gallery().shelf.visible) < 60
+        assert 0 < len(window.gallery().library.visible) < 60
         engine.item_click(f"**/tile{first + 2}")
         wait_until(engine, closed)
         assert names() == ["m2"]
@@ -389,12 +389,12 @@ def gallery(folder: Path) -> None:
         # It begins at the model that runs; keys go on from there, beyond what is in sight.
         show()
         entries = tiles.entries
-        assert entries[tiles.chosen].name == "m2"
+        assert entries[tiles.selected].name == "m2"
         for _ in range(3):
             engine.key_press(int(key.page_down))
         engine.yield_(3)
-        chosen = entries[tiles.chosen]
-        assert chosen in window.gallery().shelf.visible
+        chosen = entries[tiles.selected]
+        assert chosen in window.gallery().library.visible
         engine.key_press(ctrl | int(key.enter))
         wait_until(engine, closed)
         assert names() == ["m2", chosen.name]
@@ -430,14 +430,14 @@ def gallery(folder: Path) -> None:
         app.prefs.recent = [str(atlas)]
         show()
         before, where = app.collection, next(i for i, entry in enumerate(tiles.entries) if entry.path == atlas)
-        while tiles.chosen > where:  # up to it, into sight
+        while tiles.selected > where:  # up to it, into sight
             engine.key_press(int(key.up_arrow))
             engine.yield_(2)
         engine.item_click(f"**/tile{where}")
         wait_until(engine, lambda: app.collection is not before)
         engine.yield_(3)
         assert app.show_gallery
-        assert tiles.entries[tiles.chosen].name == "m59"
+        assert tiles.entries[tiles.selected].name == "m59"
         assert names() == ["m2", "m59"]
 
     drive(Options((16, 16), steps_per_second=(0.0,)), 1, script)

@@ -20,8 +20,8 @@ from ncaengine.core.looks import RAMPS, Look
 from ncaengine.simulation.commands import Fill, Resize, Rewind, Set, SetKernel, Show, Step
 from ncaengine.simulation.simulation import Simulation
 from ncaengine.viewer.actions import running
-from ncaengine.viewer.canvas.cell_overlay import FROM
-from ncaengine.viewer.panels.probe import BINS, counted
+from ncaengine.viewer.canvas.cell_overlay import LEAST_SIZE
+from ncaengine.viewer.panels.probe import BINS, histogram
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.options import Options
 from ncaengine.viewer.state.preferences import Preferences
@@ -165,7 +165,7 @@ def test_the_chance_to_fire_heeds_the_rate_map(sim) -> None:
 @given(st.lists(st.floats(-3, 3, width=32), min_size=1, max_size=30), st.sampled_from([0.0, np.nan, np.inf, 1e9]))
 def test_a_histogram_counts_every_sound_value(values, odd) -> None:
     values = np.array([*values, odd], np.float32)[None, :, None]
-    middles, shares = counted(values)
+    middles, shares = histogram(values)
     assert middles.shape == (BINS,)
     assert shares.shape == (1, BINS)
     assert shares.sum() == pytest.approx((len(values[0]) - (odd != 0)) / len(values[0]))
@@ -174,7 +174,7 @@ def test_a_histogram_counts_every_sound_value(values, odd) -> None:
 
 
 def test_a_histogram_of_nothing_sound_is_empty() -> None:
-    assert counted(np.full((2, 2, 3), np.nan, np.float32))[1].sum() == 0
+    assert histogram(np.full((2, 2, 3), np.nan, np.float32))[1].sum() == 0
 
 
 # What runs in other processes
@@ -268,7 +268,7 @@ def cells(folder: Path) -> None:
         assert not app.prefs.details
         press(key.o)
         assert probe.detailed[grid.id] > 20
-        for zoom, shown in ((FROM, False), (2 * FROM, True)):
+        for zoom, shown in ((LEAST_SIZE, False), (2 * LEAST_SIZE, True)):
             camera.zoom = zoom
             frames()
             assert bool(probe.detailed[grid.id]) == shown

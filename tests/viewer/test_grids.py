@@ -166,11 +166,11 @@ def test_linked_grids_change_together(app: App) -> None:
 def test_maps_and_looks_are_linked_too(app: App) -> None:
     grids.duplicate(app)
     grids.toggle_link_all(app)
-    maps.apply(app, Fill(0, "rate", "halves", (0.25, 1.0)))
+    maps.fill_map(app, Fill(0, "rate", "halves", (0.25, 1.0)))
     display_modes.change_look(app, mode="update")
     for grid in app.sim.grids.values():
         assert (grid.field("rate").min(), grid.look.mode) == (0.25, "update")
-    maps.clear(app, "rate")
+    maps.clear_map(app, "rate")
     assert all(grid.fields is None for grid in app.sim.grids.values())
     assert {grid.look.overlay for grid in app.sim.grids.values()} == {""}
 
@@ -216,7 +216,7 @@ def test_many_grids_have_large_pictures(count: int, plan: tuple[int, int]) -> No
 
 
 def test_a_narrow_button_keeps_its_icon() -> None:
-    assert widgets.icon_only("X  Start afresh###reseed") == "X###reseed"
+    assert widgets.icon_only("X  Start again###reseed") == "X###reseed"
     assert widgets.icon_only("Add###gridAdd") == "Add###gridAdd"
 
 
@@ -278,7 +278,7 @@ SIDE = st.integers(1, 500)
 @given(st.sampled_from(sorted(KERNELS)), SIDE, SIDE, SIDE, SIDE, st.sampled_from(sorted(resize_handle.AXES)))
 def test_the_handle_gives_the_size_under_it(kernel: str, w: int, h: int, new_w: int, new_h: int, which: str) -> None:
     grid: Any = Lattice(kernel, (w, h))
-    found = resize_handle.dragged(grid, which, lattice.extent(grid.kernel, (new_w, new_h)))
+    found = resize_handle.nearest_size(grid, which, lattice.extent(grid.kernel, (new_w, new_h)))
     assert found == (new_w if which != "bottom" else w, new_h if which != "right" else h)
 
 
@@ -288,8 +288,8 @@ def test_in_proportion_both_sides_grow_alike(kernel: str, w: int, h: int, times:
     across, _ = lattice.extent(grid.kernel, (w * times, h))
     for which in ("right", "corner"):
         down = lattice.extent(grid.kernel, (w, h))[1]
-        assert resize_handle.dragged(grid, which, (across, down), in_proportion=True) == (w * times, h * times)
-    assert resize_handle.dragged(grid, "corner", (-5.0, -5.0)) == (1, 1)
+        assert resize_handle.nearest_size(grid, which, (across, down), in_proportion=True) == (w * times, h * times)
+    assert resize_handle.nearest_size(grid, "corner", (-5.0, -5.0)) == (1, 1)
 
 
 def test_values_are_said_with_their_units() -> None:

@@ -28,7 +28,8 @@ from ncaengine.formats.model_files import save
 from ncaengine.simulation.commands import Step
 from ncaengine.simulation.simulation import Simulation
 from ncaengine.viewer.actions import grids, open_files
-from ncaengine.viewer.dialogs.gallery_tiles import facts, moved
+from ncaengine.viewer.dialogs.gallery import ENDINGS
+from ncaengine.viewer.dialogs.gallery_tiles import description, moved
 from ncaengine.viewer.dialogs.palette_commands import matching
 from ncaengine.viewer.kit.file_browser import FileBrowser, list_folder
 from ncaengine.viewer.state import file_kinds, thumbnails
@@ -149,8 +150,8 @@ def test_the_library_lists_models_and_the_errors_of_broken_files(
     other.write_bytes(good.read_bytes())
     found = LibraryEntry(other, model=entries["good"].model)
     assert found.name == "epoch-9"
-    assert "Model: good" in facts(found).splitlines()
-    assert not any(line.startswith("Model:") for line in facts(entries["good"]).splitlines())
+    assert "Model: good" in description(found).splitlines()
+    assert not any(line.startswith("Model:") for line in description(entries["good"]).splitlines())
     shelf.fill([], [good, broken])
     assert shelf.recent[0] is entries["good"]
     saved(tmp_path, "good", seed=5)
@@ -178,34 +179,34 @@ def test_arrow_keys_reach_every_tile_and_no_other_place(lengths: list[int], data
 # The file dialog
 
 
-def test_the_picker_lists_folders_and_then_files_that_can_be_opened(tmp_path: Path) -> None:
+def test_the_file_browser_lists_folders_and_then_files_that_can_be_opened(tmp_path: Path) -> None:
     for name in ("b.pt", "A.safetensors", "c.nca", "d.PNG", "e.txt", "f.md", "g.json", "h.js", ".hidden.pt"):
         (tmp_path / name).write_text("x")
     (tmp_path / "z").mkdir()
     (tmp_path / "nowhere.pt").symlink_to(tmp_path / "none")
-    assert [item.path.name for item in list_folder(tmp_path)] == [
+    assert [item.path.name for item in list_folder(tmp_path, ENDINGS)] == [
         "z", "A.safetensors", "b.pt", "c.nca", "d.PNG", "g.json",
     ]  # fmt: skip
 
 
-def test_the_picker_enters_folders_and_returns_files(tmp_path: Path) -> None:
+def test_the_file_browser_enters_folders_and_returns_files(tmp_path: Path) -> None:
     inner = tmp_path / "b"
     (tmp_path / "a").mkdir()
     inner.mkdir()
     file = saved(inner, "x")
-    picker = FileBrowser(tmp_path)
-    assert picker.take(inner) is None
-    assert picker.folder == inner
-    assert picker.take(file) == file
-    assert picker.take(tmp_path) is None
-    assert picker.items[picker.chosen].path == inner  # the folder that was left
-    assert picker.take(tmp_path / "none") is None
-    assert "no such file" in picker.problem
-    assert picker.folder == tmp_path
-    picker.go(tmp_path / "none")
-    assert "cannot be read" in picker.problem
-    picker.go(inner)
-    assert picker.problem == ""
+    browser = FileBrowser(tmp_path, ENDINGS, file_kinds.PICTURE_ENDINGS)
+    assert browser.open_path(inner) is None
+    assert browser.folder == inner
+    assert browser.open_path(file) == file
+    assert browser.open_path(tmp_path) is None
+    assert browser.items[browser.selected].path == inner  # the folder that was left
+    assert browser.open_path(tmp_path / "none") is None
+    assert "no such file" in browser.error
+    assert browser.folder == tmp_path
+    browser.open_folder(tmp_path / "none")
+    assert "cannot be read" in browser.error
+    browser.open_folder(inner)
+    assert browser.error == ""
 
 
 # Opening a path
@@ -407,7 +408,7 @@ def gallery(folder: Path) -> None:
         engine.key_press(int(key.home))
         engine.key_press(int(key.enter))
         engine.yield_(2)
-        assert "broken" in window.gallery().picker.problem
+        assert "broken" in window.gallery().browser.error
         assert app.show_gallery
         assert not app.toasts
         engine.key_press(int(key.end))

@@ -22,12 +22,12 @@ from ncaengine.core.looks import TINTS
 from ncaengine.formats.model_files import shipped_models
 from ncaengine.simulation.commands import Copy, Fill, Paint, SetModel, Show
 from ncaengine.simulation.simulation import Simulation
-from ncaengine.viewer.actions import open_files, tools
+from ncaengine.viewer.actions import display_modes, open_files, tools
 from ncaengine.viewer.actions.tools import add_to_grid, use_picture
 from ncaengine.viewer.keymap import ANY_POPUP, TABLE
 from ncaengine.viewer.panels import maps
 from ncaengine.viewer.state.app import App
-from ncaengine.viewer.state.brush import LEAST_RADIUS, MOST_RADIUS, TOOLS
+from ncaengine.viewer.state.brush import BRUSH_SETTINGS, TOOLS
 from ncaengine.viewer.state.options import Options
 
 FIELD_TOOLS = ("rate", "scale", "angle", "model")
@@ -262,7 +262,8 @@ def test_the_brush_keeps_within_its_range(notches):
     for by in notches:
         app.brush.change_radius(by)
         app.brush.change_strength(by)
-    assert LEAST_RADIUS <= app.brush.radius <= MOST_RADIUS
+    radius = BRUSH_SETTINGS["radius"]
+    assert radius.low <= app.brush.radius <= radius.high
     assert 0 <= app.brush.strength <= 1
 
 
@@ -296,10 +297,10 @@ def test_a_map_is_shown_while_its_tool_is_in_hand():
 def test_an_overlay_chosen_meanwhile_stays_and_a_map_need_not_be_shown():
     app = window()
     tools.select(app, "rate")
-    maps.show_map(app, "model")
+    display_modes.change_look(app, overlay="model")
     tools.select(app, "look")
     assert app.grid.look.overlay == "model"
-    maps.show_map(app, "")
+    display_modes.change_look(app, overlay="")
     tools.select(app, "rate")
     tools.show_map(app, False)
     assert app.grid.look.overlay == ""
@@ -398,12 +399,12 @@ def test_a_ninth_model_is_refused():
 def test_presets_fill_the_selected_grid(preset):
     app = window(model("a"), model("c", 2))
     app.select(1)
-    maps.apply(app, preset.fill)
+    maps.fill_map(app, preset.fill)
     grid = app.grid
     assert np.ptp(grid.field(preset.fill.field)) > 0.5
     assert app.panes[0].grid.fields is None
     assert grid.look.overlay == preset.fill.field
-    maps.clear(app, preset.fill.field)
+    maps.clear_map(app, preset.fill.field)
     assert grid.fields is None
     assert grid.look.overlay == ""
 
@@ -411,11 +412,11 @@ def test_presets_fill_the_selected_grid(preset):
 def test_linked_grids_have_the_same_maps():
     app = window(model("a"), model("c", 2))
     app.linked = {1, 2}
-    maps.apply(app, maps.PRESETS[0].fill)
+    maps.fill_map(app, maps.PRESETS[0].fill)
     first, second = (pane.grid for pane in app.panes)
     assert (first.fields == second.fields).all()
     assert first.look.overlay == second.look.overlay == "rate"
-    maps.clear(app, "rate")
+    maps.clear_map(app, "rate")
     assert first.fields is second.fields is None
 
 

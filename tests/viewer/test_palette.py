@@ -142,7 +142,8 @@ class StandIn:
         ("gain", "Gain", None),
         ("size", "Size", None),
         ("bubbles", "Open bubbles", None),
-        ("bubbles beside", "Open bubbles beside", None),
+        ("bubbles beside", "Open bubbles in a new grid", None),
+        ("bubbles in a new grid", "Open bubbles in a new grid", None),
         ("overlay rate", "Overlay: Rate", None),
         ("tint", "Overlay: Rate", None),
         ("brush size", "Brush radius", None),
@@ -156,6 +157,7 @@ class StandIn:
 )
 def test_typed_text_finds_the_command(typed: str, title: str, done: Any) -> None:
     app: Any = StandIn()
+    app.attempt = lambda action: action()
     found = matching(app, typed)
     assert (found[0].title if found else "") == title
     if done:
@@ -194,7 +196,7 @@ def test_typed_text_changes_the_brush_and_the_recording(typed: str, now: Callabl
 
 def test_a_recording_starts_from_the_seed_or_from_the_present_cells() -> None:
     app: Any = StandIn()
-    for typed, wanted in (("from the cells as they are", False), ("from the seed", True)):
+    for typed, wanted in (("from the current cells", False), ("from the seed", True)):
         (found, *_) = matching(app, typed)
         assert found.action
         found.action()
@@ -206,7 +208,7 @@ def test_a_number_out_of_range_is_an_error() -> None:
     app.attempt = lambda action: action()
     (found, *_) = matching(app, "radius 0")
     assert found.action
-    with pytest.raises(NCAError, match=r"^Brush radius is a number from 0\.5 to 512, not 0\.$"):
+    with pytest.raises(NCAError, match=r"^Brush radius is 0; it must be 0\.5 to 512 cells\.$"):
         found.action()
 
 

@@ -157,8 +157,8 @@ def brush_settings(app: App, typed: str) -> Iterator[PaletteCommand]:
     brush, number = app.brush, number_in(typed)
     for name, info in BRUSH_SETTINGS.items():
         aliases = (info.title, *(f"brush {word}" for word in BRUSH_ALIASES[name]))
-        set_value = partial(setattr, brush, name)
-        yield number_command(app, info, getattr(brush, name), number, set_value, "Brush ", aliases)
+        set_value, is_share = partial(setattr, brush, name), (info.low, info.high) == (0, 1)
+        yield number_command(app, info, getattr(brush, name), number, set_value, "Brush ", aliases, is_share)
     for tool, info in PAINTED_VALUES.items():
         set_value = partial(brush.values.__setitem__, tool)
         yield number_command(app, info, brush.values[tool], number, set_value, "Brush ")
@@ -178,7 +178,7 @@ def files(app: App, _typed: str) -> Iterator[PaletteCommand]:
         if app.panes and not open_files.is_open(app, path):  # open models are listed by `choices`
             open_, aliases = partial(_open, app, path, False), (f"model {name}", f"open model {name}")
             yield PaletteCommand(f"Open {name}", f"In the selected grid; {source}", open_, "", aliases)
-        open_, aliases = partial(_open, app, path, True), (f"open {name} beside", f"add {name}")
+        open_, aliases = partial(_open, app, path, True), (f"open {name} beside",)
         yield PaletteCommand(f"Open {name} in a new grid", source.capitalize(), open_, "", aliases)
 
 

@@ -24,17 +24,18 @@ def as_float(text: str) -> float:
 
 def number_command(
     app: App, info: SettingInfo, current: float, number: str, set_value: Callable[[float], object],
-    prefix: str = "", aliases: tuple[str, ...] = (),
+    prefix: str = "", aliases: tuple[str, ...] = (), allow_percent: bool = False,
 ) -> PaletteCommand:  # fmt: skip
     """Return the command that sets a number, or one that asks for the number.
 
-    A number from 0 to 1 may be given in percent. If it is out of range, the command shows an error.
+    If the number is out of range, the command shows an error.
 
     info: declares the number.
     current: its value now.
     number: the number that is typed, '' for none.
     prefix: what comes before its title.
     aliases: other words for it.
+    allow_percent: whether a number above 1 is in percent.
     """
     title = prefix + (info.title.lower() if prefix else info.title)
     unit = f" {info.unit}" if info.unit else ""
@@ -42,7 +43,7 @@ def number_command(
         hint = f"{current:.4g}{unit}; type a number from {info.low:g} to {info.high:g}"
         return PaletteCommand(title, hint, None, "", aliases)
     value = as_float(number)
-    value = value / 100 if (info.low, info.high) == (0, 1) and value > 1 else value
+    value = value / 100 if allow_percent and value > 1 else value
 
     def act() -> None:
         if not info.low <= value <= info.high:
