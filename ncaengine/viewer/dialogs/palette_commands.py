@@ -176,10 +176,10 @@ def files(app: App, _typed: str) -> Iterator[PaletteCommand]:
         name = file_kinds.title(path)
         source = "comes with ncaengine" if path in shipped else f"from {file_kinds.location(path)}"
         if app.panes and not open_files.is_open(app, path):  # open models are listed by `choices`
-            open_, aliases = partial(_open, app, path, False), (f"model {name}", f"open model {name}")
-            yield PaletteCommand(f"Open {name}", f"In the selected grid; {source}", open_, "", aliases)
-        open_, aliases = partial(_open, app, path, True), (f"open {name} beside",)
-        yield PaletteCommand(f"Open {name} in a new grid", source.capitalize(), open_, "", aliases)
+            hint, aliases = f"In the selected grid; {source}", (f"model {name}", f"open model {name}")
+            yield PaletteCommand(f"Open {name}", hint, partial(_open, app, path, False), "", aliases)
+        title, alias = f"Open {name} in a new grid", f"open {name} beside"
+        yield PaletteCommand(title, source.capitalize(), partial(_open, app, path, True), "", (alias,))
 
 
 def _open(app: App, path: Path, new_grid: bool) -> None:
