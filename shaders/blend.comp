@@ -1,16 +1,16 @@
 #version 430
-// Mixes values into the state of some cells, in place. No two cells are the same.
+// Mixes values into the state of some cells, in place. The cells are distinct.
 layout(local_size_x = 64) in;
 
 #include "state.glsl"
 
-layout(binding = 0, STATE) uniform image2DArray state;
-layout(std430, binding = 2) readonly buffer Cells { ivec2 cells[]; };     // (column, row)
+layout(binding = 0, STATE) uniform image2DArray state;                    // (layers, height, width) vec4
+layout(std430, binding = 2) readonly buffer Cells { ivec2 cells[]; };     // (count): (column, row)
 layout(std430, binding = 3) readonly buffer Values { vec4 values[]; };    // (count, layers of `channels`)
-layout(std430, binding = 4) readonly buffer Weights { float weights[]; }; // 0 ... 1
+layout(std430, binding = 4) readonly buffer Weights { float weights[]; }; // (count): 0 … 1
 
 uniform int count;
-uniform int channels; // the first of the state, those mixed into
+uniform int channels; // how many of the state's first channels are mixed into
 
 void main() {
     int invocation = int(gl_GlobalInvocationID.x), i = min(invocation, count - 1), layers = (channels + 3) / 4;
@@ -20,6 +20,6 @@ void main() {
         vec4 mixed = weight == 1.0 ? target : old + weight * (target - old);
         bvec4 given = lessThan(4 * k + ivec4(0, 1, 2, 3), ivec4(channels));
         if (invocation < count)
-            imageStore(state, ivec3(cells[i], k), held(mix(old, mixed, given)));
+            imageStore(state, ivec3(cells[i], k), to_storage(mix(old, mixed, given)));
     }
 }

@@ -1,18 +1,18 @@
 #version 430
-// Draws a lattice, cells in their true (Voronoi) shape. RASTER (see Raster in ncaengine/core/lattice.py, which draws the same
-// picture in NumPy): 0 aligned, 1 boxed; 2 sampled: each pixel is the mean of `samples` x `samples` points, each the
-// colour of the lattice's nearest cell, blended into its neighbours' where a border crosses the point's share of it.
+// Draws a lattice, with cells in their true (Voronoi) shape; draw in ncaengine/core/looks.py does the same in NumPy.
+// RASTER (see Raster in ncaengine/core/lattice.py): 0 aligned, 1 boxed, 2 sampled. Sampled: each pixel is the mean of
+// `samples` x `samples` points; each point has the colour of the nearest cell, blended with its neighbours' near borders.
 layout(local_size_x = 32, local_size_y = 8) in;
-layout(binding = 0, rgba8) writeonly uniform image2D picture; // (height, width) pixels, the picture's top row first
-layout(binding = 0) uniform sampler2DArray state; // layer 0 of (layers, height, width) vec4; or look.comp's
+layout(binding = 0, rgba8) writeonly uniform image2D picture; // (height, width) pixels, top row first
+layout(binding = 0) uniform sampler2DArray state; // (layers, height, width) vec4, of which layer 0 is read
 
 uniform vec2 basis_x;    // screen step of one column, in cell widths: (pitch, 0)
 uniform vec2 basis_y;    // screen step of one row
-uniform vec2 origin;     // lattice point, in cell widths, at the picture's upper left corner
+uniform vec2 origin;     // the picture's upper left corner on the screen's plane, in cell widths
 uniform float scale;     // pixels a cell width
-uniform int samples;
+uniform int samples;     // points a pixel's side; if boxed, cells that a pixel's side may touch
 uniform vec2 colour;     // scale and offset: RGB = state * scale + offset
-uniform vec4 background; // RGB that shines through what alpha leaves, times the last: 1 if the state has one, else 0
+uniform vec4 background; // RGB behind transparent cells; the last is 1 if the state has alpha, else 0
 uniform float lines;     // 0 … 1: how dark the lines between cells are
 
 #include "torus.glsl"
@@ -23,11 +23,11 @@ vec3 colour_of(vec2 cell) {
     return clamp(four.rgb * colour.x + colour.y + behind, 0.0, 1.0);
 }
 
-// How dark a line is at a distance (in cell widths) from the border.
+// How dark a line is at a distance from the border, in cell widths.
 float line(float border) { return lines * (1.0 - smoothstep(0.5, 1.5, border * scale)); }
 
 #if RASTER == 0
-// The colour at a point, for rectangular cells of whole pixels: no pixel lies in two of them.
+// The colour at a point, for rectangular cells of whole pixels: no pixel touches two cells.
 vec3 look(vec2 point, float fine) {
     vec2 pitch = vec2(basis_x.x, basis_y.y);
     vec2 cell = floor(point / pitch + 0.5);
@@ -35,9 +35,9 @@ vec3 look(vec2 point, float fine) {
     return colour_of(cell) * (1.0 - line(min(border.x, border.y)));
 }
 #elif RASTER == 2
-// The colour at a point. The nearest cell and those that share a border with it there are among the
-// two nearest of the row above and the row below; a cell's weight rises from 0 to 1 within `fine`
-// points a cell width across the border to its nearest rival.
+// The colour at a point. The nearest cell and its neighbours there are among the two nearest of the row above and the two
+// nearest of the row below. A cell's weight rises from 0 to 1 across the border to its nearest rival, over the width of a
+// point; `fine` is the number of points a cell width.
 vec3 look(vec2 point, float fine) {
     vec2 cell[4], middle[4];
     float squared[4];
@@ -64,7 +64,7 @@ vec3 look(vec2 point, float fine) {
 #endif
 
 #if RASTER == 1
-// The mean of rectangular cells over a pixel, by the area that they cover: `samples` of them a side at most.
+// The mean of the rectangular cells that a pixel covers, weighted by area; at most `samples` a side.
 vec3 box(vec2 corner) {
     vec2 pitch = vec2(basis_x.x, basis_y.y), share = scale * pitch;
     vec2 low = (corner / scale + origin) / pitch + 0.5, high = low + 1.0 / share, first = floor(low);

@@ -1,21 +1,23 @@
 #version 430
-// Shades each cell once, for every look but the model's plain colours; canvas.comp then draws what
-// is written here as it draws a state. ncaengine/core/lattice.py's shade does the same in NumPy.
+// Shades each cell once, for every look except the model's plain colours; canvas.comp then draws the result as it draws
+// a state. shade in ncaengine/core/looks.py does the same in NumPy. Defines:
+//   MODE     0 rgb, 1 channel, 2 three, 3 update, 4 alive
+//   OVERLAY  0 none, or 1 + the number of a field
 layout(local_size_x = 32, local_size_y = 8) in;
 layout(binding = 0) uniform sampler2DArray state;  // (layers, height, width) vec4
-layout(binding = 1) uniform sampler2DArray before; // the state before the last step
+layout(binding = 1) uniform sampler2DArray before; // the same shape: the state before the last step
 layout(binding = 2) uniform sampler2D fields;      // (height, width) vec4: rate, scale, angle, model
-layout(binding = 0, rgba8) uniform writeonly image2DArray shaded;
+layout(binding = 0, rgba8) uniform writeonly image2DArray shaded; // (1, height, width): RGB, alpha 1
 
 uniform int count;       // channels of the state
-uniform ivec3 channels;
-uniform float gain;      // of "update", a channel's share of the mean is in it
+uniform ivec3 channels;  // the look's; MODE 1 reads the first
+uniform float gain;      // factor of the shown values; for MODE 3 divided by the number of channels
 uniform vec2 colour;     // scale and offset: RGB = state * scale + offset
-uniform vec4 background; // RGB that shines through what alpha leaves, times the last: 1 if the state has one, else 0
-uniform float tint;      // how much of a cell's colour an overlay takes at most
+uniform vec4 background; // RGB behind transparent cells; the last is 1 if the state has alpha, else 0
+uniform float tint;      // largest share of a cell's colour that an overlay replaces, 0 … 1
 uniform float alive;     // alpha above which a cell lives
-uniform vec3 ramp[5];    // evenly along the shown values
-uniform vec3 tints[8];   // evenly along the field's values
+uniform vec3 ramp[5];    // colours evenly along the shown values
+uniform vec3 tints[8];   // colours evenly along the field's values
 
 #include "torus.glsl"
 
@@ -29,7 +31,7 @@ vec3 three(ivec2 cell) {
     return vec3(channel_of(cell, channels.x), channel_of(cell, channels.y), channel_of(cell, channels.z));
 }
 
-// How much the last step changed the cell: the sum over all channels.
+// How much the last step changed the cell: the sum of absolute changes over all channels.
 float change(ivec2 cell) {
     float sum = 0.0;
     for (int channel = 0; channel < count; channel += 4) {
@@ -73,7 +75,7 @@ vec3 shade(ivec2 cell) {
 // How far below (to -1) or above (to 1) its default a factor is, in steps of 4.
 float level(float factor) { return clamp(log2(max(factor, 0.25)) / 2.0, -1.0, 1.0); }
 
-// Where among `tints` the cell's field lies, 0 … 7, and how strong the tint is, 0 … 1.
+// (Where among `tints` the cell's field lies, 0 … 7; how strong the tint is, 0 … 1.)
 vec2 tint_of(vec4 field) {
 #if OVERLAY == 1
     float rate = field.x < 1.0 ? max(field.x - 1.0, -1.0) : level(field.x);
@@ -90,7 +92,7 @@ vec2 tint_of(vec4 field) {
 }
 
 void main() {
-    // Clamped, not left out: branches are slow on llvmpipe.
+    // Invocations beyond the edge repeat a cell, because branches are slow on llvmpipe.
     ivec2 cell = min(ivec2(gl_GlobalInvocationID.xy), size - 1);
     vec3 rgb = shade(cell);
 #if OVERLAY > 0

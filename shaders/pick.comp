@@ -1,17 +1,15 @@
 #version 430
-// Before a step at which cells fire by coins of their own: lists those that fire, and copies the others, unless
-// that is done (COPIED).
-// Each workgroup finds room for its own cells at once, so that the list is whole whatever their number.
+// Before a step in which cells fire independently: lists those that fire, and copies the others unless the driver has
+// done so (COPIED). Each workgroup reserves room for all its cells at once, so the list is complete, however long.
 layout(local_size_x = GROUP_X, local_size_y = GROUP_Y) in;
 
 #include "state.glsl"
 
-// State before and after the step: layers of (height, width) vec4, four channels a layer.
-layout(binding = 0, STATE) readonly uniform image2DArray before;
-layout(binding = 1, STATE) writeonly uniform image2DArray after;
+layout(binding = 0, STATE) readonly uniform image2DArray before; // (layers, height, width) vec4, four channels a layer
+layout(binding = 1, STATE) writeonly uniform image2DArray after; // the same shape: the state after the step
 
 #ifdef ALIVE
-layout(binding = 7, r32f) writeonly uniform image2D fresh; // (height, width): the new value of the channel of life
+layout(binding = 7, r32f) writeonly uniform image2D life; // (height, width): the channel of life after the step
 #endif
 
 uniform ivec2 size; // (width, height) in cells
@@ -24,36 +22,37 @@ uniform ivec2 size; // (width, height) in cells
 #define LISTED_ACCESS
 #include "listed.glsl"
 
-shared uint found, start;
+shared uint count; // cells of the workgroup that fire
+shared uint start; // where their entries begin
 
 void main() {
     if (gl_LocalInvocationIndex == 0u)
-        found = 0u;
+        count = 0u;
     barrier();
 
     ivec2 cell = cell_of_invocation(size);
-    bool here = within(size);
+    bool takes_part = within(size);
 #ifdef FIELDS
     vec4 field = field_of(cell);
     float rate = field.x;
-    here = here && ours(field);
+    takes_part = takes_part && runs_this_model(field);
 #else
     const float rate = 1.0;
 #endif
-    bool fired = here && fires(pcg4d(uvec4(cell, step_number, rng_seed)).x, rate);
+    bool fired = takes_part && fires(pcg4d(uvec4(cell, step_number, rng_seed)).x, rate);
     uint place = 0u;
     if (fired)
-        place = atomicAdd(found, 1u);
+        place = atomicAdd(count, 1u);
 #ifndef COPIED
-    if (here && !fired) {
+    if (takes_part && !fired) {
         ivec2 other = cell;
         //@ copy
     }
 #endif
     barrier();
     if (gl_LocalInvocationIndex == 0u) {
-        start = atomicAdd(turns[turn].w, found);
-        atomicMax(turns[turn].x, (start + found + CELLS * GROUP_X * GROUP_Y - 1u) / (CELLS * GROUP_X * GROUP_Y));
+        start = atomicAdd(turns[turn].w, count);
+        atomicMax(turns[turn].x, (start + count + CELLS * GROUP_X * GROUP_Y - 1u) / (CELLS * GROUP_X * GROUP_Y));
         if (gl_WorkGroupID.xy == uvec2(0u))
             turns[1 - turn] = uvec4(0u, 1u, 1u, 0u);
     }

@@ -1,12 +1,12 @@
-// Rate, scale, angle in degrees and model of each cell (ncaengine/core/fields.py). Beyond the image its
-// edge goes on, so that a small one serves for defaults.
+// (height, width) vec4: rate, scale, angle in degrees and model of each cell (ncaengine/core/fields.py). Cells beyond the
+// image take its edge, so a small image can hold the defaults.
 layout(binding = 3, rgba32f) readonly uniform image2D fields;
 
-uniform float fire_rate;     // that of fire_threshold, for cells of another rate than 1
-uniform int models;          // of the grid; cells of a higher number run the last
-uniform int slot;            // the number of this one
+uniform float fire_rate;  // 0 … 1, for cells whose rate is not 1; others compare with fire_threshold
+uniform int model_count;  // models of the grid; cells with a larger number run the last
+uniform int slot;         // the number of this model
 
 vec4 field_of(ivec2 cell) { return imageLoad(fields, min(cell, imageSize(fields) - 1)); }
 
-// Whether a cell of these fields runs this model.
-bool ours(vec4 field) { return clamp(int(field.w + 0.5), 0, models - 1) == slot; }
+// Whether a cell with these fields runs this model.
+bool runs_this_model(vec4 field) { return clamp(int(field.w + 0.5), 0, model_count - 1) == slot; }

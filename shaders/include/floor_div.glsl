@@ -1,4 +1,4 @@
-// floor(a / b) through floats, mended: integer division is slow on llvmpipe.
+// floor(a / b) by float division, then corrected: integer division is slow on llvmpipe.
 int floor_div(int a, int b) {
     int q = int(floor(float(a) / float(b)));
     int r = a - q * b;

@@ -1,24 +1,27 @@
-// Which cell of a grid an invocation takes. Groups of one row (llvmpipe's) count on from row to row, so that no width
-// leaves invocations idle; others lie side by side over the grid, as suits the caches of GPUs.
+// Which cell of a grid an invocation takes. Groups of one row (llvmpipe's) continue from row to row, so no width leaves
+// invocations idle; other groups are blocks of the grid, which suits the caches of GPUs.
 #include "floor_div.glsl"
 
+// The number of the invocation in the dispatch.
 uint ordinal() {
     uint group = gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x;
     return group * (GROUP_X * GROUP_Y) + gl_LocalInvocationIndex;
 }
 
 #if GROUP_Y == 1
+// Whether the invocation has a cell of its own.
 bool within(ivec2 size) { return ordinal() < uint(size.x * size.y); }
 
-// Beyond the end it is the last cell once more: llvmpipe runs code after an early return, or inside an if, many times
+// Invocations beyond the end repeat the last cell: llvmpipe runs code after an early return, or inside an if, many times
 // slower.
 ivec2 cell_of_invocation(ivec2 size) {
     int n = int(min(ordinal(), uint(size.x * size.y) - 1u)), row = floor_div(n, size.x);
     return ivec2(n - row * size.x, row);
 }
 #else
+// Whether the invocation has a cell of its own.
 bool within(ivec2 size) { return all(lessThan(ivec2(gl_GlobalInvocationID.xy), size)); }
 
-// Beyond the edge it is a cell there once more.
+// Invocations beyond the edge repeat a cell there.
 ivec2 cell_of_invocation(ivec2 size) { return min(ivec2(gl_GlobalInvocationID.xy), size - 1); }
 #endif

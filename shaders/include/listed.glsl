@@ -1,8 +1,8 @@
-// The cells that fire in a step, as pick.comp lists them for step.comp. There are two turns, one of which is made
-// ready while the other is in use: x, y and z are the groups that step.comp needs, w the length of the list.
+// The cells that fire in a step, which pick.comp lists for step.comp. Of the two turns one is in use; the other is reset
+// meanwhile.
 layout(std430, binding = 8) LISTED_ACCESS buffer Listed {
-    uvec4 turns[2];
-    uint listed[]; // column + 65536 * row of each
+    uvec4 turns[2]; // x, y, z: the workgroups that step.comp needs; w: the length of the list
+    uint listed[];  // column + 65536 * row of each cell
 };
 
 uniform int turn; // the one in use

@@ -2,9 +2,9 @@
 #ifdef HALF
 #define STATE rgba16f
 
-// What is stored of a number: the nearest of 11 bits (Veltkamp's splitting). Left to themselves, drivers may cut the
-// others off (Mesa does), twice the error and each time towards 0.
-vec4 held(vec4 x) {
+// Rounds to the nearest number of 11 bits (Veltkamp's splitting). Drivers may cut the other bits off instead (Mesa does),
+// which doubles the error and always moves numbers towards 0.
+vec4 to_storage(vec4 x) {
     precise vec4 high = 8193.0 * x;
     precise vec4 rounded = high - (high - x);
     return rounded;
@@ -12,5 +12,5 @@ vec4 held(vec4 x) {
 #else
 #define STATE rgba32f
 
-vec4 held(vec4 x) { return x; }
+vec4 to_storage(vec4 x) { return x; }
 #endif

@@ -1,6 +1,6 @@
-// Places on the torus; ncaengine/core/lattice.py's on_torus.
-uniform ivec2 size;      // (width, height) of the grid in cells
-uniform int row_shift;   // columns: how the torus closes over the top edge
+// Places on the torus; the same as on_torus in ncaengine/core/lattice.py.
+uniform ivec2 size;    // (width, height) of the grid in cells
+uniform int row_shift; // columns: how far the torus is shifted where it closes over the top edge
 
 #include "floor_div.glsl"
 

@@ -263,17 +263,17 @@ def test_every_uniform_of_the_canvas_is_in_use(gl: GLBackend) -> None:
 
 @pytest.mark.parametrize("kernel", ["square", "hexagonal"])
 def test_every_uniform_of_the_step_is_in_use(gl: GLBackend, catalogue: Catalogue, kernel: str) -> None:
-    own = {"fire_rate", "scale", "angle", "aspect", "dt", "models", "slot"}
+    own = {"fire_rate", "scale", "angle", "aspect", "dt", "model_count", "slot"}
     coarse = re.compile(r"#if COARSE > 0.*?#endif", re.S)  # of models that perceive at coarser scales
     declared = set(re.findall(r"^uniform \w+ (\w+);", coarse.sub("", text(SMALL, catalogue)), re.M))
-    covers = {"partner", "turn"}
+    covers = {"pair_offset", "turn"}
     unused = {"row_shift"} if kernel == "square" else set()
     model = random_model(SMALL)
     assert own | covers < declared
     assert declared - set(gl.step_programs(model, catalogue.get(kernel)).step) == unused | own | covers
     assert declared - set(gl.step_programs(model, catalogue.get(kernel), frame="turned").step) == unused | covers
     listed = gl.step_programs(model, catalogue.get(kernel), "turned", "listed")
-    assert declared - set(listed.step) - set(listed.pick) == unused | {"partner"}
+    assert declared - set(listed.step) - set(listed.pick) == unused | {"pair_offset"}
     pairs = gl.step_programs(model, catalogue.get(kernel), "turned", "pairs")
     assert declared - set(pairs.step) == unused | {"turn", "fire_threshold", "fire_rate"}
 
@@ -283,7 +283,7 @@ def test_every_setting_of_the_cells_reaches_the_step(gl: GLBackend, catalogue: C
     assert {"scale", "angle", "aspect", "dt"} <= set(settings.OF_CELLS)
     model, square = random_model(SMALL), catalogue.get("square")
     assert {*settings.OF_CELLS, "fire_rate"} <= set(gl.step_programs(model, square, frame="turned").step)
-    assert "partner" in gl.step_programs(model, square, cover="pairs").step
+    assert "pair_offset" in gl.step_programs(model, square, cover="pairs").step
     assert "fire_threshold" in gl.step_programs(model, square).step
     assert set(settings.UNIFORMS) == {*settings.OF_CELLS, "fire_rate", "antithetic"}
 
@@ -293,7 +293,7 @@ def test_the_plain_step_has_nothing_of_fields(gl: GLBackend, catalogue: Catalogu
     assert "fields" not in names
     assert "fields" in gl.step_programs(random_model(SMALL), catalogue.get("square"), frame="turned").step
     assert "#define FIELDS" not in text(SMALL, catalogue)
-    for only in ("across *", "first *", "field.x *"):
+    for only in ("sin_angle *", "mean_inverse *", "field.x *"):
         assert only not in re.sub(r"#ifdef FIELDS.*?#endif", "", text(SMALL, catalogue), flags=re.S)
 
 

@@ -133,7 +133,7 @@ def assert_parts_agree(gl: GLBackend, config: Config, kernel: Kernel, shared_byt
     needed = 16 * (perception.layers(config) + config.hidden * network.unit_fours(config))
     assert needed > shared_bytes
     text = source.step_source(config, kernel, gl.device.form, shared_bytes).text
-    assert text.count("fill_part(") >= 1 + -(-needed // shared_bytes)  # its definition, and a call for each part
+    assert text.count("load_weights(") >= 1 + -(-needed // shared_bytes)  # its definition, and a call for each part
     assert_one_step_agrees(gl, random_model(config), kernel, (37, 11), 0.5, states=4)
 
 

@@ -145,8 +145,8 @@ class GLCells:
             "step_number": number & 0xFFFFFFFF,
             "rng_seed": rng_seed & 0xFFFFFFFF,
             "fire_threshold": fire_threshold(settings.fire_rate),
-            "partner": pair,
-            "models": len(self._models),
+            "pair_offset": pair,
+            "model_count": len(self._models),
         }
         if self._frame:
             (self._fields or self._backend.plain_fields).bind_to_image(3, read=True, write=False)

@@ -43,7 +43,7 @@ def compile_step(
     frame, cover, form: see shader.perception.
     shared_bytes: the device's memory of a workgroup.
     """
-    coarse = bool(perception.coarse(config))
+    coarse = bool(perception.coarse_scales(config))
     copied = device.copier is not None and cover != "every" and not config.alive and not config.clips.state
     return StepPrograms(
         form,
@@ -74,18 +74,18 @@ class Passes:
             self._image("life", size, 0).bind_to_image(LIFE, read=False, write=True)
         uniforms = dict[str, object]()
         perceived: list[Image] = []
-        for n, scale in enumerate(perception.coarse(config)):
+        for n, scale in enumerate(perception.coarse_scales(config)):
             assert programs.shrink
             assert programs.coarse
             small = coarse_size(size, scale)
             shift = kernel.row_shift(small[1]) % small[0]
             shrunk = self._image(f"state {n}", small, perception.layers(config))
-            fine: dict[str, object] = {"from_size": size, "from_shift": kernel.row_shift(size[1]) % size[0]}
+            fine: dict[str, object] = {"fine_size": size, "fine_row_shift": kernel.row_shift(size[1]) % size[0]}
             self._run(programs.shrink, small, fine, state, shrunk)
             count = len(perception.stencils(config, frame)) * perception.layers(config)
             perceived.append(self._image(f"perception {n}", small, count))
             self._run(programs.coarse, small, {"row_shift": shift}, shrunk, perceived[-1])
-            uniforms |= {f"coarse_size_{n}": small, f"coarse_shift_{n}": shift}
+            uniforms |= {f"coarse_size_{n}": small, f"coarse_row_shift_{n}": shift}
         for n, image in enumerate(perceived):
             image.bind_to_image(FIRST_COARSE + n, read=True, write=False)
         return uniforms

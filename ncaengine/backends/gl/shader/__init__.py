@@ -1,1 +1,1 @@
-"""The generator of the step shader's source."""
+"""The generator of the shaders' source."""

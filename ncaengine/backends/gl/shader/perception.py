@@ -1,8 +1,13 @@
-"""Code of the step shader that is made for one model and kernel: what stands at the //@ marks of shaders/*.comp.
+"""Generate the shader code of the perception, for one model and kernel; it replaces //@ marks in shaders/*.comp.
 
-Every function gives lines of GLSL. Names in them: s_row_column_layer the state about a cell, r_stencil_layer what a
-stencil makes of it, p_feature_layer the perception, e_input the inputs beside it; each but e is a vec4, four channels a
-layer; c is step.comp's Cell.
+Every function returns lines of GLSL. Generated variables, each a vec4 of four channels, layer by layer (0, 1, …):
+
+    state_up1_left2_0   the state of a neighbour, by its row and column offset; state_here_0 is the cell's own
+    laplacian_0         what a stencil gives, in the lattice's frame
+    feature2_0          what the net sees of a feature, in the cell's own frame; feature2_absolute_0 its absolute value
+    input_row           a further input, a float
+
+The step shader's own names are explained in shaders/step.comp; `cell` there is the ivec2 (column, row).
 """
 
 import re
@@ -13,28 +18,34 @@ import numpy as np
 
 from ncaengine.core.kernels import LAPLACIAN_COS, LAPLACIAN_SIN, Kernel
 from ncaengine.core.model import Config, Extra, Feature, Range
+from ncaengine.core.names import unique_name
 
 Tap = tuple[int, int, float]
+"""(row offset, column offset, weight)."""
 Form = Literal["unrolled", "looped", "blocked"]
-"""unrolled: straight-line code for llvmpipe, whose loops gather every weight; looped: for GPUs; blocked: the same with
-two cells an invocation, which share what it loads of the weights."""
+"""How the net is written. unrolled: straight-line code, for llvmpipe, which gathers every weight in a loop. looped: for
+GPUs. blocked: like looped, with two cells an invocation that share each loaded weight."""
 FrameKind = Literal["", "turned", "stretched"]
-"""What the shader heeds of a cell's own frame: nothing; fields and the settings; also that cells are higher than wide,
-which takes more stencils."""
+"""What a cell's own frame can be. "": the lattice's. "turned": scaled and turned by settings and fields. "stretched":
+also higher or lower than wide, which takes more stencils."""
 Cover = Literal["every", "pairs", "listed"]
-"""Which cells invocations step: each every one, and drops what it need not have computed; of two cells the one that
-fires; one of those that pick.comp listed."""
+"""Which cells invocations step. every: all, and updates that don't fire are dropped. pairs: the one of two cells that
+fires. listed: those that pick.comp listed."""
 GRADIENTS = ("gradient_x", "gradient_y")
-_EXTRA: dict[Extra, str] = {"row": "place.y", "column": "place.x", "cos_angle": "along", "sin_angle": "across"}
+_EXTRA: dict[Extra, str] = {
+    "row": "place.y", "column": "place.x", "cos_angle": "cos_angle", "sin_angle": "sin_angle",
+}  # fmt: skip
+_TAKEN = {"state", "row", "column", "base", "inside", "feature", "input", "coarse", "corner", "low", "at", "gl"}
+"""First words of names that are in use, or reserved; no stencil's variable may begin with one."""
 
 
 def layers(config: Config) -> int:
-    """Layers of four channels that a state takes."""
+    """Return how many layers of four channels a state takes."""
     return -(-config.channels // 4)
 
 
 def stencils(config: Config, frame: FrameKind) -> tuple[str, ...]:
-    """What is to be known of a cell's surroundings: a turned or stretched frame mixes several stencils."""
+    """Return the names of the stencils to apply: a turned or stretched frame mixes several."""
     wanted = [feature.stencil for feature in config.features] + ["laplacian"] * bool(config.diffusion)
     if frame and set(wanted) & set(GRADIENTS):
         wanted += GRADIENTS
@@ -43,96 +54,101 @@ def stencils(config: Config, frame: FrameKind) -> tuple[str, ...]:
     return tuple(dict.fromkeys(wanted))
 
 
-def places(taps: Iterable[Tap], config: Config, kernel: Kernel) -> tuple[list[str], dict[tuple[int, int], str]]:
-    """Where the cells at some offsets lie: lines, and for each (row, column) offset an ivec2 that is inside the grid.
+def stencil_variables(config: Config, frame: FrameKind) -> dict[str, str]:
+    """Return the name of each stencil's variable, without the layer, by the stencil's name."""
+    found: dict[str, str] = {}
+    for stencil in stencils(config, frame):
+        base = re.sub(r"\W|_+", "_", stencil).strip("_")  # GLSL reserves double underscores
+        base = f"stencil_{base}" if re.split(r"[_\d]", base)[0] in _TAKEN else base
+        found[stencil] = unique_name(base, lambda name: name in found.values(), "{base}_{number}")
+    return found
 
-    Wrapped on the torus, else held at the edge; outside_row_column then is 0.0 beyond it, 1.0 within.
+
+def locate(taps: Iterable[Tap], config: Config, kernel: Kernel) -> tuple[list[str], dict[tuple[int, int], str]]:
+    """Locate the cells at some offsets from `cell`.
+
+    Returns lines, and for each (row, column) offset an ivec2 expression inside the grid: wrapped on the torus, else the
+    nearest cell at the edge. With zero padding, inside_… is 0.0 for cells outside the grid and 1.0 for others.
     """
     offsets = sorted({(row, column) for row, column, _ in taps})
     circular, out, found = config.padding == "circular", [], {}
     skewed = kernel.basis[1][0] != 0 and circular
     reach = range(kernel.radius)
     for row in sorted({r for r, _ in offsets}):
-        y = f"y_{_tag(row)}"
-        out.append(f"int {y} = cell.y + ({row}), x0_{_tag(row)} = cell.x;")
+        y, base = f"row_{_vertical(row)}", f"base_{_vertical(row)}"  # base: the column of offset 0, shifted by wrapping
+        out.append(f"int {y} = cell.y + ({row}), {base} = cell.x;")
         if circular:
-            # Folded as often as the radius: enough for every grid, 1 x 1 too.
+            # Wrap as often as the radius, which is enough for every grid, also for 1 x 1.
             for _ in reach:
                 if skewed and row:
-                    out.append(f"x0_{_tag(row)} += {y} < 0 ? -row_shift : {y} >= size.y ? row_shift : 0;")
+                    out.append(f"{base} += {y} < 0 ? -row_shift : {y} >= size.y ? row_shift : 0;")
                 out.append(f"{y} += {y} < 0 ? size.y : {y} >= size.y ? -size.y : 0;")
     for row, column in offsets:
-        name = f"{_tag(row)}_{_tag(column)}"
-        out.append(f"int x_{name} = x0_{_tag(row)} + ({column});")
-        place = f"ivec2(x_{name}, y_{_tag(row)})"
+        x = f"column_{_offset(row, column)}"
+        out.append(f"int {x} = base_{_vertical(row)} + ({column});")
+        place = f"ivec2({x}, row_{_vertical(row)})"
         if circular:
-            out += [f"x_{name} += x_{name} < 0 ? size.x : x_{name} >= size.x ? -size.x : 0;" for _ in reach]
+            out += [f"{x} += {x} < 0 ? size.x : {x} >= size.x ? -size.x : 0;" for _ in reach]
             found[row, column] = place
         else:
             found[row, column] = f"clamp({place}, ivec2(0), size - 1)"
             if config.padding == "zero":
-                out.append(f"float within_{name} = float({place} == {found[row, column]});")
+                out.append(f"float inside_{_offset(row, column)} = float({place} == {found[row, column]});")
     return out, found
 
 
-def seen(image: str, row: int, column: int, place: str, layer: str, config: Config) -> str:
-    """The load of a layer of an image at an offset."""
-    load = f"imageLoad({image}, ivec3({place}, {layer}))"
-    return load + f" * within_{_tag(row)}_{_tag(column)}" if config.padding == "zero" else load
-
-
 def neighbourhood(config: Config, kernel: Kernel, frame: FrameKind) -> list[str]:
-    """The state at every place that some stencil looks at, the cell itself included."""
+    """Load the state of the cell and of every neighbour that a stencil reads."""
     taps = [tap for name in stencils(config, frame) for tap in kernel.taps(name)]
-    out, found = places([*taps, (0, 0, 1.0)], config, kernel)
+    out, found = locate([*taps, (0, 0, 1.0)], config, kernel)
     for (row, column), place in found.items():
+        inside = f" * inside_{_offset(row, column)}" if config.padding == "zero" else ""
         for k in range(layers(config)):
-            out.append(f"vec4 {at(row, column, k)} = {seen('before', row, column, place, str(k), config)};")
+            out.append(f"vec4 {state_variable(row, column, k)} = imageLoad(before, ivec3({place}, {k})){inside};")
     return out
 
 
-def surroundings(config: Config, kernel: Kernel, frame: FrameKind) -> list[str]:
-    """What the stencils make of the state as it is."""
+def apply_stencils(config: Config, kernel: Kernel, frame: FrameKind) -> list[str]:
+    """Apply the stencils to the loaded states."""
     return [
-        f"vec4 r_{i}_{k} = {_weighted(kernel.taps(name), k)};"
-        for i, name in enumerate(stencils(config, frame))
+        f"vec4 {variable}_{k} = {_weighted_sum(kernel.taps(name), k)};"
+        for name, variable in stencil_variables(config, frame).items()
         for k in range(layers(config))
     ]
 
 
 def perception(config: Config, kernel: Kernel, frame: FrameKind) -> list[str]:
-    """The perception, at all scales, in the cell's own frame, and the inputs beside it."""
-    out = surroundings(config, kernel, frame) if 0 in config.scales else _nothing(config, frame)
-    for n, _ in enumerate(coarse(config)):
-        out += _coarse(config, frame, n)
+    """Compute the features at all scales, in the cell's own frame, and the further inputs."""
+    if 0 in config.scales:
+        out = apply_stencils(config, kernel, frame)
+    else:
+        out = [f"vec4 {name} = vec4(0.0);" for name in _layer_variables(config, frame)]
+    for n, _ in enumerate(coarse_scales(config)):
+        out += _add_coarse(config, frame, n)
     if len(config.scales) > 1:
         share = number(1 / len(config.scales))
-        out += [f"{r} *= {share};" for r in _names(config, frame)]
+        out += [f"{name} *= {share};" for name in _layer_variables(config, frame)]
     for f, feature in enumerate(config.features):
         for k in _layers_of(config, feature):
-            value = framed(config, kernel, feature.stencil, k, frame)
+            value = in_own_frame(config, kernel, feature.stencil, k, frame)
             value = value if feature.gain == 1 else f"{number(feature.gain)} * ({value})"
-            out.append(f"vec4 p_{f}_{k} = {clipped(value, config.clips.perception)};")
+            out.append(f"vec4 feature{f}_{k} = {clipped(value, config.clips.perception)};")
             if config.absolute:
-                out.append(f"vec4 q_{f}_{k} = abs(p_{f}_{k});")
-    return out + _extra(config, kernel, frame)
+                out.append(f"vec4 feature{f}_absolute_{k} = abs(feature{f}_{k});")
+    return out + _extra_inputs(config, kernel, frame)
 
 
-def coarse(config: Config) -> tuple[int, ...]:
-    """The scales of perception beyond the state's own."""
+def coarse_scales(config: Config) -> tuple[int, ...]:
+    """Return the scales of perception except the state's own."""
     return tuple(scale for scale in config.scales if scale)
 
 
-def _names(config: Config, frame: FrameKind) -> list[str]:
-    return [f"r_{i}_{k}" for i in range(len(stencils(config, frame))) for k in range(layers(config))]
+def _layer_variables(config: Config, frame: FrameKind) -> list[str]:
+    return [f"{variable}_{k}" for variable in stencil_variables(config, frame).values() for k in range(layers(config))]
 
 
-def _nothing(config: Config, frame: FrameKind) -> list[str]:
-    return [f"vec4 {name} = vec4(0.0);" for name in _names(config, frame)]
-
-
-def _coarse(config: Config, frame: FrameKind, n: int) -> list[str]:
-    """Add what the n-th coarse image holds about the cell, between its four nearest cells there (see coarse.glsl)."""
+def _add_coarse(config: Config, frame: FrameKind, n: int) -> list[str]:
+    """Add what coarse.comp left in the n-th coarse image, interpolated between the four cells nearest to the cell."""
     out = [
         f"vec2 at_{n} = (vec2(cell) + 0.5) * (vec2(coarse_size_{n}) / vec2(size)) - 0.5;",
         f"ivec2 low_{n} = ivec2(floor(at_{n}));",
@@ -140,77 +156,76 @@ def _coarse(config: Config, frame: FrameKind, n: int) -> list[str]:
     ]
     corners = [(row, column) for row in (0, 1) for column in (0, 1)]
     for row, column in corners:
-        place = f"placed(low_{n} + ivec2({column}, {row}), coarse_size_{n}, coarse_shift_{n})"
-        out.append(f"ivec2 c_{n}_{row}{column} = {place};")
-    for layer, name in enumerate(_names(config, frame)):
-        a, b, c, d = (f"imageLoad(coarse_{n}, ivec3(c_{n}_{row}{column}, {layer}))" for row, column in corners)
+        place = f"bring_inside(low_{n} + ivec2({column}, {row}), coarse_size_{n}, coarse_row_shift_{n})"
+        out.append(f"ivec2 corner_{n}_{row}{column} = {place};")
+    for layer, name in enumerate(_layer_variables(config, frame)):
+        a, b, c, d = (f"imageLoad(coarse_{n}, ivec3(corner_{n}_{row}{column}, {layer}))" for row, column in corners)
         out.append(f"{name} += mix(mix({a}, {b}, at_{n}.x), mix({c}, {d}, at_{n}.x), at_{n}.y);")
     return out
 
 
-def framed(config: Config, kernel: Kernel, stencil: str, layer: int, frame: FrameKind) -> str:
-    """What a stencil gives in the cell's own frame, turned and scaled."""
-    known = stencils(config, frame)
-
-    def r(name: str) -> str:
-        return f"r_{known.index(name)}_{layer}"
-
+def in_own_frame(config: Config, kernel: Kernel, stencil: str, layer: int, frame: FrameKind) -> str:
+    """Return what a stencil gives in the cell's own frame, turned and scaled, as an expression."""
+    variables = {name: f"{variable}_{layer}" for name, variable in stencil_variables(config, frame).items()}
+    own = variables[stencil]
     if not frame:
-        return r(stencil)
+        return own
     if stencil == "gradient_x":
-        return f"per.x * (along * {r('gradient_x')} + across * {r('gradient_y')})"
+        return f"inverse.x * (cos_angle * {variables['gradient_x']} + sin_angle * {variables['gradient_y']})"
     if stencil == "gradient_y":
-        return f"per.y * (along * {r('gradient_y')} - across * {r('gradient_x')})"
+        return f"inverse.y * (cos_angle * {variables['gradient_y']} - sin_angle * {variables['gradient_x']})"
     if stencil == "laplacian" and frame != "stretched":
-        return f"both * {r(stencil)}"
+        return f"mean_square * {own}"
     if stencil == "laplacian":
-        return f"both * {r(stencil)} + apart * (along2 * {r(LAPLACIAN_COS)} + across2 * {r(LAPLACIAN_SIN)})"
-    return ("{}", "first * {}", "first * first * {}")[kernel.order(stencil)].format(r(stencil))
+        turned = f"cos_twice * {variables[LAPLACIAN_COS]} + sin_twice * {variables[LAPLACIAN_SIN]}"
+        return f"mean_square * {own} + half_difference * ({turned})"
+    return ("{}", "mean_inverse * {}", "mean_inverse * mean_inverse * {}")[kernel.order(stencil)].format(own)
 
 
-def _extra(config: Config, kernel: Kernel, frame: FrameKind) -> list[str]:
+def _extra_inputs(config: Config, kernel: Kernel, frame: FrameKind) -> list[str]:
     out = []
     if {"row", "column"} & set(config.extra):
         skew = kernel.basis[1][0] / kernel.basis[0][0]
         out += [
-            f"float x_place = float(cell.x) + float(cell.y) * {number(skew)};",
-            "x_place -= float(size.x) * floor(x_place / float(size.x));",
-            "vec2 place = 2.0 * ((vec2(x_place, cell.y) + 0.5) / vec2(size)) - 1.0;",
+            f"float x_on_screen = float(cell.x) + float(cell.y) * {number(skew)};",
+            "x_on_screen -= float(size.x) * floor(x_on_screen / float(size.x));",
+            "vec2 place = 2.0 * ((vec2(x_on_screen, cell.y) + 0.5) / vec2(size)) - 1.0;",
         ]
         if frame:
-            out.append("place = vec2(along * place.x + across * place.y, along * place.y - across * place.x);")
+            own = "vec2(cos_angle * place.x + sin_angle * place.y, cos_angle * place.y - sin_angle * place.x)"
+            out.append(f"place = {own};")
     if not frame and {"cos_angle", "sin_angle"} & set(config.extra):
-        out.append("float along = 1.0, across = 0.0;")
-    return out + [f"float e_{j} = {_EXTRA[name]};" for j, name in enumerate(config.extra)]
+        out.append("float cos_angle = 1.0, sin_angle = 0.0;")
+    return out + [f"float input_{name} = {_EXTRA[name]};" for name in dict.fromkeys(config.extra)]
 
 
-def known(config: Config, kernel: Kernel, frame: FrameKind) -> list[str]:
-    """What step.comp keeps of a cell: its state, the net's inputs in the order of w1's columns, and its diffusion."""
-    out = [f"c.own[{k}] = {at(0, 0, k)};" for k in range(layers(config))]
+def fill_cell(config: Config, kernel: Kernel, frame: FrameKind) -> list[str]:
+    """Fill step.comp's Cell: its state, the net's inputs in the order of w1's columns, and its diffusion."""
+    out = [f"c.state[{k}] = {state_variable(0, 0, k)};" for k in range(layers(config))]
     values = []
-    for letter in "pq" if config.absolute else "p":
+    for kind in ("", "_absolute") if config.absolute else ("",):
         for f, feature in enumerate(config.features):
-            values += [f"{letter}_{f}_{c // 4}.{'xyzw'[c % 4]}" for c in config.seen(feature)]
-    values += [f"e_{j}" for j in range(len(config.extra))]
-    out += [f"c.seen[{i // 4}] = {four(values[i : i + 4])};" for i in range(0, len(values), 4)]
+            values += [f"feature{f}{kind}_{c // 4}.{'xyzw'[c % 4]}" for c in config.seen(feature)]
+    values += [f"input_{name}" for name in config.extra]
+    out += [f"c.inputs[{i // 4}] = {four(values[i : i + 4])};" for i in range(0, len(values), 4)]
     for k in range(layers(config)) if config.diffusion else ():
         rates = four([number(config.diffusion[c]) for c in channels_of(config, k)])
-        out.append(f"c.spread[{k}] = {rates} * ({framed(config, kernel, 'laplacian', k, frame)});")
+        out.append(f"c.diffusion[{k}] = {rates} * ({in_own_frame(config, kernel, 'laplacian', k, frame)});")
     return out
 
 
-def living(config: Config, kernel: Kernel) -> list[str]:
-    """Whether a cell lives: the highest value of the channel of life about it, before and after the step."""
+def find_life(config: Config, kernel: Kernel) -> list[str]:
+    """Decide whether a cell lives, by the largest value of the channel of life near it before and after the step."""
     assert config.alive
-    out, found = places([*kernel.taps("laplacian"), (0, 0, 1.0)], config, kernel)
+    out, found = locate([*kernel.taps("laplacian"), (0, 0, 1.0)], config, kernel)
     layer, letter = config.alive.channel // 4, "xyzw"[config.alive.channel % 4]
-    out.append("float old = -1e30, young = -1e30;")
+    out.append("float life_before = -1e30, life_after = -1e30;")
     for (row, column), place in found.items():
-        within = f" * within_{_tag(row)}_{_tag(column)}" if config.padding == "zero" else ""
-        out.append(f"old = max(old, imageLoad(before, ivec3({place}, {layer})).{letter}{within});")
-        out.append(f"young = max(young, imageLoad(fresh, {place}).x{within});")
+        inside = f" * inside_{_offset(row, column)}" if config.padding == "zero" else ""
+        out.append(f"life_before = max(life_before, imageLoad(before, ivec3({place}, {layer})).{letter}{inside});")
+        out.append(f"life_after = max(life_after, imageLoad(life, {place}).x{inside});")
     threshold = number(config.alive.threshold)
-    out.append(f"bool lives = old > {threshold} && young > {threshold};")
+    out.append(f"bool lives = life_before > {threshold} && life_after > {threshold};")
     return out
 
 
@@ -219,26 +234,33 @@ def _layers_of(config: Config, feature: Feature) -> list[int]:
 
 
 def number(value: float) -> str:
-    """A float32 as GLSL reads it, exactly."""
+    """Return a float32 as a GLSL literal, exactly."""
     text = f"{np.float32(value):.9g}"
     return text if re.search(r"[.e]", text) else text + ".0"
 
 
-def _tag(offset: int) -> str:
-    return f"m{-offset}" if offset < 0 else str(offset)
+def _vertical(row: int) -> str:
+    """Return a row offset as a name: up1, here, down1."""
+    return f"up{-row}" if row < 0 else f"down{row}" if row else "here"
 
 
-def at(row: int, column: int, layer: int) -> str:
-    """The name of a layer of the state at an offset."""
-    return f"s_{_tag(row)}_{_tag(column)}_{layer}"
+def _offset(row: int, column: int) -> str:
+    """Return an offset as a name: up1_left2, left1, here."""
+    sideways = f"left{-column}" if column < 0 else f"right{column}" if column else ""
+    return "_".join(filter(None, [_vertical(row) if row or not column else "", sideways]))
 
 
-def _weighted(taps: Iterable[Tap], layer: int) -> str:
-    """The sum of weight·cell, with cells of the same weight added up first: fewer products."""
+def state_variable(row: int, column: int, layer: int) -> str:
+    """Return the name of a layer of the state at an offset."""
+    return f"state_{_offset(row, column)}_{layer}"
+
+
+def _weighted_sum(taps: Iterable[Tap], layer: int) -> str:
+    """Return the sum of weight·cell; cells of the same weight are added first, which saves products."""
     groups: dict[str, str] = {}
     for row, column, weight in taps:
         size = number(abs(weight))
-        groups[size] = groups.get(size, "") + f" {'-' if weight < 0 else '+'} {at(row, column, layer)}"
+        groups[size] = groups.get(size, "") + f" {'-' if weight < 0 else '+'} {state_variable(row, column, layer)}"
     products = [
         cells.removeprefix(" + ").strip() if size == "1.0" else f"{size} * ({cells.removeprefix(' + ').strip()})"
         for size, cells in groups.items()
@@ -247,15 +269,15 @@ def _weighted(taps: Iterable[Tap], layer: int) -> str:
 
 
 def channels_of(config: Config, layer: int) -> range:
-    """The channels of a layer, four or in the last one fewer."""
+    """Return the channels of a layer: four, or fewer in the last one."""
     return range(4 * layer, min(4 * layer + 4, config.channels))
 
 
 def four(values: list[str]) -> str:
-    """A vec4 of up to four values, filled up with zeros."""
+    """Return a vec4 of up to four values, padded with zeros."""
     return f"vec4({', '.join(values + ['0.0'] * (4 - len(values)))})"
 
 
 def clipped(expression: str, bounds: Range | None) -> str:
-    """An expression held within bounds, if there are any."""
+    """Return an expression limited to bounds, if there are any."""
     return expression if bounds is None else f"clamp({expression}, {number(bounds[0])}, {number(bounds[1])})"

@@ -1,4 +1,4 @@
-"""Model and kernel -> the source of the step shader; includes; and where its errors lie in our files."""
+"""Assemble the source of shaders from files, includes and generated code, and find errors in our files."""
 
 import re
 from dataclasses import dataclass
@@ -19,23 +19,24 @@ GROUP = {"unrolled": (1024, 1), "looped": (32, 4), "blocked": (32, 4)}
 MOST_GROUPS = 65_535
 """Workgroups of a dispatch along one axis, as OpenGL promises."""
 WEIGHTS_WIDTH = 256
-"""Of the image that holds the weights."""
+"""The width of the image that holds the weights, in vec4s."""
 
 
 @dataclass(frozen=True)
 class ShaderSource:
-    """GLSL text whose line i + 1 came from origins[i], 'file:line'."""
+    """The GLSL text of a shader."""
 
     text: str
     origins: tuple[str, ...]
+    """Where each line came from, as 'file:line'."""
 
     def defining(self, name: str) -> "ShaderSource":
-        """The same with a name defined, after the version line."""
+        """Return the same source with a name defined, after the version line."""
         version, rest = self.text.split("\n", 1)
         return ShaderSource(f"{version}\n#define {name} 1\n{rest}", (self.origins[0], *self.origins))
 
     def explain(self, log: str) -> str:
-        """A compiler's log with its line numbers turned into those of our files.
+        """Return a compiler's log with its line numbers replaced by those of our files.
 
         Understands Mesa and Intel "0:12(3): error", NVIDIA "0(12) : error" and AMD "ERROR: 0:12:".
         """
@@ -48,7 +49,7 @@ class ShaderSource:
 
 
 def pack_weights(model: Model) -> F32:
-    """The weights of shaders/step.comp: (rows, WEIGHTS_WIDTH, 4) float32, b2 and then the units of netcode."""
+    """Return the weights as step.comp reads them: (rows, WEIGHTS_WIDTH, 4) float32, b2 and then each unit's."""
     c = model.config
     units = np.concatenate([model.b1[:, None], model.w1, model.w2.T], axis=1) if c.hidden else model.w2.T
     fours = [*_in_fours(model.b2[None]), *_in_fours(units)]
@@ -58,7 +59,7 @@ def pack_weights(model: Model) -> F32:
 
 
 def _in_fours(rows: F32) -> F32:
-    """(n, 4): each row in fours, the last one filled up with zeros."""
+    """Return each row in fours, the last four padded with zeros: (n, 4)."""
     padded: F32 = np.pad(rows, ((0, 0), (0, -rows.shape[1] % 4))).astype(np.float32).reshape(-1, 4)
     return padded
 
@@ -67,11 +68,12 @@ def step_source(
     config: Config, kernel: Kernel, form: Form, shared_bytes: int, frame: FrameKind = "", cover: Cover = "every",
     copied: bool = False,
 ) -> ShaderSource:  # fmt: skip
-    """The step shader for a configuration and a kernel.
+    """Return the step shader for a configuration and a kernel.
 
-    `shared_bytes` is the device's memory of a workgroup; hidden units are taken in as many parts
-    as they need to fit. With a `frame` it heeds fields and the settings beyond the fire rate, and steps the
-    cells of one of several models. copied: the driver has brought the cells that do not fire over already.
+    shared_bytes: the device's memory of a workgroup; the weights are loaded in as many chunks as they need to fit.
+    frame: if not "", the shader reads fields and the settings of cells, and steps the cells of one of several models.
+    cover: see perception.Cover.
+    copied: whether the driver has already copied the cells that don't fire.
     Raises NCAError if the kernel lacks a stencil that the model perceives.
     """
     kernel.require((f.stencil for f in config.features), config.name)
@@ -79,23 +81,23 @@ def step_source(
     fits = min(count, (shared_bytes // 16 - layers(config)) // fours)
     if fits < 1:
         raise NCAError(f"The model {config.name!r} has too many inputs for this device's workgroup memory.")
-    parts = -(-count // fits)
-    chunk = -(-count // parts)
+    chunks = -(-count // fits)
+    chunk = -(-count // chunks)
     defines = {
-        "PART": layers(config) + chunk * fours,
+        "SHARED_WEIGHTS": layers(config) + chunk * fours,
         "WEIGHTS_WIDTH": WEIGHTS_WIDTH,
         "LAYERS": layers(config),
-        "SEEN": -(-config.inputs // 4),
+        "INPUTS": -(-config.inputs // 4),
         **_common(config, form),
-        **_also(config, frame),
-        "COARSE": len(perception.coarse(config)),
+        **_optional(config, frame),
+        "COARSE": len(perception.coarse_scales(config)),
         **({cover.upper(): 1} if cover != "every" else {}),
         **({"COPIED": 1} if copied else {}),
     }
     made = {
         "neighbourhood": perception.neighbourhood(config, kernel, frame),
         "perception": perception.perception(config, kernel, frame),
-        "known": perception.known(config, kernel, frame),
+        "fill_cell": perception.fill_cell(config, kernel, frame),
         "network": network.network(config, form, chunk, frame),
         "store": network.store(config, cover),
         "copy": network.copy(config),
@@ -104,24 +106,24 @@ def step_source(
 
 
 def pick_source(config: Config, form: Form, frame: FrameKind = "", copied: bool = False) -> ShaderSource:
-    """The shader that lists the cells that fire for the step shader that covers those. See step_source."""
-    defines = {**_common(config, form), **_also(config, frame), **({"COPIED": 1} if copied else {})}
+    """Return the shader that lists the cells that fire, before a step that covers those. See step_source."""
+    defines = {**_common(config, form), **_optional(config, frame), **({"COPIED": 1} if copied else {})}
     return assemble("pick.comp", defines, {"copy": network.copy(config)})
 
 
 def shrink_source(config: Config, form: Form) -> ShaderSource:
-    """The shader that brings a state to a coarser scale."""
+    """Return the shader that resamples a state to a coarser scale."""
     return assemble("shrink.comp", {**_common(config, form), "LAYERS": layers(config)})
 
 
 def coarse_source(config: Config, kernel: Kernel, form: Form, frame: FrameKind = "") -> ShaderSource:
-    """The shader that applies the stencils to a state at a coarser scale."""
+    """Return the shader that applies the stencils to a state at a coarser scale."""
     made = {
         "neighbourhood": perception.neighbourhood(config, kernel, frame),
-        "surroundings": perception.surroundings(config, kernel, frame),
+        "apply_stencils": perception.apply_stencils(config, kernel, frame),
         "store": [
-            f"imageStore(after, ivec3(cell, {i * layers(config) + k}), r_{i}_{k});"
-            for i in range(len(perception.stencils(config, frame)))
+            f"imageStore(after, ivec3(cell, {i * layers(config) + k}), {variable}_{k});"
+            for i, variable in enumerate(perception.stencil_variables(config, frame).values())
             for k in range(layers(config))
         ],
     }
@@ -129,9 +131,9 @@ def coarse_source(config: Config, kernel: Kernel, form: Form, frame: FrameKind =
 
 
 def alive_source(config: Config, kernel: Kernel, form: Form) -> ShaderSource:
-    """The shader that lets cells die after a step; see model.Alive."""
+    """Return the shader that sets cells to 0 that die in a step; see model.Alive."""
     made = {
-        "living": perception.living(config, kernel),
+        "find_life": perception.find_life(config, kernel),
         "store": [
             f"imageStore(after, ivec3(cell, {k}), lives ? imageLoad(after, ivec3(cell, {k})) : vec4(0.0));"
             for k in range(layers(config))
@@ -147,7 +149,7 @@ def _common(config: Config, form: Form) -> dict[str, int]:
 
 
 def groups(form: Form, size: tuple[int, int]) -> tuple[int, int]:
-    """Workgroups (x, y) of a dispatch over (width, height) cells."""
+    """Return the workgroups (x, y) of a dispatch over (width, height) cells."""
     across, down = GROUP[form]
     if down > 1:
         return -(-size[0] // across), -(-size[1] // down)
@@ -156,14 +158,17 @@ def groups(form: Form, size: tuple[int, int]) -> tuple[int, int]:
     return -(-count // rows), rows
 
 
-def _also(config: Config, frame: FrameKind) -> dict[str, int]:
+def _optional(config: Config, frame: FrameKind) -> dict[str, int]:
     return {**({"FIELDS": 1} if frame else {}), **({"ALIVE": 1} if config.alive else {})}
 
 
 def assemble(
     name: str, defines: dict[str, int] | None = None, made: dict[str, list[str]] | None = None
 ) -> ShaderSource:
-    """A shader file with its includes, `defines` after the version line, and `made` code at its marks."""
+    """Return a shader file with its includes, `defines` after the version line, and code at its //@ marks.
+
+    made: the lines for each mark, by its name.
+    """
     folder = resources.folder("shaders")
     lines: list[tuple[str, str]] = []
 
@@ -172,8 +177,10 @@ def assemble(
             at = f"{shown}:{number}"
             if match := re.fullmatch(r'#include "([\w.]+)"', line):
                 take(folder / "include" / match[1], f"shaders/include/{match[1]}")
-            elif match := re.fullmatch(r"\s*//@ (\w+)", line):
-                lines.extend((text, f"{at} ({match[1]}, line {i})") for i, text in enumerate((made or {})[match[1]], 1))
+            elif match := re.fullmatch(r"(\s*)//@ (\w+)", line):
+                indent, mark = match.groups()
+                generated = enumerate((made or {})[mark], 1)
+                lines.extend((indent + text, f"{at} ({mark}, line {i})") for i, text in generated)
             else:
                 lines.append((line, at))
                 if line.startswith("#version"):
