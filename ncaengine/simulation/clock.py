@@ -1,16 +1,17 @@
-"""Time in whole ticks, and the steps that a grid owes by then."""
+"""The clock: time in whole ticks, and the number of steps due after a time."""
 
 from fractions import Fraction
 
 TICKS_PER_SECOND = 3600
-"""Divisible by every common frame rate, so that a frame is a whole number of ticks."""
+"""Divisible by every common frame rate, so a frame lasts a whole number of ticks."""
 
 
 class Pace:
-    """Turns ticks into steps: at a constant rate r exactly floor(ticks·r/TICKS_PER_SECOND) of them.
+    """Turns ticks into steps: at a constant rate r, exactly floor(ticks·r/TICKS_PER_SECOND) of them.
 
-    A change of rate keeps the fraction of a step that has gathered, so that turning a dial does
-    not lose time. gathered: that fraction.
+    Attributes:
+        gathered: The fraction of a step that is due, in [0, 1). A change of rate keeps it, so moving a slider loses no
+            time.
     """
 
     def __init__(self, steps_per_second: float, gathered: Fraction = Fraction(0)) -> None:
@@ -19,7 +20,7 @@ class Pace:
 
     @property
     def steps_per_second(self) -> float:
-        """The rate asked for."""
+        """The rate, to a thousandth of a step."""
         return float(self._rate)
 
     @steps_per_second.setter
@@ -28,12 +29,12 @@ class Pace:
         self._rate = Fraction(rate).limit_denominator(1000)
 
     def advance(self, ticks: int) -> int:
-        """Steps that fall due within the next `ticks` ticks."""
+        """Let ticks pass, and return the number of steps that become due."""
         self.gathered += ticks * self._rate / TICKS_PER_SECOND
         steps = int(self.gathered)
         self.gathered -= steps
         return steps
 
     def restart(self) -> None:
-        """Drop the gathered fraction, as at a fresh start."""
+        """Drop the gathered fraction."""
         self.gathered = Fraction(0)

@@ -30,156 +30,173 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True)
 
 
 class OnGrid(Command, frozen=True):
-    """A command to one grid."""
+    """Base of the commands to one grid."""
 
     grid: int
+    """The grid's number."""
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "grid", operator.index(self.grid))
 
 
 class AddGrid(Command, frozen=True):
-    """A new grid of a model that the Simulation knows by this name, seeded with `rng_seed`.
-
-    `size` is (width, height) in cells; `fire_rate` None takes the model's own.
-    """
+    """Add a grid."""
 
     model: str
+    """The name of a registered model."""
     size: Size = (256, 256)
+    """(width, height) in cells."""
     kernel: str = "square"
+    """The kernel's name."""
     steps_per_second: float = 60.0
     fire_rate: float | None = None
+    """In [0, 1]; None takes the model's own."""
     rng_seed: RngSeed = 0
+    """The random seed of the initial state and of all fire masks."""
 
 
 class RemoveGrid(OnGrid, frozen=True):
-    """Take a grid away. The last few can be brought back, see Revive."""
+    """Remove a grid. The last few can be brought back, see Revive."""
 
 
 class Revive(OnGrid, frozen=True):
-    """Bring a grid back that was removed, under its number and as it was, but for its timeline."""
+    """Bring back a removed grid, under its number and as it was, but without its timeline."""
 
 
 class Duplicate(OnGrid, frozen=True):
-    """A new grid that is in everything like this one, and goes its own way from now on."""
+    """Add a grid that equals this one and then changes independently."""
 
 
 class SetModel(OnGrid, frozen=True):
-    """Run another model on the same state; channels that it lacks are dropped, new ones start at 0.
-
-    slot: which of the grid's models it becomes, for cells whose `model` field says so; those beyond
-    the first must have as many channels as the first, and are taken away if `model` is ''.
-    """
+    """Run another model on the same state. Channels that it lacks are dropped; new ones start at 0."""
 
     model: str
+    """The name of a registered model; '' removes the models from `slot` on."""
     slot: Annotated[int, msgspec.Meta(ge=0, lt=MAX_MODELS)] = 0
+    """Where the model goes among the grid's models. Cells with this number in their `model` field run it. Models beyond
+    the first must have as many channels as the first."""
 
 
 class SetKernel(OnGrid, frozen=True):
-    """Run on another neighbourhood; the state stays."""
+    """Run on another kernel; the state stays."""
 
     kernel: str
+    """The kernel's name."""
 
 
 class Resize(OnGrid, frozen=True):
-    """Another size, (width, height) in cells. See states.resized for `keep`."""
+    """Change the size."""
 
     size: Size
+    """(width, height) in cells."""
     keep: Keep = "centre"
+    """What becomes of the present cells; see states.resized."""
 
 
 class Paint(OnGrid, frozen=True):
-    """A stroke of a brush along `path`, in cell widths on the endless plane of the screen (see view).
-
-    tool: "erase" (back to the seed), "noise" (uniform in ±value), "image" (the colours of the array
-    registered under that name, one pixel a cell, repeated from the picture's corner), "patch" (what
-    Copy took, about the last point of `path`), or the field that takes `value`. radius: in cell
-    widths; the share `softness` of it fades. more: this goes on with the stroke before, for undo.
-    """
+    """Paint a stroke."""
 
     tool: Tool
+    """What to paint: "erase" the initial state; "noise" uniform noise within ±`value`; "image" the colours of `image`,
+    one pixel a cell, repeated from the picture's corner; "patch" the copied cells, around the last point of `path`.
+    The name of a field paints `value` into that field."""
     path: Annotated[tuple[Point, ...], msgspec.Meta(min_length=1, max_length=4096)]
+    """Points (x, y) in cell widths, on the infinite plane in which the torus repeats; see lattice."""
     radius: Annotated[float, msgspec.Meta(gt=0, le=4096)] = 8.0
+    """In cell widths."""
     strength: Share = 1.0
+    """How much of the new state replaces the old one, in [0, 1]."""
     softness: Share = 0.3
+    """The share of the radius over which the stroke fades, in [0, 1]."""
     value: float = 1.0
     image: str = ""
+    """The name of a registered image."""
     more: bool = False
+    """Whether this continues the stroke before, so that one undo takes back both."""
 
 
 class Fill(OnGrid, frozen=True):
-    """A whole field at once. See brushes.pattern."""
+    """Fill a whole field with a pattern; see brushes.pattern."""
 
     field: Field
     pattern: Pattern = "even"
     values: tuple[float, float] = (1.0, 1.0)
+    """The two values of the pattern; "even" uses only the first, "polar" and "bipolar" add it to their angles."""
     count: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 4
+    """The number of stripes, or of squares on each side of a checkerboard."""
     fuzz: Annotated[float, msgspec.Meta(ge=0, le=4096)] = 0.0
+    """The width over which halves, stripes and checks blend into each other, in cell widths; 0 is sharp."""
 
 
 class Copy(OnGrid, frozen=True):
-    """Take the cells within `radius` of a point, for Paint's "patch"."""
+    """Copy the cells around a point, for Paint's "patch"."""
 
     at: Point
+    """(x, y) in cell widths."""
     radius: Annotated[float, msgspec.Meta(gt=0, le=1024)] = 16.0
+    """In cell widths."""
 
 
 class Undo(OnGrid, frozen=True):
-    """Back to the moment before the grid's last edit (of state, fields, size, model, kernel or seed)."""
+    """Go back to before the grid's last edit of state, fields, size, model, kernel or seed."""
 
 
 class Redo(OnGrid, frozen=True):
-    """Make the edit that was undone last again, on the present state."""
+    """Make the last undone edit again, on the present state."""
 
 
 class Rewind(OnGrid, frozen=True):
-    """Go back `steps` steps, or forward again if below 0, as far as the grid's timeline reaches."""
+    """Go back in time, as far as the grid's timeline reaches."""
 
     steps: int
+    """Steps to go back; below 0, steps to go forward again."""
 
 
 class Load(OnGrid, frozen=True):
-    """Replace the state by the array registered under this name; the grid takes its size."""
+    """Replace the state; the grid takes the new state's size."""
 
     array: str
+    """The name of a registered state."""
 
 
 class Show(OnGrid, frozen=True):
-    """What is shown of the cells."""
+    """Change what is shown of the cells."""
 
     look: Look
 
 
 class Set(OnGrid, frozen=True):
-    """One of the settings: see settings.Settings."""
+    """Change a setting."""
 
     setting: str
+    """The name of a field of settings.Settings."""
     value: float | bool
 
 
 class Step(OnGrid, frozen=True):
-    """Make `count` steps now, paused or not, beside those that the clock asks for."""
+    """Make steps now, paused or not, in addition to those that the clock makes."""
 
     count: Annotated[int, msgspec.Meta(ge=0)] = 1
 
 
 class Reseed(OnGrid, frozen=True):
-    """Back to the model's initial state, with a number that decides its noise and all fire masks."""
+    """Go back to the model's initial state, with another random seed."""
 
     rng_seed: RngSeed
+    """The random seed of the initial state and of all fire masks."""
 
 
 AnyEdit = SetModel | SetKernel | Resize | Reseed | Paint | Fill | Load | Set
-"""Those that change what a grid's cells become."""
+"""The commands that change what a grid's cells become."""
 AnyCommand = AnyEdit | AddGrid | RemoveGrid | Revive | Duplicate | Copy | Undo | Redo | Rewind | Show | Step
 
 
 FORMS: dict[str, type[Command]] = {form.__name__: form for form in get_args(AnyCommand)}
-"""The commands by their names, the `type` of a journal or a script."""
+"""The commands by name, which is their `type` in journals and scripts."""
 
 
 def checked(command: AnyCommand) -> AnyCommand:
-    """The command, its values checked as those of a journal are. Raises NCAError."""
+    """Return the command, its values checked as those of a journal are. Raises NCAError."""
     name = type(command).__name__
     if name not in FORMS:
         raise NCAError(f"A command cannot be of the type {name}; choose from: {', '.join(FORMS)}.")
@@ -189,7 +206,7 @@ def checked(command: AnyCommand) -> AnyCommand:
     except msgspec.ValidationError as error:
         raise NCAError(f"{name}: {explain_invalid(error, type(command))}") from None
     except (msgspec.MsgspecError, TypeError, ValueError, AttributeError, OverflowError):
-        raise NCAError(f"{name}: its values must be plain numbers, texts, and lists of them.") from None
+        raise NCAError(f"{name}: its values must be plain numbers, texts, and lists of these.") from None
     return found
 
 
@@ -210,20 +227,22 @@ def as_path(path: npt.ArrayLike) -> tuple[Point, ...]:
 
 
 class JournalEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A command as submitted at a tick; `at_step` put it off until its grid had made that many steps."""
+    """A command as it was submitted."""
 
     tick: int
+    """When it was submitted, in 1/TICKS_PER_SECOND s."""
     command: AnyCommand
     at_step: int | None = None
+    """The number of steps that its grid had to make first; None for a command that did not wait."""
 
 
 def encode(journal: Iterable[JournalEntry]) -> bytes:
-    """A journal as JSON, an entry a line."""
+    """Return a journal as JSON, one entry per line."""
     return b"".join(msgspec.json.encode(entry) + b"\n" for entry in journal)
 
 
 def decode(text: bytes) -> list[JournalEntry]:
-    """What `encode` wrote. Raises NCAError naming the line."""
+    """Return the entries that `encode` wrote. Raises NCAError naming the line."""
     entries = []
     for number, line in enumerate(text.splitlines(), 1):
         try:

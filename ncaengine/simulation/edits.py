@@ -1,4 +1,4 @@
-"""The changes that commands make to a grid, each as it happens; Grid._edit notes them for the way back."""
+"""The changes that commands make to a grid. Grid.edit makes each and notes it in the timeline."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from ncaengine.simulation.library import Array
 
 
 def use(grid: Grid, models: tuple[Model, ...] | None = None, kernel: Kernel | None = None) -> None:
-    """Run other models, or on another kernel. Raises NCAError if they do not go together."""
+    """Run other models or another kernel. Raises NCAError if they don't fit each other."""
     models, kernel = models or grid.models, kernel or grid.kernel
     channels = models[0].config.channels
     other = channels != grid.model.config.channels
@@ -30,17 +30,17 @@ def use(grid: Grid, models: tuple[Model, ...] | None = None, kernel: Kernel | No
 
 
 def set_model(grid: Grid, slot: int, model: Model | None) -> None:
-    """Put a model into a slot, or take that slot's and those after it away. Raises NCAError."""
+    """Put a model into a slot; None removes the models from that slot on. Raises NCAError."""
     models = grid.models
     if model is None and slot == 0:
         raise NCAError("A grid needs its first model; replace it instead.")
     if slot > len(models):
-        raise NCAError(f"The grid has {len(models)} models; the next goes to slot {len(models)}, not {slot}.")
+        raise NCAError(f"The grid has {len(models)} models; the next one must go into slot {len(models)}, not {slot}.")
     use(grid, models[:slot] if model is None else (*models[:slot], model, *models[slot + 1 :]))
 
 
 def resize(grid: Grid, size: Size, keep: Keep) -> None:
-    """Another size; see states.resized. New cells have the fields' defaults."""
+    """Change the size; see states.resized. New cells get the fields' defaults."""
     fresh = states.initial(grid.model, size, grid.rng_seed)
     maps = grid.fields
     if maps is not None:
@@ -49,7 +49,7 @@ def resize(grid: Grid, size: Size, keep: Keep) -> None:
 
 
 def reseed(grid: Grid, rng_seed: int) -> None:
-    """Back to the seed; the fields stay."""
+    """Go back to the initial state, with another random seed; the fields stay."""
     grid.cells.write(states.initial(grid.model, grid.size, rng_seed))
     grid.rng_seed, grid.step = rng_seed, 0
     grid.pace.restart()
@@ -61,12 +61,12 @@ def adjust(grid: Grid, settings: Settings) -> None:
 
 
 def paint(grid: Grid, command: Paint, image: U8 | None, patch: Patch | None) -> None:
-    """One stroke."""
+    """Paint a stroke. Raises NCAError if its value is out of range or there is nothing to paint with."""
     surface = painting.Surface(grid.model, grid.kernel, grid.size, grid.rng_seed, grid.edit_count)
     if command.tool in PLANE:
         maps = _own(grid)
         if command.tool == "model" and not 0 <= command.value < len(grid.models):
-            raise NCAError(f"The grid has {len(grid.models)} models; there is none in slot {command.value:g}.")
+            raise NCAError(f"The grid has {len(grid.models)} models and none in slot {command.value:g}.")
         painting.on_field(surface, command, command.tool, maps)
         _use_fields(grid, maps)
     else:
@@ -75,10 +75,10 @@ def paint(grid: Grid, command: Paint, image: U8 | None, patch: Patch | None) -> 
 
 
 def fill(grid: Grid, command: Fill) -> None:
-    """A whole field. Between two models no third lies: a cell in a fuzzy border runs one of the two by chance."""
+    """Fill a whole field. In a fuzzy border between two models, each cell runs one of the two at random."""
     painting.check(command.field, *command.values)
     if command.pattern in ("polar", "bipolar") and command.field != "angle":
-        raise NCAError(f"A {command.pattern} pattern is made of angles; it is for the alignment only.")
+        raise NCAError(f"A {command.pattern} pattern consists of angles and can only fill the alignment.")
     values = (0.0, 1.0) if command.field == "model" else command.values
     plane = brushes.pattern(grid.kernel, grid.size, command.pattern, values, command.count, command.fuzz)
     if command.field == "model":
@@ -92,7 +92,7 @@ def fill(grid: Grid, command: Fill) -> None:
 
 
 def load(grid: Grid, array: Array) -> None:
-    """A state from outside: (height, width, channels). Raises NCAError if it has other channels than the model."""
+    """Replace the state by (height, width, channels). Raises NCAError if the model has other channels."""
     channels = grid.model.config.channels
     if array.shape[2] != channels:
         raise NCAError(f"The state has {array.shape[2]} channels and the model {grid.model.config.name!r} {channels}.")
@@ -101,18 +101,18 @@ def load(grid: Grid, array: Array) -> None:
 
 
 def _own(grid: Grid) -> F32:
-    """The grid's fields to be changed: a copy where a moment keeps them."""
+    """Return a copy of the grid's fields; moments of the timeline share the original."""
     return fields.default_fields(*grid.size) if grid.fields is None else grid.fields.copy()
 
 
 def _use_fields(grid: Grid, maps: F32) -> None:
-    """Run on these fields; none where all are the default, so that a plain run pays nothing."""
+    """Run with these fields; with none if all have their defaults, which is faster."""
     grid.fields = None if (maps == fields.default_fields(1, 1)).all() else maps
     grid.cells.write_fields(grid.fields)
 
 
 def copied(grid: Grid, at: Point, radius: float) -> Patch:
-    """The cells within `radius` of a point."""
+    """Return a copy of the cells within `radius` of a point."""
     column, row = (int(i) for i in lattice.nearest_cell(grid.kernel, *at))
     offsets = brushes.disc(grid.kernel, radius)
     away = offsets.astype(np.int64)

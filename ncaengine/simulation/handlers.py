@@ -30,16 +30,16 @@ class Handler:
     """What a type of command does."""
 
     apply: Callable[[World, Any, Waiting | None], Grid | None]
-    """Carry it out; return the grid that it made, if any. The last argument is the command as it waited for its step,
-    or None. Raises NCAError, and then has changed nothing."""
+    """Carries a command out and returns the grid that it made, if any. The last argument is the command with the step
+    that it waited for, or None. If it raises NCAError, nothing has changed."""
     check: Callable[[World, Any], object] = lambda world, command: None
-    """Raise NCAError for what is known to fail before it is carried out."""
+    """Raises NCAError if a command is already known to fail."""
     may_wait: bool = True
-    """Whether it can wait for a step of its grid."""
+    """Whether the command can wait for a step of its grid."""
 
 
 def carry_out(world: World, command: AnyCommand, waited: Waiting | None = None) -> Grid | None:
-    """Carry a command out; return the grid that it made, if any. Raises NCAError, and then has changed nothing."""
+    """Carry out a command; return the grid that it made, if any. If it raises NCAError, nothing has changed."""
     try:
         return HANDLERS[type(command)].apply(world, command, waited)
     except MemoryError:
@@ -47,7 +47,7 @@ def carry_out(world: World, command: AnyCommand, waited: Waiting | None = None) 
 
 
 def carry_out_late(world: World, waiting: Waiting) -> None:
-    """Carry out a command that waited for its step. What it raises goes to `world.late`, so that all grids can run."""
+    """Carry out a command that waited for its step. Its error goes to `world.late`, so the other grids run on."""
     try:
         carry_out(world, waiting[2], waiting)
     except NCAError as error:
@@ -61,7 +61,7 @@ def catch_up(world: World, most: float = float("inf")) -> int:
     """
     made = 0
     while made < most and (behind := [grid for grid in world.grids.values() if grid.behind]):
-        # A step at a time where there is a limit, so that no grid is far ahead of the others.
+        # One step at a time where there is a limit, so no grid gets far ahead of the others.
         grid = next((grid for grid in behind if grid.id > world.last_run), behind[0])
         world.last_run = grid.id
         steps = catch_up_grid(world, grid, None if most == float("inf") else 1)
@@ -75,7 +75,7 @@ def catch_up_grid(world: World, grid: Grid, most: int | None = None) -> int:
 
 
 def check(world: World, command: AnyCommand) -> None:
-    """Raise NCAError for what is known to fail before a command is carried out."""
+    """Raise NCAError if a command is already known to fail."""
     HANDLERS[type(command)].check(world, command)
 
 
@@ -111,7 +111,7 @@ def _on_grid(
     check: Callable[[World, G], object] = lambda world, command: None,
     may_wait: bool = True,
 ) -> Handler:
-    """Return the handler of a command to a grid that is there."""
+    """Return the handler of a command to one of the grids."""
     return Handler(lambda world, command, _waited: act(world, world.grid(command.grid), command), check, may_wait)
 
 
@@ -147,7 +147,7 @@ def _show(_world: World, grid: Grid, command: c.Show) -> None:
     grid.show(command.look)
 
 
-# Edits: what changes the cells, and can be made again
+# Edits: they change the cells, and the timeline can make them again
 
 
 def _edit(
@@ -201,7 +201,7 @@ def _plan_load(world: World, grid: Grid, command: c.Load) -> tuple[str, Callable
 
 
 def _plan_set(_world: World, grid: Grid, command: c.Set) -> tuple[str, Callable[[], None]]:
-    # Without a title: undo passes over the many values of a slider.
+    # Without a title, so undo skips the many values of a slider.
     return "", partial(edits.adjust, grid, with_setting(grid.settings, command.setting, command.value))
 
 
@@ -215,7 +215,7 @@ def _set(world: World, command: c.Set, waited: Waiting | None) -> None:
 
 _SET_CELLS = _edit(_plan_set)
 
-# What is submitted with a step can fail only once that step has come; these find out before.
+# A command that waits for a step is carried out only then; these checks find its errors when it is submitted.
 
 
 def _check_set_model(world: World, command: c.SetModel) -> None:
@@ -249,4 +249,4 @@ HANDLERS: dict[type[c.Command], Handler] = {
     c.Load: _edit(_plan_load, lambda world, command: world.library.state(command.array)),
     c.Set: Handler(_set, lambda world, command: with_setting(Settings(), command.setting, command.value)),
 }
-"""Every type of command, and what it does."""
+"""The handler of each type of command."""

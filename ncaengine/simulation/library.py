@@ -12,7 +12,7 @@ Array = U8 | F32
 
 
 class Library:
-    """Models and arrays by name. A name, once given, means the same model or array for ever.
+    """Models and arrays by name. A name always means the same model or array.
 
     Attributes:
         models: Models by name.

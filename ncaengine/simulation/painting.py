@@ -1,4 +1,4 @@
-"""What a Paint command makes of a grid: the cells it touches, how much, and what they become. Pure NumPy."""
+"""What a Paint command changes: which cells, by how much, and to what. Only NumPy is used."""
 
 from dataclasses import dataclass
 
@@ -16,26 +16,31 @@ from ncaengine.simulation.commands import Paint
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """What painting needs to know of a grid. `number` tells one change of it from the next."""
+    """The properties of a grid that painting uses."""
 
     model: Model
     kernel: Kernel
     size: Size
+    """(width, height) in cells."""
     rng_seed: int
     number: int
+    """The number of edits before this one, from which its noise is made."""
 
 
 @dataclass(frozen=True, eq=False)
 class Touch:
-    """Cells (n, 2) int32 (column, row), weights (n,) float32 in [0, 1], and states (n, k) of their first k channels."""
+    """The cells that a stroke changes."""
 
     cells: I32
+    """(n, 2) int32: column and row of each."""
     weight: F32
+    """(n,) float32 in [0, 1]: how much of the target replaces the cell's state."""
     target: F32
+    """(n, k) float32: what the first k channels become."""
 
 
 def on_state(surface: Surface, command: Paint, image: U8 | None, patch: Patch | None) -> Touch:
-    """What a brush for the state does. Raises NCAError where there is nothing to paint with."""
+    """Return the change that a stroke on the state makes. Raises NCAError if there is nothing to paint with."""
     if command.tool == "patch":
         return _pasted(surface, command, patch)
     cells, weight = brushes.stroke(surface.kernel, surface.size, command.path, command.radius, command.softness)
@@ -50,13 +55,13 @@ def on_state(surface: Surface, command: Paint, image: U8 | None, patch: Patch | 
             raise NCAError(f"There is no image {command.image!r} to paint with; open one first.")
         rgb = brushes.image_at(image, surface.kernel, surface.size, cells)
         target = ((rgb - config.colour.offset) / config.colour.scale).astype(np.float32)
-        if config.colour.alpha:  # what is painted is opaque
+        if config.colour.alpha:  # painted cells are opaque
             target = np.concatenate([target, np.ones_like(target[:, :1])], 1)
     return Touch(cells, weight * np.float32(command.strength), target)
 
 
 def _pasted(surface: Surface, command: Paint, patch: Patch | None) -> Touch:
-    """The patch about the last point of the path; its edge fades as the brush's softness says."""
+    """Return the patch, placed around the path's last point; `softness` sets how its edge fades."""
     if patch is None:
         raise NCAError("Nothing has been copied yet; copy a patch first.")
     column, row = (int(i) for i in lattice.nearest_cell(surface.kernel, *command.path[-1]))
@@ -70,7 +75,7 @@ def _pasted(surface: Surface, command: Paint, patch: Patch | None) -> Touch:
     (ax, _), (bx, by) = surface.kernel.basis
     at = offsets[first]
     away = np.hypot(at[:, 0] * ax + at[:, 1] * bx, at[:, 1] * by) / patch.radius
-    # The rim is never quite 0, so that a patch of one cell is pasted as well.
+    # The rim is never quite 0, so a patch of one cell is pasted, too.
     fade = np.clip((1 - away) / max(command.softness, 1e-6), 0.05 if command.softness else 1, 1)
     channels = min(surface.model.config.channels, patch.state.shape[1])
     weight = (fade * fade * (3 - 2 * fade) * command.strength).astype(np.float32)
@@ -88,7 +93,7 @@ def on_field(surface: Surface, command: Paint, name: Field, fields: F32) -> None
     if name == "model":
         mine = brushes.dither(weight, cells, surface.number, surface.rng_seed)
         plane[row, column] = np.where(mine, np.round(value), now)
-    elif name == "angle":  # the short way round
+    elif name == "angle":  # the shorter way round
         turned = now + weight * ((value - now + 180) % 360 - 180)
         plane[row, column] = (turned + 180) % 360 - 180
     else:
@@ -96,8 +101,8 @@ def on_field(surface: Surface, command: Paint, name: Field, fields: F32) -> None
 
 
 def check(name: Field, *values: float) -> None:
-    """Raises NCAError if a value lies outside a field's range."""
+    """Raise NCAError if a value lies outside a field's range."""
     spec = FIELDS[name]
     for value in values:
         if not spec.low <= value <= spec.high:
-            raise NCAError(f"{spec.title} is {value:g}; in a map it must lie from {spec.low:g} to {spec.high:g}.")
+            raise NCAError(f"{spec.title} is {value:g}; in a map it must be from {spec.low:g} to {spec.high:g}.")

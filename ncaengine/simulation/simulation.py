@@ -60,9 +60,9 @@ class Simulation:
     ) -> None:
         """Start without grids.
 
-        backend: None opens the best one of this machine.
+        backend: None opens the best one that this machine has.
         catalogue: None finds the built-in kernels and installed plugins.
-        history: Bytes that each grid may keep to go back in time; 0 for none.
+        history: Bytes that each grid may use for undo and rewind; 0 for none.
         """
         self._world = World(backend or backends.open_backend()[0], catalogue or kernels.discover(), history)
         self.backend = self._world.backend
@@ -74,7 +74,7 @@ class Simulation:
 
     @property
     def catalogue(self) -> Catalogue:
-        """The kernels. They may be replaced, as when a plugin has changed."""
+        """The kernels; a new catalogue can be set, for example when a plugin has changed."""
         return self._world.catalogue
 
     @catalogue.setter
@@ -83,7 +83,7 @@ class Simulation:
 
     @property
     def history(self) -> int:
-        """The bytes that each new grid may keep to go back in time; 0 for none."""
+        """The bytes that each new grid may use for undo and rewind; 0 for none."""
         return self._world.history
 
     @history.setter
@@ -112,7 +112,7 @@ class Simulation:
         command = commands.checked(command)
         made = None
         if isinstance(command, commands.Copy):
-            handlers.catch_up(self._world)  # a grid that is behind may still have to paste the patch of before
+            handlers.catch_up(self._world)  # a grid that is behind may still have to paste the previous patch
         if isinstance(command, OnGrid) and command.grid in self.grids:
             handlers.catch_up_grid(self._world, self.grids[command.grid])
         if at_step is None:
@@ -126,7 +126,7 @@ class Simulation:
         return made
 
     def check(self, command: AnyCommand) -> None:
-        """Raise NCAError for what is known to fail before a command is carried out."""
+        """Raise NCAError if a command is already known to fail."""
         handlers.check(self._world, command)
 
     def _raise_late(self) -> None:
@@ -143,7 +143,8 @@ class Simulation:
         """Submit a journal's commands, each at its tick, and run on to `until_tick`.
 
         The models that it names must be registered. A command that failed when its step came fails again, silently.
-        progress: Called with the tick after each second of time at most.
+
+        progress: Called with the tick, at least once per second of simulated time.
         """
         for entry in journal:
             self._pass_time(entry.tick, progress)
@@ -247,7 +248,7 @@ class Simulation:
         self._world.check_size(size, model)
 
     def take_over(self, grids: Iterable[Grid], tick: int, next_id: int) -> None:
-        """Put a session's grids in the place of all. This is not a command: the journal starts again from here."""
+        """Replace all grids by a session's. This is not a command: the journal starts again from here."""
         self._world.replace_all(grids, next_id)
         self.tick = tick
         self.origin = Origin(tick, self.next_id, tuple(grid.snapshot() for grid in self.grids.values()))
@@ -310,9 +311,9 @@ class Simulation:
         self.submit(commands.Fill(self.grid(grid).id, field, pattern, values, count, fuzz))
 
     def rewind(self, steps: int, grid: Which = None) -> int:
-        """Go back `steps` steps, or as many as the timeline holds. Return how many those were.
+        """Go back `steps` steps, or as many as the timeline holds, and return how many those were.
 
-        Below 0 it goes forward again, and so is the result.
+        A negative number goes forward again; the result is then negative, too.
         """
         found = self.grid(grid)
         self.work()  # steps that are due count among those to go back

@@ -18,7 +18,7 @@ MOST_REMOVED = 4
 
 
 class LateError(NCAError):
-    """What a command raised that had waited for its step.
+    """The error of a command that had waited for its step.
 
     Attributes:
         waiting: That command, with its step and its order of submission.
@@ -31,10 +31,12 @@ class LateError(NCAError):
 
 @dataclass(frozen=True, eq=False)
 class Origin:
-    """What a journal begins with: nothing, or the grids of a session at its tick."""
+    """What a journal begins with: nothing, or the grids of a session."""
 
     tick: int = 0
+    """In 1/TICKS_PER_SECOND s."""
     next_id: int = 1
+    """The number of the next grid."""
     grids: tuple[Snapshot, ...] = ()
 
 
@@ -46,7 +48,7 @@ class World:
     catalogue: Catalogue
     """The kernels."""
     history: int
-    """Bytes that each grid may keep to go back in time; 0 for none."""
+    """Bytes that each new grid may use for undo and rewind; 0 for none."""
 
     def __post_init__(self) -> None:
         self.library = Library()
@@ -55,13 +57,13 @@ class World:
         self.removed: dict[int, Snapshot] = {}
         """The grids that can be brought back, the last removed at the end."""
         self.patch: Patch | None = None
-        """What was copied last."""
+        """The cells that were copied last."""
         self.next_id = 1
         """The number of the next grid."""
         self.last_run = 0
         """The number of the grid that made steps last."""
         self.late: list[NCAError] = []
-        """What commands raised that had waited for their step."""
+        """The errors of commands that had waited for their step."""
 
     def grid(self, number: int) -> Grid:
         """Return a grid by its number. Raises NCAError if there is none."""
@@ -101,7 +103,7 @@ class World:
         return grid
 
     def replace_all(self, grids: Iterable[Grid], next_id: int) -> None:
-        """Put other grids in the place of all."""
+        """Replace all grids by others."""
         for grid in self.grids.values():
             grid.release()
         self._replace(grids)

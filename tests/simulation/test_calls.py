@@ -163,7 +163,7 @@ def test_rewind_returns_the_steps_gone_back(backend, simulate):
         (lambda sim: sim.fill("rate", count=0), "Fill: `count` must be at least 1."),
         (lambda sim: sim.step("many"), "Step: `count` must be a whole number, not a text."),
         (lambda sim: sim.set("angle", "wide"), "Set: `value` must be true or false or a number, not a text."),
-        (lambda sim: sim.set(object(), 1), "Set: its values must be plain numbers, texts, and lists of them."),
+        (lambda sim: sim.set(object(), 1), "Set: its values must be plain numbers, texts, and lists of these."),
         (lambda sim: sim.submit(7), "A command cannot be of the type int; choose from: SetModel, "),
         (
             lambda sim: sim.submit(Show(1, {"gane": 2})),

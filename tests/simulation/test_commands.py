@@ -205,7 +205,7 @@ def test_a_fuzzy_border_between_two_models_contains_no_third(catalogue: Catalogu
     assert (found[:, 8:12] == 0).all()
     assert (found[:, 28:32] == 2).all()
     assert 0 < (found[:, 18:22] == 2).mean() < 1
-    with pytest.raises(NCAError, match="for the alignment only"):
+    with pytest.raises(NCAError, match="can only fill the alignment"):
         sim.submit(Fill(1, "rate", "polar"))
 
 
