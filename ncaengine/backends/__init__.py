@@ -5,13 +5,13 @@ from ncaengine.core.errors import NCAError
 
 
 def open_backend(choice: BackendChoice = "auto", half: bool = False) -> tuple[Backend, str]:
-    """The backend asked for, and a line to show if `auto` had to fall back to torch (else '').
+    """Open a backend; return it, and a notice to show if `auto` had to fall back to torch (else '').
 
-    half: OpenGL keeps states as float16. Raises NCAError if OpenGL, or what it alone can do, was asked for and is not
-    to be had.
+    half: whether states are float16, which only OpenGL can.
+    Raises NCAError if OpenGL, or what only it can do, was asked for and is not available.
     """
     if half and choice == "torch":
-        raise NCAError("Only OpenGL keeps states as 16-bit numbers (--half); torch's are of 32 bits.")
+        raise NCAError("Only OpenGL keeps states as 16-bit numbers; omit --half or --backend torch.")
     reason = ""
     if choice != "torch":
         from ncaengine.backends.gl.backend import GLBackend

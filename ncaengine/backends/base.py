@@ -1,4 +1,4 @@
-"""What a Simulation asks of the device that computes: OpenGL (gl_backend) or torch (torch_backend)."""
+"""The interface between a Simulation and the device that computes: OpenGL (backends.gl) or torch."""
 
 from collections.abc import Sequence
 from typing import Literal, Protocol
@@ -14,30 +14,32 @@ BackendChoice = Literal["auto", "gl", "torch"]
 
 
 class Cells(Protocol):
-    """One grid's state on a device, with the program that steps it."""
+    """One grid's state on a device, and the program that steps it."""
 
     def specialise(self, model: Model, kernel: Kernel, others: Sequence[Model] = ()) -> None:
-        """Run this model on this kernel from now on; the state stays. Raises NCAError and changes nothing.
+        """Run this model on this kernel from now on; the state stays. Raises NCAError, and then changes nothing.
 
-        others: the models that cells run whose `model` field is 1, 2, …; of as many channels.
+        others: the models of cells whose `model` field is 1, 2, …; they have as many channels.
         """
 
     def write(self, state: F32) -> None:
         """Replace the state: (height, width, channels) float32, of any size."""
 
     def read(self) -> F32:
-        """The state: (height, width, channels) float32, a copy."""
+        """Return a copy of the state: (height, width, channels) float32."""
 
     def write_fields(self, fields: F32 | None) -> None:
-        """Replace the fields: (height, width, 4) float32 of the state's size (see fields), None for the defaults."""
+        """Replace the fields: (height, width, 4) float32 of the state's size, None for the defaults."""
 
     def read_cells(self, cells: I32) -> F32:
-        """The state of some cells: (n, channels) float32 of (n, 2) int32 (column, row) within the grid."""
+        """Return the state of some cells, (n, 2) int32 (column, row) within the grid: (n, channels) float32."""
 
     def blend(self, cells: I32, weight: F32, target: F32) -> None:
-        """Mix `target` (n, k) into the first k channels of some cells, (n, 2) distinct (column, row).
+        """Mix values into some cells: state += weight·(target - state), and exactly `target` where the weight is 1.
 
-        state = state + weight·(target - state) with `weight` (n,) in [0, 1], exactly `target` where it is 1.
+        cells: (n, 2) int32 (column, row), all distinct.
+        weight: (n,) float32, 0 to 1.
+        target: (n, k) float32, for the first k channels.
         """
 
     def step(self, number: int, rng_seed: int, settings: Settings) -> None:
@@ -49,14 +51,14 @@ class Cells(Protocol):
         """
 
     def draw(self, view: View, look: Look = RGB) -> U8:
-        """The picture of a view: (height, width, 3) uint8."""
+        """Return the picture of a view: (height, width, 3) uint8."""
 
     def release(self) -> None:
-        """Give the device's memory back; the object is of no use afterwards."""
+        """Free the device's memory; the object can't be used afterwards."""
 
 
 class Backend(Protocol):
-    """A device."""
+    """A device that computes."""
 
     name: str
     """'gl' or 'torch'."""
@@ -66,13 +68,13 @@ class Backend(Protocol):
     """The largest side of a grid, in cells."""
 
     def bytes_a_cell(self, config: Config) -> int:
-        """Of this machine's own memory, that a cell takes while a grid is made, resized or stepped."""
+        """Return how much of this machine's main memory a cell takes while a grid is made, resized or stepped."""
 
     def cells(self) -> Cells:
-        """An empty grid; specialise it, then write a state."""
+        """Return an empty grid; specialise it, then write a state."""
 
     def finish(self) -> None:
-        """Wait until everything asked for so far is done."""
+        """Wait until all work requested so far is done."""
 
     def release(self) -> None:
-        """Give everything back."""
+        """Free all memory."""

@@ -1,4 +1,4 @@
-"""The torch reference as a backend: runs anywhere, draws in NumPy."""
+"""The torch reference as a backend: it runs anywhere and draws in NumPy."""
 
 from collections.abc import Sequence
 
@@ -46,7 +46,7 @@ class TorchCells:
     def blend(self, cells: I32, weight: F32, target: F32) -> None:
         column, row = torch.from_numpy(cells.astype("int64")).T
         wanted, share = torch.from_numpy(target.T.copy()), torch.from_numpy(weight.copy())
-        x = self._x.clone()  # what `_previous` shows stays
+        x = self._x.clone()  # `_previous` keeps its own
         part = x[0, : len(wanted)]
         old = part[:, row, column]
         part[:, row, column] = torch.where(share == 1, wanted, old + share * (wanted - old))
@@ -74,7 +74,7 @@ class TorchCells:
 
 
 def _array(x: Tensor) -> F32:
-    """(height, width, channels) float32 of (1, channels, height, width), a copy."""
+    """Return a copy of a (1, channels, height, width) tensor: (height, width, channels) float32."""
     out: F32 = x[0].permute(1, 2, 0).contiguous().numpy().copy()
     return out
 
@@ -89,14 +89,14 @@ class TorchBackend:
         self.description = f"torch {torch.__version__} on the CPU, {torch.get_num_threads()} threads"
 
     def bytes_a_cell(self, config: Config) -> int:
-        """The states, and what the net makes of all cells at once."""
+        """Count the states, and the net's values of all cells at once."""
         return 4 * (4 * config.channels + 2 * config.inputs + config.hidden)
 
     def cells(self) -> TorchCells:
         return TorchCells()
 
     def finish(self) -> None:
-        """Every call has finished when it returns."""
+        """Do nothing: every call has finished when it returns."""
 
     def release(self) -> None:
-        """Nothing is held."""
+        """Do nothing: nothing is held."""

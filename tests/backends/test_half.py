@@ -265,7 +265,7 @@ def test_torch_has_no_such_states(command: str, tmp_path, capsys) -> None:
         asked = [command, str(tmp_path / "m.safetensors"), "-o", str(tmp_path / "a.png"), "--size", "8"]
     assert main([*asked, "--half", "--backend", "torch"]) == 1
     said = capsys.readouterr().err
-    assert said == "ncaengine: Only OpenGL keeps states as 16-bit numbers (--half); torch's are of 32 bits.\n"
+    assert said == "ncaengine: Only OpenGL keeps states as 16-bit numbers; omit --half or --backend torch.\n"
 
 
 def test_half_is_not_left_out_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
