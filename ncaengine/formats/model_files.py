@@ -100,8 +100,9 @@ def default_model() -> Path:
     return path
 
 
-def save(model: Model, path: Path) -> None:
+def save(model: Model, path: str | Path) -> None:
     """Write a model as .pt or .safetensors, whole or not at all. Raises NCAError."""
+    path = Path(path)
     writers: dict[str, Callable[[Model, Path], None]] = {".safetensors": write_safetensors, ".pt": _write_torch}
     if path.suffix.lower() not in writers:
         raise NCAError(f"{path}: a model's name must end in .pt or .safetensors.")
