@@ -21,7 +21,7 @@ from ncaengine.formats import model_files
 from ncaengine.io import journals, scripts
 from ncaengine.simulation.clock import TICKS_PER_SECOND
 from ncaengine.simulation.simulation import Simulation
-from ncaengine.viewer import keymap_table
+from ncaengine.viewer import keymap_markdown
 
 TEXTS = {
     path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
@@ -196,7 +196,7 @@ def test_the_guide_names_what_is_in_its_files() -> None:
 
 def test_the_table_of_keys_is_the_windows() -> None:
     [shown] = re.findall(r"<!-- keys -->\n(.*?)<!-- /keys -->", TEXTS["docs/window.md"], re.DOTALL)
-    assert shown == keymap_table.table(), "run: python assets/pictures/make.py keys"
+    assert shown == keymap_markdown.table(), "run: python assets/pictures/make.py keys"
 
 
 def test_the_reference_has_every_public_name() -> None:

@@ -119,7 +119,7 @@ def cells(steps: int = 600) -> None:
 
 def keys() -> None:
     """Write the table of keys into docs/window.md."""
-    from ncaengine.viewer.keymap_table import table
+    from ncaengine.viewer.keymap_markdown import table
 
     path = ASSETS.parent / "docs/window.md"
     text = path.read_text("utf-8")

@@ -12,7 +12,7 @@ from typing import Any
 import tyro
 
 from ncaengine._version import __version__
-from ncaengine.cli.options import check_ranges, join_help_lines
+from ncaengine.cli.shared.options import check_ranges, join_help_lines
 from ncaengine.core.errors import NCAError
 
 COMMANDS = {
@@ -26,7 +26,7 @@ COMMANDS = {
     "import": "import_models:Import",
     "export": "export:Export",
     "info": "info:Info",
-    "kernels": "info:Kernels",
+    "kernels": "kernels:Kernels",
     "bench": "bench.command:Bench",
 }
 """The module and the class of each command."""

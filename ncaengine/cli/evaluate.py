@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from ncaengine.cli.engine import find_kernels, open_simulation
-from ncaengine.cli.options import BackendChoice, Count, KernelName, Models, Plugins, Range, Seed, Size, size_text
-from ncaengine.cli.output import plural, print_json, print_notice, progress_bar
+from ncaengine.cli.shared.engine import find_kernels, open_simulation
+from ncaengine.cli.shared.options import BackendChoice, Count, KernelName, Models, Plugins, Range, Seed, Size, size_text
+from ncaengine.cli.shared.output import plural, print_json, print_notice, progress_bar
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from ncaengine.cli.engine import find_kernels, open_simulation
-from ncaengine.cli.options import KernelName, Models, OutputFile, Plugins
-from ncaengine.cli.output import plural, print_notice, progress_bar
+from ncaengine.cli.shared.engine import find_kernels, open_simulation
+from ncaengine.cli.shared.options import KernelName, Models, OutputFile, Plugins
+from ncaengine.cli.shared.output import plural, print_notice, progress_bar
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:

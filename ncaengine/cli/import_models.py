@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from ncaengine.cli.detection_table import choose_reading
-from ncaengine.cli.options import OutputFolder
-from ncaengine.cli.output import plural, print_notice
+from ncaengine.cli.shared.detection_table import choose_reading
+from ncaengine.cli.shared.options import OutputFolder
+from ncaengine.cli.shared.output import plural, print_notice
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:

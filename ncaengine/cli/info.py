@@ -1,4 +1,4 @@
-"""`ncaengine info` and `ncaengine kernels`."""
+"""`ncaengine info`."""
 
 import sys
 from dataclasses import dataclass
@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from ncaengine.cli.engine import open_simulation
-from ncaengine.cli.options import Plugins
-from ncaengine.cli.output import print_json
+from ncaengine.cli.shared.engine import open_simulation
+from ncaengine.cli.shared.output import print_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.table import Table
 
-    from ncaengine.core.kernels import Kernel
     from ncaengine.core.model import Model
     from ncaengine.core.types import U8
     from ncaengine.formats.opened import Opened
@@ -54,7 +52,7 @@ class Info:
     def _show_model(self, model: "Model", reason: str) -> None:
         from rich.console import Console
 
-        from ncaengine.cli import model_summary
+        from ncaengine.cli.shared import model_summary
         from ncaengine.core.model import config_to_dict
 
         if self.json:
@@ -77,7 +75,7 @@ class Info:
         from rich.console import Console
         from rich.markup import escape
 
-        from ncaengine.cli import model_summary
+        from ncaengine.cli.shared import model_summary
 
         path, names, models = opened.path, list(opened.models), list(opened.models.values())
         if self.json:
@@ -99,7 +97,7 @@ class Info:
         console.print(f"Details of one: ncaengine info {escape(f'{path}:{names[0]}')}", style="dim", soft_wrap=True)
 
     def _list_folder(self, folder: Path) -> None:
-        from ncaengine.cli import model_summary
+        from ncaengine.cli.shared import model_summary
 
         found = list(model_summary.of_folder(folder))
         if self.json:
@@ -146,39 +144,3 @@ def print_picture(picture: "U8") -> None:
             segments.append(Segment("▀", Style.parse("rgb({},{},{}) on rgb({},{},{})".format(*top, *bottom))))
         segments.append(Segment.line())
     Console(file=sys.stdout).print(Segments(segments))
-
-
-@dataclass(frozen=True)
-class Kernels:
-    """List the neighbourhood kernels, and whether each passes the moment check."""
-
-    plugins: Plugins = ()
-
-    def run(self) -> None:
-        """Print the kernels, then the broken plugins with the reasons."""
-        from rich.console import Console
-        from rich.markup import escape
-        from rich.padding import Padding
-
-        from ncaengine.core import kernels
-
-        catalogue = kernels.discover(self.plugins)
-        console = Console(highlight=False)
-        for kernel in catalogue.kernels.values():
-            heading, *details = _describe_kernel(kernel)
-            console.print(heading)
-            for line in details:
-                console.print(Padding(escape(line), (0, 0, 0, 4)))
-        for path, reason in catalogue.broken.items():
-            console.print(f"[bold red]broken[/] {escape(f'{path}: {reason}')}", soft_wrap=True)
-
-
-def _describe_kernel(kernel: "Kernel") -> list[str]:
-    """Return lines about a kernel; only the first has markup."""
-    neighbours = {tap[:2] for stencil in kernel.stencils.values() for tap in stencil.taps()} - {(0, 0)}
-    gains = ", ".join(f"{gain:.3g}" for gain in kernel.gains())
-    unmatched = kernel.unmatched()
-    verdict = "[yellow]not matched[/]" if unmatched else "[green]matched[/]"
-    size = f"{len(neighbours):2} neighbours, radius {kernel.radius}"
-    heading = f"[bold]{kernel.name:18}[/] {size}  gains {gains}  {verdict}"
-    return [heading, *filter(None, [kernel.description]), *unmatched]

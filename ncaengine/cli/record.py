@@ -7,11 +7,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from ncaengine.cli import setting_flags
-from ncaengine.cli.engine import find_kernels, open_simulation
-from ncaengine.cli.options import BackendChoice, Count, Half, KernelName, OptionalFile, Plugins, Range, Seed, Size
-from ncaengine.cli.output import plural, print_notice, progress_bar
-from ncaengine.cli.setting_flags import SettingFlags
+from ncaengine.cli.shared import setting_flags
+from ncaengine.cli.shared.engine import find_kernels, open_simulation
+from ncaengine.cli.shared.options import (
+    BackendChoice,
+    Count,
+    Half,
+    KernelName,
+    OptionalFile,
+    Plugins,
+    Range,
+    Seed,
+    Size,
+)
+from ncaengine.cli.shared.output import plural, print_notice, progress_bar
+from ncaengine.cli.shared.setting_flags import SettingFlags
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:

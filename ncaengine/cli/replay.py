@@ -6,9 +6,9 @@ from typing import Annotated
 
 import tyro
 
-from ncaengine.cli.engine import open_simulation
-from ncaengine.cli.options import BackendChoice, Half, Plugins, size_text
-from ncaengine.cli.output import plural, progress_bar
+from ncaengine.cli.shared.engine import open_simulation
+from ncaengine.cli.shared.options import BackendChoice, Half, Plugins, size_text
+from ncaengine.cli.shared.output import plural, progress_bar
 
 OUTPUT = tyro.conf.arg(aliases=["-o"], metavar="FILE", help_behavior_hint="(default: none)")
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from ncaengine.cli.engine import find_kernels, open_simulation
-from ncaengine.cli.options import BackendChoice, Half, Models, OutputFile, Plugins, Range, Seed, Size
-from ncaengine.cli.output import plural, progress_bar
+from ncaengine.cli.shared.engine import find_kernels, open_simulation
+from ncaengine.cli.shared.options import BackendChoice, Half, Models, OutputFile, Plugins, Range, Seed, Size
+from ncaengine.cli.shared.output import plural, progress_bar
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:

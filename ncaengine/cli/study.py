@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from ncaengine.cli.engine import open_simulation
-from ncaengine.cli.options import OutputFolder
-from ncaengine.cli.training_runs import run_all
+from ncaengine.cli.shared.engine import open_simulation
+from ncaengine.cli.shared.options import OutputFolder
+from ncaengine.cli.shared.training_runs import run_all
 from ncaengine.core.errors import NCAError
 from ncaengine.training.config import DeviceName, TrainingSettings
 

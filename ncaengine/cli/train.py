@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from ncaengine.cli.options import OutputFile, Plugins
-from ncaengine.cli.training_runs import run_all
+from ncaengine.cli.shared.options import OutputFile, Plugins
+from ncaengine.cli.shared.training_runs import run_all
 from ncaengine.core.errors import NCAError
 from ncaengine.training.config import DeviceName, TrainingSettings
 

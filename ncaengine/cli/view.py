@@ -6,8 +6,8 @@ from typing import Annotated
 
 import tyro
 
-from ncaengine.cli.engine import find_kernels
-from ncaengine.cli.options import SIZE, Half, KernelName, Plugins, Seed
+from ncaengine.cli.shared.engine import find_kernels
+from ncaengine.cli.shared.options import SIZE, Half, KernelName, Plugins, Seed
 from ncaengine.core.errors import NCAError
 from ncaengine.core.settings import SETTINGS, Settings
 

@@ -12,7 +12,8 @@ from helpers import NOTEBOOK_CONFIG, random_model
 from published_forms import growing, hexells, reaction
 from rich.console import Console
 
-from ncaengine.cli import info, main, model_summary
+from ncaengine.cli import info, main
+from ncaengine.cli.shared import model_summary
 from ncaengine.core.model import Colour, Config
 from ncaengine.formats import model_files
 

@@ -26,7 +26,7 @@ from PIL import Image
 from ncaengine import cli
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.backends.torch import TorchCells
-from ncaengine.cli import training_runs
+from ncaengine.cli.shared import training_runs
 from ncaengine.core import kernels, model
 from ncaengine.core.errors import NCAError
 from ncaengine.core.settings import Settings

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from ncaengine.cli.engine import find_kernels
-from ncaengine.cli.options import KernelName, OptionalFile, Plugins, Range, Sizes, size_text
-from ncaengine.cli.output import print_notice, progress_bar
+from ncaengine.cli.shared.engine import find_kernels
+from ncaengine.cli.shared.options import KernelName, OptionalFile, Plugins, Range, Sizes, size_text
+from ncaengine.cli.shared.output import print_notice, progress_bar
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:

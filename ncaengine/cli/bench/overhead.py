@@ -15,7 +15,7 @@ import numpy as np
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.backends.gl.device import Device
 from ncaengine.cli.bench.timing import BenchPlan, time_in_turn
-from ncaengine.cli.options import size_text
+from ncaengine.cli.shared.options import size_text
 from ncaengine.core import states
 from ncaengine.core.kernels import Catalogue, Kernel
 from ncaengine.core.model import Model

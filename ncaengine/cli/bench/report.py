@@ -14,7 +14,7 @@ from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.cli.bench import host_info, runners, timing
 from ncaengine.cli.bench.overhead import OverheadTime
 from ncaengine.cli.bench.timing import StepTime, StepTimes
-from ncaengine.cli.output import print_json
+from ncaengine.cli.shared.output import print_json
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Config
 

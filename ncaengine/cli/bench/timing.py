@@ -12,7 +12,7 @@ from ncaengine.backends.reference import Reference
 from ncaengine.cli.bench import host_info
 from ncaengine.cli.bench.host_info import Processor
 from ncaengine.cli.bench.runners import Runner
-from ncaengine.cli.options import size_text
+from ncaengine.cli.shared.options import size_text
 from ncaengine.core import memory
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Kernel

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ncaengine.cli.engine import open_simulation
-from ncaengine.cli.output import progress_bar
+from ncaengine.cli.shared.engine import open_simulation
+from ncaengine.cli.shared.output import progress_bar
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:

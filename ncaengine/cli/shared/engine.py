@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ncaengine.cli.output import print_notice
+from ncaengine.cli.shared.output import print_notice
 
 if TYPE_CHECKING:
     from ncaengine.backends.base import BackendChoice

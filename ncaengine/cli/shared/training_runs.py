@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ncaengine.cli.output import plural, print_notice
+from ncaengine.cli.shared.output import plural, print_notice
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""What several commands share: opening the engine, types of flags, output, training runs."""
