@@ -174,12 +174,12 @@ def files(app: App, _typed: str) -> Iterator[PaletteCommand]:
     shipped = model_files.shipped_models()
     for path in (*shipped, *open_files.recent_models(app)):
         name = file_kinds.title(path)
-        source = "comes with ncaengine" if path in shipped else f"from {file_kinds.location(path)}"
+        source = "Comes with ncaengine" if path in shipped else f"From {file_kinds.location(path)}"
         if app.panes and not open_files.is_open(app, path):  # open models are listed by `choices`
-            hint, aliases = f"In the selected grid; {source}", (f"model {name}", f"open model {name}")
+            hint, aliases = f"{source}; opens in the selected grid", (f"model {name}", f"open model {name}")
             yield PaletteCommand(f"Open {name}", hint, partial(_open, app, path, False), "", aliases)
         title, alias = f"Open {name} in a new grid", f"open {name} beside"
-        yield PaletteCommand(title, source.capitalize(), partial(_open, app, path, True), "", (alias,))
+        yield PaletteCommand(title, source, partial(_open, app, path, True), "", (alias,))
 
 
 def _open(app: App, path: Path, new_grid: bool) -> None:
