@@ -1,15 +1,19 @@
 """Parts of Apps without a window, for the tests of viewer/state and viewer/actions."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import published_forms as forms
 from helpers import NOTEBOOK_CONFIG, random_model, small
 
 from ncaengine.core.model import Model
 from ncaengine.formats.model_files import save
+from ncaengine.simulation.commands import Paint
 from ncaengine.viewer.actions.hot_reload import HotReload
+from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.file_watch import PERIOD, Change, ModelWatch
 
 
@@ -70,3 +74,20 @@ class WatchedFile:
 def same(a: Model, b: Model) -> bool:
     """Return whether two models are equal."""
     return a.config == b.config and all((getattr(a, n) == getattr(b, n)).all() for n in ("w1", "b1", "w2", "b2"))
+
+
+def messages(app: App, kind: str = "") -> list[str]:
+    """Return the texts of the App's notices, or of those of one kind."""
+    return [toast.text for toast in app.toasts if kind in ("", toast.kind)]
+
+
+def painted(app: App) -> list[Paint]:
+    """Return the strokes in the App's journal."""
+    return [entry.command for entry in app.sim.journal if isinstance(entry.command, Paint)]
+
+
+def many_models(folder: Path, count: int) -> Path:
+    """Write a file of `count` models, named m0, m1 and so on."""
+    path = folder / "many.json"
+    path.write_text(json.dumps(forms.atlas(count)))
+    return path

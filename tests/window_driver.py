@@ -1,8 +1,8 @@
-"""Drives the window by the ImGui Test Engine: no display, on GLFW's null platform.
+"""Drives the window with the ImGui Test Engine, without a display, on GLFW's null platform.
 
-Each scenario runs in a process of its own, since a window brings its own OpenGL context:
+Each scenario runs in its own process because each window has its own OpenGL context:
 `python tests/viewer/test_window.py SCENARIO FOLDER` runs one by hand. A scenario's script runs on a
-second thread while frames are drawn: it clicks and types, and looks at the App, but calls no OpenGL.
+second thread while frames are drawn. It clicks, types and reads the App, but it can't call OpenGL.
 """
 
 import time
@@ -19,10 +19,11 @@ from ncaengine.viewer.state.options import Options
 from ncaengine.viewer.state.preferences import Preferences
 
 LIMIT = 60.0
-"""Seconds of frames after which a script counts as stuck."""
+"""Seconds after which a script counts as stuck."""
 
 
 def model(name="small"):
+    """Return a small model with random weights."""
     return random_model(small(NOTEBOOK_CONFIG, name=name))
 
 
@@ -74,31 +75,34 @@ def drive(options: Options, count: int, script: Callable[[Any, App], None], size
 
 
 def only(*titles: str) -> Preferences:
-    """Only these sections of the side bar are open: the engine finds by name what is near the screen."""
+    """Return preferences that unfold only these sections; the engine finds only items near the visible part."""
     return Preferences(closed=[title for title in SECTIONS if title not in titles])
 
 
-def wait_until(engine: Any, what: Callable[[], bool], frames: int = 600) -> None:
+def wait_until(engine: Any, condition: Callable[[], bool], frames: int = 600) -> None:
+    """Draw frames until a condition holds."""
     for _ in range(frames):
-        if what():
+        if condition():
             return
         engine.yield_()
-    raise AssertionError("what was waited for did not happen")
+    raise AssertionError("the condition was not met")
 
 
 def pick(engine: Any, combo: str, item: str) -> None:
+    """Pick an item of a drop-down in the side bar."""
     engine.set_ref(engine.window_info("//ncaengine/side").window)
     engine.combo_click(f"{combo}/{item}")
     engine.set_ref("ncaengine")
 
 
 def frames(engine: Any, count: int = 3) -> None:
+    """Draw some frames."""
     for _ in range(count):
         engine.yield_()
 
 
 def ask(engine: Any, typed: str, enter: bool = True) -> None:
-    """Open the palette, type, and press Enter."""
+    """Open the palette, type, and press Enter unless `enter` is False."""
     from imgui_bundle import imgui
 
     key = imgui.Key
@@ -112,7 +116,7 @@ def ask(engine: Any, typed: str, enter: bool = True) -> None:
 
 
 class Drops:
-    """Drops files on the one window of the process, as GLFW's callback would."""
+    """Drops files on the process's window, as GLFW's callback does."""
 
     def __init__(self) -> None:
         import glfw
@@ -127,8 +131,9 @@ class Drops:
         glfw.set_drop_callback = keep
 
     def gallery(self) -> Any:
-        """The window's gallery."""
+        """Return the window's gallery."""
         return self._call.__self__.gallery
 
     def drop(self, paths: list[str]) -> None:
+        """Drop files on the window."""
         self._call(None, paths)

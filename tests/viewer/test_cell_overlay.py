@@ -1,6 +1,6 @@
-"""Looking: details of cells up close, the probe, pinned cells and their traces, and what is shown.
+"""Details of cells when zoomed in, the probe, pinned cells and their traces, and the display modes.
 
-Scenarios run as in window_driver: `python tests/viewer/test_cell_overlay.py SCENARIO FOLDER` runs one by hand.
+`python tests/viewer/test_cell_overlay.py SCENARIO FOLDER` runs one scenario by hand, see window_driver.
 """
 
 import sys
@@ -37,7 +37,7 @@ def model(name="small"):
 
 @pytest.fixture
 def sim():
-    """One with grid 1, of 9x7 cells."""
+    """A simulation with one grid, number 1, of 9x7 cells."""
     with Simulation(TorchBackend()) as sim:
         sim.add(model(), (9, 7), rng_seed=1)
         yield sim
@@ -53,7 +53,7 @@ def test_a_trace_holds_the_states_of_its_cells_step_by_step(sim) -> None:
         states.append(grid.state())
         sim.submit(Step(grid.id, 1))
         if step == 4:
-            trace.sample(grid)  # twice at a step: no second sample
+            trace.sample(grid)  # the same step again adds no sample
             trace.sample(grid)
     assert trace.steps.tolist() == [0, 1, 2, 3, 4, 5]
     assert (trace.values[:, 0] == [state[3, 2] for state in states]).all()
@@ -62,7 +62,7 @@ def test_a_trace_holds_the_states_of_its_cells_step_by_step(sim) -> None:
     assert np.isnan(trace.values[:, 2:]).all()
 
 
-def test_what_lies_ahead_after_going_back_is_dropped(sim) -> None:
+def test_going_back_drops_later_samples(sim) -> None:
     grid, trace = sim.grids[1], Trace()
     trace.toggle((0, 0))
     for _ in range(5):
@@ -74,7 +74,7 @@ def test_what_lies_ahead_after_going_back_is_dropped(sim) -> None:
     assert (trace.values[-1, 0] == grid.state()[0, 0]).all()
 
 
-def test_pins_beyond_a_smaller_grid_go(sim) -> None:
+def test_a_smaller_grid_unpins_cells_outside_it(sim) -> None:
     grid, trace = sim.grids[1], Trace()
     trace.toggle((8, 6))
     trace.toggle((3, 2))
@@ -85,7 +85,7 @@ def test_pins_beyond_a_smaller_grid_go(sim) -> None:
     assert np.isnan(trace.values[:, 0]).all()
 
 
-def test_only_so_many_cells_are_pinned_and_a_free_place_is_taken_again() -> None:
+def test_the_number_of_pins_is_limited_and_free_numbers_are_reused() -> None:
     trace = Trace()
     assert all(trace.toggle((column, 0)) for column in range(PINS))
     assert not trace.toggle((0, 5))
@@ -98,7 +98,7 @@ def test_only_so_many_cells_are_pinned_and_a_free_place_is_taken_again() -> None
 
 
 class Counter:
-    """As much of a grid as a trace sees: every cell holds the step's number."""
+    """The part of a grid that a trace uses. Every cell contains the step's number."""
 
     def __init__(self) -> None:
         self.step = self.changes = 0
@@ -110,7 +110,7 @@ class Counter:
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3000), st.integers(1, 40)), max_size=6), st.integers(0, 3 * MOST_SAMPLES))
-def test_a_trace_rises_ends_now_and_keeps_the_last(jumps, run) -> None:
+def test_the_steps_of_a_trace_rise_to_the_present_and_the_last_ones_are_kept(jumps, run) -> None:
     grid, trace = Counter(), Trace()
     trace.toggle((1, 1))
     strides = [*jumps, *[(None, 1)] * run]
@@ -126,7 +126,7 @@ def test_a_trace_rises_ends_now_and_keeps_the_last(jumps, run) -> None:
         assert len(trace.steps) >= min(run, MOST_SAMPLES)
 
 
-def test_the_probe_reads_what_is_there_and_forgets_what_is_gone(sim) -> None:
+def test_the_probe_reads_present_cells_and_forgets_removed_ones(sim) -> None:
     grid, probe = sim.grids[1], Probe()
     probe.pointed = grid, (7, 2)
     for _ in range(2):
@@ -148,7 +148,7 @@ def test_the_probe_reads_what_is_there_and_forgets_what_is_gone(sim) -> None:
     assert probe.trace(grid) is not trace
 
 
-def test_the_chance_to_fire_heeds_the_rate_map(sim) -> None:
+def test_the_settings_of_a_cell_include_the_maps(sim) -> None:
     grid = sim.grids[1]
     for setting, value in (("fire_rate", 0.25), ("scale", 2.0), ("angle", 30.0)):
         sim.submit(Set(grid.id, setting, value))
@@ -163,7 +163,7 @@ def test_the_chance_to_fire_heeds_the_rate_map(sim) -> None:
 
 @settings(max_examples=50)
 @given(st.lists(st.floats(-3, 3, width=32), min_size=1, max_size=30), st.sampled_from([0.0, np.nan, np.inf, 1e9]))
-def test_a_histogram_counts_every_sound_value(values, odd) -> None:
+def test_a_histogram_counts_every_valid_value(values, odd) -> None:
     values = np.array([*values, odd], np.float32)[None, :, None]
     middles, shares = histogram(values)
     assert middles.shape == (BINS,)
@@ -173,15 +173,15 @@ def test_a_histogram_counts_every_sound_value(values, odd) -> None:
     assert middles.min() < values[0, 0] + 1e-6 or middles.max() > values[0, 0] - 1e-6
 
 
-def test_a_histogram_of_nothing_sound_is_empty() -> None:
+def test_a_histogram_without_valid_values_is_empty() -> None:
     assert histogram(np.full((2, 2, 3), np.nan, np.float32))[1].sum() == 0
 
 
-# What runs in other processes
+# In the window
 
 
 def cells(folder: Path) -> None:
-    """Up close on both lattices: details, the probe, pins by key and by Alt-click, and their traces."""
+    """Zoom in on both lattices: details, the probe, pins by key and by Alt-click, and their traces."""
     from imgui_bundle import imgui
 
     from ncaengine.viewer.window import Window
@@ -229,14 +229,14 @@ def cells(folder: Path) -> None:
                 owner, (column, row) = probe.pointed
                 assert owner is grid
                 assert (probe.values() == grid.state()[row, column]).all()
-        point(800, 300)  # the side bar: the last cell stays, not live
+        point(800, 300)  # over the side bar the last cell stays, but is not live
         assert not probe.live
         assert probe.pointed[1] == (column, row)
         press(key.p)
         assert [toast.text for toast in app.toasts] == ["Point at a cell of a picture to pin it."]
         app.toasts.clear()
 
-        # Pins, and their values step by step.
+        # Pins, and their values at each step.
         pins = []
         point(300, 300)
         press(key.p)
@@ -262,7 +262,7 @@ def cells(folder: Path) -> None:
         press(key.p)
         assert list(trace.cells.values()) == pins[:1]
 
-        # The switch, and the zoom from which details show.
+        # The switch, and the zoom from which details are shown.
         press(key.o)
         assert probe.detailed[grid.id] == 0
         assert not app.prefs.details
@@ -279,7 +279,7 @@ def cells(folder: Path) -> None:
 
 
 def looks(folder: Path) -> None:
-    """What is shown, by the panel and by keys; channels that a model lacks; wheels and two fingers."""
+    """Display modes by side bar and keys, channels that the model lacks, and panning by wheels and two fingers."""
     from imgui_bundle import imgui
     from window_driver import drive, pick
 
@@ -356,7 +356,7 @@ SCENARIOS = {scenario.__name__: scenario for scenario in (cells, looks)}
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_in_the_window(name: str, tmp_path: Path) -> None:
+def test_the_overlay_in_the_window(name: str, tmp_path: Path) -> None:
     apart(__file__, name, tmp_path)
 
 

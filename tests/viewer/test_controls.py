@@ -1,4 +1,4 @@
-"""Every setting has its control and its effect: the panel's sliders, the step shader's uniforms."""
+"""Every setting has a control in the side bar."""
 
 import sys
 import warnings
@@ -16,25 +16,25 @@ from ncaengine.viewer.state.options import Options
 
 
 def sliders(folder: Path) -> None:
-    """Type a value into the control of each setting; it must arrive, by a command."""
+    """Type a value into the control of each setting and check the command that it submits."""
 
     def script(engine: Any, app: App) -> None:
         grid = app.grid
         wait_until(engine, lambda: grid.step > 0)
-        for spec in SETTINGS.values():
-            if spec.name == "paused":
+        for info in SETTINGS.values():
+            if info.name == "paused":
                 engine.item_click("**/###pause")
                 wanted: float | bool = True
-            elif isinstance(getattr(grid.settings, spec.name), bool):
-                engine.item_click(f"**/##{spec.name}")
-                wanted = not getattr(Settings(), spec.name)
+            elif isinstance(getattr(grid.settings, info.name), bool):
+                engine.item_click(f"**/##{info.name}")
+                wanted = not getattr(Settings(), info.name)
             else:
-                wanted = spec.low + (spec.high - spec.low) / 4
-                engine.item_input_value(f"**/##{spec.name}", wanted)
-            assert getattr(grid.settings, spec.name) == pytest.approx(wanted, rel=1e-3), spec.name
+                wanted = info.low + (info.high - info.low) / 4
+                engine.item_input_value(f"**/##{info.name}", wanted)
+            assert getattr(grid.settings, info.name) == pytest.approx(wanted, rel=1e-3), info.name
             last = app.sim.journal[-1].command
             assert isinstance(last, Set)
-            assert last.setting == spec.name
+            assert last.setting == info.name
 
     drive(Options((40, 40)), 1, script, (1280, 800))
 

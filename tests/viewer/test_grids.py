@@ -1,7 +1,6 @@
-"""Grids side by side: add, copy, remove, link, compare, resize by hand; the side bar's sections.
+"""Grids side by side: add, copy, remove, link and compare them.
 
-What buttons and keys do is tested on an App without a window, that they do it in scenarios as in
-window_driver: `python tests/viewer/test_grids.py SCENARIO FOLDER` runs one by hand.
+`python tests/viewer/test_grids.py SCENARIO FOLDER` runs one scenario by hand, see window_driver.
 """
 
 import sys
@@ -12,23 +11,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from apps import messages
 from helpers import apart
-from hypothesis import given
-from hypothesis import strategies as st
-from window_driver import ask, drive, frames, model, only, wait_until
+from window_driver import drive, frames, model, only, wait_until
 
 from ncaengine.backends.gl.backend import GLBackend
-from ncaengine.core import kernels, lattice
+from ncaengine.core import kernels
 from ncaengine.core.kernels import Catalogue
-from ncaengine.core.settings import SETTINGS
 from ncaengine.formats import model_files
 from ncaengine.simulation import commands
 from ncaengine.simulation.commands import Fill
 from ncaengine.simulation.simulation import Simulation
 from ncaengine.viewer.actions import display_modes, grids, open_files, recording, running
-from ncaengine.viewer.canvas import grid_cards, resize_handle
-from ncaengine.viewer.kit import widgets
-from ncaengine.viewer.panels import maps, probe, toolbar
+from ncaengine.viewer.panels import maps
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.options import Options
 
@@ -38,7 +33,7 @@ SMALL = Options((40, 40), rng_seed=3)
 
 @pytest.fixture
 def app(gl: GLBackend, catalogue: Catalogue) -> Iterator[App]:
-    """One grid that has grown a little, no window."""
+    """An App without a window, with one grid that has made three steps."""
     sim = Simulation(gl, catalogue)
     app = App(sim)
     open_files.open_models(app, [model("a")], Options((12, 10), steps_per_second=(30.0,), rng_seed=7))
@@ -52,14 +47,10 @@ def journal(app: App, start: int) -> list[str]:
     return [type(entry.command).__name__ for entry in app.sim.journal[start:]]
 
 
-def told(app: App) -> list[str]:
-    return [toast.text for toast in app.toasts if toast.kind == "error"]
+# Without a window
 
 
-# What they do
-
-
-def test_another_grid_is_like_the_selected_one_from_another_seed(app: App) -> None:
+def test_an_added_grid_is_like_the_selected_one_with_another_seed(app: App) -> None:
     running.change_setting(app, "angle", 30.0)
     running.change_setting(app, "fire_rate", 0.25)
     grids.add(app)
@@ -114,15 +105,15 @@ def test_a_comparison_starts_from_the_same_state_and_seed(app: App, compare: Any
 def test_without_another_model_there_is_nothing_to_compare(app: App) -> None:
     grids.compare_models(app)
     assert len(app.panes) == 1
-    assert told(app) == ["There is no other model to compare with; open one from the gallery first."]
+    assert messages(app, "error") == ["There is no other model to compare with; open one from the gallery first."]
 
 
-def test_a_comparison_that_fails_leaves_all_as_it_was(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_comparison_changes_nothing(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grids, "FAST", -1.0)
     grids.compare_speeds(app)
     assert len(app.panes) == 1
     assert not app.linked
-    assert len(told(app)) == 1
+    assert len(messages(app, "error")) == 1
 
 
 def test_linked_grids_change_together(app: App) -> None:
@@ -148,7 +139,7 @@ def test_linked_grids_change_together(app: App) -> None:
         assert (grid.rng_seed, grid.kernel.name, app.name_of(grid.model), grid.size) == (8, "hexagonal", "b", (14, 14))
     assert np.array_equal(one.state(), two.state())
     assert (alone.kernel.name, alone.size, alone.settings.paused, alone.step) == ("square", (12, 10), False, 0)
-    app.select(2)  # one that is not linked changes alone
+    app.select(2)  # this grid is not linked
     running.use_seed(app, 99)
     assert [grid.rng_seed for grid in (one, two, alone)] == [8, 8, 99]
     before = len(app.sim.journal)
@@ -175,7 +166,7 @@ def test_maps_and_looks_are_linked_too(app: App) -> None:
     assert {grid.look.overlay for grid in app.sim.grids.values()} == {""}
 
 
-def test_grids_go_until_none_is_left(app: App) -> None:
+def test_all_grids_can_be_removed(app: App) -> None:
     grids.duplicate(app)
     grids.duplicate(app)
     grids.toggle_link_all(app)
@@ -195,10 +186,10 @@ def test_grids_go_until_none_is_left(app: App) -> None:
     grids.add(app)
     assert app.show_gallery
     recording.toggle(app)
-    assert told(app) == ["There is no grid to record; open a model first."]
+    assert messages(app, "error") == ["There is no grid to record; open a model first."]
 
 
-def test_there_is_room_for_so_many(app: App, tmp_path: Path) -> None:
+def test_the_number_of_grids_is_limited(app: App, tmp_path: Path) -> None:
     for _ in range(grids.MOST_GRIDS):
         grids.duplicate(app)
     assert len(app.panes) == grids.MOST_GRIDS
@@ -206,38 +197,11 @@ def test_there_is_room_for_so_many(app: App, tmp_path: Path) -> None:
     grids.compare_speeds(app)
     model_files.save(model("b"), tmp_path / "b.safetensors")
     app.attempt(lambda: open_files.open_path(app, tmp_path / "b.safetensors"))
-    assert told(app) == ["There is room for 16 grids; remove one first."]
+    assert messages(app, "error") == ["There is room for 16 grids; remove one first."]
     assert len(app.panes) == grids.MOST_GRIDS
 
 
-@pytest.mark.parametrize(("count", "plan"), [(16, (6, 3)), (12, (6, 2)), (9, (5, 2)), (5, (3, 2)), (2, (2, 1))])
-def test_many_grids_have_large_pictures(count: int, plan: tuple[int, int]) -> None:
-    assert grid_cards.arrange(count, 1210, 712, 12, 53) == plan
-
-
-def test_a_narrow_button_keeps_its_icon() -> None:
-    assert widgets.icon_only("X  Start again###reseed") == "X###reseed"
-    assert widgets.icon_only("Add###gridAdd") == "Add###gridAdd"
-
-
-@given(st.floats(4, 80))
-def test_tools_stand_in_as_few_columns_as_the_height_allows(height: float) -> None:
-    count = toolbar.columns(height)
-    assert 1 <= count <= toolbar.MOST_COLUMNS
-    assert toolbar.columns(height + 1) <= count
-    assert toolbar.columns(13.6) == 2
-
-
-@given(st.floats(-1e6, 1e6), st.floats(0.01, 1e6), st.integers(0, 9))
-def test_numbers_of_an_axis_are_round_and_apart(low: float, wide: float, most: int) -> None:
-    places = probe.ticks(low, low + wide, most)
-    assert len(places) <= max(most, 1) + 1
-    apart_ = np.diff(places)
-    assert np.all(apart_ >= 0.999 * wide / max(most, 1))
-    assert all(low - 1e-6 <= place <= low + wide + 1e-6 for place in places)
-
-
-def test_the_speed_heeds_no_jumps_in_time(app: App) -> None:
+def test_the_measured_speed_ignores_jumps_in_time(app: App) -> None:
     grid, now = app.grid, [0.0]
     app.pane.meter.clock = lambda: now[0]
     for undone in (commands.Reseed(grid.id, 8), None):
@@ -262,49 +226,11 @@ def test_the_speed_heeds_no_jumps_in_time(app: App) -> None:
         assert 0 <= app.pane.meter.rate < 31
 
 
-# The handle
-
-
-class Lattice:
-    """What the handle asks of a grid."""
-
-    def __init__(self, kernel: str, size: tuple[int, int]) -> None:
-        self.kernel, self.size = KERNELS[kernel], size
-
-
-SIDE = st.integers(1, 500)
-
-
-@given(st.sampled_from(sorted(KERNELS)), SIDE, SIDE, SIDE, SIDE, st.sampled_from(sorted(resize_handle.AXES)))
-def test_the_handle_gives_the_size_under_it(kernel: str, w: int, h: int, new_w: int, new_h: int, which: str) -> None:
-    grid: Any = Lattice(kernel, (w, h))
-    found = resize_handle.nearest_size(grid, which, lattice.extent(grid.kernel, (new_w, new_h)))
-    assert found == (new_w if which != "bottom" else w, new_h if which != "right" else h)
-
-
-@given(st.sampled_from(sorted(KERNELS)), SIDE, SIDE, st.integers(1, 8))
-def test_in_proportion_both_sides_grow_alike(kernel: str, w: int, h: int, times: int) -> None:
-    grid: Any = Lattice(kernel, (w, h))
-    across, _ = lattice.extent(grid.kernel, (w * times, h))
-    for which in ("right", "corner"):
-        down = lattice.extent(grid.kernel, (w, h))[1]
-        assert resize_handle.nearest_size(grid, which, (across, down), in_proportion=True) == (w * times, h * times)
-    assert resize_handle.nearest_size(grid, "corner", (-5.0, -5.0)) == (1, 1)
-
-
-def test_values_are_said_with_their_units() -> None:
-    said = [
-        widgets.format_value(SETTINGS[name], value)
-        for name, value in (("steps_per_second", 7200), ("steps_per_second", 1.5), ("angle", -90.2), ("scale", 1.25))
-    ]
-    assert said == ["unlimited", "1.5 steps/s", "-90°", "1.25×"]
-
-
-# What runs in the other process
+# In the window
 
 
 def side_by_side(folder: Path) -> None:
-    """Buttons of the panel and of the cards, and keys; down to no grid, and from the gallery again."""
+    """Use the buttons of the panel and the cards, and keys; remove all grids and open one from the gallery."""
     from imgui_bundle import imgui
 
     key = imgui.Key
@@ -339,7 +265,7 @@ def side_by_side(folder: Path) -> None:
         engine.mouse_move("**/canvas3")
         engine.item_click("**/remove3")
         wait_until(engine, lambda: len(app.panes) == 3)
-        assert app.grid.id == 4  # the one that took its place
+        assert app.grid.id == 4  # the grid that took its place
         engine.key_press(int(key.mod_shift) | int(key.x))
         assert app.grid.settings.steps_per_second == 120
         for _ in range(4):
@@ -348,7 +274,7 @@ def side_by_side(folder: Path) -> None:
         wait_until(engine, lambda: not app.panes)
         frames(engine)
         for chord in (key.space, key.g, key.left_arrow, key.delete, int(key.mod_ctrl) | int(key.z)):
-            engine.key_press(int(chord))  # there is nothing that they could change
+            engine.key_press(int(chord))  # nothing to change
         engine.item_click("**/###empty")
         wait_until(engine, lambda: app.show_gallery)
         frames(engine)
@@ -367,86 +293,11 @@ def side_by_side(folder: Path) -> None:
     drive(SMALL, 1, script, (900, 700), prefs=only("Model", "Grids"))
 
 
-def sizes(folder: Path) -> None:
-    """Handles, presets, settings by preset and reset by the right button, sections by click and by palette."""
-    from imgui_bundle import imgui
-
-    key = imgui.Key
-
-    def script(engine: Any, app: App) -> None:
-        grid = app.grid
-        frames(engine)
-        engine.key_press(int(key.space))  # so that nothing grows out of all bounds
-        cell = engine.item_info("**/corner1").rect_full
-
-        def drag(which: str, x: float, y: float) -> None:
-            engine.mouse_move(f"**/{which}1")
-            engine.mouse_drag_with_delta((x, y))
-            frames(engine)
-
-        def pixels() -> float:
-            """A cell's width: the right handle stands at the picture's edge, the bottom one is as wide as that."""
-            return engine.item_info("**/bottom1").rect_full.get_width() / grid.size[0]
-
-        one = round(pixels())
-        assert cell.get_width() > 5
-        drag("corner", -8 * one, -4 * one)
-        assert grid.size == (32, 36)
-        one = round(pixels())
-        drag("right", -2 * one, 0)
-        assert abs(grid.size[0] - 30) <= 1
-        assert grid.size[1] == 36
-        width = grid.size[0]
-        one = round(pixels())
-        drag("bottom", 0, -6 * one)
-        assert grid.size[0] == width
-        assert abs(grid.size[1] - 30) <= 1
-        app.defer(lambda: grids.resize(app, (40, 20)))
-        frames(engine)
-        one = round(pixels())
-        engine.key_down(int(key.mod_shift))
-        drag("corner", -20 * one, 0)
-        engine.key_up(int(key.mod_shift))
-        assert grid.size == (20, 10)
-        # Escape lets it be.
-        engine.mouse_move("**/corner1")
-        engine.mouse_down(0)
-        here = imgui.get_io().mouse_pos
-        engine.mouse_move_to_pos((here.x - 60, here.y))
-        engine.key_press(int(key.escape))
-        engine.mouse_up(0)
-        frames(engine)
-        assert grid.size == (20, 10)
-        for button, size in (("double", (40, 20)), ("swap", (20, 40)), ("half", (10, 20)), ("wide", (10, 6))):
-            engine.item_click(f"**/###{button}")
-            assert grid.size == size
-        engine.item_click("**/###speed15")
-        assert grid.settings.steps_per_second == 15
-        engine.item_click("**/###speed7200")
-        assert grid.settings.steps_per_second == 7200
-        engine.item_input_value("**/##angle", 45.0)
-        assert grid.settings.angle == 45
-        engine.item_click("**/##angle", 1)
-        assert grid.settings.angle == 0
-        engine.item_click("**/###sectionModel")
-        assert app.prefs.closed == ["Model"]
-        frames(engine)
-        assert not engine.item_exists("**/##seed")
-        ask(engine, "section: model")
-        assert app.prefs.closed == []
-        assert engine.item_exists("**/##seed")
-        kinds = {type(entry.command).__name__ for entry in app.sim.journal}
-        assert kinds == {"AddGrid", "Resize", "Set"}
-        assert not app.toasts
-
-    drive(SMALL, 1, script, (900, 700))
-
-
-SCENARIOS = {scenario.__name__: scenario for scenario in (side_by_side, sizes)}
+SCENARIOS = {scenario.__name__: scenario for scenario in (side_by_side,)}
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_in_the_window(name: str, tmp_path: Path) -> None:
+def test_grids_in_the_window(name: str, tmp_path: Path) -> None:
     apart(__file__, name, tmp_path)
 
 

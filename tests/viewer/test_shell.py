@@ -1,6 +1,6 @@
-"""The window's shell, driven unseen as in window_driver: palette, themes, size of text, splitters, help.
+"""The window's shell: palette, themes, text size, splitters, help and notices.
 
-`python tests/viewer/test_shell.py SCENARIO FOLDER` runs a scenario by hand.
+`python tests/viewer/test_shell.py SCENARIO FOLDER` runs one scenario by hand, see window_driver.
 """
 
 import itertools
@@ -26,11 +26,11 @@ from ncaengine.viewer.state.preferences import Preferences
 SMALL = Options((40, 40), rng_seed=3)
 
 
-# What runs in the other process
+# In the window
 
 
 def palette(folder: Path) -> None:
-    """Everything by typing alone: commands, settings, sizes, kernels, models, grids, theme and text."""
+    """Run commands, settings, sizes, kernels, models, grids, theme and text size by typing."""
     from imgui_bundle import imgui
 
     from ncaengine.viewer.dialogs.palette_commands import matching
@@ -72,10 +72,10 @@ def palette(folder: Path) -> None:
         engine.key_press(int(key.enter))
         frames(engine)
         assert app.grid.settings.fire_rate == 0.75
-        # A mistake is told.
+        # A number out of range is an error.
         ask(engine, "fire rate 7")
         assert [toast.kind for toast in app.toasts] == ["error"]
-        # The arrows move the light, Escape leaves, and keys do nothing else meanwhile.
+        # The arrows move the selection, Escape closes the palette, and keys do nothing else meanwhile.
         second = matching(app, "theme:")[1].title.lower()
         ask(engine, "theme:", enter=False)
         engine.key_press(int(key.down_arrow))
@@ -98,7 +98,7 @@ def palette(folder: Path) -> None:
         engine.key_press(int(key.escape))
         frames(engine)
         assert not app.show_help
-        # The mouse does as well.
+        # The mouse works, too.
         engine.set_ref("ncaengine")
         engine.item_click("**/###commands")
         frames(engine)
@@ -113,7 +113,7 @@ def palette(folder: Path) -> None:
 
 
 def themes(folder: Path) -> None:
-    """Light and dark, and larger text, from one frame to the next."""
+    """Change the theme and the text size; both take effect in the next frames."""
     from imgui_bundle import hello_imgui, imgui
 
     from ncaengine.viewer.kit import theme
@@ -143,7 +143,7 @@ def themes(folder: Path) -> None:
         assert app.prefs.text_size == pytest.approx(1.1)
         engine.key_press(ctrl | int(key._0))
         wait_until(engine, lambda: hello_imgui.em_size() == size)
-        app.prefs.text_size, app.show_help = 2.0, True  # what does not fit is scrolled
+        app.prefs.text_size, app.show_help = 2.0, True  # the help scrolls if it does not fit
         frames(engine, 6)
         window = engine.window_info("//##help").window
         assert window.pos.x >= 0
@@ -161,12 +161,12 @@ def themes(folder: Path) -> None:
 
 
 def splits(folder: Path) -> None:
-    """The gaps between the cards and the edge of the side bar are dragged, and a double click undoes it."""
+    """Drag the gaps between the cards and the edge of the side bar; a double-click resets them."""
 
     from ncaengine.viewer.dialogs import palette_commands
 
     def more(app: App, typed: str) -> list[PaletteCommand]:
-        """What another module offers: here, two more grids."""
+        """Yield another command: add two grids."""
         add = commands.AddGrid("a", (40, 40))
         return [PaletteCommand("Two more of them", "", lambda: app.submit(add, add))]
 
@@ -214,7 +214,7 @@ def splits(folder: Path) -> None:
 
 
 def cramped(folder: Path) -> None:
-    """No size of the window, of the text or number of grids ends the program, nor is what is told ever beyond it."""
+    """No size of the window or the text and no number of grids makes the window fail."""
     from imgui_bundle import imgui  # before glfw
 
     import glfw  # isort: skip
@@ -246,7 +246,7 @@ def cramped(folder: Path) -> None:
 
 
 def toasts(folder: Path) -> None:
-    """What is told goes by itself, but stays under the pointer; questions stay until they are answered."""
+    """Notices disappear after a while, but not under the pointer; questions stay until they are answered."""
 
     def script(engine: Any, app: App) -> None:
         answers: list[int] = []
@@ -258,7 +258,7 @@ def toasts(folder: Path) -> None:
         assert math.isfinite(error.until)
         assert question.until == math.inf
         window = engine.window_info(f"//##toast{error.text}").window
-        assert window.size.y < 6 * hello_imgui.em_size()  # three lines, no more
+        assert window.size.y < 6 * hello_imgui.em_size()  # at most three lines
         engine.mouse_move_to_pos((window.pos.x + 40, window.pos.y + 20))
         wait_until(engine, lambda: error.until == math.inf)
         engine.mouse_move_to_pos((1, 1))
@@ -276,7 +276,7 @@ def toasts(folder: Path) -> None:
 
 
 def room(folder: Path) -> None:
-    """In a small window with large text the side bar hides, and all tools and buttons of time are there."""
+    """In a small window with large text the side bar hides; all tools and timeline buttons stay visible."""
     from ncaengine.viewer.state.brush import TOOLS
 
     def inside(engine: Any, name: str) -> bool:
@@ -296,9 +296,6 @@ def room(folder: Path) -> None:
 
 
 SCENARIOS = {scenario.__name__: scenario for scenario in (palette, themes, splits, cramped, toasts, room)}
-
-
-# What runs under pytest
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

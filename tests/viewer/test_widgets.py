@@ -1,0 +1,46 @@
+"""Arithmetic and texts of the window's parts: arrangement of cards, columns of tools, axes, values and buttons."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ncaengine.core.settings import SETTINGS
+from ncaengine.viewer.canvas import grid_cards
+from ncaengine.viewer.kit import widgets
+from ncaengine.viewer.panels import probe, toolbar
+
+
+@pytest.mark.parametrize(("count", "plan"), [(16, (6, 3)), (12, (6, 2)), (9, (5, 2)), (5, (3, 2)), (2, (2, 1))])
+def test_cards_are_arranged_for_large_pictures(count: int, plan: tuple[int, int]) -> None:
+    assert grid_cards.arrange(count, 1210, 712, 12, 53) == plan
+
+
+def test_a_narrow_button_keeps_its_icon() -> None:
+    assert widgets.icon_only("X  Start again###reseed") == "X###reseed"
+    assert widgets.icon_only("Add###gridAdd") == "Add###gridAdd"
+
+
+@given(st.floats(4, 80))
+def test_tools_use_as_few_columns_as_the_height_allows(height: float) -> None:
+    count = toolbar.columns(height)
+    assert 1 <= count <= toolbar.MOST_COLUMNS
+    assert toolbar.columns(height + 1) <= count
+    assert toolbar.columns(13.6) == 2
+
+
+@given(st.floats(-1e6, 1e6), st.floats(0.01, 1e6), st.integers(0, 9))
+def test_numbers_of_an_axis_are_round_and_do_not_overlap(low: float, wide: float, most: int) -> None:
+    places = probe.ticks(low, low + wide, most)
+    assert len(places) <= max(most, 1) + 1
+    distances = np.diff(places)
+    assert np.all(distances >= 0.999 * wide / max(most, 1))
+    assert all(low - 1e-6 <= place <= low + wide + 1e-6 for place in places)
+
+
+def test_values_are_shown_with_their_units() -> None:
+    texts = [
+        widgets.format_value(SETTINGS[name], value)
+        for name, value in (("steps_per_second", 7200), ("steps_per_second", 1.5), ("angle", -90.2), ("scale", 1.25))
+    ]
+    assert texts == ["unlimited", "1.5 steps/s", "-90°", "1.25×"]
