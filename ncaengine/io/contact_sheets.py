@@ -1,4 +1,4 @@
-"""Labelled pictures put together as contact sheets, as Pillow images."""
+"""Contact sheets: labelled pictures in rows, as Pillow images."""
 
 import math
 import os
@@ -17,31 +17,34 @@ from ncaengine.core.types import U8
 
 BACK, DIM, INK = "#141518", "#969ca5", "#e6e7e9"
 LONGEST = 18
-"""Captions may widen the places of the tiles up to so many times the height of their letters."""
+"""The width that captions may give to the tiles' places, in heights of their letters."""
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A picture, (height, width, 3) uint8, and the line below it."""
+    """A picture on a sheet."""
 
     picture: U8
+    """(height, width, 3) uint8."""
     caption: str = ""
+    """The line below it."""
 
 
 EMPTY = Tile(np.array([[ImageColor.getrgb(BACK)]], np.uint8))
-"""A place that is left free."""
+"""Leaves a place empty."""
 
 
 def contact_sheet(rows: Sequence[Sequence[Tile]], title: str = "", headings: Sequence[str] = ()) -> Image.Image:
-    """A contact sheet: rows of tiles below each other on a dark page, with a line above each row, if given.
+    """Draw rows of tiles on a dark page. Raises NCAError if the sheet has more than MAX_PIXELS.
 
-    Each tile is enlarged by the largest whole number with which it is no larger than the largest of
-    the sheet, and is centred in its place; all places are as wide as the widest picture or caption.
-    Rows may differ in length. Lines that are too long end in "…". Raises NCAError if the sheet has
-    more than MAX_PIXELS.
+    Each tile is enlarged by the largest whole number that keeps it within the largest tile, and centred in its place.
+    All places are as wide as the widest picture or caption. Rows may differ in length. A line that is too long is cut
+    and ends in "…".
+
+    headings: The lines above the rows.
     """
     most = [max((tile.picture.shape[k] for row in rows for tile in row), default=1) for k in (0, 1)]
-    size = min(max(round(max(most) / 16), 14), 30)  # of the letters
+    size = min(max(round(max(most) / 16), 14), 30)  # height of the letters
     gap, small, big = round(1.2 * size), typeface(size), typeface(round(1.5 * size))
     images = [[_enlarged(tile.picture, most) for tile in row] for row in rows]
     wide = max((image.width for row in images for image in row), default=0)
@@ -70,9 +73,12 @@ def contact_sheet(rows: Sequence[Sequence[Tile]], title: str = "", headings: Seq
 
 
 def frame_target(picture: U8, size: tuple[int, int], scale: int) -> U8:
-    """A target as large as a grid of `size` cells at `scale` pixels a cell: its middle, or itself amid a margin.
+    """Return a target as large as a grid of `size` cells with `scale` pixels per cell, cropped or with a margin.
 
-    Beside the grid, neither then looks coarser than it is.
+    Next to the grid, both then have the same scale.
+
+    picture: (height, width, 3) uint8.
+    size: (width, height) in cells.
     """
     image, (width, height) = Image.fromarray(picture), size
     page = Image.new("RGB", size, BACK)
@@ -81,13 +87,13 @@ def frame_target(picture: U8, size: tuple[int, int], scale: int) -> U8:
 
 
 def check_output(path: Path, what: str = "sheets") -> None:
-    """Raises NCAError unless a picture can be written there: a name ending in .png, in a folder that is there."""
+    """Raise NCAError unless the name ends in .png and a file can be written there. `what`: a plural for messages."""
     if path.suffix.lower() != ".png":
         raise NCAError(f"{path}: {what} are written as PNG; choose a name that ends in .png.")
     if path.is_dir():
         raise NCAError(f"{path}: is a folder; choose another name.")
     if not path.parent.is_dir():
-        raise NCAError(f"{path}: cannot be written, for its folder does not exist; make it first.")
+        raise NCAError(f"{path}: its folder does not exist; create it first.")
     if not os.access(path.parent, os.W_OK):
         raise NCAError(f"{path}: cannot be written (Permission denied).")
 
@@ -100,7 +106,7 @@ def save_picture(picture: Image.Image, path: Path) -> None:
 
 @cache
 def typeface(size: int) -> ImageFont.FreeTypeFont:
-    """The letters of all sheets, `size` pixels high."""
+    """Return the font of all sheets, `size` pixels high."""
     font = ImageFont.load_default(size)
     assert isinstance(font, ImageFont.FreeTypeFont)
     return font
@@ -119,7 +125,7 @@ def _enlarged(picture: U8, most: Sequence[int]) -> Image.Image:
 
 
 def shorten(text: str, font: ImageFont.FreeTypeFont, width: float) -> str:
-    """The text as one line of at most this width."""
+    """Return the text as one line of at most this width in pixels; a longer text ends in "…"."""
     text = " ".join(text.split())
     if font.getlength(text) <= width + 1:
         return text

@@ -1,7 +1,4 @@
-"""Where a recording's frames go, chosen by the output's name: .mp4, .gif, .webp, .png, or a folder ('frames/').
-
-And stills: PNGs that carry a text about themselves and a session, so that they open as they were.
-"""
+"""Encoders write a recording's frames: to .mp4, .gif, .webp, .png or a folder, as the output's name says."""
 
 import errno
 import io
@@ -17,68 +14,71 @@ import av.filter
 from PIL import Image
 
 from ncaengine.core.errors import NCAError
+from ncaengine.core.files import unwritable
 from ncaengine.core.types import U8
 
 FRAME = "frame_{:06d}.png"
+"""The names of the files in a folder of frames."""
 _KINDS = ".mp4 (video), .gif, .webp, .png (the last state) or a name ending in / (a folder of frames)"
 GIF_RATES = (1, 2, 4, 5, 10, 20, 25, 50)
-"""A GIF's frame lasts whole hundredths of a second, and browsers slow down those shorter than two."""
+"""Frames per second. A GIF's frames last whole hundredths of a second; browsers slow down those below two."""
 WEBP_FASTEST = 90
-"""Frames a second; browsers slow down a WebP's frames of a hundredth of a second and less."""
+"""Frames per second; browsers slow down WebP frames of a hundredth of a second and less."""
 SIDES = {".mp4": 16384, ".gif": 65535, ".webp": 16383}
 OTHER_SIDE = 65535
+"""The most pixels a side, by the name's ending and for all others."""
 MAX_RIFF = 2**32 - 10
-"""Bytes of a WebP, whose length is written in 32 bits."""
+"""The most bytes of a WebP file: its length is written in 32 bits."""
 
 
 class Encoder(Protocol):
-    """Takes pictures of one size, (height, width, 3) uint8."""
+    """Writes pictures of one size, (height, width, 3) uint8."""
 
     def write(self, picture: U8) -> None:
-        """Take a frame. Raises OSError."""
+        """Add a frame. Raises OSError."""
 
     def close(self) -> None:
         """Finish the file. Raises OSError."""
 
 
 def default_fps(output: str) -> int:
-    """Frames a second if none are asked for: 60, and 50 for a GIF."""
+    """Return the default number of frames per second: 60, and 50 for a GIF."""
     return 50 if output.lower().endswith(".gif") else 60
 
 
 def needs_even(output: str) -> bool:
-    """Whether both sides of the pictures must be even, as for H.264 in its common form."""
+    """Return whether both sides of the pictures must be even, as H.264 with 4:2:0 chroma requires."""
     return output.lower().endswith(".mp4")
 
 
 def is_still(output: str) -> bool:
-    """Whether only the last picture is kept."""
+    """Return whether only the last picture is kept."""
     return output.lower().endswith(".png")
 
 
 def check_output(output: str, fps: int, width: int = 1, height: int = 1) -> None:
-    """Raises NCAError if the name, the rate or the size of the pictures cannot be recorded."""
+    """Raise NCAError if the name, the rate or the size of the pictures can't be recorded."""
     name = output.lower()
     if not name.endswith(("/", os.sep, ".mp4", ".gif", ".webp", ".png")):
-        raise NCAError(f"{output}: the ending is not one that can be recorded; use {_KINDS}.")
+        raise NCAError(f"{output}: this ending can't be recorded; use {_KINDS}.")
     if name.endswith(".gif") and fps not in GIF_RATES:
-        raise NCAError(f"A GIF cannot have {fps} frames a second; use one of {', '.join(map(str, GIF_RATES))}.")
+        raise NCAError(f"A GIF can't have {fps} frames a second; use {', '.join(map(str, GIF_RATES))}.")
     if name.endswith(".webp") and fps > WEBP_FASTEST:
-        raise NCAError(f"A WebP cannot have {fps} frames a second; {WEBP_FASTEST} is the most.")
+        raise NCAError(f"A WebP can't have {fps} frames a second; use at most {WEBP_FASTEST}.")
     limit = SIDES.get(Path(name).suffix, OTHER_SIDE)
     if max(width, height) > limit:
-        raise NCAError(f"{output}: pictures of {width}x{height} are too large; {limit} pixels a side is the most.")
+        raise NCAError(f"{output}: pictures of {width}x{height} are too large; a side can have at most {limit} pixels.")
     if not name.endswith(("/", os.sep)) and not Path(output).absolute().parent.is_dir():
-        raise NCAError(f"{output}: cannot be written, for its folder does not exist; make it first.")
+        raise NCAError(f"{output}: its folder does not exist; create it first.")
 
 
 def open_encoder(output: str, fps: int, width: int, height: int) -> Encoder:
-    """Open the output. Raises NCAError if it cannot be written."""
+    """Open the output. Raises NCAError if it can't be written."""
     check_output(output, fps, width, height)
     try:
         if output.endswith(("/", os.sep)):
             return Frames(Path(output))
-        with open(output, "ab"):  # the plain reason, before a library words it in its own way
+        with open(output, "ab"):  # raises the plain reason, before a library words it differently
             pass
         match Path(output).suffix.lower():
             case ".mp4":
@@ -90,11 +90,11 @@ def open_encoder(output: str, fps: int, width: int, height: int) -> Encoder:
             case _:
                 return Still(Path(output))
     except OSError as error:
-        raise NCAError(f"{output}: cannot be written ({error.strerror or error}).") from None
+        raise unwritable(output, error) from None
 
 
 class Mp4:
-    """H.264 that plays everywhere, in fragments: what is written of a killed recording still plays."""
+    """H.264 that plays everywhere. It is fragmented, so the file plays even if the recording was killed."""
 
     def __init__(self, path: str, fps: int, width: int, height: int) -> None:
         options = {"movflags": "hybrid_fragmented", "frag_duration": "500000", "flush_packets": "1"}
@@ -122,7 +122,7 @@ class Mp4:
 
 
 class Gif:
-    """A palette of 256 colours of its own for each frame, so that frames can be written as they come."""
+    """GIF with a palette of 256 colours for each frame, so each frame can be written at once."""
 
     def __init__(self, path: str, fps: int, width: int, height: int) -> None:
         self._container = av.open(path, "w", format="gif")
@@ -133,7 +133,7 @@ class Gif:
         source = graph.add_buffer(width=width, height=height, format=av.VideoFormat("rgb24"), time_base=self._base)
         split = graph.add("split")
         palette = graph.add("palettegen", "stats_mode=single:reserve_transparent=0")
-        # An ordered pattern stands still from frame to frame where diffused errors would shimmer.
+        # An ordered pattern stays in place from frame to frame; diffused errors would shimmer.
         apply = graph.add("paletteuse", "new=1:dither=bayer:bayer_scale=4")
         sink = graph.add("buffersink")
         source.link_to(split)
@@ -170,9 +170,9 @@ class Gif:
 
 
 class WebP:
-    """Every pixel as it is, in a file that grows frame by frame: what is written of a killed recording still plays.
+    """Lossless WebP. The file grows frame by frame, so it plays even if the recording was killed.
 
-    ffmpeg's own encoder of animations keeps all frames in memory until the end.
+    We write the container ourselves: ffmpeg's encoder keeps all frames in memory until the end.
     """
 
     def __init__(self, path: str, fps: int, width: int, height: int) -> None:
@@ -182,11 +182,11 @@ class WebP:
 
     def write(self, picture: U8) -> None:
         packed = io.BytesIO()
-        Image.fromarray(picture).save(packed, "WEBP", lossless=True, quality=20, method=0)  # slower is hardly smaller
+        Image.fromarray(picture).save(packed, "WEBP", lossless=True, quality=20, method=0)  # slower saves little
         if not self._count:
             animated, endless = struct.pack("<I", 2), bytes(6)
             self._append(b"RIFF\0\0\0\0WEBP" + _riff(b"VP8X", animated + self._sides) + _riff(b"ANIM", endless))
-        before, after = (round(n * 1000 / self._fps) for n in (self._count, self._count + 1))  # no drift from rounding
+        before, after = (round(n * 1000 / self._fps) for n in (self._count, self._count + 1))  # no rounding drift
         corner, opaque, inner = bytes(6), b"\2", packed.getvalue()[len("RIFFsizeWEBP") :]
         self._append(_riff(b"ANMF", corner + self._sides + _u24(after - before) + opaque + inner))
         self._count += 1
@@ -194,7 +194,7 @@ class WebP:
     def _append(self, data: bytes) -> None:
         length = self._file.seek(0, os.SEEK_END) + len(data)
         if length > MAX_RIFF:
-            raise OSError(errno.EFBIG, "a WebP holds 4 GB at most")
+            raise OSError(errno.EFBIG, "a WebP can have at most 4 GB")
         self._file.write(data)
         self._file.seek(4)
         self._file.write(struct.pack("<I", length - 8))
@@ -213,7 +213,7 @@ def _riff(kind: bytes, data: bytes) -> bytes:
 
 
 class Still:
-    """Only the last picture, as PNG."""
+    """The last picture as PNG."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -228,7 +228,7 @@ class Still:
 
 
 class Frames:
-    """A folder of frame_000000.png and so on; frames of an older, longer recording in it are removed."""
+    """A folder of frame_000000.png and so on. Left-over frames of a longer, earlier recording are removed."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

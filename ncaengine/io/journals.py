@@ -1,4 +1,4 @@
-"""Journals (.jsonl): a header line with the session that it begins with, then a JournalEntry a line."""
+"""Journals (.jsonl): a header line with the session that the journal begins with, then one JournalEntry per line."""
 
 import base64
 from collections.abc import Callable
@@ -16,24 +16,29 @@ from ncaengine.simulation.simulation import Simulation
 
 
 class JournalHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The first line of a journal file. `session`: base85; `until`: the tick at which it was saved."""
+    """The first line of a journal file."""
 
     ncaengine_journal: int
+    """The version of the format."""
     history: int
+    """See Simulation.history."""
     until: Count
+    """The tick at which the journal was saved."""
     session: str
+    """The session that the journal begins with, in base85."""
 
 
 @dataclass(frozen=True, eq=False)
 class Journal:
-    """A journal that was opened: what it begins with, its entries, and the tick at which it was saved."""
+    """An opened journal."""
 
     header: JournalHeader
     begin: Session
+    """The session that it begins with."""
     entries: list[JournalEntry]
 
     def replay(self, sim: Simulation, progress: Callable[[int], object] | None = None) -> None:
-        """Make all of it again in `sim`, whose grids, models and arrays go; see its `replay`. Raises NCAError."""
+        """Replay the journal in `sim`, whose grids, models and arrays are removed; see Simulation.replay."""
         sim.models.clear()
         sim.arrays.clear()
         restore_session(sim, self.begin)
@@ -41,18 +46,18 @@ class Journal:
 
 
 def save_journal(sim: Simulation, path: str | Path) -> None:
-    """Write all commands since the start, or since a session was opened. Raises NCAError."""
+    """Write all commands since the start, or since the last session was opened. Raises NCAError."""
     begin = base64.b85encode(pack_origin(sim)).decode()
     header = msgspec.json.encode(JournalHeader(VERSION, sim.history, sim.tick, begin)) + b"\n"
     replace_file(Path(path), lambda part: part.write_bytes(header + commands.encode(sim.journal)))
 
 
 def load_journal(path: Path) -> Journal:
-    """Open a journal file. Raises NCAError with its name."""
-    return read_checked(path, _journal)
+    """Open a journal file. Raises NCAError with the file's name."""
+    return read_checked(path, _parse_journal)
 
 
-def _journal(data: bytes) -> Journal:
+def _parse_journal(data: bytes) -> Journal:
     first, _, rest = data.partition(b"\n")
     try:
         header = msgspec.json.decode(first, type=JournalHeader)

@@ -1,4 +1,4 @@
-"""Stills: PNG pictures with text about them and, in a chunk of their own, the session that they show."""
+"""Stills: PNG pictures that contain text about themselves and, in a chunk of its own, the session that they show."""
 
 import os
 import struct
@@ -9,21 +9,22 @@ from typing import BinaryIO
 from PIL import Image, PngImagePlugin
 
 from ncaengine.core.errors import NCAError
-from ncaengine.core.files import replace_file
+from ncaengine.core.files import replace_file, unreadable
 from ncaengine.core.types import U8
 
 SESSION = b"ncSs"
-"""The chunk of a still's session: private, ancillary and safe to copy, as the case of its letters tells."""
-_TOO_MUCH = "holds more than a still does; choose one that was saved here."
+"""The type of the session's chunk. The case of its letters means: ancillary, private, safe to copy (PNG, 5.4)."""
 MAX_PNG, MAX_BLOB, MAX_TEXT = 512 * 2**20, 256 * 2**20, 16 * 2**20
-"""Bytes of a still's file, of its session and of its text, the last two as they are unpacked."""
+"""Bytes of a still's file, and of its session and its text when unpacked."""
+_TOO_MUCH = "contains more than a still can; choose one saved by ncaengine."
 
 
 def save_still(path: Path, picture: U8, text: dict[str, str], blob: bytes | None = None) -> None:
-    """Write a picture, (height, width, 3) uint8, as PNG: whole or not at all.
+    """Write a picture as PNG, whole or not at all. Raises NCAError if it can't be written.
 
-    text: entries by their keyword, of 1 to 79 letters of ASCII. blob: a session, up to MAX_BLOB
-    bytes, in a chunk of its own. Raises NCAError if it cannot be written.
+    picture: (height, width, 3) uint8.
+    text: Entries by keyword; a keyword has 1 to 79 ASCII letters.
+    blob: A session, up to MAX_BLOB bytes.
     """
     if blob is not None and len(blob) > MAX_BLOB:
         raise NCAError(f"{path}: a session of {len(blob) >> 20} MB is too large for a picture; save it as a session.")
@@ -36,27 +37,27 @@ def save_still(path: Path, picture: U8, text: dict[str, str], blob: bytes | None
 
 
 def read_still(path: Path) -> tuple[dict[str, str], bytes | None]:
-    """The text of a PNG by keyword, and the session in it, if any. The picture itself is not looked at.
+    """Return a PNG's text by keyword, and the session in it or None. The picture itself is not decoded.
 
-    Raises NCAError if it cannot be read, is no PNG, is broken, or beyond MAX_PNG, MAX_BLOB or MAX_TEXT.
+    Raises NCAError if it can't be read, is not a PNG, is damaged, or exceeds MAX_PNG, MAX_BLOB or MAX_TEXT.
     """
     try:
         with open(path, "rb") as file:
-            return _parsed(file, os.fstat(file.fileno()).st_size)
+            return _parse(file, os.fstat(file.fileno()).st_size)
     except OSError as error:
-        raise NCAError(f"{path}: cannot be read ({error.strerror or error}).") from None
+        raise unreadable(path, error) from None
     except NCAError as error:
         raise NCAError(f"{path}: {error}") from None
     except (ValueError, struct.error, zlib.error):
-        raise NCAError(f"{path}: is broken; save the still again.") from None
+        raise NCAError(f"{path}: is damaged; save the still again.") from None
 
 
-def _parsed(file: BinaryIO, size: int) -> tuple[dict[str, str], bytes | None]:
-    """Raises ValueError, struct.error or zlib.error for what is broken, NCAError for what is refused."""
+def _parse(file: BinaryIO, size: int) -> tuple[dict[str, str], bytes | None]:
+    """Parse a PNG. Raises ValueError, struct.error or zlib.error if it is damaged, NCAError if it is refused."""
     if size > MAX_PNG:
-        raise NCAError(f"is {size >> 20} MB, too large for a still; {MAX_PNG >> 20} MB is the most.")
+        raise NCAError(f"has {size >> 20} MB and is too large for a still; at most {MAX_PNG >> 20} MB can be opened.")
     if file.read(8) != b"\x89PNG\r\n\x1a\n":
-        raise NCAError("is not a PNG; choose a still that was saved here.")
+        raise NCAError("is not a PNG; choose a still saved by ncaengine.")
     text: dict[str, str] = {}
     blob, room = None, MAX_TEXT
     while True:
@@ -69,7 +70,7 @@ def _parsed(file: BinaryIO, size: int) -> tuple[dict[str, str], bytes | None]:
                 return text, blob
             continue
         most = MAX_BLOB if kind == SESSION else MAX_TEXT
-        if length > most + most // 1000 + 1000:  # what cannot be packed grows a little by it
+        if length > most + most // 1000 + 1000:  # data that can't be compressed grows a little
             raise NCAError(_TOO_MUCH)
         data = file.read(length)
         if struct.unpack(">I", file.read(4))[0] != zlib.crc32(kind + data):
@@ -77,12 +78,12 @@ def _parsed(file: BinaryIO, size: int) -> tuple[dict[str, str], bytes | None]:
         if kind == SESSION:
             blob = _inflate(data, MAX_BLOB) if blob is None else blob
         else:
-            key, value, taken = _entry(kind, data, room)
+            key, value, taken = _parse_text(kind, data, room)
             text[key], room = value, room - taken
 
 
 def _inflate(data: bytes, most: int) -> bytes:
-    """Unpack what zlib packed, never beyond `most` bytes, however little `data` looks."""
+    """Return data unpacked by zlib. Raises NCAError if it has more than `most` bytes, and never unpacks more."""
     unpacker = zlib.decompressobj()
     out = unpacker.decompress(data, most + 1)
     if len(out) > most:
@@ -92,8 +93,8 @@ def _inflate(data: bytes, most: int) -> bytes:
     return out
 
 
-def _entry(kind: bytes, data: bytes, room: int) -> tuple[str, str, int]:
-    """Keyword, text, and the bytes of it, of a tEXt, zTXt or iTXt chunk."""
+def _parse_text(kind: bytes, data: bytes, room: int) -> tuple[str, str, int]:
+    """Return the keyword, the text and its number of bytes of a tEXt, zTXt or iTXt chunk."""
     key, _, rest = data.partition(b"\0")
     if kind == b"iTXt":
         packed, (_language, _translated, value) = rest[:1] == b"\1", rest[2:].split(b"\0", 2)

@@ -1,4 +1,4 @@
-"""Recording: frames of running grids on the step clock, encoded beside the simulation."""
+"""Recording: frames of running grids at exact ticks, encoded in a thread of their own."""
 
 import queue
 import threading
@@ -11,6 +11,7 @@ import numpy as np
 
 from ncaengine.core import lattice
 from ncaengine.core.errors import NCAError
+from ncaengine.core.files import reason
 from ncaengine.core.lattice import View
 from ncaengine.core.types import U8
 from ncaengine.io import encoders
@@ -19,48 +20,57 @@ from ncaengine.simulation.grid import Grid
 from ncaengine.simulation.simulation import Simulation
 
 QUEUE = 8
-"""Frames that may wait for the encoder before the simulation waits for it."""
+"""Frames that can wait for the encoder; when more come, the simulation waits."""
 GAP, BACK = 8, (18, 19, 22)
-"""Between grids side by side, in pixels, and the colour of what no grid covers."""
+"""Pixels between grids side by side, and the colour that shows where no grid lies."""
 
 
 class Film:
-    """Pictures of any origin into `path` (see sinks), `fps` a second: a divisor of 3600 (default 60; 50 for a GIF).
+    """Writes pictures from any source as a video.
 
-    All frames have the size of the first, or (width, height) if given: larger pictures are cut at
-    the right and below, smaller ones filled up. Raises NCAError if the output cannot be written.
-
-    `frames` counts those taken; `width` and `height` are their pixels, 0 before the first.
+    Attributes:
+        path: The output; see encoders.
+        fps: Frames per second.
+        ticks_per_frame: The length of a frame, in 1/TICKS_PER_SECOND s.
+        frames: The number of frames so far.
+        width: Pixels, 0 before the first frame.
+        height: Pixels, 0 before the first frame.
     """
 
     def __init__(self, path: str | Path, fps: int | None = None, size: tuple[int, int] | None = None) -> None:
+        """Open the output. Raises NCAError if it can't be written.
+
+        fps: A divisor of 3600; None takes 60, or 50 for a GIF.
+        size: (width, height) of the frames in pixels; None takes that of the first picture. Larger pictures are cut
+            off at the right and bottom edges, smaller ones are padded there.
+        """
         self.path, self.frames = str(path), 0
         self.fps = encoders.default_fps(self.path) if fps is None else fps
         if self.fps < 1 or TICKS_PER_SECOND % self.fps:
             raise NCAError(
-                f"{self.fps} frames a second cannot be recorded; use 60, 50, 30, 25, 24 or a divisor of 3600."
+                f"{self.fps} frames a second can't be recorded; use 60, 50, 30, 25, 24 or another divisor of 3600."
             )
         self.ticks_per_frame = TICKS_PER_SECOND // self.fps
         self.width = self.height = 0
-        self._encoder: _Encoder | None = None
+        self._encoder: _EncoderThread | None = None
         if size is None:
             encoders.check_output(self.path, self.fps)
         else:
             self._open(*size)
 
-    def _open(self, width: int, height: int) -> "_Encoder":
+    def _open(self, width: int, height: int) -> "_EncoderThread":
         even = encoders.needs_even(self.path)
         self.width, self.height = width + (even and width % 2), height + (even and height % 2)
-        self._encoder = _Encoder(self.path, encoders.open_encoder(self.path, self.fps, self.width, self.height))
+        self._encoder = _EncoderThread(self.path, encoders.open_encoder(self.path, self.fps, self.width, self.height))
         return self._encoder
 
     def add(self, picture: U8) -> None:
-        """Add a frame, (height, width, 3) uint8, which must not change any more.
+        """Add a frame, (height, width, 3) uint8, which must not change afterwards.
 
-        Raises NCAError if the encoder has failed, as on a full disk.
+        Raises NCAError if the encoder has failed, for example on a full disk.
         """
         encoder = self._encoder or self._open(picture.shape[1], picture.shape[0])
-        encoder.put(fitted(picture, self.width, self.height))
+        encoder.put(_cut_or_pad(picture, self.width, self.height))
         self.frames += 1
 
     def close(self) -> None:
@@ -75,8 +85,8 @@ class Film:
         self.close()
 
 
-def fitted(picture: U8, width: int, height: int) -> U8:
-    """The picture cut at the right and below, or filled up there, to (height, width, 3)."""
+def _cut_or_pad(picture: U8, width: int, height: int) -> U8:
+    """Return the picture cut off or padded at the right and bottom edges, to (height, width, 3) uint8."""
     if picture.shape[:2] == (height, width):
         return picture
     out = np.full((height, width, 3), BACK, np.uint8)
@@ -86,13 +96,11 @@ def fitted(picture: U8, width: int, height: int) -> U8:
 
 
 class Recording(Film):
-    """Frames of one grid (by default the first) or of several side by side, in the lattice's true shape.
+    """Records one grid, or several side by side, in the lattice's true shape.
 
-    scale: pixels a cell, a whole number. raw: one cell one pixel in storage order. Every grid keeps
-    the size in pixels that it had at the start; one that grows meanwhile shows its middle, and a
-    smaller one repeats, as on its torus. Raises NCAError if the output cannot be written.
-
-    `capture` takes a frame as the grids are now; `run` advances the simulation between frames.
+    `capture` adds a frame of the grids as they are now; `run` also advances the simulation between frames. Every grid
+    keeps its size in pixels: a grid that is enlarged shows its middle, and one that is made smaller repeats, as on its
+    torus.
     """
 
     def __init__(
@@ -104,6 +112,13 @@ class Recording(Film):
         scale: int = 1,
         raw: bool = False,
     ) -> None:
+        """Open the output. Raises NCAError if it can't be written.
+
+        grid: The grid or grids; None takes the first one.
+        fps: See Film.
+        scale: Pixels per cell.
+        raw: One pixel per cell in storage order, instead.
+        """
         if grid is None:
             grid = list(sim.grids.values())[:1]
         self.sim, self.grids = sim, (grid,) if isinstance(grid, Grid) else tuple(grid)
@@ -111,7 +126,7 @@ class Recording(Film):
             raise NCAError("There is no grid to record; add one first.")
         self.grid, self.scale, self.raw = self.grids[0], scale, raw
         self._check()
-        even = encoders.needs_even(str(path)) and len(self.grids) == 1  # its torus is drawn on, by a pixel
+        even = encoders.needs_even(str(path)) and len(self.grids) == 1  # one more pixel of its torus is drawn
         self._parts = [_Part(grid, scale, raw, even) for grid in self.grids]
         width = sum(part.width for part in self._parts) + GAP * (len(self._parts) - 1)
         height = max(part.height for part in self._parts)
@@ -122,10 +137,10 @@ class Recording(Film):
     def _check(self) -> None:
         for grid in self.grids:
             if self.sim.grids.get(grid.id) is not grid:
-                raise NCAError(f"Grid {grid.id} cannot be recorded any more, for it was removed.")
+                raise NCAError(f"Grid {grid.id} was removed and can't be recorded.")
 
     def picture(self) -> U8:
-        """The frame as it would be captured now: (height, width, 3) uint8. Raises NCAError if a grid was removed."""
+        """Return the frame as of now: (height, width, 3) uint8. Raises NCAError if a grid was removed."""
         self._check()
         if len(self._parts) == 1:
             return self._parts[0].picture()
@@ -137,11 +152,11 @@ class Recording(Film):
         return out
 
     def capture(self) -> None:
-        """Add a frame. Raises NCAError if a grid was removed or the encoder has failed, as on a full disk."""
+        """Add a frame. Raises NCAError if a grid was removed or the encoder has failed, for example on a full disk."""
         self.add(self.picture())
 
     def run(self, seconds: float, each: Callable[[], None] = lambda: None) -> None:
-        """Record so many seconds of the simulation's time; `each` is called after every frame."""
+        """Record some seconds of simulated time; `each` is called after every frame."""
         for _ in range(round(seconds * self.fps)):
             self.sim.advance(self.ticks_per_frame)
             self.capture()
@@ -149,7 +164,7 @@ class Recording(Film):
 
 
 class _Part:
-    """One grid's place in the frames: always as many pixels, whatever becomes of the grid."""
+    """One grid's place in the frames. Its size in pixels stays when the grid's size changes."""
 
     def __init__(self, grid: Grid, scale: int, raw: bool, even: bool) -> None:
         self._grid, self._scale, self._raw = grid, float(scale), raw
@@ -162,9 +177,9 @@ class _Part:
         self._extent = lattice.extent(grid.kernel, grid.size)
 
     def picture(self) -> U8:
-        """(height, width, 3) uint8."""
+        """Return the grid's picture: (height, width, 3) uint8."""
         kernel, scale = self._grid.kernel, self._scale
-        # In whole pixels: a grid that has kept its size must not be drawn between them.
+        # In whole pixels, so a grid that has kept its size is drawn exactly as before.
         x, y = (
             place + round((length - before) / 2 * scale) / scale
             for place, length, before in zip(
@@ -177,15 +192,15 @@ class _Part:
         return picture
 
 
-class _Encoder:
-    """A sink on a thread of its own, behind a bounded queue; encoding lets other threads run."""
+class _EncoderThread:
+    """Runs an encoder in a thread of its own, behind a bounded queue. Encoders release the GIL."""
 
-    def __init__(self, path: str, sink: encoders.Encoder) -> None:
-        self._path, self._sink = path, sink
+    def __init__(self, path: str, encoder: encoders.Encoder) -> None:
+        self._path, self._encoder = path, encoder
         self._waiting: queue.Queue[U8 | None] = queue.Queue(QUEUE)
         self._error: Exception | None = None
         self._written = 0
-        self._closed = self._told = False
+        self._closed = self._raised = False
         self._thread = threading.Thread(target=self._work, name="encoder", daemon=True)
         self._thread.start()
 
@@ -193,12 +208,12 @@ class _Encoder:
         while (picture := self._waiting.get()) is not None:
             if self._error is None:
                 try:
-                    self._sink.write(picture)
+                    self._encoder.write(picture)
                     self._written += 1
-                except Exception as error:  # told to the simulation's thread at its next frame
+                except Exception as error:  # raised in the simulation's thread at its next frame
                     self._error = error
         try:
-            self._sink.close()
+            self._encoder.close()
         except Exception as error:
             self._error = self._error or error
 
@@ -214,7 +229,7 @@ class _Encoder:
         self._check()
 
     def _check(self) -> None:
-        if self._error is not None and not self._told:
-            self._told = True
-            reason = getattr(self._error, "strerror", None) or str(self._error)
-            raise NCAError(f"{self._path}: cannot be written ({reason}); {self._written} frames were saved.")
+        if self._error is not None and not self._raised:
+            self._raised = True
+            why = reason(self._error)
+            raise NCAError(f"{self._path}: cannot be written ({why}); {self._written} frames were saved.")

@@ -395,8 +395,8 @@ def test_view_opens_a_session_alone_and_as_it_was_saved(capsys, tmp_path, model,
     Image.new("RGB", (3, 3)).save(tmp_path / "plain.png")
     assert "without a session" in problem(capsys, "view", tmp_path / "plain.png")
     path.write_bytes(path.read_bytes()[:-5])
-    assert "s.nca: is not a whole session" in problem(capsys, "view", path)
+    assert "s.nca: is not a valid session" in problem(capsys, "view", path)
     path.write_text("a letter")
-    assert "s.nca: is not a session of ncaengine; choose a file" in problem(capsys, "view", path)
+    assert "s.nca: is not a session of ncaengine; choose one saved as" in problem(capsys, "view", path)
     assert "gone.nca: cannot be read" in problem(capsys, "view", tmp_path / "gone.nca")
     assert shown == [path]

@@ -152,10 +152,10 @@ def test_what_fails_when_it_is_due_is_told_with_its_place(
 def test_a_command_after_the_end_is_told(folder: Path) -> None:
     assert scripts.load_script(written(folder, TEXT)).late_commands() == ""
     path = written(folder, TEXT.replace("second = 1.5", "second = 50"))
-    said = "command 1 (Set) comes at 50 s, after the script's end at 2 s, and is never run"
+    said = "command 1 (Set) comes at 50 s, after the script's end at 2 s, and won't run"
     assert scripts.load_script(path).late_commands() == f"{path}: {said}."
     path = written(folder, TEXT.replace("second = 1.5", "second = 50").replace("second = 0.5", "second = 60"))
-    assert scripts.load_script(path).late_commands() == f"{path}: {said}, nor are 2 more."
+    assert scripts.load_script(path).late_commands() == f"{path}: {said}; so do 2 more."
 
 
 def test_a_grid_that_a_command_makes_may_be_named_by_those_after_it(folder: Path, catalogue: Catalogue) -> None:
@@ -188,8 +188,8 @@ def test_a_shipped_model_goes_by_its_name(folder: Path) -> None:
         ('"a.safetensors"', '"nosuch"', "nosuch"),
         ('"photo.png"', '"a.safetensors"', r"a\.safetensors: is not an image of a known format"),
         ('"photo.png"', '"gone.png"', r"gone\.png: cannot be read \(No such file"),
-        ("second = 1.5", "", r"command 1 \(Set\): it needs either `second` or `step`"),
-        ("second = 1.5", "second = 1.5\nstep = 3", r"command 1 \(Set\): it needs either `second` or `step`"),
+        ("second = 1.5", "", r"command 1 \(Set\): give either `second` or `step`"),
+        ("second = 1.5", "second = 1.5\nstep = 3", r"command 1 \(Set\): give either `second` or `step`"),
         ("second = 1.5", "second = -1.5", r"command 1 \(Set\): `second` is -1.5"),
         ("second = 1.5", "second = inf", r"command 1 \(Set\): `second` is inf"),
         ("second = 1.5", "second = nan", r"command 1 \(Set\): `second` is nan"),
@@ -246,7 +246,7 @@ def test_what_is_no_script_is_told(tmp_path: Path) -> None:
         "empty.toml": (b"", "grids"),
         "none.toml": (b"grids = []", "grids"),
         "deep.toml": (b"a = " + b"[" * 9999, "is not TOML"),
-        "huge.toml": (b"#" * (scripts.MAX_BYTES + 1), "at most 4 MB"),
+        "huge.toml": (b"#" * (scripts.MAX_BYTES + 1), "larger than 4 MB"),
     }
     for name, (data, said) in cases.items():
         if data is not None:

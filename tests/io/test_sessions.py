@@ -146,11 +146,11 @@ def head_of(data: bytes) -> tuple[dict[str, object], str]:
     ("old", "new", "said"),
     [
         ('"version":1', '"version":9', "newer ncaengine"),
-        ('"id":2', '"id":1', "not a whole session|two grids|does not fit"),
-        ('"models":["a","b"]', '"models":["z"]', "that it does not hold"),
-        ('"models":["a","b"]', '"models":[]', "that it does not hold"),
-        ('"pace":"', '"pace":"x', "not a whole session"),
-        ('"tick":1234', '"tick":-1', "not a whole session"),
+        ('"id":2', '"id":1', "not a valid session|two grids with|does not fit"),
+        ('"models":["a","b"]', '"models":["z"]', "that it does not contain"),
+        ('"models":["a","b"]', '"models":[]', "that it does not contain"),
+        ('"pace":"', '"pace":"x', "not a valid session"),
+        ('"tick":1234', '"tick":-1', "not a valid session"),
         ('"channels":4', '"channels":5', "w1 have shape"),
     ],
 )

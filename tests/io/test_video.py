@@ -151,10 +151,10 @@ def test_a_grid_that_is_removed_ends_the_recording_with_what_there_is(tmp_path):
     with Recording(f"{tmp_path}/a/", sim, [first, second]) as video:
         video.run(0.05)
         sim.submit(commands.RemoveGrid(second.id))
-        with pytest.raises(NCAError, match="Grid 2 cannot be recorded any more"):
+        with pytest.raises(NCAError, match="Grid 2 was removed and can't be recorded"):
             video.capture()
     assert len(frames_of(f"{tmp_path}/a/")) == 3
-    with pytest.raises(NCAError, match="Grid 2 cannot be recorded"):
+    with pytest.raises(NCAError, match="Grid 2 was removed and can't be recorded"):
         Recording(f"{tmp_path}/b/", sim, second)
     for nothing in ([], None):
         with pytest.raises(NCAError, match="add one first"):
@@ -208,10 +208,10 @@ def test_a_shorter_recording_removes_the_older_frames_only(tmp_path):
         ("a", {}, "ending"),
         ("no/such/folder/a.mp4", {}, "folder does not exist"),
         ("a.gif", {"fps": 60}, "GIF"),
-        ("a.webp", {"fps": 100}, "90 is the most"),
+        ("a.webp", {"fps": 100}, "use at most 90"),
         ("a.mp4", {"fps": 7}, "divisor"),
-        ("a.mp4", {"fps": -60}, "cannot be recorded"),
-        ("a.mp4", {"fps": 0}, "cannot be recorded"),
+        ("a.mp4", {"fps": -60}, "can't be recorded"),
+        ("a.mp4", {"fps": 0}, "can't be recorded"),
         ("a.mp4", {"scale": 0}, "scale"),
         ("a.mp4", {"scale": 65}, "scale"),
     ],

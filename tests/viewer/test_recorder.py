@@ -117,7 +117,7 @@ def test_a_grid_removed_while_counting_or_recording_stops_it(recorder, clock, tm
     recorder.start(second)
     recorder.frame()
     recorder.sim.submit(commands.RemoveGrid(second.id))
-    with pytest.raises(NCAError, match="Grid 2 cannot be recorded any more"):
+    with pytest.raises(NCAError, match="Grid 2 was removed and can't be recorded"):
         recorder.frame()
     assert not recorder.active
     assert len(frames_of(tmp_path / "a")) == 1
@@ -125,7 +125,7 @@ def test_a_grid_removed_while_counting_or_recording_stops_it(recorder, clock, tm
     recorder.start(grids(recorder)[0])
     recorder.sim.submit(commands.RemoveGrid(1))
     clock.now += 2
-    with pytest.raises(NCAError, match="Grid 1 cannot be recorded any more"):
+    with pytest.raises(NCAError, match="Grid 1 was removed and can't be recorded"):
         recorder.frame()
     assert not recorder.active
 
