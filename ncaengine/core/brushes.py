@@ -1,4 +1,4 @@
-"""Brushes: which cells a stroke touches and how much, and patterns over a whole grid. Geometry in NumPy."""
+"""Brushes: the cells that a stroke touches, and how much; and patterns over a whole grid. Geometry in NumPy."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -16,36 +16,38 @@ from ncaengine.core.types import F32, F64, I32, I64, U8, Size
 
 Coordinate = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
 Point = tuple[Coordinate, Coordinate]
-"""A place on the endless plane of the screen, in cell widths, y downwards; cell (0, 0) has its middle at (0, 0)."""
+"""A place on the endless plane of the screen, in cell widths, y downwards; (0, 0) is the middle of cell (0, 0)."""
 Tool = Literal["erase", "noise", "image", "patch", "rate", "scale", "angle", "model"]
 Pattern = Literal["even", "halves", "stripes", "ramp", "checks", "polar", "bipolar"]
 
 _ROWS, _COLUMNS = 32, 64
-"""A tile: the block of cells whose distances to the path are worked out at once."""
+"""A tile: a block of cells whose distances to the path are computed at once."""
 _LONGEST = 128.0
-"""Cell widths; longer segments are cut into pieces."""
+"""In cell widths; longer segments are cut into pieces."""
 _PIECES = 512
+"""Pieces of a path that are compared with the tiles at a time."""
 _FULL = 0.999
+"""Once every cell has a larger weight, a stroke ends."""
 
 
 def stroke(kernel: Kernel, size: Size, path: Sequence[Point], radius: float, softness: float) -> tuple[I32, F32]:
-    """The cells that a brush touches along a path, on the torus, each once.
+    """Return the cells that a brush touches along a path on the torus, each once and row by row, and their weights.
 
-    (n, 2) int32 (column, row) and (n,) float32 weights above 0: 1 up to radius·(1 - softness) from
-    the path, then falling smoothly to 0 at `radius`. The cells nearest to the path's points are
-    always among them, with weight 1.
+    path: points of a line, in cell widths within ±10⁶; a single point gives a disc.
+    radius: above 0, in cell widths.
+    softness: 0 to 1, the share of the radius over which the weight falls.
 
-    The path is the line through its points, in cell widths within ±10⁶; a single point is a disc.
-    `radius` is above 0, `softness` in [0, 1]. A cell that is touched through several copies of the
-    torus has the largest weight. Cells come row by row. A path so long that it winds around the
-    torus many times may end early, once every cell has a weight above 0.999. Raises NCAError if
-    `path` is empty.
+    Returns (n, 2) int32 (column, row) and (n,) float32 weights above 0: 1 up to radius·(1 - softness) from the path,
+    then falling smoothly to 0 at `radius`. The cells nearest to the path's points are always included, with weight 1.
+    If several copies of the torus touch a cell, it has the largest weight. A path that winds around the torus many
+    times may end early, once every cell has a weight above 0.999.
+    Raises NCAError if `path` is empty.
     """
     if not len(path):
         raise NCAError("A stroke needs at least one point; give it a path.")
     width, height = size
     points = np.asarray(path, np.float64)
-    # Zeros that no tile touches cost no memory, so that a small stroke on a large grid stays cheap.
+    # Zeros that no tile touches cost no memory: a small stroke on a large grid stays cheap.
     weights, touched = np.zeros((height, width), np.float32), np.zeros(height, np.bool_)
     for number, (start, along) in enumerate(_pieces(kernel, size, points)):
         if number and weights.min() > _FULL:
@@ -70,18 +72,18 @@ def _fade(distance: F64, radius: float, softness: float) -> F32:
 
 
 def _smooth(t: F64) -> F64:
-    """Smoothstep of [0, 1]."""
+    """Return the smoothstep of t in [0, 1]."""
     return t * t * (3 - 2 * t)
 
 
 def _turn(kernel: Kernel, size: Size) -> float:
-    """Cell widths by which the torus is pushed to the right where it closes over the bottom: 0 … a column."""
+    """Return by how many cell widths the torus is shifted right where it closes over the bottom: 0 … a column."""
     (ax, _), (bx, _) = kernel.basis
     return size[1] * bx - kernel.row_shift(size[1]) * ax
 
 
 def _reduced(kernel: Kernel, size: Size, points: F64) -> F64:
-    """The copies of points, (n, 2), that lie within one period of the torus from (0, 0)."""
+    """Return the copies of points, (n, 2), that lie within one period of the torus from (0, 0)."""
     width, height = lattice.extent(kernel, size)
     wraps = np.floor(points[:, 1] / height)
     x = points[:, 0] - wraps * _turn(kernel, size)
@@ -89,7 +91,7 @@ def _reduced(kernel: Kernel, size: Size, points: F64) -> F64:
 
 
 def _pieces(kernel: Kernel, size: Size, points: F64) -> Iterator[tuple[F64, F64]]:
-    """A path cut into short pieces, at most _PIECES a time: where each starts, near (0, 0), and where it leads."""
+    """Cut a path into short pieces, at most _PIECES at a time; yield their starts, near (0, 0), and their vectors."""
     start = points[:-1] if len(points) > 1 else points
     along = points[1:] - start if len(points) > 1 else np.zeros_like(points)
     parts = np.maximum(np.ceil(np.hypot(*along.T) / _LONGEST), 1).astype(np.int64)
@@ -103,25 +105,25 @@ def _pieces(kernel: Kernel, size: Size, points: F64) -> Iterator[tuple[F64, F64]
 
 
 def _reach(kernel: Kernel, size: Size, radius: float) -> tuple[float, float]:
-    """How far across and down the nearest copy of any cell can lie from a point, if it is within `radius`."""
+    """Return how far across and down the nearest copy of a cell can be from a point, if it is within `radius`."""
     width, height = lattice.extent(kernel, size)
     turn = _turn(kernel, size)
-    # A copy some turns up or down may be nearer by what each turn pushes it aside.
+    # A copy some turns up or down may be nearer, because each turn shifts it sideways.
     turns = math.ceil(width / 2 * turn / (turn**2 + height**2)) if turn > 1e-9 else 0
     return min(radius, width / 2 + 1e-6), min(radius, (turns + 0.5) * height + 1e-6)
 
 
 def _near(kernel: Kernel, size: Size, start: F64, along: F64, radius: float) -> Iterator[tuple[I64, I64, F64]]:
-    """The tiles of the unrolled plane that pieces of a path come near to.
+    """Yield the tiles of the unrolled plane that are near pieces of a path.
 
-    Columns (rows, columns), rows (rows,) and squared distances to the nearest piece (rows, columns).
+    Each is columns (rows, columns), rows (rows,) and squared distances to the nearest piece (rows, columns).
     """
     (ax, _), (bx, by) = kernel.basis
     reach = _reach(kernel, size, radius)
     low = np.minimum(start, start + along).min(0) - reach
     high = np.maximum(start, start + along).max(0) + reach
     pitch = np.array([_COLUMNS * ax, _ROWS * by])
-    # Tiles start at the low corner: a small stroke then fits into few. Each row begins half a cell about there.
+    # Tiles start at the low corner, so a small stroke needs few. Each row begins within half a cell of it.
     first = np.floor(low / (ax, by)).astype(np.int64)
     across, down = np.ceil((high - first * (ax, by) + ax) / pitch).astype(np.int64)
     half = math.hypot(pitch[0] + ax, pitch[1]) / 2
@@ -131,7 +133,7 @@ def _near(kernel: Kernel, size: Size, start: F64, along: F64, radius: float) -> 
         corner = first + np.stack([tiles % across * _COLUMNS, tiles // across * _ROWS], 1)
         middle = corner * (ax, by) + (pitch - (ax, by)) / 2
         apart = np.sqrt(_squared(middle[:, :1], middle[:, 1:], start, along))
-        # A piece matters to a tile if it may touch it, and if no other is nearer to all its cells.
+        # A piece matters to a tile if it may touch it, unless another piece is nearer to all its cells.
         matters = apart <= np.minimum(apart.min(1, keepdims=True) + 2 * half, radius + half)
         for tile in np.flatnonzero(matters.any(1)):
             rows = corner[tile, 1] + np.arange(_ROWS)
@@ -146,7 +148,7 @@ def _near(kernel: Kernel, size: Size, start: F64, along: F64, radius: float) -> 
 
 
 def _squared(x: F64, y: F64, start: F64, along: F64) -> F64:
-    """Squared distances from points to segments: (…, 1) and (n, 2) give (…, n)."""
+    """Return squared distances from points to segments: (…, 1) and (n, 2) give (…, n)."""
     (from_x, from_y), (dx, dy) = start.T, along.T
     over = np.maximum(dx * dx + dy * dy, 1e-300)  # a segment of no length is a point
     px, py = x - from_x, y - from_y
@@ -156,7 +158,7 @@ def _squared(x: F64, y: F64, start: F64, along: F64) -> F64:
 
 
 def _places(kernel: Kernel, size: Size, column: I32, row: I32) -> tuple[F64, F64]:
-    """Where the picture's rectangle shows cells: their middles from its corner, in cell widths."""
+    """Return where the picture's rectangle shows cells: their middles from its upper left corner, in cell widths."""
     (ax, _), (bx, by) = kernel.basis
     width = size[0] * ax
     x = (column.astype(np.float64) + 0.5) * ax + row * bx
@@ -167,24 +169,24 @@ def _places(kernel: Kernel, size: Size, column: I32, row: I32) -> tuple[F64, F64
 def pattern(
     kernel: Kernel, size: Size, which: Pattern, values: tuple[float, float], count: int = 4, fuzz: float = 0.0
 ) -> F32:
-    """(height, width) float32, laid out on the picture's rectangle as the screen shows it.
+    """Return a pattern on the picture's rectangle, as the screen shows it: (height, width) float32.
 
-    Each cell takes what lies at its middle; on a skewed lattice pushed rows come in again on the
-    other side, as in pictures.
+    Each cell takes the value at its middle. On a skewed lattice, shifted rows re-enter on the other side.
 
-    even: values[0] everywhere. halves: values[0] left, values[1] right. stripes: `count` upright
-    ones, values[0] first, in turns. checks: a board of `count` x `count`, values[0] at the upper
-    left. ramp: linear from values[0] at the left edge to values[1] at the right.
-
-    The next two are for the `angle` field, in degrees from +x towards +y, values[0] added, within
-    -180 … 180. polar: the direction from the middle of the picture to the cell. bipolar: the
-    direction from a pole at a quarter of the width, at half height, less that from a pole at three
-    quarters.
-
-    count: at least 1. fuzz: cell widths, at least 0, over which halves, stripes and checks go
-    smoothly from one value to the other, at most as wide as a stripe; 0 is sharp. The edge where
-    the torus closes is a border as the others are, if the values beside it differ: with an odd
-    `count` they do not.
+    which:
+        even: values[0] everywhere.
+        halves: values[0] on the left, values[1] on the right.
+        stripes: `count` vertical stripes, alternating, values[0] first.
+        checks: a board of `count` x `count`, values[0] at the upper left.
+        ramp: linear from values[0] at the left edge to values[1] at the right.
+        polar: the direction from the middle of the picture to the cell.
+        bipolar: the direction from a pole at a quarter of the width, at half height, minus that from a pole at three
+            quarters.
+        The last two are for the `angle` field, in degrees from +x towards +y, plus values[0], within -180 … 180.
+    count: at least 1.
+    fuzz: cell widths, at least 0, over which halves, stripes and checks change smoothly from one value to the other,
+        at most the width of a stripe; 0 is sharp. The edge where the torus closes is such a border too, if the values
+        on its sides differ; with an odd `count` they don't.
     """
     across, down = lattice.extent(kernel, size)
     x, y = _places(kernel, size, *np.meshgrid(*(np.arange(side, dtype=np.int32) for side in size)))
@@ -206,13 +208,13 @@ def pattern(
 
 
 def _direction(x: F64, y: F64) -> F64:
-    """Degrees from +x towards +y."""
+    """Return the direction in degrees from +x towards +y."""
     degrees: F64 = np.degrees(np.arctan2(y, x))
     return degrees
 
 
 def _stripes(x: F64, across: float, count: int, fuzz: float) -> F64:
-    """0 and 1 in turns over `count` stripes of 0 … `across`, their borders blended over `fuzz`."""
+    """Return 0 and 1 alternating over `count` stripes of 0 … `across`, with borders blended over `fuzz`."""
     stripe = across / count
     border = np.rint(x / stripe)
     before, after = (border - 1) % count % 2, border % count % 2
@@ -224,12 +226,15 @@ def _stripes(x: F64, across: float, count: int, fuzz: float) -> F64:
 
 
 def dither(mix: F32, cells: I32, number: int, rng_seed: int) -> npt.NDArray[np.bool_]:
-    """Which cells a soft brush gives over to another model: (n,) bool from (n,) shares in [0, 1].
+    """Return which cells a soft brush switches to another model: (n,) bool.
 
-    A cell (column, row) of `cells`, (n, 2), is given over if its chance lies below `mix`: the upper
-    24 bits of the second word of pcg4d(column, row, number, rng_seed XOR 0xB5297A4D), as a fraction
-    in [0, 1). So 1 always is, 0 never, and a larger mix takes the cells of a smaller one and more.
-    `number` tells strokes apart; both it and `rng_seed` are taken modulo 2**32.
+    mix: (n,) float32 shares in [0, 1].
+    cells: (n, 2) int32 (column, row).
+    number: counts the strokes; it and `rng_seed` are taken modulo 2**32.
+
+    A cell is switched if its random number is below `mix`: the upper 24 bits of the second word of pcg4d(column, row,
+    number, rng_seed XOR 0xB5297A4D), as a fraction in [0, 1). So a mix of 1 always switches, 0 never does, and a larger
+    mix switches all cells of a smaller one.
     """
     column, row = cells.astype(np.uint32).T
     seed = (rng_seed ^ 0xB5297A4D) & pcg.ALWAYS
@@ -240,20 +245,19 @@ def dither(mix: F32, cells: I32, number: int, rng_seed: int) -> npt.NDArray[np.b
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """A round piece of a grid to paste elsewhere.
-
-    `cells`: (n, 2) int32 offsets (column, row) on the lattice of `kernel` from the middle cell, as
-    disc(kernel, radius) gives them. `state`: (n, channels) float32 of those cells.
-    """
+    """A round piece of a grid, to paste elsewhere."""
 
     kernel: Kernel
     radius: float
+    """In cell widths."""
     cells: I32
+    """(n, 2) int32 offsets (column, row) from the middle cell on the lattice of `kernel`, see `disc`."""
     state: F32
+    """(n, channels) float32 of these cells."""
 
 
 def disc(kernel: Kernel, radius: float) -> I32:
-    """(n, 2) int32: lattice offsets (column, row) of the cells within `radius` cell widths of a middle cell."""
+    """Return the offsets (column, row) of the cells within `radius` cell widths of a middle cell: (n, 2) int32."""
     (ax, _), (bx, by) = kernel.basis
     down = int(radius / by + 1e-9)
     across = int((radius + down * abs(bx)) / ax + 1e-9)
@@ -263,11 +267,12 @@ def disc(kernel: Kernel, radius: float) -> I32:
 
 
 def paste(patch: Patch, kernel: Kernel, offsets: I32) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.intp]]:
-    """Which cells of a patch come where it is pasted, on a lattice of any kernel.
+    """Match the cells where a patch is pasted, on the lattice of any kernel, with those of the patch.
 
-    `offsets`: (n, 2), (column, row) on the target's lattice from its middle cell. For each, whether
-    the patch has a cell there, and the index of the patch's nearest cell by place on the screen (0
-    where it has none). Onto its own kernel a patch comes cell by cell.
+    offsets: (n, 2) int32 (column, row) from the middle cell on the target's lattice.
+
+    Returns for each whether the patch has a cell there, and the index of the patch's nearest cell by place on the
+    screen (0 where it has none). On its own kernel, a patch is pasted cell by cell.
     """
     (ax, _), (bx, by) = kernel.basis
     column, row = lattice.nearest_cell(patch.kernel, offsets[:, 0] * ax + offsets[:, 1] * bx, offsets[:, 1] * by)
@@ -280,11 +285,11 @@ def paste(patch: Patch, kernel: Kernel, offsets: I32) -> tuple[npt.NDArray[np.bo
 
 
 def image_at(image: U8, kernel: Kernel, size: Size, cells: I32) -> F32:
-    """The colours of an image at cells: (n, 3) float32 in [0, 1].
+    """Return the colours of an image at cells: (n, 3) float32 in [0, 1].
 
-    `image`: (h, w, 3) uint8, laid over the plane with one pixel a cell width, from the corner of
-    the picture, and repeated from there without end; `cells`: (n, 2) int32 (column, row). Each
-    takes the pixel in which its middle lies.
+    image: (h, w, 3) uint8, laid over the plane with one pixel a cell width from the upper left corner of the picture,
+        and repeated endlessly.
+    cells: (n, 2) int32 (column, row); each takes the pixel that contains its middle.
     """
     x, y = _places(kernel, size, cells[:, 0], cells[:, 1])
     row, column = np.floor(y).astype(np.int64) % image.shape[0], np.floor(x).astype(np.int64) % image.shape[1]

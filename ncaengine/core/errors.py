@@ -1,12 +1,12 @@
-"""The one exception that a user is meant to read."""
+"""The exception whose message is written for the user."""
 
 
 class NCAError(Exception):
-    """A problem told in one clear sentence that says what to do.
+    """A problem, described in one sentence that says what to do.
 
     The command line prints it and exits with 1; the window shows it and runs on.
     """
 
     def __init__(self, sentence: str) -> None:
-        # Parts of it may come out of a file: no line breaks, and nothing that steers a terminal.
+        # Parts of it may come from a file: remove line breaks, and codes that control a terminal.
         super().__init__("".join(c if c.isprintable() else " " for c in sentence))

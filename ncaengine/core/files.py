@@ -1,4 +1,4 @@
-"""Writing files whole or not at all, and the sentence for a file that can't be read or written."""
+"""Write files whole or not at all, and phrase errors about files."""
 
 import os
 from collections.abc import Callable
@@ -8,22 +8,22 @@ from ncaengine.core.errors import NCAError
 
 
 def reason(error: BaseException) -> str:
-    """Why a file operation failed, in a few words: the operating system's own where there are any."""
+    """Return why a file operation failed, in a few words: the operating system's, if it has any."""
     if isinstance(error, MemoryError):
         return "not enough memory"
     text = getattr(error, "strerror", None) or str(error).partition("\n")[0]
-    if "inline_container" in text:  # torch's words for a file that it could not write to
+    if "inline_container" in text:  # torch's message about a file that it couldn't write
         return "is the disk full?"
     return text or type(error).__name__
 
 
 def unreadable(path: object, error: BaseException) -> NCAError:
-    """The error to raise where a file can't be read."""
+    """Return the error to raise if a file can't be read."""
     return NCAError(f"{path}: cannot be read ({reason(error)}).")
 
 
 def unwritable(path: object, error: BaseException) -> NCAError:
-    """The error to raise where a file can't be written."""
+    """Return the error to raise if a file can't be written."""
     return NCAError(f"{path}: cannot be written ({reason(error)}).")
 
 

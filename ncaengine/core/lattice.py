@@ -1,7 +1,7 @@
-"""The geometry of a grid on the screen: which part of the plane a picture shows, and where each pixel and cell lies.
+"""The geometry of a grid on the screen: which part of the plane a picture shows, and where pixels and cells lie.
 
-Screen coordinates are in cell widths, y downwards; cell (column, row) has its middle at
-column·basis[0] + row·basis[1]. On the torus the plane repeats without end.
+Screen coordinates are in cell widths, y downwards; the middle of cell (column, row) is at
+column·basis[0] + row·basis[1]. On the torus, the plane repeats endlessly.
 """
 
 import math
@@ -16,38 +16,44 @@ from ncaengine.core.kernels import Kernel
 from ncaengine.core.types import F64, I64, Size
 
 MAX_SCALE = 64
+"""Pixels a cell."""
 MAX_PIXELS = 2**28
+"""Of a picture."""
 
 Raster = Literal["aligned", "boxed", "sampled"]
-"""How cells become pixels. aligned: rectangles of whole pixels, no pixel lies in two of them. boxed: each pixel is the
-mean of rectangles, by the area that they cover. sampled: the mean of the cells nearest to some points, for all else."""
+"""How cells become pixels.
+aligned: cells are rectangles of whole pixels, and no pixel touches two cells.
+boxed: each pixel is the mean of rectangular cells, weighted by area.
+sampled: each pixel is the mean of the cells nearest to some points."""
 
 
 @dataclass(frozen=True)
 class View:
-    """A picture of `width`x`height` pixels, `scale` pixels a cell width.
-
-    `x`, `y`: the point of the plane at the upper left corner of the picture, in cell widths.
-    """
+    """The part of the plane that a picture shows."""
 
     width: int
+    """Of the picture, in pixels."""
     height: int
+    """Of the picture, in pixels."""
     scale: float
+    """Pixels a cell width."""
     x: float
+    """The picture's left edge, in cell widths."""
     y: float
+    """The picture's upper edge, in cell widths."""
 
     def point(self, pixel_x: float, pixel_y: float) -> tuple[float, float]:
-        """The point of the plane under a place in the picture (in pixels from its corner)."""
+        """Return the point of the plane at a place in the picture, given in pixels from its upper left corner."""
         return pixel_x / self.scale + self.x, pixel_y / self.scale + self.y
 
     def aligned(self, kernel: Kernel) -> bool:
-        """Whether every pixel lies inside one cell: rectangular cells of whole pixels."""
+        """Return whether every pixel lies inside one cell: the cells are rectangles of whole pixels."""
         (ax, _), (bx, by) = kernel.basis
         places = self.scale * ax, self.scale * by, (self.x + ax / 2) * self.scale, (self.y + by / 2) * self.scale
         return bx == 0 and all(math.isclose(place, round(place), abs_tol=1e-6) for place in places)
 
     def raster(self, kernel: Kernel) -> "Raster":
-        """How the lattice becomes pixels: see Raster."""
+        """Return how the lattice becomes pixels; see Raster."""
         if kernel.basis[1][0] == 0 and self._smallest(kernel) >= 0.5:
             return "aligned" if self.aligned(kernel) else "boxed"
         return "sampled"
@@ -56,7 +62,7 @@ class View:
         return self.scale * min(kernel.basis[0][0], kernel.basis[1][1])
 
     def samples(self, kernel: Kernel) -> int:
-        """Points a pixel side at which the lattice is looked at; if boxed, cells that a pixel's side may touch."""
+        """Return the number of sample points a pixel's side; if boxed, how many cells a pixel's side may touch."""
         smallest, raster = self._smallest(kernel), self.raster(kernel)
         if raster == "boxed":
             return 2 if smallest >= 1 else 3
@@ -64,22 +70,22 @@ class View:
 
 
 def extent(kernel: Kernel, size: Size) -> tuple[float, float]:
-    """Width and height in cell widths of the rectangle that the torus covers on the screen."""
+    """Return the width and height of the rectangle that the torus covers on the screen, in cell widths."""
     (ax, _), (_, by) = kernel.basis
     return size[0] * ax, size[1] * by
 
 
 def corner(kernel: Kernel) -> tuple[float, float]:
-    """The upper left corner of that rectangle: half a cell before the middle of cell (0, 0)."""
+    """Return the upper left corner of that rectangle: half a cell before the middle of cell (0, 0)."""
     (ax, _), (_, by) = kernel.basis
     return -ax / 2, -by / 2
 
 
 def whole_view(kernel: Kernel, size: Size, scale: int = 1, even: bool = False) -> View:
-    """The picture of a whole grid at `scale` pixels a cell, at least 1x1 pixel.
+    """Return the view of a whole grid at `scale` pixels a cell, at least 1x1 pixel.
 
-    `even` makes both sides even, as video codecs need: the torus is drawn one pixel further. Raises
-    NCAError unless `scale` is 1 … MAX_SCALE and the picture has at most MAX_PIXELS.
+    even: make both sides even, as video codecs need; the torus is drawn one pixel further.
+    Raises NCAError unless `scale` is 1 … MAX_SCALE and the picture has at most MAX_PIXELS.
     """
     if not 1 <= scale <= MAX_SCALE:
         raise NCAError(f"A scale of {scale} pixels a cell is not possible; use 1 to {MAX_SCALE}.")
@@ -92,10 +98,10 @@ def whole_view(kernel: Kernel, size: Size, scale: int = 1, even: bool = False) -
 
 
 def nearest_four(kernel: Kernel, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[I64, I64, F64]:
-    """The four cells among which are the nearest to each point and those that it borders on there.
+    """Return four cells for each point, which include the nearest and those that it borders on there.
 
-    (4, …) columns and rows on the unrolled plane, and how far inside each cell the point lies: its
-    distance to the border with the nearest rival, in cell widths, below 0 outside.
+    Returns (4, …) columns and rows on the unrolled plane, and how far inside each cell the point lies: the distance to
+    the border with the nearest rival, in cell widths, negative outside.
     """
     (ax, _), (bx, by) = kernel.basis
     px, py = np.broadcast_arrays(np.asarray(x, np.float64), np.asarray(y, np.float64))
@@ -113,35 +119,35 @@ def nearest_four(kernel: Kernel, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[I6
 
 
 def nearest_cell(kernel: Kernel, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[I64, I64]:
-    """(column, row) on the unrolled plane of the cell nearest to each point."""
+    """Return (column, row) on the unrolled plane of the cell nearest to each point."""
     columns, rows, inside = nearest_four(kernel, x, y)
     first = inside.argmax(0)[None]
     return np.take_along_axis(columns, first, 0)[0], np.take_along_axis(rows, first, 0)[0]
 
 
 def on_torus(kernel: Kernel, size: Size, column: I64, row: I64) -> tuple[I64, I64]:
-    """The storage place (column, row) of cells of the unrolled plane."""
+    """Return where cells of the unrolled plane are stored: (column, row)."""
     width, height = size
     wraps = row // height
     return (column + wraps * kernel.row_shift(height)) % width, row - wraps * height
 
 
 def cell_at(kernel: Kernel, size: Size, view: View, pixel_x: float, pixel_y: float) -> tuple[int, int]:
-    """The storage place (column, row) of the cell under a place in the picture."""
+    """Return the stored (column, row) of the cell at a place in the picture, given in pixels."""
     column, row = on_torus(kernel, size, *nearest_cell(kernel, *view.point(pixel_x, pixel_y)))
     return int(column), int(row)
 
 
 def visible_cells(kernel: Kernel, size: Size, view: View, most: int) -> tuple[I64, I64, F64, F64]:
-    """The cells whose middles lie in a picture, each as often as the torus repeats it: columns, rows, x, y.
+    """Return the cells whose middles lie in a picture, each as often as the torus repeats it: columns, rows, x, y.
 
-    Four arrays (n,), rows from above and each from the left: storage places, and the middles in
-    pixels from the picture's upper left corner. All are empty if there are more than `most`.
+    Returns four arrays (n,), from the top row down and from left to right: stored columns and rows, and the middles in
+    pixels from the picture's upper left corner. All are empty if there are more than `most` cells.
     """
     (ax, _), (bx, by) = kernel.basis
     across, down = view.width / view.scale, view.height / view.scale
     empty = np.zeros(0, np.int64)
-    # Judged by area before any array is made; the rim of a picture may add a row and a column.
+    # Check the area before making arrays; a picture's rim may add a row and a column.
     if (across / ax - 1) * (down / by - 1) > most + 1:
         return empty, empty, empty.astype(np.float64), empty.astype(np.float64)
     rows = np.arange(math.ceil(view.y / by), math.ceil((view.y + down) / by))[:, None]
@@ -153,14 +159,14 @@ def visible_cells(kernel: Kernel, size: Size, view: View, most: int) -> tuple[I6
 
 
 def places_of_cell(kernel: Kernel, size: Size, view: View, column: int, row: int) -> tuple[F64, F64]:
-    """The middles of one cell in a picture, as often as the torus repeats it: x, y, each (n,), as in `visible`."""
+    """Return the middles of one cell in a picture, as often as the torus repeats it: x, y as in `visible_cells`."""
     (ax, _), (bx, by) = kernel.basis
     width, height = size
     top, bottom = ((view.y + edge / view.scale) / by for edge in (0, view.height))
     turns = np.arange(math.ceil((top - row) / height), math.ceil((bottom - row) / height))[:, None]
     rows = row + turns * height
     first = column - turns * kernel.row_shift(height)
-    start = np.ceil((view.x - rows * bx) / ax).astype(np.int64)  # as in `visible`, so that both round alike
+    start = np.ceil((view.x - rows * bx) / ax).astype(np.int64)  # as in `visible_cells`: both round alike
     rounds = np.arange(math.ceil(view.width / view.scale / ax / width) + 1)
     columns = first + width * (-((first - start) // width) + rounds)
     rows = np.broadcast_to(rows, columns.shape)

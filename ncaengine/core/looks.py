@@ -1,4 +1,4 @@
-"""Looks: what is shown of each cell, as colours; and pictures of a grid in NumPy."""
+"""Looks: which of a cell's numbers are shown, and as which colours; and pictures of a grid in NumPy."""
 
 from collections.abc import Callable
 from typing import Annotated, Literal
@@ -17,15 +17,15 @@ Channel = Annotated[int, msgspec.Meta(ge=0, le=255)]
 Mode = Literal["rgb", "channel", "three", "update", "alive"]
 
 UPDATE_GAIN = 20.0
-"""Multiplies updates beside Look.gain: a step of a grown texture changes cells by 0.001 to 0.05."""
+"""Multiplies updates, in addition to Look.gain: a step of a grown texture changes cells by 0.001 to 0.05."""
 ALIVE = 0.1
 """Alpha above which a cell keeps itself and its neighbours alive (Growing NCA, Mordvintsev et al. 2020)."""
 TINT = 0.5
-"""How much of a cell's colour an overlay takes at most."""
+"""The largest share of a cell's colour that an overlay replaces."""
 
 
 def _colours(codes: str) -> F32:
-    """(n, 3) float32 in [0, 1] of n colours as hexadecimal RRGGBB."""
+    """Return colours given as hexadecimal RRGGBB: (n, 3) float32 in [0, 1]."""
     return np.array([list(bytes.fromhex(code)) for code in codes.split()], np.float32) / np.float32(255)
 
 
@@ -34,40 +34,40 @@ RAMPS: dict[Mode, F32] = {
     "update": _colours("000004 570f6d bb3754 f98e09 fcffa4"),
     "alive": _colours("14161c 14161c 14161c f4f1ea f4f1ea"),
 }
-"""Five colours evenly along the values of each mode that shows one number a cell."""
+"""Five colours, evenly along the values of each mode that shows one number a cell: (5, 3) float32."""
 TINTS: dict[Field, F32] = {
     "rate": _colours("0a5fd0 0a5fd0 2a7fe0 4a9ff0 ffb040 ff9a20 ff8000 ff8000"),
     "scale": _colours("0a9080 0a9080 20a090 40b0a0 e070b0 d85aa8 d040a0 d040a0"),
     "angle": _colours("f0e060 f5b030 f07030 e04080 8040c0 3060e0 20a0c0 80c080"),
-    # Okabe and Ito's colours, which stay apart for colour-blind eyes; the first model is not tinted.
+    # Okabe and Ito's colours, which colour-blind people can tell apart; the first model is not tinted.
     "model": _colours("000000 e69f00 56b4e9 009e73 f0e442 0072b2 d55e00 cc79a7"),
 }
-"""Eight colours evenly along the values of each field: see _tint."""
+"""Eight colours, evenly along the values of each field (see _tint): (8, 3) float32."""
 
 
 class Look(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What of a cell is shown as its colour.
-
-    mode: "rgb", the model's colours; "channel", the first of `channels`, from dark blue at -1 over
-    grey at 0 to light orange at 1; "three", `channels` as red, green and blue, -1 dark, 0 mid-grey, 1
-    bright; "update", how much the last step changed the cell: the root of the mean over all channels,
-    from black to light yellow; "alive", whether the fourth channel, alpha in models that have one,
-    exceeds 0.1 in the cell or in one of the eight around it in storage.
-    gain: multiplies the values before they are shown, but for "rgb" and "alive".
-    overlay: a field to tint cells by, where it is not at its default.
-    """
+    """What the colour of a cell shows."""
 
     mode: Mode = "rgb"
+    """rgb: the model's colours.
+    channel: the first of `channels`, from dark blue at -1 over grey at 0 to light orange at 1.
+    three: `channels` as red, green and blue; -1 is dark, 0 mid-grey, 1 bright.
+    update: how much the last step changed the cell, the root of the mean over all channels; black to light yellow.
+    alive: whether the fourth channel, alpha in models that have one, exceeds 0.1 in the cell or in one of the eight
+    around it in storage."""
     channels: tuple[Channel, Channel, Channel] = (0, 1, 2)
+    """Counted from 0."""
     gain: Annotated[float, msgspec.Meta(gt=0, le=1000)] = 1.0
+    """Multiplies the values before they are shown, except in the modes rgb and alive."""
     overlay: Field | Literal[""] = ""
+    """A field by which cells are tinted where it isn't at its default; '' for none."""
 
 
 RGB = Look()
 
 
 def to_rgb(state: F32, colour: Colour) -> F32:
-    """The RGB of each cell in [0, 1]: (…, 3) float32 from (…, channels)."""
+    """Return the RGB of states (…, channels): (…, 3) float32 in [0, 1]."""
     rgb: F32 = state[..., :3] * np.float32(colour.scale) + np.float32(colour.offset)
     if colour.alpha:
         rgb = rgb + (1 - np.clip(state[..., 3:4], 0, 1)) * np.array(colour.background, np.float32)
@@ -75,12 +75,13 @@ def to_rgb(state: F32, colour: Colour) -> F32:
     return clipped
 
 
-@np.errstate(over="ignore", invalid="ignore")  # of a model that ran away
+@np.errstate(over="ignore", invalid="ignore")  # values of a diverged model
 def shade(look: Look, state: F32, kernel: Kernel, colour: Colour, before: F32 | None, fields: F32 | None) -> F32:
-    """What a look shows of each cell: (height, width, 3) float32 in [0, 1]; shaders/look.comp does the same.
+    """Return the colour of each cell: (height, width, 3) float32 in [0, 1]; shaders/look.comp computes the same.
 
-    before: the state before the last step, None if there was none. fields: (height, width, 4), see
-    fields; None for the defaults. Channels that the state lacks are 0.
+    before: the state before the last step, None if there was none.
+    fields: (height, width, 4) float32, see core.fields; None for the defaults.
+    Channels that the state lacks are 0.
     """
     rgb = _in_mode(look, state, kernel, colour, before)
     if look.overlay and fields is not None:
@@ -111,7 +112,7 @@ def _channel(state: F32, channel: int) -> F32:
 
 
 def _alive(state: F32, kernel: Kernel) -> npt.NDArray[np.bool_]:
-    """Whether alpha is high enough in a cell or one of the eight around it in storage, on the torus."""
+    """Return whether alpha is large enough in a cell or in one of the eight around it in storage, on the torus."""
     height, width, _ = state.shape
     columns, rows = np.meshgrid(np.arange(width), np.arange(height))
     around = [on_torus(kernel, (width, height), columns + dx, rows + dy) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
@@ -121,7 +122,7 @@ def _alive(state: F32, kernel: Kernel) -> npt.NDArray[np.bool_]:
 
 
 def _tint(field: Field, value: F32) -> tuple[F32, F32]:
-    """Where among TINTS each value of a field lies, 0 … 7, and how strong the tint is, 0 … 1 (none at the default)."""
+    """Return where among TINTS each value of a field lies, 0 … 7, and how strong the tint is, 0 (default) … 1."""
     if field == "model":
         slot: F32 = np.clip(np.floor(value + np.float32(0.5)), 0, 7)
         return slot, np.minimum(slot, 1)
@@ -131,13 +132,13 @@ def _tint(field: Field, value: F32) -> tuple[F32, F32]:
         return np.float32(7) * turn, np.minimum(2 * np.sin(np.float32(np.pi) * turn), 1)
     level = (np.log2(np.maximum(value, 0.25)) / 2).astype(np.float32)
     if field == "rate":
-        level = np.where(value < 1, value - 1, level)  # so that 0, at rest, is furthest from the default
+        level = np.where(value < 1, value - 1, level)  # 0, a cell at rest, is furthest from the default
     level = np.clip(level, -1, 1)
     return np.float32(3.5) + np.float32(3.5) * level, np.abs(level)
 
 
 def _along(stops: F32, place: F32) -> F32:
-    """The colours at places among evenly spaced stops, the first at 0, the second at 1: (…, 3) float32."""
+    """Return the colours at places among evenly spaced stops at 0, 1, 2, …: (…, 3) float32."""
     steps = np.arange(len(stops))
     return np.stack([np.interp(place, steps, stops[:, c]) for c in range(3)], -1).astype(np.float32)
 
@@ -151,7 +152,7 @@ def draw(
     before: F32 | None = None,
     fields: F32 | None = None,
 ) -> U8:
-    """The picture in NumPy: (height, width, 3) uint8; what shaders/canvas.comp draws. See shade for the rest."""
+    """Draw a view in NumPy: (height, width, 3) uint8; shaders/canvas.comp draws the same. See shade for arguments."""
     size = (state.shape[1], state.shape[0])
     rgb, n = shade(look, state, kernel, colour, before, fields), view.samples(kernel)
     if view.raster(kernel) == "boxed":
@@ -169,7 +170,7 @@ def draw(
 
 
 def _boxed(rgb: F32, kernel: Kernel, view: View, most: int) -> U8:
-    """The mean of rectangular cells over each pixel, by the area that they cover."""
+    """Return the mean of the rectangular cells in each pixel, weighted by area."""
     total = np.zeros((view.height, view.width, 3), np.float32)
     across = _shares(view.width, view.x, view.scale * kernel.basis[0][0], kernel.basis[0][0], most)
     down = _shares(view.height, view.y, view.scale * kernel.basis[1][1], kernel.basis[1][1], most)
@@ -181,7 +182,7 @@ def _boxed(rgb: F32, kernel: Kernel, view: View, most: int) -> U8:
 
 
 def _shares(pixels: int, start: float, scale: float, pitch: float, most: int) -> list[tuple[I64, F64]]:
-    """For each of `pixels` in a row, the cells that it may touch, one after the other, and their shares of it."""
+    """Return, for each pixel of a row, the cells that it may touch, one after the other, and their shares of it."""
     low = np.arange(pixels) / scale + start / pitch + 0.5
     first = np.floor(low)
     cells = [first + k for k in range(most)]
@@ -190,23 +191,24 @@ def _shares(pixels: int, start: float, scale: float, pitch: float, most: int) ->
 
 
 def quantise(rgb: F32) -> U8:
-    """[0, 1] to uint8, rounded to nearest; what is no number becomes 0."""
+    """Convert [0, 1] to uint8, rounded to nearest; NaN becomes 0."""
     out: U8 = (np.nan_to_num(np.clip(rgb, 0, 1)) * 255 + 0.5).astype(np.uint8)
     return out
 
 
 def raw_picture(state: F32, colour: Colour) -> U8:
-    """One cell one pixel in storage order: (height, width, 3) uint8."""
+    """Return a picture of one pixel a cell in storage order: (height, width, 3) uint8."""
     return quantise(to_rgb(state, colour))
 
 
 def state_and_gradient(
     kernel: Kernel, size: Size, columns: I64, rows: I64, colour: Colour, read: Callable[[I32], F32]
 ) -> tuple[F32, F32]:
-    """What is to be seen at n cells: their state (n, channels) and the gradient of their brightness (n, 2).
+    """Return the state of n cells, (n, channels), and the gradient of their brightness, (n, 2).
 
-    The brightness, 0 … 1, is the mean of red, green and blue; its gradient is that of the kernel's
-    own stencils, on the torus, per cell width along x and y of the screen. `read` is Cells.read_cells.
+    read: Cells.read_cells.
+    The brightness, 0 … 1, is the mean of red, green and blue. Its gradient, per cell width along x and y of the screen,
+    is computed with the kernel's own stencils on the torus.
     """
     taps = [list(kernel.stencils[name].taps()) for name in ("gradient_x", "gradient_y")]
     offsets = sorted({(0, 0)} | {(i, j) for one in taps for i, j, _ in one})

@@ -3,9 +3,9 @@
 One step of a cell, for every family (filter-major perception p):
 
     p = clip(concat(gain_f * mean over scales of (stencil_f * state) for f in features)), then |p| if absolute
-    h = clip(activation(w1 @ concat(p, extra) + b1)); the input itself where there are no hidden units
+    h = clip(activation(w1 @ concat(p, extra) + b1)); without hidden units, h is the input
     state += fires * dt * (clip(w2 @ h + b2) + diffusion * (laplacian * state)), then clip(state)
-    state *= alive before and after
+    state *= alive before and after the update
 """
 
 import json
@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 
 from ncaengine.core.errors import NCAError
+from ncaengine.core.settings import FireRate
 from ncaengine.core.types import F32
 from ncaengine.core.validation import explain_invalid
 
@@ -25,29 +26,34 @@ Range = tuple[float, float]
 Activation = Literal["relu", "linear", "tanh", "sigmoid", "swish"]
 Padding = Literal["circular", "replicate", "zero"]
 Extra = Literal["row", "column", "cos_angle", "sin_angle"]
-"""Inputs beside the perception. row, column: the place of the cell's middle on the screen, from -1 at the grid's upper
-and left edge to 1, in the cell's own frame. cos_angle, sin_angle: of the angle by which that frame is turned."""
+"""Inputs in addition to the perception.
+row, column: the place of the cell's middle on the screen, from -1 at the grid's upper and left edge to 1, in the cell's
+own frame.
+cos_angle, sin_angle: of the angle by which that frame is turned."""
 Channel = Annotated[int, msgspec.Meta(ge=0, le=255)]
 Scale = Annotated[int, msgspec.Meta(ge=0, le=3)]
 
 FORMAT_VERSION = 1
 MAX_NUMBERS = 10**7
-"""In the weights of a file; the largest Config has 4.5 million."""
+"""The most numbers in the weights of a file; the largest Config has 4.5 million."""
 WEIGHTS = ("w1", "b1", "w2", "b2")
 SEED = "seed"
-"""The seed's image, beside the weights."""
+"""The name of the seed's image among the weights."""
 
 
 class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One filter of the perception: the kernel's `stencil` times `gain`, of some `channels` or (None) of all."""
+    """One filter of the perception."""
 
     stencil: str
+    """The name of a stencil of the kernel."""
     gain: float = 1.0
+    """Multiplies the stencil."""
     channels: Annotated[tuple[Channel, ...], msgspec.Meta(max_length=256)] | None = None
+    """The channels that are filtered, counted from 0; None for all."""
 
 
 class Clips(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Saturations as (lowest, highest); None where a stage is not clipped."""
+    """The (lowest, highest) value of each stage; None where a stage isn't clipped."""
 
     perception: Range | None = None
     hidden: Range | None = None
@@ -56,34 +62,34 @@ class Clips(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Seed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The initial state.
-
-    zeros; noise: uniform in [-level/2, level/2); point: one cell in the middle, its channels from `first` on at
-    `level`; blobs: Gaussian spots of height `level` on the first three channels, about one on 14 x 14 cells; image:
-    the model's `seed` in the middle, 0 around it.
-    """
+    """The initial state."""
 
     kind: Literal["zeros", "noise", "point", "blobs", "image"] = "zeros"
+    """zeros: 0 everywhere.
+    noise: uniform in [-level/2, level/2).
+    point: one cell in the middle, whose channels from `first` on are `level`.
+    blobs: Gaussian spots of height `level` on the first three channels, about one on 14 x 14 cells.
+    image: the model's `seed` in the middle, 0 around it."""
     level: float = 1.0
     first: Channel = 0
+    """Counted from 0."""
 
 
 class Colour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the first three channels become RGB in [0, 1]: state * scale + offset, then clipped.
-
-    alpha: whether the fourth is opacity, by which RGB is multiplied already; the `background` then shines through.
-    """
+    """How the first three channels become RGB in [0, 1]: state * scale + offset, then clipped."""
 
     scale: float = 1.0
     offset: float = 0.5
     alpha: bool = False
+    """Whether the fourth channel is opacity, by which RGB is already multiplied."""
     background: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """RGB behind transparent cells, each 0 to 1."""
 
 
 class Alive(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Cells die, all their channels 0, unless `channel` exceeds `threshold` near them before and after the update.
+    """Cells die unless `channel` exceeds `threshold` near them before and after the update; then all channels become 0.
 
-    Near: in the cell or a neighbour that the kernel's Laplacian sees (Growing NCA, Mordvintsev et al. 2020).
+    Near means in the cell or in a neighbour that the kernel's Laplacian reads (Growing NCA, Mordvintsev et al. 2020).
     """
 
     channel: Channel = 3
@@ -91,18 +97,11 @@ class Alive(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything about a model but its weights. Defaults are those of the article's notebook.
-
-    hidden: 0 for a net of one layer. absolute: the perception is followed by its absolute values. scales: at
-    which the state is perceived, 0 as it is, 1 at half its size, and so on; the perception is their mean, made
-    large again (DyNCA, Pajouheshgar et al. 2023). beta: of swish, y·sigmoid(beta·y). diffusion: of each channel,
-    none if empty. firing: whether a cell updates all its channels at once, or each by a chance of its own.
-    `kernels` are those that the model is known to grow its texture on, the one it starts on first; it runs on
-    any other too.
-    """
+    """Everything about a model except its weights. Defaults are those of the article's notebook."""
 
     channels: Annotated[int, msgspec.Meta(ge=3, le=256)] = 12
     hidden: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 96
+    """Hidden units; 0 for a net of one layer."""
     features: Annotated[tuple[Feature, ...], msgspec.Meta(min_length=1, max_length=16)] = (
         Feature("identity"),
         Feature("gradient_x"),
@@ -110,47 +109,54 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Feature("laplacian"),
     )
     absolute: bool = False
+    """Whether the net also sees the absolute values of the perception."""
     extra: Annotated[tuple[Extra, ...], msgspec.Meta(max_length=8)] = ()
     scales: Annotated[tuple[Scale, ...], msgspec.Meta(min_length=1, max_length=4)] = (0,)
+    """The scales of the perception: 0 is the state's own, 1 half its size, and so on. Their results are enlarged and
+    averaged (DyNCA, Pajouheshgar et al. 2023)."""
     activation: Activation = "relu"
     beta: float = 1.0
+    """Of the activation swish: y·sigmoid(beta·y)."""
     clips: Clips = Clips()
     diffusion: Annotated[tuple[float, ...], msgspec.Meta(max_length=256)] = ()
+    """The rate of each channel; empty for none."""
     padding: Padding = "circular"
-    fire_rate: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.5
+    fire_rate: FireRate = 0.5
     firing: Literal["cell", "channel"] = "cell"
+    """Whether a cell updates all its channels at once, or each independently."""
     alive: Alive | None = None
     seed: Seed = Seed()
     colour: Colour = Colour()
     kernels: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=16)] = ("square", "hexagonal")
+    """The kernels on which the model is known to grow its texture; it starts on the first. It also runs on others."""
     name: str = "model"
     family: str = "ncaengine"
     attribution: dict[str, str] = {}
 
     @property
     def inputs(self) -> int:
-        """Length of a cell's perception vector."""
+        """The number of the net's inputs."""
         seen = sum(len(self.seen(feature)) for feature in self.features)
         return seen * (1 + self.absolute) + len(self.extra)
 
     @property
     def credit(self) -> str:
-        """Who made the model and what its licence allows, on one line; '' where nothing is known."""
-        said = (self.attribution.get(key, "") for key in ("authors", "author", "licence"))
-        return " · ".join(dict.fromkeys(filter(None, said)))
+        """The model's authors and licence on one line; '' if unknown."""
+        parts = (self.attribution.get(key, "") for key in ("authors", "author", "licence"))
+        return " · ".join(dict.fromkeys(filter(None, parts)))
 
     @property
     def non_commercial(self) -> bool:
-        """Whether its licence is said to forbid commercial use, as those of Creative Commons with NC do."""
+        """Whether its licence forbids commercial use, as the NC licences of Creative Commons do."""
         return re.search(r"\bNC\b|non-?commercial", self.attribution.get("licence", ""), re.IGNORECASE) is not None
 
     def seen(self, feature: Feature) -> tuple[int, ...]:
-        """The channels that a feature is of."""
+        """Return the channels that a feature filters."""
         return tuple(range(self.channels)) if feature.channels is None else feature.channels
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Those of the weights."""
+        """The shapes of the weights, by name."""
         first = self.hidden or self.inputs
         return {
             "w1": (self.hidden, self.inputs),
@@ -162,28 +168,31 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A configuration with its weights, all float32.
+    """A configuration with its weights, all float32 and read-only.
 
-    w1 (hidden, inputs) with filter-major columns, b1 (hidden,), w2 (channels, hidden), or without hidden units
-    (channels, inputs), b2 (channels,). seed: (height, width, some channels), for seeds that are an image. Raises
-    NCAError where a shape does not fit or a number is not finite.
+    Raises NCAError if a shape doesn't fit or a number is not finite.
     """
 
     config: Config
     w1: F32
+    """(hidden, inputs), the columns filter-major."""
     b1: F32
+    """(hidden,)."""
     w2: F32
+    """(channels, hidden); without hidden units (channels, inputs)."""
     b2: F32
+    """(channels,)."""
     seed: F32 | None = None
+    """(height, width, some channels), for seeds that are an image."""
 
     def __post_init__(self) -> None:
         c = self.config
         for name, shape in c.shapes.items():
-            given = np.shape(getattr(self, name))  # looked at first: a broken file may claim a huge one
+            given = np.shape(getattr(self, name))  # checked first, because a broken file may claim a huge one
             if given != shape:
                 raise NCAError(f"weights {name} have shape {given}, but the configuration asks for {shape}.")
         if (c.seed.kind == "image") != (self.seed is not None):
-            raise NCAError("the seed is an image, which is missing, or has an image that is not asked for.")
+            raise NCAError("seed image missing or unexpected.")
         if self.seed is not None and (np.ndim(self.seed) != 3 or not 1 <= np.shape(self.seed)[2] <= c.channels):
             raise NCAError(f"the seed's image has shape {np.shape(self.seed)}; it must be (height, width, channels).")
         for name, given in self.arrays().items():
@@ -198,18 +207,18 @@ class Model:
         _check_config(c)
 
     def arrays(self) -> dict[str, F32]:
-        """The weights by name, and the seed's image if there is one."""
+        """Return the weights by name, and the seed's image if there is one."""
         found = {name: getattr(self, name) for name in WEIGHTS}
         return found if self.seed is None else {**found, SEED: self.seed}
 
     @property
     def parameters(self) -> int:
-        """How many weights and biases there are."""
+        """The number of weights and biases."""
         return sum(getattr(self, name).size for name in WEIGHTS)
 
 
 def equal_models(a: Model, b: Model) -> bool:
-    """Whether two models agree to the last bit."""
+    """Return whether two models are equal bit for bit."""
     theirs = b.arrays()
     return a is b or (a.config == b.config and all(np.array_equal(v, theirs[k]) for k, v in a.arrays().items()))
 
@@ -224,7 +233,7 @@ def _check_config(c: Config) -> None:
     named = [n for f in c.features for n in f.channels or ()] + [3] * c.colour.alpha
     named += [c.alive.channel] if c.alive else []
     if max(named, default=0) >= c.channels or any(f.channels == () for f in c.features):
-        raise NCAError(f"the configuration names channels that it lacks; it has {c.channels}, counted from 0.")
+        raise NCAError(f"the configuration names channels that don't exist; it has {c.channels}, counted from 0.")
     if len(set(c.scales)) < len(c.scales):
         raise NCAError("the configuration names a scale of perception twice.")
     for stage in Clips.__struct_fields__:
@@ -233,23 +242,23 @@ def _check_config(c: Config) -> None:
             raise NCAError(f"the clip of the {stage} is {clip}; it must be (lowest, highest).")
     for feature in c.features:
         if not (feature.stencil.isidentifier() and len(feature.stencil) <= 100):
-            raise NCAError(f"the configuration names a stencil {feature.stencil[:100]!r}, which cannot be one.")
+            raise NCAError(f"the configuration names a stencil {feature.stencil[:100]!r}, which is not a name.")
 
 
 def _finite(numbers: Sequence[float]) -> bool:
-    """Whether they are finite as the float32 that shaders compute with."""
+    """Return whether numbers are finite as float32, with which shaders compute."""
     with np.errstate(over="ignore"):
         return bool(np.isfinite(np.array(numbers, np.float32)).all())
 
 
 def config_to_dict(config: Config) -> dict[str, Any]:
-    """The configuration as containers that JSON and torch.save can hold."""
+    """Return the configuration as containers that JSON and torch.save can hold."""
     plain: dict[str, Any] = json.loads(msgspec.json.encode(config))
     return plain
 
 
 def model_from_dict(config: object, weights: dict[str, F32]) -> Model:
-    """A Model from what `config_to_dict` made and the four arrays. Raises NCAError on any misfit."""
+    """Return a Model from the result of `config_to_dict` and its arrays. Raises NCAError if anything doesn't fit."""
     try:
         checked = msgspec.convert(config, Config, strict=False)
     except msgspec.ValidationError as error:

@@ -5,9 +5,10 @@ from itertools import count
 
 
 def unique_name(base: str, taken: Callable[[str], bool], pattern: str = "{base}-{number}") -> str:
-    """`base` if it is not taken, else the first of base-2, base-3, … that is not.
+    """Return `base` if it isn't taken, else the first of base-2, base-3, … that isn't.
 
-    taken: whether a name is in use. pattern: how a number is added, with {base} and {number}.
+    taken: whether a name is in use.
+    pattern: how a number is added, with {base} and {number}.
     """
     if not taken(base):
         return base

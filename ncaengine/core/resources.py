@@ -1,4 +1,4 @@
-"""Where shaders/, plugins/ and assets/ lie: inside the wheel, or beside the package in a checkout."""
+"""Find shaders/, plugins/ and assets/: inside the wheel, or next to the package in a checkout."""
 
 from pathlib import Path
 from typing import Literal
@@ -7,11 +7,11 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def folder(name: Literal["shaders", "plugins", "assets"]) -> Path:
-    """The folder of shipped files called `name`.
+    """Return the folder of shipped files called `name`.
 
     Raises FileNotFoundError if the installation is broken.
     """
     for parent in (_PACKAGE, _PACKAGE.parent):
         if (parent / name).is_dir():
             return parent / name
-    raise FileNotFoundError(f"{name}/ is missing beside {_PACKAGE}; reinstall ncaengine.")
+    raise FileNotFoundError(f"{name}/ is missing next to {_PACKAGE}; reinstall ncaengine.")

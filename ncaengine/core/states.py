@@ -1,4 +1,4 @@
-"""States as arrays: how a grid starts, and what a resize keeps. All are (height, width, channels) float32."""
+"""States as arrays, (height, width, channels) float32: how a grid starts, and what a resize keeps."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -14,14 +14,15 @@ from ncaengine.core.model import Alive, Colour, Model
 from ncaengine.core.types import F32, Size
 
 Keep = Literal["centre", "corner", "tile", "nothing"]
+"""What a resize keeps, see `resized`."""
 
 MAX_SIDE = 16384
 MAX_CELLS = 2**26
-"""8192 x 8192. A state of 12 channels is then 3.2 GB; see memory for what is there."""
+"""8192 x 8192: a state of 12 channels takes 3.2 GB. core.memory checks how much memory is free."""
 
 
 def check_size(size: Size, max_side: int = MAX_SIDE) -> None:
-    """Raises NCAError unless both sides lie in 1 … `max_side` and there are at most MAX_CELLS cells."""
+    """Raise NCAError unless both sides are 1 … `max_side` and there are at most MAX_CELLS cells."""
     width, height = size
     grid = f"A grid of {width}x{height} cells"
     if not (1 <= width <= max_side and 1 <= height <= max_side):
@@ -31,7 +32,7 @@ def check_size(size: Size, max_side: int = MAX_SIDE) -> None:
 
 
 def check_models(models: Sequence[Model]) -> None:
-    """Raises NCAError unless the cells of one grid can run these models beside each other."""
+    """Raise NCAError unless the cells of one grid can run these models side by side."""
     if len(models) > MAX_MODELS:
         raise NCAError(f"A grid cannot run {len(models)} models; the most is {MAX_MODELS}.")
     first = models[0].config
@@ -40,36 +41,39 @@ def check_models(models: Sequence[Model]) -> None:
             ("channels", first.channels, other.channels),
             ("padding", first.padding, other.padding),
             ("colour convention", first.colour, other.colour),
-            ("what keeps a cell alive", first.alive, other.alive),
+            ("rule of life", first.alive, other.alive),
         ):
             if ours != theirs:
                 raise NCAError(
                     f"The models {first.name!r} and {other.name!r} cannot share a grid, because they differ in "
-                    f"{what} ({_spoken(ours)} and {_spoken(theirs)}); choose one that agrees."
+                    f"{what} ({_describe(ours)} and {_describe(theirs)}); choose models that agree."
                 )
 
 
-def _spoken(value: object) -> str:
+def _describe(value: object) -> str:
     if isinstance(value, Colour):
         return f"{value.scale:g}·state + {value.offset:g}{' with opacity' * value.alpha}"
     if isinstance(value, Alive):
         return f"channel {value.channel} above {value.threshold:g}"
-    return "nothing" if value is None else str(value)
+    return "none" if value is None else str(value)
 
 
 BAND = 2**18
-"""Cells that get their noise at a time."""
+"""Cells whose noise is computed at a time."""
 BLOB_CELLS, BLOB_RADIUS = 14, 3.0
-"""One spot of a seed of blobs on a square of so many cells a side, and its standard deviation in cells."""
+"""A seed of blobs has one spot for every BLOB_CELLS² cells; BLOB_RADIUS is its standard deviation in cells."""
 
 
 def initial(model: Model, size: Size, rng_seed: int) -> F32:
-    """The model's initial state for a number `rng_seed`; see model.Seed."""
+    """Return the model's initial state, (height, width, channels) float32; see model.Seed.
+
+    rng_seed: decides the noise, or where blobs lie.
+    """
     (width, height), config = size, model.config
     seed, state = config.seed, np.zeros((height, width, config.channels), np.float32)
     match seed.kind:
         case "noise":
-            band = max(1, BAND // width)  # what the hash takes meanwhile would be several times the state
+            band = max(1, BAND // width)  # hashing all cells at once takes several times the state's memory
             for row in range(0, height, band):
                 cells = state[row : row + band]
                 cells[:] = pcg.uniform_noise(width, len(cells), config.channels, rng_seed, row)
@@ -89,10 +93,10 @@ def initial(model: Model, size: Size, rng_seed: int) -> F32:
 
 
 def _add_blobs(state: F32, level: float, rng_seed: int) -> None:
-    """Gaussian spots on the torus, on the first three channels alike; the first of them in the middle."""
+    """Add Gaussian spots on the torus, the same on the first three channels; the first spot is in the middle."""
     height, width, _ = state.shape
     count = max(1, round(width * height / BLOB_CELLS**2))
-    # Places from numbers that only `rng_seed` and the spot decide.
+    # A spot's place depends only on `rng_seed` and the spot's number.
     chances = pcg.uniform_noise(count, 1, 2, rng_seed)[0] + np.float32(0.5)
     chances[0] = 0.5
     reach = np.arange(-4 * int(BLOB_RADIUS), 4 * int(BLOB_RADIUS) + 1)
@@ -110,7 +114,7 @@ def _add_blobs(state: F32, level: float, rng_seed: int) -> None:
 
 
 def initial_at(model: Model, size: Size, cells: types.I32, rng_seed: int) -> F32:
-    """The initial state of some cells, that of `initial`: (n, channels) of (n, 2) int32 (column, row)."""
+    """Return `initial` of some cells, (n, 2) int32 (column, row): (n, channels) float32."""
     seed = model.config.seed
     if seed.kind == "noise":
         return pcg.uniform_noise_at(cells, model.config.channels, rng_seed) * np.float32(seed.level)
@@ -120,20 +124,24 @@ def initial_at(model: Model, size: Size, cells: types.I32, rng_seed: int) -> F32
 
 
 def resized(state: F32, fresh: F32, keep: Keep, kernel: Kernel) -> F32:
-    """`state` brought to the size of `fresh`, whose cells fill what the old content does not reach.
+    """Return `state` at the size of `fresh`, whose cells fill the places that the old content doesn't reach.
 
-    centre: cropped or extended about the centre of the picture; corner: at its right and lower
-    edges; tile: repeated from the centre without end, as on the torus; nothing: `fresh` as it is.
-    Neighbours stay neighbours: on a skewed lattice, whose picture is a rectangle of rows pushed
-    aside, the content moves by whole cells.
+    keep:
+        centre: crop or extend around the centre of the picture.
+        corner: crop or extend at the right and lower edges.
+        tile: repeat endlessly from the centre, as on the torus.
+        nothing: return `fresh`.
+
+    Neighbours stay neighbours: on a skewed lattice, whose rows are shifted in the picture, the content moves by whole
+    cells.
     """
     if keep == "nothing":
         return fresh
     (old_height, old_width), (height, width) = state.shape[:2], fresh.shape[:2]
-    # Rounded towards 0, so that a resize there and back moves nothing.
+    # Rounded towards 0: a resize and its reverse then move nothing.
     down, right = (0, 0) if keep == "corner" else (int((height - old_height) / 2), int((width - old_width) / 2))
     right -= kernel.row_shift(down) if down > 0 else -kernel.row_shift(-down)
-    # Places of the new picture, row by row; then the cell of the unrolled plane that lies there.
+    # Places of the new picture, row by row; then the cell of the unrolled plane at each of them.
     new_row = np.arange(height, dtype=np.int32)[:, None]
     new_column = np.arange(width, dtype=np.int32)[None, :] - _pushed(kernel, new_row)
     row, column = new_row - down, new_column - right
@@ -144,7 +152,7 @@ def resized(state: F32, fresh: F32, keep: Keep, kernel: Kernel) -> F32:
         out[target] = state[row % old_height, (column + wraps * kernel.row_shift(old_height)) % old_width]
         return out
     place = column + _pushed(kernel, row)
-    # A width that stays is no edge: what a skewed lattice moves out on one side comes in on the other.
+    # If the width stays, there is no edge: what a skewed lattice moves out on one side comes in on the other.
     within = (place >= 0) & (place < old_width) | (width == old_width)
     inside = (row >= 0) & (row < old_height) & within
     rows = np.broadcast_to(row, inside.shape)[inside]
@@ -153,14 +161,14 @@ def resized(state: F32, fresh: F32, keep: Keep, kernel: Kernel) -> F32:
 
 
 def _pushed(kernel: Kernel, row: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-    """Columns by which the lattice pushes each row to the right on the screen, rounded down."""
+    """Return by how many columns the lattice shifts each row to the right on the screen, rounded down."""
     (pitch, _), (skew, _) = kernel.basis
     pushed: npt.NDArray[np.int32] = np.floor(row * (skew / pitch) + 1e-9).astype(np.int32)
     return pushed
 
 
 def with_channels(state: F32, channels: int) -> F32:
-    """The same cells for a model of another number of channels: surplus ones dropped, new ones 0."""
+    """Return the state with another number of channels: surplus ones are dropped, new ones are 0."""
     if state.shape[2] == channels:
         return state
     out = np.zeros((*state.shape[:2], channels), np.float32)

@@ -1,4 +1,4 @@
-"""Types of arrays and sizes that the whole package shares."""
+"""Types of arrays and sizes, shared by the whole package."""
 
 import numpy as np
 import numpy.typing as npt

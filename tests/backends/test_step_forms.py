@@ -263,13 +263,13 @@ def test_blobs_are_smooth_and_their_number_follows_the_size() -> None:
     ("fields", "said"),
     [
         ({"diffusion": (0.1, 0.2)}, "rates of diffusion"),
-        ({"features": (Feature("identity", 1.0, (5,)),)}, "channels that it lacks"),
-        ({"features": (Feature("identity", 1.0, ()),)}, "channels that it lacks"),
-        ({"alive": Alive(5)}, "channels that it lacks"),
-        ({"channels": 3, "colour": Colour(alpha=True)}, "channels that it lacks"),
+        ({"features": (Feature("identity", 1.0, (5,)),)}, "channels that don't exist"),
+        ({"features": (Feature("identity", 1.0, ()),)}, "channels that don't exist"),
+        ({"alive": Alive(5)}, "channels that don't exist"),
+        ({"channels": 3, "colour": Colour(alpha=True)}, "channels that don't exist"),
         ({"scales": (1, 1)}, "twice"),
         ({"beta": float("nan")}, "not finite"),
-        ({"seed": Seed("image")}, "image, which is missing"),
+        ({"seed": Seed("image")}, "seed image missing"),
     ],
 )
 def test_a_configuration_that_cannot_be_is_refused(fields: dict[str, object], said: str) -> None:
