@@ -92,7 +92,7 @@ def test_a_session_that_cannot_be_opened_changes_nothing(make: Callable[..., App
     stills.save_still(tmp_path / "plain.png", np.zeros((3, 3, 3), np.uint8), {})
     stills.save_still(tmp_path / "broken.png", np.zeros((3, 3, 3), np.uint8), {}, whole[:-9])
     grid, cases = app.grid, {"cut.nca": "not a valid session", "kernel.nca": "sqvare", "gone.nca": "cannot be read",
-                             "plain.png": "without a session", "broken.png": "its session is not a whole"}  # fmt: skip
+                             "plain.png": "without a session", "broken.png": "its session is not a valid"}  # fmt: skip
     for name, message in cases.items():
         app.toasts.clear()
         open_files.drop(app, [tmp_path / name])
