@@ -83,3 +83,8 @@ def stepped(
     after = cells.read()
     cells.release()
     return after
+
+
+def both(gl: GLBackend) -> list[Cells]:
+    """Cells of both backends."""
+    return [gl.cells(), TorchCells()]

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from cli_calls import problem, run
 from exporting import REFUSED_BY_BOTH, shipped
 
 from ncaengine.backends.gl.backend import GLBackend
@@ -119,3 +121,12 @@ def test_a_refused_model_leaves_the_file_unchanged(tmp_path: Path, command: Any)
     with pytest.raises(NCAError, match="lets cells die"):
         command(tmp_path / "m.safetensors", "-o", tmp_path / "a.json")
     assert (tmp_path / "a.json").read_text() == "before"
+
+
+def test_export_chooses_the_form_by_the_ending(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for name, start in (("a.json", '{"model_names"'), ("a.glsl", "//")):
+        run(capsys, "export", "zebra", "-o", tmp_path / name)
+        assert (tmp_path / name).read_text().lstrip().startswith(start)
+    run(capsys, "export", "zebra", "-o", tmp_path / "a.pt")
+    assert set(torch.load(tmp_path / "a.pt", weights_only=True)) >= {"w1.weight", "w1.bias", "w2.weight"}
+    assert "a.xyz" in problem(capsys, "export", "zebra", "-o", tmp_path / "a.xyz")

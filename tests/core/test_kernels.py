@@ -1,4 +1,4 @@
-"""Kernel plugins: the shipped ones, the moment check, broken manifests, and where plugins are found."""
+"""Kernel plugins: the built-in ones, the moment check, and where plugins are found."""
 
 import sys
 from pathlib import Path
@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kernel_plugins import VALID, replaced, write
 
 from ncaengine.core import kernel_files, kernels
 from ncaengine.core.errors import NCAError
@@ -14,36 +15,10 @@ from ncaengine.core.kernels import Catalogue, Kernel
 
 BUILT_IN = {"square", "hexagonal", "hexagonal-distill", "von-neumann", "square-wide"}
 
-VALID = """\
-name = "mine"
-title = "Mine"
-description = "A kernel of a test."
-basis = [[1.0, 0.0], [0.0, 1.0]]
-
-[stencils.gradient_x]
-divisor = 8
-weights = [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]
-
-[stencils.gradient_y]
-divisor = 8
-weights = [[-1, -2, -1], [0, 0, 0], [1, 2, 1]]
-
-[stencils.laplacian]
-divisor = 4
-weights = [[1, 2, 1], [2, -12, 2], [1, 2, 1]]
-"""
-
 
 @pytest.fixture(autouse=True)
 def no_plugins_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(kernels, "user_folder", lambda: tmp_path / "nobody")
-
-
-def write(folder: Path, text: str = VALID, name: str = "mine") -> Path:
-    path = folder / name / "kernel.toml"
-    path.parent.mkdir(parents=True)
-    path.write_text(text, "utf-8")
-    return path
 
 
 def test_all_built_ins_load() -> None:
@@ -112,130 +87,6 @@ def test_a_changed_weight_is_told(tmp_path: Path) -> None:
     kernel = kernels.load_kernel(write(tmp_path, VALID.replace("divisor = 4", "divisor = 2")))
     assert kernel.gains() == pytest.approx((1, 1, 2))
     assert kernel.unmatched() == ["laplacian on x²+y² gives 8, not 4"]
-
-
-def replaced(old: str, new: str) -> str:
-    assert old in VALID
-    return VALID.replace(old, new, 1)
-
-
-GX = "weights = [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]"
-LAPLACE = "weights = [[1, 2, 1], [2, -12, 2], [1, 2, 1]]"
-BASIS = "basis = [[1.0, 0.0], [0.0, 1.0]]"
-BROKEN = {  # what is broken: (text, key named, part of the cure)
-    "no name": (replaced('name = "mine"\n', ""), "`name`", "add it"),
-    "name of capitals": (replaced('"mine"', '"My Kernel"'), "`name`", "small letters"),
-    "name of another type": (replaced('"mine"', "7"), "`name`", "must be a text"),
-    "no basis": (replaced(BASIS, ""), "`basis`", "add it"),
-    "basis of one vector": (replaced(BASIS, "basis = [[1.0, 0.0]]"), "`basis`", "needs two entries"),
-    "basis not along x": (replaced(BASIS, "basis = [[1.0, 0.1], [0.0, 1.0]]"), "`basis`", "along +x"),
-    "basis upwards": (replaced(BASIS, "basis = [[1.0, 0.0], [0.5, -0.9]]"), "`basis`", "lead down"),
-    "basis not finite": (replaced(BASIS, "basis = [[1.0, 0.0], [nan, 1.0]]"), "`basis`", "finite"),
-    "basis huge": (replaced(BASIS, "basis = [[1.0, 0.0], [0.0, 100.0]]"), "`basis`", "from -16 to 16"),
-    "basis tiny": (replaced(BASIS, "basis = [[0.01, 0.0], [0.0, 1.0]]"), "`basis`", "1/16"),
-    "no stencils": (VALID.split("[stencils", maxsplit=1)[0], "`stencils`", "add it"),
-    "a stencil missing": (
-        VALID.split("[stencils.laplacian]", maxsplit=1)[0],
-        "`stencils.laplacian`",
-        "every kernel needs",
-    ),
-    "identity given": (VALID + "[stencils.identity]\nweights = [[1]]\n", "`stencils.identity`", "remove it"),
-    "a stencil of capitals": (VALID + "[stencils.Edge]\nweights = [[1]]\n", "`stencils.Edge`", "small letters"),
-    "no weights": (replaced(GX, ""), "`stencils.gradient_x.weights`", "add it"),
-    "weights of text": (replaced(GX, 'weights = "x"'), "`stencils.gradient_x.weights`", "must be a list"),
-    "a weight of text": (
-        replaced("[[-1, 0, 1]", '[["a", 0, 1]'),
-        "entry 1 of entry 1 of `stencils.gradient_x.weights`",
-        "must be a number",
-    ),
-    "even side": (replaced(GX, "weights = [[-1, 1], [-1, 1]]"), "`stencils.gradient_x.weights`", "odd side"),
-    "ragged rows": (
-        replaced(GX, "weights = [[-1, 0, 1], [0, 0], [-1, 0, 1]]"),
-        "`stencils.gradient_x.weights`",
-        "square",
-    ),
-    "no rows": (replaced(GX, "weights = []"), "`stencils.gradient_x.weights`", "square"),
-    "too wide": (replaced(GX, f"weights = {[[0] * 11] * 11}"), "`stencils.gradient_x.weights`", "the largest is 9"),
-    "all zero": (replaced(GX, "weights = [[0, 0, 0], [0, 0, 0], [0, 0, 0]]"), "`stencils.gradient_x.weights`", "all 0"),
-    "not finite": (
-        replaced(GX, "weights = [[-inf, 0, 1], [0, 0, 0], [0, 0, 0]]"),
-        "`stencils.gradient_x.weights`",
-        "finite",
-    ),
-    "beyond any float": (
-        replaced("[[-1, 0, 1]", f"[[-1{'0' * 400}, 0, 1]"),
-        "entry 1 of entry 1 of `stencils.gradient_x.weights`",
-        "range",
-    ),
-    "a derivative of a constant": (replaced("-12", "-11"), "`stencils.laplacian.weights`", "must sum to 0"),
-    "divisor 0": (replaced("divisor = 4", "divisor = 0"), "`stencils.laplacian.divisor`", "other than 0"),
-    "divisor that overflows": (replaced("divisor = 4", "divisor = 1e-320"), "`stencils.laplacian.weights`", "finite"),
-    "divisor of text": (
-        replaced("divisor = 4", 'divisor = "four"'),
-        "`stencils.laplacian.divisor`",
-        "must be a number",
-    ),
-    "unknown key": (VALID + "radius = 3\n", "`stencils.laplacian.radius`", "choose from: weights, divisor"),
-    "unknown key on top": ("colour = 1\n" + VALID, "`colour`", "choose from: name, basis"),
-    "a key with a line break": ('"a\\nb" = 1\n' + VALID, "`a b`", "choose from: name, basis"),
-}
-
-
-def test_the_valid_manifest_is_valid(tmp_path: Path) -> None:
-    kernel = kernels.load_kernel(write(tmp_path))
-    assert (kernel.name, kernel.title, kernel.description) == ("mine", "Mine", "A kernel of a test.")
-    assert kernel.unmatched() == []
-    assert list(kernel.stencils) == ["identity", "gradient_x", "gradient_y", "laplacian"]
-
-
-@pytest.mark.parametrize("case", BROKEN)
-def test_a_broken_manifest_is_told_by_file_key_and_cure(tmp_path: Path, case: str) -> None:
-    text, key, cure = BROKEN[case]
-    path = write(tmp_path, text)
-    with pytest.raises(NCAError) as caught:
-        kernels.load_kernel(path)
-    said = str(caught.value)
-    assert said.startswith(f"{path}: ")
-    assert key in said
-    assert cure in said
-    assert said.endswith(".")
-    assert "\n" not in said
-
-
-@pytest.mark.parametrize(
-    ("content", "part"),
-    [
-        (b"name = ", "not TOML"),
-        (b"[" * 5000, "not TOML"),
-        (b"", "`name` is missing"),
-        (b"\xff\xfe\x00", "UTF-8"),
-        (b"# " + b"x" * 70000, "64 KiB"),
-        (b"\x7fELF", "not TOML"),
-    ],
-)
-def test_a_file_that_is_no_manifest_is_told(tmp_path: Path, content: bytes, part: str) -> None:
-    path = tmp_path / "kernel.toml"
-    path.write_bytes(content)
-    with pytest.raises(NCAError) as caught:
-        kernels.load_kernel(path)
-    assert str(caught.value).startswith(f"{path}: ")
-    assert part in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_missing_file_and_a_folder_are_told(tmp_path: Path) -> None:
-    for path in (tmp_path / "none" / "kernel.toml", tmp_path):
-        with pytest.raises(NCAError, match="cannot be read"):
-            kernels.load_kernel(path)
-
-
-@given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
-def test_any_bytes_are_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "kernel.toml"
-    path.write_bytes(content)
-    with pytest.raises(NCAError) as caught:
-        kernels.load_kernel(path)
-    assert "\n" not in str(caught.value)
 
 
 def test_a_broken_plugin_is_listed_and_stops_no_other(tmp_path: Path) -> None:

@@ -1,54 +1,15 @@
-"""`ncaengine import`, `info` and `export` as a user calls them."""
+"""`ncaengine import` as a user calls it."""
 
-import io
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from helpers import NOTEBOOK_CONFIG, random_model
-from published_forms import growing, hexells, reaction
-from rich.console import Console
+from cli_calls import problem, run
+from published_forms import growing, reaction
 
-from ncaengine.cli import info, main
-from ncaengine.cli.shared import model_summary
-from ncaengine.core.model import Colour, Config
+from ncaengine.cli import main
 from ncaengine.formats import model_files
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    assert main([str(a) for a in arguments]) == 0
-    return capsys.readouterr().out
-
-
-def problem(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    assert main([str(a) for a in arguments]) == 1
-    printed = capsys.readouterr().err
-    assert printed.startswith("ncaengine: ")
-    assert "Traceback" not in printed
-    return printed
-
-
-@pytest.fixture
-def atlas(tmp_path: Path) -> Path:
-    path = tmp_path / "atlas.json"
-    path.write_text(json.dumps(hexells()))
-    return path
-
-
-@pytest.fixture
-def bare(tmp_path: Path) -> Path:
-    """A state dict that does not record its order."""
-    model = random_model(NOTEBOOK_CONFIG)
-    w1 = model.w1.reshape(96, 4, 12).transpose(0, 2, 1).reshape(96, 48, 1, 1).copy()
-    weights = {"w1.weight": w1, "w1.bias": model.b1.copy(), "w2.weight": model.w2[..., None, None].copy()}
-    torch.save({key: torch.from_numpy(array) for key, array in weights.items()}, tmp_path / "bare.pt")
-    return tmp_path / "bare.pt"
-
-
-# import
 
 
 def test_an_atlas_becomes_one_file_per_model(capsys: pytest.CaptureFixture[str], tmp_path: Path, atlas: Path) -> None:
@@ -184,96 +145,3 @@ def test_detect_reports_every_reading(capsys: pytest.CaptureFixture[str], tmp_pa
     assert "no reading settles to a texture; choose one with --offset." in printed.err
     assert max(map(len, printed.out.splitlines())) <= 80
     assert not (tmp_path / "m").exists()
-
-
-# info
-
-
-def test_info_describes_a_model(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    model_files.save(random_model(NOTEBOOK_CONFIG), tmp_path / "m.safetensors")
-    printed = run(capsys, "info", tmp_path / "m.safetensors")
-    for part in ("parameters", "5,868", "gradient_x ×8", "w2: mean"):
-        assert part in printed
-    summary = json.loads(run(capsys, "info", tmp_path / "m.safetensors", "--json"))
-    assert (summary["hidden"], summary["parameters"]) == (96, 5868)
-    assert set(summary["statistics"]["w1"]) == {"mean", "deviation", "largest"}
-
-
-def test_info_names_the_family_and_the_reason(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    (tmp_path / "m.json").write_text(json.dumps(growing()))
-    printed = " ".join(run(capsys, "info", tmp_path / "m.json").split())
-    assert "growing, because it is a list of layers" in printed
-    assert "where channel 3 near a cell exceeds 0.1" in printed
-    assert "CC BY 4.0" in printed
-
-
-def test_info_describes_what_a_model_computes(capsys: pytest.CaptureFixture[str], atlas: Path) -> None:
-    printed = run(capsys, "info", f"{atlas}:x")
-    assert "relu, at most" in printed
-    assert "hidden 0…" in printed
-    assert "RGB = state · 0.5 + 0.5" in printed
-    assert "-0…" not in printed
-
-
-@pytest.mark.parametrize(
-    ("colour", "text"),
-    [((1.0, 0.0), "RGB = state"), ((1.0, 0.5), "RGB = state + 0.5"), ((2.0, -0.5), "RGB = state · 2 - 0.5")],
-)
-def test_colours_are_described_without_neutral_terms(colour: tuple[float, float], text: str) -> None:
-    assert dict(model_summary.rows(random_model(Config(colour=Colour(*colour))), ""))["colour"] == text
-
-
-def test_info_lists_the_files_of_a_folder(capsys: pytest.CaptureFixture[str], tmp_path: Path, atlas: Path) -> None:
-    (tmp_path / "deep").mkdir()
-    (tmp_path / "deep/lizard.json").write_text(json.dumps(growing()))
-    (tmp_path / "torn.json").write_text("{")
-    first, second, third = run(capsys, "info", tmp_path).splitlines()
-    assert first.split()[:3] == ["atlas.json", "selforg-textures", "3"]
-    assert second.split()[:3] == ["deep/lizard.json", "growing", "1"]
-    assert "CC BY 4.0, if published by the project" in second
-    assert "is not JSON" in third
-    printed = json.loads(run(capsys, "info", tmp_path, "--json"))
-    assert [file.get("models") for file in printed["files"]] == [3, 1, None]
-    (tmp_path / "none").mkdir()
-    assert "holds no file that could be a model" in problem(capsys, "info", tmp_path / "none")
-
-
-def test_info_lists_the_models_of_an_atlas(capsys: pytest.CaptureFixture[str], atlas: Path) -> None:
-    printed = run(capsys, "info", atlas)
-    assert "3 models of the family selforg-textures" in printed
-    assert "hidden_name" in printed
-    assert f"ncaengine info {atlas}:x" in printed
-    for fact in ("square and hexagonal-distill", "Apache-2.0, if published by the project", "Eyvind Niklasson"):
-        assert fact in printed
-    listed = json.loads(run(capsys, "info", atlas, "--json"))
-    assert listed["models"] == [each["name"] for each in listed["of_each"]] == ["x", "x-2", "hidden_name"]
-    assert listed["of_each"][0]["kernels"] == ["square", "hexagonal-distill"]
-    assert "hidden_name" in run(capsys, "info", f"{atlas}:hidden_name")
-    assert "holds no model 'y'" in problem(capsys, "info", f"{atlas}:y")
-
-
-def test_a_picture_in_a_terminal_has_two_pixels_per_character(monkeypatch: pytest.MonkeyPatch) -> None:
-    out = io.StringIO()
-    monkeypatch.setattr(sys, "stdout", out)
-    monkeypatch.setenv("COLORTERM", "truecolor")
-    monkeypatch.setattr("rich.console.Console", lambda file: Console(file=file, force_terminal=True, width=80))
-    picture = np.zeros((4, 3, 3), np.uint8)
-    picture[1, 2] = (255, 128, 7)
-    info.print_picture(picture)
-    lines = out.getvalue().splitlines()
-    assert len(lines) == 2
-    assert [line.count("▀") for line in lines] == [3, 3]
-    assert "48;2;255;128;7" in lines[0]
-    assert "255" not in lines[1]
-
-
-# export
-
-
-def test_export_chooses_the_form_by_the_ending(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    for name, start in (("a.json", '{"model_names"'), ("a.glsl", "//")):
-        run(capsys, "export", "zebra", "-o", tmp_path / name)
-        assert (tmp_path / name).read_text().lstrip().startswith(start)
-    run(capsys, "export", "zebra", "-o", tmp_path / "a.pt")
-    assert set(torch.load(tmp_path / "a.pt", weights_only=True)) >= {"w1.weight", "w1.bias", "w2.weight"}
-    assert "a.xyz" in problem(capsys, "export", "zebra", "-o", tmp_path / "a.xyz")

@@ -1,0 +1,20 @@
+"""Calls of the command line in the test's own process."""
+
+import pytest
+
+from ncaengine.cli import main
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """Run a command and return what it printed."""
+    assert main([str(a) for a in arguments]) == 0
+    return capsys.readouterr().out
+
+
+def problem(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """Run a command that is refused and return its message."""
+    assert main([str(a) for a in arguments]) == 1
+    printed = capsys.readouterr().err
+    assert printed.startswith("ncaengine: ")
+    assert "Traceback" not in printed
+    return printed
