@@ -77,7 +77,9 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert text.count(FIELD_OF) == 1
     changed = FIELD_OF.replace("return imageLoad", "return vec4(1, glow, 1, 1) * imageLoad")
     shader.write_text(
-        text.replace("uniform int models;", "uniform float glow;\nuniform int models;").replace(FIELD_OF, changed)
+        text.replace("uniform int model_count;", "uniform float glow;\nuniform int model_count;").replace(
+            FIELD_OF, changed
+        )
     )
     model_files.save(random_model(small(NOTEBOOK_CONFIG)), folder / "m.safetensors")
     (folder / "film.toml").write_text(SCRIPT)
