@@ -24,32 +24,32 @@ DIRECTIONS = 128
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate:
-    """Measure how close the rollouts of models come to a target image, with a loss of the training."""
+    """Grow models several times, and measure how close their textures come to a target image."""
 
     models: Models = ()
     """Model files; if there are several, each is compared with the first."""
     target: Annotated[str, tyro.conf.arg(metavar="IMAGE")]
-    """The image that the rollouts should look like: an image file, or the name of a pattern."""
+    """The image that the textures should look like: an image file, or the name of a pattern."""
     target_size: Annotated[int, Range(8)] = 128
-    """Pixels of the target's longer side after scaling down, as in `train --target-size`."""
+    """Longer side of the target in pixels after scaling down, as for `ncaengine train`."""
     loss: Literal["transport", "gram"] = "transport"
     """How features are compared: sliced optimal transport, or Gram matrices."""
     features: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NET [NET ...]")] = ("auto",)
-    """The feature nets, as for `ncaengine train`: names or files of weights."""
+    """The networks that compute the features, as for `ncaengine train`: names, or files of weights."""
     steps: Annotated[tuple[int, ...], tyro.conf.arg(metavar="STEP [STEP ...]"), Range(1)] = (300, 1000)
     """When to measure, in steps from the seed."""
     heal: bool = False
-    """After the last step, cut a disc out of every grid, half as wide as the grid, and measure again after
-    --heal-steps."""
+    """After the last step, cut out a disc half as wide as the grid, and measure again after --heal-steps more
+    steps."""
     heal_steps: Count = 300
-    """Steps to heal in."""
+    """How many steps a grid has to heal."""
     rollouts: Count = 16
-    """Rollouts of each model, from different seeds."""
+    """How often each model is grown, each time with another random seed."""
     seed: Seed = 0
-    """Seed of the first rollout; the others count up from it."""
+    """Random seed of the first time; the others count up from it."""
     kernel: KernelName = "square"
     size: Size = (128, 128)
-    """Cells of the grids, width x height; one number for a square."""
+    """Size of the grids in cells: width x height, or one number for a square."""
     json: bool = False
     """Print one JSON object instead of a table."""
     backend: BackendChoice = "auto"

@@ -28,17 +28,17 @@ SIDE, STEPS, EVERY = 64, 400, 10
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """Write models for other programs: the Distill article's page and hexells, its notebook, or shadertoy.com."""
+    """Write models for other programs: the page or the notebook of the Distill article, hexells, or shadertoy.com."""
 
     models: Models = ()
     """Model files, published files (FILE:NAME picks one of several models in a file) or names of shipped models, for
-    example zebra. Only an atlas can hold more than one."""
+    example zebra. Only an atlas (.json) can hold several models."""
     output: OutputFile
     """The file to write: .json, .pt or .glsl. An existing file is overwritten."""
     form: Annotated[Form | None, FORM] = None
-    """atlas: models.json for the article's page and hexells, with 8 bits per weight; models that do not clip their
-    values first run for a few seconds each to measure their ranges. torch: a state dict for the article's notebook.
-    glsl: tabs to paste at shadertoy.com."""
+    """atlas: models.json for the article's page and hexells, with 8 bits per weight; a model that does not limit its
+    values first runs for a few seconds, to measure their ranges. torch: a state dict for the article's notebook.
+    glsl: text to paste into the tabs of a shader at shadertoy.com."""
     kernel: KernelName = "square"
     plugins: Plugins = ()
 

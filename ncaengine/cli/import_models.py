@@ -28,7 +28,7 @@ TEXT = tyro.conf.arg(metavar="TEXT", help_behavior_hint=FROM_FAMILY)
 
 @dataclass(frozen=True)
 class Import:
-    """Convert published weights to model files, one file per model; existing files are overwritten.
+    """Convert published files to ncaengine's model files, one per model. Existing files are overwritten.
 
     Example: ncaengine import hexells.json --name 'dots*' -o models. `ncaengine info FILE` shows what a file holds.
     """
@@ -39,31 +39,32 @@ class Import:
     output: OutputFolder = Path("models")
     """The folder to write to; it is created if it does not exist."""
     name: Annotated[str, tyro.conf.arg(metavar="GLOB")] = "*"
-    """Import only models whose name in the file matches, for example 'dots*'."""
+    """Import only the models of a file whose names match, for example 'dots*'."""
     format: Literal["pt", "safetensors"] = "pt"
     """pt: for torch users. safetensors: opens faster."""
     family: Annotated[str, FAMILY] = ""
     """The family of the file: selforg-textures, dynca, noise-nca, growing, growing-torch, reaction-diffusion, mu-nca,
     monash or notebook."""
     order: Annotated[Literal["channel", "filter"] | None, ORDER] = None
-    """Order of the perception in bare weights. channel: all filters of channel 0, then of channel 1, and so on;
-    filter: all channels of the first filter, then of the second, and so on. The wrong order gives noise."""
+    """For a file of mere weights: the order of the network's inputs. channel: all filters of channel 0, then of channel
+    1, and so on; filter: all channels of the first filter, then of the second, and so on.
+    The wrong order gives noise."""
     filters: Annotated[Literal["undivided", "eighths", "unit"] | None, FILTERS] = None
-    """Filters that bare weights were trained with. undivided: Sobel and the 3x3 Laplacian; eighths: both divided by 8;
-    unit: divided by 8 and by 4."""
+    """For a file of mere weights: the filters that they were trained with. undivided: Sobel and the 3x3 Laplacian;
+    eighths: both divided by 8; unit: Sobel divided by 8, the Laplacian by 4."""
     offset: Annotated[float | None, OFFSET] = None
-    """RGB is state + offset."""
+    """Number to add to a cell's first three channels to get its colour (RGB from 0 to 1)."""
     channels: Annotated[int, FROM_FILE] = 0
     """Number of channels, if the file is only a row of float32 numbers."""
     hidden: Annotated[int, FROM_FILE] = 0
     """Number of hidden units, if the file is only a row of float32 numbers."""
     detect: bool = False
-    """Run each possible reading of bare weights for 300 steps, and import the one that settles to a texture. Flags
-    above that are given are not varied."""
+    """For a file of mere weights: run each possible --order, --filters and --offset for 300 steps, and import what
+    settles to a texture. Those that you give are not varied."""
     author: Annotated[str, TEXT] = ""
-    """Author, for the models' attribution."""
+    """The models' author; stored in the files."""
     licence: Annotated[str, TEXT] = ""
-    """Licence, for the models' attribution."""
+    """The models' licence; stored in the files."""
 
     def run(self) -> None:
         """Write the models; print what each file held and a summary.

@@ -33,7 +33,7 @@ class Info:
     json: bool = False
     """Print one JSON object instead of a table."""
     picture: bool = True
-    """Grow a small picture, if the terminal can show colours."""
+    """Grow the texture and show a small picture, if the terminal can show colours."""
 
     def run(self) -> None:
         """Print a table and a picture, a list of the models in the file or the files in the folder, or JSON."""

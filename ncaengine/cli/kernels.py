@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Kernels:
-    """List the neighbourhood kernels, and whether each passes the moment check."""
+    """List the kernels (neighbourhoods), and whether each responds as strongly as the square kernel."""
 
     plugins: Plugins = ()
 

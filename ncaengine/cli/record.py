@@ -40,7 +40,7 @@ STEPS_OF_A_MODEL, SECONDS_OF_A_SESSION = 600, 10.0
 
 @dataclass(frozen=True)
 class Record:
-    """Record a model, a saved session or a script as a video, a GIF, a still or a folder of frames."""
+    """Record a model, a saved session or a script as a video, a GIF, a single picture or a folder of frames."""
 
     output: Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
     """The file to write: .mp4, .webp, .gif, .png (the last state only), or a name that ends in / (a folder of PNG
@@ -49,28 +49,29 @@ class Record:
     """A model file, ncaengine's or published (FILE:NAME picks one of several models in a file), or the name of a
     shipped model, for example zebra."""
     session: OptionalFile = None
-    """Continue a session that the window saved (.nca, or a still that holds one), instead of a model."""
+    """Instead of a model, continue a session that the window saved (.nca, or a .png picture that contains one)."""
     script: OptionalFile = None
-    """Play a script (.toml) of grids and commands, instead of a model. The script sets the length."""
+    """Instead of a model, play a script (.toml) of grids and commands. The script sets the length."""
     grids: Annotated[tuple[int, ...], GRIDS] = ()
-    """Numbers of the grids of a session or a script to record side by side."""
+    """Which grids of a session or a script to record, side by side, by their numbers."""
     seconds: Annotated[float | None, SECONDS, Range(0, 86400, above=True)] = None
     """Length of the video. A session runs at its own speed; a model makes --steps-per-frame steps for each frame."""
     size: Size = (256, 256)
-    """Cells of the grid, width x height; one number for a square."""
+    """Size of the grid in cells: width x height, or one number for a square."""
     steps: Annotated[int | None, STEPS, Range(1)] = None
-    """Steps that a model makes in all."""
+    """How many steps a model makes in total."""
     steps_per_frame: Count = 2
     """Steps between two frames."""
     fps: Annotated[int | None, FPS] = None
-    """Frames per second: a divisor of 3600."""
+    """Frames per second; 3600 must be divisible by this number."""
     kernel: KernelName = "square"
     seed: Seed = 0
-    """Decides which cells fire, and the initial noise; the same number gives the same frames."""
+    """Random seed: decides which cells fire, and any noise that the grid starts from. The same number gives the same
+    frames."""
     scale: Count = 1
     """Pixels per cell."""
     raw: bool = False
-    """Draw each cell as one pixel, in storage order, for exact comparisons."""
+    """Draw each cell as one pixel, in the order in which cells are stored; for exact comparisons."""
     backend: BackendChoice = "auto"
     half: Half = False
     plugins: Plugins = ()

@@ -17,7 +17,7 @@ OUTPUT = tyro.conf.arg(aliases=["-o"], metavar="FILE", help_behavior_hint="(defa
 class Replay:
     """Repeat a journal without a window, and print the final grids and a fingerprint of their states.
 
-    On the same device the states are the same to the last bit; on another device they may differ.
+    On the same device, the states are exactly the same as before; on another device, they may differ.
     """
 
     journal: tyro.conf.Positional[Path]

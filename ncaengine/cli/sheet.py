@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ncaengine.simulation.simulation import Simulation
 
 TARGETS = tyro.conf.arg(metavar="IMAGE [IMAGE ...]", help_behavior_hint="(default: none)")
-COLUMNS = tyro.conf.arg(metavar="N", help_behavior_hint="(default: nearly a square)")
+COLUMNS = tyro.conf.arg(metavar="N", help_behavior_hint="(default: as many as make the sheet nearly square)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,24 +32,24 @@ class Sheet:
 
     models: Models = ()
     """Model files, ncaengine's or published (FILE:NAME picks one of several models in a file). With one picture per
-    model, the pictures form a grid; with several steps, kernels or --targets, each model has a row."""
+    model, the pictures are laid out in columns; with several steps, kernels or --targets, each model has a row."""
     output: OutputFile
     """The .png to write. An existing file is overwritten."""
     size: Size = (128, 128)
-    """Cells of each grid, width x height; one number for a square."""
+    """Size of each grid in cells: width x height, or one number for a square."""
     steps: Annotated[tuple[int, ...], tyro.conf.arg(metavar="STEP [STEP ...]"), Range(0)] = (500,)
     """When to take the pictures, in steps from the seed."""
     kernels: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME [NAME ...]")] = ("square",)
-    """Neighbourhoods to grow each model on; see `ncaengine kernels`."""
+    """Neighbourhoods to grow each model on; `ncaengine kernels` lists them all."""
     seed: Seed = 0
-    """Decides which cells fire, and the initial noise."""
+    """Random seed: decides which cells fire, and any noise that the grid starts from."""
     scale: int = 2
     """Pixels per cell."""
     targets: Annotated[tuple[str, ...], TARGETS] = ()
-    """The image that each model was trained on, one per model, shown first in its row. An image named NAME_target.png
-    next to the model file is found automatically."""
+    """The image that each model was trained on, one per model; it is shown first in the model's row. An image named
+    NAME_target.png next to the model file is found automatically."""
     columns: Annotated[int | None, COLUMNS, Range(1)] = None
-    """Pictures per row, when the pictures form a grid."""
+    """Pictures per row, if each model has one picture."""
     backend: BackendChoice = "auto"
     half: Half = False
     plugins: Plugins = ()

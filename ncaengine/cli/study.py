@@ -23,7 +23,7 @@ class Study:
     """Train a texture with different numbers of channels, and write a report that compares the models."""
 
     subject: tyro.conf.Positional[Literal["channels"]]
-    """What varies."""
+    """What to vary."""
     image: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGE")]
     """An image file, or the name of a pattern."""
     output: OutputFolder
@@ -33,19 +33,19 @@ class Study:
     iterations: int = 1000
     """Iterations of each training."""
     size: int = 64
-    """Side of the grids that are trained, in cells."""
+    """Side of the square training grids, in cells."""
     batch: int = 2
-    """Grids per iteration."""
+    """Grids in each iteration."""
     kernels: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME [NAME ...]")] = ("square",)
     """Neighbourhoods to train on, in turn."""
     features: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NET|FILE [...]")] = ("auto",)
-    """The nets that compare pictures, as for `ncaengine train`."""
+    """The networks that compare pictures, as for `ncaengine train`."""
     resume: bool = False
-    """Continue a study that was stopped; finished trainings are kept."""
+    """Continue a study that was stopped; it keeps the finished trainings."""
     seed: int = 0
     """Random seed; the same number gives the same models on the same machine."""
     device: DeviceName = "auto"
-    """Where to train."""
+    """What to train on."""
     threads: int = 0
     """CPU threads; 0 lets torch choose."""
     compile: bool = True

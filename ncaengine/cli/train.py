@@ -28,32 +28,33 @@ class Train:
     images: Annotated[tuple[str, ...], IMAGES, tyro.conf.Positional] = ()
     """Image files, folders of them, or names of the patterns that ncaengine draws itself, for example coral."""
     output: OutputFile = Path("model.pt")
-    """The model to write, .pt or .safetensors; for several images, a folder. Next to it, the folder FILE.training
-    holds pictures of the training and the checkpoint for --resume."""
+    """The model to write, .pt or .safetensors; for several images, a folder. Next to it, a folder whose name
+    ends in .training holds pictures of the training and the checkpoint for --resume."""
     resume: bool = False
-    """Continue a run that was stopped, with its settings."""
+    """Continue a training that was stopped, with the settings that it had."""
     start: Annotated[Path | None, FROM] = None
-    """Start from the weights of another model; a similar texture then needs only a few hundred iterations."""
+    """Start from the weights of another model; if its texture is similar, a third of the iterations is enough."""
     watch: bool = False
-    """Open a window on the model while it trains."""
+    """Open a window that shows the model while it trains."""
     features: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NET|FILE [...]")] = ("auto",)
-    """The nets that compare pictures: vgg16, vgg19, googlenet (their weights are downloaded once), random (needs no
-    weights), or weight files of such nets. auto: vgg19, or random if it cannot be downloaded."""
+    """The networks that compare pictures: vgg16, vgg19 or googlenet (their weights are downloaded once), random (needs
+    no weights), or files with the weights of such networks. auto: vgg19, or random if its weights cannot be
+    downloaded."""
     settings: Annotated[TrainingSettings, tyro.conf.arg(name="")] = field(default_factory=TrainingSettings)
     device: DeviceName = "auto"
-    """Where to train."""
+    """What to train on."""
     threads: int = 0
     """CPU threads; 0 lets torch choose."""
     compile: bool = True
-    """Compile the step, which is faster after the first iterations; on CPUs it needs a C++ compiler."""
+    """Compile the step: the start is slower, all that follows faster. On CPUs this needs a C++ compiler."""
     format: Literal["pt", "safetensors"] = "pt"
-    """File format of the models, for several images."""
+    """File format of the models, if there are several images."""
     log_dir: Annotated[Path | None, LOGS] = None
     """Also write TensorBoard logs to this folder."""
     author: Annotated[str, TEXT] = ""
-    """Author, for the model's attribution."""
+    """The model's author; stored in the file."""
     licence: Annotated[str, TEXT] = ""
-    """Licence, for the model's attribution."""
+    """The model's licence; stored in the file."""
     plugins: Plugins = ()
 
     def run(self) -> None:

@@ -16,7 +16,7 @@ SIZE_HINT = tyro.conf.arg(help_behavior_hint="(default: 256x256; 128x128 without
 SPEED = tyro.conf.arg(
     aliases=["-r"],
     metavar="RATE [RATE ...]",
-    help=f"{SETTINGS['steps_per_second'].help} One number for all grids, or one for each.",
+    help=f"{SETTINGS['steps_per_second'].help} Give one number for all grids, or one for each.",
 )
 SESSION_ENDINGS = (".nca", ".png")
 
@@ -27,15 +27,15 @@ class View:
 
     models: Annotated[tuple[Path, ...], MODELS, tyro.conf.Positional] = ()
     """Model files, ncaengine's or published, or names of shipped models, for example zebra. If a file holds several
-    models, the window opens the first and shows all of them as tiles; FILE:NAME picks one, for example
-    hexells.json:dots. When a file changes, for example during training, its model is reloaded and the grids run on.
-    Instead of models: one session (.nca), or a still that the window saved (.png)."""
+    models, the window opens the first and shows all of them as small pictures; FILE:NAME opens one, for example
+    hexells.json:dots. When a file changes, for example during training, the window reloads its model and the grids run
+    on. Instead of models, you can open one session (.nca), or a picture with a session that the window saved (.png)."""
     size: Annotated[tuple[int, int] | None, SIZE, SIZE_HINT] = None
-    """Cells of each grid, width x height; one number for a square."""
+    """Size of each grid in cells: width x height, or one number for a square."""
     kernel: KernelName = "square"
     steps_per_second: Annotated[tuple[float, ...], SPEED] = (Settings().steps_per_second,)
     seed: Seed = 0
-    """Decides which cells fire, and the initial noise."""
+    """Random seed: decides which cells fire, and any noise that the grid starts from."""
     half: Half = False
     plugins: Plugins = ()
 

@@ -22,31 +22,31 @@ class TrainingSettings:
     """How a model is trained; the defaults are near those of the article's notebook (see METHOD)."""
 
     iterations: int = 5000
-    """Updates of the weights."""
+    """How often the weights are updated."""
     size: int = 128
-    """Side of the square training grids, in cells; 64 is enough for many textures and four times as fast."""
+    """Side of the square training grids, in cells. 64 is enough for many textures, and four times as fast."""
     target_size: int = 128
-    """The target is scaled down to this longer side, in pixels: one pixel for each cell of the texture."""
+    """Longer side of the target in pixels after scaling down: one pixel for each cell of the texture."""
     batch: int = 4
-    """Grids in an iteration; on a CPU, 2 learn as much in the same time."""
+    """Grids in each iteration. On a CPU, a batch of 2 learns as much in the same time."""
     pool: int = 256
     """Grids kept between iterations, for all kernels together."""
     rollout: tuple[int, int] = (32, 64)
-    """The shortest and the longest rollout of an iteration, in steps."""
+    """The lowest and the highest number of steps that an iteration runs its grids for."""
     fresh: float = 0.5
-    """Chance that an iteration puts a fresh seed into its batch, from 0 to 1."""
+    """Chance that an iteration starts one of its grids again from the seed, from 0 to 1."""
     kernels: tuple[str, ...] = ("square", "hexagonal")
-    """Neighbourhoods to train in turn, so that the model grows its texture on all of them."""
+    """Neighbourhoods to train on in turn, so that the model grows its texture on all of them."""
     channels: int = 12
-    """Numbers in a cell's state."""
+    """How many numbers a cell's state has."""
     hidden: int = 96
     """Hidden units of each cell's network."""
     stencils: tuple[str, ...] = tuple(ARTICLE_GAINS)
-    """What a cell perceives of its neighbourhood: stencils that every kernel has."""
+    """What a cell sees of its neighbourhood: names of stencils, which every kernel has."""
     loss: LossName = "transport"
-    """transport: sliced optimal transport; gram: Gram matrices; excitation: excite --neuron, without a target."""
+    """transport: sliced optimal transport; gram: Gram matrices; excitation: no target, but excite --neuron."""
     neuron: str = ""
-    """The channel to excite, as LAYER:CHANNEL, for example inception4b:12."""
+    """The channel of the network to excite, as LAYER:CHANNEL, for example inception4b:12."""
     overflow: float = 10.0
     """Weight of the overflow loss, which keeps states in [-1, 1]."""
     learning_rate: float = 1e-3

@@ -30,31 +30,31 @@ DEFAULT_NAMES = ",".join(name for name in NAMES if name != "gl-half")
 
 @dataclass(frozen=True)
 class Bench:
-    """Time the steps of this engine and of torch in turn, each after checking that it computes the same."""
+    """Time the steps of this engine and of torch in turn, after checking that both compute the same."""
 
     model: Annotated[Path | None, MODEL, tyro.conf.Positional] = None
     """A model file, ncaengine's or published (FILE:NAME picks one of several models in a file), or the name of a
     shipped model. torch runs only models like those of the Distill article's notebook."""
     sizes: Sizes = ((128, 128), (256, 256), (512, 512), (1024, 1024))
-    """Sizes of the grids in cells, with commas between them; one number for a square."""
+    """Sizes of the grids in cells, with commas between them: width x height, or one number for a square."""
     backends: Annotated[str, tyro.conf.arg(metavar="NAME,NAME,...")] = DEFAULT_NAMES
     """What to time, with commas between the names. gl: this engine with its defaults; gl-bernoulli: each cell fires
-    independently; gl-all: every cell fires; gl-half: states of float16 (see `view --help`). torch: the loop of the
-    article's notebook; torch-compile: the same, channels last and compiled; torch-compile-pairs: compiled, and only
-    one of the cells (x, y) and (x, y + height/2) is computed."""
+    independently; gl-all: every cell fires; gl-half: states as 16-bit floats (--half of `ncaengine view`). torch: the
+    loop of the article's notebook; torch-compile: the same, channels last and compiled; torch-compile-pairs: compiled,
+    and only one of the cells (x, y) and (x, y + height/2) is computed."""
     kernel: KernelName = "square"
     rounds: Annotated[int, Range(1, 1000)] = 5
     """Number of rounds. In each, every backend takes a turn; the tables show medians."""
     seconds: Annotated[float, Range(0, 3600, above=True)] = 2.0
-    """Seconds for each backend at each size, over all rounds."""
+    """Seconds for each backend at each size, for all rounds together."""
     overhead: bool = True
-    """Also time what the engine does besides stepping, if a gl is timed: seed, read back, draw, encode and compile."""
+    """If this engine is timed, also time what it does besides steps: seed, read back, draw, encode and compile."""
     grids: int = 0
-    """Also time this many grids side by side against one grid of as many cells; 0 for none."""
+    """Also compare this many grids side by side with one grid of as many cells; 0 for none."""
     json: bool = False
     """Print one JSON object instead of tables."""
     plot: OptionalFile = None
-    """Draw milliseconds against cells as a .png."""
+    """Also draw a plot (.png) of milliseconds per step against cells."""
     plugins: Plugins = ()
 
     def run(self) -> None:

@@ -112,22 +112,24 @@ Models = Annotated[
 OutputFile = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
 OutputFolder = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
 OptionalFile = Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: none)")]
-KernelName = Annotated[str, tyro.conf.arg(metavar="NAME", help="Neighbourhood; see `ncaengine kernels`.")]
+KernelName = Annotated[
+    str, tyro.conf.arg(metavar="NAME", help="The neighbourhood; `ncaengine kernels` lists them all.")
+]
 BackendChoice = Annotated[
     Literal["auto", "gl", "torch"],
-    tyro.conf.arg(help="auto: OpenGL, or torch where OpenGL 4.3 is not available."),
+    tyro.conf.arg(help="What computes the steps. auto: OpenGL (gl), or torch if OpenGL 4.3 is missing."),
 ]
 Half = Annotated[
     bool,
     tyro.conf.arg(
-        help="Keep states as 16-bit floats, in half of the device's memory. Steps still compute with 32 bits, "
-        "then round each new value to 11 bits (by at most 0.05%). The run differs from one without --half; its texture "
-        "stays the same on average. Not recorded in sessions or journals."
+        help="Keep states as 16-bit floats, so that they take half as much memory on the device. Steps still compute "
+        "with 32 bits, then round each new value to 11 bits (by at most 0.05%). The run differs from one without "
+        "--half, but its texture stays the same on average. Sessions and journals do not store this choice."
     ),
 ]
 Plugins = Annotated[
     tuple[Path, ...],
     tyro.conf.arg(
-        metavar="DIR [DIR ...]", help="More folders of kernel plugins.", help_behavior_hint="(default: none)"
+        metavar="DIR [DIR ...]", help="Folders that contain kernels of your own.", help_behavior_hint="(default: none)"
     ),
 ]
