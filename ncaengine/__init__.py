@@ -8,7 +8,7 @@ import ncaengine as nca
         video.run(seconds=10)
     state = dots.state()            # (height, width, channels) float32
 
-Names are looked up when they are used, so that `import ncaengine` costs nothing.
+Each name is imported when it is first used, so `import ncaengine` takes no time.
 """
 
 from importlib import import_module
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from ncaengine.simulation.simulation import Simulation
 
 
-_HOME = {
+_NAMES = {
     "simulation.commands": [
         "AddGrid", "Copy", "Duplicate", "Fill", "Load", "Paint", "Redo", "RemoveGrid", "Reseed", "Resize", "Revive",
         "Rewind", "Set", "SetKernel", "SetModel", "Show", "Step", "Undo",
@@ -59,7 +59,7 @@ _HOME = {
     "backends": ["open_backend"],
     "core.looks": ["Look"],
 }  # fmt: skip
-_WHERE = {name: module for module, names in _HOME.items() for name in names}
+_MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
     "AddGrid", "Copy", "Duplicate", "Fill", "Film", "Load", "Look", "NCAError", "Paint", "Recording", "Redo",
@@ -73,6 +73,6 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> object:
-    if name in _WHERE:
-        return getattr(import_module(f"ncaengine.{_WHERE[name]}"), name)
+    if name in _MODULES:
+        return getattr(import_module(f"ncaengine.{_MODULES[name]}"), name)
     raise AttributeError(f"module 'ncaengine' has no attribute {name!r}")

@@ -194,7 +194,7 @@ def test_the_package_itself_imports_nothing_at_run_time() -> None:
 def test_every_name_of_the_package_is_there() -> None:
     import ncaengine
 
-    assert sorted(ncaengine.__all__) == sorted(dir(ncaengine)) == sorted(ncaengine._WHERE)
+    assert sorted(ncaengine.__all__) == sorted(dir(ncaengine)) == sorted(ncaengine._MODULES)
     assert all(getattr(ncaengine, name).__name__ == name for name in ncaengine.__all__)
 
 

@@ -43,32 +43,34 @@ def contact_sheet(rows: Sequence[Sequence[Tile]], title: str = "", headings: Seq
 
     headings: The lines above the rows.
     """
-    most = [max((tile.picture.shape[k] for row in rows for tile in row), default=1) for k in (0, 1)]
-    size = min(max(round(max(most) / 16), 14), 30)  # height of the letters
+    largest = [max((tile.picture.shape[k] for row in rows for tile in row), default=1) for k in (0, 1)]
+    size = min(max(round(max(largest) / 16), 14), 30)  # height of the letters
     gap, small, big = round(1.2 * size), typeface(size), typeface(round(1.5 * size))
-    images = [[_enlarged(tile.picture, most) for tile in row] for row in rows]
-    wide = max((image.width for row in images for image in row), default=0)
-    longest = max((math.ceil(small.getlength(tile.caption)) for row in rows for tile in row), default=0)
-    place = max(wide, min(longest, LONGEST * size))
-    inner = max(max(map(len, rows), default=0) * (place + gap) - gap, LONGEST * size)
+    images = [[_enlarged(tile.picture, largest) for tile in row] for row in rows]
+    picture_width = max((image.width for row in images for image in row), default=0)
+    caption_width = max((math.ceil(small.getlength(tile.caption)) for row in rows for tile in row), default=0)
+    place = max(picture_width, min(caption_width, LONGEST * size))
+    inner_width = max(max(map(len, rows), default=0) * (place + gap) - gap, LONGEST * size)
     lines = [*headings, *[""] * len(rows)][: len(rows)]
-    high = [max((image.height for image in row), default=0) for row in images]
-    below = [2 * size if any(tile.caption for tile in row) else 0 for row in rows]
+    heights = [max((image.height for image in row), default=0) for row in images]
+    caption_heights = [2 * size if any(tile.caption for tile in row) else 0 for row in rows]
     margin = 2 * gap
     top = margin + (3 * size if title else 0)
-    height = top + sum(high) + sum(below) + 2 * size * sum(map(bool, lines)) + gap * (len(rows) - 1) + margin
-    page = _page(inner + 2 * margin, height)
+    height = (
+        top + sum(heights) + sum(caption_heights) + 2 * size * sum(map(bool, lines)) + gap * (len(rows) - 1) + margin
+    )
+    page = _page(inner_width + 2 * margin, height)
     pen = ImageDraw.Draw(page)
-    pen.text((margin, margin + 1.2 * size), shorten(title, big, inner), INK, big, anchor="ls")
+    pen.text((margin, margin + 1.2 * size), shorten(title, big, inner_width), INK, big, anchor="ls")
     for n, row in enumerate(rows):
-        pen.text((margin, top + size), shorten(lines[n], small, inner), INK, small, anchor="ls")
+        pen.text((margin, top + size), shorten(lines[n], small, inner_width), INK, small, anchor="ls")
         top += 2 * size if lines[n] else 0
         for k, (tile, image) in enumerate(zip(row, images[n], strict=True)):
             left = margin + k * (place + gap)
-            page.paste(image, (left + (place - image.width) // 2, top + (high[n] - image.height) // 2))
-            middle = left + place / 2, top + high[n] + 1.4 * size
+            page.paste(image, (left + (place - image.width) // 2, top + (heights[n] - image.height) // 2))
+            middle = left + place / 2, top + heights[n] + 1.4 * size
             pen.text(middle, shorten(tile.caption, small, place), DIM, small, anchor="ms")
-        top += high[n] + below[n] + gap
+        top += heights[n] + caption_heights[n] + gap
     return page
 
 

@@ -112,7 +112,7 @@ class Paint(OnGrid, frozen=True):
     image: str = ""
     """The name of a registered image."""
     more: bool = False
-    """Whether this continues the stroke before, so that one undo takes back both."""
+    """Whether this continues the previous stroke, so one undo takes back both."""
 
 
 class Fill(OnGrid, frozen=True):

@@ -185,7 +185,7 @@ class Grid:
             raise NCAError("This grid has no timeline: it is too large for one, or has made no step yet.")
         age = min(max(self.age - steps, timeline.start), timeline.tip)
         if self.age == timeline.tip > timeline.moments[-1].age and self.edit_count == timeline.last:
-            timeline.keep(self.moment())  # so that coming back to the present takes no time
+            timeline.keep(self.moment())  # so coming back to the present takes no time
         self._go_to(age, timeline.edits_by(age))
 
     def show(self, look: Look) -> None:

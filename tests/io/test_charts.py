@@ -13,7 +13,7 @@ from ncaengine.io import charts, contact_sheets
 
 
 def near(page: Image.Image, colour: str, tolerance: int = 0) -> np.ndarray:
-    """Which pixels, (height, width) bool, have about this colour."""
+    """Return which pixels have about this colour: (height, width) bool."""
     picture: U8 = np.asarray(page)
     return np.abs(picture.astype(int) - ImageColor.getrgb(colour)).max(2) <= tolerance
 

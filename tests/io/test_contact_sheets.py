@@ -1,4 +1,4 @@
-"""Contact sheets: where every picture and caption is placed; `ncaengine sheet`."""
+"""Contact sheets: the places of pictures and captions, and `ncaengine sheet`."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def plain(width: int, height: int, colour=RED, caption: str = "") -> Tile:
 
 
 def boxes(page: Image.Image, colour) -> list[tuple[int, int, int, int]]:
-    """Left, top, right, bottom of the rectangles of a colour, row by row."""
+    """Return left, top, right and bottom of each rectangle of a colour, row by row."""
     mask = (np.asarray(page) == colour).all(2)
 
     def runs(line):
@@ -34,7 +34,7 @@ def boxes(page: Image.Image, colour) -> list[tuple[int, int, int, int]]:
     return found
 
 
-def test_tiles_lie_on_a_grid_with_even_gutters_and_nothing_is_covered():
+def test_tiles_lie_on_a_grid_with_even_gaps_and_do_not_overlap():
     rows = [[plain(40, 30, caption=f"{i}, {j}") for j in range(3)] for i in range(2)]
     found = boxes(contact_sheet(rows, "A title", ["one", "two"]), RED)
     assert len(found) == 6
@@ -68,7 +68,7 @@ def test_a_caption_stays_in_its_place_and_long_ones_are_cut():
     assert not ink[:, [0, -1]].any()
 
 
-def test_rows_may_differ_and_places_stay_free():
+def test_rows_can_differ_in_length_and_places_can_stay_empty():
     page = contact_sheet([[EMPTY, plain(30, 30)], [plain(30, 30)], []])
     first, second = boxes(page, RED)
     assert second[0] < first[0]
@@ -82,7 +82,7 @@ def test_a_sheet_that_is_too_large_is_refused(monkeypatch):
         contact_sheet([[plain(40, 40)]])
 
 
-def test_saving_is_whole_or_not_at_all(tmp_path, monkeypatch):
+def test_a_failed_save_leaves_no_file(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     contact_sheets.save_picture(contact_sheet([[plain(9, 9)]]), path)
     before = path.read_bytes()
@@ -114,7 +114,7 @@ def opened(path) -> Image.Image:
         return picture.copy()
 
 
-def test_one_picture_each_makes_a_grid(tmp_path, models, capsys):
+def test_one_picture_per_model_makes_a_grid(tmp_path, models, capsys):
     out = tmp_path / "s.png"
     shapes = []
     for columns in (1, 3):
@@ -124,7 +124,7 @@ def test_one_picture_each_makes_a_grid(tmp_path, models, capsys):
     assert shapes[0][1] > shapes[1][1]
 
 
-def test_a_row_each_with_the_target_first_in_the_lattices_shape(tmp_path, models):
+def test_each_model_has_a_row_that_begins_with_its_target(tmp_path, models):
     Image.new("RGB", (20, 20), RED).save(tmp_path / "a_target.png")
     out = tmp_path / "s.png"
     assert run(*models, "-o", out, "--steps", 0, "--kernels", "square", "hexagonal", "--scale", 3) == 0
@@ -156,7 +156,7 @@ def test_the_same_arguments_make_the_same_sheet(tmp_path, models):
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("arguments", "message"),
     [
         ([], "Name a model"),
         (["a", "--steps", "-1"], "--steps"),
@@ -178,15 +178,15 @@ def test_the_same_arguments_make_the_same_sheet(tmp_path, models):
         (["a", "a", "--size", "4000", "--scale", "4", "--steps", "1", "2"], "too large for one sheet"),
     ],
 )
-def test_what_is_wrong_is_told_before_anything_grows(tmp_path, models, monkeypatch, capsys, asked, said):
+def test_a_wrong_argument_is_reported_before_any_step(tmp_path, models, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("ncaengine.simulation.rollout.run_to", lambda *_: pytest.fail("grew"))
     (tmp_path / "dir.png").mkdir()
-    paths = [f"{word}.safetensors" if word in ("a", "b", "missing") else word for word in asked]
+    paths = [f"{word}.safetensors" if word in ("a", "b", "missing") else word for word in arguments]
     output = [] if "-o" in paths else ["-o", "s.png"]
     assert main(["sheet", *paths, *output, "--backend", "torch"]) == 1
-    told = capsys.readouterr().err
-    assert told.startswith("ncaengine: ")
-    assert told.count("\n") == 1
-    assert said in told
+    error = capsys.readouterr().err
+    assert error.startswith("ncaengine: ")
+    assert error.count("\n") == 1
+    assert message in error
     assert not (tmp_path / "s.png").exists()

@@ -1,4 +1,4 @@
-"""Files of frames: what is written can be read."""
+"""Encoders: written files can be read, and limits raise errors."""
 
 import contextlib
 
@@ -18,7 +18,7 @@ def noise(height: int = 5, width: int = 7, seed: int = 0) -> np.ndarray:
 
 @given(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 24, 30, 60, 90]), st.integers(1, 9))
 @settings(max_examples=25)
-def test_a_webp_keeps_every_pixel_at_any_size_and_its_time(tmp_path, width, height, fps, count):
+def test_a_webp_keeps_every_pixel_and_its_length(tmp_path, width, height, fps, count):
     pictures = [noise(height, width, seed) for seed in range(count)]
     sink = encoders.open_encoder(f"{tmp_path}/a.webp", fps, width, height)
     for picture in pictures:
@@ -34,7 +34,7 @@ def test_a_webp_keeps_every_pixel_at_any_size_and_its_time(tmp_path, width, heig
     assert elapsed == round(count * 1000 / fps)
 
 
-def test_a_webp_that_was_never_closed_plays(tmp_path):
+def test_an_unclosed_webp_plays(tmp_path):
     sink = encoders.open_encoder(f"{tmp_path}/a.webp", 50, 7, 5)
     for seed in range(3):
         sink.write(noise(seed=seed))
@@ -43,7 +43,7 @@ def test_a_webp_that_was_never_closed_plays(tmp_path):
     sink.close()
 
 
-def test_a_webp_beyond_what_its_header_can_tell_ends_before(tmp_path, monkeypatch):
+def test_a_webp_stops_before_its_length_overflows(tmp_path, monkeypatch):
     monkeypatch.setattr(encoders, "MAX_RIFF", 400)
     sink = encoders.open_encoder(f"{tmp_path}/a.webp", 50, 7, 5)
     count = 0
@@ -60,7 +60,7 @@ def test_a_webp_beyond_what_its_header_can_tell_ends_before(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize("name", ["a.webp", "a.mp4", "a.gif", "a.png", "a/"])
-def test_too_large_pictures_and_missing_folders_are_told(tmp_path, name):
+def test_large_pictures_and_missing_folders_are_refused(tmp_path, name):
     with pytest.raises(NCAError, match="too large"):
         encoders.check_output(f"{tmp_path}/{name}", 50, 70000, 10)
     if not name.endswith("/"):

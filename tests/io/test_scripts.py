@@ -1,4 +1,4 @@
-"""Scripts: what a TOML file says is what happens, at its tick or step, and every mistake is told with its place."""
+"""Scripts: commands run at their tick or step, and every mistake is reported with its place."""
 
 import contextlib
 import json
@@ -88,7 +88,7 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-def test_a_script_does_what_the_same_commands_do(folder: Path, catalogue: Catalogue) -> None:
+def test_a_script_equals_the_same_commands(folder: Path, catalogue: Catalogue) -> None:
     script = scripts.load_script(written(folder, TEXT))
     with Simulation(TorchBackend(), catalogue) as sim, Simulation(TorchBackend(), catalogue) as again:
         script.start(sim)
@@ -115,7 +115,7 @@ def test_a_script_does_what_the_same_commands_do(folder: Path, catalogue: Catalo
 
 
 @given(st.lists(st.integers(0, 3 * TICKS_PER_SECOND), max_size=6), st.sampled_from([60, 72, 144, 3600]))
-def test_commands_come_at_their_ticks_whatever_the_frames(ticks: list[int], per_frame: int) -> None:
+def test_commands_run_at_their_ticks_at_any_frame_rate(ticks: list[int], per_frame: int) -> None:
     ordered = tuple(scripts.ScheduledCommand(tick, Set(1, "angle", float(n))) for n, tick in enumerate(sorted(ticks)))
     script = scripts.Script(2.0, ((A, AddGrid("a", (3, 3), steps_per_second=1.0)),), at_ticks=ordered)
     with Simulation(TorchBackend()) as sim:
@@ -129,14 +129,14 @@ def test_commands_come_at_their_ticks_whatever_the_frames(ticks: list[int], per_
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("slot = 1", "slot = 5", r"command 3 \(SetModel\): "),
         ("second = 1.5", 'second = 1.5\ngrid = 1\ntype = "Redo"', r"command 1 \(Redo\): Nothing to redo"),
     ],
 )
-def test_what_fails_when_it_is_due_is_told_with_its_place(
-    folder: Path, catalogue: Catalogue, old: str, new: str, said: str
+def test_a_command_that_fails_later_is_reported_with_its_place(
+    folder: Path, catalogue: Catalogue, old: str, new: str, message: str
 ) -> None:
     text = TEXT.replace(old, new, 1)
     if old != "slot = 1":
@@ -144,21 +144,21 @@ def test_what_fails_when_it_is_due_is_told_with_its_place(
     script = scripts.load_script(written(folder, text))
     with Simulation(TorchBackend(), catalogue) as sim:
         script.start(sim)
-        with pytest.raises(NCAError, match=said) as found:
+        with pytest.raises(NCAError, match=message) as found:
             list(script.play(sim, 60))
     assert str(found.value).startswith(f"{folder / 'film.toml'}: command ")
 
 
-def test_a_command_after_the_end_is_told(folder: Path) -> None:
+def test_a_command_after_the_end_gives_a_warning(folder: Path) -> None:
     assert scripts.load_script(written(folder, TEXT)).late_commands() == ""
     path = written(folder, TEXT.replace("second = 1.5", "second = 50"))
-    said = "command 1 (Set) comes at 50 s, after the script's end at 2 s, and won't run"
-    assert scripts.load_script(path).late_commands() == f"{path}: {said}."
+    message = "command 1 (Set) comes at 50 s, after the script's end at 2 s, and won't run"
+    assert scripts.load_script(path).late_commands() == f"{path}: {message}."
     path = written(folder, TEXT.replace("second = 1.5", "second = 50").replace("second = 0.5", "second = 60"))
-    assert scripts.load_script(path).late_commands() == f"{path}: {said}; so do 2 more."
+    assert scripts.load_script(path).late_commands() == f"{path}: {message}; so do 2 more."
 
 
-def test_a_grid_that_a_command_makes_may_be_named_by_those_after_it(folder: Path, catalogue: Catalogue) -> None:
+def test_later_commands_can_name_a_grid_that_a_command_adds(folder: Path, catalogue: Catalogue) -> None:
     made = '[[commands]]\nsecond = 0.5\ntype = "Duplicate"\ngrid = 1\n'
     used = '[[commands]]\nsecond = 0.5\ntype = "Resize"\ngrid = 3\nsize = [4, 5]\n'
     with Simulation(TorchBackend(), catalogue) as sim:
@@ -170,14 +170,14 @@ def test_a_grid_that_a_command_makes_may_be_named_by_those_after_it(folder: Path
         scripts.load_script(written(folder, TEXT + used + made)).start(sim)
 
 
-def test_a_shipped_model_goes_by_its_name(folder: Path) -> None:
+def test_a_shipped_model_is_found_by_its_name(folder: Path) -> None:
     script = scripts.load_script(written(folder, '[[grids]]\nmodel = "bubbles"\n'))
     assert script.grids[0][0].config.name == "bubbles"
     assert (script.seconds, script.grids[0][1].size) == (10.0, (256, 256))
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("seconds = 2", "seconds = 0", "seconds"),
         ("seconds = 2", "seconds = 1e9", "seconds"),
@@ -229,17 +229,19 @@ def test_a_shipped_model_goes_by_its_name(folder: Path) -> None:
         ('"b.safetensors"\nsize', '"bubblez"\nsize', "bubblez: is neither .* the shipped ones are: bubbles, "),
     ],
 )
-def test_each_mistake_is_told_with_its_place(folder: Path, catalogue: Catalogue, old: str, new: str, said: str) -> None:
+def test_each_mistake_is_reported_with_its_place(
+    folder: Path, catalogue: Catalogue, old: str, new: str, message: str
+) -> None:
     assert old in TEXT
     path = written(folder, TEXT.replace(old, new, 1))
-    with Simulation(TorchBackend(), catalogue) as sim, pytest.raises(NCAError, match=said) as found:
+    with Simulation(TorchBackend(), catalogue) as sim, pytest.raises(NCAError, match=message) as found:
         scripts.load_script(path).start(sim)
     text = str(found.value)
     assert "\n" not in text
     assert text.endswith(".")
 
 
-def test_what_is_no_script_is_told(tmp_path: Path) -> None:
+def test_files_that_are_not_scripts_raise_with_their_name(tmp_path: Path) -> None:
     cases = {
         "gone.toml": (None, "cannot be read"),
         "binary.toml": (b"\xff\xfe\x00", "is not TOML"),
@@ -248,10 +250,10 @@ def test_what_is_no_script_is_told(tmp_path: Path) -> None:
         "deep.toml": (b"a = " + b"[" * 9999, "is not TOML"),
         "huge.toml": (b"#" * (scripts.MAX_BYTES + 1), "larger than 4 MB"),
     }
-    for name, (data, said) in cases.items():
+    for name, (data, message) in cases.items():
         if data is not None:
             (tmp_path / name).write_bytes(data)
-        with pytest.raises(NCAError, match=said) as found:
+        with pytest.raises(NCAError, match=message) as found:
             scripts.load_script(tmp_path / name)
         assert name in str(found.value)
     with pytest.raises(NCAError, match="cannot be read"):
@@ -259,7 +261,7 @@ def test_what_is_no_script_is_told(tmp_path: Path) -> None:
 
 
 @given(data=st.data())
-def test_broken_scripts_raise_nothing_else(folder: Path, data: st.DataObject) -> None:
+def test_damaged_scripts_raise_only_ncaerror(folder: Path, data: st.DataObject) -> None:
     text = bytearray(TEXT.encode())
     for _ in range(data.draw(st.integers(1, 6))):
         text[data.draw(st.integers(0, len(text) - 1))] = data.draw(st.integers(32, 255))
@@ -269,7 +271,7 @@ def test_broken_scripts_raise_nothing_else(folder: Path, data: st.DataObject) ->
 
 
 @given(st.text(max_size=6) | st.sampled_from(["[1]", "[²]", "", "a - at `$.b`", "`"]), st.text(max_size=4))
-def test_a_key_of_any_name_is_told(tmp_path: Path, key: str, value: str) -> None:
+def test_any_unknown_key_is_named(tmp_path: Path, key: str, value: str) -> None:
     path = tmp_path / "odd.toml"
     quoted = json.dumps(key), json.dumps(value)  # which TOML reads alike
     grid = "[[grids]]\n"
@@ -281,7 +283,7 @@ def test_a_key_of_any_name_is_told(tmp_path: Path, key: str, value: str) -> None
         assert str(found.value).startswith(f"{path}: ")
 
 
-def test_too_large_a_picture_is_refused(tmp_path: Path) -> None:
+def test_a_picture_that_is_too_large_is_refused(tmp_path: Path) -> None:
     Image.new("1", (16384, 16384)).save(tmp_path / "wide.png")
     with pytest.raises(NCAError, match="has too many pixels"):
         scripts.load_picture(tmp_path / "wide.png")

@@ -1,4 +1,4 @@
-"""Sessions and journals: what is saved is what comes back, and what is broken is told."""
+"""Sessions and journals: a saved file gives everything back, and a damaged one raises NCAError with its name."""
 
 import contextlib
 import json
@@ -32,7 +32,7 @@ def simulation(catalogue: Catalogue, backend: TorchBackend | GLBackend | None = 
 
 
 def lively(catalogue: Catalogue, backend: TorchBackend | GLBackend | None = None) -> Simulation:
-    """Two grids with all that a session must keep."""
+    """Return two grids that have everything a session must keep."""
     sim = simulation(catalogue, backend)
     sim.add(A, (9, 7), rng_seed=3, steps_per_second=59.94)
     sim.register(B)
@@ -48,7 +48,7 @@ def lively(catalogue: Catalogue, backend: TorchBackend | GLBackend | None = None
     return sim
 
 
-def test_a_session_goes_on_as_the_simulation_would_have(catalogue: Catalogue) -> None:
+def test_an_opened_session_runs_on_as_the_simulation_would(catalogue: Catalogue) -> None:
     sim, again = lively(catalogue), simulation(catalogue)
     again.add(A, (3, 3))
     sessions.restore_session(again, sessions.unpack_session(sessions.pack_session(sim)))
@@ -65,7 +65,7 @@ def test_a_session_goes_on_as_the_simulation_would_have(catalogue: Catalogue) ->
     assert (again.arrays["image"] == IMAGE).all()
 
 
-def test_a_journal_file_holds_all_that_a_replay_needs(catalogue: Catalogue, tmp_path: Path) -> None:
+def test_a_journal_file_is_enough_for_a_replay(catalogue: Catalogue, tmp_path: Path) -> None:
     sim = lively(catalogue)
     journals.save_journal(sim, tmp_path / "a.jsonl")
     again = simulation(catalogue)
@@ -83,7 +83,7 @@ def test_a_journal_file_holds_all_that_a_replay_needs(catalogue: Catalogue, tmp_
     assert sessions.fingerprint(again) == sessions.fingerprint(sim)
 
 
-def test_what_was_opened_replaces_nothing_unless_all_of_it_opens(catalogue: Catalogue) -> None:
+def test_a_session_that_cannot_be_restored_replaces_nothing(catalogue: Catalogue) -> None:
     sim = lively(catalogue)
     sim.submit(SetKernel(2, "square-wide"))
     data = sessions.pack_session(sim)
@@ -97,7 +97,7 @@ def test_what_was_opened_replaces_nothing_unless_all_of_it_opens(catalogue: Cata
     assert poor.grids[1].step == 60
 
 
-def test_only_some_grids_with_their_models(catalogue: Catalogue) -> None:
+def test_some_grids_are_saved_with_only_their_models(catalogue: Catalogue) -> None:
     sim = lively(catalogue)
     opened = sessions.unpack_session(
         sessions.pack_session(sim, [sim.grids[2]], {"b": Path("models/b.pt")}, {"selected": 2})
@@ -110,7 +110,7 @@ def test_only_some_grids_with_their_models(catalogue: Catalogue) -> None:
     assert not opened.arrays
 
 
-def test_headless_and_windowed_backends_agree_on_a_file(gl: GLBackend, catalogue: Catalogue, tmp_path: Path) -> None:
+def test_a_session_file_restores_on_opengl(gl: GLBackend, catalogue: Catalogue, tmp_path: Path) -> None:
     sim = lively(catalogue, gl)
     sessions.write_session(tmp_path / "s.nca", sessions.pack_session(sim))
     again = simulation(catalogue, gl)
@@ -125,7 +125,7 @@ def test_headless_and_windowed_backends_agree_on_a_file(gl: GLBackend, catalogue
 
 @given(st.data())
 @settings(max_examples=150)
-def test_a_broken_file_raises_nothing_else(catalogue: Catalogue, data: st.DataObject) -> None:
+def test_a_damaged_file_raises_only_ncaerror(catalogue: Catalogue, data: st.DataObject) -> None:
     good = data.draw(st.sampled_from(BROKEN.setdefault("packed", [sessions.pack_session(lively(catalogue))])))
     broken = bytearray(good)
     for _ in range(data.draw(st.integers(1, 4))):
@@ -143,7 +143,7 @@ def head_of(data: bytes) -> tuple[dict[str, object], str]:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ('"version":1', '"version":9', "newer ncaengine"),
         ('"id":2', '"id":1', "not a valid session|two grids with|does not fit"),
@@ -154,15 +154,15 @@ def head_of(data: bytes) -> tuple[dict[str, object], str]:
         ('"channels":4', '"channels":5', "w1 have shape"),
     ],
 )
-def test_each_thing_that_can_be_wrong(catalogue: Catalogue, old: str, new: str, said: str) -> None:
+def test_each_mistake_in_the_header_is_named(catalogue: Catalogue, old: str, new: str, message: str) -> None:
     tensors, head = head_of(sessions.pack_session(lively(catalogue)))
     assert old in head
     broken = safetensors.numpy.save(tensors, {sessions.METADATA_KEY: head.replace(old, new, 1)})
-    with pytest.raises(NCAError, match=said):
+    with pytest.raises(NCAError, match=message):
         sessions.unpack_session(broken)
 
 
-def test_files_of_other_kinds_are_told_with_their_name(tmp_path: Path, catalogue: Catalogue) -> None:
+def test_files_of_other_kinds_raise_with_their_name(tmp_path: Path, catalogue: Catalogue) -> None:
     other = tmp_path / "other.nca"
     other.write_bytes(safetensors.numpy.save({"x": np.zeros(3, np.float32)}))
     with pytest.raises(NCAError, match=r"other\.nca: is not a session"):
@@ -178,6 +178,6 @@ def test_files_of_other_kinds_are_told_with_their_name(tmp_path: Path, catalogue
         journals.load_journal(tmp_path / "j.jsonl")
 
 
-def test_a_session_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, catalogue: Catalogue) -> None:
+def test_a_session_that_cannot_be_written_raises(tmp_path: Path, catalogue: Catalogue) -> None:
     with pytest.raises(NCAError, match="cannot be written"):
         sessions.write_session(tmp_path / "no/s.nca", sessions.pack_session(lively(catalogue)))

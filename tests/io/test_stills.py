@@ -1,4 +1,4 @@
-"""Stills: what is written can be read, what is broken or hostile is told in a sentence."""
+"""Stills: a written one can be read, and a damaged or hostile one raises NCAError."""
 
 import contextlib
 import struct
@@ -61,7 +61,7 @@ def test_all_three_kinds_of_text_are_read(tmp_path):
 
 @given(data=st.data())
 @settings(max_examples=60)
-def test_a_still_cut_short_or_scratched_is_told(tmp_path, data):
+def test_a_truncated_or_changed_still_raises_only_ncaerror(tmp_path, data):
     path = tmp_path / "a.png"
     stills.save_still(path, noise(), TEXT, b"session" * 20)
     whole = path.read_bytes()
@@ -81,13 +81,13 @@ def test_a_still_cut_short_or_scratched_is_told(tmp_path, data):
 
 @given(st.lists(st.tuples(st.sampled_from([b"tEXt", b"zTXt", b"iTXt", b"ncSs", b"IDAT"]), st.binary(max_size=30))))
 @settings(max_examples=100)
-def test_any_chunks_are_read_or_told(tmp_path, chunks):
+def test_any_chunks_are_read_or_raise_ncaerror(tmp_path, chunks):
     path = png(tmp_path / "a.png", *(chunk(*one) for one in chunks))
     with contextlib.suppress(NCAError):
         stills.read_still(path)
 
 
-def test_bombs_are_refused_before_they_unfold(tmp_path, monkeypatch):
+def test_compression_bombs_are_refused_before_they_unpack(tmp_path, monkeypatch):
     monkeypatch.setattr(stills, "MAX_BLOB", 1000)
     monkeypatch.setattr(stills, "MAX_TEXT", 1000)
     path, bomb = tmp_path / "a.png", zlib.compress(bytes(10**6))
@@ -110,14 +110,14 @@ def test_bombs_are_refused_before_they_unfold(tmp_path, monkeypatch):
         stills.read_still(path)
 
 
-def test_a_length_beyond_the_file_is_not_believed(tmp_path):
+def test_a_chunk_longer_than_the_file_is_refused(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(SIGNATURE + struct.pack(">I", 2**31 - 1) + b"ncSs" + bytes(50))
     with pytest.raises(NCAError, match="is damaged"):
         stills.read_still(path)
 
 
-def test_what_is_no_png_is_told(tmp_path):
+def test_files_that_are_not_pngs_or_cannot_be_opened_raise(tmp_path):
     (tmp_path / "a.png").write_bytes(b"GIF89a" + bytes(99))
     with pytest.raises(NCAError, match="is not a PNG"):
         stills.read_still(tmp_path / "a.png")

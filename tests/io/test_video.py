@@ -1,4 +1,4 @@
-"""Recordings: every output, the same frames twice, what a killed or failing one leaves."""
+"""Recordings: every output, repeatable frames, and what a killed or failing recording leaves."""
 
 import os
 import resource
@@ -28,7 +28,7 @@ def start(size=(13, 9), kernel="square", rate=120.0):
 
 
 @pytest.mark.parametrize(("name", "count"), [("a.mp4", 6), ("a.gif", 5), ("a.webp", 6), ("a.png", 1), ("a/", 6)])
-def test_every_output_holds_the_frames_and_the_last_state(tmp_path, name, count):
+def test_every_output_contains_the_frames_and_the_last_state(tmp_path, name, count):
     sim, grid = start()
     out = f"{tmp_path}/{name}"
     with Recording(out, sim, grid, scale=8) as video:
@@ -43,7 +43,7 @@ def test_every_output_holds_the_frames_and_the_last_state(tmp_path, name, count)
 
 
 def test_an_mp4_keeps_brightness_and_colours(tmp_path):
-    """Flat patches come back as they went in: matrix, range and tags agree."""
+    """Flat patches keep their colours: matrix, range and tags agree."""
     patches = np.array([[255, 255, 255], [0, 0, 0], [200, 40, 40], [40, 200, 40], [40, 40, 200], [128, 128, 128]])
     picture = np.repeat(np.repeat(patches[None], 32, 0), 32, 1).astype(np.uint8)
     sink = encoders.open_encoder(f"{tmp_path}/a.mp4", 30, picture.shape[1], picture.shape[0])
@@ -57,7 +57,7 @@ def test_an_mp4_keeps_brightness_and_colours(tmp_path):
     assert np.abs(back - patches).max() <= 4
 
 
-def test_the_same_twice(tmp_path):
+def test_recording_twice_gives_the_same_file(tmp_path):
     found = []
     for name in ("a", "b"):
         sim, grid = start(kernel="hexagonal")
@@ -79,7 +79,7 @@ def test_raw_is_the_state_in_storage_order(tmp_path):
     assert np.array_equal(frames_of(f"{tmp_path}/a.png")[0], expected)
 
 
-def test_odd_sizes_become_even_for_mp4_by_drawing_the_torus_on(tmp_path):
+def test_mp4_pads_odd_sizes_with_more_of_the_torus(tmp_path):
     sim, grid = start((5, 3))
     with Recording(f"{tmp_path}/a.mp4", sim, grid) as video:
         picture = video.picture()
@@ -89,7 +89,7 @@ def test_odd_sizes_become_even_for_mp4_by_drawing_the_torus_on(tmp_path):
     assert np.array_equal(picture[:, 5], picture[:, 0])
 
 
-def test_a_resize_meanwhile_keeps_the_frames_size(tmp_path):
+def test_resizing_the_grid_keeps_the_frames_size(tmp_path):
     for raw in (False, True):
         sim, grid = start((8, 8))
         with Recording(f"{tmp_path}/a/", sim, grid, raw=raw) as video:
@@ -100,7 +100,7 @@ def test_a_resize_meanwhile_keeps_the_frames_size(tmp_path):
         assert [f.shape for f in frames_of(f"{tmp_path}/a/")] == [(8, 8, 3)] * 3
 
 
-def test_a_grid_that_grows_meanwhile_shows_its_middle(tmp_path):
+def test_an_enlarged_grid_shows_its_middle(tmp_path):
     sim, grid = start((8, 6))
     with Recording(f"{tmp_path}/a.mp4", sim, grid, scale=2) as video:
         before = video.picture()
@@ -111,7 +111,7 @@ def test_a_grid_that_grows_meanwhile_shows_its_middle(tmp_path):
 
 @pytest.mark.parametrize(("raw", "scale"), [(False, 3), (True, 1)])
 @pytest.mark.parametrize("name", ["a.mp4", "a/"])
-def test_grids_side_by_side_are_the_single_pictures_pixel_for_pixel(tmp_path, name, raw, scale):
+def test_grids_side_by_side_equal_the_single_pictures(tmp_path, name, raw, scale):
     sim, first = start((13, 9))
     second, third = sim.add(lively(), (7, 15), "hexagonal", rng_seed=4), sim.add(lively(), (4, 4))
     grids = (first, second, third)
@@ -134,7 +134,7 @@ def test_grids_side_by_side_are_the_single_pictures_pixel_for_pixel(tmp_path, na
     assert frames_of(f"{tmp_path}/{name}")[0].shape == picture.shape == (video.height, video.width, 3)
 
 
-def test_a_resize_meanwhile_leaves_the_grids_beside_it_in_place(tmp_path):
+def test_resizing_a_grid_does_not_move_its_neighbours(tmp_path):
     sim, first = start((8, 6))
     second = sim.add(lively(), (5, 6))
     with Recording(f"{tmp_path}/a/", sim, [first, second], scale=2) as video:
@@ -145,7 +145,7 @@ def test_a_resize_meanwhile_leaves_the_grids_beside_it_in_place(tmp_path):
         assert np.array_equal(video.picture()[:, 16 + GAP :], before[:, 16 + GAP :])
 
 
-def test_a_grid_that_is_removed_ends_the_recording_with_what_there_is(tmp_path):
+def test_removing_a_grid_ends_the_recording_and_keeps_its_frames(tmp_path):
     sim, first = start()
     second = sim.add(lively(), (5, 5))
     with Recording(f"{tmp_path}/a/", sim, [first, second]) as video:
@@ -163,7 +163,7 @@ def test_a_grid_that_is_removed_ends_the_recording_with_what_there_is(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "size"), [("a.webp", (5, 7)), ("a.mp4", (6, 8))])
-def test_pictures_of_any_size_become_frames_of_the_first_ones(tmp_path, name, size):
+def test_pictures_of_any_size_become_frames_of_the_first_size(tmp_path, name, size):
     rng = np.random.default_rng(0)
     pictures = [rng.integers(0, 256, (*shape, 3), np.uint8) for shape in ((5, 7), (9, 3), (2, 20))]
     with Film(f"{tmp_path}/{name}", 50) as film:
@@ -181,7 +181,7 @@ def test_pictures_of_any_size_become_frames_of_the_first_ones(tmp_path, name, si
         assert (found[2][2:] == BACK).all()
 
 
-def test_a_film_says_at_once_what_it_can_know(tmp_path):
+def test_a_film_checks_its_output_at_once(tmp_path):
     with pytest.raises(NCAError, match="folder does not exist"):
         Film(f"{tmp_path}/no/a.mp4")
     with Film(f"{tmp_path}/a.mp4") as film:
@@ -190,7 +190,7 @@ def test_a_film_says_at_once_what_it_can_know(tmp_path):
     assert not Path(film.path).exists()
 
 
-def test_a_shorter_recording_removes_the_older_frames_only(tmp_path):
+def test_a_shorter_recording_removes_only_left_over_frames(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "notes.txt").write_text("mine")
     for seconds in (0.2, 0.1):
@@ -202,7 +202,7 @@ def test_a_shorter_recording_removes_the_older_frames_only(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "arguments", "said"),
+    ("name", "arguments", "message"),
     [
         ("a.avi", {}, "ending"),
         ("a", {}, "ending"),
@@ -216,13 +216,13 @@ def test_a_shorter_recording_removes_the_older_frames_only(tmp_path):
         ("a.mp4", {"scale": 65}, "scale"),
     ],
 )
-def test_what_cannot_be_recorded_is_said(tmp_path, name, arguments, said):
+def test_an_invalid_recording_is_refused(tmp_path, name, arguments, message):
     sim, grid = start()
-    with pytest.raises(NCAError, match=said):
+    with pytest.raises(NCAError, match=message):
         Recording(f"{tmp_path}/{name}", sim, grid, **arguments)
 
 
-def test_a_failing_disk_is_told_once_with_what_was_saved(tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_once_with_the_number_of_saved_frames(tmp_path, monkeypatch):
     class Full:
         def __init__(self):
             self.count = 0
@@ -263,12 +263,12 @@ def test_a_killed_recording_still_plays(tmp_path):
     assert len(frames_of(out)) >= 30
 
 
-def test_a_file_that_may_not_grow_ends_in_one_sentence(tmp_path):
+def test_a_file_size_limit_gives_a_one_line_error(tmp_path):
     model, out = tmp_path / "m.safetensors", tmp_path / "a.mp4"
     model_files.save(lively(), model)
     limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))  # noqa: E731
     process = record_in_a_process(model, out, preexec_fn=limit, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
-    _, said = process.communicate(timeout=200)
+    _, message = process.communicate(timeout=200)
     assert process.returncode == 1
-    assert said.count("\n") == 1
-    assert "cannot be written" in said
+    assert message.count("\n") == 1
+    assert "cannot be written" in message
