@@ -13,7 +13,7 @@ from typing import Any
 from helpers import NOTEBOOK_CONFIG, random_model, small
 
 from ncaengine.core import kernels
-from ncaengine.viewer.panels.sidebar import SECTIONS
+from ncaengine.viewer.panels.sidebar import TITLES
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.options import Options
 from ncaengine.viewer.state.preferences import Preferences
@@ -76,7 +76,7 @@ def drive(options: Options, count: int, script: Callable[[Any, App], None], size
 
 def only(*titles: str) -> Preferences:
     """Return preferences that unfold only these sections; the engine finds only items near the visible part."""
-    return Preferences(closed=[title for title in SECTIONS if title not in titles])
+    return Preferences(closed=[title for title in TITLES if title not in titles])
 
 
 def wait_until(engine: Any, condition: Callable[[], bool], frames: int = 600) -> None:

@@ -87,8 +87,10 @@ def open_encoder(output: str, fps: int, width: int, height: int) -> Encoder:
                 return Gif(output, fps, width, height)
             case ".webp":
                 return WebP(output, fps, width, height)
-            case _:
+            case ".png":
                 return Still(Path(output))
+            case ending:
+                raise NotImplementedError(f"open_encoder has no case for {ending}.")
     except OSError as error:
         raise unwritable(output, error) from None
 

@@ -50,13 +50,15 @@ def on_state(surface: Surface, command: Paint, image: U8 | None, patch: Patch | 
     elif command.tool == "noise":
         noise = pcg.edit_noise_at(cells, config.channels, surface.number, surface.rng_seed)
         target = noise * np.float32(command.value)
-    else:
+    elif command.tool == "image":
         if image is None:
             raise NCAError(f"There is no image {command.image!r} to paint with; open one first.")
         rgb = brushes.image_at(image, surface.kernel, surface.size, cells)
         target = ((rgb - config.colour.offset) / config.colour.scale).astype(np.float32)
         if config.colour.alpha:  # painted cells are opaque
             target = np.concatenate([target, np.ones_like(target[:, :1])], 1)
+    else:
+        raise NotImplementedError(f"on_state has no branch for the tool {command.tool!r}.")
     return Touch(cells, weight * np.float32(command.strength), target)
 
 

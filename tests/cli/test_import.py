@@ -1,6 +1,8 @@
 """`ncaengine import` as a user calls it."""
 
+import inspect
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,9 @@ from cli_calls import problem, run
 from published_forms import growing, reaction
 
 from ncaengine.cli import main
+from ncaengine.cli.import_models import Import
 from ncaengine.formats import model_files
+from ncaengine.formats.importers import FAMILIES
 
 
 def test_an_atlas_becomes_one_file_per_model(capsys: pytest.CaptureFixture[str], tmp_path: Path, atlas: Path) -> None:
@@ -145,3 +149,8 @@ def test_detect_reports_every_reading(capsys: pytest.CaptureFixture[str], tmp_pa
     assert "no reading settles to a texture; choose one with --offset." in printed.err
     assert max(map(len, printed.out.splitlines())) <= 80
     assert not (tmp_path / "m").exists()
+
+
+def test_the_help_lists_every_family() -> None:
+    [names] = re.findall(r"The family of the file: ([^.]+)\.", inspect.getsource(Import))
+    assert re.split(r",\s+|\s+or\s+", names) == [family.name for family in FAMILIES]

@@ -17,25 +17,36 @@ from ncaengine.viewer.panels.size import SizePanel
 from ncaengine.viewer.state import credits
 from ncaengine.viewer.state.app import App
 
-SECTIONS = ("Model", "Size", "Settings", "Grids", "Brush", "Maps", "View", "Cells", "Record", "Session")
-"""Titles of the sections. Preferences keep those of the folded ones."""
+Show = Callable[[App], None]
+SECTIONS: tuple[tuple[str, Callable[[theme.Fonts], Show]], ...] = (
+    ("Model", lambda _: ModelPanel().show),
+    ("Size", lambda _: SizePanel().show),
+    ("Settings", lambda _: settings.show),
+    ("Grids", lambda _: grids.show),
+    ("Brush", lambda fonts: BrushPanel(fonts).show),
+    ("Maps", lambda _: MapsPanel().show),
+    ("View", lambda _: look.show),
+    ("Cells", lambda _: ProbePanel().show),
+    ("Record", lambda _: record.show),
+    ("Session", lambda _: session.show),
+)
+"""The title of each section, and a function that makes the function that draws it. Add a section here."""
+TITLES = tuple(title for title, _ in SECTIONS)
+"""Preferences keep the titles of the folded sections."""
 
 
 class SideBar:
-    """The side bar with its sections. To add one, add its title to SECTIONS and its function here."""
+    """The side bar with its sections."""
 
     def __init__(self, fonts: theme.Fonts) -> None:
         self._fonts = fonts
-        self._sections: tuple[Callable[[App], None], ...] = (
-            ModelPanel().show, SizePanel().show, settings.show, grids.show, BrushPanel(fonts).show, MapsPanel().show,
-            look.show, ProbePanel().show, record.show, session.show,
-        )  # fmt: skip
+        self._sections = tuple((title, make(fonts)) for title, make in SECTIONS)
 
     def show(self, app: App) -> None:
         """Draw the side bar into the current window."""
         self._heading(app)
         _run_buttons(app)
-        for title, show in zip(SECTIONS, self._sections, strict=True):
+        for title, show in self._sections:
             if widgets.section(title, app.prefs.closed):
                 show(app)
 
