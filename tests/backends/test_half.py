@@ -170,16 +170,16 @@ def test_a_state_takes_half_the_memory(
 ) -> None:
     """On the device; arrays stay what they are."""
     monkeypatch.setattr(StateImages, "largest", lambda *_: 77)
-    said, state = [], np.zeros((5, 7, 12), np.float32)
+    message, state = [], np.zeros((5, 7, 12), np.float32)
     for backend in (gl, half):
         cells = written(backend, random_model(Config(hidden=8)), catalogue, state)
-        said.append(len(cells._images[0].read()))
+        message.append(len(cells._images[0].read()))
         with pytest.raises(NCAError, match=r"[\d.]+ GB for each of two states; a square of 77x77 fits\.") as caught:
             cells.write(np.broadcast_to(np.float32(0), (gl.max_side, gl.max_side, 12)))
-        said.append(float(str(caught.value).split(" GB")[0].split()[-1]))
+        message.append(float(str(caught.value).split(" GB")[0].split()[-1]))
         cells.release()
-    assert said[0] == 2 * said[2]
-    assert said[1] == pytest.approx(2 * said[3], abs=0.1)
+    assert message[0] == 2 * message[2]
+    assert message[1] == pytest.approx(2 * message[3], abs=0.1)
     monkeypatch.setattr(gl.device, "form", "unrolled")
     monkeypatch.setattr(half.device, "form", "unrolled")
     arrays = 2 * 3 * 16
@@ -264,8 +264,8 @@ def test_torch_has_no_such_states(command: str, tmp_path, capsys) -> None:
         model_files.save(random_model(SMALL), tmp_path / "m.safetensors")
         asked = [command, str(tmp_path / "m.safetensors"), "-o", str(tmp_path / "a.png"), "--size", "8"]
     assert main([*asked, "--half", "--backend", "torch"]) == 1
-    said = capsys.readouterr().err
-    assert said == "ncaengine: Only OpenGL keeps states as 16-bit numbers; omit --half or --backend torch.\n"
+    message = capsys.readouterr().err
+    assert message == "ncaengine: Only OpenGL keeps states as 16-bit numbers; omit --half or --backend torch.\n"
 
 
 def test_half_is_not_left_out_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:

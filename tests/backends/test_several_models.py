@@ -76,7 +76,7 @@ def test_without_fields_all_cells_run_the_first(gl: GLBackend, catalogue: Catalo
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"channels": 6}, r"channels \(5 and 6\)"),
         ({"padding": "zero"}, r"padding \(circular and zero\)"),
@@ -85,15 +85,15 @@ def test_without_fields_all_cells_run_the_first(gl: GLBackend, catalogue: Catalo
     ],
     ids=str,
 )
-def test_models_that_cannot_share_a_grid_are_told(
-    backend: Backend, catalogue: Catalogue, changes: dict[str, object], said: str
+def test_models_that_cannot_share_a_grid_are_reported(
+    backend: Backend, catalogue: Catalogue, changes: dict[str, object], message: str
 ) -> None:
     model = random_model(SMALL["selforg"])
     other = random_model(msgspec.structs.replace(SMALL["selforg"], name="other", **changes))
     before, cells = random_state(4, 3, 5), backend.cells()
     cells.specialise(model, catalogue.get("square"))
     cells.write(before)
-    with pytest.raises(NCAError, match=f"'other'.* {said}"):
+    with pytest.raises(NCAError, match=f"'other'.* {message}"):
         cells.specialise(random_model(SMALL["selforg"], 9), catalogue.get("hexagonal"), (other,))
     cells.step(3, 7, Settings())
     expected = stepped(TorchCells(), [model], catalogue.get("square"), before, None)
@@ -101,7 +101,7 @@ def test_models_that_cannot_share_a_grid_are_told(
     cells.release()
 
 
-def test_more_models_than_a_grid_takes_are_told(backend: Backend, catalogue: Catalogue) -> None:
+def test_more_models_than_a_grid_takes_are_reported(backend: Backend, catalogue: Catalogue) -> None:
     models = [random_model(SMALL["selforg"])] * (fields.MAX_MODELS + 1)
     with pytest.raises(NCAError, match="cannot run 9 models; the most is 8"):
         backend.cells().specialise(models[0], catalogue.get("square"), models[1:])

@@ -72,7 +72,7 @@ def test_the_text_holds_no_weights(catalogue: Catalogue, gl: GLBackend) -> None:
     assert gl.step_programs(one, catalogue.get("square")).step is gl.step_programs(other, catalogue.get("square")).step
 
 
-def test_a_stencil_that_the_kernel_lacks_is_told(catalogue: Catalogue) -> None:
+def test_a_stencil_that_the_kernel_lacks_is_reported(catalogue: Catalogue) -> None:
     config = msgspec.structs.replace(SMALL, features=(Feature("identity"), Feature("bilaplacian")))
     with pytest.raises(
         NCAError, match="'small' perceives through bilaplacian, which the kernel 'square' does not have"
@@ -151,19 +151,19 @@ def broken(path: Path, after: str) -> int:
         ("step.comp", "//@ store"),
     ],
 )
-def test_a_broken_step_shader_is_told_by_file_and_line(
+def test_a_broken_step_shader_is_reported_with_file_and_line(
     gl: GLBackend, catalogue: Catalogue, copied: Path, file: str, after: str
 ) -> None:
     line = broken(copied / file, after)
     with pytest.raises(NCAError) as caught:
         gl.step_programs(random_model(SMALL), catalogue.get("square"))
-    said = str(caught.value)
-    assert f"shaders/{file}:{line}" in said
-    assert "undeclared_name" in said
-    assert "\n" not in said
+    message = str(caught.value)
+    assert f"shaders/{file}:{line}" in message
+    assert "undeclared_name" in message
+    assert "\n" not in message
 
 
-def test_a_broken_canvas_shader_is_told_by_file_and_line(gl: GLBackend, copied: Path) -> None:
+def test_a_broken_canvas_shader_is_reported_with_file_and_line(gl: GLBackend, copied: Path) -> None:
     line = broken(copied / "canvas.comp", "void main")
     with pytest.raises(NCAError) as caught:
         gl.device.compute(source.assemble("canvas.comp", {"RASTER": 0}))
@@ -183,7 +183,7 @@ SOURCE = ShaderSource("a\nb\nc\n", ("shaders/x.comp:1", "shaders/x.comp:1 (made,
 
 
 @pytest.mark.parametrize(
-    ("log", "said"),
+    ("log", "message"),
     [
         # Mesa, NVIDIA, AMD
         ("0:3(12): error: `foo' undeclared", "shaders/x.comp:9: error: `foo' undeclared"),
@@ -196,8 +196,8 @@ SOURCE = ShaderSource("a\nb\nc\n", ("shaders/x.comp:1", "shaders/x.comp:1 (made,
         ("nothing of a line, 10:30 o'clock", "nothing of a line, 10:30 o'clock"),
     ],
 )
-def test_logs_of_drivers_are_explained(log: str, said: str) -> None:
-    assert SOURCE.explain(log) == said
+def test_logs_of_drivers_are_explained(log: str, message: str) -> None:
+    assert SOURCE.explain(log) == message
 
 
 def test_a_log_is_tidied_to_one_line() -> None:
@@ -297,7 +297,7 @@ def test_the_plain_step_has_nothing_of_fields(gl: GLBackend, catalogue: Catalogu
         assert only not in re.sub(r"#ifdef FIELDS.*?#endif", "", text(SMALL, catalogue), flags=re.S)
 
 
-def test_too_old_an_opengl_is_told() -> None:
+def test_too_old_an_opengl_is_reported() -> None:
     class Old:
         version_code = 410
         info: ClassVar[dict[str, str]] = {}
@@ -306,7 +306,7 @@ def test_too_old_an_opengl_is_told() -> None:
         device.Device(Old())
 
 
-def test_a_machine_without_opengl_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_opengl_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def none(**_: object) -> None:
         raise Exception("libEGL.so not loaded")  # noqa: TRY002 (as glcontext does)
 

@@ -152,7 +152,7 @@ def test_hidden_units_in_parts_agree(
     assert_parts_agree(formed, config, catalogue.get("square"), memory)
 
 
-def test_a_model_that_no_device_can_hold_is_told(catalogue: Catalogue) -> None:
+def test_a_model_that_no_device_can_hold_is_reported(catalogue: Catalogue) -> None:
     with pytest.raises(NCAError, match="too many inputs"):
         source.step_source(Config(channels=256, features=FOUR * 4), catalogue.get("square"), "looped", 16384)
 

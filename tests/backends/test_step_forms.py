@@ -260,7 +260,7 @@ def test_blobs_are_smooth_and_their_number_follows_the_size() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         ({"diffusion": (0.1, 0.2)}, "rates of diffusion"),
         ({"features": (Feature("identity", 1.0, (5,)),)}, "channels that don't exist"),
@@ -272,6 +272,6 @@ def test_blobs_are_smooth_and_their_number_follows_the_size() -> None:
         ({"seed": Seed("image")}, "seed image missing"),
     ],
 )
-def test_a_configuration_that_cannot_be_is_refused(fields: dict[str, object], said: str) -> None:
-    with pytest.raises(NCAError, match=said):
+def test_a_configuration_that_cannot_be_is_refused(fields: dict[str, object], message: str) -> None:
+    with pytest.raises(NCAError, match=message):
         random_model(changed(**fields))

@@ -80,17 +80,17 @@ def test_the_valid_manifest_is_valid(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_a_broken_manifest_is_told_by_file_key_and_cure(tmp_path: Path, case: str) -> None:
+def test_a_broken_manifest_is_reported_with_file_key_and_cure(tmp_path: Path, case: str) -> None:
     text, key, cure = BROKEN[case]
     path = write(tmp_path, text)
     with pytest.raises(NCAError) as caught:
         kernels.load_kernel(path)
-    said = str(caught.value)
-    assert said.startswith(f"{path}: ")
-    assert key in said
-    assert cure in said
-    assert said.endswith(".")
-    assert "\n" not in said
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert key in message
+    assert cure in message
+    assert message.endswith(".")
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_broken_manifest_is_told_by_file_key_and_cure(tmp_path: Path, case: st
         (b"\x7fELF", "not TOML"),
     ],
 )
-def test_a_file_that_is_no_manifest_is_told(tmp_path: Path, content: bytes, part: str) -> None:
+def test_a_file_that_is_no_manifest_is_reported(tmp_path: Path, content: bytes, part: str) -> None:
     path = tmp_path / "kernel.toml"
     path.write_bytes(content)
     with pytest.raises(NCAError) as caught:
@@ -114,7 +114,7 @@ def test_a_file_that_is_no_manifest_is_told(tmp_path: Path, content: bytes, part
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_file_and_a_folder_are_told(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_are_reported(tmp_path: Path) -> None:
     for path in (tmp_path / "none" / "kernel.toml", tmp_path):
         with pytest.raises(NCAError, match="cannot be read"):
             kernels.load_kernel(path)

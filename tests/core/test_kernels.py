@@ -41,9 +41,9 @@ def test_a_built_in_is_moment_matched(catalogue: Catalogue, name: str) -> None:
 def test_the_published_hexagonal_kernel_has_its_published_gains(catalogue: Catalogue) -> None:
     kernel = catalogue.get("hexagonal-distill")
     assert kernel.gains() == pytest.approx((0.75, 0.75**0.5, 0.75), abs=1e-6)
-    said = kernel.unmatched()
-    assert len(said) == 3
-    assert any("gradient_x on x gives 0.75, not 1" in line for line in said)
+    message = kernel.unmatched()
+    assert len(message) == 3
+    assert any("gradient_x on x gives 0.75, not 1" in line for line in message)
 
 
 def test_radii(catalogue: Catalogue) -> None:
@@ -83,7 +83,7 @@ def test_a_stencil_answers_to_a_tilted_plane_with_its_slopes(catalogue: Catalogu
             assert sum(w * height(row, column) for row, column, w in taps) == pytest.approx(slope, abs=1e-6)
 
 
-def test_a_changed_weight_is_told(tmp_path: Path) -> None:
+def test_a_changed_weight_is_reported(tmp_path: Path) -> None:
     kernel = kernels.load_kernel(write(tmp_path, VALID.replace("divisor = 4", "divisor = 2")))
     assert kernel.gains() == pytest.approx((1, 1, 2))
     assert kernel.unmatched() == ["laplacian on x²+y² gives 8, not 4"]
@@ -105,7 +105,7 @@ def test_a_plugin_folder_may_hold_the_manifest_itself(tmp_path: Path) -> None:
     assert "mine" in kernels.discover([path.parent]).kernels
 
 
-def test_a_folder_that_is_none_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_none_is_reported(tmp_path: Path) -> None:
     with pytest.raises(NCAError, match=r"nowhere is not a folder of plugins"):
         kernels.discover([tmp_path / "nowhere"])
 
@@ -128,7 +128,7 @@ def test_a_name_that_is_taken_counts_as_broken(tmp_path: Path, monkeypatch: pyte
     assert all("choose another" in reason and "`name`" in reason for reason in found.broken.values())
 
 
-def test_an_unknown_name_tells_of_broken_plugins(tmp_path: Path) -> None:
+def test_an_unknown_name_names_broken_plugins(tmp_path: Path) -> None:
     write(tmp_path, VALID.replace('"mine"', '"My kernel"'))
     with pytest.raises(NCAError, match=r"no kernel 'mine'.*Broken: .*kernel\.toml: `name`"):
         kernels.discover([tmp_path]).get("mine")
