@@ -85,7 +85,7 @@ def test_a_choice_is_remembered(start: Start, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", [(*WHAT[:-1], 8), (16, *WHAT[1:])])
-def test_another_subject_or_device_is_tried_anew(start: Start, tmp_path: Path, what: tuple[object, ...]) -> None:
+def test_another_subject_or_device_is_tried_again(start: Start, tmp_path: Path, what: tuple[object, ...]) -> None:
     path = tmp_path / "forms.json"
     start().choose(path)
     assert start(looped=1e-9).choose(path, what) == "made looped"

@@ -103,7 +103,7 @@ def test_a_hundred_thousand_cells(gl: GLBackend, catalogue: Catalogue) -> None:
     cells.release()
 
 
-def test_strokes_of_any_size_compile_nothing_anew(
+def test_strokes_of_any_size_compile_nothing_new(
     gl: GLBackend, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cells = gl.cells()

@@ -326,9 +326,7 @@ def test_large_numbers_and_whole_ones_are_floats_in_the_text() -> None:
     ]
 
 
-def test_a_state_is_the_same_whatever_the_form(
-    gl: GLBackend, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_form_gives_the_same_state(gl: GLBackend, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
     model, before, found = random_model(SMALL), random_state(20, 10, 4), []
     for form in source.GROUP:
         monkeypatch.setattr(gl.device, "form", form)

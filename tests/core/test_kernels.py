@@ -110,7 +110,7 @@ def test_a_folder_that_is_none_is_reported(tmp_path: Path) -> None:
         kernels.discover([tmp_path / "nowhere"])
 
 
-def test_an_unknown_kernel_is_told_with_those_there_are(catalogue: Catalogue) -> None:
+def test_an_unknown_kernel_is_reported_with_the_available_ones(catalogue: Catalogue) -> None:
     with pytest.raises(NCAError, match=r"no kernel 'octagonal'; choose from: .*square"):
         catalogue.get("octagonal")
 

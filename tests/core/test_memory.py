@@ -37,7 +37,7 @@ def test_a_grid_that_does_not_fit_is_refused_with_the_largest_that_does(
     assert grid.size == (100, 100)
 
 
-def test_what_the_device_refuses_is_told_with_what_fits(
+def test_a_grid_that_the_device_refuses_is_reported_with_the_largest_that_fits(
     gl: GLBackend, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """llvmpipe takes no image of over 1 GB or so; whatever a GPU has, it has not 16 TB."""
