@@ -7,7 +7,7 @@ layout(local_size_x = 64) in;
 layout(binding = 0, STATE) uniform image2DArray state;                    // (layers, height, width) vec4
 layout(std430, binding = 2) readonly buffer Cells { ivec2 cells[]; };     // (count): (column, row)
 layout(std430, binding = 3) readonly buffer Values { vec4 values[]; };    // (count, layers of `channels`)
-layout(std430, binding = 4) readonly buffer Weights { float weights[]; }; // (count): 0 … 1
+layout(std430, binding = 4) readonly buffer Weights { float weights[]; }; // (count): 0 to 1
 
 uniform int count;
 uniform int channels; // how many of the state's first channels are mixed into

@@ -13,7 +13,7 @@ uniform float scale;     // pixels a cell width
 uniform int samples;     // points a pixel's side; if boxed, cells that a pixel's side may touch
 uniform vec2 colour;     // scale and offset: RGB = state * scale + offset
 uniform vec4 background; // RGB behind transparent cells; the last is 1 if the state has alpha, else 0
-uniform float lines;     // 0 … 1: how dark the lines between cells are
+uniform float lines;     // 0 to 1: how dark the lines between cells are
 
 #include "torus.glsl"
 

@@ -14,7 +14,7 @@ uniform ivec3 channels;  // the look's; MODE 1 reads the first
 uniform float gain;      // factor of the shown values; for MODE 3 divided by the number of channels
 uniform vec2 colour;     // scale and offset: RGB = state * scale + offset
 uniform vec4 background; // RGB behind transparent cells; the last is 1 if the state has alpha, else 0
-uniform float tint;      // largest share of a cell's colour that an overlay replaces, 0 … 1
+uniform float tint;      // largest share of a cell's colour that an overlay replaces, 0 to 1
 uniform float alive;     // alpha above which a cell lives
 uniform vec3 ramp[5];    // colours evenly along the shown values
 uniform vec3 tints[8];   // colours evenly along the field's values
@@ -75,7 +75,7 @@ vec3 shade(ivec2 cell) {
 // How far below (to -1) or above (to 1) its default a factor is, in steps of 4.
 float level(float factor) { return clamp(log2(max(factor, 0.25)) / 2.0, -1.0, 1.0); }
 
-// (Where among `tints` the cell's field lies, 0 … 7; how strong the tint is, 0 … 1.)
+// (Where among `tints` the cell's field lies, 0 to 7; how strong the tint is, 0 to 1.)
 vec2 tint_of(vec4 field) {
 #if OVERLAY == 1
     float rate = field.x < 1.0 ? max(field.x - 1.0, -1.0) : level(field.x);

@@ -23,7 +23,7 @@ layout(binding = 1, STATE) writeonly uniform image2DArray after; // the same sha
 layout(binding = 2, rgba32f) readonly uniform image2D weights;
 
 uniform ivec2 size;        // (width, height) in cells
-uniform int row_shift;     // columns, 0 … width - 1: how far the torus is shifted where it closes over the top edge
+uniform int row_shift;     // columns, 0 to width - 1: how far the torus is shifted where it closes over the top edge
 #ifdef PAIRS
 uniform ivec2 pair_offset; // (columns, rows) from each cell of the first half to the one that fires when it doesn't
 #endif
@@ -34,7 +34,7 @@ uniform ivec2 pair_offset; // (columns, rows) from each cell of the first half t
 uniform float scale;       // width of a cell (dx), multiplied by the cell's own scale
 uniform float aspect;      // height of a cell over its width (dy/dx)
 uniform float angle;       // degrees from +x towards +y, added to the cell's own angle
-uniform float dt;          // share of its update that a cell takes, 0 … 2
+uniform float dt;          // share of its update that a cell takes, 0 to 2
 #endif
 
 #if COARSE > 0

@@ -2,7 +2,7 @@
 // image take its edge, so a small image can hold the defaults.
 layout(binding = 3, rgba32f) readonly uniform image2D fields;
 
-uniform float fire_rate;  // 0 … 1, for cells whose rate is not 1; others compare with fire_threshold
+uniform float fire_rate;  // 0 to 1, for cells whose rate is not 1; others compare with fire_threshold
 uniform int model_count;  // models of the grid; cells with a larger number run the last
 uniform int slot;         // the number of this model
 

@@ -309,7 +309,7 @@ def every_control() -> None:
         pick(engine, "##source", "The window")
         assert recorder.source == "window"
         pick(engine, "##source", "The selected grid")
-        pick(engine, "##steps", "Each grid at its own pace")
+        pick(engine, "##steps", "Each grid at its own speed")
         assert (recorder.source, recorder.steps_per_frame) == ("grid", None)
         recorder.delay = 0.0
         engine.item_click("**/###record")
