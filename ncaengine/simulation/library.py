@@ -52,7 +52,8 @@ class Library:
     def model(self, name: str) -> Model:
         """Return a registered model. Raises NCAError if there is none of this name."""
         if name not in self.models:
-            raise NCAError(f"There is no model {name!r}; there are: {', '.join(self.models) or 'none'}.")
+            choice = f"choose from: {', '.join(self.models)}" if self.models else "register one first"
+            raise NCAError(f"There is no model {name!r}; {choice}.")
         return self.models[name]
 
     def image(self, name: str) -> U8:
