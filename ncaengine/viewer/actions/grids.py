@@ -32,7 +32,7 @@ SLOW, FAST = 30.0, 120.0
 
 
 def add(app: App) -> None:
-    """Add a grid like the selected one with another seed. Without grids, open the gallery."""
+    """Add a grid like the selected one with another random seed. Without grids, open the gallery."""
     if not app.panes:
         app.show_gallery = True
     else:
@@ -217,7 +217,7 @@ class GridAction:
 
 
 ARRANGE = (
-    GridAction("Add", "Add a grid like this one with another seed.", add),
+    GridAction("Add", "Add a grid like this one with another random seed.", add),
     GridAction("Duplicate", "Add a copy of this grid, which then runs independently.", duplicate),
     GridAction("Remove", "Remove this grid.", remove),
 )
