@@ -1,4 +1,4 @@
-"""One step of each published family in loops over cells, after shared/data/README.md: an independent check.
+"""Parts of the published families' steps, in loops over cells, after shared/data/README.md: an independent check.
 
 States are (height, width, channels) float64. Weights have the form of each family's own program.
 """
