@@ -6,6 +6,7 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
+from ncaengine.core import stencils as own_stencils
 from ncaengine.core.fields import PLANE
 from ncaengine.core.kernels import LAPLACIAN_COS, LAPLACIAN_SIN, Kernel
 from ncaengine.core.model import SEED, WEIGHTS, Config, Extra, Model
@@ -44,7 +45,7 @@ class Reference(nn.Module):
     def __init__(self, model: Model, kernel: Kernel) -> None:
         """Raise NCAError if the kernel lacks a stencil that the model perceives."""
         super().__init__()
-        kernel.require((f.stencil for f in model.config.features), model.config.name)
+        own_stencils.require(model.config, kernel)
         self.w1: Tensor
         self.b1: Tensor
         self.w2: Tensor
@@ -53,7 +54,7 @@ class Reference(nn.Module):
         for name in WEIGHTS:
             self.register_parameter(name, nn.Parameter(torch.from_numpy(getattr(model, name).copy())))
         self._names, self._plain = _stencils(model.config)
-        dense = [torch.from_numpy(kernel.dense(name)) for name in self._names]
+        dense = [torch.from_numpy(own_stencils.dense(model.config, kernel, name)) for name in self._names]
         self.register_buffer("stencils", torch.stack(dense)[:, None])
         self._seed = model.arrays().get(SEED)
 
@@ -65,7 +66,7 @@ class Reference(nn.Module):
     def _apply_stencils(self, x: Tensor, framed: bool) -> dict[str, Tensor]:
         """Apply the stencils to a state: (batch, channels, height, width) by the stencil's name."""
         b, c, h, w = x.shape
-        padded = pad(x, self.kernel.radius, self.config.padding, self.kernel.row_shift(h))
+        padded = pad(x, own_stencils.radius(self.config, self.kernel), self.config.padding, self.kernel.row_shift(h))
         names = self._names[: None if framed else self._plain]
         # (b·c, 1) -> (b·c, stencils): one convolution for all channels.
         y = nn.functional.conv2d(padded.reshape(b * c, 1, *padded.shape[2:]), cast(Tensor, self.stencils)[: len(names)])
@@ -108,7 +109,7 @@ class Reference(nn.Module):
             cos, sin = torch.cos(2 * frame.angle), torch.sin(2 * frame.angle)
             turned = cos * found[LAPLACIAN_COS] + sin * found[LAPLACIAN_SIN]
             return (x * x + y * y) / 2 * found[stencil] + (x * x - y * y) / 2 * turned
-        return found[stencil] * torch.sqrt(x * y) ** self.kernel.order(stencil)
+        return found[stencil] * torch.sqrt(x * y) ** own_stencils.order(self.config, self.kernel, stencil)
 
     def _extra_input(self, name: Extra, x: Tensor, frame: CellFrame | None) -> Tensor:
         """Return one of the further inputs: (batch, 1, height, width). See model.Extra."""

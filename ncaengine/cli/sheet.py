@@ -92,12 +92,12 @@ class Sheet:
 
     def _check_pictures(self, models: "Sequence[Model]", kernels: "Sequence[Kernel]", steps: int) -> None:
         """Raise NCAError now for problems that would otherwise appear only after minutes of growing."""
-        from ncaengine.core import lattice, states
+        from ncaengine.core import lattice, states, stencils
 
         states.check_size(self.size)
         for model in models:
             for kernel in kernels:
-                kernel.require((feature.stencil for feature in model.config.features), model.config.name)
+                stencils.require(model.config, kernel)
         views = [lattice.whole_view(kernel, self.size, self.scale) for kernel in kernels]
         if len(models) * steps * sum(v.width * v.height for v in views) > lattice.MAX_PIXELS:
             raise NCAError(

@@ -97,12 +97,7 @@ class Kernel:
 
     def moments(self, stencil: str) -> Moments:
         """Return the moments of one stencil: a true gradient_x has x = 1, a true Laplacian round = 4."""
-        (ax, _), (bx, by) = self.basis
-        sums = np.zeros(6)
-        for row, column, weight in self.stencils[stencil].taps():
-            x, y = column * ax + row * bx, row * by
-            sums += weight * np.array([1, x, y, x * x + y * y, x * x - y * y, 2 * x * y])
-        return Moments(*(float(s) for s in sums))
+        return moments_of(self.stencils[stencil].taps(), self.basis)
 
     def taps(self, name: str) -> tuple[tuple[int, int, float], ...]:
         """Return (row offset, column offset, weight) of a stencil, also of LAPLACIAN_COS and LAPLACIAN_SIN."""
@@ -152,6 +147,18 @@ class Kernel:
         for row, column, weight in self.taps(stencil):
             out[row + r, column + r] = weight
         return out
+
+
+def moments_of(
+    taps: Iterable[tuple[int, int, float]], basis: tuple[tuple[float, float], tuple[float, float]]
+) -> Moments:
+    """Return the moments of taps on a lattice; see Kernel.taps and Kernel.basis."""
+    (ax, _), (bx, by) = basis
+    sums = np.zeros(6)
+    for row, column, weight in taps:
+        x, y = column * ax + row * bx, row * by
+        sums += weight * np.array([1, x, y, x * x + y * y, x * x - y * y, 2 * x * y])
+    return Moments(*(float(s) for s in sums))
 
 
 def load_kernel(path: Path) -> Kernel:

@@ -36,16 +36,24 @@ Scale = Annotated[int, msgspec.Meta(ge=0, le=3)]
 FORMAT_VERSION = 1
 MAX_NUMBERS = 10**7
 """The most numbers in the weights of a file; the largest Config has 4.5 million."""
+MAX_INPUTS = 8200
+"""The most inputs of a net: 16 features of 256 channels with their absolute values, and `extra`."""
+MAX_SIDE = 9
+"""The largest side of a model's own stencil."""
 WEIGHTS = ("w1", "b1", "w2", "b2")
 SEED = "seed"
 """The name of the seed's image among the weights."""
+
+
+Weights = tuple[tuple[float, ...], ...]
+"""Rows of a stencil's weights."""
 
 
 class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One filter of the perception."""
 
     stencil: str
-    """The name of a stencil of the kernel."""
+    """The name of one of the model's own stencils, or else of the kernel's."""
     gain: float = 1.0
     """Multiplies the stencil."""
     channels: Annotated[tuple[Channel, ...], msgspec.Meta(max_length=256)] | None = None
@@ -102,12 +110,15 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     channels: Annotated[int, msgspec.Meta(ge=3, le=256)] = 12
     hidden: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 96
     """Hidden units; 0 for a net of one layer."""
-    features: Annotated[tuple[Feature, ...], msgspec.Meta(min_length=1, max_length=16)] = (
+    features: Annotated[tuple[Feature, ...], msgspec.Meta(min_length=1, max_length=1024)] = (
         Feature("identity"),
         Feature("gradient_x"),
         Feature("gradient_y"),
         Feature("laplacian"),
     )
+    stencils: Annotated[dict[str, Weights], msgspec.Meta(max_length=1024)] = {}
+    """The model's own stencils by name, which come before the kernel's: (2r + 1, 2r + 1) weights in rows, made for a
+    square lattice, with r from 0 to 4. See core.stencils."""
     absolute: bool = False
     """Whether the net also sees the absolute values of the perception."""
     extra: Annotated[tuple[Extra, ...], msgspec.Meta(max_length=8)] = ()
@@ -240,6 +251,14 @@ def _check_config(c: Config) -> None:
         clip = getattr(c.clips, stage)
         if clip is not None and not (_finite(clip) and clip[0] < clip[1]):
             raise NCAError(f"the clip of the {stage} is {clip}; it must be (lowest, highest).")
+    if c.inputs > MAX_INPUTS:
+        raise NCAError(f"the configuration asks for {c.inputs} inputs of the net; the most are {MAX_INPUTS}.")
+    for name, weights in c.stencils.items():
+        side = len(weights)
+        if side % 2 == 0 or side > MAX_SIDE or any(len(row) != side for row in weights):
+            raise NCAError(f"the stencil {name[:100]!r} must be square with an odd side of at most {MAX_SIDE}.")
+        if not _finite([weight for row in weights for weight in row]):
+            raise NCAError(f"the stencil {name[:100]!r} holds a number that is not finite.")
     for feature in c.features:
         if not (feature.stencil.isidentifier() and len(feature.stencil) <= 100):
             raise NCAError(f"the configuration names a stencil {feature.stencil[:100]!r}, which is not a name.")

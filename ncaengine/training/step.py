@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ncaengine.backends.reference import Reference
+from ncaengine.core import stencils
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Config
 
@@ -22,6 +23,7 @@ Taps = list[tuple[int, int, float]]
 """A stencil times its gain: (row, column, weight), with row and column relative to the cell."""
 _FAST_STEP_NEEDS_DEFAULT = (
     "clips", "activation", "padding", "fire_rate", "firing", "absolute", "extra", "scales", "diffusion", "alive",
+    "stencils",
 )  # fmt: skip
 """Fields of Config that must have their defaults, the article's notebook's values, for the paired step."""
 
@@ -95,8 +97,8 @@ class PairedStep:
 
 def taps_of(nca: Reference) -> list[Taps]:
     """Return the taps of each feature."""
-    stencils = nca.kernel.stencils
-    return [[(i, j, w * f.gain) for i, j, w in stencils[f.stencil].taps()] for f in nca.config.features]
+    c, kernel = nca.config, nca.kernel
+    return [[(i, j, w * f.gain) for i, j, w in stencils.taps(c, kernel, f.stencil)] for f in c.features]
 
 
 def compile_function(piece: Callable[..., Any]) -> Callable[..., Any]:

@@ -31,7 +31,17 @@ def changed(**fields: object) -> Config:
     return msgspec.structs.replace(SMALL, **fields)
 
 
+BLUR = ((1.0, 2.0, 1.0), (2.0, 5.0, 2.0), (1.0, 2.0, 1.0))
+WIDE = tuple(tuple(float((3 * i * j + i - 2 * j) % 5 - 2) / 9 for j in range(5)) for i in range(5))
 FORMS = {
+    "stencils of its own": changed(
+        stencils={"blur": BLUR, "laplacian": ((0, 1, 0), (1, -4, 1), (0, 1, 0))},
+        features=(Feature("identity"), Feature("blur", 0.1), Feature("laplacian"), Feature("gradient_x")),
+    ),
+    "stencils of each channel": changed(
+        stencils={f"s{n}": tuple(tuple(w * (n + 1) / 30 for w in row) for row in BLUR) for n in range(10)},
+        features=tuple(Feature(f"s{n}", 1.0, (n // 2,)) for n in range(10)),
+    ),
     "mu": MU,
     "mu of 12 channels, half of them firing": msgspec.structs.replace(MU, channels=12, fire_rate=0.5),
     "absolute": changed(absolute=True),
@@ -275,3 +285,22 @@ def test_blobs_are_smooth_and_their_number_follows_the_size() -> None:
 def test_a_configuration_that_cannot_be_is_refused(fields: dict[str, object], message: str) -> None:
     with pytest.raises(NCAError, match=message):
         random_model(changed(**fields))
+
+
+def test_a_stencil_of_its_own_runs_as_it_is(gl: GLBackend, catalogue: Catalogue) -> None:
+    config = changed(stencils={"wide": WIDE}, features=(Feature("wide", 2.0),), fire_rate=1.0, padding="zero")
+    model, before = random_model(config), random_state(9, 7, 5)
+    for kernel in ("square", "von-neumann"):
+        for after in step(gl, model, catalogue.get(kernel), before):
+            padded = np.pad(before.astype(float), ((2, 2), (2, 2), (0, 0)))
+            seen = sum(2 * WIDE[i][j] * padded[i : i + 7, j : j + 9] for i in range(5) for j in range(5))
+            update = np.maximum(seen @ model.w1.T + model.b1, 0) @ model.w2.T + model.b2
+            np.testing.assert_allclose(after, before + update, atol=1e-5)
+
+
+def test_a_stencil_far_from_any_of_a_kernels_runs_on_square_lattices_only(catalogue: Catalogue) -> None:
+    rough = ((-1.0, 0.0, 1.0), (2.0, 0.0, -2.0), (-1.0, 0.0, 1.0))
+    model = random_model(changed(stencils={"rough": rough}, features=(Feature("rough"),)))
+    Reference(model, catalogue.get("square"))
+    with pytest.raises(NCAError, match="only run on a square lattice"):
+        Reference(model, catalogue.get("hexagonal"))

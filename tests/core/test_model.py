@@ -146,7 +146,7 @@ def test_a_huge_claimed_array_is_refused_before_it_is_copied() -> None:
         ({"hidden": -1}, "hidden"),
         ({"hidden": 10**9}, "hidden"),
         ({"features": []}, "features"),
-        ({"features": [{"stencil": "identity"}] * 17}, "features"),
+        ({"features": [{"stencil": "identity"}] * 1025}, "features"),
         ({"features": [{"gain": 1.0}]}, "stencil"),
         ({"features": [{"stencil": "identity", "gain": "x"}]}, "gain"),
         ({"features": [{"stencil": "; discard;"}]}, "stencil"),

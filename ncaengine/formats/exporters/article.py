@@ -35,6 +35,7 @@ def require_article_net(c: Config, runner: str, also: dict[str, bool]) -> None:
     other = sorted({f.stencil for f in c.features} - set(STENCILS))
     beyond = {
         "has no hidden units": not c.hidden,
+        "has stencils of its own": bool(c.stencils),
         "perceives absolute values": c.absolute,
         f"has inputs besides its perception ({', '.join(c.extra)})": bool(c.extra),
         f"perceives through {', '.join(other)}": bool(other),

@@ -10,6 +10,7 @@ import numpy as np
 from ncaengine._version import __version__
 from ncaengine.backends.gl.shader import network, perception
 from ncaengine.core import pcg, resources
+from ncaengine.core import stencils as own_stencils
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Config, Extra, Model, Range, Seed
 from ncaengine.core.states import BLOB_CELLS, BLOB_RADIUS
@@ -28,7 +29,7 @@ def source(model: Model, kernel: Kernel, rng_seed: int = 0) -> str:
     Raises NCAError if the kernel lacks a stencil of the model, or if the export can't run the model, saying why.
     """
     c = model.config
-    kernel.require([f.stencil for f in c.features], c.name)
+    own_stencils.require(c, kernel)
     refused = {
         "perceives coarser scales": c.scales != (0,),
         f"has {c.channels} channels, more than {4 * MAX_TILES},": c.channels > 4 * MAX_TILES,
@@ -94,11 +95,11 @@ def _buffer_a(model: Model, kernel: Kernel, rng_seed: int) -> str:
 def _stencils(c: Config, kernel: Kernel) -> list[str]:
     """Return constants: the places of all taps, and each stencil's weights there."""
     names = perception.stencils(c, "")
-    places = sorted({tap[:2] for name in names for tap in kernel.taps(name)})
+    places = sorted({tap[:2] for name in names for tap in own_stencils.taps(c, kernel, name)})
     out = [f"const int TAPS = {len(places)};"]
     out.append(constants("TAP", "ivec2", [f"ivec2({column},{row})" for row, column in places]))
     for i, name in enumerate(names):
-        found = {tap[:2]: tap[2] for tap in kernel.taps(name)}
+        found = {tap[:2]: tap[2] for tap in own_stencils.taps(c, kernel, name)}
         out.append(f"// {name}")
         out.append(constants(f"S{i}", "float", [exact(found.get(place, 0.0)) for place in places]))
     return out

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from ncaengine.core import stencils
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Model
@@ -107,7 +108,7 @@ def _use_model(app: App, model: Model) -> None:
     number, now, kernel = app.grid.id, app.grid.kernel, _kernel_for(app, model)
     commands = grids.commands_for_model(app, number, model)
     if kernel is not now:
-        lacks = any(feature.stencil not in now.stencils for feature in model.config.features)
+        lacks = not stencils.runs_on(model.config, now)
         commands.insert(0 if lacks else 1, SetKernel(number, kernel.name))
     for command in commands:
         app.sim.submit(command)

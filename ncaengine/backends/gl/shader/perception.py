@@ -16,12 +16,11 @@ from typing import Literal
 
 import numpy as np
 
+from ncaengine.core import stencils as own_stencils
 from ncaengine.core.kernels import LAPLACIAN_COS, LAPLACIAN_SIN, Kernel
 from ncaengine.core.model import Config, Extra, Feature, Range
 from ncaengine.core.names import unique_name
 
-Tap = tuple[int, int, float]
-"""(row offset, column offset, weight)."""
 Form = Literal["unrolled", "looped", "blocked"]
 """How the net is written. unrolled: straight-line code, for llvmpipe, which gathers every weight in a loop. looped: for
 GPUs. blocked: like looped, with two cells an invocation that share each loaded weight."""
@@ -64,7 +63,9 @@ def stencil_variables(config: Config, frame: FrameKind) -> dict[str, str]:
     return found
 
 
-def locate(taps: Iterable[Tap], config: Config, kernel: Kernel) -> tuple[list[str], dict[tuple[int, int], str]]:
+def locate(
+    taps: Iterable[own_stencils.Tap], config: Config, kernel: Kernel
+) -> tuple[list[str], dict[tuple[int, int], str]]:
     """Locate the cells at some offsets from `cell`.
 
     Returns lines, and for each (row, column) offset an ivec2 expression inside the grid: wrapped on the torus, else the
@@ -73,7 +74,7 @@ def locate(taps: Iterable[Tap], config: Config, kernel: Kernel) -> tuple[list[st
     offsets = sorted({(row, column) for row, column, _ in taps})
     circular, out, found = config.padding == "circular", [], {}
     skewed = kernel.basis[1][0] != 0 and circular
-    reach = range(kernel.radius)
+    reach = range(own_stencils.radius(config, kernel))
     for row in sorted({r for r, _ in offsets}):
         y, base = f"row_{_vertical(row)}", f"base_{_vertical(row)}"  # base: the column of offset 0, shifted by wrapping
         out.append(f"int {y} = cell.y + ({row}), {base} = cell.x;")
@@ -99,7 +100,7 @@ def locate(taps: Iterable[Tap], config: Config, kernel: Kernel) -> tuple[list[st
 
 def neighbourhood(config: Config, kernel: Kernel, frame: FrameKind) -> list[str]:
     """Load the state of the cell and of every neighbour that a stencil reads."""
-    taps = [tap for name in stencils(config, frame) for tap in kernel.taps(name)]
+    taps = [tap for name in stencils(config, frame) for tap in own_stencils.taps(config, kernel, name)]
     out, found = locate([*taps, (0, 0, 1.0)], config, kernel)
     for (row, column), place in found.items():
         inside = f" * inside_{_offset(row, column)}" if config.padding == "zero" else ""
@@ -111,9 +112,9 @@ def neighbourhood(config: Config, kernel: Kernel, frame: FrameKind) -> list[str]
 def apply_stencils(config: Config, kernel: Kernel, frame: FrameKind) -> list[str]:
     """Apply the stencils to the loaded states."""
     return [
-        f"vec4 {variable}_{k} = {_weighted_sum(kernel.taps(name), k)};"
+        f"vec4 {variable}_{k} = {_weighted_sum(own_stencils.taps(config, kernel, name), k)};"
         for name, variable in stencil_variables(config, frame).items()
-        for k in range(layers(config))
+        for k in _layers_read(config, name)
     ]
 
 
@@ -179,7 +180,8 @@ def in_own_frame(config: Config, kernel: Kernel, stencil: str, layer: int, frame
     if stencil == "laplacian":
         turned = f"cos_twice * {variables[LAPLACIAN_COS]} + sin_twice * {variables[LAPLACIAN_SIN]}"
         return f"mean_square * {own} + half_difference * ({turned})"
-    return ("{}", "mean_inverse * {}", "mean_inverse * mean_inverse * {}")[kernel.order(stencil)].format(own)
+    order = own_stencils.order(config, kernel, stencil)
+    return ("{}", "mean_inverse * {}", "mean_inverse * mean_inverse * {}")[order].format(own)
 
 
 def _extra_inputs(config: Config, kernel: Kernel, frame: FrameKind) -> list[str]:
@@ -233,6 +235,13 @@ def _layers_of(config: Config, feature: Feature) -> list[int]:
     return sorted({channel // 4 for channel in config.seen(feature)})
 
 
+def _layers_read(config: Config, stencil: str) -> list[int]:
+    """Return the layers in which a stencil's result is needed; only some where features see few channels."""
+    if config.scales != (0,) or stencil in ("laplacian", *GRADIENTS, LAPLACIAN_COS, LAPLACIAN_SIN):
+        return list(range(layers(config)))
+    return sorted({k for f in config.features if f.stencil == stencil for k in _layers_of(config, f)})
+
+
 def number(value: float) -> str:
     """Return a float32 as a GLSL literal, exactly."""
     text = f"{np.float32(value):.9g}"
@@ -255,7 +264,7 @@ def state_variable(row: int, column: int, layer: int) -> str:
     return f"state_{_offset(row, column)}_{layer}"
 
 
-def _weighted_sum(taps: Iterable[Tap], layer: int) -> str:
+def _weighted_sum(taps: Iterable[own_stencils.Tap], layer: int) -> str:
     """Return the sum of weight·cell; cells of the same weight are added first, which saves products."""
     groups: dict[str, str] = {}
     for row, column, weight in taps:

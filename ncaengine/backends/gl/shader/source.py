@@ -8,7 +8,7 @@ import numpy as np
 
 from ncaengine.backends.gl.shader import network, perception
 from ncaengine.backends.gl.shader.perception import Cover, Form, FrameKind, layers
-from ncaengine.core import resources
+from ncaengine.core import resources, stencils
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Config, Model
@@ -76,7 +76,7 @@ def step_source(
     copied: whether the driver has already copied the cells that don't fire.
     Raises NCAError if the kernel lacks a stencil that the model perceives.
     """
-    kernel.require((f.stencil for f in config.features), config.name)
+    stencils.require(config, kernel)
     fours, count = network.unit_fours(config), network.unit_count(config)
     fits = min(count, (shared_bytes // 16 - layers(config)) // fours)
     if fits < 1:
