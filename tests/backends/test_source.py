@@ -13,6 +13,7 @@ from helpers import NOTEBOOK_CONFIG, SELFORG, random_model, random_state, small
 
 from ncaengine.backends.gl import device
 from ncaengine.backends.gl.backend import GLBackend
+from ncaengine.backends.gl.canvas import set_uniforms
 from ncaengine.backends.gl.shader import network, perception, source
 from ncaengine.backends.gl.shader.source import ShaderSource
 from ncaengine.core import resources, settings
@@ -338,3 +339,30 @@ def test_every_form_gives_the_same_state(gl: GLBackend, catalogue: Catalogue, mo
         cells.release()
     for other in found[1:]:
         np.testing.assert_allclose(found[0], other, atol=1e-6)
+
+
+def test_only_uniforms_that_changed_are_sent(gl: GLBackend) -> None:
+    """And only those that the program has; the program keeps the others."""
+    text = "#version 430\nlayout(local_size_x = 1) in;\nlayout(binding = 0, std430) buffer Out { float got[]; };\n"
+    text += "uniform float a; uniform ivec2 b;\nvoid main() { got[0] = a; got[1] = float(b.y); }\n"
+    program, out, sent = gl.device.ctx.compute_shader(text), gl.device.ctx.buffer(reserve=8), []
+
+    class Recorder:
+        extra = None
+
+        def __iter__(self):
+            return iter(program)
+
+        def __setitem__(self, name: str, value: object) -> None:
+            sent.append(name)
+            program[name] = value
+
+    recorder = Recorder()
+    for a, b in ((0.0, (3, 4)), (0.0, (3, 4)), (2.5, (3, 4)), (2.5, (3, 5)), (0.0, (3, 5))):
+        set_uniforms(recorder, {"a": a, "b": b, "c": 1})
+        out.bind_to_storage_buffer(0)
+        program.run()
+        assert np.frombuffer(out.read(), np.float32).tolist() == [a, b[1]]
+    assert sent == ["a", "b", "a", "b", "a"]
+    out.release()
+    program.release()

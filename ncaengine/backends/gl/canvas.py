@@ -147,7 +147,13 @@ def _colours(colour: Colour) -> dict[str, object]:
 
 
 def set_uniforms(program: moderngl.ComputeShader, uniforms: dict[str, object]) -> None:
-    """Set the uniforms that the linked program has; compilers drop unused ones, as a square kernel's row shift."""
+    """Set the uniforms that the linked program has; compilers drop unused ones, as a square kernel's row shift.
+
+    A program keeps its values, so only those that changed are sent: between two steps of a grid, that is one.
+    """
+    if program.extra is None:
+        program.extra = dict.fromkeys(program)
+    values: dict[str, object] = program.extra
     for name, value in uniforms.items():
-        if name in program:
-            program[name] = value
+        if values.get(name, value) != value:
+            program[name] = values[name] = value

@@ -127,6 +127,7 @@ class TorchRunner:
     def __init__(self, name: str, model: Model, kernel: Kernel, size: Size) -> None:
         self.device, self.fire_rate = torch_device(), model.config.fire_rate
         self.processor: Processor = "cuda" if self.device.type == "cuda" else "cpu"
+        torch.backends.cudnn.allow_tf32 = False  # convolutions of 11 bits would not compute what the others do
         if unusual := unusual_settings(model.config):
             raise NCAError(
                 f"it runs only models like those of the article's notebook; this one has other {unusual[0]}."
