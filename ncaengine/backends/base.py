@@ -50,8 +50,11 @@ class Cells(Protocol):
             The fields multiply fire_rate and scale and are added to angle. For antithetic see pcg.pair_offset.
         """
 
-    def draw(self, view: View, look: Look = RGB) -> U8:
-        """Return the picture of a view: (height, width, 3) uint8."""
+    def draw(self, view: View, look: Look = RGB, lines: float = 0.0) -> U8:
+        """Return the picture of a view: (height, width, 3) uint8.
+
+        lines: how dark the lines between cells are, 0 to 1.
+        """
 
     def release(self) -> None:
         """Free the device's memory; the object can't be used afterwards."""

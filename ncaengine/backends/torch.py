@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ncaengine.backends.reference import Reference
-from ncaengine.core import looks
+from ncaengine.core import canvas
 from ncaengine.core.fields import PLANE
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View
@@ -33,7 +33,7 @@ class TorchCells:
         self._x = self._previous = torch.from_numpy(state.copy()).permute(2, 0, 1)[None].contiguous()
 
     def read(self) -> F32:
-        return _array(self._x)
+        return _plain(self._x[0]).copy()
 
     def write_fields(self, fields: F32 | None) -> None:
         self._fields = None if fields is None else torch.from_numpy(fields.copy()).permute(2, 0, 1).contiguous()
@@ -64,18 +64,19 @@ class TorchCells:
                 x = torch.where(slots == slot, net.step(before, number, rng_seed, settings, fields), x)
         self._previous, self._x = before, x
 
-    def draw(self, view_: View, look: Look = RGB) -> U8:
-        fields = None if self._fields is None else self._fields.permute(1, 2, 0).numpy()
-        return looks.draw(self.read(), self._kernel, self._config.colour, view_, look, _array(self._previous), fields)
+    def draw(self, view: View, look: Look = RGB, lines: float = 0.0) -> U8:
+        fields = None if self._fields is None else _plain(self._fields)
+        state, before = _plain(self._x[0]), _plain(self._previous[0])
+        return canvas.draw(state, self._kernel, self._config.colour, view, look, before, fields, lines)
 
     def release(self) -> None:
         self.write(self.read()[:1, :1])
         self._fields = None
 
 
-def _array(x: Tensor) -> F32:
-    """Return a copy of a (1, channels, height, width) tensor: (height, width, channels) float32."""
-    out: F32 = x[0].permute(1, 2, 0).contiguous().numpy().copy()
+def _plain(planes: Tensor) -> F32:
+    """Return a view of (channels, height, width) as an array: (height, width, channels) float32."""
+    out: F32 = planes.permute(1, 2, 0).numpy()
     return out
 
 

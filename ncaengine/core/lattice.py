@@ -6,6 +6,7 @@ column·basis[0] + row·basis[1]. On the torus, the plane repeats endlessly.
 
 import math
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Literal
 
 import numpy as np
@@ -103,19 +104,34 @@ def nearest_four(kernel: Kernel, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[I6
     Returns (4, …) columns and rows on the unrolled plane, and how far inside each cell the point lies: the distance to
     the border with the nearest rival, in cell widths, negative outside.
     """
-    (ax, _), (bx, by) = kernel.basis
-    px, py = np.broadcast_arrays(np.asarray(x, np.float64), np.asarray(y, np.float64))
-    four = (4, *[1] * px.ndim)
-    rows = np.floor(py / by) + np.array([0, 0, 1, 1]).reshape(four)
-    columns = np.floor((px - rows * bx) / ax) + np.array([0, 1, 0, 1]).reshape(four)
-    middle_x, middle_y = columns * ax + rows * bx, rows * by
-    squared = (px - middle_x) ** 2 + (py - middle_y) ** 2
-    inside = np.full(squared.shape, np.inf)
-    for k in range(4):
-        for j in set(range(4)) - {k}:
-            apart = np.hypot(middle_x[j] - middle_x[k], middle_y[j] - middle_y[k])
-            inside[k] = np.minimum(inside[k], (squared[j] - squared[k]) / (2 * apart))
-    return columns.astype(np.int64), rows.astype(np.int64), inside
+    (ax, _), (_, by) = kernel.basis
+    px, py = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    upper = np.floor(py / by)
+    left = left_column(kernel, px, upper), left_column(kernel, px, upper + 1)
+    # The point as seen from the left cell of either row.
+    dx = [px - (left[k] * ax + (upper + k) * kernel.basis[1][0]) for k in (0, 1)]
+    dy = [py - upper * by, py - (upper + 1) * by]
+    places = [(dx[k] - side, dy[k], k) for k in (0, 1) for side in (0, ax)]
+    squared = [x * x + y * y for x, y, _ in places]
+    inside = np.full((4, *squared[0].shape), np.inf)
+    for j, k in combinations(range(4), 2):
+        (xj, _, row_j), (xk, _, row_k) = places[j], places[k]
+        # Half the difference of the squares over the cells' distance; cells of one row are `ax` apart.
+        apart = ax if row_j == row_k else np.sqrt((xj - xk) ** 2 + by * by)
+        border = (squared[k] - squared[j]) / (2 * apart)
+        inside[j] = np.minimum(inside[j], border)
+        inside[k] = np.minimum(inside[k], -border)
+    columns = np.stack([left[0], left[0] + 1, left[1], left[1] + 1])
+    rows = np.stack([upper, upper, upper + 1, upper + 1])
+    rows = rows.reshape(4, *[1] * (columns.ndim - rows.ndim), *upper.shape)
+    return columns.astype(np.int64), np.broadcast_to(rows.astype(np.int64), columns.shape), inside
+
+
+def left_column(kernel: Kernel, x: npt.ArrayLike, rows: npt.ArrayLike) -> F64:
+    """Return, for places along rows of the unrolled plane, the last column whose middle is not to the right of them."""
+    (ax, _), (bx, _) = kernel.basis
+    out: F64 = np.floor((x - np.multiply(rows, bx)) / ax)
+    return out
 
 
 def nearest_cell(kernel: Kernel, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[I64, I64]:

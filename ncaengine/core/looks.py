@@ -1,4 +1,4 @@
-"""Looks: which of a cell's numbers are shown, and as which colours; and pictures of a grid in NumPy."""
+"""Looks: which of a cell's numbers are shown, and as which colours."""
 
 from collections.abc import Callable
 from typing import Annotated, Literal
@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from ncaengine.core.fields import PLANE, Field
 from ncaengine.core.kernels import Kernel
-from ncaengine.core.lattice import View, nearest_four, on_torus
+from ncaengine.core.lattice import on_torus
 from ncaengine.core.model import Colour
-from ncaengine.core.types import F32, F64, I32, I64, U8, Size
+from ncaengine.core.types import F32, I32, I64, U8, Size
 
 Channel = Annotated[int, msgspec.Meta(ge=0, le=255)]
 Mode = Literal["rgb", "channel", "three", "update", "alive"]
@@ -143,56 +143,9 @@ def _along(stops: F32, place: F32) -> F32:
     return np.stack([np.interp(place, steps, stops[:, c]) for c in range(3)], -1).astype(np.float32)
 
 
-def draw(
-    state: F32,
-    kernel: Kernel,
-    colour: Colour,
-    view: View,
-    look: Look = RGB,
-    before: F32 | None = None,
-    fields: F32 | None = None,
-) -> U8:
-    """Draw a view in NumPy: (height, width, 3) uint8; shaders/canvas.comp draws the same. See shade for arguments."""
-    size = (state.shape[1], state.shape[0])
-    rgb, n = shade(look, state, kernel, colour, before, fields), view.samples(kernel)
-    if view.raster(kernel) == "boxed":
-        return _boxed(rgb, kernel, view, n)
-    total = np.zeros((view.height, view.width, 3), np.float32)
-    for j in range(n):
-        for i in range(n):
-            x = (np.arange(view.width) + (i + 0.5) / n) / view.scale + view.x
-            y = (np.arange(view.height) + (j + 0.5) / n) / view.scale + view.y
-            columns, rows, inside = nearest_four(kernel, *np.meshgrid(x, y))
-            column, row = on_torus(kernel, size, columns, rows)
-            weight = np.clip(0.5 + inside * view.scale * n, 0, 1).astype(np.float32)[..., None]
-            total += (weight * rgb[row, column]).sum(0) / weight.sum(0)
-    return quantise(total / np.float32(n * n))
-
-
-def _boxed(rgb: F32, kernel: Kernel, view: View, most: int) -> U8:
-    """Return the mean of the rectangular cells in each pixel, weighted by area."""
-    total = np.zeros((view.height, view.width, 3), np.float32)
-    across = _shares(view.width, view.x, view.scale * kernel.basis[0][0], kernel.basis[0][0], most)
-    down = _shares(view.height, view.y, view.scale * kernel.basis[1][1], kernel.basis[1][1], most)
-    for rows, high in down:
-        for columns, wide in across:
-            part = rgb[rows % rgb.shape[0]][:, columns % rgb.shape[1]]
-            total += (high[:, None] * wide).astype(np.float32)[..., None] * part
-    return quantise(total)
-
-
-def _shares(pixels: int, start: float, scale: float, pitch: float, most: int) -> list[tuple[I64, F64]]:
-    """Return, for each pixel of a row, the cells that it may touch, one after the other, and their shares of it."""
-    low = np.arange(pixels) / scale + start / pitch + 0.5
-    first = np.floor(low)
-    cells = [first + k for k in range(most)]
-    shares = [np.clip(np.minimum(low + 1 / scale, c + 1) - np.maximum(low, c), 0, None) * scale for c in cells]
-    return [(cell.astype(np.int64), share) for cell, share in zip(cells, shares, strict=True)]
-
-
 def quantise(rgb: F32) -> U8:
     """Convert [0, 1] to uint8, rounded to nearest; NaN becomes 0."""
-    out: U8 = (np.nan_to_num(np.clip(rgb, 0, 1)) * 255 + 0.5).astype(np.uint8)
+    out: U8 = (np.fmin(np.fmax(rgb, 0), 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
     return out
 
 

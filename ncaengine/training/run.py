@@ -17,10 +17,11 @@ from msgspec import structs
 from PIL import Image
 
 from ncaengine.core import files, kernels
+from ncaengine.core.canvas import draw
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.lattice import whole_view
-from ncaengine.core.looks import draw, quantise
+from ncaengine.core.looks import quantise
 from ncaengine.core.model import Model
 from ncaengine.core.types import F32
 from ncaengine.formats import model_files

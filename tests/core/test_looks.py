@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ncaengine.backends.base import Backend
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.backends.gl.canvas import MODES, ShownGrid
-from ncaengine.core import fields, kernels, lattice, looks
+from ncaengine.core import canvas, fields, kernels, lattice, looks
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View
 from ncaengine.core.looks import RGB, Look
@@ -105,7 +105,7 @@ def test_every_mode_is_drawn_alike(
     for scale, overlay, picked in ((5.0, "", (1, 0, 2)), (0.7, "rate", (11, 4, 0)), (9.3, "model", (12, 200, 5))):
         look = Look(mode, picked, 0.8, overlay)
         place = View(41, 37, scale, -3.3, 2.71)
-        here = looks.draw(state, kernel, COLOUR, place, look, before, planes).astype(int)
+        here = canvas.draw(state, kernel, COLOUR, place, look, before, planes).astype(int)
         assert np.abs(here - drawn(gl, what, place, look)).max() <= 1, (scale, overlay)
 
 
@@ -119,7 +119,7 @@ def test_every_overlay_is_drawn_alike(
     state, planes = random_state(*size, 4), random_fields(size)
     what = shown(state, kernel, None, planes)
     for place in (View(99, 63, 3.0, -0.5, -0.5), View(61, 47, 128.0, 0.13, -0.77)):
-        here = looks.draw(state, kernel, COLOUR, place, look, None, planes).astype(int)
+        here = canvas.draw(state, kernel, COLOUR, place, look, None, planes).astype(int)
         assert len(np.unique(here)) > 2
         assert np.abs(here - drawn(gl, what, place, look)).max() <= 1
 
@@ -149,20 +149,20 @@ def test_plain_colours_are_drawn_without_shading(gl: GLBackend, shown: Callable[
     state = random_state(6, 6, 4)
     what = shown(state, SQUARE)
     place = lattice.whole_view(SQUARE, (6, 6), 3)
-    canvas = type(gl.canvas)(gl.device)
+    own = type(gl.canvas)(gl.device)
     for look in (RGB, Look(overlay="rate")):  # there are no fields
-        canvas.draw(gl.offscreen(18, 18), place, look, what)
-    assert canvas._shaded is None
-    canvas.draw(gl.offscreen(18, 18), place, Look("alive"), what)
-    assert canvas._shaded is not None
-    canvas.release()
+        own.draw(gl.offscreen(18, 18), place, look, what)
+    assert own._shaded is None
+    own.draw(gl.offscreen(18, 18), place, Look("alive"), what)
+    assert own._shaded is not None
+    own.release()
 
 
 def test_grids_of_several_sizes_share_an_image(gl: GLBackend, shown: Callable[..., ShownGrid]) -> None:
     for size in ((9, 3), (3, 9), (40, 2), (1, 1), (5, 5)):
         state = random_state(*size, 3)
         place = lattice.whole_view(SQUARE, size, 3)
-        here = looks.draw(state, SQUARE, COLOUR, place, Look("channel")).astype(int)
+        here = canvas.draw(state, SQUARE, COLOUR, place, Look("channel")).astype(int)
         assert np.abs(here - drawn(gl, shown(state, SQUARE), place, Look("channel"))).max() <= 1
 
 
@@ -181,7 +181,7 @@ def test_backends_show_their_last_step(backend: Backend, kernel: Kernel) -> None
     assert cells.draw(place, Look("update")).max() <= 4
     cells.write_fields(planes)
     cells.step(0, 1, Settings(fire_rate=1.0))
-    expected = looks.draw(cells.read(), kernel, COLOUR, place, look, before, planes)
+    expected = canvas.draw(cells.read(), kernel, COLOUR, place, look, before, planes)
     found = cells.draw(place, look)
     cells.release()
     assert expected.max() > 60
@@ -193,7 +193,7 @@ def test_backends_show_their_last_step(backend: Backend, kernel: Kernel) -> None
 def test_a_model_that_ran_away_can_be_looked_at(mode: looks.Mode, value: float) -> None:
     state = np.full((3, 3, 4), value, np.float32)
     place = lattice.whole_view(SQUARE, (3, 3))
-    assert looks.draw(state, SQUARE, COLOUR, place, Look(mode, gain=3), state).shape == (3, 3, 3)
+    assert canvas.draw(state, SQUARE, COLOUR, place, Look(mode, gain=3), state).shape == (3, 3, 3)
 
 
 @KERNELS
@@ -204,7 +204,7 @@ def test_alive_wraps_alike(
     state = random_state(width, height, 4, seed, spread=0.06)
     place = lattice.whole_view(kernel, (width, height), 4)
     look = Look("alive")
-    here = looks.draw(state, kernel, COLOUR, place, look).astype(int)
+    here = canvas.draw(state, kernel, COLOUR, place, look).astype(int)
     assert np.abs(here - drawn(gl, shown(state, kernel), place, look)).max() <= 1
 
 

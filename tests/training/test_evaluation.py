@@ -11,7 +11,7 @@ from PIL import Image
 
 from ncaengine.backends.torch import TorchBackend
 from ncaengine.cli import main
-from ncaengine.core import lattice, looks
+from ncaengine.core import canvas, lattice, looks
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Colour
 from ncaengine.formats import model_files
@@ -72,7 +72,7 @@ def test_the_hole_is_round_on_the_screen_and_holds_the_seed(simulate, kernel, si
     evaluation.cut_hole(sim, grid)
     state = grid.state()
     assert set(np.unique(state)) == {0, 1}
-    picture = looks.draw(state, grid.kernel, Colour(1, 0), lattice.whole_view(grid.kernel, size, 4))[..., 0] < 128
+    picture = canvas.draw(state, grid.kernel, Colour(1, 0), lattice.whole_view(grid.kernel, size, 4))[..., 0] < 128
     y, x = np.indices(picture.shape)
     far = np.hypot(x + 0.5 - picture.shape[1] / 2, y + 0.5 - picture.shape[0] / 2) / 4
     radius = min(lattice.extent(grid.kernel, size)) / 4

@@ -191,9 +191,9 @@ class GLCells:
             self._programs[key] = backend.autotuner.choose(subject(config, kernel, frame, cover, self._size), make, run)
         return self._programs[key]
 
-    def draw(self, view: View, look: Look = RGB) -> U8:
+    def draw(self, view: View, look: Look = RGB, lines: float = 0.0) -> U8:
         target = self._backend.offscreen(view.width, view.height)
-        self.draw_into(target, view, look)
+        self.draw_into(target, view, look, lines)
         pixels = np.frombuffer(target.read(alignment=1), np.uint8)
         return np.ascontiguousarray(pixels.reshape(view.height, view.width, 4)[..., :3])
 
