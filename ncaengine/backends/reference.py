@@ -158,7 +158,10 @@ class Reference(nn.Module):
         fires: 1 where a cell, or a channel, updates, else 0; broadcasts to the state.
         """
         y = _clip(x + self.update(x, frame) * fires, self.config.clips.state)
-        return y * (self.living(x) & self.living(y)) if self.config.alive else y
+        for state, when in ((x, "before"), (y, "after")) if self.config.alive else ():
+            if self.config.alive and self.config.alive.when in (when, "both"):
+                y = y * self.living(state)
+        return y
 
     def living(self, x: Tensor) -> Tensor:
         """Return which cells are alive or next to one that is: (batch, 1, height, width) bool. See model.Alive."""

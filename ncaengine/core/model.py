@@ -5,7 +5,7 @@ One step of a cell, for every family (filter-major perception p):
     p = clip(concat(gain_f * mean over scales of (stencil_f * state) for f in features)), then |p| if absolute
     h = clip(activation(w1 @ concat(p, extra) + b1)); without hidden units, h is the input
     state += fires * dt * (clip(w2 @ h + b2) + diffusion * (laplacian * state)), then clip(state)
-    state *= alive before and after the update
+    state *= alive before or after the update, or both
 """
 
 import json
@@ -95,13 +95,15 @@ class Colour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Alive(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Cells die unless `channel` exceeds `threshold` near them before and after the update; then all channels become 0.
+    """Cells die unless `channel` exceeds `threshold` near them; then all their channels become 0.
 
     Near means in the cell or in a neighbour that the kernel's Laplacian reads (Growing NCA, Mordvintsev et al. 2020).
     """
 
     channel: Channel = 3
     threshold: float = 0.1
+    when: Literal["before", "after", "both"] = "both"
+    """Whether it must do so before the update, after it, or at both times."""
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -153,13 +155,17 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def credit(self) -> str:
         """The model's authors and licence on one line; '' if unknown."""
-        parts = (self.attribution.get(key, "") for key in ("authors", "author", "licence"))
-        return " · ".join(dict.fromkeys(filter(None, parts)))
+        parts = [self.attribution.get(key, "") for key in ("authors", "author", "licence")]
+        # A licence that starts as the authors do, as "unknown: …", says the same and more.
+        said = [part for n, part in enumerate(parts) if part and not any(p.startswith(part) for p in parts[n + 1 :])]
+        return " · ".join(said)
 
     @property
     def non_commercial(self) -> bool:
         """Whether its licence forbids commercial use, as the NC licences of Creative Commons do."""
-        return re.search(r"\bNC\b|non-?commercial", self.attribution.get("licence", ""), re.IGNORECASE) is not None
+        licence = self.attribution.get("licence", "")
+        known = not licence.startswith("unknown")
+        return known and re.search(r"\bNC\b|non-?commercial", licence, re.IGNORECASE) is not None
 
     def seen(self, feature: Feature) -> tuple[int, ...]:
         """Return the channels that a feature filters."""

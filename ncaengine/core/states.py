@@ -54,7 +54,7 @@ def _describe(value: object) -> str:
     if isinstance(value, Colour):
         return f"{value.scale:g}·state + {value.offset:g}{' with opacity' * value.alpha}"
     if isinstance(value, Alive):
-        return f"channel {value.channel} above {value.threshold:g}"
+        return f"channel {value.channel} above {value.threshold:g}" + f" {value.when} the step" * (value.when != "both")
     return "none" if value is None else str(value)
 
 

@@ -36,7 +36,7 @@ def open_file(path: Path, hints: Hints = _NO_HINTS) -> Opened:
         content = sniffing.read_file(path)
         if isinstance(content, Model):
             models = LazyModels(path, {content.config.name: lambda: content})
-            return Opened(path, current, "", "", "", models, list)
+            return Opened(path, current, "", "", "", models, lambda _: [])
         found = importers.identify(content, hints)
         makers = found.makers()
         if not makers:

@@ -65,15 +65,23 @@ class Opened:
     """What speaks against the family that the user named; '' if nothing does."""
     models: LazyModels
     """At least one."""
-    _candidates: Callable[[], list[tuple[str, Model]]]
+    _candidates: Callable[[str], list[tuple[str, Model]]]
 
-    def candidates(self) -> list[tuple[str, Model]]:
+    def candidates(self, flags: str = "") -> list[tuple[str, Model]]:
         """Return what bare weights may be, each with the flags that choose it; empty if nothing is ambiguous.
+
+        flags: of a candidate, whose further readings are asked for, those of one more choice first; '' for the first.
 
         Raises NCAError with the file's name.
         """
         with errors_named(self.path):
-            return self._candidates()
+            return self._candidates(flags)
+
+    def notes(self, model: Model) -> list[str]:
+        """Return what a user of one of its models must know: what is a guess, and what was left out of the file."""
+        facts = model.config.attribution if self.family else {}
+        guess = facts.get("reading", "")
+        return [*([f"read by {guess}"] if guess.startswith("a guess") else []), *filter(None, [facts.get("left out")])]
 
     @property
     def paths(self) -> list[Path]:

@@ -56,6 +56,8 @@ FORMS = {
     "firing by channel": changed(firing="channel"),
     "alive": changed(alive=Alive(3, 0.1)),
     "alive, channel 4, zeros outside": changed(alive=Alive(4, 0.2), padding="zero", clips=Clips(state=(-1.0, 1.0))),
+    "alive before": changed(alive=Alive(3, 0.1, "before")),
+    "alive after": changed(alive=Alive(3, 0.1, "after"), padding="replicate"),
     "two scales": changed(scales=(0, 1)),
     "two scales, edges held": changed(scales=(0, 1), padding="replicate", extra=("row", "column")),
     "half size alone": changed(scales=(1,), padding="zero"),

@@ -288,29 +288,31 @@ UP, DOWN, RIGHT = -S.T, S.T, S
 
 
 @pytest.mark.parametrize(
-    ("names", "conv", "order", "stencils", "padding"),
+    ("names", "conv", "order", "stencils", "padding", "times"),
     [
         # These programs convolve transposed pictures: their x runs down the rows.
-        (("fc0", "fc1"), False, filter_major, [IDENTITY, DOWN / 8, RIGHT / 8], "zero"),
-        (("conv1", "conv2"), True, channel_major, [IDENTITY, RIGHT / 8, UP / 8], "circular"),
-        (("update_network.0", "update_network.2"), True, filter_major, [IDENTITY, RIGHT, UP], "zero"),
-        (("update_step.0", "update_step.2"), True, channel_major, [IDENTITY, RIGHT / 8, DOWN / 8], "zero"),
-        (("layers.0", "layers.2"), True, channel_major, [IDENTITY, RIGHT, DOWN], "circular"),
+        (("fc0", "fc1"), False, filter_major, [IDENTITY, DOWN / 8, RIGHT / 8], "zero", 2),
+        (("conv1", "conv2"), True, channel_major, [IDENTITY, RIGHT / 8, UP / 8], "circular", 2),
+        (("update_network.0", "update_network.2"), True, filter_major, [IDENTITY, RIGHT, UP], "circular", 1),
+        (("update_step.0", "update_step.2"), True, channel_major, [IDENTITY, RIGHT / 8, DOWN / 8], "zero", 2),
+        (("update_module.0", "update_module.2"), True, channel_major, [IDENTITY, RIGHT / 8, DOWN / 8], "zero", 2),
+        (("layers.0", "layers.2"), True, channel_major, [IDENTITY, RIGHT, DOWN], "circular", 1),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )  # fmt: skip
 @pytest.mark.parametrize("bias2", [True, False])
 def test_growing_pictures_of_pytorch_programs(
     agrees: Callable[..., None], names: tuple[str, str], conv: bool, order: Callable[[list[Array]], Array],
-    stencils: list[Array], padding: str, bias2: bool,
+    stencils: list[Array], padding: str, times: int, bias2: bool,
 ) -> None:  # fmt: skip
+    """times: how often a step asks whether a cell is alive; once is after the update."""
     sd = state_dict(15, channels=5, names=names, conv=conv, bias2=bias2)
 
     def step(x: Array) -> Array:
         z = order([filtered(x, f, padding) for f in stencils])
         weights = [matrix(sd[f"{name}.weight"]) for name in names]
         y = x + net(z, weights[0], sd[f"{names[0]}.bias"], weights[1], sd.get(f"{names[1]}.bias", 0.0))
-        return y * (plain.alive(x, padding) * plain.alive(y, padding))
+        return y * plain.alive(y, padding) * (plain.alive(x, padding) if times == 2 else 1)
 
     model = one(decoded("tensors", sd))
     assert model.config.family == "growing-torch"

@@ -93,7 +93,9 @@ def _optional_rows(c: Config) -> list[tuple[str, str]]:
     if c.diffusion:
         found.append(("diffusion", ", ".join(f"{rate:g}" for rate in dict.fromkeys(c.diffusion))))
     if c.alive:
-        found.append(("alive", f"where channel {c.alive.channel} near a cell exceeds {c.alive.threshold:g}"))
+        when = "before and after" if c.alive.when == "both" else c.alive.when
+        life = f"where channel {c.alive.channel} near a cell exceeds {c.alive.threshold:g} {when} the step"
+        found.append(("alive", life))
     return found
 
 

@@ -175,9 +175,13 @@ def _fired(c: Config) -> str:
 def _buffer_b(c: Config, kernel: Kernel) -> str:
     assert c.alive
     places = sorted({tap[:2] for tap in kernel.taps("laplacian")} | {(0, 0)})
+    after, before = (f"life({store}, cell, size)" for store in ("iChannel0", "iChannel1"))
+    life = {"both": f"min({after}, {before})", "before": before, "after": after}[c.alive.when]
     return Template(tabs.BUFFER_B).substitute(
         CONSTANTS=constants("NEAR", "ivec2", [f"ivec2({column},{row})" for row, column in places]),
         COUNT=len(places),
+        WHEN="before and after" if c.alive.when == "both" else c.alive.when,
+        LIFE=life,
         TILE=c.alive.channel // 4,
         LANE=c.alive.channel % 4,
         THRESHOLD=exact(c.alive.threshold),

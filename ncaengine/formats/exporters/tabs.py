@@ -173,7 +173,7 @@ BLOBS = """vec4 seed = vec4(0.0);
     return seed;"""
 
 BUFFER_B = """
-// A cell lives if its life channel or a neighbour's exceeds the threshold, before and after the step.
+// A cell lives if its life channel or a neighbour's exceeds the threshold, $WHEN the step.
 $CONSTANTS
 
 float life(sampler2D store, ivec2 cell, ivec2 size) {
@@ -187,7 +187,7 @@ void mainImage(out vec4 fragColor, in vec2 fragCoord) {
     ivec2 cell = ivec2(pixel.x % size.x, pixel.y);
     fragColor = texelFetch(iChannel0, pixel, 0);
     if (cell.y >= size.y || iFrame == 0 || stale(iChannel1, iResolution.xy)) return;
-    if (min(life(iChannel0, cell, size), life(iChannel1, cell, size)) <= $THRESHOLD) fragColor = vec4(0.0);
+    if ($LIFE <= $THRESHOLD) fragColor = vec4(0.0);
 }
 """
 

@@ -23,7 +23,9 @@ from ncaengine.formats.importers import (
     reaction,
     selforg,
 )
-from ncaengine.formats.importers.base import Decoded, Family, Hints, Makers, quoted
+from ncaengine.formats.importers.adjust import adjusted
+from ncaengine.formats.importers.base import ASK, Choice, Decoded, Family, Hints, Makers, file_names, quoted
+from ncaengine.formats.importers.state_dicts import tidy
 
 FAMILIES: tuple[Family, ...] = (
     selforg.FAMILY,
@@ -38,7 +40,19 @@ FAMILIES: tuple[Family, ...] = (
 )
 """In this order: a file belongs to the first family that recognises it."""
 
-_CHOICES = {"order": ("channel", "filter"), "filters": tuple(dense.GAINS), "offset": (0.5, 0.0)}
+_CHOICES: dict[Choice, tuple[str | float, ...]] = {
+    "order": ("channel", "filter"),
+    "filters": tuple(dense.GAINS),
+    "offset": (0.5, 0.0),
+    "padding": ("circular", "zero", "replicate"),
+    "seed_form": ("zeros", "noise", "point", "opaque"),
+    "alive": ("none", "both", "after", "before"),
+    "fire_rate": (0.5, 1.0),
+    "state_clip": (1.0,),
+}
+"""What is tried for each choice. The gradients' signs are not: another sign gives the same picture, mirrored."""
+COMBINED: tuple[Choice, ...] = ("order", "filters", "offset")
+"""Choices that are tried in all combinations; the others only where none of these settles."""
 _NO_HINTS = Hints()
 
 
@@ -53,12 +67,22 @@ class Identified:
     """Why the file is of this family, a short clause."""
     doubt: str = ""
     """What speaks against the family that the hints name; '' if nothing does."""
+    others: tuple["Identified", ...] = ()
+    """The other nets of the file."""
 
     def makers(self) -> Makers:
         """Return functions that make the models, each with its attribution, by the model's name.
 
         Raises NCAError if the file is damaged; so does each function if the weights of its model are.
         """
+        every = [each._own_makers() for each in (self, *self.others)]
+        if len(every) == 1:
+            return every[0]
+        makers = [maker for found in every for maker in found.items()]
+        names = file_names([name for name, _ in makers], self.decoded.name)
+        return {name: make for name, (_, make) in zip(names, makers, strict=True)}
+
+    def _own_makers(self) -> Makers:
         try:
             makers = self.family.open_models(self.decoded, self.hints)
         except NCAError as error:
@@ -68,16 +92,21 @@ class Identified:
         return {name: functools.partial(self._attributed, make) for name, make in makers.items()}
 
     def _attributed(self, make: Callable[[], Model]) -> Model:
-        model, family = make(), self.family
+        model, family = adjusted(make(), self.hints), self.family
         own = model.config.attribution  # some files name the authors of what is in them
         usual = {"authors": family.authors, "source": family.source, "licence": family.licence}
+        if not family.owned(self.decoded):
+            usual = {"authors": ASK, "source": _after(family.source), "licence": _unknown(family.licence)}
         known = {} if own.keys() & {"authors", "author", "licence"} else usual
-        attribution = {"recognised": self.reason, **known, **own}
+        facts = {"not needed": "; ".join(self.decoded.notes)} if self.decoded.notes else {}
+        attribution = {"recognised": self.reason, **known, **own, **facts}
         config = msgspec.structs.replace(model.config, family=family.name, attribution=attribution)
         return dataclasses.replace(model, config=config)
 
-    def candidates(self) -> list[tuple[str, Model]]:
+    def candidates(self, flags: str = "") -> list[tuple[str, Model]]:
         """Return what bare weights may be, each with the flags that choose it, the family's usual choice first.
+
+        flags: of a candidate, whose further readings are asked for; '' for the first candidates.
 
         Empty if the file's form leaves no choice, or if the hints have made all choices. Raises NCAError as `makers`
         does.
@@ -85,16 +114,41 @@ class Identified:
         choices = [choice for choice in self.family.ambiguous if getattr(self.hints, choice) in ("", None)]
         if self.decoded.form not in ("tensors", "floats") or not choices:
             return []
-        usual = self._first(self.hints)
-        tried = []
-        for values in itertools.product(*(_CHOICES[choice] for choice in choices)):
-            chosen: dict[str, Any] = dict(zip(choices, values, strict=True))
-            flags = " ".join(f"--{choice} {_flag(value)}" for choice, value in chosen.items())
-            tried.append((flags, self._first(dataclasses.replace(self.hints, **chosen))))
-        return sorted(tried, key=lambda each: not equal_models(each[1], usual))
+        held = dense.read_net(self.decoded, self.hints).perception
+        if held:  # the file's own filters leave little open
+            choices = [each for each in choices if each != "filters" and (each != "order" or held.guessed)]
+        if flags:
+            return self._further(flags, [each for each in choices if each not in COMBINED])
+        usual, combined = self._first(self.hints), [each for each in choices if each in COMBINED]
+        if not combined and not held:
+            return []
+        every = itertools.product(*(_CHOICES[choice] for choice in combined))
+        tried = [self._candidate(dict(zip(combined, values, strict=True))) for values in every]
+        return sorted(tried, key=lambda each: not _same_step(each[1], usual))
+
+    def _further(self, flags: str, choices: list[Choice]) -> list[tuple[str, Model]]:
+        """Return readings that differ from a candidate in one further choice, then those that differ in two."""
+        base = _chosen(flags)
+        single = [{choice: value} for choice in choices for value in _CHOICES[choice]]
+        double = [a | b for a, b in itertools.combinations(single, 2) if a.keys() != b.keys()]
+        usual = self._candidate(base)[1]
+        tried = list[tuple[str, Model]]()
+        for chosen in (*single, *double):
+            try:
+                flags, model = self._candidate(base | chosen)
+            except NCAError:  # such as a seed that needs more channels
+                continue
+            if not any(_same_step(model, other) for other in (usual, *(model for _, model in tried))):
+                tried.append((flags, model))
+        return tried
+
+    def _candidate(self, chosen: dict[Choice, str | float]) -> tuple[str, Model]:
+        flags = " ".join(f"--{choice.replace('_', '-')} {_flag(value)}" for choice, value in chosen.items())
+        changes: dict[str, Any] = {str(choice): value for choice, value in chosen.items()}
+        return flags, self._first(dataclasses.replace(self.hints, **changes))
 
     def _first(self, hints: Hints) -> Model:
-        return next(iter(dataclasses.replace(self, hints=hints).makers().values()))()
+        return next(iter(dataclasses.replace(self, hints=hints, others=()).makers().values()))()
 
 
 def identify(decoded: Decoded, hints: Hints = _NO_HINTS) -> Identified:
@@ -103,6 +157,11 @@ def identify(decoded: Decoded, hints: Hints = _NO_HINTS) -> Identified:
     Raises NCAError saying what the file holds if no family fits, or which families there are if the hints name none of
     them.
     """
+    first, *others = (_identify_one(each, hints) for each in tidy(decoded))
+    return dataclasses.replace(first, others=tuple(others))
+
+
+def _identify_one(decoded: Decoded, hints: Hints) -> Identified:
     recognised = ((family, reason) for family in FAMILIES if (reason := family.recognise(decoded, hints)))
     if hints.family:
         by_name = {family.name: family for family in FAMILIES}
@@ -134,6 +193,30 @@ def _described(decoded: Decoded) -> str:
         return f"a list of {len(data)}"
     shape = getattr(data, "shape", None)
     return f"an array of shape {shape}" if shape is not None else f"only {str(data)[:40]!r}"
+
+
+def _same_step(a: Model, b: Model) -> bool:
+    """Return whether two models differ in nothing but what is said of them."""
+    plain = [dataclasses.replace(m, config=msgspec.structs.replace(m.config, attribution={})) for m in (a, b)]
+    return equal_models(*plain)
+
+
+def _after(source: str) -> str:
+    return source if source.startswith(("in the form", "after ")) else f"in the form of {source}"
+
+
+def _unknown(licence: str) -> str:
+    return licence if licence == ASK else f"{ASK}; {licence}"
+
+
+def _chosen(flags: str) -> dict[Choice, str | float]:
+    """Return the choices that some flags make."""
+    words = flags.split()
+    found: dict[Choice, str | float] = {}
+    for flag, word in zip(words[::2], words[1::2], strict=True):
+        choice = next(choice for choice in _CHOICES if f"--{choice.replace('_', '-')}" == flag)
+        found[choice] = next(value for value in _CHOICES[choice] if _flag(value) == word)
+    return found
 
 
 def _flag(value: float | str) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from ncaengine.core.errors import NCAError
-from ncaengine.core.model import Model
+from ncaengine.core.model import Model, Padding
 from ncaengine.core.validation import explain_invalid
 
 ARTICLE_KERNELS = ("square", "hexagonal-distill")
@@ -26,6 +26,15 @@ Filters = Literal["undivided", "eighths", "unit"]
 """Filters that a net was trained with. undivided: S and L9; eighths: S/8 and L9/8; unit: S/8 and L9/4, the kernel's
 own. S = [-1 0 1; -2 0 2; -1 0 1], L9 = [1 2 1; 2 -12 2; 1 2 1]."""
 
+SeedForm = Literal["zeros", "noise", "point", "opaque"]
+"""Initial states. point: one cell in the middle whose channels from the fourth on are 1; opaque: only its fourth is."""
+
+Choice = Literal["order", "filters", "offset", "padding", "seed_form", "alive", "fire_rate", "state_clip"]
+"""Hints that `import --detect` can vary."""
+
+FURTHER: tuple[Choice, ...] = ("padding", "seed_form", "alive", "fire_rate", "state_clip")
+"""Choices that every state dict leaves open."""
+
 T = TypeVar("T")
 Makers = dict[str, Callable[[], Model]]
 """Functions that make the models of a file, by name. They raise NCAError without the file's name."""
@@ -41,6 +50,8 @@ class Decoded:
     floats: (n,) float32. text: a str."""
     name: str
     """The file's name without folder and ending; used only to name models."""
+    notes: tuple[str, ...] = ()
+    """What of the file is not in `data`, a sentence each without its end."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,18 @@ class Hints:
     """Hidden units of a file that is a plain row of numbers; 0 if not known."""
     offset: float | None = None
     """RGB is state + offset; None for the family's."""
+    padding: Padding | Literal[""] = ""
+    """What cells at the edge see beyond it; '' for the family's."""
+    seed_form: SeedForm | Literal[""] = ""
+    """The initial state; '' for the family's."""
+    gradient_sign: Literal["down", "up", ""] = ""
+    """Where the second gradient points; '' for the family's."""
+    alive: Literal["none", "before", "after", "both", ""] = ""
+    """When a cell must be alive so as not to die; none: cells don't die; '' for the family's."""
+    fire_rate: float | None = None
+    """Share of the cells that update in a step; None for the family's."""
+    state_clip: float | None = None
+    """The largest |state|, 0 for no limit; None for the family's."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +100,9 @@ class Family:
     """Return why a file is of this family, a short clause; '' if it isn't."""
     open_models: Callable[[Decoded, Hints], Makers]
     """Return the makers of a file's models, recognised or not. Raises NCAError without the file's name."""
-    ambiguous: tuple[Literal["order", "filters", "offset"], ...] = ()
+    owned: Callable[[Decoded], bool] = lambda _: False
+    """Return whether a file holds what the project itself published, so that the authors are known."""
+    ambiguous: tuple[Choice, ...] = ()
     """Hints that a state dict of this family leaves open."""
 
 
@@ -86,10 +111,14 @@ MAX_FACTS = 16
 MAX_FACT_LETTERS = 500
 
 
+ABOUT_THE_FILE = ("recognised", "reading", "left out", "not needed", "file")
+"""Facts of an attribution that say how a file was read, not who made it."""
+
+
 def bounded_attribution(facts: Mapping[Any, Any]) -> dict[str, str]:
     """Return an attribution as an atlas holds it: only texts, limited in number and length, nothing about the file."""
     texts = {k[:40]: v[:MAX_FACT_LETTERS] for k, v in facts.items() if isinstance(k, str) and isinstance(v, str)}
-    return {k: texts[k] for k in list(texts)[:MAX_FACTS] if k not in ("recognised", "file")}
+    return {k: texts[k] for k in list(texts)[:MAX_FACTS] if k not in ABOUT_THE_FILE}
 
 
 def quoted(key: object) -> str:

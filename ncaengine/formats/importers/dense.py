@@ -4,9 +4,10 @@ A cell's inputs are its channels through 2 filters (identity, Laplacian), 3 (ide
 in some nets also the cell's row and column, which come last.
 """
 
-import re
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -15,6 +16,8 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Config, Extra, Feature, Model
 from ncaengine.core.types import F32
 from ncaengine.formats.importers.base import Decoded, Filters, Hints, Makers, Order, make_each
+from ncaengine.formats.importers.filters import IDENTITY, Perception, dense_columns, find_perception, unfit
+from ncaengine.formats.importers.state_dicts import PAIRS, Account, Layers, find_layers, is_wide
 
 GAINS: dict[Filters, tuple[float, float]] = {"undivided": (8.0, 4.0), "eighths": (1.0, 0.5), "unit": (1.0, 1.0)}
 """Gains of gradients and Laplacian over a kernel's stencils, which are S/8 and L9/4."""
@@ -25,8 +28,6 @@ STENCILS = {
 }
 """Filters by their number."""
 PLACE: tuple[Extra, ...] = ("row", "column")
-PAIRS = (("w1", "w2"), ("fc0", "fc1"), ("conv1", "conv2"))
-"""Names of the two layers in known state dicts. Those of a Sequential have numbers: layers.0 and layers.2."""
 FLAT = {5_856: (12, 96), 8_320: (16, 128)}
 """(channels, hidden units) by the count of numbers in Monash's files, of its textures and of its growing pictures."""
 
@@ -43,6 +44,12 @@ class Dense:
     """(channels, hidden)."""
     b2: F32 | None = None
     """(channels,), or None."""
+    perception: Perception | None = None
+    """What the inputs are, if the file holds the filters."""
+    fire_rate: float | None = None
+    """The file's own, or None."""
+    notes: tuple[str, ...] = ()
+    """What of the file is not in the net, a sentence each without its end."""
 
     @property
     def filters(self) -> int:
@@ -58,6 +65,9 @@ class Dense:
         channels, (hidden, inputs) = len(self.w2), self.w1.shape
         if not (3 <= channels <= 256 and 1 <= hidden <= 1024):
             raise NCAError(f"has {channels} channels and {hidden} hidden units; ncaengine runs 3 to 256 and 1 to 1024.")
+        if self.perception:
+            seen = len(self.perception.columns)
+            return seen // channels, inputs != seen
         for count in STENCILS:
             if inputs - count * channels in (0, len(PLACE)):
                 return count, inputs != count * channels
@@ -79,6 +89,8 @@ class Convention:
     """The first and the second gradient; "-gradient_y" has the opposite sign."""
     seed: F32 | None = None
     """(height, width, channels): the seed's image, if the seed is one."""
+    sure: Literal["sure", "likely", "guess"] = "sure"
+    """How sure this is. likely: the file has the names of a known program, which does so."""
 
 
 def features(stencils: tuple[str, ...], filters: Filters) -> tuple[Feature, ...]:
@@ -93,40 +105,59 @@ def build_model(net: Dense, convention: Convention, hints: Hints, name: str) -> 
     """Return the Model of a net. Raises NCAError if the shapes do not fit."""
     count, placed = net.filters, net.placed
     hidden, channels = len(net.w1), len(net.w2)
-    seen, base = count * channels, convention.config
-    w1 = net.w1
-    if (hints.order or convention.order) == "channel":
-        by_filter = w1[:, :seen].reshape(hidden, channels, count).transpose(0, 2, 1).reshape(hidden, seen)
-        w1 = np.concatenate([by_filter, w1[:, seen:]], 1)
+    base = convention.config
+    found: tuple[Feature, ...]
+    if net.perception and not hints.filters:
+        found, own, order = net.perception.features()
+    else:
+        if net.perception:
+            net = dataclasses.replace(net, perception=None)
+        seen = np.arange(count * channels)
+        by_channel = (hints.order or convention.order) == "channel"
+        order = list(seen.reshape(channels, count).T.ravel() if by_channel else seen)
+        signs = dict(zip(STENCILS[3][1:], convention.gradients, strict=True))
+        stencils = tuple(signs.get(stencil, stencil) for stencil in STENCILS[count])
+        found, own = features(stencils, hints.filters or convention.filters), {}
     colour = base.colour
     if hints.offset is not None:
         colour = msgspec.structs.replace(colour, offset=hints.offset)
-    own = dict(zip(STENCILS[3][1:], convention.gradients, strict=True))
-    stencils = tuple(own.get(stencil, stencil) for stencil in STENCILS[count])
     config = msgspec.structs.replace(
-        base, channels=channels, hidden=hidden, extra=PLACE if placed else (), name=name, colour=colour,
-        features=features(stencils, hints.filters or convention.filters),
+        base, channels=channels, hidden=hidden, extra=PLACE if placed else (), name=name, colour=colour, features=found,
+        stencils=own, fire_rate=base.fire_rate if net.fire_rate is None else net.fire_rate,
+        attribution={**base.attribution, **reading_facts(net, convention, hints)},
     )  # fmt: skip
+    w1 = np.concatenate([net.w1[:, order], net.w1[:, len(order) :]], 1)
     b2 = np.zeros(channels, np.float32) if net.b2 is None else net.b2
     return Model(config, w1, net.b1, net.w2, b2, convention.seed)
 
 
-def find_layers(tensors: Mapping[str, F32]) -> tuple[str, str] | None:
-    """Return the names of a state dict's two layers, one of PAIRS or those of a Sequential; None if there are none."""
-    for pair in PAIRS:
-        if all(f"{name}.weight" in tensors for name in pair) and f"{pair[0]}.bias" in tensors:
-            return pair
-    numbered = [m for key in tensors if (m := re.fullmatch(r"(.{0,100}?)(\d{1,3})\.weight", key))]
-    if len(numbered) != 2 or numbered[0][1] != numbered[1][1]:
-        return None
-    first, second = sorted(numbered, key=lambda m: int(m[2]))
-    return first[0].removesuffix(".weight"), second[0].removesuffix(".weight")
+def reading_facts(net: Dense, convention: Convention, hints: Hints) -> dict[str, str]:
+    """Return how sure the reading of a net is, and what of its file was left out, for the model's attribution."""
+    facts = {"left out": "; ".join(net.notes)} if net.notes else {}
+    if convention.sure == "sure":
+        return facts
+    given = net.perception
+    unsaid = {
+        "order": not hints.order and not given,
+        "filters' divisors": not hints.filters and not given,
+        "gradients' signs": not hints.gradient_sign and not given,
+        "padding": not hints.padding,
+        "colours": hints.offset is None,
+    }
+    missing = ", ".join(name for name, is_missing in unsaid.items() if is_missing)
+    filters = "filters as in the file; " if given and not hints.filters else ""
+    guessed = f"{given.guessed} is guessed; " if given and given.guessed and not hints.order else ""
+    if convention.sure == "likely" and not guessed:
+        text = f"likely: {filters}the program with these names is known, but its {missing} are not in the file"
+    else:
+        text = f"a guess: {filters}{guessed}{missing} are not in the file; `ncaengine import --detect` tries others"
+    return {"reading": text, **facts} if missing or guessed else facts
 
 
 def is_placed(decoded: Decoded) -> bool:
     """Return whether a file is a state dict of w1 and w2 with a cell's row and column as inputs (PE-NCA, DyNCA)."""
     try:
-        return find_layers(decoded.data) == PAIRS[0] and read_net(decoded, Hints()).placed
+        return decoded.form == "tensors" and find_layers(decoded.data) == PAIRS[0] and read_net(decoded, Hints()).placed
     except NCAError:
         return False
 
@@ -147,31 +178,72 @@ def open_net(decoded: Decoded, hints: Hints, convention: Callable[[Dense], Conve
 def read_net(decoded: Decoded, hints: Hints) -> Dense:
     """Read the net in a state dict or in a row of numbers. Raises NCAError if there is none."""
     if decoded.form == "tensors":
-        return _from_tensors(decoded.data)
+        return _from_tensors(decoded.data, hints)
     if decoded.form == "floats":
         return _from_numbers(decoded.data, hints)
     raise NCAError("is neither a state dict nor a row of numbers.")
 
 
-def _from_tensors(tensors: Mapping[str, F32]) -> Dense:
-    pair = find_layers(tensors)
-    if pair is None:
-        keys = ", ".join(str(key)[:40] for key in list(tensors)[:4])
+def _from_tensors(tensors: Mapping[str, F32], hints: Hints) -> Dense:
+    """Read the net of a state dict; every tensor is used, or said to be left out, or the file is refused."""
+    layers = find_layers(tensors)
+    if layers is None:
+        keys = ", ".join(f"{str(key)[:40]} {tensors[key].shape}" for key in list(tensors)[:4])
         raise NCAError(f"holds {keys or 'nothing'}, which are not two layers such as w1.weight, w1.bias and w2.weight.")
-    first, second = pair
-    w1, w2 = (_matrix(tensors[f"{name}.weight"], f"{name}.weight") for name in pair)
-    b1 = tensors.get(f"{first}.bias", np.zeros(len(w1), np.float32))
-    b2 = tensors.get(f"{second}.bias")
+    account = Account(tensors)
+    first, second = (account.use(f"{name}.weight") for name in layers)
+    assert first is not None
+    assert second is not None
+    w2 = _matrix(second, f"{layers.second}.weight")
+    channels, columns = len(w2), None
+    if is_wide(first):
+        w1, columns = dense_columns(first, f"{layers.first}.weight", channels)
+    else:
+        w1 = _matrix(first, f"{layers.first}.weight")
     if w2.shape[1] != len(w1):
         raise NCAError(
-            f"the shapes do not fit: {first}.weight is {w1.shape} and {second}.weight {w2.shape}; "
+            f"the shapes do not fit: {layers.first}.weight is {w1.shape} and {layers.second}.weight {w2.shape}; "
             "they must be (hidden, inputs) and (channels, hidden)."
         )
-    return Dense(w1, b1, w2, b2)
+    b1, b2 = account.use(f"{layers.first}.bias"), account.use(f"{layers.second}.bias")
+    b1 = np.zeros(len(w1), np.float32) if b1 is None else b1
+    found = Perception(columns, ()) if columns else None
+    if found is None:
+        w1, b1, found = _perceived(account, layers, w1, b1, channels, hints)
+    account.number("noise_level")
+    fire_rate = account.number("fire_rate", "update_rate", "update_prob", "update_probability", "cell_fire_rate")
+    if fire_rate is not None and not 0 < fire_rate <= 1:
+        raise NCAError(f"its fire rate is {fire_rate:g}; it must be more than 0 and at most 1.")
+    notes = [unfit(account), account.close(layers, (w1.shape[1], len(w1), channels))]
+    return Dense(w1, b1, w2, b2, found, fire_rate, tuple(filter(None, notes)))
+
+
+def _perceived(
+    account: Account, layers: Layers, w1: F32, b1: F32, channels: int, hints: Hints
+) -> tuple[F32, F32, Perception | None]:
+    """Return w1, b1 and what their inputs are by the file's filters: those of a learned perception are in w1 then."""
+    found = find_perception(account, layers, w1.shape[1], channels, hints.order or None)
+    for name, array in account.unused().items():
+        before = w1.shape[1] - len(array)
+        if found is None and is_wide(array) and before in (0, channels) and array.shape[1] == channels:
+            account.use(name)
+            filters, columns = dense_columns(array, name, channels)
+            w1, seen = w1[:, :before], w1[:, before:]
+            bias = account.use(f"{name.removesuffix('.weight')}.bias")
+            b1 = b1 if bias is None else b1 + seen @ bias
+            own = tuple((IDENTITY, channel) for channel in range(channels))[:before]
+            return np.concatenate([w1, seen @ filters], 1), b1, Perception((*own, *columns), (name,))
+    for name in found.names if found else ():
+        bias = account.use(f"{name.removesuffix('.weight')}.bias") if name.endswith(".weight") else None
+        if bias is not None and found and len(found.columns) >= len(bias):
+            b1 = b1 + w1[:, len(found.columns) - len(bias) : len(found.columns)] @ bias
+    return w1, b1, found
 
 
 def _matrix(array: F32, key: str) -> F32:
     """Return the weights of a linear layer or of a 1x1 convolution as a matrix."""
+    if array.ndim == 5:
+        raise NCAError(f"{key} has shape {array.shape}, of three dimensions; ncaengine runs automata of two.")
     if array.ndim < 2 or array.ndim > 4 or not array.size or array.shape[2:] != (1,) * (array.ndim - 2):
         raise NCAError(f"{key} has shape {array.shape}; it must be (outputs, inputs, 1, 1) or (outputs, inputs).")
     return array.reshape(array.shape[:2])

@@ -12,7 +12,7 @@ import msgspec
 
 from ncaengine.core.model import Config
 from ncaengine.formats.importers import atlas, dense
-from ncaengine.formats.importers.base import ARTICLE_KERNELS, Decoded, Family, Hints, Makers, file_names
+from ncaengine.formats.importers.base import ARTICLE_KERNELS, FURTHER, Decoded, Family, Hints, Makers, file_names
 
 CONFIG = Config(padding="replicate", kernels=ARTICLE_KERNELS)
 MOTION = re.compile(
@@ -39,7 +39,7 @@ def recognise(decoded: Decoded, _: Hints) -> str:
 def open_models(decoded: Decoded, hints: Hints) -> Makers:
     """Return the maker of a state dict's model, or of each model of an atlas, by name."""
     if not atlas.is_atlas(decoded):
-        return dense.open_net(decoded, hints, lambda _: dense.Convention(CONFIG, "filter"))
+        return dense.open_net(decoded, hints, lambda _: dense.Convention(CONFIG, "filter", sure="likely"))
     whole = atlas.read_atlas(decoded)
     scales = tuple(range(whole.n_perception_scales))
 
@@ -58,5 +58,5 @@ FAMILY = Family(
     "CC BY-NC-SA 4.0 (non-commercial), if published by the project; the demo's site CC BY-SA 4.0",
     recognise,
     open_models,
-    ambiguous=("order", "filters", "offset"),
+    ambiguous=("order", "filters", "offset", *FURTHER),
 )

@@ -9,10 +9,11 @@ import msgspec
 import numpy as np
 
 from ncaengine.core.errors import NCAError
-from ncaengine.core.model import Config, Seed
+from ncaengine.core.model import Alive, Config, Seed
 from ncaengine.formats.importers import dense
-from ncaengine.formats.importers.base import ASK, Decoded, Family, Hints, Makers
+from ncaengine.formats.importers.base import ASK, FURTHER, Decoded, Family, Hints, Makers
 from ncaengine.formats.importers.growing import CONFIG
+from ncaengine.formats.importers.state_dicts import PAIRS, find_layers
 
 UP = ("gradient_x", "-gradient_y")
 """Gradients of programs whose second gradient points up."""
@@ -21,19 +22,23 @@ ACROSS = ("gradient_y", "gradient_x")
 OPAQUE = np.array([[[0, 0, 0, 1]]], np.float32)
 """Monash's seed: one cell with all channels 0 except opacity."""
 
+AFTER: Config = msgspec.structs.replace(CONFIG, alive=Alive(3, 0.1, "after"), seed=Seed("image"))
 ZERO: Config = msgspec.structs.replace(CONFIG, padding="zero")
 STEADY: Config = msgspec.structs.replace(ZERO, fire_rate=1.0)
-FROM_OPAQUE, ZERO_FROM_OPAQUE = (msgspec.structs.replace(each, seed=Seed("image")) for each in (CONFIG, ZERO))
 
 PROGRAMS: dict[str, tuple[str, dense.Convention]] = {
-    "fc0": ("chenmingxiang110's", dense.Convention(ZERO, "filter", "eighths", ACROSS)),
-    "conv1": ("PWhiddy's", dense.Convention(CONFIG, "channel", "eighths", UP)),
-    "update_network.0": ("Monash's first", dense.Convention(ZERO_FROM_OPAQUE, "filter", "undivided", UP, OPAQUE)),
-    "update_step.0": ("Monash's synchronous", dense.Convention(STEADY, "channel", "eighths")),
+    "fc0": ("chenmingxiang110's", dense.Convention(ZERO, "filter", "eighths", ACROSS, sure="likely")),
+    "conv1": ("PWhiddy's", dense.Convention(CONFIG, "channel", "eighths", UP, sure="guess")),
+    "update_module.0": ("a tutorial's", dense.Convention(ZERO, "channel", "eighths", sure="likely")),
+    "update_network.0": ("Monash's", dense.Convention(AFTER, "filter", "undivided", UP, OPAQUE, sure="likely")),
+    "update_step.0": ("Monash's synchronous", dense.Convention(STEADY, "channel", "eighths", sure="likely")),
+    "layers.0": ("Monash's later", dense.Convention(AFTER, "channel", "undivided", seed=OPAQUE, sure="guess")),
 }
 """The program's author and what it computes, by the key of the first layer."""
-MONASH = "Monash's", dense.Convention(FROM_OPAQUE, "channel", "undivided", seed=OPAQUE)
-"""The program of all other files: layers.0 and layers.2, or a row of numbers."""
+NUMBERS = PROGRAMS["update_network.0"]
+"""The program of Monash's rows of numbers."""
+OTHERS = "some", dense.Convention(ZERO, "channel", "eighths", sure="guess")
+"""What most programs do that name their layers otherwise."""
 
 
 def recognise(decoded: Decoded, hints: Hints) -> str:
@@ -44,8 +49,8 @@ def recognise(decoded: Decoded, hints: Hints) -> str:
             return ""
     except NCAError:
         return ""
-    pair = dense.find_layers(decoded.data) if decoded.form == "tensors" else None
-    if pair == dense.PAIRS[0]:
+    pair = find_layers(decoded.data) if decoded.form == "tensors" else None
+    if pair == PAIRS[0]:
         return ""
     held = f"layers {pair[0]} and {pair[1]}" if pair else f"{len(decoded.data):,} numbers"
     return f"its {held} perceive through identity and gradients, as {_program(decoded)[0]} growing pictures"
@@ -57,8 +62,10 @@ def open_models(decoded: Decoded, hints: Hints) -> Makers:
 
 
 def _program(decoded: Decoded) -> tuple[str, dense.Convention]:
-    pair = dense.find_layers(decoded.data) if decoded.form == "tensors" else None
-    return PROGRAMS.get(pair[0], MONASH) if pair else MONASH
+    if decoded.form != "tensors":
+        return NUMBERS
+    pair = find_layers(decoded.data)
+    return PROGRAMS.get(pair.first, OTHERS) if pair else OTHERS
 
 
 FAMILY = Family(
@@ -68,5 +75,5 @@ FAMILY = Family(
     ASK,
     recognise,
     open_models,
-    ambiguous=("order", "filters"),
+    ambiguous=("order", "filters", *FURTHER),
 )

@@ -7,16 +7,17 @@ Read as: the notebook's nets (see `notebook`), but RGB = state.
 
 from ncaengine.core.model import Colour, Config
 from ncaengine.formats.importers import dense
-from ncaengine.formats.importers.base import Decoded, Family, Hints, Makers
+from ncaengine.formats.importers.base import FURTHER, Decoded, Family, Hints, Makers
+from ncaengine.formats.importers.state_dicts import PAIRS, find_layers
 
-CONVENTION = dense.Convention(Config(colour=Colour(1.0, 0.0)))
+CONVENTION = dense.Convention(Config(colour=Colour(1.0, 0.0)), sure="guess")
 
 
 def recognise(decoded: Decoded, hints: Hints) -> str:
     """Return why a file is of this family, or ''."""
     if decoded.form == "tensors":
-        pair = dense.find_layers(decoded.data)
-        if pair and pair not in dense.PAIRS:
+        pair = find_layers(decoded.data)
+        if pair and pair.first[-1].isdigit() and pair not in PAIRS:
             return f"its state dict has the layers {pair[0]} and {pair[1]}, as a Sequential's"
     if decoded.form == "floats":
         if hints.channels and hints.hidden:
@@ -38,5 +39,5 @@ FAMILY = Family(
     "Apache-2.0, if published by the project",
     recognise,
     open_models,
-    ambiguous=("order", "filters", "offset"),
+    ambiguous=("order", "filters", "offset", *FURTHER),
 )

@@ -13,13 +13,14 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Config, Seed
 from ncaengine.core.types import F32
 from ncaengine.formats.importers import atlas, dense
-from ncaengine.formats.importers.base import ARTICLE_KERNELS, Decoded, Family, Hints, Makers, Order, file_names
+from ncaengine.formats.importers.base import ARTICLE_KERNELS, FURTHER, Decoded, Family, Hints, Makers, Order, file_names
+from ncaengine.formats.importers.state_dicts import find_layers
 
 
 def recognise(decoded: Decoded, _: Hints) -> str:
     """Return why a file is of this family, or ''."""
     if decoded.form == "tensors":
-        if "noise_level" in decoded.data and dense.find_layers(decoded.data):
+        if "noise_level" in decoded.data and find_layers(decoded.data):
             return "its state dict has a noise_level"
         if dense.is_placed(decoded) and "w2.bias" not in decoded.data:
             return "its net is the notebook's with a cell's row and column as inputs, as PE-NCA's"
@@ -54,7 +55,7 @@ def _convention(net: dense.Dense, level: float | None, order: Order) -> dense.Co
     config = Config(fire_rate=1.0 if always else 0.5, kernels=ARTICLE_KERNELS)
     if level is not None:
         config = msgspec.structs.replace(config, seed=Seed("noise", level))
-    return dense.Convention(config, order)
+    return dense.Convention(config, order, sure="likely" if order == "channel" else "sure")
 
 
 FAMILY = Family(
@@ -64,5 +65,5 @@ FAMILY = Family(
     "CC BY-NC-SA 4.0 (non-commercial), if published by the project",
     recognise,
     open_models,
-    ambiguous=("order", "filters", "offset"),
+    ambiguous=("order", "filters", "offset", *FURTHER),
 )

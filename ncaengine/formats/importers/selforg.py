@@ -53,4 +53,5 @@ FAMILY = Family(
     "Apache-2.0, if published by the project",
     recognise,
     open_models,
+    owned=lambda decoded: all(name.startswith("texture/models/") for name in decoded.data["model_names"]),
 )

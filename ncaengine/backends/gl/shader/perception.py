@@ -219,15 +219,22 @@ def fill_cell(config: Config, kernel: Kernel, frame: FrameKind) -> list[str]:
 def find_life(config: Config, kernel: Kernel) -> list[str]:
     """Decide whether a cell lives, by the largest value of the channel of life near it before and after the step."""
     assert config.alive
+    when = config.alive.when
     out, found = locate([*kernel.taps("laplacian"), (0, 0, 1.0)], config, kernel)
     layer, letter = config.alive.channel // 4, "xyzw"[config.alive.channel % 4]
     out.append("float life_before = -1e30, life_after = -1e30;")
+    reads = {
+        "before": f"imageLoad(before, ivec3({{place}}, {layer})).{letter}",
+        "after": "imageLoad(life, {place}).x",
+    }
     for (row, column), place in found.items():
         inside = f" * inside_{_offset(row, column)}" if config.padding == "zero" else ""
-        out.append(f"life_before = max(life_before, imageLoad(before, ivec3({place}, {layer})).{letter}{inside});")
-        out.append(f"life_after = max(life_after, imageLoad(life, {place}).x{inside});")
+        for time, read in reads.items():
+            if when in (time, "both"):
+                out.append(f"life_{time} = max(life_{time}, {read.format(place=place)}{inside});")
     threshold = number(config.alive.threshold)
-    out.append(f"bool lives = life_before > {threshold} && life_after > {threshold};")
+    lives = [f"life_{time} > {threshold}" for time in reads if when in (time, "both")]
+    out.append(f"bool lives = {' && '.join(lives)};")
     return out
 
 

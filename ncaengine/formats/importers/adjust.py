@@ -1,0 +1,57 @@
+"""What the user says about a model wins over what its family does: the hints that concern any model."""
+
+import dataclasses
+
+import msgspec
+import numpy as np
+
+from ncaengine.core.errors import NCAError
+from ncaengine.core.model import Alive, Clips, Config, Model, Seed
+from ncaengine.core.types import F32
+from ncaengine.formats.importers.base import Hints, SeedForm
+
+SEEDS: dict[SeedForm, Seed] = {
+    "zeros": Seed(), "noise": Seed("noise"), "point": Seed("point", 1.0, first=3), "opaque": Seed("image"),
+}  # fmt: skip
+OPAQUE: F32 = np.array([[[0, 0, 0, 1]]], np.float32)
+"""The seed of one cell with all channels 0 except the fourth."""
+
+
+def adjusted(model: Model, hints: Hints) -> Model:
+    """Return a model with the hints' padding, seed, signs, life, fire rate and limit of the state.
+
+    Raises NCAError if a hint doesn't fit the model.
+    """
+    c = model.config
+    changes = dict[str, object]()
+    if hints.padding:
+        changes["padding"] = hints.padding
+    if hints.fire_rate is not None:
+        changes["fire_rate"] = hints.fire_rate
+    if hints.alive:
+        changes["alive"] = _life(c, hints)
+    if hints.state_clip is not None:
+        bounds = (-hints.state_clip, hints.state_clip) if hints.state_clip else None
+        changes["clips"] = Clips(c.clips.perception, c.clips.hidden, c.clips.update, bounds)
+    if hints.gradient_sign:
+        sign = 1.0 if hints.gradient_sign == "down" else -1.0
+        changes["features"] = tuple(
+            msgspec.structs.replace(f, gain=sign * abs(f.gain)) if f.stencil == "gradient_y" else f for f in c.features
+        )
+    seed = model.seed
+    if hints.seed_form and not (hints.seed_form == c.seed.kind == "noise"):
+        if hints.seed_form in ("point", "opaque") and c.channels < 4:
+            raise NCAError(f"has {c.channels} channels; the seed {hints.seed_form!r} needs a fourth.")
+        changes["seed"] = SEEDS[hints.seed_form]
+        seed = OPAQUE if hints.seed_form == "opaque" else None
+    if not changes:
+        return model
+    return dataclasses.replace(model, config=msgspec.structs.replace(c, **changes), seed=seed)
+
+
+def _life(c: Config, hints: Hints) -> Alive | None:
+    if hints.alive == "none" or not hints.alive:
+        return None
+    if c.channels < 4:
+        raise NCAError(f"has {c.channels} channels; cells that die need a fourth, their opacity.")
+    return msgspec.structs.replace(c.alive or Alive(), when=hints.alive)

@@ -1,0 +1,168 @@
+"""The filters that a state dict holds, and which input of the net each of them makes."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ncaengine.core.errors import NCAError
+from ncaengine.core.model import Feature, Weights
+from ncaengine.core.stencils import as_weights
+from ncaengine.core.types import F32
+from ncaengine.formats.importers.base import Order
+from ncaengine.formats.importers.state_dicts import Account, Layers, is_filter, listed
+
+S = np.array([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+KNOWN: dict[str, F32] = {
+    "identity": np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]], np.float32),
+    "gradient_x": (S / 8).astype(np.float32),
+    "gradient_y": (S.T / 8).astype(np.float32),
+    "laplacian": np.array([[0.25, 0.5, 0.25], [0.5, -3, 0.5], [0.25, 0.5, 0.25]], np.float32),
+}
+"""A kernel's own stencils on the square lattice."""
+Key = tuple[str, float] | Weights
+"""A filter: one of KNOWN with its gain, or its weights."""
+Column = tuple[Key, int]
+"""What an input of the net is: a filter of a channel."""
+IDENTITY: Key = ("identity", 1.0)
+
+
+@dataclass(frozen=True)
+class Perception:
+    """What the net's inputs are, from the filters in its file."""
+
+    columns: tuple[Column, ...]
+    """Of each input, in the order of the file's first layer."""
+    names: tuple[str, ...]
+    """The tensors that say it."""
+    guessed: str = ""
+    """What the file does not say about it; '' for nothing."""
+
+    def features(self) -> tuple[tuple[Feature, ...], dict[str, Weights], list[int]]:
+        """Return the features, the stencils that no kernel has, and the place of each input among the file's inputs."""
+        places: dict[Key, list[tuple[int, int]]] = {}
+        for place, (key, channel) in enumerate(self.columns):
+            places.setdefault(key, []).append((channel, place))
+        channels = 1 + max(channel for _, channel in self.columns)
+        features, own, order = list[Feature](), dict[str, Weights](), list[int]()
+        for key, found in places.items():
+            seen = tuple(channel for channel, _ in found)
+            name, gain = key if isinstance(key[0], str) else (f"own{len(own) + 1}", 1.0)
+            if not isinstance(key[0], str):
+                own[name] = key
+            features.append(Feature(str(name), float(gain), None if seen == tuple(range(channels)) else seen))
+            order += [place for _, place in found]
+        return tuple(features), own, order
+
+
+def key_of(filter_: F32) -> Key:
+    """Return a filter as a multiple of a kernel's own stencil, or its weights."""
+    side = len(filter_)
+    middle = slice(side // 2 - 1, side // 2 + 2)
+    around = filter_.astype(np.float64).copy()
+    part = around[middle, middle].copy()
+    around[middle, middle] = 0
+    for name, known in KNOWN.items():
+        gain = float((part * known).sum() / (known.astype(np.float64) ** 2).sum())
+        if gain and not around.any() and np.allclose(part, gain * known, rtol=1e-5, atol=1e-6 * abs(gain)):
+            return name, float(np.float32(gain)) if abs(gain - round(gain)) > 1e-6 else float(round(gain))
+    return as_weights(filter_)
+
+
+def find_perception(
+    account: Account, layers: Layers, inputs: int, channels: int, order: Order | None
+) -> Perception | None:
+    """Return what the filters in a state dict say about the net's inputs; None if it has none that fit their number.
+
+    order: of filters that all channels share, as given by hand; None for what programs with such tensors do.
+    """
+    found = {
+        name: array for name, array in account.unused().items()
+        if is_filter(array) and name.removesuffix(".weight") not in layers
+    }  # fmt: skip
+    if not found:
+        return None
+    perception = _of_groups(found, inputs, channels) if len(found) == 1 else None
+    perception = perception or _shared(found, inputs, channels, order)
+    if perception is not None:
+        for name in perception.names:
+            account.use(name)
+    return perception
+
+
+def _of_groups(found: Mapping[str, F32], inputs: int, channels: int) -> Perception | None:
+    """Read the filters of a convolution in groups, (channels · n, 1, side, side), n of each channel in turn."""
+    [(name, array)] = found.items()
+    if array.ndim != 4 or len(array) % channels or len(array) <= channels:
+        return None
+    each = len(array) // channels
+    columns = tuple((key_of(array[o, 0]), o // each) for o in range(len(array)))
+    guessed = ""
+    if inputs - len(columns) in (channels, channels + 2):
+        columns = (*((IDENTITY, c) for c in range(channels)), *columns)
+        guessed = "that the channels themselves come before what the filters give"
+    return Perception(columns, (name,), guessed) if inputs - len(columns) in (0, 2) else None
+
+
+def _shared(found: Mapping[str, F32], inputs: int, channels: int, order: Order | None) -> Perception | None:
+    """Read filters that all channels share: in one tensor, or each in a tensor of its own."""
+    keys: list[Key] = []
+    for array in found.values():
+        each = array.reshape(-1, *array.shape[-2:])
+        if len(each) == channels and (each == each[0]).all():
+            each = each[:1]
+        keys += [key_of(one) for one in each]
+    count = (inputs - inputs % channels) // channels
+    if inputs % channels not in (0, 2) or count - len(keys) not in (0, 1):
+        return None
+    apart = len(found) > 1
+    if apart:
+        keys.sort(key=_usual_place)
+    before = [IDENTITY] if len(keys) < count else []
+    chosen = order or ("filter" if apart else "channel")
+    if chosen == "filter" or (before and order is None):
+        columns = [(key, c) for key in before for c in range(channels)]
+        inner = [(key, c) for key in keys for c in range(channels)]
+        if before and not apart and order is None:
+            inner = [(key, c) for c in range(channels) for key in keys]
+        columns += inner
+    else:
+        columns = [(key, c) for c in range(channels) for key in [*before, *keys]]
+    guessed = "" if order else f"the order of the inputs ({chosen})"
+    return Perception(tuple(columns), tuple(found), guessed)
+
+
+def _usual_place(key: Key) -> int:
+    """Return where programs put a filter that has a tensor of its own."""
+    names = list(KNOWN)
+    if isinstance(key[0], str):
+        return names.index(key[0])
+    weights = np.array(key)
+    if abs(weights.sum()) > 1e-4 * np.abs(weights).sum():
+        return 0
+    across = np.abs((weights * np.sign(np.arange(len(weights)) - len(weights) // 2)).sum())
+    down = np.abs((weights.T * np.sign(np.arange(len(weights)) - len(weights) // 2)).sum())
+    return 3 if max(across, down) < 1e-4 * np.abs(weights).sum() else 1 if across >= down else 2
+
+
+def dense_columns(array: F32, name: str, channels: int) -> tuple[F32, tuple[Column, ...]]:
+    """Read a convolution over all channels, (outputs, channels, side, side), as a layer over shifted states.
+
+    Returns (outputs, channels · side²) weights, and what each of its inputs is.
+    """
+    outputs, inputs, side, _ = array.shape
+    if inputs != channels:
+        raise NCAError(f"{name} has shape {array.shape}; a convolution of {channels} channels has {channels} inputs.")
+    columns: list[Column] = []
+    for place in range(side * side):
+        one = np.zeros((side, side), np.float32)
+        one.flat[place] = 1
+        columns += [(key_of(one), channel) for channel in range(channels)]
+    return array.transpose(0, 2, 3, 1).reshape(outputs, -1), tuple(columns)
+
+
+def unfit(account: Account) -> str:
+    """Return a sentence about filters in a file that fit nothing; '' if there are none."""
+    rest = [name for name, array in account.unused().items() if is_filter(array) and not re.search(r"weight$", name)]
+    return f"the filters in the file do not fit the net's inputs: {listed(rest)}" if rest else ""

@@ -1,0 +1,263 @@
+"""What each tensor of a state dict is: a layer of the net, one of its filters, or nothing that a step needs.
+
+Programs wrap a net in modules of any name (`net.`, `module.`, `_fsdp_wrapped_module.`), save it beside the net of its
+loss or the counters of an average, and call its two layers as they like. `tidy` gives the tensors the names that they
+have in the net itself, and drops those that are known not to be needed; `find_layers` names the two layers.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from ncaengine.core.errors import NCAError
+from ncaengine.core.types import F32
+from ncaengine.formats.importers.base import Decoded, quoted
+
+PAIRS = (("w1", "w2"), ("fc0", "fc1"), ("conv1", "conv2"))
+"""Names of the two layers in known programs. Those of a Sequential have numbers: layers.0 and layers.2."""
+MAX_SHOWN = 4
+"""Names of tensors that a message lists."""
+_WRAPPED = re.compile(r"(?:(?<=\.)|^)(?:_fsdp_wrapped_module|_orig_mod|_checkpoint_wrapped_module)\.")
+_NUMBERED = re.compile(r"((?:.{0,200}\.)?)(\d{1,3})")
+_NOT_NEEDED: tuple[tuple[str, re.Pattern[str]], ...] = (
+    (
+        "of the loss",
+        re.compile(
+            r"(^|\.|_)(loss(es)?|loss_(fn|net|model|func)|criterion|vgg\d*(_\w+)?|lpips|perceptual(_\w+)?|style_loss|"
+            r"content_loss|feature_extractor|discriminator|inception|clip_model|metrics?)(\.|$)"
+        ),
+    ),
+    (
+        "of the optimiser",
+        re.compile(r"(^|\.)(optim(i[sz]er)?s?|opt|exp_avg(_sq)?|(lr_)?scheduler|scaler|momentum)(\.|$)"),
+    ),
+    (
+        "counters",
+        re.compile(
+            r"(^|\.)(n_averaged|num_updates|epochs?|(global_|current_)?steps?|iter(ation)?s?|it|decay|total_(ops|params)|"
+            r"_extra_state|device_(anchor|indicator)|dummy(_\w+)?)$"
+        ),
+    ),
+    ("of the training", re.compile(r"(^|\.)(target(_\w+)?|pool(_\w+)?|sample_pool(\.\w+)?|replay(_\w+)?)$")),
+)
+"""What a step never needs, with the names that it has."""
+
+
+class Layers(NamedTuple):
+    """The names of a net's two layers."""
+
+    first: str
+    second: str
+
+
+def tidy(decoded: Decoded) -> list[Decoded]:
+    """Return the nets in a state dict, each with its own names for its tensors; any other file as it is.
+
+    What is known not to be needed is dropped, and said in the notes. Of several nets, each is named after its module.
+    """
+    if decoded.form != "tensors":
+        return [decoded]
+    tensors = {_WRAPPED.sub("", name): array for name, array in decoded.data.items()}
+    if len(tensors) < len(decoded.data):
+        tensors = dict(decoded.data)
+    tensors, notes = _without_unneeded(_without_weight_norm(tensors))
+    decoded = dataclasses.replace(decoded, data=tensors, notes=(*decoded.notes, *notes))
+    prefixes = list(_prefixes(tensors))
+    if len(prefixes) < 2:
+        return [_inside(decoded, prefixes[0])] if prefixes else [decoded]
+    apart = []
+    for prefix in prefixes:
+        others = tuple(other for other in prefixes if other != prefix and not prefix.startswith(other))
+        own = {name: array for name, array in tensors.items() if not (others and name.startswith(others))}
+        name = prefix.rstrip(".") or decoded.name
+        apart.append(_inside(dataclasses.replace(decoded, data=own, name=name), prefix))
+    return apart
+
+
+def _inside(decoded: Decoded, prefix: str) -> Decoded:
+    """Remove a prefix from names; what lies outside keeps its name, after a slash if that is one of the net's own."""
+    inside = {name.removeprefix(prefix) for name in decoded.data if name.startswith(prefix)}
+    renamed = {}
+    for name, array in decoded.data.items():
+        if name.startswith(prefix):
+            renamed[name.removeprefix(prefix)] = array
+        else:
+            renamed[f"/{name}" if name in inside else name] = array
+    return dataclasses.replace(decoded, data=renamed)
+
+
+def _prefixes(tensors: Mapping[str, F32]) -> Iterator[str]:
+    """Yield what precedes the names of each net's layers, as "model.net."; '' if nothing does.
+
+    A Sequential's own name stays: it tells the program.
+    """
+    arrays = dict(_layers(tensors))
+    found = [
+        name.removesuffix(first)
+        for first, second in PAIRS
+        for name in arrays
+        if re.search(rf"(^|\.){first}$", name) and f"{name.removesuffix(first)}{second}" in arrays
+    ]
+    for prefix, group in _sequentials(tensors).items():
+        first, second = (arrays[name] for name in group)
+        if second.shape[1] == len(first) and first.shape[1] > len(second):
+            found.append(prefix)
+    layers = None if found else find_layers(tensors)
+    if layers:
+        around, beside = layers.first.split("."), layers.second.split(".")
+        shared = 0
+        while shared < len(around) - 1 and beside[: shared + 1] == around[: shared + 1]:
+            shared += 1
+        found.append("".join(f"{part}." for part in around[:shared]))
+    yield from dict.fromkeys(found)
+
+
+def find_layers(tensors: Mapping[str, F32]) -> Layers | None:
+    """Return the names of a state dict's two layers; None if there are none, or if it can't be told which they are.
+
+    They are one of PAIRS, those of a Sequential, or the only two matrices that fit together.
+    """
+    for first, second in PAIRS:
+        weights = [tensors.get(f"{name}.weight") for name in (first, second)]
+        if all(a is not None and (a.ndim > 1 or f"{first}.bias" in tensors) for a in weights):
+            return Layers(first, second)
+    for group in _sequentials(tensors).values():
+        return Layers(*group)
+    matrices = [(layer, array) for layer, array in _layers(tensors) if not is_filter(array)]
+    narrow = [pair for pair in matrices if not is_wide(pair[1])]
+    matrices = narrow if len(narrow) == 2 else matrices
+    for (a, x), (b, y) in (matrices, matrices[::-1]) if len(matrices) == 2 else ():
+        if y.shape[1] == len(x) and x.shape[1] * x[0, 0].size > len(y):
+            return Layers(a, b)
+    return None
+
+
+def _sequentials(tensors: Mapping[str, F32]) -> dict[str, tuple[str, str]]:
+    """Return the two layers of each Sequential that has two, by what precedes the Sequential's name."""
+    groups: dict[str, list[tuple[int, str]]] = {}
+    for layer, array in _layers(tensors):
+        if (match := _NUMBERED.fullmatch(layer)) and not is_filter(array):
+            groups.setdefault(match[1], []).append((int(match[2]), layer))
+    found = {}
+    for name, group in groups.items():
+        ordered = [layer for _, layer in sorted(group)]
+        if len(ordered) == 3 and is_wide(tensors[f"{ordered[0]}.weight"]):
+            ordered = ordered[1:]  # the first is the perception
+        if len(ordered) == 2:
+            found["".join(f"{part}." for part in name.split(".")[:-2])] = (ordered[0], ordered[1])
+    return found
+
+
+def is_wide(array: F32) -> bool:
+    """Return whether an array is a convolution over several cells and all channels, (outputs, inputs, side, side)."""
+    return (
+        array.ndim == 4 and array.shape[1] > 1 and array.shape[2] == array.shape[3] and array.shape[3] in (3, 5, 7, 9)
+    )
+
+
+def _layers(tensors: Mapping[str, F32]) -> Iterator[tuple[str, F32]]:
+    """Yield the name of each layer, without ".weight", and its weights."""
+    for name, array in tensors.items():
+        if name.endswith(".weight") and array.ndim >= 2:
+            yield name.removesuffix(".weight"), array
+
+
+def is_filter(array: F32) -> bool:
+    """Return whether an array may be filters, each of one channel: (…, 1, side, side) or (…, side, side), odd sides."""
+    side = array.shape[-1] if array.ndim in (2, 3, 4) else 0
+    flat = array.ndim < 4 or array.shape[1] == 1
+    return 3 <= side <= 9 and side % 2 == 1 and array.shape[-2] == side and flat and array.size > 0
+
+
+def _without_unneeded(tensors: Mapping[str, F32]) -> tuple[dict[str, F32], list[str]]:
+    """Drop what a step never needs; return the rest, and a sentence about what was dropped."""
+    kept, dropped = dict[str, F32](), dict[str, list[str]]()
+    for name, array in tensors.items():
+        reason = next((reason for reason, names in _NOT_NEEDED if names.search(name.lower())), "")
+        if reason == "counters" and array.size > 1:
+            reason = ""
+        if reason:
+            dropped.setdefault(reason, []).append(name)
+        else:
+            kept[name] = array
+    return kept, [f"not needed, {reason}: {listed(names)}" for reason, names in dropped.items()]
+
+
+def _without_weight_norm(tensors: Mapping[str, F32]) -> dict[str, F32]:
+    """Compute the weights of layers that torch's weight_norm keeps as length and direction."""
+    out = dict(tensors)
+    for length_end, direction_end in (
+        ("weight_g", "weight_v"),
+        ("parametrizations.weight.original0", "parametrizations.weight.original1"),
+    ):
+        for name in [name for name in out if name.endswith(length_end)]:
+            stem = name.removesuffix(length_end)
+            direction = out.get(stem + direction_end)
+            if direction is None or direction.ndim < 2 or out[name].size not in (1, len(direction)):
+                continue
+            rows = direction.reshape(len(direction), -1)
+            size = np.linalg.norm(rows if out[name].size > 1 else rows.reshape(1, -1), axis=1, keepdims=True)
+            scaled = rows / np.maximum(size, 1e-12) * out[name].reshape(-1, 1)
+            out[f"{stem}weight"] = scaled.reshape(direction.shape).astype(np.float32)
+            del out[name], out[stem + direction_end]
+    return out
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return some names for a message, as "loss.vgg.0.weight, loss.vgg.0.bias and 30 more"."""
+    every = [name[:60] for name in names]
+    if len(every) <= MAX_SHOWN:
+        return ", ".join(every)
+    return f"{', '.join(every[: MAX_SHOWN - 1])} and {len(every) - MAX_SHOWN + 1} more"
+
+
+class Account:
+    """Which tensors of a state dict were used. What stays unused is said, or the file is refused."""
+
+    def __init__(self, tensors: Mapping[str, F32]) -> None:
+        self._tensors = tensors
+        self._used: set[str] = set()
+
+    def use(self, name: str) -> F32 | None:
+        """Return a tensor, which counts as used; None if there is none of that name."""
+        found = self._tensors.get(name)
+        if found is not None:
+            self._used.add(name)
+        return found
+
+    def number(self, *names: str) -> float | None:
+        """Return the first of these tensors that is one number, which counts as used; None if there is none."""
+        for name in names:
+            found = self._tensors.get(name)
+            if found is not None and found.size == 1:
+                self._used.add(name)
+                return float(found.flat[0])
+        return None
+
+    def unused(self) -> dict[str, F32]:
+        """Return the tensors that nothing used."""
+        return {name: array for name, array in self._tensors.items() if name not in self._used}
+
+    def close(self, layers: Layers, sizes: Iterable[int]) -> str:
+        """Return a sentence about what was left out; '' if nothing was.
+
+        sizes: of the net: its inputs, hidden units and channels.
+
+        Raises NCAError if the net has layers besides those two: a tensor with the name of a layer's parameter that has
+        one of its sizes.
+        """
+        sizes, rest = set(sizes), self.unused()
+        parameter = re.compile(r"(^|\.)(weight|bias|running_(mean|var)|weight_(orig|u|v|g))$")
+        within = [name for name, a in rest.items() if parameter.search(name) and (sizes & set(a.shape) or a.ndim > 1)]
+        if within:
+            shapes = ", ".join(f"{quoted(name)} {rest[name].shape}" for name in within[:MAX_SHOWN])
+            more = f" and {len(within) - MAX_SHOWN} more" if len(within) > MAX_SHOWN else ""
+            raise NCAError(
+                f"has more layers than ncaengine runs: beside {layers.first} and {layers.second} it holds "
+                f"{shapes}{more}. Without them it would compute something else; if they are not part of the "
+                "automaton, save a state dict without them."
+            )
+        return f"left out, because its meaning is not known: {listed(rest)}" if rest else ""
