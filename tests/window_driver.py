@@ -1,13 +1,15 @@
 """Drives the window with the ImGui Test Engine, without a display, on GLFW's null platform.
 
 Each scenario runs in its own process because each window has its own OpenGL context:
-`python tests/viewer/test_window.py SCENARIO FOLDER` runs one by hand. A scenario's script runs on a
+`python tests/viewer/test_window.py SCENARIO FOLDER [BACKEND]` runs one by hand. A scenario's script runs on a
 second thread while frames are drawn. It clicks, types and reads the App, but it can't call OpenGL.
 """
 
+import sys
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from helpers import NOTEBOOK_CONFIG, random_model, small
@@ -18,6 +20,8 @@ from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.options import Options
 from ncaengine.viewer.state.preferences import Preferences
 
+BACKEND: Any = sys.argv[3] if len(sys.argv) > 3 else "auto"
+"""What computes the steps."""
 LIMIT = 60.0
 """Seconds after which a script counts as stuck."""
 
@@ -55,7 +59,7 @@ def drive(options: Options, count: int, script: Callable[[Any, App], None], size
         registered.append(test)
         imgui.test_engine.queue_test(engine, test)
 
-    models = [model("ab"[i]) for i in range(count)]
+    models, options = [model("ab"[i]) for i in range(count)], replace(options, backend=BACKEND)
     prefs = Preferences(closed=[])
     options_of_window = {"prefs": prefs, **more}
     with Window(models, options, kernels.discover(), size, hidden=True, tests=register, **options_of_window) as window:

@@ -35,8 +35,13 @@ def closed_by_signals(close: Callable[[], object]) -> Iterator[None]:
             signal.signal(getattr(signal, name), action)
 
 
-def runner_params(size: tuple[int, int], hidden: bool, fonts: theme.Fonts) -> hello_imgui.RunnerParams:
-    """Return the parameters of hello_imgui for our window, without what is drawn in it."""
+def runner_params(
+    size: tuple[int, int], hidden: bool, fonts: theme.Fonts, version: tuple[int, int]
+) -> hello_imgui.RunnerParams:
+    """Return the parameters of hello_imgui for our window, without what is drawn in it.
+
+    version: of OpenGL, 3.3 or later.
+    """
     params = hello_imgui.RunnerParams()
     params.app_window_params.window_title = "ncaengine"
     params.app_window_params.window_geometry.size = size
@@ -48,8 +53,9 @@ def runner_params(size: tuple[int, int], hidden: bool, fonts: theme.Fonts) -> he
     params.fps_idling.fps_idling_mode = hello_imgui.FpsIdlingMode.early_return
     params.fps_idling.vsync_to_monitor = False
     gl = params.renderer_backend_options.open_gl_options
-    gl.major_version, gl.minor_version, gl.use_core_profile = 4, 3, True
-    gl.use_forward_compat, gl.glsl_version, gl.anti_aliasing_samples = True, "430", 0
+    gl.major_version, gl.minor_version = version
+    gl.glsl_version = f"{version[0]}{version[1]}0"
+    gl.use_core_profile, gl.use_forward_compat, gl.anti_aliasing_samples = True, True, 0
     params.callbacks.load_additional_fonts = fonts.load
     params.callbacks.setup_imgui_config = _configure
     params.callbacks.setup_imgui_style = theme.apply  # colours; sizes follow in the first frame, when fonts are known

@@ -9,9 +9,15 @@ import glfw  # isort: skip
 
 from ncaengine.core.errors import NCAError
 
+VERSIONS = (4, 3), (4, 1), (3, 3)
+"""Of OpenGL, the best first. Only 4.3 has the compute shaders of the OpenGL backend; macOS stops at 4.1."""
 
-def preflight(hidden: bool) -> None:
-    """Open a small invisible window and close it. Raise NCAError with the reason if that fails."""
+
+def preflight(hidden: bool) -> tuple[int, int]:
+    """Open a small invisible window and close it. Return the best of VERSIONS that this machine has.
+
+    Raises NCAError with the reason if no window can be opened.
+    """
     reasons: list[str] = []
 
     def note(_: int, text: Any) -> None:
@@ -22,20 +28,21 @@ def preflight(hidden: bool) -> None:
         glfw.init_hint(glfw.PLATFORM, glfw.PLATFORM_NULL)
     if not glfw.init():
         raise NCAError(f"Can't open a display ({_last(reasons)}); record a video with `ncaengine record` instead.")
-    hints = {glfw.CONTEXT_VERSION_MAJOR: 4, glfw.CONTEXT_VERSION_MINOR: 3, glfw.OPENGL_FORWARD_COMPAT: 1}
-    hints |= {glfw.OPENGL_PROFILE: glfw.OPENGL_CORE_PROFILE, glfw.VISIBLE: 0}
+    hints = {glfw.OPENGL_FORWARD_COMPAT: 1, glfw.OPENGL_PROFILE: glfw.OPENGL_CORE_PROFILE, glfw.VISIBLE: 0}
     if hidden and sys.platform.startswith("linux"):
         hints[glfw.CONTEXT_CREATION_API] = glfw.EGL_CONTEXT_API
-    for hint, value in hints.items():
-        glfw.window_hint(hint, value)
-    window = glfw.create_window(64, 64, "ncaengine", None, None)
-    if not window:
-        raise NCAError(
-            f"Can't open a window with OpenGL 4.3 ({_last(reasons)}); "
-            "record a video with `ncaengine record --backend torch` instead."
-        )
-    glfw.destroy_window(window)
-    glfw.window_hint(glfw.VISIBLE, int(not hidden))
+    for version in VERSIONS:
+        hints |= {glfw.CONTEXT_VERSION_MAJOR: version[0], glfw.CONTEXT_VERSION_MINOR: version[1]}
+        for hint, value in hints.items():
+            glfw.window_hint(hint, value)
+        window = glfw.create_window(64, 64, "ncaengine", None, None)
+        if window:
+            glfw.destroy_window(window)
+            glfw.window_hint(glfw.VISIBLE, int(not hidden))
+            return version
+    raise NCAError(
+        f"Can't open a window with OpenGL 3.3 ({_last(reasons)}); record a video with `ncaengine record` instead."
+    )
 
 
 def _last(reasons: list[str]) -> str:

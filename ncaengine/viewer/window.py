@@ -10,8 +10,6 @@ import numpy as np
 from imgui_bundle import hello_imgui, imgui, immapp
 
 from ncaengine.backends.gl import llvmpipe
-from ncaengine.backends.gl.backend import GLBackend
-from ncaengine.backends.gl.device import Device
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Model
@@ -21,6 +19,7 @@ from ncaengine.viewer import host
 from ncaengine.viewer.actions import open_files, recording, session_files
 from ncaengine.viewer.actions.autosave import PERIOD, Autosave, default_folder
 from ncaengine.viewer.actions.hot_reload import HotReload
+from ncaengine.viewer.device import open_in_window, runs_on_gpu
 from ncaengine.viewer.dialogs.gallery import Gallery
 from ncaengine.viewer.dialogs.save import SaveDialog
 from ncaengine.viewer.kit import theme
@@ -53,7 +52,7 @@ def show(
     """Open the window on a grid for each model, or on a session. Return when it is closed.
 
     Models that `watch` opened are reloaded when their files change.
-    Raises NCAError if there is no display or no OpenGL 4.3, or if a grid can't be made.
+    Raises NCAError if there is no display or no OpenGL 3.3, or if a grid can't be made.
     """
     with (
         Window(models, options, catalogue, watch=watch, session=session) as window,
@@ -123,8 +122,7 @@ class Window:
         """Open the operating system's window."""
         llvmpipe.limit_vector_width()
         self._threads_before = llvmpipe.threads()
-        preflight(hidden)
-        self._params = host.runner_params(size, hidden, self._fonts)
+        self._params = host.runner_params(size, hidden, self._fonts, preflight(hidden))
         self._params.callbacks.show_gui = self._guarded(self._show)
         self._params.callbacks.before_swap = self._guarded(self._read_pixels)
         if tests is not None:
@@ -138,9 +136,11 @@ class Window:
         self.ctx = moderngl.get_context()
         if not hidden:
             host.limit_size()
-        device = Device(self.ctx, since=self._threads_before, half=options.half)
-        self.sim = Simulation(GLBackend(device), catalogue)
-        self.app = App(self.sim, device.form == "unrolled", watch, self._prefs)
+        backend, notice = open_in_window(self.ctx, options.backend, options.half, self._threads_before)
+        self.sim = Simulation(backend, catalogue)
+        self.app = App(self.sim, not runs_on_gpu(backend), watch, self._prefs)
+        if notice:
+            self.app.notify(notice)
         self.hot_reload = HotReload(self.app)
         self.layout = Layout(self.ctx, self._fonts)
         self.save_dialog = SaveDialog(self._fonts)

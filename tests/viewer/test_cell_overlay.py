@@ -183,12 +183,13 @@ def test_a_histogram_without_valid_values_is_empty() -> None:
 def cells(folder: Path) -> None:
     """Zoom in on both lattices: details, the probe, pins by key and by Alt-click, and their traces."""
     from imgui_bundle import imgui
+    from window_driver import BACKEND
 
     from ncaengine.viewer.window import Window
 
     key = imgui.Key
     prefs = Preferences(closed=["Model", "Size", "Settings", "Grids", "Brush", "Maps", "View", "Cells", "Record"])
-    found, options = kernels.discover(), Options((40, 40), rng_seed=2)
+    found, options = kernels.discover(), Options((40, 40), rng_seed=2, backend=BACKEND)
     with Window([model()], options, found, (900, 700), hidden=True, prefs=prefs) as window:
         app, io, grid = window.app, imgui.get_io(), window.app.grid
         probe, camera = app.probe, app.pane.camera

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import ROOT, apart
-from window_driver import drive, model, only, pick, wait_until
+from window_driver import BACKEND, drive, model, only, pick, wait_until
 
+from ncaengine.backends import open_backend
 from ncaengine.core import kernels
 from ncaengine.core.errors import NCAError
 from ncaengine.io.video import Recording
@@ -155,7 +156,7 @@ def seed(folder: Path) -> None:
 
     drive(options, 1, script, (580, 800), prefs=only("Record"))
     frames = len(list((folder / "live").glob("*.png")))
-    with Simulation() as sim:
+    with Simulation(open_backend(BACKEND)[0]) as sim:
         grid = sim.add(model("a"), (40, 30), "hexagonal", steps_per_second=45.0, rng_seed=5)
         with Recording(f"{folder}/headless/", sim, grid, fps=30) as recording:
             for _ in range(frames):
@@ -167,7 +168,7 @@ def idle(folder: Path) -> None:
     """Check that a paused grid is neither stepped nor drawn again, but another view of it is."""
     from ncaengine.viewer.window import Window
 
-    with Window([model()], Options((40, 40)), kernels.discover(), hidden=True) as window:
+    with Window([model()], Options((40, 40), backend=BACKEND), kernels.discover(), hidden=True) as window:
         running.toggle_pause(window.app)
         for _ in range(3):
             window.frame()

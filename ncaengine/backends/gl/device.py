@@ -51,7 +51,7 @@ class Device:
         info = self.ctx.info
         self.description = f"OpenGL {version} on {info['GL_RENDERER']}"
         self.max_side = min(int(info["GL_MAX_TEXTURE_SIZE"]), int(info["GL_MAX_VIEWPORT_DIMS"][0]))
-        software = any(name in info["GL_RENDERER"].lower() for name in llvmpipe.NAMES)
+        software = not has_gpu(self.ctx)
         self.forms: tuple[Form, ...] = ("unrolled",) if software else ("looped", "blocked")
         self.form: Form = self.forms[0]
         self._copier = llvmpipe.image_copier() if software else None
@@ -119,6 +119,12 @@ class Device:
             program.release()
         self._compute.clear()
         self._last.clear()
+
+
+def has_gpu(context: moderngl.Context) -> bool:
+    """Return whether a GPU draws in this context, not the processor."""
+    renderer = context.info["GL_RENDERER"].lower()
+    return not any(name in renderer for name in llvmpipe.NAMES)
 
 
 def _purpose(source: ShaderSource) -> tuple[str, ...]:

@@ -1,6 +1,4 @@
-"""A grid's picture on the GPU, redrawn only if the grid or the view changed."""
-
-from typing import cast
+"""A grid's picture as a texture of the window, redrawn only if the grid or the view changed."""
 
 import moderngl
 
@@ -26,21 +24,26 @@ class Picture:
 
         lines: how dark the lines between cells are, 0 … 1.
         """
-        texture = self._texture_of_size(view.width, view.height)
+        components = 4 if isinstance(grid.cells, GLCells) else 3
+        texture = self._texture_of_size(view.width, view.height, components)
         wanted = (grid, grid.changes, view, grid.look, lines)
         if wanted != self._drawn:
-            cast(GLCells, grid.cells).draw_into(texture, view, grid.look, lines)
+            if isinstance(grid.cells, GLCells):
+                grid.cells.draw_into(texture, view, grid.look, lines)
+            else:
+                texture.write(grid.cells.draw(view, grid.look, lines), alignment=1)
             self._drawn = wanted
             self.draws += 1
         return texture.glo
 
-    def _texture_of_size(self, width: int, height: int) -> moderngl.Texture:
-        if self._texture is None or self._texture.size != (width, height):
+    def _texture_of_size(self, width: int, height: int, components: int) -> moderngl.Texture:
+        old = self._texture
+        if old is None or (*old.size, old.components) != (width, height, components):
             self.release()
-            self._texture = self._ctx.texture((width, height), 4)
-            self._texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
+            self._texture = old = self._ctx.texture((width, height), components, alignment=1)
+            old.filter = (moderngl.NEAREST, moderngl.NEAREST)
             self._drawn = None
-        return self._texture
+        return old
 
     def release(self) -> None:
         """Free the texture."""

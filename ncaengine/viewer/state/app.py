@@ -35,7 +35,7 @@ SIZE_ON_GPU, SIZE_IN_SOFTWARE = (256, 256), (128, 128)
 class App:
     """The window's own state.
 
-    software: whether the simulation's shaders run on the CPU.
+    software: whether the simulation runs on the CPU.
     models: the open models, each in its latest version, by a name that all its versions share.
     collection: the file of several models that the gallery shows, if any.
     reload_note: which file was last reloaded, and when.

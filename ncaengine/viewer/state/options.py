@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from ncaengine.backends.base import BackendChoice
 from ncaengine.core.errors import NCAError
 from ncaengine.core.types import Size
 
@@ -21,6 +22,8 @@ class Options:
     """A file of several models, which the gallery shows at once."""
     half: bool = False
     """Whether states are float16."""
+    backend: BackendChoice = "auto"
+    """What computes the steps; the window itself always draws with OpenGL."""
 
     def rates(self, count: int) -> tuple[float, ...]:
         """Return the steps per second of each of `count` grids. Raise NCAError if their number doesn't fit."""

@@ -1,0 +1,93 @@
+"""The window on a backend that isn't OpenGL, and with an OpenGL that only draws.
+
+The other tests leave the choice of the backend to the window.
+`python tests/viewer/test_backends_window.py SCENARIO FOLDER BACKEND` runs one scenario by hand, see window_driver.
+"""
+
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import ROOT, apart
+from window_driver import BACKEND, model
+
+from ncaengine.core import kernels
+from ncaengine.core.looks import Look
+from ncaengine.simulation.commands import Paint, Rewind, SetKernel, Show, Step
+from ncaengine.viewer.actions import running
+from ncaengine.viewer.state.options import Options
+from ncaengine.viewer.state.preferences import Preferences
+
+OTHER = "torch"
+SCENARIOS_OF_OTHERS = [
+    ("test_window", "work"),
+    ("test_window", "seed"),
+    ("test_window", "idle"),
+    ("test_painting_window", "brushes"),
+    ("test_cell_overlay", "cells"),
+    ("test_timeline", "bar"),
+    ("test_collections_window", "gallery"),
+]
+
+
+def views(folder: Path) -> None:
+    """Save pictures of a window with two lattices, zoomed in and out, with lines, brushes and other looks."""
+    from ncaengine.viewer.window import Window
+
+    options, prefs = Options((24, 20), backend=BACKEND), Preferences(closed=[])
+    pictures = []
+    with Window([model("a"), model("b")], options, kernels.discover(), (900, 600), hidden=True, prefs=prefs) as window:
+        app = window.app
+        running.toggle_pause_all(app)
+        window.frame()
+        app.submit(SetKernel(2, "hexagonal"), *(Step(number) for number in (1, 2) for _ in range(4)))
+        app.submit(Paint(1, "erase", ((5.0, 5.0),), 3.0), Rewind(2, 2))
+        for zoom in (None, 3.7, 30.0, 1.2):
+            for look in (Look(), Look("update")):
+                for pane in app.panes:
+                    pane.camera.zoom, pane.camera.repeat = zoom, True
+                    app.submit(Show(pane.grid.id, look))
+                window.frame()
+                pictures.append(window.pixels()[:540])  # without the status bar, which names the device
+        (folder / f"{app.sim.backend.name}.txt").write_text(app.sim.backend.description)
+        np.save(folder / f"{BACKEND}.npy", pictures)
+
+
+SCENARIOS = {scenario.__name__: scenario for scenario in (views,)}
+
+
+# Tests that run the scenarios
+
+
+@pytest.mark.parametrize(("file", "scenario"), SCENARIOS_OF_OTHERS)
+def test_the_window_works_on_another_backend(file: str, scenario: str, tmp_path: Path) -> None:
+    apart(ROOT / f"tests/viewer/{file}.py", scenario, tmp_path, OTHER)
+
+
+def test_the_window_shows_the_same_on_every_backend(tmp_path: Path) -> None:
+    for backend in ("gl", OTHER):
+        apart(__file__, "views", tmp_path, backend)
+        assert (tmp_path / f"{backend}.txt").is_file()
+    here, there = (np.load(tmp_path / f"{backend}.npy").astype(int) for backend in ("gl", OTHER))
+    assert here.shape == there.shape == (8, 540, 900, 3)
+    assert len({picture.tobytes() for picture in here}) == 8
+    # The states differ by rounding, and the root that the look "update" takes of small numbers enlarges that.
+    assert np.abs(here - there).max() <= 2
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Mesa can pretend to be older")
+@pytest.mark.parametrize("version", ["4.1", "3.3"])
+def test_an_opengl_without_compute_shaders_draws_the_window(
+    version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MESA_GL_VERSION_OVERRIDE", version)
+    monkeypatch.setenv("MESA_GLSL_VERSION_OVERRIDE", version.replace(".", "") + "0")
+    apart(__file__, "views", tmp_path, "auto")
+    assert (tmp_path / f"{OTHER}.txt").is_file()
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("error")
+    SCENARIOS[sys.argv[1]](Path(sys.argv[2]))
