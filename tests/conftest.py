@@ -20,6 +20,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 from helpers import SHARED
+from one_step import in_form
 
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.backends.torch import TorchBackend
@@ -65,15 +66,13 @@ def gl(_gl_of_session: GLBackend) -> Iterator[GLBackend]:
 @pytest.fixture
 def looped(gl: GLBackend, monkeypatch: pytest.MonkeyPatch) -> GLBackend:
     """OpenGL with the looped shader, a form for GPUs."""
-    monkeypatch.setattr(gl.device, "form", "looped")
-    return gl
+    return in_form(gl, "looped", monkeypatch)
 
 
 @pytest.fixture
 def blocked(gl: GLBackend, monkeypatch: pytest.MonkeyPatch) -> GLBackend:
     """OpenGL with the blocked shader, a form for GPUs that steps two cells per invocation."""
-    monkeypatch.setattr(gl.device, "form", "blocked")
-    return gl
+    return in_form(gl, "blocked", monkeypatch)
 
 
 @pytest.fixture(params=["looped", "blocked"])
@@ -84,8 +83,7 @@ def looping(request: pytest.FixtureRequest) -> GLBackend:
 
 @pytest.fixture
 def unrolled(gl: GLBackend, monkeypatch: pytest.MonkeyPatch) -> GLBackend:
-    monkeypatch.setattr(gl.device, "form", "unrolled")
-    return gl
+    return in_form(gl, "unrolled", monkeypatch)
 
 
 @pytest.fixture(params=["unrolled", "looped", "blocked"])

@@ -1,10 +1,12 @@
 """One step of a backend from random states, against the torch reference, cell by cell."""
 
 import numpy as np
+import pytest
 from helpers import NOTEBOOK_CONFIG, SELFORG, random_state, small
 
 from ncaengine.backends.base import Cells
 from ncaengine.backends.gl.backend import GLBackend
+from ncaengine.backends.gl.shader.perception import Form
 from ncaengine.backends.torch import TorchCells
 from ncaengine.core import fields, pcg
 from ncaengine.core.fields import FIELDS, PLANE
@@ -51,6 +53,13 @@ def assert_one_step_agrees(
     assert updates > 1e-3 or not fired, "the test's own states and weights do nothing"
     assert worst <= TOLERANCE
     return worst
+
+
+def in_form(gl: GLBackend, form: Form, monkeypatch: pytest.MonkeyPatch) -> GLBackend:
+    """Return the backend with one form of the shader, as on a device that has no other."""
+    monkeypatch.setattr(gl.device, "form", form)
+    monkeypatch.setattr(gl.device, "forms", (form,))
+    return gl
 
 
 def random_fields(width: int, height: int, seed: int = 0, models: int = 1) -> F32:

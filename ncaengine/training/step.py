@@ -8,6 +8,7 @@ cells break textures; pairs half a grid apart do not.)
 
 import logging
 import shutil
+import warnings
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
@@ -105,6 +106,8 @@ def compile_function(piece: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function, to be compiled at its first call for the shapes of that call."""
     # torch warns of a missing GPU, which is no problem here.
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
+    # And of products in full float32, which are wanted here.
+    warnings.filterwarnings("ignore", "TensorFloat32 tensor cores")
     # The taps' weights are constants; without this they become inputs after the second kernel.
     torch._dynamo.config.specialize_float = True
     return torch.compile(piece, dynamic=False)

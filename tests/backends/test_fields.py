@@ -124,12 +124,12 @@ def test_defaults_are_the_plain_step(formed: GLBackend, catalogue: Catalogue, ke
 
 
 def test_a_step_without_fields_runs_the_plain_program(
-    gl: GLBackend, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+    unrolled: GLBackend, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    real = gl.step_programs
-    monkeypatch.setattr(gl, "step_programs", lambda m, k, f, *more: asked.append(f) or real(m, k, f, *more))
-    model, square, cells = random_model(SMALL["selforg"]), catalogue.get("square"), gl.cells()
+    real = unrolled.step_programs
+    monkeypatch.setattr(unrolled, "step_programs", lambda m, k, f, *more: asked.append(f) or real(m, k, f, *more))
+    model, square, cells = random_model(SMALL["selforg"]), catalogue.get("square"), unrolled.cells()
 
     def programs(others: tuple[Model, ...] = (), field: F32 | None = None, **changes: float) -> list[str]:
         asked.clear()

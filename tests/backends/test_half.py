@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 from helpers import apart, random_model, random_state
+from one_step import in_form
 from PIL import Image
 
 from ncaengine.backends import open_backend
@@ -63,8 +64,7 @@ def half(gl: GLBackend, _half: GLBackend) -> GLBackend:
 @pytest.fixture(params=["unrolled", "looped"])
 def halved(request: pytest.FixtureRequest, half: GLBackend, monkeypatch: pytest.MonkeyPatch) -> GLBackend:
     """It in each form of the shader in turn."""
-    monkeypatch.setattr(half.device, "form", request.param)
-    return half
+    return in_form(half, request.param, monkeypatch)
 
 
 def rounded(state: F32) -> F32:
@@ -175,7 +175,7 @@ def test_a_state_takes_half_the_memory(
         cells = written(backend, random_model(Config(hidden=8)), catalogue, state)
         message.append(len(cells._images[0].read()))
         with pytest.raises(NCAError, match=r"[\d.]+ GB for each of two states; a square of 77x77 fits\.") as caught:
-            cells.write(np.broadcast_to(np.float32(0), (gl.max_side, gl.max_side, 12)))
+            cells.write(np.broadcast_to(np.float32(0), (gl.max_side, gl.max_side, 3000)))
         message.append(float(str(caught.value).split(" GB")[0].split()[-1]))
         cells.release()
     assert message[0] == 2 * message[2]

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 from helpers import NOTEBOOK_CONFIG, SELFORG, random_model, random_state, small
+from one_step import in_form
 
 from ncaengine.backends.gl import device
 from ncaengine.backends.gl.backend import GLBackend
@@ -330,7 +331,7 @@ def test_large_numbers_and_whole_ones_are_floats_in_the_text() -> None:
 def test_every_form_gives_the_same_state(gl: GLBackend, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
     model, before, found = random_model(SMALL), random_state(20, 10, 4), []
     for form in source.GROUP:
-        monkeypatch.setattr(gl.device, "form", form)
+        in_form(gl, form, monkeypatch)
         cells = gl.cells()
         cells.specialise(model, catalogue.get("hexagonal"))
         cells.write(before)

@@ -100,7 +100,7 @@ BAD: dict[str, Callable[[Any], AnyCommand]] = {
     "size 0": lambda g: Resize(g, (0, 5)),
     "size -1": lambda g: Resize(g, (5, -1)),
     "size 10⁹": lambda g: Resize(g, (10**9, 10**9)),
-    "size beyond the device": lambda g: Resize(g, (16385, 1)),
+    "size beyond the device": lambda g: Resize(g, (100_000, 1)),
     "size too much in all": lambda g: Resize(g, (16384, 16384)),
     "size of fractions": lambda g: Resize(g, (2.5, 3)),  # type: ignore[arg-type]
     "size of three": lambda g: Resize(g, (2, 3, 4)),  # type: ignore[arg-type]

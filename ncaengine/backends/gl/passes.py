@@ -81,10 +81,10 @@ class Passes:
             shift = kernel.row_shift(small[1]) % small[0]
             shrunk = self._image(f"state {n}", small, perception.layers(config))
             fine: dict[str, object] = {"fine_size": size, "fine_row_shift": kernel.row_shift(size[1]) % size[0]}
-            self._run(programs.shrink, small, fine, state, shrunk)
+            self._run(programs.form, programs.shrink, small, fine, state, shrunk)
             count = len(perception.stencils(config, frame)) * perception.layers(config)
             perceived.append(self._image(f"perception {n}", small, count))
-            self._run(programs.coarse, small, {"row_shift": shift}, shrunk, perceived[-1])
+            self._run(programs.form, programs.coarse, small, {"row_shift": shift}, shrunk, perceived[-1])
             uniforms |= {f"coarse_size_{n}": small, f"coarse_row_shift_{n}": shift}
         for n, image in enumerate(perceived):
             image.bind_to_image(FIRST_COARSE + n, read=True, write=False)
@@ -136,17 +136,17 @@ class Passes:
         if programs.alive:
             self._image("life", size, 0).bind_to_image(LIFE, read=True, write=False)
             shift = kernel.row_shift(size[1]) % size[0]
-            self._run(programs.alive, size, {"row_shift": shift}, before, after, reads_after=True)
+            self._run(programs.form, programs.alive, size, {"row_shift": shift}, before, after, reads_after=True)
 
     def _run(
-        self, program: moderngl.ComputeShader, size: Size, uniforms: dict[str, object], before: Image, after: Image,
-        reads_after: bool = False,
+        self, form: Form, program: moderngl.ComputeShader, size: Size, uniforms: dict[str, object], before: Image,
+        after: Image, reads_after: bool = False,
     ) -> None:  # fmt: skip
         """Run one dispatch from an image into another."""
         set_uniforms(program, {"size": size, **uniforms})
         before.bind_to_image(0, read=True, write=False)
         after.bind_to_image(1, read=reads_after, write=True)
-        program.run(*source.groups(self._device.form, size))
+        program.run(*source.groups(form, size))
         self._device.ctx.memory_barrier()
 
     def _image(self, name: str, size: Size, layers: int) -> Image:

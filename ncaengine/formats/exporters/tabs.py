@@ -133,6 +133,7 @@ void mainImage(out vec4 fragColor, in vec2 fragCoord) {
 """
 PLACE = """    float x = float(cell.x) + float(cell.y) * SKEW;
     x -= float(size.x) * floor(x / float(size.x));
+    x += x < 0.0 ? float(size.x) : x >= float(size.x) ? -float(size.x) : 0.0; // GPUs may divide inexactly
     vec2 place = 2.0 * (vec2(x, cell.y) + 0.5) / vec2(size) - 1.0;
 """
 HIDDEN = """    for (int j = 0; j < HIDDEN; j++) {

@@ -190,7 +190,10 @@ def _extra_inputs(config: Config, kernel: Kernel, frame: FrameKind) -> list[str]
         skew = kernel.basis[1][0] / kernel.basis[0][0]
         out += [
             f"float x_on_screen = float(cell.x) + float(cell.y) * {number(skew)};",
-            "x_on_screen -= float(size.x) * floor(x_on_screen / float(size.x));",
+            "float columns = float(size.x);",
+            "x_on_screen -= columns * floor(x_on_screen / columns);",
+            # GPUs may divide a column by itself to just below 1.
+            "x_on_screen += x_on_screen < 0.0 ? columns : x_on_screen >= columns ? -columns : 0.0;",
             "vec2 place = 2.0 * ((vec2(x_on_screen, cell.y) + 0.5) / vec2(size)) - 1.0;",
         ]
         if frame:
