@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from ncaengine.cli.shared.engine import find_kernels, open_simulation
+from ncaengine.cli.shared.engine import find_kernels, load_models, open_simulation
 from ncaengine.cli.shared.options import BackendChoice, Count, KernelName, Models, Plugins, Range, Seed, Size, size_text
 from ncaengine.cli.shared.output import plural, print_json, print_notice, progress_bar
 from ncaengine.core.errors import NCAError
@@ -58,7 +58,6 @@ class Evaluate:
     def run(self) -> None:
         """Measure with a progress bar; print a table or JSON."""
         self._check()
-        from ncaengine.formats import model_files
         from ncaengine.training import evaluation, losses, targets
         from ncaengine.training.features import extractor
 
@@ -66,7 +65,7 @@ class Evaluate:
         plan = evaluation.EvaluationPlan(
             self.kernel, self.size, steps, self.rollouts, self.seed, self.heal_steps * self.heal
         )
-        models = [model_files.load(path) for path in self.models]
+        models = load_models(self.models)
         target = losses.picture_tensor(targets.load_target(self.target, self.target_size))
         catalogue = find_kernels(self.plugins, self.kernel, models)
         net, notice = extractor.open_nets(self.features)

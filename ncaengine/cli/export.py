@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from ncaengine.cli.shared.engine import find_kernels, open_simulation
+from ncaengine.cli.shared.engine import find_kernels, load_models, open_simulation
 from ncaengine.cli.shared.options import KernelName, Models, OutputFile, Plugins
 from ncaengine.cli.shared.output import plural, print_notice, progress_bar
 from ncaengine.core.errors import NCAError
@@ -44,8 +44,6 @@ class Export:
 
     def run(self) -> None:
         """Write the file and print what it holds."""
-        from ncaengine.formats import model_files
-
         form = self.form or FORMS.get(self.output.suffix.lower())
         if form is None:
             raise NCAError(f"{self.output}: this ending is not known; use .json, .pt or .glsl, or give --form.")
@@ -55,7 +53,7 @@ class Export:
             raise NCAError("Name a model to export.")
         if form != "atlas" and len(self.models) > 1:
             raise NCAError(f"The form {form} holds one model, not {len(self.models)}; export them one by one.")
-        models = [model_files.load(path) for path in self.models]
+        models = load_models(self.models)
         match form:
             case "atlas":
                 self._write_text(self._atlas(models))

@@ -21,6 +21,10 @@ FAMILY = tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: recognised 
 FROM_FAMILY = "(default: the family's)"
 ORDER = tyro.conf.arg(metavar="{channel,filter}", help_behavior_hint=FROM_FAMILY)
 FILTERS = tyro.conf.arg(metavar="{undivided,eighths,unit}", help_behavior_hint=FROM_FAMILY)
+PADDING = tyro.conf.arg(metavar="{circular,replicate,zero}", help_behavior_hint=FROM_FAMILY)
+SEED_FORM = tyro.conf.arg(metavar="{zeros,noise,point,opaque}", help_behavior_hint=FROM_FAMILY)
+GRADIENT_SIGN = tyro.conf.arg(metavar="{down,up}", help_behavior_hint=FROM_FAMILY)
+ALIVE = tyro.conf.arg(metavar="{none,before,after,both}", help_behavior_hint=FROM_FAMILY)
 OFFSET = tyro.conf.arg(metavar="FLOAT", help_behavior_hint=FROM_FAMILY)
 FROM_FILE = tyro.conf.arg(metavar="INT", help_behavior_hint="(default: from the file)")
 TEXT = tyro.conf.arg(metavar="TEXT", help_behavior_hint=FROM_FAMILY)
@@ -54,13 +58,27 @@ class Import:
     eighths: both divided by 8; unit: Sobel divided by 8, the Laplacian by 4."""
     offset: Annotated[float | None, OFFSET] = None
     """Number to add to a cell's first three channels to get its colour (RGB from 0 to 1)."""
+    padding: Annotated[Literal["circular", "replicate", "zero"] | None, PADDING] = None
+    """What cells at the edge of the grid see beyond it: the opposite edge, the edge itself, or zeros."""
+    seed_form: Annotated[Literal["zeros", "noise", "point", "opaque"] | None, SEED_FORM] = None
+    """The initial state. point: one cell whose channels from the fourth on are 1; opaque: only its fourth is."""
+    gradient_sign: Annotated[Literal["down", "up"] | None, GRADIENT_SIGN] = None
+    """Where the second gradient points. With the wrong sign, the picture is upside down."""
+    alive: Annotated[Literal["none", "before", "after", "both"] | None, ALIVE] = None
+    """When cells whose fourth channel (opacity) is at most 0.1 all around die: if it is so before the update, after it,
+    or at either time (both: they must be alive at both times). none: no cell dies."""
+    fire_rate: Annotated[float | None, OFFSET] = None
+    """Share of the cells that update in a step, more than 0 and at most 1."""
+    state_clip: Annotated[float | None, OFFSET] = None
+    """The largest value of a state, in both directions; 0 for no limit."""
     channels: Annotated[int, FROM_FILE] = 0
     """Number of channels, if the file is only a row of float32 numbers."""
     hidden: Annotated[int, FROM_FILE] = 0
     """Number of hidden units, if the file is only a row of float32 numbers."""
     detect: bool = False
     """For a file of mere weights: run each possible --order, --filters and --offset for 300 steps, and import what
-    settles to a texture. Those that you give are not varied."""
+    settles to a texture or a picture. If nothing does, try each --padding, --seed-form, --alive, --fire-rate and
+    --state-clip too. What you give, and what lies in the file, is not varied."""
     author: Annotated[str, TEXT] = ""
     """The models' author; stored in the files."""
     licence: Annotated[str, TEXT] = ""
@@ -115,19 +133,28 @@ class Import:
         from ncaengine.formats import model_files
         from ncaengine.formats.importers.base import Hints
 
-        hints = Hints(self.family, self.order or "", self.filters or "", self.channels, self.hidden, self.offset)
+        hints = Hints(
+            self.family, self.order or "", self.filters or "", self.channels, self.hidden, self.offset,
+            self.padding or "", self.seed_form or "", self.gradient_sign or "", self.alive or "", self.fire_rate,
+            self.state_clip,
+        )  # fmt: skip
         opened = model_files.open_file(path, hints)
         if opened.doubt:
             print_notice(f"{path}: {opened.doubt}")
         one = opened.find_name(name) if name else ""
         wanted = [each for each in opened.models if fnmatch(each, self.name) and one in ("", each)]
         readings = opened.candidates() if self.detect and wanted else []
+        if readings and len(opened.models) > 1:
+            raise NCAError(f"{path}: holds {len(opened.models)} nets; --detect works on files of one.")
         if readings:
-            yield choose_reading(path, readings)
+            yield choose_reading(path, readings, opened.candidates)
             return
         if self.detect:
             print_notice(f"{path}: nothing to detect; nothing is ambiguous.")
-        yield from map(opened.model, wanted)
+        for model in map(opened.model, wanted):
+            for note in model.config.notes:
+                print_notice(f"{path}: {note}")
+            yield model
 
     def _with_attribution(self, model: "Model", path: Path) -> "Model":
         given = {"authors": self.author, "licence": self.licence, "file": path.name}

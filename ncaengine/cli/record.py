@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from ncaengine.cli.shared import setting_flags
-from ncaengine.cli.shared.engine import find_kernels, open_simulation
+from ncaengine.cli.shared.engine import find_kernels, load_models, open_simulation
 from ncaengine.cli.shared.options import (
     BackendChoice,
     Count,
@@ -96,10 +96,9 @@ class Record:
 
     def _record_model(self, path: Path) -> "tuple[Recording, Grid]":
         """Record a model from its seed."""
-        from ncaengine.formats import model_files
         from ncaengine.io.video import Recording
 
-        model = model_files.load(path)
+        [model] = load_models([path])
         catalogue = find_kernels(self.plugins, self.kernel, [model])
         with open_simulation(catalogue, self.backend, self.half) as sim:
             grid = sim.add(model, self.size, self.kernel, rng_seed=self.seed)

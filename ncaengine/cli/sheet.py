@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from ncaengine.cli.shared.engine import find_kernels, open_simulation
+from ncaengine.cli.shared.engine import find_kernels, load_models, open_simulation
 from ncaengine.cli.shared.options import BackendChoice, Half, Models, OutputFile, Plugins, Range, Seed, Size
 from ncaengine.cli.shared.output import plural, progress_bar
 from ncaengine.core.errors import NCAError
@@ -57,11 +57,10 @@ class Sheet:
     def run(self) -> None:
         """Grow the models with a progress bar, write the sheet and print what it shows."""
         self._check()
-        from ncaengine.formats import model_files
         from ncaengine.io import contact_sheets
 
         contact_sheets.check_output(self.output)
-        models = [model_files.load(path) for path in self.models]
+        models = load_models(self.models)
         for name in self.kernels:
             catalogue = find_kernels(self.plugins, name, models)
         kernels = [catalogue.get(name) for name in dict.fromkeys(self.kernels)]

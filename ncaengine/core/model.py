@@ -167,6 +167,12 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         known = not licence.startswith("unknown")
         return known and re.search(r"\bNC\b|non-?commercial", licence, re.IGNORECASE) is not None
 
+    @property
+    def notes(self) -> list[str]:
+        """What a user must know about how its file was read: what is a guess, and what was left out."""
+        guess = self.attribution.get("reading", "")
+        return [guess] * guess.startswith("a guess") + [t for t in [self.attribution.get("left out", "")] if t]
+
     def seen(self, feature: Feature) -> tuple[int, ...]:
         """Return the channels that a feature filters."""
         return tuple(range(self.channels)) if feature.channels is None else feature.channels

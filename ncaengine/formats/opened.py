@@ -77,12 +77,6 @@ class Opened:
         with errors_named(self.path):
             return self._candidates(flags)
 
-    def notes(self, model: Model) -> list[str]:
-        """Return what a user of one of its models must know: what is a guess, and what was left out of the file."""
-        facts = model.config.attribution if self.family else {}
-        guess = facts.get("reading", "")
-        return [*([f"read by {guess}"] if guess.startswith("a guess") else []), *filter(None, [facts.get("left out")])]
-
     @property
     def paths(self) -> list[Path]:
         """The absolute path that opens each model, as hexells.json:dots."""

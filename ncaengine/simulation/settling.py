@@ -1,6 +1,6 @@
 """Find which reading of bare weights is right: run each one, and take the one that settles to a texture."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -18,8 +18,10 @@ STEPS, LATE = 300, 60
 """Steps of a run, and how many of them at its end are looked at."""
 LOOKS = range(STEPS - LATE, STEPS + 1, LATE // 4)
 """The steps at which a state is kept."""
-LARGEST, FLATTEST, CLIPPED, ROUGHEST, RESTLESS = 8.0, 0.02, 0.5, 0.75, 0.15
+LARGEST, GROWTH, FLATTEST, CLIPPED, ROUGHEST, RESTLESS = 1000.0, 1.1, 0.02, 0.5, 0.75, 0.15
 """The bounds of the criteria: the most of each, except FLATTEST, which is the least contrast. See Trial."""
+USUAL = 8.0
+"""States up to this size may still grow."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,14 @@ class Trial:
     """Mean difference between neighbours divided by that between distant cells: 1 for noise, less for a texture."""
     unrest: float
     """How much contrast and brightness moved over the last LATE steps, divided by the contrast."""
+    growth: float = 1.0
+    """The largest |state| of the last look divided by that of the first."""
 
     @property
     def failed(self) -> str:
         """The first criterion that the reading fails, in a word or two; '' for one that settles."""
         failures = {
-            "runs away": not self.largest <= LARGEST,
+            "runs away": not self.largest <= (LARGEST if self.growth <= GROWTH else USUAL),
             "flat": not self.contrast >= FLATTEST,
             "saturated": not self.clipped <= CLIPPED,
             "noise": not self.roughness <= ROUGHEST,
@@ -54,17 +58,30 @@ class Trial:
 
 
 CRITERIA = (
-    f"A reading settles if its states stay within ±{LARGEST:g} (peak), its colours have a contrast of at least "
-    f"{FLATTEST:g}, at most {CLIPPED:.0%} of them are clipped, its roughness is at most {ROUGHEST:g} (noise has 1), "
-    f"and it moves by at most {RESTLESS:.0%} of its contrast over the last {LATE} steps (unrest). Of those that "
-    "settle, the smoothest that clips least is chosen."
+    f"A reading settles if its states (peak) do not grow beyond ±{USUAL:g}, or stay as they are below ±{LARGEST:g}, "
+    f"its colours have a contrast of at least {FLATTEST:g}, at most {CLIPPED:.0%} of them are clipped, its roughness "
+    f"is at most {ROUGHEST:g} (noise has 1), and it moves by at most {RESTLESS:.0%} of its contrast over the last "
+    f"{LATE} steps (unrest). Of those that settle, the smoothest that clips least is chosen."
 )
 
 
 def choose_best(trials: Iterable[Trial]) -> Trial | None:
     """Return the smoothest trial that clips least, of those that settle; the first of equals, None if none settles."""
     settled = [trial for trial in trials if not trial.failed]
-    return min(settled, key=lambda trial: round(trial.roughness + trial.clipped, 2), default=None)
+    return min(settled, key=_badness, default=None)
+
+
+def least_bad(trials: Sequence[Trial]) -> Trial:
+    """Return the trial that comes nearest to settling, although none does: one that doesn't run away, if there is one.
+
+    The first of equals; there is at least one.
+    """
+    kinds = ("restless", "saturated", "flat", "noise", "runs away")
+    return min(trials, key=lambda trial: (kinds.index(trial.failed), _badness(trial)))
+
+
+def _badness(trial: Trial) -> float:
+    return round(trial.roughness + trial.clipped, 2)
 
 
 def run_trials(
@@ -95,7 +112,7 @@ def _late_states(sim: Simulation, model: Model, report: StepReport) -> list[F32]
 def measure(label: str, model: Model, states: list[F32]) -> Trial:
     """Measure a reading by its states at several late steps, in order."""
     if not all(np.isfinite(state).all() for state in states):
-        return Trial(label, model, float("inf"), 0.0, 1.0, 1.0, 1.0)
+        return Trial(label, model, float("inf"), 0.0, 1.0, 1.0, 1.0, float("inf"))
     colour = model.config.colour
     pictures = [to_rgb(state, colour) for state in states]
     plain = states[-1][..., :3] * colour.scale + colour.offset
@@ -104,12 +121,14 @@ def measure(label: str, model: Model, states: list[F32]) -> Trial:
     near = np.mean([np.abs(last - np.roll(last, 1, axis)).mean() for axis in (0, 1)])
     far = np.mean([np.abs(last - np.roll(last, by, (0, 1))).mean() for by in ((SIDE // 2, 7), (11, SIDE // 3))])
     levels = np.array([[picture.mean(), picture.std((0, 1)).mean()] for picture in pictures])
+    peaks = [float(np.abs(state).max()) for state in states]
     return Trial(
         label,
         model,
-        max(float(np.abs(state).max()) for state in states),
+        max(peaks),
         contrast,
         float(((plain < 0) | (plain > 1)).mean()),
         float(near / far) if far > 0 else 1.0,
         float(np.ptp(levels, axis=0).max() / max(contrast, 1e-6)),
+        peaks[-1] / max(peaks[0], 1e-6),
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from ncaengine.cli.shared.engine import find_kernels
+from ncaengine.cli.shared.engine import find_kernels, load_models
 from ncaengine.cli.shared.options import KernelName, OptionalFile, Plugins, Range, Sizes, size_text
 from ncaengine.cli.shared.output import print_notice, progress_bar
 from ncaengine.core.errors import NCAError
@@ -71,7 +71,7 @@ class Bench:
 
         if self.plot:
             contact_sheets.check_output(self.plot, "plots")
-        model = model_files.load(self.model or model_files.default_model())
+        [model] = load_models([self.model or model_files.default_model()])
         kernel = find_kernels(self.plugins, self.kernel, [model]).get(self.kernel)
 
         from ncaengine.cli.bench import timing

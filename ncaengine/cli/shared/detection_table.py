@@ -1,6 +1,7 @@
-"""The trial runs and the table of `ncaengine import --detect`."""
+"""The trial runs and the tables of `ncaengine import --detect`."""
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,38 +15,69 @@ if TYPE_CHECKING:
     from ncaengine.core.model import Model
     from ncaengine.simulation.settling import Trial
 
+    Readings = Sequence[tuple[str, Model]]
 
-def choose_reading(source: Path, readings: "Sequence[tuple[str, Model]]") -> "Model":
-    """Run every reading of bare weights, print a table, and return the reading that settles best.
+MOST_FURTHER = 40
+"""The most readings that are tried where none of the first settles."""
+
+
+def choose_reading(source: Path, readings: "Readings", further: "Callable[[str], Readings]") -> "Model":
+    """Run readings of bare weights, print tables, and return the reading that settles best.
 
     readings: for each, its flags as text ('--order channel --offset 0.5') and the model it gives.
+    further: returns more readings like the one of some flags; they are tried if none of the first settles.
     Raises NCAError if none settles.
     """
     from rich.console import Console
 
     from ncaengine.simulation import settling
 
-    with open_simulation() as sim, progress_bar("steps") as bar:
-        task = bar.add_task("detecting", total=len(readings) * settling.STEPS)
-        trials = list(settling.run_trials(sim, readings, lambda steps: bar.advance(task, steps)))
-    chosen, flags = settling.choose_best(trials), readings[0][0].split()[::2]
-    console = Console()
-    console.print(_table(source.name, flags, trials, chosen))
+    console, flags = Console(), readings[0][0].split()[::2]
+    trials = _run(readings)
+    chosen = settling.choose_best(trials)
+    console.print(_table(f"{source.name} after {settling.STEPS} steps", flags, trials, chosen))
+    if chosen is None:
+        base = settling.least_bad(trials)
+        trials = _run(further(base.label)[:MOST_FURTHER])
+        chosen = settling.choose_best(trials)
+        if trials:
+            title = f"Others with {base.label}" if base.label else "Others"
+            shown = [dataclasses.replace(t, label=t.label.removeprefix(base.label).strip()) for t in trials]
+            console.print(_table(title, [], shown, shown[trials.index(chosen)] if chosen else None))
     console.print(settling.CRITERIA, style="dim")
     if chosen is None:
-        raise NCAError(f"{source}: no reading settles to a texture; choose one with {', '.join(flags)}.")
-    return chosen.model
+        advice = f"choose one with {', '.join(flags)}" if flags else "say what you know with flags"
+        raise NCAError(f"{source}: no reading settles to a texture; {advice}.")
+    return _as_tried(chosen)
 
 
-def _table(name: str, flags: Sequence[str], trials: "Sequence[Trial]", chosen: "Trial | None") -> "Table":
-    """Return a table with one line for each reading, at most 80 columns wide."""
+def _run(readings: "Readings") -> "list[Trial]":
+    from ncaengine.simulation import settling
+
+    with open_simulation() as sim, progress_bar("steps") as bar:
+        task = bar.add_task("detecting", total=len(readings) * settling.STEPS)
+        return list(settling.run_trials(sim, readings, lambda steps: bar.advance(task, steps)))
+
+
+def _as_tried(trial: "Trial") -> "Model":
+    """Return a trial's model, which says that it was found by trial."""
+    import msgspec
+
+    config = trial.model.config
+    facts = {**config.attribution, "reading": f"found by trial: {trial.label or 'as the form has it'} settles"}
+    return dataclasses.replace(trial.model, config=msgspec.structs.replace(config, attribution=facts))
+
+
+def _table(title: str, flags: Sequence[str], trials: "Sequence[Trial]", chosen: "Trial | None") -> "Table":
+    """Return a table with one line for each reading, at most 80 columns wide.
+
+    flags: each gets a column; without any, a reading's whole label is one.
+    """
     from rich import box
     from rich.table import Table
 
-    from ncaengine.simulation import settling
-
     table = Table(
-        title=f"{name} after {settling.STEPS} steps",
+        title=title,
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,
@@ -53,15 +85,16 @@ def _table(name: str, flags: Sequence[str], trials: "Sequence[Trial]", chosen: "
         show_edge=False,
         padding=(0, 1, 0, 0),
     )
-    for flag in flags:
-        table.add_column(flag, no_wrap=True)
+    for flag in flags or ["reading"]:
+        table.add_column(flag, no_wrap=bool(flags))
     for heading in ("peak", "contrast", "clipped", "rough", "unrest"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for trial in trials:
         verdict = "[bold green]chosen[/]" if trial is chosen else trial.failed or "settles"
         numbers = (trial.largest, trial.contrast, trial.clipped, trial.roughness, trial.unrest)
-        table.add_row(*trial.label.split()[1::2], *map(_short, numbers), verdict)
+        label = trial.label.split()[1::2] if flags else [trial.label or "as the form has it"]
+        table.add_row(*label, *map(_short, numbers), verdict)
     return table
 
 

@@ -1,6 +1,6 @@
 """Opening what commands run on: the kernels and a simulation."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,19 @@ if TYPE_CHECKING:
     from ncaengine.core.kernels import Catalogue
     from ncaengine.core.model import Model
     from ncaengine.simulation.simulation import Simulation
+
+
+def load_models(paths: Iterable[Path]) -> "list[Model]":
+    """Open models; print what in their files is a guess or was left out. Raises NCAError with the file's name."""
+    from ncaengine.formats import model_files
+
+    models = []
+    for path in paths:
+        model = model_files.load(path)
+        models.append(model)
+        for note in model.config.notes:
+            print_notice(f"{path}: {note}")
+    return models
 
 
 def find_kernels(plugins: Sequence[Path], wanted: str, models: "Sequence[Model]") -> "Catalogue":

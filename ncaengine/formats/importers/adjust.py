@@ -1,6 +1,7 @@
 """What the user says about a model wins over what its family does: the hints that concern any model."""
 
 import dataclasses
+import math
 
 import msgspec
 import numpy as np
@@ -27,10 +28,14 @@ def adjusted(model: Model, hints: Hints) -> Model:
     if hints.padding:
         changes["padding"] = hints.padding
     if hints.fire_rate is not None:
+        if not 0 < hints.fire_rate <= 1:
+            raise NCAError(f"cannot fire at a rate of {hints.fire_rate:g}; give more than 0 and at most 1.")
         changes["fire_rate"] = hints.fire_rate
     if hints.alive:
         changes["alive"] = _life(c, hints)
     if hints.state_clip is not None:
+        if not 0 <= hints.state_clip < math.inf:
+            raise NCAError(f"cannot limit its state to {hints.state_clip:g}; give a number from 0.")
         bounds = (-hints.state_clip, hints.state_clip) if hints.state_clip else None
         changes["clips"] = Clips(c.clips.perception, c.clips.hidden, c.clips.update, bounds)
     if hints.gradient_sign:

@@ -147,10 +147,12 @@ def reading_facts(net: Dense, convention: Convention, hints: Hints) -> dict[str,
     missing = ", ".join(name for name, is_missing in unsaid.items() if is_missing)
     filters = "filters as in the file; " if given and not hints.filters else ""
     guessed = f"{given.guessed} is guessed; " if given and given.guessed and not hints.order else ""
-    if convention.sure == "likely" and not guessed:
-        text = f"likely: {filters}the program with these names is known, but its {missing} are not in the file"
+    if hints.order or hints.filters:
+        text = f"in part as given by hand; its {missing} are not in the file"
+    elif convention.sure == "likely" and not guessed:
+        text = f"likely: {filters}programs that use these names are known, but its {missing} are not in the file"
     else:
-        text = f"a guess: {filters}{guessed}{missing} are not in the file; `ncaengine import --detect` tries others"
+        text = f"a guess: {filters}{guessed}its {missing} are not in the file; `ncaengine import --detect` tries others"
     return {"reading": text, **facts} if missing or guessed else facts
 
 

@@ -139,9 +139,12 @@ class App:
     def set_model(self, name: str, model: Model) -> None:
         """Add a model, or its new version, to the open models. All its versions share the name."""
         self.models[name], self._names[model] = model, name
-        if name not in self._warned and (warning := credits.licence_warning(name, model.config)):
+        notes = [f"{name}: {note}." for note in model.config.notes]
+        warnings = [*filter(None, [credits.licence_warning(name, model.config)]), *notes]
+        if name not in self._warned and warnings:
             self._warned.add(name)
-            self.notify(warning)
+            for warning in warnings:
+                self.notify(warning)
 
     def known_name(self, model: Model) -> str | None:
         """Return the name of an open model, given any of its versions; None if it isn't open."""
