@@ -24,13 +24,14 @@ def seen(x: Array, row: int, column: int, padding: str) -> Array:
 
 
 def filtered(x: Array, stencil: Array, padding: str) -> Array:
-    """Correlate every channel with a 3x3 stencil, as convolutions of neural nets do."""
-    out = np.zeros_like(x)
+    """Correlate every channel with a square stencil of an odd side, as convolutions of neural nets do."""
+    out, side = np.zeros_like(x), len(stencil)
     for row in range(x.shape[0]):
         for column in range(x.shape[1]):
-            for i in range(3):
-                for j in range(3):
-                    out[row, column] += stencil[i, j] * seen(x, row + i - 1, column + j - 1, padding)
+            for i in range(side):
+                for j in range(side):
+                    at = row + i - side // 2, column + j - side // 2
+                    out[row, column] += stencil[i, j] * seen(x, *at, padding)
     return out
 
 

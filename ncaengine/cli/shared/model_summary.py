@@ -33,6 +33,8 @@ def rows(model: Model, recognised: str) -> list[tuple[str, str]]:
     attribution = dict(c.attribution)
     recognised = recognised or attribution.get("recognised", "")
     attribution.pop("recognised", None)
+    if recognised:
+        attribution.setdefault("reading", "sure: files of this form say what a step computes")
     weights = [
         f"{n}: mean {v['mean']:.3f}, deviation {v['deviation']:.3f}, largest {v['largest']:.3f}"
         for n, v in statistics(model).items()

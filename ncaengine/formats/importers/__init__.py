@@ -69,6 +69,8 @@ class Identified:
     """What speaks against the family that the hints name; '' if nothing does."""
     others: tuple["Identified", ...] = ()
     """The other nets of the file."""
+    also: tuple[str, ...] = ()
+    """The names of other families that recognise the file, too."""
 
     def makers(self) -> Makers:
         """Return functions that make the models, each with its attribution, by the model's name.
@@ -99,6 +101,8 @@ class Identified:
             usual = {"authors": ASK, "source": _after(family.source), "licence": _unknown(family.licence)}
         known = {} if own.keys() & {"authors", "author", "licence"} else usual
         facts = {"not needed": "; ".join(self.decoded.notes)} if self.decoded.notes else {}
+        if self.also and own.get("reading", "").startswith("a guess"):
+            facts["reading"] = f"{own['reading']}; it may also be of the family {' or '.join(self.also)}"
         attribution = {"recognised": self.reason, **known, **own, **facts}
         config = msgspec.structs.replace(model.config, family=family.name, attribution=attribution)
         return dataclasses.replace(model, config=config)
@@ -174,10 +178,10 @@ def _identify_one(decoded: Decoded, hints: Hints) -> Identified:
         doubt = f"it looks like {other.name}: {reason}; read as {named.name}, as given" if other else ""
         return Identified(decoded, hints, named, "its family was given", doubt)
     for family, reason in recognised:
-        return Identified(decoded, hints, family, reason)
+        return Identified(decoded, hints, family, reason, also=tuple(other.name for other, _ in recognised))
     if decoded.form == "floats":
         dense.read_net(decoded, hints)  # raises NCAError that says which hints are missing
-    raise NCAError(f"is none of {', '.join(f.name for f in FAMILIES)}: it holds {_described(decoded)}.")
+    raise NCAError(f"is none of {', '.join(f.name for f in FAMILIES)}: it holds {_described(decoded)}.{_why(decoded)}")
 
 
 def _described(decoded: Decoded) -> str:
@@ -193,6 +197,16 @@ def _described(decoded: Decoded) -> str:
         return f"a list of {len(data)}"
     shape = getattr(data, "shape", None)
     return f"an array of shape {shape}" if shape is not None else f"only {str(data)[:40]!r}"
+
+
+def _why(decoded: Decoded) -> str:
+    """Say why a state dict is not read, if it is a net of more than two layers; a sentence, or ''."""
+    arrays = decoded.data.items() if decoded.form == "tensors" else ()
+    layers = [f"{quoted(name)} {a.shape}" for name, a in arrays if name.endswith(".weight") and a.ndim > 1]
+    if len(layers) < 3:
+        return ""
+    more = f" and {len(layers) - 3} more" if len(layers) > 3 else ""
+    return f" ncaengine runs nets of two layers behind filters; this has {', '.join(layers[:3])}{more}."
 
 
 def _same_step(a: Model, b: Model) -> bool:

@@ -226,8 +226,10 @@ def _perceived(
     """Return w1, b1 and what their inputs are by the file's filters: those of a learned perception are in w1 then."""
     found = find_perception(account, layers, w1.shape[1], channels, hints.order or None)
     for name, array in account.unused().items():
+        if found is not None or not is_wide(array) or array.shape[1] != channels:
+            continue
         before = w1.shape[1] - len(array)
-        if found is None and is_wide(array) and before in (0, channels) and array.shape[1] == channels:
+        if before in (0, channels):
             account.use(name)
             filters, columns = dense_columns(array, name, channels)
             w1, seen = w1[:, :before], w1[:, before:]
