@@ -149,7 +149,7 @@ def test_a_net_with_more_layers_is_refused(more: dict[str, Array]) -> None:
 
 def test_a_sequential_of_three_layers_is_refused() -> None:
     made = state_dict(16, names=("net.0", "net.2"))
-    with pytest.raises(NCAError, match="runs nets of two layers.*net.0.weight.*net.4.weight"):
+    with pytest.raises(NCAError, match=r"runs nets of two layers.*net.0.weight.*net.4.weight"):
         one({**made, "net.4.weight": numbers(4, 4, 1, 1)})
 
 
