@@ -1,10 +1,12 @@
 """Pictures of a grid in NumPy; shaders/canvas.comp draws the same.
 
-Which cells a pixel shows, and with which weights, depends only on the lattice and the view. It is computed once and
-kept while the view stays. Then each cell gets its colour once, and each pixel the weighted sum of a few colours.
-Sums are integers: a cell's red, green and blue lie in one number of 64 bits, and one multiplication weighs all three.
+Each cell gets its colour once, and each pixel a weighted sum of a few colours. The weights of rectangular cells are
+products of two numbers, one for the pixel's row and one for its column. Those of other cells are costly; they depend
+only on the lattice and the view, and are kept while these stay. There, sums are integers: a cell's red, green and blue
+lie in one number of 64 bits, and one multiplication weighs all three.
 """
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -74,17 +76,76 @@ def draw(
     lines: how dark the lines between cells are, 0 to 1.
     """
     height, width, _ = state.shape
-    rgb = shade(look, state, kernel, colour, before, fields)
-    if lines == 0 and view.raster(kernel) == "aligned":
+    rgb, raster = shade(look, state, kernel, colour, before, fields), view.raster(kernel)
+    if raster == "aligned" and lines == 0:
         return _aligned(quantise(rgb), kernel, view)
-    colours = _packed(rgb)
-    picture = np.empty((view.width * view.height, 3), np.uint8)
-    start = 0
+    picture = np.empty((view.height, view.width, 3), np.uint8)
+    if raster != "sampled":
+        rgb = np.fmax(rgb, 0) * np.float32(255)  # NaN becomes 0
+        for pixel_rows in _blocks(view):
+            picture[pixel_rows[0] : pixel_rows[-1] + 1] = _boxed(rgb, kernel, view, lines, pixel_rows)
+        return picture
+    colours, flat, start = _packed(rgb), picture.reshape(-1, 3), 0
     for strip in _strips(kernel, (width, height), view, lines):
-        end = start + len(strip.order)
-        gather(colours, strip, picture[start:end])
-        start = end
-    return picture.reshape(view.height, view.width, 3)
+        gather(colours, strip, flat[start : start + len(strip.order)])
+        start += len(strip.order)
+    return picture
+
+
+def _blocks(view: View) -> list[I64]:
+    """Return the numbers of a picture's rows, some at a time."""
+    high = max(1, BLOCK // view.width)
+    return [np.arange(top, min(top + high, view.height)) for top in range(0, view.height, high)]
+
+
+# Rectangular cells
+
+
+def _aligned(cells: U8, kernel: Kernel, view: View) -> U8:
+    """Return the colours of cells that are rectangles of whole pixels."""
+    (ax, _), (_, by) = kernel.basis
+    columns = np.floor(((np.arange(view.width) + 0.5) / view.scale + view.x) / ax + 0.5).astype(np.int64)
+    rows = np.floor(((np.arange(view.height) + 0.5) / view.scale + view.y) / by + 0.5).astype(np.int64)
+    picture: U8 = cells.take(columns % cells.shape[1], 1).take(rows % cells.shape[0], 0)
+    return picture
+
+
+def _boxed(rgb: F32, kernel: Kernel, view: View, lines: float, pixel_rows: I64) -> U8:
+    """Return the mean of the cells in each pixel of some rows, weighted by area.
+
+    rgb: (height, width, 3) float32, 0 to 255.
+    """
+    pitch = kernel.basis[0][0], kernel.basis[1][1]
+    most = max(view.samples(kernel), 2)  # of aligned pixels, too, whose edges are rounded
+    columns, wide, x = _shares(np.arange(view.width), view.x, view.scale, pitch[0], most)
+    rows, high, y = _shares(pixel_rows, view.y, view.scale, pitch[1], most)
+    part = rgb.take(np.arange(rows[0, 0], rows[-1, -1] + 1) % rgb.shape[0], 0)
+    across = np.zeros((len(part), view.width * 3), np.float32)
+    for column, share in zip(columns % rgb.shape[1], wide, strict=True):
+        across += part.take(column, 1).reshape(across.shape) * np.repeat(share, 3)
+    picture = np.zeros((len(pixel_rows), view.width * 3), np.float32)
+    for row, share in zip(rows - rows[0, 0], high, strict=True):
+        picture += across.take(row, 0) * share[:, None]
+    if lines:
+        picture *= np.repeat(1 - _line(np.minimum(y[:, None], x), view.scale, lines), 3, 1)
+    return (picture + np.float32(0.5)).astype(np.uint8).reshape(len(pixel_rows), view.width, 3)
+
+
+def _shares(pixels: I64, start: float, scale: float, pitch: float, most: int) -> tuple[I64, F32, F64]:
+    """Return the cells that each pixel of a row may touch, their shares of it, and how far its middle is from a border.
+
+    (most, pixels) int64 and float32, (pixels,) float64 in cell widths.
+    """
+    width = 1 / (scale * pitch)
+    low = pixels * width + start / pitch + 0.5
+    cells = np.floor(low) + np.arange(most)[:, None]
+    shares = np.maximum(np.minimum(low + width, cells + 1) - np.maximum(low, cells), 0) / width
+    middle = low + width / 2
+    border = (0.5 - np.abs(middle - np.floor(middle) - 0.5)) * pitch
+    return cells.astype(np.int64), shares.astype(np.float32), border
+
+
+# Cells of any shape
 
 
 def gather(colours: U64, strip: Strip, out: U8) -> None:
@@ -111,15 +172,6 @@ def _packed(rgb: F32) -> U64:
     return packed
 
 
-def _aligned(cells: U8, kernel: Kernel, view: View) -> U8:
-    """Return the colours of cells that are rectangles of whole pixels."""
-    (ax, _), (_, by) = kernel.basis
-    columns = np.floor(((np.arange(view.width) + 0.5) / view.scale + view.x) / ax + 0.5).astype(np.int64)
-    rows = np.floor(((np.arange(view.height) + 0.5) / view.scale + view.y) / by + 0.5).astype(np.int64)
-    picture: U8 = cells.take(columns % cells.shape[1], 1).take(rows % cells.shape[0], 0)
-    return picture
-
-
 def _strips(kernel: Kernel, size: Size, view: View, lines: float) -> Iterator[Strip]:
     """Yield the strips of a view from the top. They are kept for the next time unless they are too large."""
     key = kernel.basis, kernel.row_shift(size[1]), size, view, lines
@@ -132,9 +184,8 @@ def _strips(kernel: Kernel, size: Size, view: View, lines: float) -> Iterator[St
         return
     made: list[Strip] = []
     room = MOST_KEPT
-    high = max(1, BLOCK // view.width)
-    for top in range(0, view.height, high):
-        strip = _strip(kernel, size, view, lines, np.arange(top, min(top + high, view.height)))
+    for pixel_rows in _blocks(view):
+        strip = _strip(kernel, size, view, lines, pixel_rows)
         yield strip
         room -= strip.nbytes
         made = [*made, strip] if room >= 0 else []
@@ -151,75 +202,80 @@ def _keep(key: object, strips: list[Strip]) -> None:
 
 def _strip(kernel: Kernel, size: Size, view: View, lines: float, pixel_rows: I64) -> Strip:
     """Return the strip of some rows of pixels."""
-    make = _sampled if view.raster(kernel) == "sampled" else _boxed
+    make = _at_middle if view.samples(kernel) == 1 else _at_points
     columns, rows, shares = make(kernel, view, lines, pixel_rows)
-    shape = shares.shape
-    shares = shares.reshape(shape[0] * shape[1], -1)
     # Rounded sums, not rounded shares: so that the weights of a pixel add up to ONE.
-    sums = np.rint(np.cumsum(shares, 1, dtype=np.float32) * np.float32(ONE)).astype(np.int32)
-    weights = np.diff(sums, axis=1, prepend=0).astype(np.uint16)
+    flat = shares.reshape(-1, shares.shape[2] * shares.shape[3])
+    sums = np.rint(np.cumsum(flat, 0, dtype=np.float32) * np.float32(ONE)).astype(np.int16)
+    weights = np.diff(sums, axis=0, prepend=np.int16(0))
     shown = weights > 0
-    count = np.count_nonzero(shown, 1).astype(np.int16)
-    order = np.argsort(-count, kind="stable").astype(np.int32)
-    first = (np.cumsum(count, dtype=np.int64) - count)[order]
-    counts = tuple(int(np.count_nonzero(count > k)) for k in range(count.max(initial=0)))
-    listed = np.concatenate([first[:n] + k for k, n in enumerate(counts)] or [first[:0]])
-    mask = shown.reshape(shape)
-    column, row = on_torus(kernel, size, *(np.broadcast_to(each, shape)[mask] for each in (columns, rows)))
-    return Strip(order, counts, (row * size[0] + column).astype(np.int32)[listed], weights[shown][listed])
+    ranks = np.cumsum(shown, 0, dtype=np.int16)
+    order = np.argsort(-ranks[-1], kind="stable")
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    counts = [int(np.count_nonzero(ranks[-1] > k)) for k in range(ranks[-1].max())]
+    starts = np.cumsum([0, 0, *counts])  # by rank, from 1
+    at = starts[ranks[shown]] + np.broadcast_to(place, shown.shape)[shown]
+    mask = shown.reshape(shares.shape)
+    column, row = (np.broadcast_to(each, mask.shape)[mask].astype(np.int64) for each in (columns, rows))
+    column, row = on_torus(kernel, size, column, row)
+    cells, listed = np.empty(len(at), np.int32), np.empty(len(at), np.uint16)
+    cells[at], listed[at] = row * size[0] + column, weights[shown]
+    return Strip(order.astype(np.int32), tuple(counts), cells, listed)
 
 
-# What pixels may show: columns, rows and shares of cells, which broadcast to (pixel rows, pixel columns, n, m)
+# What pixels may show: columns, rows and shares of cells, which broadcast to (n, m, pixel rows, pixel columns)
 
 
-def _boxed(kernel: Kernel, view: View, lines: float, pixel_rows: I64) -> tuple[I64, I64, F64]:
-    """Return the rectangular cells in each pixel, and how much of its area they take."""
-    pitch = kernel.basis[0][0], kernel.basis[1][1]
-    most = max(view.samples(kernel), 2)  # of aligned pixels, too, whose edges are rounded
-    columns, wide, x = _shares(np.arange(view.width), view.x, view.scale, pitch[0], most)
-    rows, high, y = _shares(pixel_rows, view.y, view.scale, pitch[1], most)
-    light = 1 - _line(np.minimum(y[:, None], x), view.scale, lines)
-    shares = high[:, None, :, None] * wide[None, :, None, :] * light[..., None, None]
-    return columns[None, :, None, :], rows[:, None, :, None], shares
+def _at_middle(kernel: Kernel, view: View, lines: float, pixel_rows: I64) -> tuple[F64, F64, F64]:
+    """Return the cells near the middle of each pixel, and their shares of it."""
+    x, y = (np.arange(view.width) + 0.5) / view.scale + view.x, (pixel_rows + 0.5) / view.scale + view.y
+    columns, rows, inside = nearest_four(kernel, x, y[:, None])
+    shape = 2, 2, len(pixel_rows), view.width
+    shares = np.stack(_weights(inside, view.scale, view.scale, lines)).reshape(shape)
+    return np.stack(columns).reshape(shape), np.stack(rows).reshape(2, 2, -1, 1), shares
 
 
-def _shares(pixels: I64, start: float, scale: float, pitch: float, most: int) -> tuple[I64, F64, F64]:
-    """Return the cells that each pixel of a row may touch, their shares of it, and how far its middle is from a border.
-
-    (pixels, most) int64 and float64, (pixels,) float64 in cell widths.
-    """
-    low = pixels / (scale * pitch) + start / pitch + 0.5
-    width = 1 / (scale * pitch)
-    cells = np.floor(low)[:, None] + np.arange(most)
-    shares = np.clip(np.minimum(low[:, None] + width, cells + 1) - np.maximum(low[:, None], cells), 0, None) / width
-    middle = low + width / 2
-    return cells.astype(np.int64), shares, (0.5 - np.abs(middle - np.floor(middle) - 0.5)) * pitch
-
-
-def _sampled(kernel: Kernel, view: View, lines: float, pixel_rows: I64) -> tuple[I64, I64, F64]:
+def _at_points(kernel: Kernel, view: View, lines: float, pixel_rows: I64) -> tuple[F64, F64, F64]:
     """Return the cells near each pixel, and how many of its points show them."""
     (ax, _), (_, by) = kernel.basis
     n = view.samples(kernel)
-    points = (np.arange(n) + 0.5) / n
-    x = ((np.arange(view.width)[:, None] + points) / view.scale + view.x)[None]
-    y = ((pixel_rows[:, None] + points) / view.scale + view.y)[:, :, None, None]
+    points = (np.arange(n)[:, None] + 0.5) / n
+    x = (np.arange(view.width) + points) / view.scale + view.x
+    y = (pixel_rows + points) / view.scale + view.y
     # The window of cells that the points of a pixel may show.
     span = (n - 1) / n / view.scale
-    wide, high = int(np.ceil(span / ax)) + 2, int(np.ceil(span / by)) + 2
-    rows = np.floor(y[:, 0] / by).astype(np.int64) + np.arange(high)  # (pixel rows, 1, high)
-    columns = left_column(kernel, x[..., :1], rows).astype(np.int64)  # (pixel rows, pixel columns, high)
-    pixel = np.arange(len(pixel_rows))[:, None] * view.width + np.arange(view.width)
-    shares = np.zeros(pixel.size * high * wide)
+    high, wide = math.ceil(span / by) + 2, math.ceil(span / ax) + 2
+    rows = np.floor(y[0] / by) + np.arange(high)[:, None]
+    first = left_column(kernel, x[0], rows[..., None])  # (high, pixel rows, pixel columns)
+    shape = high, wide, len(pixel_rows), view.width
+    shares = np.zeros(math.prod(shape))
+    pixels = shape[2] * shape[3]
     for j in range(n):
-        column, row, inside = nearest_four(kernel, x, y[:, j])
-        weight = np.clip(0.5 + inside * (view.scale * n), 0, 1)
-        weight *= (1 - _line(inside.max(0), view.scale, lines)) / (weight.sum(0) * (n * n))
-        for pair in (slice(0, 2), slice(2, 4)):  # of cells in one row
-            down = row[pair.start, :, 0, 0] - rows[:, 0, 0]
-            first = (pixel * high + down[:, None]) * wide - columns[np.arange(len(down)), :, down]
-            shares += np.bincount((first[..., None] + column[pair]).ravel(), weight[pair].ravel(), shares.size)
-    shape = len(pixel_rows), view.width, high, wide
-    return columns[..., None] + np.arange(wide), rows[..., None], shares.reshape(shape)
+        upper = (np.floor(y[j] / by) - rows[0]).astype(np.int64)  # the window's row above the points
+        pairs = [first[upper + k, np.arange(len(upper))] for k in (0, 1)]
+        for i in range(n):
+            columns, _, inside = nearest_four(kernel, x[i], y[j][:, None])
+            for k, weight in enumerate(_weights(inside, view.scale, view.scale * n, lines)):
+                hit = np.flatnonzero(weight)
+                slot = (columns[k] - pairs[k // 2]).take(hit).astype(np.int64)
+                slot += (upper + k // 2).take(hit // view.width) * wide
+                shares[slot * pixels + hit] += weight.take(hit)  # no pixel is hit twice
+    shares /= n * n
+    return first[:, None] + np.arange(wide)[:, None, None], rows[:, None, :, None], shares.reshape(shape)
+
+
+def _weights(inside: list[F64], scale: float, fine: float, lines: float) -> list[F64]:
+    """Return the shares that cells have of points, 0 to 1, given how far inside each cell the points lie.
+
+    fine: points a cell width.
+    """
+    weights = [np.minimum(np.maximum(each * fine + 0.5, 0), 1) for each in inside]
+    total = weights[0] + weights[1] + weights[2] + weights[3]
+    light = 1 / total
+    if lines:
+        light *= 1 - _line(np.max(inside, 0), scale, lines)
+    return [weight * light for weight in weights]
 
 
 def _line(border: F64, scale: float, lines: float) -> F64:

@@ -6,7 +6,6 @@ column·basis[0] + row·basis[1]. On the torus, the plane repeats endlessly.
 
 import math
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Literal
 
 import numpy as np
@@ -98,47 +97,63 @@ def whole_view(kernel: Kernel, size: Size, scale: int = 1, even: bool = False) -
     return View(width, height, float(scale), *corner(kernel))
 
 
-def nearest_four(kernel: Kernel, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[I64, I64, F64]:
+def nearest_four(kernel: Kernel, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[list[F64], list[F64], list[F64]]:
     """Return four cells for each point, which include the nearest and those that it borders on there.
 
-    Returns (4, …) columns and rows on the unrolled plane, and how far inside each cell the point lies: the distance to
-    the border with the nearest rival, in cell widths, negative outside.
+    They are the left and right cell of the row above, then of the row below. Returns their columns and rows on the
+    unrolled plane, whole numbers, and how far inside each cell the point lies: the distance to the border with the
+    nearest rival, in cell widths, negative outside. Each is a list of four arrays.
     """
     (ax, _), (_, by) = kernel.basis
-    px, py = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    upper = np.floor(py / by)
-    left = left_column(kernel, px, upper), left_column(kernel, px, upper + 1)
-    # The point as seen from the left cell of either row.
-    dx = [px - (left[k] * ax + (upper + k) * kernel.basis[1][0]) for k in (0, 1)]
-    dy = [py - upper * by, py - (upper + 1) * by]
-    places = [(dx[k] - side, dy[k], k) for k in (0, 1) for side in (0, ax)]
-    squared = [x * x + y * y for x, y, _ in places]
-    inside = np.full((4, *squared[0].shape), np.inf)
-    for j, k in combinations(range(4), 2):
-        (xj, _, row_j), (xk, _, row_k) = places[j], places[k]
-        # Half the difference of the squares over the cells' distance; cells of one row are `ax` apart.
-        apart = ax if row_j == row_k else np.sqrt((xj - xk) ** 2 + by * by)
-        border = (squared[k] - squared[j]) / (2 * apart)
-        inside[j] = np.minimum(inside[j], border)
-        inside[k] = np.minimum(inside[k], -border)
-    columns = np.stack([left[0], left[0] + 1, left[1], left[1] + 1])
-    rows = np.stack([upper, upper, upper + 1, upper + 1])
-    rows = rows.reshape(4, *[1] * (columns.ndim - rows.ndim), *upper.shape)
-    return columns.astype(np.int64), np.broadcast_to(rows.astype(np.int64), columns.shape), inside
+    y = np.asarray(y, np.float64)
+    upper: F64 = np.floor(y / by)
+    places = [_along_row(kernel, x, upper), _along_row(kernel, x, upper + 1)]
+    left, lower = (np.floor(place) for place in places)
+    # How far right of the left cell of either row, in columns; and how far above the middle between the rows.
+    u, w = places[0] - left, places[1] - lower
+    middle = (0.5 - (y / by - upper)) * by * by
+    apart, both = w - u, w + u
+
+    def border(apart: F64, both: F64) -> F64:
+        """Return the distance to the border between a cell above and one below, positive on the side of the first."""
+        found: F64 = (ax * ax / 2 * apart * both + middle) / np.sqrt(ax * ax * apart * apart + by * by)
+        return found
+
+    ac, bd, ad, bc = (
+        border(apart, both),
+        border(apart, both - 2),
+        border(apart - 1, both - 1),
+        border(apart + 1, both - 1),
+    )
+    ab, cd = ax * (0.5 - u), ax * (0.5 - w)
+    inside = [_least(ab, ac, ad), _least(-ab, bc, bd), _least(cd, -ac, -bc), _least(-cd, -ad, -bd)]
+    return [left, left + 1, lower, lower + 1], [upper, upper, upper + 1, upper + 1], inside
 
 
-def left_column(kernel: Kernel, x: npt.ArrayLike, rows: npt.ArrayLike) -> F64:
-    """Return, for places along rows of the unrolled plane, the last column whose middle is not to the right of them."""
+def _along_row(kernel: Kernel, x: npt.ArrayLike, rows: F64) -> F64:
+    """Return where places lie along rows of the unrolled plane, in columns."""
     (ax, _), (bx, _) = kernel.basis
-    out: F64 = np.floor((x - np.multiply(rows, bx)) / ax)
-    return out
+    place: F64 = np.asarray(x, np.float64) / ax - rows * (bx / ax)
+    return place
+
+
+def _least(a: F64, b: F64, c: F64) -> F64:
+    return np.minimum(np.minimum(a, b), c)
+
+
+def left_column(kernel: Kernel, x: npt.ArrayLike, rows: F64) -> F64:
+    """Return, for places along rows of the unrolled plane, the last column whose middle is not to the right of them."""
+    column: F64 = np.floor(_along_row(kernel, x, rows))
+    return column
 
 
 def nearest_cell(kernel: Kernel, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[I64, I64]:
     """Return (column, row) on the unrolled plane of the cell nearest to each point."""
-    columns, rows, inside = nearest_four(kernel, x, y)
+    columns, rows, inside = (np.stack(np.broadcast_arrays(*each)) for each in nearest_four(kernel, x, y))
+    columns, rows = np.broadcast_arrays(columns, rows)
     first = inside.argmax(0)[None]
-    return np.take_along_axis(columns, first, 0)[0], np.take_along_axis(rows, first, 0)[0]
+    column, row = (np.take_along_axis(each, first, 0)[0].astype(np.int64) for each in (columns, rows))
+    return column, row
 
 
 def on_torus(kernel: Kernel, size: Size, column: I64, row: I64) -> tuple[I64, I64]:
