@@ -113,11 +113,10 @@ def _channel(state: F32, channel: int) -> F32:
 
 def _alive(state: F32, kernel: Kernel) -> npt.NDArray[np.bool_]:
     """Return whether alpha is large enough in a cell or in one of the eight around it in storage, on the torus."""
-    height, width, _ = state.shape
-    columns, rows = np.meshgrid(np.arange(width), np.arange(height))
-    around = [on_torus(kernel, (width, height), columns + dx, rows + dy) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
-    alpha = _channel(state, 3)
-    alive: npt.NDArray[np.bool_] = np.max([alpha[row, column] for column, row in around], 0) > np.float32(ALIVE)
+    alpha, shift = _channel(state, 3), kernel.row_shift(len(state))
+    rows = np.concatenate([np.roll(alpha[-1:], shift, 1), alpha, np.roll(alpha[:1], -shift, 1)])  # see lattice.on_torus
+    highest = np.max([rows[:-2], rows[1:-1], rows[2:]], 0)
+    alive: npt.NDArray[np.bool_] = np.max([np.roll(highest, k, 1) for k in (-1, 0, 1)], 0) > np.float32(ALIVE)
     return alive
 
 
