@@ -1,0 +1,1 @@
+"""Grids on the processor: functions made at run time for a model's shape and the processor's vectors, by LLVM."""

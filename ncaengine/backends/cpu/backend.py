@@ -1,0 +1,41 @@
+"""The processor as a backend: compiled for its vectors, on as many threads as it may use."""
+
+from ncaengine.backends.cpu.cells import CPUCells
+from ncaengine.backends.cpu.machine import Compiler, cores, host_width
+from ncaengine.backends.cpu.product import Width
+from ncaengine.backends.cpu.programs import Programs
+from ncaengine.backends.cpu.workers import Workers
+from ncaengine.core.fields import FIELDS
+from ncaengine.core.model import Config
+from ncaengine.core.states import MAX_SIDE
+
+
+class CPUBackend:
+    """See base.Backend."""
+
+    name = "cpu"
+    max_side = MAX_SIDE
+
+    def __init__(self, threads: int | None = None, width: Width | None = None) -> None:
+        """Start the threads.
+
+        threads: None for as many as this process may use processors.
+        width: the vectors to compile for, None for the widest that the processor has.
+        """
+        self.workers = Workers(threads or cores())
+        self.programs = Programs(Compiler(width or host_width()))
+        threads = self.workers.threads
+        self.description = f"the processor, {threads} thread{'s' * (threads > 1)}, {self.programs.width.name}"
+
+    def bytes_a_cell(self, config: Config) -> int:
+        """Count two states, a copy of one, and the fields."""
+        return 4 * (3 * config.channels + len(FIELDS))
+
+    def cells(self) -> CPUCells:
+        return CPUCells(self.programs, self.workers)
+
+    def finish(self) -> None:
+        """Do nothing: every call has finished when it returns."""
+
+    def release(self) -> None:
+        self.workers.release()

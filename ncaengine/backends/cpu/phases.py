@@ -1,0 +1,163 @@
+"""Emit the rarer phases of a step, and the loop in which threads share all phases.
+
+Phases have the arguments firing.PART and work on rows: of the grid or, for a coarser scale, of that one.
+"""
+
+from ncaengine.backends.cpu.emit import F32, I32, I64, Array, Code, Unit, Value
+from ncaengine.backends.cpu.firing import PART, PART_NUMBERS, states
+from ncaengine.backends.cpu.neighbours import Neighbours, Resampled, State, reach, runs, zero_beyond
+from ncaengine.backends.cpu.perception import stencils
+from ncaengine.backends.cpu.product import Width
+from ncaengine.backends.cpu.records import GRID, SAMPLE, SCALE, SLOT, Record
+from ncaengine.core.kernels import Kernel
+from ncaengine.core.model import Alive, Config
+
+
+def shrink(config: Config, scale: int, width: Width) -> Unit:
+    """Return the phase `shrink`: resample the state to a coarser scale, by its place among them."""
+    unit = Unit(width.fused)
+    code = Code(unit, "shrink", PART, PART_NUMBERS)
+    grid = Record(code, GRID, code.arrays["grid"])
+    before, _ = states(code, grid)
+    coarse = _scale(code, grid, scale)
+    target, across = coarse.array("state", F32), coarse["width"]
+    with code.loop(code.args["last"], first=code.args["first"]) as y, code.loop(across) as x:
+        resampled = Resampled(coarse.record("shrink", SAMPLE), x, y)
+        for _, (first, count) in runs(tuple(range(config.channels)), width.lanes):
+            target[(y * across + x) * config.channels + first] = resampled.load(before, config.channels, first, count)
+    code.end()
+    return unit
+
+
+def filter_coarse(config: Config, kernel: Kernel, framed: bool, scale: int, width: Width) -> Unit:
+    """Return the phase `filter_coarse`: apply all stencils to the state at a coarser scale."""
+    unit = Unit(width.fused)
+    code = Code(unit, "filter_coarse", PART, PART_NUMBERS)
+    coarse = _scale(code, Record(code, GRID, code.arrays["grid"]), scale)
+    names, channels = stencils(config, framed), config.channels
+    target, across = coarse.array("results", F32), coarse["width"]
+    beyond = zero_beyond(config, across * coarse["height"])
+    with code.loop(code.args["last"], first=code.args["first"]) as y, code.loop(across) as x:
+        around = Neighbours(coarse, reach(kernel), x, y, beyond)
+        state = State(coarse.array("state", F32), channels, around)
+        found = target.since((y * across + x) * (len(names) * channels))
+        for _, run in runs(tuple(range(channels)), width.lanes):
+            for i, name in enumerate(names):
+                found[i * channels + run[0]] = state.filtered(kernel.taps(name), run)
+    code.end()
+    return unit
+
+
+def _scale(code: Code, grid: Record, number: int) -> Record:
+    model = Record(code, SLOT, grid.array("slots", I64).since(code.args["slot"] * len(SLOT)))
+    return Record(code, SCALE, code.array_at(model.array("coarse", I64)[number], I64))
+
+
+def note_life(config: Config, alive: Alive, width: Width) -> Unit:
+    """Return the phase `note_life`: copy the channel of life after the step, before cells die."""
+    unit = Unit(width.fused)
+    code = Code(unit, "note_life", PART, PART_NUMBERS)
+    grid = Record(code, GRID, code.arrays["grid"])
+    _, after = states(code, grid)
+    life, across = grid.array("life", F32), grid["width"]
+    with code.loop(code.args["last"] * across, first=code.args["first"] * across) as cell:
+        life[cell] = after[cell * config.channels + alive.channel]
+    code.end()
+    return unit
+
+
+def let_die(config: Config, kernel: Kernel, alive: Alive, width: Width) -> Unit:
+    """Return the phase `let_die`: set cells to 0 that no living one is near, before or after the step."""
+    unit = Unit(width.fused)
+    code = Code(unit, "let_die", PART, PART_NUMBERS)
+    grid = Record(code, GRID, code.arrays["grid"])
+    before, after = states(code, grid)
+    offsets = sorted({(row, column) for row, column, _ in kernel.taps("laplacian")} | {(0, 0)})
+    across = grid["width"]
+    beyond = zero_beyond(config, across * grid["height"])
+    with code.loop(code.args["last"], first=code.args["first"]) as y, code.loop(across) as x:
+        around = Neighbours(grid, reach(kernel), x, y, beyond)
+        lives = None
+        for array, stride, first in ((before, config.channels, alive.channel), (grid.array("life", F32), 1, 0)):
+            most = None
+            for row, column in offsets:
+                value = array[around.at(row, column) * stride + first]
+                most = value if most is None else value.at_least(most)
+            assert most is not None
+            near = most > alive.threshold
+            lives = near if lives is None else lives & near
+        assert lives is not None
+        with code.when(lives.equals(0)):
+            _clear(after.since((y * across + x) * config.channels), config.channels, width.lanes)
+    code.end()
+    return unit
+
+
+def _clear(target: Array, count: int, lanes: int) -> None:
+    for _, (first, n) in runs(tuple(range(count)), lanes):
+        target[first] = target.code.constant(0.0, F32, n)
+
+
+RUN = {
+    "grid": I64, "scratch": I32, "phases": I64, "progress": I32, "number": I64, "odd": I64, "steps": I64,
+    "phase_count": I64, "parts": I64, "near": I64, "nap": I64,
+}  # fmt: skip
+RUN_NUMBERS = ("number", "odd", "steps", "phase_count", "parts", "near", "nap")
+SPINS = 4000
+"""How often a thread looks before it naps: some 20 microseconds."""
+SPACING = 16
+"""int32 numbers between two counters that threads share, so that none lies in another's cache line."""
+
+
+def run(width: Width) -> Unit:
+    """Return the function `run`, in which each thread makes its share of some steps.
+
+    Work is dealt out as tickets: step by step, phase by phase, part by part of the rows. A part begins once the parts
+    that it reads have finished the phase before: those beside it, or all of them.
+
+    Its arguments: the grid's record; the thread's scratch memory; the phases (phase_count, 3) int64, each a function's
+    address, its model's slot and its number of rows; progress (1 + parts, SPACING) int32 of zeros, shared: the next ticket, and how many
+    phases each part has finished; the first step's number; whether state_1 is the state; the number of steps; that of
+    parts; how many parts on each side a part waits for; the address of a function that lets the thread nap.
+    """
+    unit = Unit(width.fused)
+    code = Code(unit, "run", RUN, RUN_NUMBERS)
+    args, progress = code.args, code.arrays["progress"]
+    per_step = args["phase_count"] * args["parts"]
+    total = args["steps"] * per_step
+    ticket = code.variable(code.constant(0))
+
+    def take() -> None:
+        raw = code.builder.atomic_rmw("add", progress.raw, I32(1), "monotonic")
+        ticket.set(Value(code, raw).to(I64))
+
+    take()
+    with code.loop_while(lambda: ticket.get() < total):
+        turn, part = ticket.get() / args["parts"], ticket.get() % args["parts"]
+        step, phase = turn / args["phase_count"], turn % args["phase_count"]
+        with code.loop(args["near"] + 1, first=args["near"] * -1) as offset:
+            other = (part + offset + args["parts"] * 2) % args["parts"]
+            _wait(code, progress.since((other + 1) * SPACING), turn, args["nap"])
+        function, slot, rows = (code.arrays["phases"][phase * 3 + i] for i in range(3))
+        ends = [(part + i) * rows / args["parts"] for i in (0, 1)]
+        arguments = [code.arrays["grid"], code.arrays["scratch"], args["number"] + step, (args["odd"] + step) & 1, slot]
+        code.call_at(function, [*arguments, *ends])
+        code.builder.atomic_rmw("add", progress.since((part + 1) * SPACING).raw, I32(1), "release")
+        take()
+    code.end()
+    return unit
+
+
+def _wait(code: Code, counter: Array, enough: Value, nap: Value) -> None:
+    """Wait until a counter has reached a number: look often at first, then nap."""
+    looks = code.variable(0)
+
+    def behind() -> Value:
+        raw = code.builder.load_atomic(counter.raw, "acquire", 4, typ=I32)
+        return Value(code, raw).to(I64) < enough
+
+    with code.loop_while(behind):
+        looks.set(looks.get() + 1)
+        with code.when(looks.get() > SPINS):
+            code.call_at(nap, [code.constant(30, I32)])
+            looks.set(0)

@@ -1,0 +1,101 @@
+"""The phases of a step, and the compiled functions that they call."""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+import msgspec
+
+from ncaengine.backends.cpu import firing, network, perception, phases
+from ncaengine.backends.cpu.emit import Unit
+from ncaengine.backends.cpu.firing import Firing
+from ncaengine.backends.cpu.machine import Compiler
+from ncaengine.backends.cpu.neighbours import coarse_scales
+from ncaengine.core.kernels import Kernel
+from ncaengine.core.model import Config
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What all threads do before any goes on to the next phase."""
+
+    function: int
+    """Its address."""
+    slot: int
+    """Which of the grid's models it serves."""
+    scale: int = 0
+    """On which scale's rows it works; 0 is the grid's own."""
+    firing: Firing = "all"
+    """With pairs above each other, it works on the upper half's rows."""
+
+
+class Programs:
+    """Compiles the functions of steps and remembers them."""
+
+    def __init__(self, compiler: Compiler) -> None:
+        self._compiler, self.width = compiler, compiler.width
+        self._known: dict[Hashable, int] = {}
+
+    def _address(self, name: str, key: Hashable, make: Callable[[], Unit]) -> int:
+        if (name, key) not in self._known:
+            self._known[name, key] = self._compiler.address(name, make())
+        return self._known[name, key]
+
+    def run(self) -> int:
+        """Return the address of the threads' loop; see phases.run."""
+        return self._address("run", None, lambda: phases.run(self.width))
+
+    def perceive(self, config: Config, kernel: Kernel, framed: bool) -> int:
+        """Return the address of a model's perception; see perception.perceive."""
+        key = _shape(config), kernel, framed
+        return self._address("perceive", key, lambda: perception.perceive(config, kernel, framed, self.width))
+
+    def net(self, config: Config) -> int:
+        """Return the address of a model's net; see network.net."""
+        return self._address("net", _shape(config), lambda: network.net(config, self.width))
+
+    def phases(self, configs: list[Config], kernel: Kernel, framed: bool, kinds: list[Firing]) -> list[Phase]:
+        """Return the phases of a step.
+
+        configs: of the grid's models.
+        kinds: which cells of each model are computed.
+        """
+        found: list[Phase] = []
+        for slot, (config, kind) in enumerate(zip(configs, kinds, strict=True)):
+            found += self._coarse_phases(config, kernel, framed, slot)
+            several = len(configs) > 1
+            make = self._rows_maker(kind, config.channels, several)
+            found.append(Phase(self._address("step_rows", (kind, config.channels, several), make), slot, firing=kind))
+        first, alive = configs[0], configs[0].alive
+        if alive:
+            key = first.channels, alive, first.padding, kernel
+            note = self._address("note_life", key, lambda: phases.note_life(first, alive, self.width))
+            die = self._address("let_die", key, lambda: phases.let_die(first, kernel, alive, self.width))
+            found += [Phase(note, 0), Phase(die, 0)]
+        return found
+
+    def _rows_maker(self, kind: Firing, channels: int, several: bool) -> Callable[[], Unit]:
+        return lambda: firing.step_rows(kind, channels, several, self.width)
+
+    def _coarse_phases(self, config: Config, kernel: Kernel, framed: bool, slot: int) -> list[Phase]:
+        found = []
+        for number, scale in enumerate(coarse_scales(config)):
+            key = _shape(config), kernel, framed, number
+            shrink = self._address("shrink", key, _bind(phases.shrink, config, number, self.width))
+            made = _bind(phases.filter_coarse, config, kernel, framed, number, self.width)
+            found += [Phase(shrink, slot, scale), Phase(self._address("filter_coarse", key, made), slot, scale)]
+        return found
+
+
+def _bind(make: Callable[..., Unit], *arguments: object) -> Callable[[], Unit]:
+    return lambda: make(*arguments)
+
+
+def _shape(config: Config) -> bytes:
+    """Return what identifies the functions of a configuration."""
+    plain = Config()
+    return msgspec.json.encode(
+        msgspec.structs.replace(
+            config, name="", family="", attribution={}, kernels=plain.kernels, colour=plain.colour, seed=plain.seed,
+            fire_rate=plain.fire_rate,
+        )
+    )  # fmt: skip

@@ -1,0 +1,60 @@
+"""The threads that make steps together."""
+
+import ctypes
+from concurrent.futures import ThreadPoolExecutor, wait
+
+import numpy as np
+import numpy.typing as npt
+
+from ncaengine.backends.cpu.machine import nap
+from ncaengine.backends.cpu.phases import SPACING
+from ncaengine.backends.cpu.records import as_number
+
+MOST_PARTS = 16
+"""Parts of the rows in which the threads share a phase."""
+LEAST_CELLS = 512
+"""Cells of a grid for each thread that takes part: waking a thread takes as long as stepping some hundred cells."""
+_Run = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 11)
+Bytes = npt.NDArray[np.int32]
+
+
+class Workers:
+    """Runs steps on several threads; the calling thread is one of them."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self._pool = ThreadPoolExecutor(max(threads - 1, 1), thread_name_prefix="ncaengine-step")
+        self._scratch: list[Bytes] = []
+
+    def run(
+        self, function: int, grid: npt.NDArray[np.int64], phases: npt.NDArray[np.int64], scratch: int, number: int,
+        odd: int, steps: int, radius: int, cells: int,
+    ) -> None:  # fmt: skip
+        """Make some steps of a grid.
+
+        function: the address of phases.run, which explains the arguments.
+        scratch: the int32 numbers of each thread's scratch memory.
+        radius: how many rows away a phase reads.
+        """
+        rows = int(phases[:, 2].min())
+        threads = max(1, min(self.threads, cells // LEAST_CELLS))
+        parts = max(1, min(MOST_PARTS, rows // max(radius, 4))) if threads > 1 else 1
+        near = 1 if len(phases) == 1 and parts > 2 else parts // 2
+        progress = np.zeros((1 + parts, SPACING), np.int32)
+        run = _Run(function)
+        shared = [as_number(each) for each in (phases, progress)]
+        rest = (number, odd, steps, len(phases), parts, near, nap())
+        arguments = [(as_number(grid), as_number(room), *shared, *rest) for room in self._rooms(threads, scratch)]
+        others = [self._pool.submit(run, *each) for each in arguments[1:]]
+        run(*arguments[0])
+        wait(others)
+
+    def _rooms(self, threads: int, size: int) -> list[Bytes]:
+        """Return the scratch memory of each thread: zeros at first, because padded inputs are never written."""
+        if not self._scratch or len(self._scratch[0]) < size:
+            self._scratch = [np.zeros(size, np.int32) for _ in range(self.threads)]
+        return self._scratch[:threads]
+
+    def release(self) -> None:
+        """End the threads."""
+        self._pool.shutdown()
