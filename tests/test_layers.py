@@ -18,6 +18,7 @@ VIEWER_ORDER = ("kit", "state", "actions", "keymap", "canvas", "panels", "dialog
 LIBRARIES = {
     "torch": ("backends.reference", "backends.torch", "formats.model_files", "training", "cli"),
     "torchvision": ("training",),
+    "llvmlite": ("backends.cpu",),
     "moderngl": ("backends.gl", "viewer"),
     "glcontext": ("backends.gl",),
     "av": ("io",),

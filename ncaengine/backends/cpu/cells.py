@@ -7,7 +7,7 @@ import numpy as np
 from ncaengine.backends.cpu.plan import Plan
 from ncaengine.backends.cpu.programs import Programs
 from ncaengine.backends.cpu.workers import Workers
-from ncaengine.core import looks
+from ncaengine.core import canvas, stencils
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View
 from ncaengine.core.looks import RGB, Look
@@ -35,7 +35,7 @@ class CPUCells:
         models = [model, *others]
         check_models(models)
         for each in models:
-            kernel.require((feature.stencil for feature in each.config.features), each.config.name)
+            stencils.require(each.config, kernel)
         self._models, self._kernel, self._plan = models, kernel, None
 
     def write(self, state: F32) -> None:
@@ -79,10 +79,12 @@ class CPUCells:
         self._odd ^= 1
         self._stepped = True
 
-    def draw(self, view: View, look: Look = RGB) -> U8:
+    def draw(self, view: View, look: Look = RGB, lines: float = 0.0) -> U8:
         assert self._kernel is not None
         before = self._state(self._odd ^ self._stepped)
-        return looks.draw(self._now, self._kernel, self._models[0].config.colour, view, look, before, self._fields)
+        return canvas.draw(
+            self._now, self._kernel, self._models[0].config.colour, view, look, before, self._fields, lines
+        )
 
     def release(self) -> None:
         self._states, self._shape, self._fields, self._plan = [], (0, 0, 0), None, None

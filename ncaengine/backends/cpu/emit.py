@@ -135,7 +135,7 @@ class Value:
 
     def spread(self, lanes: int) -> Value:
         """Return a vector that holds this number in each lane."""
-        if lanes == 1 or self.lanes == lanes:
+        if lanes in (1, self.lanes):
             return self
         return self.picked([0] * lanes)
 

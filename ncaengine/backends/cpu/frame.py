@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ncaengine.backends.cpu.emit import F32, I32, Code, Value
 from ncaengine.backends.cpu.records import Record
-from ncaengine.core.fields import FIELDS, PLANE
+from ncaengine.core.fields import PLANE
 from ncaengine.core.kernels import LAPLACIAN_COS, LAPLACIAN_SIN
 from ncaengine.core.model import Extra
 

@@ -3,6 +3,7 @@
 from ncaengine.backends.cpu.emit import F32, I32, I64, Array, Value
 from ncaengine.backends.cpu.product import chunks
 from ncaengine.backends.cpu.records import NEAR, Record
+from ncaengine.core import stencils
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Config
 
@@ -10,9 +11,9 @@ Run = tuple[int, int]
 """Neighbouring channels: (first, how many)."""
 
 
-def reach(kernel: Kernel) -> int:
+def reach(config: Config, kernel: Kernel) -> int:
     """Return for offsets of how many cells the tables of tables.near are made."""
-    return max(kernel.radius, 1)
+    return max(stencils.radius(config, kernel), 1)
 
 
 def runs(channels: tuple[int, ...], lanes: int) -> list[tuple[int, Run]]:
@@ -30,9 +31,10 @@ def runs(channels: tuple[int, ...], lanes: int) -> list[tuple[int, Run]]:
 class Neighbours:
     """The flat numbers of the cells around one cell, by tables.near."""
 
-    def __init__(self, near: Record, reach: int, x: Value, y: Value, cells: Value | None = None) -> None:
+    def __init__(self, near: Record, reach: Value | int, x: Value, y: Value, cells: Value | None = None) -> None:
         """Take the tables from a record that holds NEAR.
 
+        reach: for offsets of how many cells the tables are made.
         x, y: the cell's column and row, as int64.
         cells: the number of cells, if neighbours beyond the edge are zeros.
         """
@@ -70,6 +72,8 @@ class State:
 
     def filtered(self, taps: tuple[tuple[int, int, float], ...], run: Run) -> Value:
         """Return a stencil's sum of weighted neighbours; those of one weight are added up first."""
+        if not taps:
+            return self.load(0, 0, run) * 0.0
         by_size: dict[float, list[tuple[int, int, float]]] = {}
         for tap in taps:
             by_size.setdefault(abs(tap[2]), []).append(tap)
@@ -81,10 +85,7 @@ class State:
                 value = self.load(row, column, run)
                 part = part + value if weight * first > 0 else part - value
             factor = size if first > 0 else -size
-            if total is not None:
-                total = part.times_plus(factor, total)
-            else:
-                total = part if factor == 1 else part * factor
+            total = part * factor if total is None else part.times_plus(factor, total)
         assert total is not None
         return total
 
@@ -101,11 +102,11 @@ class Resampled:
 
     def load(self, array: Array, stride: int, first: int, count: int) -> Value:
         """Return `count` numbers from `first` on of the `stride` numbers that each cell has in an array."""
-        left, right = (
-            _between(*(array.load(row[side] * stride + first, count) for row in self._corners), self._down)
-            for side in (0, 1)
-        )
-        return _between(left, right, self._right)
+        sides = []
+        for side in (0, 1):
+            top, bottom = (array.load(row[side] * stride + first, count) for row in self._corners)
+            sides.append(_between(top, bottom, self._down))
+        return _between(sides[0], sides[1], self._right)
 
 
 def _between(a: Value, b: Value, part: Value) -> Value:

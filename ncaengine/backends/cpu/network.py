@@ -7,7 +7,7 @@ from ncaengine.backends.cpu.firing import NET, pcg4d
 from ncaengine.backends.cpu.perception import clip, input_stride
 from ncaengine.backends.cpu.product import Width, pack, product
 from ncaengine.backends.cpu.records import GRID, Record
-from ncaengine.core.fields import FIELDS, PLANE
+from ncaengine.core.fields import PLANE
 from ncaengine.core.model import Activation, Config, Model
 from ncaengine.core.pcg import ALWAYS, CHANNELS_SEED
 from ncaengine.core.types import F32 as Floats
@@ -83,7 +83,8 @@ def _fires(code: Code, grid: Record, x: Value, y: Value, first: Value, lanes: in
     """Return whether each of some channels fires, independently; see pcg.fire_masks."""
     channels = first.to(I32).spread(lanes) + code.vector(range(lanes))
     seed = (channels >> 2) * CHANNELS_SEED + grid["rng_seed"].to(I32)
-    words = pcg4d(*(value.to(I32).spread(lanes) for value in (x, y, code.args["number"])), seed)
+    column, row, step = (value.to(I32).spread(lanes) for value in (x, y, code.args["number"]))
+    words = pcg4d(column, row, step, seed)
     word = words[0]
     for number in (1, 2, 3):
         word = (channels & 3).equals(number).choose(words[number], word)

@@ -5,9 +5,10 @@ A vector holds neighbouring channels of a cell, so any list of cells is served a
 
 from ncaengine.backends.cpu.emit import F32, I32, I64, Array, Code, Unit, Value
 from ncaengine.backends.cpu.frame import Frame, extra_input, frame_of
-from ncaengine.backends.cpu.neighbours import Neighbours, Resampled, Run, State, reach, runs, zero_beyond
+from ncaengine.backends.cpu.neighbours import Neighbours, Resampled, Run, State, runs, zero_beyond
 from ncaengine.backends.cpu.product import Width
 from ncaengine.backends.cpu.records import GRID, SAMPLE, SCALE, SLOT, Record
+from ncaengine.core import stencils
 from ncaengine.core.kernels import LAPLACIAN_COS, LAPLACIAN_SIN, Kernel
 from ncaengine.core.model import Config, Range
 
@@ -19,7 +20,7 @@ def input_stride(config: Config, lanes: int) -> int:
     return -(-config.inputs // lanes) * lanes
 
 
-def stencils(config: Config, framed: bool) -> tuple[str, ...]:
+def applied_stencils(config: Config, framed: bool) -> tuple[str, ...]:
     """Return the names of the stencils to apply: a cell's own frame mixes several."""
     wanted = [feature.stencil for feature in config.features] + ["laplacian"] * bool(config.diffusion)
     if framed and {"gradient_x", "gradient_y"} & set(wanted):
@@ -39,8 +40,8 @@ def perceive(config: Config, kernel: Kernel, framed: bool, width: Width) -> Unit
 
     framed: whether cells have their own frames.
 
-    Its arguments: the grid's record; the model's; the state; inputs (count, input_stride) and diffused (count, channels), to be
-    written; x and y of the cells (count,); count.
+    Its arguments: the grid's record; the model's; the state; inputs (count, input_stride) and diffused (count,
+    channels), to be written; x and y of the cells (count,); count.
     """
     unit = Unit(width.fused)
     code = Code(unit, "perceive", ARGUMENTS, numbers=("count",))
@@ -88,8 +89,8 @@ class _Cell:
     ) -> None:
         self.config, self.kernel, self.grid, self.x, self.y, self.frame = config, kernel, grid, x, y, frame
         cells = grid["width"] * grid["height"]
-        self._here = State(state, config.channels, Neighbours(grid, reach(kernel), x, y, zero_beyond(config, cells)))
-        self._names = stencils(config, frame is not None)
+        self._here = State(state, config.channels, Neighbours(grid, grid["reach"], x, y, zero_beyond(config, cells)))
+        self._names = applied_stencils(config, frame is not None)
         self._mixes: dict[str, dict[str, Value]] = {}
         self._found: dict[tuple[str, Run], Value] = {}
         model = Record(grid.code, SLOT, grid.code.arrays["model"])
@@ -103,12 +104,15 @@ class _Cell:
         """Return what a stencil gives in the cell's own frame, times a gain."""
         if self.frame is None:
             if not self._coarse and gain != 1:
-                taps = tuple((row, column, weight * gain) for row, column, weight in self.kernel.taps(stencil))
+                taps = tuple(
+                    (row, column, weight * gain)
+                    for row, column, weight in stencils.taps(self.config, self.kernel, stencil)
+                )
                 return self._here.filtered(taps, run)
             value = self._in_lattice(stencil, run)
         else:
             if stencil not in self._mixes:
-                self._mixes[stencil] = self.frame.mix(stencil, self.kernel.order(stencil))
+                self._mixes[stencil] = self.frame.mix(stencil, stencils.order(self.config, self.kernel, stencil))
             (name, factor), *others = self._mixes[stencil].items()
             value = self._in_lattice(name, run) * factor
             for name, factor in others:
@@ -118,7 +122,11 @@ class _Cell:
     def _in_lattice(self, stencil: str, run: Run) -> Value:
         """Return what a stencil gives in the lattice's frame: the mean over all scales."""
         if (stencil, run) not in self._found:
-            scales = [self._here.filtered(self.kernel.taps(stencil), run)] if 0 in self.config.scales else []
+            scales = (
+                [self._here.filtered(stencils.taps(self.config, self.kernel, stencil), run)]
+                if 0 in self.config.scales
+                else []
+            )
             for results, resampled in self._coarse:
                 channels = self.config.channels
                 first = self._names.index(stencil) * channels + run[0]

@@ -5,10 +5,11 @@ Phases have the arguments firing.PART and work on rows: of the grid or, for a co
 
 from ncaengine.backends.cpu.emit import F32, I32, I64, Array, Code, Unit, Value
 from ncaengine.backends.cpu.firing import PART, PART_NUMBERS, states
-from ncaengine.backends.cpu.neighbours import Neighbours, Resampled, State, reach, runs, zero_beyond
-from ncaengine.backends.cpu.perception import stencils
+from ncaengine.backends.cpu.neighbours import Neighbours, Resampled, State, runs, zero_beyond
+from ncaengine.backends.cpu.perception import applied_stencils
 from ncaengine.backends.cpu.product import Width
 from ncaengine.backends.cpu.records import GRID, SAMPLE, SCALE, SLOT, Record
+from ncaengine.core import stencils
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Alive, Config
 
@@ -34,16 +35,16 @@ def filter_coarse(config: Config, kernel: Kernel, framed: bool, scale: int, widt
     unit = Unit(width.fused)
     code = Code(unit, "filter_coarse", PART, PART_NUMBERS)
     coarse = _scale(code, Record(code, GRID, code.arrays["grid"]), scale)
-    names, channels = stencils(config, framed), config.channels
+    names, channels = applied_stencils(config, framed), config.channels
     target, across = coarse.array("results", F32), coarse["width"]
     beyond = zero_beyond(config, across * coarse["height"])
     with code.loop(code.args["last"], first=code.args["first"]) as y, code.loop(across) as x:
-        around = Neighbours(coarse, reach(kernel), x, y, beyond)
+        around = Neighbours(coarse, coarse["reach"], x, y, beyond)
         state = State(coarse.array("state", F32), channels, around)
         found = target.since((y * across + x) * (len(names) * channels))
         for _, run in runs(tuple(range(channels)), width.lanes):
             for i, name in enumerate(names):
-                found[i * channels + run[0]] = state.filtered(kernel.taps(name), run)
+                found[i * channels + run[0]] = state.filtered(stencils.taps(config, kernel, name), run)
     code.end()
     return unit
 
@@ -76,7 +77,7 @@ def let_die(config: Config, kernel: Kernel, alive: Alive, width: Width) -> Unit:
     across = grid["width"]
     beyond = zero_beyond(config, across * grid["height"])
     with code.loop(code.args["last"], first=code.args["first"]) as y, code.loop(across) as x:
-        around = Neighbours(grid, reach(kernel), x, y, beyond)
+        around = Neighbours(grid, grid["reach"], x, y, beyond)
         lives = None
         for array, stride, first in ((before, config.channels, alive.channel), (grid.array("life", F32), 1, 0)):
             most = None
@@ -115,10 +116,14 @@ def run(width: Width) -> Unit:
     Work is dealt out as tickets: step by step, phase by phase, part by part of the rows. A part begins once the parts
     that it reads have finished the phase before: those beside it, or all of them.
 
-    Its arguments: the grid's record; the thread's scratch memory; the phases (phase_count, 3) int64, each a function's
-    address, its model's slot and its number of rows; progress (1 + parts, SPACING) int32 of zeros, shared: the next ticket, and how many
-    phases each part has finished; the first step's number; whether state_1 is the state; the number of steps; that of
-    parts; how many parts on each side a part waits for; the address of a function that lets the thread nap.
+    Its arguments:
+    grid, scratch: the grid's record, and the thread's memory.
+    phases: (phase_count, 3) int64, each a function's address, its model's slot and its number of rows.
+    progress: (1 + parts, SPACING) int32 of zeros, shared: the next ticket, and how many phases each part has finished.
+    number: the first step's.
+    odd: whether state_1 is the state.
+    near: how many parts on each side a part waits for.
+    nap: the address of a function that lets the thread nap, see machine.nap.
     """
     unit = Unit(width.fused)
     code = Code(unit, "run", RUN, RUN_NUMBERS)
@@ -140,8 +145,8 @@ def run(width: Width) -> Unit:
             _wait(code, progress.since((other + 1) * SPACING), turn, args["nap"])
         function, slot, rows = (code.arrays["phases"][phase * 3 + i] for i in range(3))
         ends = [(part + i) * rows / args["parts"] for i in (0, 1)]
-        arguments = [code.arrays["grid"], code.arrays["scratch"], args["number"] + step, (args["odd"] + step) & 1, slot]
-        code.call_at(function, [*arguments, *ends])
+        now = args["number"] + step, (args["odd"] + step) & 1
+        code.call_at(function, [code.arrays["grid"], code.arrays["scratch"], *now, slot, *ends])
         code.builder.atomic_rmw("add", progress.since((part + 1) * SPACING).raw, I32(1), "release")
         take()
     code.end()

@@ -35,7 +35,7 @@ class Plan:
         self._programs, self._models, self._kernel = programs, models, kernel
         self._fields, self._settings = fields, settings
         height, width, _ = shape
-        self._size, self._reach = (width, height), reach(kernel)
+        self._size, self._reach = (width, height), max(reach(model.config, kernel) for model in models)
         self._record = np.zeros(len(GRID), np.int64)
         self._kept: list[object] = [states]  # what records hold addresses of
         self._pair = pair_offset(width, height, settings.fire_rate, self._has_rates) if settings.antithetic else None
@@ -90,8 +90,8 @@ class Plan:
         pair_columns, pair_rows = self._pair or (0, 0)
         self._kept += [near, across, first_column, fields, life]
         fill(
-            self._record, GRID, state_0=states[0], state_1=states[1], width=width, height=height, **near._asdict(),
-            across=across, first_column=first_column, pair_columns=pair_columns, pair_rows=pair_rows,
+            self._record, GRID, state_0=states[0], state_1=states[1], width=width, height=height, reach=self._reach,
+            **near._asdict(), across=across, first_column=first_column, pair_columns=pair_columns, pair_rows=pair_rows,
             fire_threshold=fire_threshold(settings.fire_rate), fire_rate=float(settings.fire_rate), fields=fields,
             field_stride=0 if self._fields is None else fields.shape[2], scale=float(settings.scale),
             aspect=float(settings.aspect), angle=float(settings.angle), dt=float(settings.dt), life=life,

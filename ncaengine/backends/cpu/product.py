@@ -1,6 +1,6 @@
 """A small matrix product for rows in a list: out = x · w + bias, its sums kept in the processor's registers.
 
-A block of rows times a group of columns is summed at a time. The weights are packed in the order in which they are read.
+A block of rows times a group of columns is summed at a time. The weights are packed in the order of their reading.
 """
 
 from collections.abc import Callable
@@ -81,7 +81,10 @@ def groups(columns: int, width: Width) -> list[Group]:
 
 
 def pack(weights: Floats, width: Width) -> Floats:
-    """Return weights, (columns, depth), in the order in which `product` reads them; depth is a multiple of the lanes."""
+    """Return the weights in the order in which `product` reads them.
+
+    weights: (columns, depth); depth is a multiple of the lanes.
+    """
     packed = [
         weights[group.first + part.offset :][: part.columns, k + term : k + term + part.terms].ravel()
         for group in groups(len(weights), width)

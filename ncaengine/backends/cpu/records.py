@@ -9,11 +9,11 @@ import numpy.typing as npt
 from ncaengine.backends.cpu.emit import F32, I64, Array, Code, Value
 
 NEAR = ("rows", "shifts", "columns")
-"""Tables that find neighbours, see tables.near: addresses of int32."""
+"""Tables that find neighbours, see tables.near: addresses of int32. `reach` is for offsets of how many cells."""
 GRID = (
     "state_0", "state_1",  # addresses of the two states: (cells + 1, channels) float32; the last cell is zeros
     "width", "height",  # of the grid, in cells
-    *NEAR,
+    *NEAR, "reach",
     "across", "first_column",  # float32 tables by row, see perception.ExtraInputs
     "pair_columns", "pair_rows",  # from each cell of the first half to the one that fires when it doesn't
     "rng_seed", "fire_threshold", "fire_rate",  # uint32, uint32, float32
@@ -36,7 +36,7 @@ SCALE = (
     "state",  # (cells + 1, channels) float32: the state at this scale
     "results",  # (cells, stencils, channels) float32
     "width", "height",
-    *NEAR,
+    *NEAR, "reach",
     "shrink", "enlarge",  # addresses of SAMPLE records: from the grid's own size, and back to it
 )  # fmt: skip
 """A coarser scale's record."""

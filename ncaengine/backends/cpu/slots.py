@@ -3,17 +3,16 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ncaengine.backends.cpu import tables
 from ncaengine.backends.cpu.firing import BATCH, QUEUE
 from ncaengine.backends.cpu.neighbours import coarse_scales, reach
 from ncaengine.backends.cpu.network import hidden_stride, packed_weights
-from ncaengine.backends.cpu.perception import input_stride, stencils
+from ncaengine.backends.cpu.perception import applied_stencils, input_stride
 from ncaengine.backends.cpu.product import Width
-from ncaengine.backends.cpu.records import NEAR, SAMPLE, SCALE, SLOT, Numbers, as_number, fill
+from ncaengine.backends.cpu.records import SAMPLE, SCALE, SLOT, Numbers, as_number, fill
 from ncaengine.core.kernels import Kernel
-from ncaengine.core.model import Config, Model
+from ncaengine.core.model import Config, Model, Padding
 
 
 class Slot:
@@ -42,20 +41,21 @@ class Slot:
         width, height = (max(side >> scale, 1) for side in size)
         record = np.zeros(len(SCALE), np.int64)
         state = np.zeros((width * height + 1, config.channels), np.float32)
-        results = np.zeros((width * height, len(stencils(config, framed)), config.channels), np.float32)
-        near = tables.near(width, height, config.padding, kernel, reach(kernel))
+        results = np.zeros((width * height, len(applied_stencils(config, framed)), config.channels), np.float32)
+        far = reach(config, kernel)
+        near = tables.near(width, height, config.padding, kernel, far)
         shrink = self._sample(config, kernel, size, (width, height))
         enlarge = self._sample(config, kernel, (width, height), size)
         self._kept += [state, results, near]
         fill(
             record, SCALE, state=state, results=results, width=width, height=height, shrink=shrink, enlarge=enlarge,
-            **near._asdict(),
+            reach=far, **near._asdict(),
         )  # fmt: skip
         return record
 
     def _sample(self, config: Config, kernel: Kernel, old: tuple[int, int], new: tuple[int, int]) -> Numbers:
         record = np.zeros(len(SAMPLE), np.int64)
-        padding = "circular" if config.padding == "circular" else "replicate"
+        padding: Padding = "circular" if config.padding == "circular" else "replicate"
         near, sample = tables.near(*old, padding, kernel, 1), tables.sample(*old, *new)
         self._kept += [record, near, sample]
         fill(record, SAMPLE, **near._asdict(), **sample._asdict())

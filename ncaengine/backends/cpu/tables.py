@@ -14,9 +14,10 @@ from ncaengine.core.types import F32, I32
 
 
 class Near(NamedTuple):
-    """The neighbour at (row + i, column + j) is the flat cell rows[row + i + reach] + columns[column + j + shift + reach],
+    """Tables that find neighbours, for offsets of up to `reach` cells.
 
-    with shift = shifts[row + i + reach], or the cell number `cells`, which holds zeros, if that sum is not below it.
+    The neighbour at (row + i, column + j) has the flat number rows[r] + columns[column + j + reach + shifts[r]], with
+    r = row + i + reach; or, if that is larger, the number of cells, where the state holds a cell of zeros.
     """
 
     rows: I32
