@@ -22,6 +22,8 @@ import pytest
 from helpers import SHARED
 from one_step import in_form
 
+from ncaengine.backends.base import Backend
+from ncaengine.backends.cpu.backend import CPUBackend
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.backends.torch import TorchBackend
 from ncaengine.core import kernels
@@ -87,15 +89,35 @@ def unrolled(gl: GLBackend, monkeypatch: pytest.MonkeyPatch) -> GLBackend:
 
 
 @pytest.fixture(params=["unrolled", "looped", "blocked"])
-def formed(request: pytest.FixtureRequest) -> GLBackend:
+def gl_formed(request: pytest.FixtureRequest) -> GLBackend:
     """OpenGL with each form of the shader in turn."""
     return request.getfixturevalue(request.param)
 
 
-@pytest.fixture(params=["torch", "gl"])
-def backend(request: pytest.FixtureRequest) -> TorchBackend | GLBackend:
+@pytest.fixture(scope="session")
+def cpu() -> Iterator[CPUBackend]:
+    """The processor on two threads, with the widest vectors that it has."""
+    backend = CPUBackend(threads=2)
+    yield backend
+    backend.release()
+
+
+@pytest.fixture(params=["gl", "cpu"])
+def device(request: pytest.FixtureRequest) -> Backend:
+    """Each backend that isn't the reference in turn."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(params=["unrolled", "looped", "blocked", "cpu"])
+def formed(request: pytest.FixtureRequest) -> Backend:
+    """OpenGL with each form of the shader, and the processor, in turn."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(params=["torch", "gl", "cpu"])
+def backend(request: pytest.FixtureRequest) -> Backend:
     """Each backend in turn."""
-    return TorchBackend() if request.param == "torch" else request.getfixturevalue("gl")
+    return TorchBackend() if request.param == "torch" else request.getfixturevalue(request.param)
 
 
 @pytest.fixture(scope="session")
@@ -115,7 +137,7 @@ def simulate(catalogue: Catalogue) -> Iterator[Callable[..., Simulation]]:
     """Make simulations on a backend; after the test their grids are released and the backend stays."""
     made: list[Simulation] = []
 
-    def make(backend: TorchBackend | GLBackend) -> Simulation:
+    def make(backend: Backend) -> Simulation:
         made.append(Simulation(backend, catalogue))
         return made[-1]
 

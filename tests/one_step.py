@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers import NOTEBOOK_CONFIG, SELFORG, random_state, small
 
-from ncaengine.backends.base import Cells
+from ncaengine.backends.base import Backend, Cells
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.backends.gl.shader.perception import Form
 from ncaengine.backends.torch import TorchCells
@@ -21,12 +21,12 @@ SMALL = {"selforg": small(SELFORG), "notebook": small(NOTEBOOK_CONFIG)}
 
 
 def assert_one_step_agrees(
-    gl: GLBackend, model: Model, kernel: Kernel, size: tuple[int, int], fire_rate: float, states: int = STATES,
+    device: Backend, model: Model, kernel: Kernel, size: tuple[int, int], fire_rate: float, states: int = STATES,
     antithetic: bool = True,
 ) -> float:  # fmt: skip
     """From `states` random states; returns the largest difference."""
     width, height = size
-    ours, truth = gl.cells(), TorchCells()
+    ours, truth = device.cells(), TorchCells()
     worst, updates, fired = 0.0, 0.0, False
     try:
         ours.specialise(model, kernel)
@@ -94,6 +94,6 @@ def stepped(
     return after
 
 
-def both(gl: GLBackend) -> list[Cells]:
+def both(device: Backend) -> list[Cells]:
     """Cells of both backends."""
-    return [gl.cells(), TorchCells()]
+    return [device.cells(), TorchCells()]

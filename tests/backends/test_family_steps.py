@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers import SHARED
 
-from ncaengine.backends.gl.backend import GLBackend
+from ncaengine.backends.base import Backend
 from ncaengine.backends.torch import TorchCells
 from ncaengine.core import states
 from ncaengine.core.kernels import Catalogue
@@ -34,11 +34,11 @@ def first(name: str) -> Model:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_step_is_the_references(gl: GLBackend, catalogue: Catalogue, name: str) -> None:
+def test_a_step_is_the_references(device: Backend, catalogue: Catalogue, name: str) -> None:
     """Shader against torch with the same mask, from states of a rollout: of the seed, of growth and of noise."""
     model = first(name)
     for kernel in ("square", "hexagonal-distill"):
-        ours, truth = gl.cells(), TorchCells()
+        ours, truth = device.cells(), TorchCells()
         for cells in (ours, truth):
             cells.specialise(model, catalogue.get(kernel))
         state = states.initial(model, (37, 30), 3)
@@ -90,12 +90,12 @@ def field(motion: str, side: int) -> np.ndarray:
 
 @pytest.mark.parametrize("number", range(12))
 def test_a_motion_goes_the_way_of_its_name(
-    gl: GLBackend, simulate: Callable[..., Simulation], shared: Path, number: int
+    device: Backend, simulate: Callable[..., Simulation], shared: Path, number: int
 ) -> None:
     """The flow (OpenCV's) against the field of the name: the mean angle between them is below 20°."""
     opened, side = model_files.open_file(FOLDER / VECTOR_FIELDS), 96
     model = opened.models[list(opened.models)[number]]
-    sim = simulate(gl)
+    sim = simulate(device)
     grid = sim.add(model, side)
     sim.submit(Step(grid, 250))
     pictures = [cv2.cvtColor(grid.image(), cv2.COLOR_RGB2GRAY)]
@@ -127,9 +127,9 @@ HALVES = {
 
 @pytest.mark.parametrize("half", HALVES)
 def test_a_growing_model_regrows_what_was_erased(
-    gl: GLBackend, simulate: Callable[..., Simulation], shared: Path, half: str
+    device: Backend, simulate: Callable[..., Simulation], shared: Path, half: str
 ) -> None:
-    sim = simulate(gl)
+    sim = simulate(device)
     grid = sim.add(first(LIZARD), 72)
     sim.submit(Step(grid, 400))
     whole = grid.image().astype(float) / 255
@@ -144,8 +144,10 @@ def test_a_growing_model_regrows_what_was_erased(
     assert left < hurt / 10
 
 
-def test_what_is_dead_all_around_stays_empty(gl: GLBackend, simulate: Callable[..., Simulation], shared: Path) -> None:
-    sim = simulate(gl)
+def test_what_is_dead_all_around_stays_empty(
+    device: Backend, simulate: Callable[..., Simulation], shared: Path
+) -> None:
+    sim = simulate(device)
     grid = sim.add(first(LIZARD), 72)
     sim.submit(Step(grid, 300))
     assert not grid.state()[:8].any()

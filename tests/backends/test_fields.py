@@ -26,7 +26,7 @@ SIZES = [(1, 1), (1, 7), (37, 53)]
 
 
 def assert_agree(
-    gl: GLBackend, models: list[Model], kernel: Kernel, size: tuple[int, int], even: bool = False, **given: float
+    device: Backend, models: list[Model], kernel: Kernel, size: tuple[int, int], even: bool = False, **given: float
 ) -> None:
     """Shader and reference, on three states with fields of their own; and both fire the cells that pcg says.
 
@@ -41,7 +41,7 @@ def assert_agree(
             field[..., PLANE["rate"]] = 1
         used = Settings(**given)
         numbers = {"number": 1000003 * n, "rng_seed": 7919 * n + (n % 2) * 2**31}
-        ours = stepped(gl.cells(), models, kernel, before, field, used, **numbers)
+        ours = stepped(device.cells(), models, kernel, before, field, used, **numbers)
         truth = stepped(TorchCells(), models, kernel, before, field, used, **numbers)
         mask = pcg.fire_mask(*size, numbers["number"], numbers["rng_seed"], used.fire_rate, field[..., PLANE["rate"]])
         for after in (ours, truth):
@@ -55,7 +55,7 @@ def assert_agree(
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("kernel", ["square", "hexagonal", "square-wide"])
 def test_shader_and_reference_agree(
-    formed: GLBackend, catalogue: Catalogue, kernel: str, name: str, size: tuple[int, int]
+    formed: Backend, catalogue: Catalogue, kernel: str, name: str, size: tuple[int, int]
 ) -> None:
     assert_agree(formed, [random_model(SMALL[name])], catalogue.get(kernel), size)
 
@@ -63,7 +63,7 @@ def test_shader_and_reference_agree(
 @pytest.mark.parametrize("size", [(1, 2), (36, 53), (128, 24)], ids=lambda s: f"{s[0]}x{s[1]}")
 @pytest.mark.parametrize("kernel", ["square", "hexagonal"])
 def test_pairs_of_cells_that_run_several_models_agree(
-    formed: GLBackend, catalogue: Catalogue, kernel: str, size: tuple[int, int]
+    formed: Backend, catalogue: Catalogue, kernel: str, size: tuple[int, int]
 ) -> None:
     """The one that fires and the one that is copied may be of different models."""
     models = [random_model(SMALL["selforg"]), random_model(SMALL["selforg"], 1), random_model(SMALL["selforg"], 2)]
@@ -71,33 +71,35 @@ def test_pairs_of_cells_that_run_several_models_agree(
 
 
 @pytest.mark.parametrize("given", [{"fire_rate": 1.0}, {"scale": 0.5}, {"angle": -60.0}, {"scale": 2.0, "angle": 90.0}])
-def test_settings_and_fields_go_together(formed: GLBackend, catalogue: Catalogue, given: dict[str, float]) -> None:
+def test_settings_and_fields_go_together(formed: Backend, catalogue: Catalogue, given: dict[str, float]) -> None:
     assert_agree(formed, [random_model(SMALL["selforg"])], catalogue.get("hexagonal"), (37, 53), **given)
 
 
 @pytest.mark.parametrize("padding", ["replicate", "zero"])
-def test_other_edges_agree(formed: GLBackend, catalogue: Catalogue, padding: str) -> None:
+def test_other_edges_agree(formed: Backend, catalogue: Catalogue, padding: str) -> None:
     model = random_model(msgspec.structs.replace(SMALL["notebook"], padding=padding))
     assert_agree(formed, [model], catalogue.get("square-wide"), (19, 11))
 
 
-def test_one_gradient_alone_agrees(formed: GLBackend, catalogue: Catalogue) -> None:
+def test_one_gradient_alone_agrees(formed: Backend, catalogue: Catalogue) -> None:
     """Turned, it takes in what only the other one's stencil reaches."""
     features = (Feature("identity"), Feature("gradient_y", -1.5), Feature("laplacian", 0.0))
     model = random_model(Config(channels=4, hidden=8, features=features))
     assert_agree(formed, [model], catalogue.get("von-neumann"), (19, 11))
 
 
-def test_hidden_units_in_parts_agree(formed: GLBackend, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hidden_units_in_parts_agree(
+    gl_formed: GLBackend, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On a pretended device of less memory, so that the cell's frame lives across barriers."""
     config = Config(channels=4, hidden=11)
     monkeypatch.setattr(backend, "SHARED_BYTES", 16 * (1 + 4 * network.unit_fours(config)))
-    assert formed.step_programs(random_model(config), catalogue.get("square"), frame="turned")
-    assert_agree(formed, [random_model(config)] * 2, catalogue.get("square"), (37, 11))
+    assert gl_formed.step_programs(random_model(config), catalogue.get("square"), frame="turned")
+    assert_agree(gl_formed, [random_model(config)] * 2, catalogue.get("square"), (37, 11))
 
 
 @pytest.mark.parametrize(("scale", "angle"), [(1.0, 30.0), (0.25, 0.0), (4.0, -180.0), (1.5, 123.0)])
-def test_scale_and_angle_without_fields(formed: GLBackend, catalogue: Catalogue, scale: float, angle: float) -> None:
+def test_scale_and_angle_without_fields(formed: Backend, catalogue: Catalogue, scale: float, angle: float) -> None:
     """They do what fields of those values everywhere do."""
     models, kernel, before = [random_model(SMALL["notebook"])], catalogue.get("square"), random_state(37, 53, 5)
     field = fields.default_fields(37, 53)
@@ -114,7 +116,7 @@ def test_scale_and_angle_without_fields(formed: GLBackend, catalogue: Catalogue,
 
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("kernel", ["square", "hexagonal", "square-wide"])
-def test_defaults_are_the_plain_step(formed: GLBackend, catalogue: Catalogue, kernel: str, name: str) -> None:
+def test_defaults_are_the_plain_step(formed: Backend, catalogue: Catalogue, kernel: str, name: str) -> None:
     models, before = [random_model(SMALL[name])], random_state(37, 53, 5)
     for cells in (formed.cells, TorchCells):
         plain, framed = (
@@ -165,20 +167,20 @@ def perceiving(*features: Feature) -> Model:
 
 @pytest.mark.parametrize("kernel", ["square", "von-neumann", "square-wide"])
 def test_turning_the_state_and_the_cells_commutes_with_the_step(
-    gl: GLBackend, catalogue: Catalogue, kernel: str
+    device: Backend, catalogue: Catalogue, kernel: str
 ) -> None:
     """By a quarter from +x towards +y, which is clockwise on the screen."""
     model, before = random_model(msgspec.structs.replace(SELFORG, hidden=8, channels=5)), random_state(9, 9, 5)
-    for cells, other in zip(both(gl), both(gl), strict=True):
+    for cells, other in zip(both(device), both(device), strict=True):
         after = stepped(cells, [model], catalogue.get(kernel), before, None, Settings(fire_rate=1.0))
         state = np.rot90(before, -1)
         turned = stepped(other, [model], catalogue.get(kernel), state, None, Settings(fire_rate=1.0, angle=90.0))
         np.testing.assert_allclose(turned, np.rot90(after, -1), atol=TOLERANCE)
-        unturned = stepped(both(gl)[1], [model], catalogue.get(kernel), state, None, Settings(fire_rate=1.0))
+        unturned = stepped(both(device)[1], [model], catalogue.get(kernel), state, None, Settings(fire_rate=1.0))
         assert np.abs(turned - unturned).max() > 1e-3
 
 
-def test_a_turn_by_60_degrees_on_the_hexagonal_lattice(gl: GLBackend, catalogue: Catalogue) -> None:
+def test_a_turn_by_60_degrees_on_the_hexagonal_lattice(device: Backend, catalogue: Catalogue) -> None:
     """A bump and its copy turned about the middle: neighbours at 0° and 60° change places, as the gradients say."""
     model = perceiving(
         Feature("identity"), Feature("gradient_x", 0.7), Feature("gradient_y", -0.4), Feature("laplacian")
@@ -189,7 +191,7 @@ def test_a_turn_by_60_degrees_on_the_hexagonal_lattice(gl: GLBackend, catalogue:
         (row, column), (next_row, next_column) = ring[n], ring[(n + 1) % 6]
         before[6 + row, 6 + column] = value
         turned[6 + next_row, 6 + next_column] = value
-    for cells, other in zip(both(gl), both(gl), strict=True):
+    for cells, other in zip(both(device), both(device), strict=True):
         after = stepped(cells, [model], hexagonal, before.astype(np.float32), None, Settings(fire_rate=1.0))
         found = stepped(other, [model], hexagonal, turned.astype(np.float32), None, Settings(fire_rate=1.0, angle=60.0))
         np.testing.assert_allclose(found[6, 6], after[6, 6], atol=TOLERANCE)
@@ -202,7 +204,7 @@ def test_a_turn_by_60_degrees_on_the_hexagonal_lattice(gl: GLBackend, catalogue:
     ("stencil", "order"), [("identity", 0), ("gradient_x", 1), ("gradient_y", 1), ("laplacian", 2), ("mean", 0)]
 )
 def test_derivatives_are_divided_by_powers_of_the_scale(
-    gl: GLBackend, catalogue: Catalogue, stencil: str, order: int
+    device: Backend, catalogue: Catalogue, stencil: str, order: int
 ) -> None:
     square = catalogue.get("square")
     stencils = {**square.stencils, "mean": Stencil(((1.0,) * 3,) * 3, 9.0)}
@@ -210,7 +212,7 @@ def test_derivatives_are_divided_by_powers_of_the_scale(
     model, before = perceiving(Feature(stencil, 0.8)), random_state(6, 5, 3)
     field = fields.default_fields(6, 5)
     field[..., PLANE["scale"]] = np.linspace(0.25, 4, 30).reshape(5, 6)
-    for cells, other in zip(both(gl), both(gl), strict=True):
+    for cells, other in zip(both(device), both(device), strict=True):
         plain = stepped(cells, [model], kernel, before, None, Settings(fire_rate=1.0)) - before
         found = stepped(other, [model], kernel, before, field, Settings(fire_rate=1.0, scale=0.5)) - before
         np.testing.assert_allclose(
@@ -244,7 +246,7 @@ def test_the_orders_of_the_built_in_stencils_are_those_of_their_moments(catalogu
             assert twin.order("own") == kernel.order(name)
 
 
-def test_the_perception_is_clipped_in_the_cells_own_frame(gl: GLBackend, catalogue: Catalogue) -> None:
+def test_the_perception_is_clipped_in_the_cells_own_frame(device: Backend, catalogue: Catalogue) -> None:
     """Turned by 45°, two gradients of 1 make one of √2, which the clip sees."""
     model = perceiving(Feature("gradient_x"))
     clipped = Model(
@@ -256,7 +258,7 @@ def test_the_perception_is_clipped_in_the_cells_own_frame(gl: GLBackend, catalog
     )
     rows, columns = np.mgrid[:7, :7]
     before = np.repeat((rows + columns)[..., None], 3, 2).astype(np.float32)
-    for cells in both(gl):
+    for cells in both(device):
         after = stepped(cells, [clipped], catalogue.get("square"), before, None, Settings(fire_rate=1.0, angle=45.0))
         np.testing.assert_allclose(after[3, 3] - before[3, 3], 1.2, atol=1e-5)
 
@@ -274,7 +276,7 @@ def test_the_perception_is_clipped_in_the_cells_own_frame(gl: GLBackend, catalog
     st.integers(0, 2**32 - 1),
 )
 def test_all_fire_the_same_cells(
-    gl: GLBackend, catalogue: Catalogue, rates: list[float], fire_rate: float, step: int, seed: int
+    device: Backend, catalogue: Catalogue, rates: list[float], fire_rate: float, step: int, seed: int
 ) -> None:
     """Cells that change under an update of 1 everywhere are those that fire."""
     one = Config(channels=3, hidden=1, features=(Feature("identity"),), activation="linear")
@@ -285,7 +287,7 @@ def test_all_fire_the_same_cells(
     field = fields.default_fields(5, 4)
     field[..., PLANE["rate"]] = np.float32(rates).reshape(4, 5)
     mask = pcg.fire_mask(5, 4, step, seed, fire_rate, field[..., PLANE["rate"]])
-    for cells in both(gl):
+    for cells in both(device):
         after = stepped(
             cells,
             [model],

@@ -7,7 +7,6 @@ from helpers import SELFORG, random_model, random_state, small
 from one_step import SMALL, TOLERANCE, both, random_fields, stepped
 
 from ncaengine.backends.base import Backend
-from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.backends.torch import TorchCells
 from ncaengine.core import fields
 from ncaengine.core.errors import NCAError
@@ -17,7 +16,7 @@ from ncaengine.core.model import Clips, Colour, Config, Feature
 from ncaengine.core.settings import Settings
 
 
-def test_each_cell_runs_its_own_model(formed: GLBackend, catalogue: Catalogue) -> None:
+def test_each_cell_runs_its_own_model(formed: Backend, catalogue: Catalogue) -> None:
     """Models of other features, clips, activations and sizes; the numbers between are rounded."""
     models = [
         random_model(SMALL["selforg"], 1),
@@ -37,10 +36,10 @@ def test_each_cell_runs_its_own_model(formed: GLBackend, catalogue: Catalogue) -
         np.testing.assert_allclose(found, expected, atol=TOLERANCE)
 
 
-def test_models_and_fields_agree_step_after_step(gl: GLBackend, catalogue: Catalogue) -> None:
+def test_models_and_fields_agree_step_after_step(device: Backend, catalogue: Catalogue) -> None:
     """Both images of the state come into use, with passes of several models into each."""
     models = [random_model(SMALL["notebook"], n) for n in range(3)]
-    ours, truth = both(gl)
+    ours, truth = both(device)
     for cells in (ours, truth):
         cells.specialise(models[0], catalogue.get("square"), models[1:])
         cells.write(random_state(19, 11, 5))
@@ -51,7 +50,7 @@ def test_models_and_fields_agree_step_after_step(gl: GLBackend, catalogue: Catal
     ours.release()
 
 
-def test_numbers_beyond_the_last_run_the_last(gl: GLBackend, catalogue: Catalogue) -> None:
+def test_numbers_beyond_the_last_run_the_last(device: Backend, catalogue: Catalogue) -> None:
     models, square, before = (
         [random_model(SMALL["selforg"], n) for n in (1, 2)],
         catalogue.get("square"),
@@ -59,18 +58,18 @@ def test_numbers_beyond_the_last_run_the_last(gl: GLBackend, catalogue: Catalogu
     )
     field = fields.default_fields(6, 5)
     field[..., PLANE["model"]] = 7
-    for cells, alone in zip(both(gl), both(gl), strict=True):
+    for cells, alone in zip(both(device), both(device), strict=True):
         found = stepped(cells, models, square, before, field)
         np.testing.assert_allclose(found, stepped(alone, models[1:], square, before, None), atol=1e-6)
 
 
-def test_without_fields_all_cells_run_the_first(gl: GLBackend, catalogue: Catalogue) -> None:
+def test_without_fields_all_cells_run_the_first(device: Backend, catalogue: Catalogue) -> None:
     models, square, before = (
         [random_model(SMALL["selforg"], n) for n in (1, 2)],
         catalogue.get("square"),
         random_state(6, 5, 5),
     )
-    for cells, alone in zip(both(gl), both(gl), strict=True):
+    for cells, alone in zip(both(device), both(device), strict=True):
         found = stepped(cells, models, square, before, None)
         np.testing.assert_allclose(found, stepped(alone, models[:1], square, before, None), atol=1e-6)
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from one_step import assert_one_step_agrees
 
+from ncaengine.backends.base import Backend
 from ncaengine.backends.gl import backend
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.backends.gl.device import SHARED_BYTES
@@ -52,7 +53,7 @@ def models() -> dict[str, Model]:
 @pytest.mark.parametrize("name", ["selforg", "notebook"])
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_shader_and_reference_agree(
-    gl: GLBackend,
+    device: Backend,
     catalogue: Catalogue,
     models: dict[str, Model],
     kernel: str,
@@ -60,14 +61,14 @@ def test_shader_and_reference_agree(
     fire_rate: float,
     size: tuple[int, int],
 ) -> None:
-    assert_one_step_agrees(gl, models[name], catalogue.get(kernel), size, fire_rate)
+    assert_one_step_agrees(device, models[name], catalogue.get(kernel), size, fire_rate)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (37, 53), (36, 53), (128, 24)], ids=lambda s: f"{s[0]}x{s[1]}")
 @pytest.mark.parametrize("fire_rate", [0.0, 0.02, 0.5, 0.79, 0.81])
 @pytest.mark.parametrize("kernel", ["square", "hexagonal"])
 def test_cells_that_fire_by_coins_of_their_own_agree(
-    formed: GLBackend, catalogue: Catalogue, kernel: str, fire_rate: float, size: tuple[int, int]
+    formed: Backend, catalogue: Catalogue, kernel: str, fire_rate: float, size: tuple[int, int]
 ) -> None:
     """Those that fire are listed first, unless nearly all do; none, one and more than a workgroup of them."""
     model = random_model(Config(channels=5, hidden=9, clips=Clips(state=(-0.5, 0.5))))
@@ -119,9 +120,9 @@ ODD: dict[str, Config] = {
     + [(case, kernel) for case in ("replicate", "zero") for kernel in ("square", "square-wide")]
     + [("7 channels", "square-wide"), ("all clips", "square")],
 )
-def test_other_models_agree(unrolled: GLBackend, catalogue: Catalogue, case: str, kernel: str) -> None:
+def test_other_models_agree(device: Backend, catalogue: Catalogue, case: str, kernel: str) -> None:
     for size in ((1, 1), (2, 3), (19, 11)):
-        assert_one_step_agrees(unrolled, random_model(ODD[case]), catalogue.get(kernel), size, 0.5, states=4)
+        assert_one_step_agrees(device, random_model(ODD[case]), catalogue.get(kernel), size, 0.5, states=4)
 
 
 @pytest.mark.parametrize("case", ["7 channels", "33 channels", "all clips", "zero"])
@@ -143,13 +144,13 @@ def test_a_model_that_does_not_fit_into_shared_memory_agrees(unrolled: GLBackend
 
 @pytest.mark.parametrize("parts", [2, 3, 4, 11])
 def test_hidden_units_in_parts_agree(
-    formed: GLBackend, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, parts: int
+    gl_formed: GLBackend, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, parts: int
 ) -> None:
     """On a pretended device of less memory; 11 units in 2, 3 or 4 parts leave a smaller last one."""
     config = Config(channels=4, hidden=11)
     memory = 16 * (perception.layers(config) + -(-config.hidden // parts) * network.unit_fours(config))
     monkeypatch.setattr(backend, "SHARED_BYTES", memory)
-    assert_parts_agree(formed, config, catalogue.get("square"), memory)
+    assert_parts_agree(gl_formed, config, catalogue.get("square"), memory)
 
 
 def test_a_model_that_no_device_can_hold_is_reported(catalogue: Catalogue) -> None:
@@ -160,16 +161,16 @@ def test_a_model_that_no_device_can_hold_is_reported(catalogue: Catalogue) -> No
 @settings(max_examples=40)
 @given(width=st.integers(1, 9), height=st.integers(1, 9), kernel=st.sampled_from(KERNELS), seed=st.integers(0, 999))
 def test_any_small_size_wraps_alike(
-    gl: GLBackend, catalogue: Catalogue, width: int, height: int, kernel: str, seed: int
+    device: Backend, catalogue: Catalogue, width: int, height: int, kernel: str, seed: int
 ) -> None:
     model = random_model(Config(channels=4, hidden=6), seed)
-    assert_one_step_agrees(gl, model, catalogue.get(kernel), (width, height), 1.0, states=2)
+    assert_one_step_agrees(device, model, catalogue.get(kernel), (width, height), 1.0, states=2)
 
 
 @pytest.mark.parametrize(
     "size", [(127, 7), (128, 8), (129, 9), (257, 17), (1, 300), (300, 1)], ids=lambda s: f"{s[0]}x{s[1]}"
 )
-def test_sizes_about_the_workgroups(formed: GLBackend, catalogue: Catalogue, size: tuple[int, int]) -> None:
+def test_sizes_about_the_workgroups(formed: Backend, catalogue: Catalogue, size: tuple[int, int]) -> None:
     """Cells beyond the edge are computed too and must do no harm."""
     model = random_model(Config(channels=4, hidden=6))
     assert_one_step_agrees(formed, model, catalogue.get("hexagonal"), size, 0.5, states=2)
@@ -204,7 +205,7 @@ def neighbourhood_sum(state: np.ndarray, kernel: Kernel, stencil: str) -> np.nda
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("stencil", ["gradient_x", "gradient_y", "laplacian"])
 def test_the_perception_is_that_of_the_neighbours_on_the_screen(
-    gl: GLBackend, catalogue: Catalogue, kernel: str, stencil: str
+    device: Backend, catalogue: Catalogue, kernel: str, stencil: str
 ) -> None:
     """A model that adds its perception to its state shows it; both backends must show the same."""
     config = Config(channels=3, hidden=3, features=(Feature(stencil),), activation="linear")
@@ -212,7 +213,7 @@ def test_the_perception_is_that_of_the_neighbours_on_the_screen(
     model = Model(config, eye, np.zeros(3, np.float32), eye, np.zeros(3, np.float32))
     before = random_state(7, 6, 3)
     expected = before + neighbourhood_sum(before, catalogue.get(kernel), stencil)
-    for cells in (gl.cells(), TorchCells()):
+    for cells in (device.cells(), TorchCells()):
         cells.specialise(model, catalogue.get(kernel))
         cells.write(before)
         cells.step(0, 0, Settings(fire_rate=1.0))
@@ -220,7 +221,7 @@ def test_the_perception_is_that_of_the_neighbours_on_the_screen(
         cells.release()
 
 
-def test_hidden_units_and_outputs_are_a_plain_matrix_product(gl: GLBackend, catalogue: Catalogue) -> None:
+def test_hidden_units_and_outputs_are_a_plain_matrix_product(device: Backend, catalogue: Catalogue) -> None:
     """Filter-major order, biases, clips and activation, in NumPy and double precision."""
     config = Config(
         channels=5, hidden=7, features=(Feature("identity"), Feature("laplacian", 0.5)),
@@ -232,7 +233,7 @@ def test_hidden_units_and_outputs_are_a_plain_matrix_product(gl: GLBackend, cata
     hidden = np.maximum(perception @ model.w1.T.astype(float) + model.b1, 0).clip(0, 0.8)
     update = (hidden @ model.w2.T.astype(float) + model.b2).clip(-0.1, 0.1)
     expected = np.clip(before + update * pcg.fire_mask(6, 5, 3, 4, 0.5)[..., None], -0.9, 0.9)
-    for cells in (gl.cells(), TorchCells()):
+    for cells in (device.cells(), TorchCells()):
         cells.specialise(model, kernel)
         cells.write(before)
         cells.step(3, 4, Settings())
@@ -240,9 +241,9 @@ def test_hidden_units_and_outputs_are_a_plain_matrix_product(gl: GLBackend, cata
         cells.release()
 
 
-def test_states_are_written_and_read_back_exactly(gl: GLBackend, catalogue: Catalogue) -> None:
+def test_states_are_written_and_read_back_exactly(device: Backend, catalogue: Catalogue) -> None:
     for channels in (3, 4, 5, 12, 33):
-        cells = gl.cells()
+        cells = device.cells()
         cells.specialise(random_model(Config(channels=channels, hidden=1)), catalogue.get("square"))
         for size in ((1, 1), (17, 5), (5, 17)):
             state = random_state(*size, channels)

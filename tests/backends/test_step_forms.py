@@ -8,6 +8,7 @@ from helpers import random_model, random_state, random_weights
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ncaengine.backends.base import Backend
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.backends.reference import Reference
 from ncaengine.backends.torch import TorchCells
@@ -74,11 +75,11 @@ STRETCHED = {**TURNED, "aspect": 1.6}
 
 
 def step(
-    gl: GLBackend, model: Model, kernel: object, state: np.ndarray, fields: np.ndarray | None = None, **frame: float
+    device: Backend, model: Model, kernel: object, state: np.ndarray, fields: np.ndarray | None = None, **frame: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """The state after a step by the shader, and by the reference."""
     out = []
-    for cells in (gl.cells(), TorchCells()):
+    for cells in (device.cells(), TorchCells()):
         cells.specialise(model, kernel)
         cells.write(state)
         cells.write_fields(fields)
@@ -92,11 +93,11 @@ def step(
     ("kernel", "frame"), [("square", {}), ("hexagonal", {}), ("square", TURNED), ("hexagonal", STRETCHED)]
 )
 @pytest.mark.parametrize("form", FORMS)
-def test_a_step_agrees(gl: GLBackend, catalogue: Catalogue, form: str, kernel: str, frame: dict[str, float]) -> None:
+def test_a_step_agrees(device: Backend, catalogue: Catalogue, form: str, kernel: str, frame: dict[str, float]) -> None:
     model = random_model(FORMS[form])
     for size in ((19, 12), (37, 53)):
         before = random_state(*size, model.config.channels)
-        ours, truth = step(gl, model, catalogue.get(kernel), before, **frame)
+        ours, truth = step(device, model, catalogue.get(kernel), before, **frame)
         assert np.abs(truth - before).max() > 1e-3, "the test's own weights do nothing"
         np.testing.assert_allclose(ours, truth, atol=1e-5)
 
@@ -105,21 +106,21 @@ def test_a_step_agrees(gl: GLBackend, catalogue: Catalogue, form: str, kernel: s
 @given(width=st.integers(1, 9), height=st.integers(1, 9), kernel=st.sampled_from(["square", "hexagonal"]))
 @pytest.mark.parametrize("form", ["everything", "two scales", "two scales, edges held", "row and column"])
 def test_any_small_size_agrees(
-    gl: GLBackend, catalogue: Catalogue, form: str, width: int, height: int, kernel: str
+    device: Backend, catalogue: Catalogue, form: str, width: int, height: int, kernel: str
 ) -> None:
     model = random_model(FORMS[form])
     state = random_state(width, height, model.config.channels, seed=width)
-    ours, truth = step(gl, model, catalogue.get(kernel), state)
+    ours, truth = step(device, model, catalogue.get(kernel), state)
     np.testing.assert_allclose(ours, truth, atol=1e-5)
 
 
 @pytest.mark.parametrize("form", ["everything", "diffusion", "mu"])
-def test_a_step_with_maps_agrees(gl: GLBackend, catalogue: Catalogue, form: str) -> None:
+def test_a_step_with_maps_agrees(device: Backend, catalogue: Catalogue, form: str) -> None:
     model, rng = random_model(FORMS[form]), np.random.default_rng(1)
     low, high = np.array([0.2, 0.5, -180, 0]), np.array([2.0, 2.0, 180, 0])
     fields = rng.uniform(low, high, (12, 19, 4)).astype(np.float32)
     state = random_state(19, 12, model.config.channels)
-    ours, truth = step(gl, model, catalogue.get("square"), state, fields, **STRETCHED)
+    ours, truth = step(device, model, catalogue.get("square"), state, fields, **STRETCHED)
     np.testing.assert_allclose(ours, truth, atol=1e-5)
 
 
@@ -219,12 +220,12 @@ def test_life_is_the_maximum_over_three_by_three(catalogue: Catalogue) -> None:
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.3, 1.0])
-def test_channels_fire_alike_everywhere(gl: GLBackend, catalogue: Catalogue, rate: float) -> None:
+def test_channels_fire_alike_everywhere(device: Backend, catalogue: Catalogue, rate: float) -> None:
     """NumPy, torch and GLSL agree on every channel of every cell, bit for bit."""
     config = changed(hidden=0, firing="channel", fire_rate=rate, channels=10, features=(Feature("identity"),))
     model = random_weights(config, w2=np.zeros((10, 10), np.float32), b2=np.ones(10, np.float32))
     masks = pcg.fire_masks(37, 21, 7, 2**31 + 5, rate, 10)
-    for after in step(gl, model, catalogue.get("square"), np.zeros((21, 37, 10), np.float32)):
+    for after in step(device, model, catalogue.get("square"), np.zeros((21, 37, 10), np.float32)):
         assert np.array_equal(after == 1, masks)
     assert abs(masks.mean() - rate) < 0.02
     if 0 < rate < 1:
@@ -289,11 +290,11 @@ def test_a_configuration_that_cannot_be_is_refused(fields: dict[str, object], me
         random_model(changed(**fields))
 
 
-def test_a_stencil_of_its_own_runs_as_it_is(gl: GLBackend, catalogue: Catalogue) -> None:
+def test_a_stencil_of_its_own_runs_as_it_is(device: Backend, catalogue: Catalogue) -> None:
     config = changed(stencils={"wide": WIDE}, features=(Feature("wide", 2.0),), fire_rate=1.0, padding="zero")
     model, before = random_model(config), random_state(9, 7, 5)
     for kernel in ("square", "von-neumann"):
-        for after in step(gl, model, catalogue.get(kernel), before):
+        for after in step(device, model, catalogue.get(kernel), before):
             padded = np.pad(before.astype(float), ((2, 2), (2, 2), (0, 0)))
             seen = sum(2 * WIDE[i][j] * padded[i : i + 7, j : j + 9] for i in range(5) for j in range(5))
             update = np.maximum(seen @ model.w1.T + model.b1, 0) @ model.w2.T + model.b2

@@ -133,6 +133,10 @@ class Value:
         """Return the smaller of both; NaN stays NaN."""
         return (self > high).choose(self.like(high), self)
 
+    def within(self, bounds: tuple[float, float] | None) -> Value:
+        """Return the value within some bounds, if there are any; NaN stays NaN."""
+        return self if bounds is None else self.at_least(bounds[0]).at_most(bounds[1])
+
     def spread(self, lanes: int) -> Value:
         """Return a vector that holds this number in each lane."""
         if lanes in (1, self.lanes):
@@ -140,8 +144,10 @@ class Value:
         return self.picked([0] * lanes)
 
     def picked(self, lanes: list[int]) -> Value:
-        """Return a vector of some of this value's lanes, by their numbers."""
+        """Return a vector of some of this value's lanes, by their numbers; a single one is a number."""
         b, vector = self.code.builder, self.raw
+        if len(lanes) == 1:
+            return Value(self.code, b.extract_element(vector, I32(lanes[0]))) if self.lanes > 1 else self
         if self.lanes == 1:
             vector = b.insert_element(ir.Constant(ir.VectorType(self.element, 1), ir.Undefined), self.raw, I32(0))
         mask = ir.Constant(ir.VectorType(I32, len(lanes)), lanes)

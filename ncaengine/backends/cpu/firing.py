@@ -3,9 +3,10 @@
 from typing import Literal
 
 from ncaengine.backends.cpu.emit import F32, I32, I64, U8, Array, Code, Unit, Value
-from ncaengine.backends.cpu.product import Width
+from ncaengine.backends.cpu.product import Width, chunks
 from ncaengine.backends.cpu.records import GRID, SLOT, Record
 from ncaengine.core.fields import FIELDS, PLANE
+from ncaengine.core.model import Config
 from ncaengine.core.pcg import ALWAYS
 
 Firing = Literal["pairs", "list", "rates", "all"]
@@ -47,7 +48,7 @@ def states(code: Code, grid: Record) -> tuple[Array, Array]:
     return code.array_at(odd.choose(after, before), F32), code.array_at(odd.choose(before, after), F32)
 
 
-def step_rows(firing: Firing, channels: int, several: bool, width: Width) -> Unit:
+def step_rows(firing: Firing, config: Config, several: bool, width: Width) -> Unit:
     """Return the phase `step_rows`: copy rows of cells, find who fires, and run the net for them.
 
     With pairs above each other, these are the rows of the upper half, and those of the lower half with them.
@@ -56,14 +57,14 @@ def step_rows(firing: Firing, channels: int, several: bool, width: Width) -> Uni
     """
     unit = Unit(width.fused)
     code = Code(unit, "step_rows", PART, PART_NUMBERS)
-    _Rows(code, firing, channels, several, width.lanes).emit()
+    _Rows(code, firing, config, several, width.lanes).emit()
     code.end()
     return unit
 
 
 class _Rows:
-    def __init__(self, code: Code, firing: Firing, channels: int, several: bool, lanes: int) -> None:
-        self.code, self.firing, self.channels, self.several, self.lanes = code, firing, channels, several, lanes
+    def __init__(self, code: Code, firing: Firing, config: Config, several: bool, lanes: int) -> None:
+        self.code, self.firing, self.config, self.several, self.lanes = code, firing, config, several, lanes
         self.grid = Record(code, GRID, code.arrays["grid"])
         self.before, self.after = states(code, self.grid)
         scratch = code.arrays["scratch"]
@@ -88,17 +89,31 @@ class _Rows:
             self._run(self.waiting.get())
 
     def _copy(self, x: Value, y: Value, count: Value) -> None:
-        """Copy a tile; cells that don't fire keep their state. Of several models, the first one copies for all."""
-        if self.firing == "all" and not self.several:
+        """Copy a tile; cells that don't fire keep their state, within the clip."""
+        if self.firing == "all":
             return
-        code = self.code
-        with code.when(code.args["slot"].equals(0)):
-            starts = [y * self.width + x]
-            if self.firing == "pairs":
-                starts.append((y + self.pair_rows) * self.width + x + self.pair_columns)
-            for start in starts:
-                first = start * self.channels
-                code.copy(self.after.since(first), self.before.since(first), count * self.channels)
+        starts = [y * self.width + x]
+        if self.firing == "pairs":
+            starts.append((y + self.pair_rows) * self.width + x + self.pair_columns)
+        for start in starts:
+            if self.several or self.config.clips.state:
+                with self.code.loop(count) as i:
+                    self._copy_cell(start + i)
+            else:
+                first = start * self.config.channels
+                self.code.copy(self.after.since(first), self.before.since(first), count * self.config.channels)
+
+    def _copy_cell(self, cell: Value) -> None:
+        channels = self.config.channels
+        with self.code.when(self._runs_this_model(cell)):
+            for first, lanes in chunks(channels, self.lanes):
+                at = cell * channels + first
+                self.after[at] = self.before.load(at, lanes).within(self.config.clips.state)
+
+    def _runs_this_model(self, cell: Value) -> Value:
+        if not self.several:
+            return cell.equals(cell)
+        return self.grid.array("model_of_cell", U8)[cell].to(I64).equals(self.code.args["slot"])
 
     def _find(self, x: Value, y: Value, count: Value) -> None:
         """Note for each cell of a tile whether it fires."""
@@ -144,8 +159,7 @@ class _Rows:
             elif self.firing != "all":
                 more = self.fires[i].to(I64)
             if self.several:
-                mine = self.grid.array("model_of_cell", U8)[row * self.width + column].to(I64).equals(code.args["slot"])
-                more = mine.choose(more, more.like(0))
+                more = self._runs_this_model(row * self.width + column).choose(more, more.like(0))
             self.x[at], self.y[at] = column.to(I32), row.to(I32)
             self.waiting.set(at + more)
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from ncaengine.backends.cpu.emit import F32, I32, I64, Code, Unit, Value
 from ncaengine.backends.cpu.firing import NET, pcg4d
-from ncaengine.backends.cpu.perception import clip, input_stride
+from ncaengine.backends.cpu.perception import input_stride
 from ncaengine.backends.cpu.product import Width, pack, product
 from ncaengine.backends.cpu.records import GRID, Record
 from ncaengine.core.fields import PLANE
@@ -47,7 +47,7 @@ def net(config: Config, width: Width) -> Unit:
 
         def keep(row: Value, first: Value, total: Value) -> None:
             value = activate(total, config.activation, config.beta)
-            units[row * hidden + first] = clip(value, config.clips.hidden)
+            units[row * hidden + first] = value.within(config.clips.hidden)
 
         product(code, width, hidden, inputs, seen, weights, weights.since(hidden * inputs), count, keep)
         weights, seen = weights.since(hidden * inputs + hidden), units
@@ -69,14 +69,14 @@ class _Store:
         code, config = self._code, self._config
         x, y = (code.arrays[name][row].to(I64) for name in ("x", "y"))
         at = (y * self._width + x) * config.channels + first
-        update = clip(total, config.clips.update)
+        update = total.within(config.clips.update)
         if config.diffusion:
             update = update + code.arrays["diffused"].load(row * config.channels + first, total.lanes)
         before = code.arrays["state"].load(at, total.lanes)
         after = update.times_plus(self._dt, before)
         if config.firing == "channel":
             after = _fires(code, self._grid, x, y, first, total.lanes).choose(after, before)
-        code.arrays["after"][at] = clip(after, config.clips.state)
+        code.arrays["after"][at] = after.within(config.clips.state)
 
 
 def _fires(code: Code, grid: Record, x: Value, y: Value, first: Value, lanes: int) -> Value:

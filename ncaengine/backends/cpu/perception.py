@@ -10,7 +10,7 @@ from ncaengine.backends.cpu.product import Width
 from ncaengine.backends.cpu.records import GRID, SAMPLE, SCALE, SLOT, Record
 from ncaengine.core import stencils
 from ncaengine.core.kernels import LAPLACIAN_COS, LAPLACIAN_SIN, Kernel
-from ncaengine.core.model import Config, Range
+from ncaengine.core.model import Config
 
 ARGUMENTS = {"grid": I64, "model": I64, "state": F32, "inputs": F32, "diffused": F32, "x": I32, "y": I32, "count": I64}
 
@@ -28,11 +28,6 @@ def applied_stencils(config: Config, framed: bool) -> tuple[str, ...]:
     if framed and "laplacian" in wanted:
         wanted += [LAPLACIAN_COS, LAPLACIAN_SIN]
     return tuple(dict.fromkeys(wanted))
-
-
-def clip(value: Value, bounds: Range | None) -> Value:
-    """Return a value within bounds; NaN stays NaN."""
-    return value if bounds is None else value.at_least(bounds[0]).at_most(bounds[1])
 
 
 def perceive(config: Config, kernel: Kernel, framed: bool, width: Width) -> Unit:
@@ -72,7 +67,7 @@ def _write_features(cell: "_Cell", target: Array, lanes: int) -> None:
     for run, places in pieces.items():
         for place, number in places:
             feature = config.features[number]
-            value = clip(cell.seen(feature.stencil, run, feature.gain), config.clips.perception)
+            value = cell.seen(feature.stencil, run, feature.gain).within(config.clips.perception)
             target[place] = value
             if config.absolute:
                 target[at + place] = value.call("fabs")

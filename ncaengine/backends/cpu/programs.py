@@ -63,8 +63,9 @@ class Programs:
         for slot, (config, kind) in enumerate(zip(configs, kinds, strict=True)):
             found += self._coarse_phases(config, kernel, framed, slot)
             several = len(configs) > 1
-            make = self._rows_maker(kind, config.channels, several)
-            found.append(Phase(self._address("step_rows", (kind, config.channels, several), make), slot, firing=kind))
+            key = kind, config.channels, config.clips.state, several
+            rows = self._address("step_rows", key, _bind(firing.step_rows, kind, config, several, self.width))
+            found.append(Phase(rows, slot, firing=kind))
         first, alive = configs[0], configs[0].alive
         if alive:
             key = first.channels, alive, first.padding, kernel
@@ -72,9 +73,6 @@ class Programs:
             die = self._address("let_die", key, lambda: phases.let_die(first, kernel, alive, self.width))
             found += [Phase(note, 0), Phase(die, 0)]
         return found
-
-    def _rows_maker(self, kind: Firing, channels: int, several: bool) -> Callable[[], Unit]:
-        return lambda: firing.step_rows(kind, channels, several, self.width)
 
     def _coarse_phases(self, config: Config, kernel: Kernel, framed: bool, slot: int) -> list[Phase]:
         found = []
