@@ -1,4 +1,4 @@
-"""The interface between a Simulation and the device that computes: OpenGL (backends.gl) or torch."""
+"""The interface between a Simulation and what computes: a GPU (backends.gl), the processor (backends.cpu) or torch."""
 
 from collections.abc import Sequence
 from typing import Literal, Protocol
@@ -10,7 +10,7 @@ from ncaengine.core.model import Config, Model
 from ncaengine.core.settings import Settings
 from ncaengine.core.types import F32, I32, U8
 
-BackendChoice = Literal["auto", "gl", "torch"]
+BackendChoice = Literal["auto", "gl", "cpu", "torch"]
 
 
 class Cells(Protocol):
@@ -64,7 +64,7 @@ class Backend(Protocol):
     """A device that computes."""
 
     name: str
-    """'gl' or 'torch'."""
+    """'gl', 'cpu' or 'torch'."""
     description: str
     """One line for people: API, version, device."""
     max_side: int

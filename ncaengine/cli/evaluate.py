@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from ncaengine.cli.shared.engine import find_kernels, load_models, open_simulation
-from ncaengine.cli.shared.options import BackendChoice, Count, KernelName, Models, Plugins, Range, Seed, Size, size_text
+from ncaengine.cli.shared.options import (
+    BackendChoice,
+    Count,
+    KernelName,
+    Models,
+    Plugins,
+    Range,
+    Seed,
+    Size,
+    Threads,
+    size_text,
+)
 from ncaengine.cli.shared.output import plural, print_json, print_notice, progress_bar
 from ncaengine.core.errors import NCAError
 
@@ -53,6 +64,7 @@ class Evaluate:
     json: bool = False
     """Print one JSON object instead of a table."""
     backend: BackendChoice = "auto"
+    threads: Threads = None
     plugins: Plugins = ()
 
     def run(self) -> None:
@@ -73,7 +85,7 @@ class Evaluate:
             print_notice("The weights of VGG-19 could not be downloaded; random filters compare the pictures instead.")
         loss = losses.make_loss(self.loss, net, target, directions=DIRECTIONS)
         loss_of_target = evaluation.picture_loss(target, loss)
-        with open_simulation(catalogue, self.backend) as sim:
+        with open_simulation(catalogue, self.backend, threads=self.threads) as sim:
             results = _measure(sim, models, loss, plan)
         if self.json:
             self._print_json(results, plan, net.names, loss_of_target)

@@ -19,6 +19,7 @@ from ncaengine.cli.shared.options import (
     Range,
     Seed,
     Size,
+    Threads,
 )
 from ncaengine.cli.shared.output import plural, print_notice, progress_bar
 from ncaengine.cli.shared.setting_flags import SettingFlags
@@ -73,6 +74,7 @@ class Record:
     raw: bool = False
     """Draw each cell as one pixel, in the order in which cells are stored; for exact comparisons."""
     backend: BackendChoice = "auto"
+    threads: Threads = None
     half: Half = False
     plugins: Plugins = ()
     settings: SettingFlags = field(default_factory=dict)
@@ -100,7 +102,7 @@ class Record:
 
         [model] = load_models([path])
         catalogue = find_kernels(self.plugins, self.kernel, [model])
-        with open_simulation(catalogue, self.backend, self.half) as sim:
+        with open_simulation(catalogue, self.backend, self.half, threads=self.threads) as sim:
             grid = sim.add(model, self.size, self.kernel, rng_seed=self.seed)
             setting_flags.apply(self.settings, sim, [grid])
             with Recording(self.output, sim, grid, self.fps, self.scale, self.raw) as video:
@@ -129,7 +131,9 @@ class Record:
         from ncaengine.simulation.clock import TICKS_PER_SECOND
         from ncaengine.simulation.history import BYTES
 
-        with open_simulation(kernels.discover(self.plugins), self.backend, self.half, history=BYTES) as sim:
+        with open_simulation(
+            kernels.discover(self.plugins), self.backend, self.half, history=BYTES, threads=self.threads
+        ) as sim:
             if self.script:
                 script = scripts.load_script(self.script)
                 if warning := script.late_commands():

@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 
 from ncaengine.cli.shared.engine import open_simulation
-from ncaengine.cli.shared.options import BackendChoice, Half, Plugins, size_text
+from ncaengine.cli.shared.options import BackendChoice, Half, Plugins, Threads, size_text
 from ncaengine.cli.shared.output import plural, progress_bar
 
 OUTPUT = tyro.conf.arg(aliases=["-o"], metavar="FILE", help_behavior_hint="(default: none)")
@@ -25,6 +25,7 @@ class Replay:
     output: Annotated[Path | None, OUTPUT] = None
     """Save the final state as a session (.nca)."""
     backend: BackendChoice = "auto"
+    threads: Threads = None
     half: Half = False
     plugins: Plugins = ()
 
@@ -36,7 +37,7 @@ class Replay:
 
         journal = journals.load_journal(self.journal)
         catalogue = kernels.discover(self.plugins)
-        with open_simulation(catalogue, self.backend, self.half, journal.header.history) as sim:
+        with open_simulation(catalogue, self.backend, self.half, journal.header.history, self.threads) as sim:
             begin = journal.begin.header.tick
             seconds = (journal.header.until - begin) // TICKS_PER_SECOND
             with progress_bar("s") as bar:

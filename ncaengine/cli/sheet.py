@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from ncaengine.cli.shared.engine import find_kernels, load_models, open_simulation
-from ncaengine.cli.shared.options import BackendChoice, Half, Models, OutputFile, Plugins, Range, Seed, Size
+from ncaengine.cli.shared.options import BackendChoice, Half, Models, OutputFile, Plugins, Range, Seed, Size, Threads
 from ncaengine.cli.shared.output import plural, progress_bar
 from ncaengine.core.errors import NCAError
 
@@ -51,6 +51,7 @@ class Sheet:
     columns: Annotated[int | None, COLUMNS, Range(1)] = None
     """Pictures per row, if each model has one picture."""
     backend: BackendChoice = "auto"
+    threads: Threads = None
     half: Half = False
     plugins: Plugins = ()
 
@@ -68,7 +69,7 @@ class Sheet:
         self._check_pictures(models, kernels, len(steps))
         is_grid = len(steps) * len(kernels) == 1 and not self.targets
         rows: list[list[Tile]] = [[] for _ in models] if is_grid else self._target_tiles()
-        with open_simulation(catalogue, self.backend, self.half) as sim:
+        with open_simulation(catalogue, self.backend, self.half, threads=self.threads) as sim:
             grown = self._grow(sim, models, kernels, steps)
             rows = [[*row, *tiles] for row, tiles in zip(rows, grown, strict=True)]
         page = self._page(rows, is_grid, _names(self.models, models))

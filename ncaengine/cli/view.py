@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 
 from ncaengine.cli.shared.engine import find_kernels
-from ncaengine.cli.shared.options import SIZE, BackendChoice, Half, KernelName, Plugins, Seed
+from ncaengine.cli.shared.options import SIZE, BackendChoice, Half, KernelName, Plugins, Seed, Threads
 from ncaengine.core.errors import NCAError
 from ncaengine.core.settings import SETTINGS, Settings
 
@@ -37,6 +37,7 @@ class View:
     seed: Seed = 0
     """Random seed: decides which cells fire, and any noise that the grid starts from."""
     backend: BackendChoice = "auto"
+    threads: Threads = None
     half: Half = False
     plugins: Plugins = ()
 
@@ -55,7 +56,9 @@ class View:
         firsts = [watch.first_path(path) for path in paths]
         models = [watch.open(path) for path in firsts]
         collection = next((path for path, first in zip(paths, firsts, strict=True) if path != first), None)
-        options = Options(self.size, self.kernel, self.steps_per_second, self.seed, collection, self.half, self.backend)
+        options = Options(
+            self.size, self.kernel, self.steps_per_second, self.seed, collection, self.half, self.backend, self.threads
+        )
         show(models, options, find_kernels(self.plugins, self.kernel, models), watch)
 
     def _show_session(self) -> None:
@@ -66,11 +69,11 @@ class View:
 
         if len(self.models) > 1:
             raise NCAError("A session opens alone; add models to it in the window.")
-        if self != View(self.models, plugins=self.plugins, backend=self.backend, half=self.half):
+        if self != View(self.models, plugins=self.plugins, backend=self.backend, threads=self.threads, half=self.half):
             raise NCAError(
                 "A session opens as it was saved; leave out --size, --kernel, --steps-per-second and --seed."
             )
         sessions.load_session(self.models[0])  # report a broken file before a window opens
         catalogue = find_kernels(self.plugins, self.kernel, [])
         watch = ModelWatch(plugins=self.plugins)
-        show([], Options(half=self.half, backend=self.backend), catalogue, watch, self.models[0])
+        show([], Options(half=self.half, backend=self.backend, threads=self.threads), catalogue, watch, self.models[0])

@@ -136,7 +136,7 @@ class Window:
         self.ctx = moderngl.get_context()
         if not hidden:
             host.limit_size()
-        backend, notice = open_in_window(self.ctx, options.backend, options.half, self._threads_before)
+        backend, notice = open_in_window(self.ctx, options.backend, options.half, self._threads_before, options.threads)
         self.sim = Simulation(backend, catalogue)
         self.app = App(self.sim, not runs_on_gpu(backend), watch, self._prefs)
         if notice:

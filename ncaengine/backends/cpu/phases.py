@@ -68,7 +68,7 @@ def note_life(config: Config, alive: Alive, width: Width) -> Unit:
 
 
 def let_die(config: Config, kernel: Kernel, alive: Alive, width: Width) -> Unit:
-    """Return the phase `let_die`: set cells to 0 that no living one is near, before or after the step."""
+    """Return the phase `let_die`: set cells to 0 unless a living one is near; see model.Alive."""
     unit = Unit(width.fused)
     code = Code(unit, "let_die", PART, PART_NUMBERS)
     grid = Record(code, GRID, code.arrays["grid"])
@@ -79,7 +79,13 @@ def let_die(config: Config, kernel: Kernel, alive: Alive, width: Width) -> Unit:
     with code.loop(code.args["last"], first=code.args["first"]) as y, code.loop(across) as x:
         around = Neighbours(grid, grid["reach"], x, y, beyond)
         lives = None
-        for array, stride, first in ((before, config.channels, alive.channel), (grid.array("life", F32), 1, 0)):
+        read = {
+            "before": (before, config.channels, alive.channel),
+            "after": (grid.array("life", F32), 1, 0),
+        }  # fmt: skip
+        for when, (array, stride, first) in read.items():
+            if alive.when not in (when, "both"):
+                continue
             most = None
             for row, column in offsets:
                 value = array[around.at(row, column) * stride + first]

@@ -66,13 +66,17 @@ class Programs:
             key = kind, config.channels, config.clips.state, several
             rows = self._address("step_rows", key, _bind(firing.step_rows, kind, config, several, self.width))
             found.append(Phase(rows, slot, firing=kind))
-        first, alive = configs[0], configs[0].alive
-        if alive:
-            key = first.channels, alive, first.padding, kernel
-            note = self._address("note_life", key, lambda: phases.note_life(first, alive, self.width))
-            die = self._address("let_die", key, lambda: phases.let_die(first, kernel, alive, self.width))
-            found += [Phase(note, 0), Phase(die, 0)]
+        found += self._alive_phases(configs[0], kernel)
         return found
+
+    def _alive_phases(self, config: Config, kernel: Kernel) -> list[Phase]:
+        alive = config.alive
+        if not alive:
+            return []
+        key = config.channels, alive, config.padding, kernel
+        note = self._address("note_life", key[:2], _bind(phases.note_life, config, alive, self.width))
+        die = self._address("let_die", key, _bind(phases.let_die, config, kernel, alive, self.width))
+        return [Phase(note, 0), Phase(die, 0)]
 
     def _coarse_phases(self, config: Config, kernel: Kernel, framed: bool, slot: int) -> list[Phase]:
         found = []

@@ -45,19 +45,24 @@ def find_kernels(plugins: Sequence[Path], wanted: str, models: "Sequence[Model]"
 
 
 def open_simulation(
-    catalogue: "Catalogue | None" = None, backend: "BackendChoice" = "auto", half: bool = False, history: int = 0
+    catalogue: "Catalogue | None" = None,
+    backend: "BackendChoice" = "auto",
+    half: bool = False,
+    history: int = 0,
+    threads: int | None = None,
 ) -> "Simulation":
     """Open an empty simulation, for `with`; print a notice if `auto` has to use torch.
 
     catalogue: the kernels; None finds them.
     half: whether states are 16-bit floats.
     history: bytes that each grid may keep to go back in time.
+    threads: of the processor; None for as many as this process may use.
     Raises NCAError if the backend is not available.
     """
     from ncaengine import backends
     from ncaengine.simulation.simulation import Simulation
 
-    opened, notice = backends.open_backend(backend, half)
+    opened, notice = backends.open_backend(backend, half, threads)
     if notice:
         print_notice(notice)
     return Simulation(opened, catalogue, history)

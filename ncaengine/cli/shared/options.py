@@ -116,8 +116,17 @@ KernelName = Annotated[
     str, tyro.conf.arg(metavar="NAME", help="The neighbourhood; `ncaengine kernels` lists them all.")
 ]
 BackendChoice = Annotated[
-    Literal["auto", "gl", "torch"],
-    tyro.conf.arg(help="What computes the steps. auto: OpenGL (gl), or torch if OpenGL 4.3 is missing."),
+    Literal["auto", "gl", "cpu", "torch"],
+    tyro.conf.arg(
+        help="What computes the steps. auto: a GPU through OpenGL 4.3 (gl), or the processor (cpu) if there is no GPU."
+    ),
+]
+Threads = Annotated[
+    int | None,
+    tyro.conf.arg(
+        metavar="N", help="Threads of the processor that compute steps.", help_behavior_hint="(default: one a core)"
+    ),
+    Range(1, 256),
 ]
 Half = Annotated[
     bool,

@@ -24,6 +24,8 @@ class Options:
     """Whether states are float16."""
     backend: BackendChoice = "auto"
     """What computes the steps; the window itself always draws with OpenGL."""
+    threads: int | None = None
+    """Threads of the processor that compute steps; None for as many as this process may use."""
 
     def rates(self, count: int) -> tuple[float, ...]:
         """Return the steps per second of each of `count` grids. Raise NCAError if their number doesn't fit."""
