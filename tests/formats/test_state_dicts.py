@@ -139,6 +139,7 @@ def test_weights_kept_as_length_and_direction() -> None:
         {"w3.weight": numbers(4, 4, 1, 1), "w3.bias": numbers(4)},
         {"norm.weight": numbers(6), "norm.running_mean": numbers(6), "norm.num_batches_tracked": np.float32(5)},
         {"embed.weight": numbers(10, 7)},
+        {"act.weight": numbers(1)},
     ],
 )
 def test_a_net_with_more_layers_is_refused(more: dict[str, Array]) -> None:
@@ -206,6 +207,16 @@ def test_buffers_for_each_gradient(catalogue: Catalogue, repeated: bool) -> None
         weights(tensors, "conv1", "conv2"), catalogue,
     )  # fmt: skip
     assert "order of the inputs" in model.config.notes[0]
+
+
+@pytest.mark.parametrize("held", ["ident sobel_x lap", "sobel_x lap", "lap sobel_x sobel_y ident"])
+def test_plain_matrices_are_stacked_and_the_transpose_is_implied(catalogue: Catalogue, held: str) -> None:
+    filters = {"ident": ONE, "sobel_x": S / 2, "sobel_y": S.T / 2, "lap": CROSS}
+    model = one({**NOTEBOOK, **{name: filters[name].astype(np.float32) for name in held.split()}})
+    assert_steps(
+        model, lambda x: channel_major([filtered(x, f, "circular") for f in filters.values()]), weights(NOTEBOOK),
+        catalogue,
+    )  # fmt: skip
 
 
 def depthwise(x: Array, filters: Array) -> Array:
@@ -305,6 +316,14 @@ def test_flags_for_all_that_a_file_may_not_say() -> None:
 
 def test_the_files_own_fire_rate_is_used() -> None:
     assert one({**NOTEBOOK, "fire_rate": np.array(0.75, np.float32)}).config.fire_rate == 0.75
+
+
+def test_numbers_of_the_file_are_used() -> None:
+    made = state_dict(12, names=("fc0", "fc1"), conv=False)
+    model = one({**made, "step_size": np.array([0.5], np.float32), "alive_threshold": np.array(0.25, np.float32)})
+    assert model.config.alive == Alive(3, 0.25)
+    np.testing.assert_array_equal(model.w2, 0.5 * made["fc1.weight"])
+    assert not model.config.notes
 
 
 def test_further_readings_change_one_choice_or_two() -> None:

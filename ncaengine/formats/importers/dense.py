@@ -48,6 +48,8 @@ class Dense:
     """What the inputs are, if the file holds the filters."""
     fire_rate: float | None = None
     """The file's own, or None."""
+    life: float | None = None
+    """The file's own threshold of life, or None."""
     notes: tuple[str, ...] = ()
     """What of the file is not in the net, a sentence each without its end."""
 
@@ -125,6 +127,7 @@ def build_model(net: Dense, convention: Convention, hints: Hints, name: str) -> 
         base, channels=channels, hidden=hidden, extra=PLACE if placed else (), name=name, colour=colour, features=found,
         stencils=own, fire_rate=base.fire_rate if net.fire_rate is None else net.fire_rate,
         attribution={**base.attribution, **reading_facts(net, convention, hints)},
+        alive=msgspec.structs.replace(base.alive, threshold=net.life) if base.alive and net.life else base.alive,
     )  # fmt: skip
     w1 = np.concatenate([net.w1[:, order], net.w1[:, len(order) :]], 1)
     b2 = np.zeros(channels, np.float32) if net.b2 is None else net.b2
@@ -216,8 +219,12 @@ def _from_tensors(tensors: Mapping[str, F32], hints: Hints) -> Dense:
     fire_rate = account.number("fire_rate", "update_rate", "update_prob", "update_probability", "cell_fire_rate")
     if fire_rate is not None and not 0 < fire_rate <= 1:
         raise NCAError(f"its fire rate is {fire_rate:g}; it must be more than 0 and at most 1.")
-    notes = [unfit(account), account.close(layers, (w1.shape[1], len(w1), channels))]
-    return Dense(w1, b1, w2, b2, found, fire_rate, tuple(filter(None, notes)))
+    share = account.number("dt", "step_size", "update_scale")
+    if share is not None:
+        w2, b2 = w2 * np.float32(share), None if b2 is None else b2 * np.float32(share)
+    life = account.number("alive_threshold", "living_threshold", "alpha_threshold", "alpha_living_threshold")
+    notes = [unfit(account), account.close(layers)]
+    return Dense(w1, b1, w2, b2, found, fire_rate, life, tuple(filter(None, notes)))
 
 
 def _perceived(

@@ -84,7 +84,7 @@ def find_perception(
     if not found:
         return None
     perception = _of_groups(found, inputs, channels) if len(found) == 1 else None
-    perception = perception or _shared(found, inputs, channels, order)
+    perception = perception or _shared(found, layers, inputs, channels, order)
     if perception is not None:
         for name in perception.names:
             account.use(name)
@@ -105,32 +105,50 @@ def _of_groups(found: Mapping[str, F32], inputs: int, channels: int) -> Percepti
     return Perception(columns, (name,), guessed) if inputs - len(columns) in (0, 2) else None
 
 
-def _shared(found: Mapping[str, F32], inputs: int, channels: int, order: Order | None) -> Perception | None:
-    """Read filters that all channels share: in one tensor, or each in a tensor of its own."""
+def _shared(
+    found: Mapping[str, F32], layers: Layers, inputs: int, channels: int, order: Order | None
+) -> Perception | None:
+    """Read filters that all channels share: in one tensor, or each in a tensor of its own.
+
+    A net with one more input for each channel sees the channels themselves first; one with a gradient along x alone
+    sees its transpose, too.
+    """
     keys: list[Key] = []
     for array in found.values():
         each = array.reshape(-1, *array.shape[-2:])
         if len(each) == channels and (each == each[0]).all():
             each = each[:1]
         keys += [key_of(one) for one in each]
-    count = (inputs - inputs % channels) // channels
-    if inputs % channels not in (0, 2) or count - len(keys) not in (0, 1):
+    count, apart = inputs // channels, len(found) > 1
+    if inputs % channels not in (0, 2):
         return None
-    apart = len(found) > 1
+    places = [_usual_place(key) for key in keys]
+    if count > len(keys) and places.count(1) == 1 and 2 not in places:
+        keys.insert(places.index(1) + 1, _transposed(keys[places.index(1)]))
     if apart:
         keys.sort(key=_usual_place)
-    before = [IDENTITY] if len(keys) < count else []
-    chosen = order or ("filter" if apart else "channel")
-    if chosen == "filter" or (before and order is None):
-        columns = [(key, c) for key in before for c in range(channels)]
-        inner = [(key, c) for key in keys for c in range(channels)]
-        if before and not apart and order is None:
-            inner = [(key, c) for c in range(channels) for key in keys]
-        columns += inner
+    before = [IDENTITY] if count - len(keys) == 1 and IDENTITY not in keys else []
+    if len(before) + len(keys) != count:
+        return None
+    # A filter with four axes is convolved alone; the results are put behind each other. Plain matrices are stacked.
+    alone = apart and any(array.ndim == 4 for array in found.values())
+    chosen = order or ("filter" if alone or (apart and layers.first != "w1") else "channel")
+    inner = [(key, c) for key in keys for c in range(channels)]
+    by_channel = [(key, c) for c in range(channels) for key in [*before, *keys]]
+    if chosen == "filter":
+        columns = [*((key, c) for key in before for c in range(channels)), *inner]
+    elif before and not apart and order is None:
+        columns = [(IDENTITY, c) for c in range(channels)] + [(key, c) for c in range(channels) for key in keys]
     else:
-        columns = [(key, c) for c in range(channels) for key in [*before, *keys]]
+        columns = by_channel
     guessed = "" if order else f"the order of the inputs ({chosen})"
     return Perception(tuple(columns), tuple(found), guessed)
+
+
+def _transposed(key: Key) -> Key:
+    if isinstance(key[0], str):
+        return "gradient_y", float(key[1])
+    return as_weights(np.array(key).T)
 
 
 def _usual_place(key: Key) -> int:

@@ -18,6 +18,8 @@ from ncaengine.formats.importers.base import Decoded, quoted
 
 PAIRS = (("w1", "w2"), ("fc0", "fc1"), ("conv1", "conv2"))
 """Names of the two layers in known programs. Those of a Sequential have numbers: layers.0 and layers.2."""
+_PARAMETER = re.compile(r"(^|\.)(weight|bias|running_(mean|var)|weight_(orig|u|v|g)|in_proj_\w+)$")
+"""Names of what a layer of torch computes with."""
 MAX_SHOWN = 4
 """Names of tensors that a message lists."""
 _WRAPPED = re.compile(r"(?:(?<=\.)|^)(?:_fsdp_wrapped_module|_orig_mod|_checkpoint_wrapped_module)\.")
@@ -241,17 +243,13 @@ class Account:
         """Return the tensors that nothing used."""
         return {name: array for name, array in self._tensors.items() if name not in self._used}
 
-    def close(self, layers: Layers, sizes: Iterable[int]) -> str:
+    def close(self, layers: Layers) -> str:
         """Return a sentence about what was left out; '' if nothing was.
 
-        sizes: of the net: its inputs, hidden units and channels.
-
-        Raises NCAError if the net has layers besides those two: a tensor with the name of a layer's parameter that has
-        one of its sizes.
+        Raises NCAError if there are layers besides those two: tensors with the names of a layer's parameters.
         """
-        sizes, rest = set(sizes), self.unused()
-        parameter = re.compile(r"(^|\.)(weight|bias|running_(mean|var)|weight_(orig|u|v|g))$")
-        within = [name for name, a in rest.items() if parameter.search(name) and (sizes & set(a.shape) or a.ndim > 1)]
+        rest = self.unused()
+        within = [name for name in rest if _PARAMETER.search(name)]
         if within:
             shapes = ", ".join(f"{quoted(name)} {rest[name].shape}" for name in within[:MAX_SHOWN])
             more = f" and {len(within) - MAX_SHOWN} more" if len(within) > MAX_SHOWN else ""
