@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from ncaengine.core.errors import NCAError
-from ncaengine.formats.pickle.weights import find_weights, read_torch
+from ncaengine.formats.pickle.holders import find_weights
+from ncaengine.formats.pickle.weights import read_torch
 
 FORMS: dict[str, dict[str, bool]] = {"zip": {}, "legacy": {"_use_new_zipfile_serialization": False}}
 DAMAGED = "is damaged or was not written by torch.save; copy or save it again."

@@ -143,11 +143,11 @@ class Import:
             print_notice(f"{path}: {opened.doubt}")
         one = opened.find_name(name) if name else ""
         wanted = [each for each in opened.models if fnmatch(each, self.name) and one in ("", each)]
-        readings = opened.candidates() if self.detect and wanted else []
-        if readings and len(opened.models) > 1:
-            raise NCAError(f"{path}: holds {len(opened.models)} nets; --detect works on files of one.")
+        readings = opened.candidates(name=one) if self.detect and wanted else []
+        if readings and len(opened.models) > 1 and not (one or opened.default):
+            raise NCAError(f"{path}: holds {len(opened.models)} nets; --detect works on one, as FILE:NAME.")
         if readings:
-            yield choose_reading(path, readings, opened.candidates)
+            yield choose_reading(path, readings, lambda flags: opened.candidates(flags, one))
             return
         if self.detect:
             print_notice(f"{path}: nothing to detect; nothing is ambiguous.")

@@ -8,6 +8,9 @@ MAX_TEXT_BYTES = 16 * 2**20
 MAX_PICKLE_BYTES = 100 * 2**20
 """Largest pickle. MAX_NUMBERS take up to 80 MB; a text in a pickle takes five times its size in memory."""
 
+MAX_TENSORS = 1000
+"""Most tensors of a file."""
+
 
 def too_large(what: str = "ten million numbers") -> NCAError:
     """Return the error for a file that holds more than `what`."""

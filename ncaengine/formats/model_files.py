@@ -7,11 +7,13 @@ from pathlib import Path
 from ncaengine.core import files, resources
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import FORMAT_VERSION, Model, config_to_dict
-from ncaengine.formats import importers, sniffing
+from ncaengine.formats import importers, partition, sniffing
+from ncaengine.formats.importers import Identified
 from ncaengine.formats.importers.base import Hints
 from ncaengine.formats.limits import MAX_FILE_BYTES
 from ncaengine.formats.opened import LazyModels, Opened, Version, errors_named
 from ncaengine.formats.safetensors import write_safetensors
+from ncaengine.formats.sniffing import Tensors
 
 _NO_HINTS = Hints()
 
@@ -36,13 +38,25 @@ def open_file(path: Path, hints: Hints = _NO_HINTS) -> Opened:
         content = sniffing.read_file(path)
         if isinstance(content, Model):
             models = LazyModels(path, {content.config.name: lambda: content})
-            return Opened(path, current, "", "", "", models, lambda _: [])
-        found = importers.identify(content, hints)
-        makers = found.makers()
-        if not makers:
-            raise NCAError("holds no model.")
+            return Opened(path, current, "", "", "", models, {})
+        if isinstance(content, Tensors):
+            parts = partition.split(
+                content.by_keys, content.name, lambda named: importers.fits(named, hints), content.unread
+            )
+        else:
+            parts = [content]
+        return _opened(path, current, [importers.identify(part, hints) for part in parts])
+
+
+def _opened(path: Path, version: Version, found: list[Identified]) -> Opened:
+    """Return the models of a file, each of which has been identified. Raises NCAError without the file's name."""
+    first, makers = found[0], {name: make for part in found for name, make in part.makers().items()}
+    if not makers:
+        raise NCAError("holds no model.")
+    default = next((part.decoded.name for part in found if part.decoded.default), "")
+    readings = {name: part.candidates for part in found for name in part.makers()}
     models = LazyModels(path, makers)
-    return Opened(path, current, found.family.name, found.reason, found.doubt, models, found.candidates)
+    return Opened(path, version, first.family.name, first.reason, first.doubt, models, readings, default)
 
 
 def file_version(path: Path) -> Version | None:

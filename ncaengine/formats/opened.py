@@ -65,17 +65,21 @@ class Opened:
     """What speaks against the family that the user named; '' if nothing does."""
     models: LazyModels
     """At least one."""
-    _candidates: Callable[[str], list[tuple[str, Model]]]
+    _candidates: Mapping[str, Callable[[str], list[tuple[str, Model]]]]
+    default: str = ""
+    """Name of the model that opens if none is named; '' if the file has one model, or several of equal rank."""
 
-    def candidates(self, flags: str = "") -> list[tuple[str, Model]]:
+    def candidates(self, flags: str = "", name: str = "") -> list[tuple[str, Model]]:
         """Return what bare weights may be, each with the flags that choose it; empty if nothing is ambiguous.
 
         flags: of a candidate, whose further readings are asked for, those of one more choice first; '' for the first.
+        name: of the model; '' as in `model`.
 
         Raises NCAError with the file's name.
         """
+        name = self.find_name(name) if name else self.default or next(iter(self.models))
         with errors_named(self.path):
-            return self._candidates(flags)
+            return self._candidates[name](flags) if name in self._candidates else []
 
     @property
     def paths(self) -> list[Path]:
@@ -83,11 +87,12 @@ class Opened:
         return [Path(f"{self.path.absolute()}:{name}") for name in self.models]
 
     def model(self, name: str = "") -> Model:
-        """Return the model called `name`, see `find_name`, or without a name the only one.
+        """Return the model called `name`, see `find_name`, or without a name the only or the default one.
 
         Raises NCAError if there is no such model, or several and no name.
         """
         names = list(self.models)
+        name = name or self.default
         if not name and len(names) > 1:
             shown = ", ".join(names[:MAX_NAMES_SHOWN]) + (", …" if len(names) > MAX_NAMES_SHOWN else "")
             raise NCAError(

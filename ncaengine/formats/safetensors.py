@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors
@@ -10,11 +11,16 @@ import safetensors.numpy
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import FORMAT_VERSION, MAX_NUMBERS, Model, config_to_dict, model_from_dict
-from ncaengine.core.types import F32
-from ncaengine.formats.limits import too_large
+from ncaengine.formats.limits import MAX_TENSORS, MAX_TEXT_BYTES, too_large
+from ncaengine.formats.pickle.tensors import Array, LargeTensor, is_large
 
 KEY = "ncaengine"
 """The metadata's key for the configuration of a model of ncaengine."""
+DTYPES = {
+    "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
+    "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "u1",
+}  # fmt: skip
+"""NumPy's dtype for each of the format's types of real numbers; NumPy lacks bfloat16, the upper half of a float32."""
 
 
 def write_safetensors(model: Model, path: Path) -> None:
@@ -23,28 +29,53 @@ def write_safetensors(model: Model, path: Path) -> None:
     path.write_bytes(safetensors.numpy.save(model.arrays(), metadata))
 
 
-def read_safetensors(path: Path) -> Model | dict[str, F32]:
+def read_safetensors(path: Path) -> Model | dict[str, Array | LargeTensor]:
     """Read a model that `write_safetensors` wrote; from other programs' files, the bare tensors.
 
     Raises NCAError without the file's name, or OSError.
     """
     try:
-        with safetensors.safe_open(str(path), framework="numpy") as file:
+        with safetensors.safe_open(str(path), framework="numpy") as file:  # checks that all sizes and places fit
             text = (file.metadata() or {}).get(KEY)
-            keys = list(file.keys())
-            if sum(math.prod(file.get_slice(key).get_shape()) for key in keys) > MAX_NUMBERS:
-                raise too_large()
-            weights = {key: file.get_tensor(key) for key in keys}
+        data = path.read_bytes()
+        start = 8 + int.from_bytes(data[:8], "little")
+        if start > MAX_TEXT_BYTES:
+            raise too_large("16 MB of names")
+        tensors = _tensors(json.loads(data[8:start]), memoryview(data)[start:])
         if text is None:
-            return {key: array.astype(np.float32) for key, array in weights.items() if array.dtype.kind in "fiu"}
+            return tensors
+        weights = {name: array for name, array in tensors.items() if not isinstance(array, LargeTensor)}
         return model_from_dict(json.loads(text)["config"], weights)
     except (
         safetensors.SafetensorError,
-        json.JSONDecodeError,
-        AttributeError,  # from NumPy, for 8-bit floats, which it does not know
+        AttributeError,
         KeyError,
         TypeError,
-        ValueError,
+        ValueError,  # JSONDecodeError is one
         RecursionError,
     ) as error:
         raise NCAError(f"is not a complete .safetensors model ({str(error)[:200]}).") from None
+
+
+def _tensors(head: dict[str, Any], data: memoryview) -> dict[str, Array | LargeTensor]:
+    """Return the tensors of a checked file by name; those of bfloat16 as float32."""
+    head = {name: info for name, info in head.items() if name != "__metadata__"}
+    if len(head) > MAX_TENSORS:
+        raise too_large("a thousand tensors")
+    tensors: dict[str, Array | LargeTensor] = {}
+    numbers = 0
+    for name, info in head.items():
+        shape, kind = tuple(info["shape"]), info["dtype"]
+        if is_large(shape):
+            tensors[name] = LargeTensor(shape)
+            continue
+        if kind not in DTYPES:
+            raise NCAError(f"holds numbers of the type {kind[:40]}; save them as F32.")
+        numbers += math.prod(shape)
+        if numbers > MAX_NUMBERS:
+            raise too_large()
+        start, end = info["data_offsets"]
+        array = np.frombuffer(data[start:end], DTYPES[kind]).reshape(shape)
+        native = array.astype(array.dtype.newbyteorder("="))
+        tensors[name] = native if kind != "BF16" else (native.astype(np.uint32) << 16).view(np.float32)
+    return tensors

@@ -4,6 +4,7 @@ import gc
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,37 +15,87 @@ from ncaengine.core.model import Model
 from ncaengine.formats.exporters.tabs import MADE_BY
 from ncaengine.formats.importers.base import Decoded, quoted
 from ncaengine.formats.limits import MAX_TEXT_BYTES, too_large
-from ncaengine.formats.pickle import weights
+from ncaengine.formats.pickle import holders, weights
+from ncaengine.formats.pickle.holders import Keys, Tensor
 from ncaengine.formats.safetensors import read_safetensors
 
 MAX_HEAD_LETTERS = 20_000
 """Letters at the start of a Shadertoy in which MADE_BY is searched."""
 KEY = "ncaengine"
 """Key of a .pt file that holds a model of ncaengine."""
+PICKLES, ARRAYS = (".pt", ".pth", ".ckpt", ".pkl", ".pk", ".pickle"), (".npy", ".npz")
 NUMBERS, TEXTS = (".bin", ".f32"), (".json", ".js", ".ts", ".glsl", ".txt")
-ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".pkl", ".npy", *NUMBERS, *TEXTS)
-"""Endings of files that may hold models."""
+ENDINGS = (".safetensors", *PICKLES, *ARRAYS, *NUMBERS, *TEXTS)
+"""Usual endings of files that hold models; what a file holds decides, if it can be told."""
+PICKLED = (b"PK\3\4", *(b"\x80" + bytes([protocol]) for protocol in range(2, 6)))
+"""How files of torch.save and pickle.dump start."""
 
 
-def read_file(path: Path) -> Model | Decoded:
-    """Read a file's content; no code in it is ever run. Raises NCAError without its name, OSError or MemoryError."""
-    if path.suffix.lower() not in ENDINGS:
-        raise NCAError(f"is not a model file; models end in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}.")
+SCRIPT = "the program of this TorchScript file, which may compute something else with these weights"
+
+
+@dataclass(frozen=True, eq=False)
+class Tensors:
+    """A file's tensors, of which some are models; see `partition`."""
+
+    by_keys: Mapping[Keys, Tensor]
+    """By the keys of the containers around each, and its name."""
+    name: str
+    """The file's name without folder and ending."""
+    unread: str = ""
+    """What of the file can't be read although it may matter; see Decoded."""
+
+
+def read_file(path: Path) -> Model | Decoded | Tensors:
+    """Read a file's content, whatever its name; no code in it is ever run.
+
+    Raises NCAError without its name, OSError or MemoryError.
+    """
+    ending, stem = path.suffix.lower(), _stem(path)
     with path.open("rb") as file:
-        start = file.read(8)
+        start = file.read(16)
     if start.startswith(b"\x93NUMPY"):
-        return Decoded("arrays", weights.read_npy(path), path.stem)
-    if path.suffix.lower() == ".safetensors":
+        return _read_npy(path, stem)
+    if start.startswith(b"PK\3\4") and (kind := weights.zip_kind(path)) not in ("torch", "script"):
+        if kind == "npz":
+            return _from_arrays(weights.read_npz(path), stem)
+        raise NCAError("is a zip archive without weights; unpack it and open what is in it.")
+    if ending == ".safetensors" or _is_safetensors(start):
         found = read_safetensors(path)
-        return found if isinstance(found, Model) else Decoded("tensors", found, path.stem)
-    if path.suffix.lower() in TEXTS:
-        return _read_text(path)
-    if path.suffix.lower() in NUMBERS and not start.startswith((b"PK\x03\x04", b"\x80\x02")):
-        return _read_numbers(path)
-    return _read_pickle(path)
+        return found if isinstance(found, Model) else Tensors({(name,): v for name, v in found.items()}, stem)
+    if ending in TEXTS or (ending not in PICKLES and start.lstrip()[:1] in (b"{", b"[") and _is_text(path)):
+        return _read_text(path, stem)
+    if ending in NUMBERS and not start.startswith((b"PK\3\4", b"\x80\2")):
+        return _read_numbers(path, stem)
+    if ending not in (*PICKLES, ".npy") and not start.startswith(PICKLED):
+        raise NCAError(f"is not a model file; models end in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}.")
+    return _read_pickle(path, stem)
 
 
-def _read_pickle(path: Path) -> Model | Decoded:
+def _stem(path: Path) -> str:
+    """Return a file's name without its ending, or endings such as .pth.tar."""
+    inner = Path(path.stem)
+    return inner.stem if path.suffix.lower() == ".tar" and inner.suffix.lower() in PICKLES else path.stem
+
+
+def _is_safetensors(start: bytes) -> bool:
+    return start[8:9] == b"{" and int.from_bytes(start[:8], "little") < MAX_TEXT_BYTES
+
+
+def _read_npy(path: Path, stem: str) -> Model | Decoded | Tensors:
+    found = weights.read_npy(path)
+    return Decoded("arrays", found, stem) if isinstance(found, np.ndarray) else _from_arrays(found, stem)
+
+
+def _from_arrays(found: object, stem: str) -> Decoded | Tensors:
+    """Return what NumPy saved: a dict of weights, a list of arrays, or one array."""
+    if isinstance(found, list) and all(isinstance(each, np.ndarray) for each in found):
+        return Decoded("arrays", found[0] if len(found) == 1 else found, stem)
+    tensors = holders.find_tensors(found)
+    return Tensors(tensors, stem) if tensors else Decoded("arrays", found, stem)
+
+
+def _read_pickle(path: Path, stem: str) -> Model | Decoded | Tensors:
     try:
         found = weights.read_torch(path)
     except weights.DamagedError:
@@ -55,10 +106,14 @@ def _read_pickle(path: Path) -> Model | Decoded:
         held = found[KEY]
         if not isinstance(held, Mapping) or not isinstance(held.get("weights"), Mapping):
             raise NCAError(f"has the key {KEY} but lacks its weights; save it again.")
-        return models.model_from_dict(held.get("config"), weights.find_weights(held["weights"]))
-    tensors = weights.find_weights(found)
+        return models.model_from_dict(held.get("config"), holders.find_weights(held["weights"]))
+    if isinstance(found, weights.Script):
+        return Tensors(holders.find_tensors(found.tensors()), stem, SCRIPT)
+    if isinstance(found, (list, tuple)) and found and all(isinstance(each, np.ndarray) for each in found):
+        found = weights.in_order(found)
+    tensors = holders.find_tensors(found)
     if tensors:
-        return Decoded("tensors", tensors, path.stem)
+        return Tensors(tensors, stem)
     if not isinstance(found, Mapping):
         kind = "Tensor" if isinstance(found, np.ndarray) else type(found).__name__
         raise NCAError(f"holds a {kind}, not a model or a state dict.")
@@ -73,17 +128,17 @@ def _is_text(path: Path) -> bool:
     return len(start) >= 16 and all(c.isprintable() or c.isspace() for c in start)
 
 
-def _read_text(path: Path) -> Decoded:
+def _read_text(path: Path, stem: str) -> Decoded:
     if path.stat().st_size > MAX_TEXT_BYTES:
         raise NCAError(f"is over {MAX_TEXT_BYTES // 2**20} MB of text, far larger than any texture NCA.")
     try:
         text = path.read_text("utf-8-sig")
         if f"// {MADE_BY} " in text[:MAX_HEAD_LETTERS]:
             raise NCAError("is a Shadertoy export, which can't be read back; open the model it was made from.")
-        if path.suffix.lower() != ".json":
-            return Decoded("text", text, path.stem)
+        if path.suffix.lower() in TEXTS[1:]:
+            return Decoded("text", text, stem)
         with _no_garbage_collection():
-            return Decoded("json", json.loads(text), path.stem)
+            return Decoded("json", json.loads(text), stem)
     except UnicodeDecodeError:
         raise NCAError("is not UTF-8 text; save it as UTF-8.") from None
     except (ValueError, RecursionError) as error:  # JSONDecodeError is a ValueError
@@ -102,7 +157,7 @@ def _no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _read_numbers(path: Path) -> Decoded:
+def _read_numbers(path: Path, stem: str) -> Decoded:
     data = path.read_bytes()
     if len(data) % 4:
         raise NCAError(f"has {len(data)} bytes, not a multiple of 4 as float32 numbers have; copy or save it again.")
@@ -111,4 +166,4 @@ def _read_numbers(path: Path) -> Decoded:
         raise too_large()
     if not np.isfinite(numbers).all():
         raise NCAError("is not a row of finite float32 numbers; copy or save it again.")
-    return Decoded("floats", numbers, path.stem)
+    return Decoded("floats", numbers, stem)

@@ -25,7 +25,7 @@ from ncaengine.core.model import WEIGHTS, Alive, Clips, Colour, Feature, Model, 
 from ncaengine.formats import model_files
 from ncaengine.formats.importers import identify
 from ncaengine.formats.importers.base import Decoded, Hints
-from ncaengine.formats.pickle import weights
+from ncaengine.formats.pickle import holders, weights
 
 ATLAS = "published/selforg-textures/hexells.json"
 PUBLISHED = {
@@ -53,7 +53,7 @@ def opened(path: Path) -> Decoded:
         case ".bin":
             return decoded("floats", np.fromfile(path, "<f4"), path.stem)
         case _:
-            return decoded("tensors", weights.find_weights(weights.read_torch(path)), path.stem)
+            return decoded("tensors", holders.find_weights(weights.read_torch(path)), path.stem)
 
 
 @pytest.mark.parametrize("name", PUBLISHED)

@@ -29,7 +29,7 @@ from ncaengine.core.model import Model
 from ncaengine.core.settings import Settings
 from ncaengine.formats.importers import identify
 from ncaengine.formats.importers.base import Decoded, Hints
-from ncaengine.formats.pickle import weights
+from ncaengine.formats.pickle import holders, weights
 
 Array = np.ndarray
 IDENTITY = np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]], float)
@@ -61,7 +61,7 @@ def one(file: Decoded, hints: Hints = Hints(), name: str | None = None) -> Model
 
 
 def tensors(path: Path) -> Decoded:
-    return decoded("tensors", weights.find_weights(weights.read_torch(path)), path.stem)
+    return decoded("tensors", holders.find_weights(weights.read_torch(path)), path.stem)
 
 
 def matrix(array: Array) -> Array:

@@ -17,8 +17,9 @@ from helpers import apart
 from pickle_parts import ARRAYS, FORMS, NP, boxed, npy, weights, zipped
 
 from ncaengine.core.errors import NCAError
+from ncaengine.formats.pickle.holders import find_weights
 from ncaengine.formats.pickle.machine import GlobalName, UnloadedObject
-from ncaengine.formats.pickle.weights import find_weights, read_npy, read_torch
+from ncaengine.formats.pickle.weights import read_npy, read_torch
 
 
 @pytest.fixture(params=FORMS)

@@ -35,8 +35,9 @@ from pickle_parts import (
 
 from ncaengine.core.errors import NCAError
 from ncaengine.formats.pickle import tensors as calls
+from ncaengine.formats.pickle.holders import find_weights
 from ncaengine.formats.pickle.machine import UnloadedObject
-from ncaengine.formats.pickle.weights import find_weights, read_npy, read_torch
+from ncaengine.formats.pickle.weights import read_npy, read_torch
 
 Run = Callable[..., Any]
 

@@ -3,14 +3,16 @@
 import dataclasses
 import functools
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Model, equal_models
+from ncaengine.core.types import F32
 from ncaengine.formats.importers import (
     dense,
     dynca,
@@ -25,7 +27,7 @@ from ncaengine.formats.importers import (
 )
 from ncaengine.formats.importers.adjust import adjusted
 from ncaengine.formats.importers.base import ASK, Choice, Decoded, Family, Hints, Makers, file_names, quoted
-from ncaengine.formats.importers.state_dicts import tidy
+from ncaengine.formats.importers.state_dicts import find_layers, tidy
 
 FAMILIES: tuple[Family, ...] = (
     selforg.FAMILY,
@@ -103,6 +105,8 @@ class Identified:
         facts = {"not needed": "; ".join(self.decoded.notes)} if self.decoded.notes else {}
         if self.also and own.get("reading", "").startswith("a guess"):
             facts["reading"] = f"{own['reading']}; it may also be of the family {' or '.join(self.also)}"
+        if unread := "; ".join(filter(None, (own.get("left out"), self.decoded.unread))):
+            facts["left out"] = unread
         attribution = {"recognised": self.reason, **known, **own, **facts}
         config = msgspec.structs.replace(model.config, family=family.name, attribution=attribution)
         return dataclasses.replace(model, config=config)
@@ -182,6 +186,17 @@ def _identify_one(decoded: Decoded, hints: Hints) -> Identified:
     if decoded.form == "floats":
         dense.read_net(decoded, hints)  # raises NCAError that says which hints are missing
     raise NCAError(f"is none of {', '.join(f.name for f in FAMILIES)}: it holds {_described(decoded)}.{_why(decoded)}")
+
+
+def fits(tensors: Mapping[str, F32], hints: Hints = _NO_HINTS) -> bool:
+    """Return whether tensors by name are a model of some family, whatever their numbers are."""
+    finite = {name: np.asarray(np.nan_to_num(array, posinf=1.0, neginf=1.0)) for name, array in tensors.items()}
+    try:
+        for make in identify(Decoded("tensors", finite, "model"), hints).makers().values():
+            make()
+    except NCAError:
+        return False
+    return True
 
 
 def _described(decoded: Decoded) -> str:

@@ -49,9 +49,13 @@ class Decoded:
     """json: what json.loads returns. tensors: float32 arrays by name. arrays: an array or a list of arrays.
     floats: (n,) float32. text: a str."""
     name: str
-    """The file's name without folder and ending; used only to name models."""
+    """The file's name without folder and ending, or that of a model in it; used only to name models."""
     notes: tuple[str, ...] = ()
     """What of the file is not in `data`, a sentence each without its end."""
+    unread: str = ""
+    """What of the file can't be read although it may matter, a sentence without its end; '' if there is nothing."""
+    default: bool = False
+    """Whether it is the model to open if the file has several and none is named."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """The stack machine of pickles: it makes containers, numbers and texts, and looks up and runs nothing.
 
-A class or function that a pickle names becomes a GlobalName, an object of a network's class an UnloadedObject; both are
-inert. A subclass says what the few calls that saved weights need mean (see `tensors`). Any other call is refused.
+A class or function that a pickle names becomes a GlobalName, an object of a class of data an UnloadedObject (see
+`stand_ins`); both are inert. A subclass says what the few calls that saved weights need mean (see `tensors`). Any other
+call is refused.
 """
 
 import io
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ncaengine.core.errors import NCAError
+from ncaengine.formats.pickle.stand_ins import is_data, is_foreign
 
 MAX_STEPS = 200_000
 """Limit for the opcodes of a pickle and the items that its calls copy."""
@@ -37,6 +39,13 @@ class UnloadedObject:
     """Name of the class."""
     state: Any = field(default=None, repr=False)
     """The object's attributes, usually a dict."""
+    items: dict[Any, Any] = field(default_factory=dict, repr=False)
+    """Items of an object whose class is a dict's or a list's."""
+
+    @property
+    def foreign(self) -> bool:
+        """Whether its class is of an unknown program or library."""
+        return is_foreign(self.module)
 
 
 @dataclass(eq=False, slots=True)
@@ -54,7 +63,9 @@ def unsupported(what: GlobalName | str) -> NCAError:
     return NCAError(f"holds weights that are not plain tensors ({what}).")
 
 
-def _code_refused(what: GlobalName) -> NCAError:
+def code_refused(what: GlobalName | UnloadedObject) -> NCAError:
+    """Return the error for a call that is not of data, or for weights inside an object of an unknown class."""
+    what = GlobalName(what.module, what.name)
     return NCAError(
         f"asks for Python code ({what}), and ncaengine runs no code from model files; "
         "save the model's state_dict() with torch.save instead."
@@ -150,16 +161,17 @@ class PickleMachine:
             target.extend(items)
         elif isinstance(target, set):
             target.update(map(self.key, items))
-        elif not isinstance(target, UnloadedObject):  # its items are dropped, if its class is a container
+        elif isinstance(target, UnloadedObject):
+            target.items.update(enumerate(items, len(target.items)))
+        else:
             raise TypeError("not a list")
 
     def update(self, items: list[Any]) -> None:
         """Add keys and values to the dict on top of the stack."""
         target = self.stack[-1]
-        if isinstance(target, dict):
-            target.update(self.pairs(items))
-        elif not isinstance(target, UnloadedObject):
+        if not isinstance(target, (dict, UnloadedObject)):
             raise TypeError("not a dict")
+        (target if isinstance(target, dict) else target.items).update(self.pairs(items))
 
     def call(self, what: Any, args: Any) -> None:
         """Push the result of a known call, or an UnloadedObject. Raises NCAError with the name of any other call."""
@@ -168,12 +180,18 @@ class PickleMachine:
         self.spend(len(args))
         if known := self.calls.get(f"{what.module}.{what.name}"):
             self.stack.append(known(self, *args))
-        elif what.module in ("__main__", "torch.nn") or what.module.startswith("torch.nn."):
-            self.stack.append(UnloadedObject(what.module, what.name))
         elif what.module == "torch._utils" and what.name.startswith("_rebuild_"):
             raise unsupported(what)
         else:
-            raise _code_refused(what)
+            self.stack.append(self.stand_in(what))
+
+    def stand_in(self, what: Any) -> UnloadedObject:
+        """Return an inert object of a class of data. Raises NCAError with the name of anything else."""
+        if not isinstance(what, GlobalName):
+            raise TypeError("not a class")
+        if not (is_data(what.module, what.name) or is_foreign(what.module)):
+            raise code_refused(what)
+        return UnloadedObject(what.module, what.name)
 
     def build(self) -> None:
         """Set attributes of an object or content of an array; attributes of dicts, as state dicts have, are dropped."""
@@ -183,7 +201,7 @@ class PickleMachine:
             target.state = state
         elif isinstance(target, PendingObject):
             target.value = self.stack[-1] = target.build(state)
-        elif not isinstance(target, dict):
+        elif not isinstance(target, (dict, list, set)):
             raise TypeError("not an object")
 
     def persistent(self, known: Any) -> Any:

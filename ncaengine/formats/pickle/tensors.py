@@ -4,9 +4,11 @@ Arrays are C-contiguous, in the native byte order, and share no memory with the 
 before NumPy sees it. A damaged or refused file takes at most MAX_NUMBERS numbers and about its own size in memory.
 """
 
+import io
 import math
 import re
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +18,15 @@ import numpy.typing as npt
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import MAX_NUMBERS
 from ncaengine.formats.limits import MAX_PICKLE_BYTES, too_large
-from ncaengine.formats.pickle.machine import GlobalName, PendingObject, PickleMachine, unsupported
+from ncaengine.formats.pickle.machine import (
+    GlobalName,
+    PendingObject,
+    PickleMachine,
+    UnloadedObject,
+    code_refused,
+    unsupported,
+)
+from ncaengine.formats.pickle.stand_ins import is_data, is_foreign
 
 Array = npt.NDArray[Any]
 Source = Callable[[str, int], bytes | None]
@@ -27,7 +37,25 @@ STORAGES = {
     "Char": "i1", "Byte": "u1", "Bool": "b1", "ComplexFloat": "c8", "ComplexDouble": "c16",
 }  # fmt: skip
 """NumPy's dtype for each kind of torch's storages, without the byte order."""
+MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
+"""The first two pickles of torch's old form."""
 NUMBERS = re.compile(r"[<>|=]?(f[248]|[iu][1248]|b1|c8|c16|O[48]?)")
+
+
+LARGE, LARGE_FILTERS = 1_100_000, 200_000
+"""Numbers of a tensor, and of one of 3x3 or larger filters, that are more than any layer of ncaengine's models has."""
+
+
+@dataclass(frozen=True, slots=True)
+class LargeTensor:
+    """In place of a tensor that no texture NCA has, such as a layer of a loss net; its numbers are not read."""
+
+    shape: tuple[int, ...]
+
+
+def is_large(shape: Sequence[int]) -> bool:
+    """Return whether no texture NCA has a tensor of this shape."""
+    return math.prod(shape) > (LARGE_FILTERS if len(shape) == 4 and shape[2] > 1 else LARGE)
 
 
 @dataclass(eq=False, slots=True)
@@ -47,6 +75,11 @@ def plain_dtype(text: str, order: str = "") -> np.dtype[Any]:
         raise NCAError(f"holds an array of type {text[:40]!r}, which is not a type of numbers.")
     found: np.dtype[Any] = np.dtype(text)
     return found.newbyteorder(">" if order == ">" else "<") if order in ("<", ">") else found
+
+
+def _dtype(text: str, order: str) -> np.dtype[Any] | UnloadedObject:
+    """Return a pickled dtype; an UnloadedObject for one of texts, dates or fields."""
+    return plain_dtype(text, order) if NUMBERS.fullmatch(text) else UnloadedObject("numpy", "ndarray")
 
 
 def _size(shape: Any) -> int:
@@ -76,7 +109,7 @@ class TensorMachine(PickleMachine):
         if size > MAX_PICKLE_BYTES:
             raise too_large("100 MB")
         self.source, self.order = source, order
-        self.numbers, self.letters = MAX_NUMBERS, size
+        self.numbers, self.letters, self.old = MAX_NUMBERS, size, size
 
     def persistent(self, known: Any) -> Any:
         """Return a storage of the file; or the class of a module, which old files give with its source text."""
@@ -97,7 +130,7 @@ class TensorMachine(PickleMachine):
             case _:
                 raise ValueError("not a storage")
 
-    def tensor(self, storage: Any, offset: int, size: Any, stride: Any, *more: Any) -> Array | None:
+    def tensor(self, storage: Any, offset: int, size: Any, stride: Any, *more: Any) -> Array | LargeTensor | None:
         """Return a tensor as an array; None while its storage is not known yet."""
         if not isinstance(storage, _Storage):
             raise TypeError("not a storage")
@@ -105,7 +138,10 @@ class TensorMachine(PickleMachine):
             return None
         if any(more[2:]):
             raise unsupported("a conjugate or negated view")
-        width, count = storage.dtype.itemsize, self.count(size)
+        width, count = storage.dtype.itemsize, _size(size)
+        if is_large(size) and count * width <= len(storage.raw):  # a shape that only claims to be large is an error
+            return LargeTensor(size)
+        self.count(size)
         _size(stride)
         extent = 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if count else 0
         steps = [s * width if n > 1 else 0 for n, s in zip(size, stride, strict=True)] if count else None
@@ -117,7 +153,12 @@ class TensorMachine(PickleMachine):
         return wide.view(np.float32)
 
     def array(self, shape: Any, dtype: Any, fortran: Any, content: Any) -> Any:
-        """Return a NumPy array of numbers, or for an array of objects a nested list. content: bytes or a list."""
+        """Return a NumPy array of numbers, or for an array of objects a nested list. content: bytes or a list.
+
+        For an array of texts, dates and the like, return an UnloadedObject.
+        """
+        if isinstance(dtype, UnloadedObject):
+            return dtype
         if dtype.hasobject:
             self.spend(len(content) * (1 + len(shape)))
             if not isinstance(content, list) or len(content) != _size(shape):
@@ -139,6 +180,40 @@ class TensorMachine(PickleMachine):
             raise too_large()
         return count
 
+    def storage(self, content: bytes) -> Any:
+        """Return the storage that a plain pickle of tensors holds as a whole file of torch.save, in its old form."""
+        self.old -= len(content)
+        if self.old < 0:
+            raise ValueError("more bytes than the file has")
+        found = self.read_old(io.BytesIO(content), len(content))
+        if not isinstance(found, _Storage):
+            raise TypeError("not a storage")
+        return found
+
+    def read_old(self, stream: io.BytesIO, size: int) -> Any:
+        """Read the form before torch 1.6: pickles, then the storages, whose sizes only the pickles give."""
+
+        def run(source: Source | None = None) -> Any:
+            machine = type(self)(size, source)
+            machine.steps, machine.numbers, machine.old = self.steps, self.numbers, 0  # not nested again
+            found = machine.run(stream)
+            self.steps, self.numbers = machine.steps, machine.numbers
+            return found
+
+        if run() != MAGIC or run() != PROTOCOL:
+            raise ValueError("not a file of torch.save")
+        run()  # about the computer that wrote it; numbers are always little-endian
+        start = stream.tell()
+        widths: dict[str, int] = {}
+        run(widths.__setitem__)
+        keys = run()
+        content: dict[str, bytes] = {}
+        for key in keys if isinstance(keys, list) else ():
+            (count,) = struct.unpack("<Q", stream.read(8))
+            content[key] = stream.read(count * widths[key])
+        stream.seek(start)
+        return run(lambda key, _: content[key])
+
     def encode(self, text: str, _encoding: object = "latin1") -> bytes:
         """Return bytes that older pickles hold as text. Raises ValueError for more text than the file has."""
         self.letters -= len(text)
@@ -146,7 +221,7 @@ class TensorMachine(PickleMachine):
             raise ValueError("more text than the file has")
         return text.encode("latin1")
 
-    def rebuilt(self, how: Any, _type: object, args: Any, _attributes: object) -> Array | None:
+    def rebuilt(self, how: Any, _type: object, args: Any, _attributes: object) -> Array | LargeTensor | None:
         """Return a tensor that has attributes, which are dropped."""
         if how != GlobalName("torch._utils", "_rebuild_tensor_v2"):
             raise unsupported("a tensor of another class")
@@ -157,6 +232,28 @@ class TensorMachine(PickleMachine):
         if kind != GlobalName("numpy", "ndarray"):
             raise NCAError("holds a NumPy array of another class; save plain arrays instead.")
         return PendingObject(lambda state: self.array(*state[1:]))
+
+    def scalar(self, dtype: Any, raw: Any = b"") -> Any:
+        """Return one number of NumPy's as a number of Python's; a date or the like as an UnloadedObject."""
+        found = self.array((), dtype, False, raw)
+        return found.item() if isinstance(found, np.ndarray) else found
+
+    def attribute(self, of: Any, name: Any) -> GlobalName | UnloadedObject:
+        """Return the inert name of an inner class or a method, which older protocols look up with getattr."""
+        if isinstance(of, UnloadedObject) and isinstance(name, str):
+            return UnloadedObject("builtins", "method")
+        if not (isinstance(of, GlobalName) and (is_data(of.module, of.name) or is_foreign(of.module))):
+            raise code_refused(GlobalName("builtins", "getattr"))
+        if not isinstance(name, str) or len(of.name) + len(name) > 1000:
+            raise TypeError("not a name")
+        return GlobalName(of.module, f"{of.name}.{name}")
+
+    def new(self, cls: Any, base: Any = None, content: Any = None) -> Any:
+        """Return an object of a class that copyreg makes; for a class of data that is a dict, its items."""
+        made = self.stand_in(cls)
+        if isinstance(content, dict) and isinstance(base, GlobalName) and base.name == "dict":
+            made.items.update(content)
+        return made
 
     def items(self, items: Any = ()) -> Any:
         """Return the items for a new container, and count them."""
@@ -180,26 +277,36 @@ BUILTINS: dict[str, Callable[..., Any]] = {
     "tuple": lambda m, *a: tuple(m.items(*a)),
     "dict": lambda m, *a: {m.key(k): v for k, v in m.items(*a)},
     "bytes": lambda _: b"",
+    "getattr": lambda m, *a: m.attribute(*a),
+    "type": lambda _, none: none,  # type(None), which dataclasses hold
 }
 NUMPY: dict[str, Callable[..., Any]] = {
     "multiarray._reconstruct": TensorMachine.unbuilt,
-    "multiarray.scalar": lambda m, dtype, raw: m.array((), dtype, False, raw).item(),
+    "multiarray.scalar": TensorMachine.scalar,
     "numeric._frombuffer": lambda m, raw, dtype, shape, order: m.array(shape, dtype, order == "F", raw),
 }
 TORCH: dict[str, Callable[..., Any]] = {
     "_utils._rebuild_tensor": TensorMachine.tensor,
     "_utils._rebuild_tensor_v2": TensorMachine.tensor,
+    "_utils._rebuild_device_tensor_from_numpy": lambda _, data, *__: data,  # of a TPU
     "_utils._rebuild_parameter": lambda _, data, *__: data,
     "_utils._rebuild_parameter_with_state": lambda _, data, *__: data,
     "_tensor._rebuild_from_type_v2": TensorMachine.rebuilt,
     "Size": lambda m, *a: tuple(m.items(*a)),
+    "storage._load_from_bytes": TensorMachine.storage,
     "device": lambda _, kind, *__: kind,
     "serialization._get_layout": lambda _, name: name,  # for sparse tensors, so that the message names them
 }
 CALLS: dict[str, Callable[..., Any]] = {
     "collections.OrderedDict": BUILTINS["dict"],
+    "collections.Counter": lambda _, counts=None: counts if isinstance(counts, dict) else {},
+    "collections.defaultdict": lambda *_: {},  # from what makes its values, which is not needed
+    "collections.deque": lambda m, items=(), *_: list(m.items(items)),
+    "copyreg._reconstructor": TensorMachine.new,
+    "copy_reg._reconstructor": TensorMachine.new,
+    "copyreg.__newobj__": lambda m, cls, *_: m.stand_in(cls),
     "_codecs.encode": TensorMachine.encode,
-    "numpy.dtype": lambda _, text, *__: PendingObject(lambda state: plain_dtype(text, state[1])),
+    "numpy.dtype": lambda _, text, *__: PendingObject(lambda state: _dtype(text, state[1])),
     **{f"{module}.{name}": call for module in ("builtins", "__builtin__") for name, call in BUILTINS.items()},
     **{f"{module}.{name}": call for module in ("numpy.core", "numpy._core") for name, call in NUMPY.items()},
     **{f"torch.{name}": call for name, call in TORCH.items()},

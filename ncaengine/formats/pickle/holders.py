@@ -1,0 +1,168 @@
+"""Tensors in what a pickle held: in state dicts, modules, lists and other objects, and in checkpoints around them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ncaengine.core.errors import NCAError
+from ncaengine.core.model import MAX_NUMBERS
+from ncaengine.formats.limits import MAX_TENSORS, too_large
+from ncaengine.formats.pickle.machine import UnloadedObject, code_refused
+from ncaengine.formats.pickle.tensors import Array, LargeTensor
+
+MAX_DEPTH = 16
+"""Levels of modules in modules; a quarter of it are the levels of a checkpoint around its weights."""
+MAX_HOLDERS = 20_000
+"""Containers that are looked into."""
+LIKELY = ("state_dict", "model_state_dict", "model", "ca", "nca", "net", "params", "weights")
+"""Keys under which checkpoints keep weights."""
+WRAPPERS = ("module", "_orig_mod", "model", "ca", "nca")
+"""Names of modules around the automaton; they are removed from the weights' names."""
+
+T = TypeVar("T")
+Keys = tuple[str, ...]
+"""Keys of the containers around a tensor, and its name."""
+Tensor = Array | LargeTensor
+
+
+def find_weights(found: object) -> dict[str, npt.NDArray[np.float32]]:
+    """Return the weights in what `read_torch` returned, float32 and C-contiguous, by dotted name; empty if none.
+
+    They may be in a state dict, in a module, or in a checkpoint around either; the first of several is taken (see
+    `find_tensors`). WRAPPERS that all names start with are removed. Raises NCAError for complex or too many numbers.
+    """
+    named: dict[str, Array] = {}
+    for holder in _holders(found):
+        arrays = {name: value for name, value in holder.items() if isinstance(value, np.ndarray)}
+        named = named or arrays
+        # Weights have at least one matrix; a checkpoint's other arrays, such as its losses, have none.
+        if any(array.ndim > 1 for array in arrays.values()):
+            named = arrays
+            break
+    while shared := next((w for w in WRAPPERS if named and all(n.startswith(f"{w}.") for n in named)), None):
+        named = {name.removeprefix(f"{shared}."): array for name, array in named.items()}
+    return as_float32(named)
+
+
+def find_tensors(found: object) -> dict[Keys, Tensor]:
+    """Return all tensors in what `read_torch` returned, in its containers, modules and other objects.
+
+    By the keys of the containers around each, the last its name; those under LIKELY keys come first. Raises NCAError if
+    there are too many, or if the only weights are inside an object of an unknown class.
+    """
+    tensors: dict[Keys, Tensor] = {}
+    for keys, holder in _all_holders(found):
+        tensors |= {(*keys, name): value for name, value in holder.items()}
+        if len(tensors) > MAX_TENSORS:
+            raise too_large("a thousand tensors")
+    if not any(len(value.shape) > 1 for value in tensors.values()) and (odd := _foreign(found)):
+        raise code_refused(odd)
+    return tensors
+
+
+def as_float32(named: Mapping[T, Array]) -> dict[T, npt.NDArray[np.float32]]:
+    """Return arrays as C-contiguous float32. Raises NCAError for complex or too many numbers."""
+    if sum(a.size for a in named.values()) > MAX_NUMBERS:
+        raise too_large()
+    if any(a.dtype.kind == "c" for a in named.values()):
+        raise NCAError("holds complex numbers; weights must be real.")
+    with np.errstate(over="ignore"):
+        return {name: np.asarray(array, np.float32, order="C") for name, array in named.items()}
+
+
+def _holders(found: object) -> Iterator[dict[str, Tensor]]:
+    """Yield the tensors of a mapping or module, then of those in it, and so on; each only once, because of loops."""
+    seen: set[int] = set()
+    walked: set[int] = set()
+    level = [found]
+    for _ in range(MAX_DEPTH // 4 + 1):
+        below: list[object] = []
+        for holder in level:
+            inside = _fresh(holder, seen)
+            yield _module(holder, walked) if isinstance(holder, UnloadedObject) else _arrays(inside)
+            below += [value for _, value in _likely_first(inside) if isinstance(value, (Mapping, UnloadedObject))]
+        level = below
+
+
+def _all_holders(found: object) -> Iterator[tuple[Keys, dict[str, Tensor]]]:
+    """Yield the same with the keys that lead to each, also from lists; what is at two places comes twice."""
+    level: list[tuple[Keys, object, set[int]]] = [((), found, set())]
+    left = MAX_HOLDERS
+    for _ in range(MAX_DEPTH // 4 + 1):
+        below: list[tuple[Keys, object, set[int]]] = []
+        for keys, holder, above in level[:left]:
+            seen = set(above)
+            inside = _fresh(holder, seen, lists=True)
+            module = _module(holder, set(above)) if isinstance(holder, UnloadedObject) else {}
+            yield keys, module or _arrays(inside)
+            if not module:
+                below += [((*keys, str(k)[:100]), v, seen) for k, v in _likely_first(inside) if _is_holder(v)]
+        left -= len(level)
+        level = below if left > 0 else []
+
+
+def _likely_first(inside: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
+    return sorted(inside.items(), key=lambda item: item[0] not in LIKELY)
+
+
+def _is_holder(value: object) -> bool:
+    return isinstance(value, (Mapping, UnloadedObject, list, tuple))
+
+
+def _foreign(found: object) -> UnloadedObject | None:
+    """Return the first object of an unknown class in the containers of a file, or None."""
+    seen: set[int] = set()
+    level = [found]
+    for _ in range(MAX_DEPTH // 4 + 1):
+        for holder in level:
+            if isinstance(holder, UnloadedObject) and holder.foreign:
+                return holder
+        level = [v for h in level for v in _fresh(h, seen, True).values() if _is_holder(v)]
+    return None
+
+
+def _fresh(what: object, seen: set[int], lists: bool = False) -> Mapping[Any, Any]:
+    """Return a mapping, or an object's attributes and items; empty for anything else and for those seen before.
+
+    Objects of unknown classes count as empty: nobody knows what their attributes are.
+    """
+    inside = what
+    if isinstance(what, UnloadedObject):
+        inside = {} if what.foreign else what.state if isinstance(what.state, Mapping) else {}
+        inside = {**inside, **what.items} if what.items and id(what) not in seen else inside
+    if lists and isinstance(what, (list, tuple)) and len(what) <= MAX_TENSORS and id(what) not in seen:
+        inside = {str(number): value for number, value in enumerate(what)}
+    if not isinstance(inside, Mapping) or id(what) in seen:
+        return {}
+    seen.add(id(what))
+    return inside
+
+
+def _arrays(mapping: Mapping[Any, Any], prefix: str = "") -> dict[str, Tensor]:
+    return {
+        prefix + name: value
+        for name, value in mapping.items()
+        if isinstance(name, str)
+        and (isinstance(value, LargeTensor) or (isinstance(value, np.ndarray) and value.dtype.kind in "fiubc"))
+    }
+
+
+def _module(root: UnloadedObject, seen: set[int]) -> dict[str, Tensor]:
+    """Return parameters and buffers of a torch.nn.Module, or of a TorchScript, under the names of its state_dict()."""
+    named: dict[str, Tensor] = {}
+    todo: list[tuple[str, object, int]] = [("", root, MAX_DEPTH)]
+    while todo:
+        prefix, module, depth = todo.pop()
+        state = _fresh(module, seen)
+        parts = [_fresh(state.get(n), seen) for n in ("_parameters", "_buffers", "_modules")]
+        if isinstance(module, UnloadedObject) and module.module.startswith("__torch__"):
+            parts = [state, {}, {name: each for name, each in state.items() if isinstance(each, UnloadedObject)}]
+        # Limited, since each name may be thousands of letters long.
+        if len(named) + len(todo) + sum(map(len, parts)) > MAX_TENSORS:
+            raise too_large("a thousand tensors")
+        named |= _arrays(parts[0], prefix) | _arrays(parts[1], prefix)
+        children = [(f"{prefix}{name}.", child, depth - 1) for name, child in parts[2].items() if isinstance(name, str)]
+        todo += reversed(children if depth else [])
+    return named
