@@ -27,7 +27,7 @@ from ncaengine.formats.importers import (
 )
 from ncaengine.formats.importers.adjust import adjusted
 from ncaengine.formats.importers.base import ASK, Choice, Decoded, Family, Hints, Makers, file_names, quoted
-from ncaengine.formats.importers.state_dicts import find_layers, tidy
+from ncaengine.formats.importers.state_dicts import tidy
 
 FAMILIES: tuple[Family, ...] = (
     selforg.FAMILY,
