@@ -56,6 +56,13 @@ class Cells(Protocol):
         lines: how dark the lines between cells are, 0 to 1.
         """
 
+    def draw_newest(self, view: View, look: Look = RGB, lines: float = 0.0) -> U8:
+        """Do the same as `draw`, but show the state before a step that is being made rather than wait for it."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether steps are being made."""
+
     def release(self) -> None:
         """Free the device's memory; the object can't be used afterwards."""
 
@@ -76,8 +83,8 @@ class Backend(Protocol):
     def cells(self) -> Cells:
         """Return an empty grid; specialise it, then write a state."""
 
-    def finish(self) -> None:
-        """Wait until all work requested so far is done."""
+    def finish(self, timeout: float | None = None) -> bool:
+        """Wait until all work requested so far is done, or for some seconds. Return whether it is done."""
 
     def release(self) -> None:
         """Free all memory."""

@@ -64,6 +64,13 @@ class TorchCells:
                 x = torch.where(slots == slot, net.step(before, number, rng_seed, settings, fields), x)
         self._previous, self._x = before, x
 
+    def draw_newest(self, view: View, look: Look = RGB, lines: float = 0.0) -> U8:
+        return self.draw(view, look, lines)
+
+    @property
+    def busy(self) -> bool:
+        return False
+
     def draw(self, view: View, look: Look = RGB, lines: float = 0.0) -> U8:
         fields = None if self._fields is None else _plain(self._fields)
         state, before = _plain(self._x[0]), _plain(self._previous[0])
@@ -96,8 +103,9 @@ class TorchBackend:
     def cells(self) -> TorchCells:
         return TorchCells()
 
-    def finish(self) -> None:
+    def finish(self, timeout: float | None = None) -> bool:
         """Do nothing: every call has finished when it returns."""
+        return True
 
     def release(self) -> None:
         """Do nothing: nothing is held."""

@@ -235,7 +235,7 @@ class Window:
             self.frame()
             film = self.app.recorder.recording
             least = 1 / film.fps if film is not None else FRAME
-            if not self.app.running and not self._growing and start - self._last_input > AWAKE:
+            if not self.app.running and not self._growing and not self._busy and start - self._last_input > AWAKE:
                 self._sleep()
             elif (spare := least - (time.perf_counter() - start)) > 0:
                 time.sleep(spare)
@@ -245,6 +245,11 @@ class Window:
     def closed(self) -> bool:
         """Whether the user asked to close the window."""
         return self.app.closing or self._params.app_shall_exit
+
+    @property
+    def _busy(self) -> bool:
+        """Whether a grid shows the state before a step that is being made."""
+        return any(grid.cells.busy for grid in self.sim.grids.values())
 
     def _notice_input(self) -> None:
         io = imgui.get_io()

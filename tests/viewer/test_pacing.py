@@ -42,8 +42,26 @@ class Machine:
         self.now += made * self.cost
         return made
 
-    def finish(self):
-        pass
+    def finish(self, timeout):
+        return True
+
+
+class Worker(Machine):
+    """A machine whose steps go on beside the caller; `cost` seconds each."""
+
+    done_at = 0.0
+
+    def work(self, most):
+        assert self.now >= self.done_at, "more was asked for before the last slice was done"
+        made = min(self.owed, max(1, int(most)))
+        self.owed -= made
+        self.slices.append(made)
+        self.done_at = self.now + made * self.cost
+        return made
+
+    def finish(self, timeout):
+        self.now = min(max(self.now, self.done_at), self.now + timeout)
+        return self.now >= self.done_at
 
 
 def pacer_on(machine):
@@ -177,3 +195,17 @@ def test_a_picture_never_leaves_its_pane():
                 assert placed.top >= 0
                 assert placed.left + placed.view.width <= 333
                 assert placed.top + placed.view.height <= 222
+
+
+def test_a_step_longer_than_a_frame_goes_on_while_frames_are_drawn():
+    machine = Worker(cost=0.5)
+    pacer = pacer_on(machine)
+    pacer.frame(0.012)
+    frames = 0
+    while len(machine.slices) < 4:
+        machine.now += 0.01  # drawing
+        start = machine.now
+        pacer.frame(0.012)
+        assert machine.now - start <= 0.0121
+        frames += 1
+    assert frames > 3 * 0.5 / 0.0221 - 5

@@ -1,6 +1,7 @@
 """The processor as a backend: compiled for its vectors, on as many threads as it may use."""
 
 from ncaengine.backends.cpu.cells import CPUCells
+from ncaengine.backends.cpu.jobs import Dispatcher
 from ncaengine.backends.cpu.machine import Compiler, cores, host_width
 from ncaengine.backends.cpu.product import Width
 from ncaengine.backends.cpu.programs import Programs
@@ -24,6 +25,7 @@ class CPUBackend:
         """
         self.workers = Workers(threads or cores())
         self.programs = Programs(Compiler(width or host_width()))
+        self._dispatcher = Dispatcher()
         threads = self.workers.threads
         self.description = f"the processor, {threads} thread{'s' * (threads > 1)}, {self.programs.width.name}"
 
@@ -32,10 +34,11 @@ class CPUBackend:
         return 4 * (3 * config.channels + len(FIELDS))
 
     def cells(self) -> CPUCells:
-        return CPUCells(self.programs, self.workers)
+        return CPUCells(self.programs, self.workers, self._dispatcher)
 
-    def finish(self) -> None:
-        """Do nothing: every call has finished when it returns."""
+    def finish(self, timeout: float | None = None) -> bool:
+        return self._dispatcher.wait(timeout)
 
     def release(self) -> None:
+        self._dispatcher.end()
         self.workers.release()

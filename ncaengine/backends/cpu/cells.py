@@ -1,9 +1,10 @@
-"""One grid on the processor: two states in main memory, and the plan of its steps."""
+"""One grid on the processor: two states in main memory, and the steps that another thread makes of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from ncaengine.backends.cpu.jobs import Dispatcher, Job
 from ncaengine.backends.cpu.plan import Plan
 from ncaengine.backends.cpu.programs import Programs
 from ncaengine.backends.cpu.workers import Workers
@@ -16,12 +17,18 @@ from ncaengine.core.settings import Settings
 from ncaengine.core.states import check_models
 from ncaengine.core.types import F32, I32, U8
 
+PART = 4_000_000
+"""Cell-steps that a grid makes before the next one has its turn, and before the thread can end."""
+
 
 class CPUCells:
-    """See base.Cells."""
+    """See base.Cells.
 
-    def __init__(self, programs: Programs, workers: Workers) -> None:
-        self._programs, self._workers = programs, workers
+    Steps and edits are jobs, which are done soon; what reads or replaces the state waits for them.
+    """
+
+    def __init__(self, programs: Programs, workers: Workers, dispatcher: Dispatcher) -> None:
+        self._programs, self._workers, self._jobs = programs, workers, dispatcher.jobs()
         self._models: list[Model] = []
         self._kernel: Kernel | None = None
         self._shape = (0, 0, 0)
@@ -30,21 +37,32 @@ class CPUCells:
         self._stepped = False
         self._fields: F32 | None = None
         self._plan: Plan | None = None
+        self._asked = self._made = 0  # steps; each is changed by one thread only
 
     def specialise(self, model: Model, kernel: Kernel, others: Sequence[Model] = ()) -> None:
         models = [model, *others]
         check_models(models)
         for each in models:
             stencils.require(each.config, kernel)
+        self._settle()
         self._models, self._kernel, self._plan = models, kernel, None
 
     def write(self, state: F32) -> None:
+        self._settle()
         if state.shape != self._shape:
             height, width, channels = state.shape
             self._states = [np.zeros((width * height + 1, channels), np.float32) for _ in range(2)]
             self._shape, self._plan = (height, width, channels), None
         self._odd, self._stepped = 0, False
         self._now[...] = state
+
+    def _settle(self) -> None:
+        """Wait for all jobs. Raises the error of one."""
+        try:
+            self._jobs.wait()
+        except BaseException:
+            self._asked = self._made  # what came after it isn't done
+            raise
 
     @property
     def _now(self) -> F32:
@@ -54,37 +72,111 @@ class CPUCells:
         return self._states[number][:-1].reshape(self._shape)
 
     def read(self) -> F32:
+        self._settle()
         return self._now.copy()
 
     def write_fields(self, fields: F32 | None) -> None:
+        self._settle()
         self._fields = None if fields is None else np.array(fields, np.float32, order="C")
         self._plan = None
 
     def read_cells(self, cells: I32) -> F32:
+        self._settle()
         return self._now[cells[:, 1], cells[:, 0]]
 
     def blend(self, cells: I32, weight: F32, target: F32) -> None:
+        self._jobs.add(_Blend(self, cells.copy(), weight.copy(), target.copy()))
+
+    def mix(self, cells: I32, weight: F32, target: F32) -> None:
+        """Do what `blend` asks for."""
         column, row = cells.T
         part = self._now[..., : target.shape[1]]
         old, share = part[row, column], weight[:, None]
         part[row, column] = np.where(share == 1, target, old + share * (target - old))
 
     def step(self, number: int, rng_seed: int, settings: Settings) -> None:
+        self._asked += 1
+        self._jobs.add(_Steps(self, number, rng_seed, settings))
+
+    def make_steps(self, number: int, rng_seed: int, settings: Settings, count: int) -> None:
+        """Make `count` steps, of which `number` is the first."""
         assert self._kernel is not None
         if self._plan is None or not self._plan.serves(settings):
             self._plan = Plan(
                 self._programs, self._models, self._kernel, self._states, self._shape, self._fields, settings
             )
-        self._plan.step(self._workers, number, rng_seed, self._odd)
-        self._odd ^= 1
+        self._plan.step(self._workers, number, rng_seed, self._odd, count)
+        self._odd ^= count & 1
         self._stepped = True
+        self._made += count
+
+    @property
+    def steps_a_part(self) -> int:
+        """How many steps are made at a time."""
+        return max(PART // (self._shape[0] * self._shape[1]), 1)
 
     def draw(self, view: View, look: Look = RGB, lines: float = 0.0) -> U8:
+        self._settle()
+        return self._draw(self._odd, view, look, lines)
+
+    def draw_newest(self, view: View, look: Look = RGB, lines: float = 0.0) -> U8:
+        # The state before a single step stays whole until the next one, which only this thread can ask for.
+        if self._asked - self._made > 1 or look.mode == "update":
+            self._settle()
+        return self._draw(self._odd, view, look, lines)
+
+    @property
+    def busy(self) -> bool:
+        return self._asked != self._made
+
+    def _draw(self, odd: int, view: View, look: Look, lines: float) -> U8:
         assert self._kernel is not None
-        before = self._state(self._odd ^ self._stepped)
-        return canvas.draw(
-            self._now, self._kernel, self._models[0].config.colour, view, look, before, self._fields, lines
-        )
+        state, before = self._state(odd), self._state(odd ^ self._stepped)
+        colour = self._models[0].config.colour
+        return canvas.draw(state, self._kernel, colour, view, look, before, self._fields, lines)
 
     def release(self) -> None:
+        self._settle()
         self._states, self._shape, self._fields, self._plan = [], (0, 0, 0), None, None
+
+
+class _Steps:
+    """Steps that follow one another under the same settings."""
+
+    def __init__(self, cells: CPUCells, number: int, rng_seed: int, settings: Settings) -> None:
+        self._cells, self._next, self._rng_seed, self._settings = cells, number, rng_seed, settings
+        self.steps = 1
+
+    def take(self) -> Callable[[], object]:
+        number, count = self._next, min(self.steps, self._cells.steps_a_part)
+        self._next, self.steps = number + count, self.steps - count
+        return lambda: self._cells.make_steps(number, self._rng_seed, self._settings, count)
+
+    @property
+    def done(self) -> bool:
+        return self.steps == 0
+
+    def absorb(self, other: Job) -> bool:
+        if (
+            not isinstance(other, _Steps)
+            or other._next != self._next + self.steps
+            or (other._rng_seed, other._settings) != (self._rng_seed, self._settings)
+        ):
+            return False
+        self.steps += other.steps
+        return True
+
+
+class _Blend:
+    """One call of CPUCells.blend."""
+
+    def __init__(self, cells: CPUCells, places: I32, weight: F32, target: F32) -> None:
+        self._cells, self._places, self._weight, self._target = cells, places, weight, target
+        self.done = False
+
+    def take(self) -> Callable[[], object]:
+        self.done = True
+        return lambda: self._cells.mix(self._places, self._weight, self._target)
+
+    def absorb(self, other: Job) -> bool:
+        return False

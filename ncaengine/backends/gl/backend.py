@@ -191,6 +191,13 @@ class GLCells:
             self._programs[key] = backend.autotuner.choose(subject(config, kernel, frame, cover, self._size), make, run)
         return self._programs[key]
 
+    def draw_newest(self, view: View, look: Look = RGB, lines: float = 0.0) -> U8:
+        return self.draw(view, look, lines)
+
+    @property
+    def busy(self) -> bool:
+        return False
+
     def draw(self, view: View, look: Look = RGB, lines: float = 0.0) -> U8:
         target = self._backend.offscreen(view.width, view.height)
         self.draw_into(target, view, look, lines)
@@ -269,8 +276,9 @@ class GLBackend:
             self._offscreen.release()
             self._offscreen = None
 
-    def finish(self) -> None:
-        self.device.ctx.finish()
+    def finish(self, timeout: float | None = None) -> bool:
+        self.device.ctx.finish()  # which knows no time limit
+        return True
 
     def release(self) -> None:
         self._drop_offscreen()

@@ -28,11 +28,12 @@ class Picture:
         texture = self._texture_of_size(view.width, view.height, components)
         wanted = (grid, grid.changes, view, grid.look, lines)
         if wanted != self._drawn:
+            busy = grid.cells.busy
             if isinstance(grid.cells, GLCells):
                 grid.cells.draw_into(texture, view, grid.look, lines)
             else:
-                texture.write(grid.cells.draw(view, grid.look, lines), alignment=1)
-            self._drawn = wanted
+                texture.write(grid.cells.draw_newest(view, grid.look, lines), alignment=1)
+            self._drawn = None if busy else wanted
             self.draws += 1
         return texture.glo
 

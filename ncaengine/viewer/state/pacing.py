@@ -36,18 +36,20 @@ class Pacer:
 
     Ticks that don't fit into a frame's budget are dropped, so that a slow machine runs slower instead
     of falling behind. Steps of a tick that has begun are never dropped: if the budget allows only some
-    of them, the next frames make the rest. So a frame waits for at most one step of one grid.
+    of them, the next frames make the rest. A step that takes longer than the budget goes on while the next frames are
+    drawn, if the device can; else a frame waits for at most one step of one grid.
 
-    finish: waits for the device.
+    finish: waits for the device, for some seconds at most, and returns whether it has finished.
     dropped: the number of ticks dropped so far.
     """
 
-    def __init__(self, sim: Steppable, finish: Callable[[], None], clock: Clock = time.perf_counter) -> None:
+    def __init__(self, sim: Steppable, finish: Callable[[float], bool], clock: Clock = time.perf_counter) -> None:
         self._sim, self._finish, self._clock = sim, finish, clock
         self._last: float | None = None
         self._fraction = 0.0
         self._cost = 1e-6  # seconds per cell-step, measured recently
         self._most = 0.5  # cell-steps of the last slice, which grows from a single step as the cost becomes known
+        self._slice: tuple[float, int] | None = None  # that the device is making: since when, and its cell-steps
         self.dropped = 0
 
     def restart(self) -> None:
@@ -63,7 +65,7 @@ class Pacer:
         due = int(exact)
         self._fraction = exact - due
         begun, worked = 0, False
-        while self._sim.busy or begun < due:
+        while (self._sim.busy or begun < due) and self._finished(budget - (self._clock() - start)):
             left = (budget - (self._clock() - start)) / self._cost
             if worked and left < self._most / 4:
                 break
@@ -73,19 +75,26 @@ class Pacer:
                 ticks = min(due - begun, room)
                 self._sim.begin(ticks)
                 begun += ticks
-            worked |= self._run(max(1.0, min(left, 2 * self._most)))
+            since = self._clock()
+            made = self._sim.work(max(1.0, min(left, 2 * self._most)))
+            self._slice = since, made
+            worked |= made > 0
+        self._finished(budget - (self._clock() - start))
         self.dropped += due - begun
         return begun
 
-    def _run(self, most: float) -> bool:
-        """Make one slice of steps and measure it. Return whether there were any."""
-        before = self._clock()
-        made = self._sim.work(most)
-        self._finish()  # the time that steps take is known only when the device has finished them
+    def _finished(self, timeout: float) -> bool:
+        """Wait for the last slice of steps, for some seconds, and measure it. Return whether it is finished."""
+        if self._slice is None:
+            return True
+        if not self._finish(max(timeout, 0.0)):
+            return False
+        since, made = self._slice
         if made:
-            self._cost = max(0.7 * self._cost + 0.3 * (self._clock() - before) / made, 1e-12)
+            self._cost = max(0.7 * self._cost + 0.3 * (self._clock() - since) / made, 1e-12)
             self._most = float(made)
-        return made > 0
+        self._slice = None
+        return True
 
 
 class Meter:

@@ -1,0 +1,113 @@
+"""Work that goes on beside the calling thread: the jobs of each grid in order, the grids by turns."""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Job(Protocol):
+    """Some work on one grid. Its methods are called by one thread at a time."""
+
+    def take(self) -> Callable[[], object]:
+        """Return the next part of the work, some tenths of a second at most; it counts as done."""
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to take."""
+
+    def absorb(self, other: "Job") -> bool:
+        """Do the work of another job, which comes next, as well. Return whether that is possible."""
+
+
+class Dispatcher:
+    """A thread that does the jobs of several grids."""
+
+    def __init__(self) -> None:
+        self.change = threading.Condition()
+        """Guards all jobs; notified when a grid has none left."""
+        self._turns: deque[Jobs] = deque()  # those that have jobs, the next one first
+        self._unfinished = 0  # those that have jobs, with the one whose turn it is
+        self._ended = False
+        self._thread: threading.Thread | None = None
+
+    def jobs(self) -> "Jobs":
+        """Return an empty list of jobs for a grid."""
+        return Jobs(self)
+
+    def begin(self, jobs: "Jobs") -> None:
+        """Give a grid turns, because it has its first job. The caller holds `change`."""
+        self._turns.append(jobs)
+        self._unfinished += 1
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="ncaengine-jobs", daemon=True)
+            self._thread.start()
+        self.change.notify_all()
+
+    def _run(self) -> None:
+        while True:
+            with self.change:
+                self.change.wait_for(lambda: self._turns or self._ended)
+                if self._ended:
+                    return
+                jobs = self._turns.popleft()
+                part = jobs.waiting[0].take()
+            try:
+                part()
+            except BaseException as error:  # which the thread that waits raises
+                jobs.error = error
+            with self.change:
+                if jobs.error is not None:
+                    jobs.waiting.clear()
+                elif jobs.waiting and jobs.waiting[0].done:
+                    jobs.waiting.popleft()
+                if jobs.waiting:
+                    self._turns.append(jobs)
+                else:
+                    self._unfinished -= 1
+                    self.change.notify_all()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until no grid has a job left, or for some seconds. Return whether none has."""
+        with self.change:
+            return self.change.wait_for(lambda: not self._unfinished, timeout)
+
+    def end(self) -> None:
+        """End the thread after the part that it is doing; what is left is not done."""
+        with self.change:
+            self._ended = True
+            self.change.notify_all()
+        if self._thread is not None:
+            self._thread.join()
+
+
+class Jobs:
+    """The jobs of one grid, added by one thread."""
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
+        self.waiting: deque[Job] = deque()
+        """Those that aren't done, the next one first."""
+        self.error: BaseException | None = None
+        """Of a job that failed; those after it are not done."""
+
+    def add(self, job: Job) -> None:
+        """Let a job be done after the others. Raises the error of an earlier one."""
+        self._raise()
+        with self._dispatcher.change:
+            if self.waiting and self.waiting[-1].absorb(job):
+                return
+            self.waiting.append(job)
+            if len(self.waiting) == 1:
+                self._dispatcher.begin(self)
+
+    def wait(self) -> None:
+        """Wait until all jobs are done. Raises the error of one."""
+        with self._dispatcher.change:
+            self._dispatcher.change.wait_for(lambda: not self.waiting)
+        self._raise()
+
+    def _raise(self) -> None:
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
