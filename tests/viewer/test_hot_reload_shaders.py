@@ -122,7 +122,7 @@ def window(folder: Path) -> None:
         shutil.copytree(kernels.resources.folder(name), folder / name)
     kernels.resources._PACKAGE = folder / "ncaengine"
     file = WatchedFile(folder / "zebra.safetensors")
-    options = Options((40, 30), steps_per_second=(60.0,))
+    options = Options((40, 30), steps_per_second=(60.0,), backend="gl")
     with module.Window([file.first], options, kernels.discover(), hidden=True, watch=file.watch) as shown:
         app, sim = shown.app, shown.app.sim
         grid = sim.grids[1]
@@ -157,7 +157,7 @@ def window(folder: Path) -> None:
         state, tick, journal, models = grid.state(), sim.tick, list(sim.journal), list(sim.models.values())
     names = [type(entry.command).__name__ for entry in journal]
     assert names == ["AddGrid", "SetModel", "Set", "SetModel", "Step"], names
-    with Simulation() as again:
+    with Simulation(GLBackend()) as again:
         for version in models:
             again.register(version)
         again.replay(journal, tick)

@@ -150,9 +150,7 @@ def performance(folder: Path) -> None:
 def test_five_minutes_of_commands_in_a_window_replayed_without_one(tmp_path: Path) -> None:
     apart(__file__, "performance", tmp_path)
     expected = json.loads((tmp_path / "expected.json").read_text())
-    output = apart(
-        "-m", "ncaengine", "replay", tmp_path / "long.jsonl", "-o", tmp_path / "again.nca", "--backend", "gl"
-    )
+    output = apart("-m", "ncaengine", "replay", tmp_path / "long.jsonl", "-o", tmp_path / "again.nca")
     assert f"states {expected['states']}" in output.splitlines()[-1]
     assert f"{expected['commands']} commands" in output.splitlines()[-1]
     heads = [sessions.read_header(tmp_path / name) for name in ("end.nca", "again.nca")]
