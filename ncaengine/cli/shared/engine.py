@@ -31,7 +31,7 @@ def find_kernels(plugins: Sequence[Path], wanted: str, models: "Sequence[Model]"
 
     Raises NCAError if the wanted kernel does not exist.
     """
-    from ncaengine.core import kernels
+    from ncaengine.core import kernels, stencils
 
     catalogue = kernels.discover(plugins)
     catalogue.get(wanted)
@@ -41,6 +41,8 @@ def find_kernels(plugins: Sequence[Path], wanted: str, models: "Sequence[Model]"
         if wanted not in config.kernels:
             made_for = " and ".join(config.kernels)
             print_notice(f"{config.name} was made for {made_for}; on {wanted} it may not grow its texture.")
+        if stencils.fitted(config, catalogue.get(wanted)):
+            print_notice(f"{config.name} has filters of its own; on {wanted} sums of its stencils replace them.")
     return catalogue
 
 

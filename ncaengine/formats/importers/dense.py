@@ -125,7 +125,7 @@ def build_model(net: Dense, convention: Convention, hints: Hints, name: str) -> 
         colour = msgspec.structs.replace(colour, offset=hints.offset)
     config = msgspec.structs.replace(
         base, channels=channels, hidden=hidden, extra=PLACE if placed else (), name=name, colour=colour, features=found,
-        stencils=own, fire_rate=base.fire_rate if net.fire_rate is None else net.fire_rate,
+        stencils=own, kernels=("square",) if own else base.kernels, fire_rate=base.fire_rate if net.fire_rate is None else net.fire_rate,
         attribution={**base.attribution, **reading_facts(net, convention, hints)},
         alive=msgspec.structs.replace(base.alive, threshold=net.life) if base.alive and net.life else base.alive,
     )  # fmt: skip

@@ -5,12 +5,16 @@ Licence: Apache-2.0.
 Read as: the notebook's nets (see `notebook`), but RGB = state.
 """
 
+import dataclasses
+
 from ncaengine.core.model import Colour, Config
 from ncaengine.formats.importers import dense
 from ncaengine.formats.importers.base import FURTHER, Decoded, Family, Hints, Makers
 from ncaengine.formats.importers.state_dicts import PAIRS, find_layers
 
 CONVENTION = dense.Convention(Config(colour=Colour(1.0, 0.0)), sure="guess")
+KNOWN = dataclasses.replace(CONVENTION, sure="likely")
+"""The same for files that have the names or the size of Monash's own."""
 
 
 def recognise(decoded: Decoded, hints: Hints) -> str:
@@ -29,7 +33,9 @@ def recognise(decoded: Decoded, hints: Hints) -> str:
 
 def open_models(decoded: Decoded, hints: Hints) -> Makers:
     """Return the maker of the one model, by name."""
-    return dense.open_net(decoded, hints, lambda _: CONVENTION)
+    pair = find_layers(decoded.data) if decoded.form == "tensors" else None
+    known = pair.first == "layers.0" if pair else decoded.form == "floats" and len(decoded.data) in dense.FLAT
+    return dense.open_net(decoded, hints, lambda _: KNOWN if known else CONVENTION)
 
 
 FAMILY = Family(
