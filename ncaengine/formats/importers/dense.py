@@ -123,11 +123,14 @@ def build_model(net: Dense, convention: Convention, hints: Hints, name: str) -> 
     colour = base.colour
     if hints.offset is not None:
         colour = msgspec.structs.replace(colour, offset=hints.offset)
+    alive = base.alive
+    if alive and net.life is not None:
+        alive = msgspec.structs.replace(alive, threshold=net.life)
     config = msgspec.structs.replace(
         base, channels=channels, hidden=hidden, extra=PLACE if placed else (), name=name, colour=colour, features=found,
-        stencils=own, kernels=("square",) if own else base.kernels, fire_rate=base.fire_rate if net.fire_rate is None else net.fire_rate,
+        stencils=own, kernels=("square",) if own else base.kernels, alive=alive,
+        fire_rate=base.fire_rate if net.fire_rate is None else net.fire_rate,
         attribution={**base.attribution, **reading_facts(net, convention, hints)},
-        alive=msgspec.structs.replace(base.alive, threshold=net.life) if base.alive and net.life else base.alive,
     )  # fmt: skip
     w1 = np.concatenate([net.w1[:, order], net.w1[:, len(order) :]], 1)
     b2 = np.zeros(channels, np.float32) if net.b2 is None else net.b2
