@@ -204,20 +204,26 @@ def _strip(kernel: Kernel, size: Size, view: View, lines: float, pixel_rows: I64
     """Return the strip of some rows of pixels."""
     make = _at_middle if view.samples(kernel) == 1 else _at_points
     columns, rows, shares = make(kernel, view, lines, pixel_rows)
-    # Rounded sums, not rounded shares: so that the weights of a pixel add up to ONE.
     flat = shares.reshape(-1, shares.shape[2] * shares.shape[3])
-    sums = np.rint(np.cumsum(flat, 0, dtype=np.float32) * np.float32(ONE)).astype(np.int16)
-    weights = np.diff(sums, axis=0, prepend=np.int16(0))
+    # A loop, because NumPy's cumsum along the first axis is slow.
+    weights, ranks = np.empty(flat.shape, np.uint16), np.empty(flat.shape, np.int16)
+    total, before, count = np.zeros(flat.shape[1]), np.zeros_like(weights[0]), np.zeros_like(ranks[0])
+    for k, share in enumerate(flat):
+        total += share
+        rounded = (total * ONE + 0.5).astype(np.uint16)  # sums, not shares: so that a pixel's weights add up to ONE
+        weights[k] = rounded - before
+        count += weights[k] > 0
+        ranks[k] = count
+        before = rounded
     shown = weights > 0
-    ranks = np.cumsum(shown, 0, dtype=np.int16)
-    order = np.argsort(-ranks[-1], kind="stable")
+    order = np.argsort(-count, kind="stable")
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
-    counts = [int(np.count_nonzero(ranks[-1] > k)) for k in range(ranks[-1].max())]
+    counts = [int(np.count_nonzero(count > k)) for k in range(count.max())]
     starts = np.cumsum([0, 0, *counts])  # by rank, from 1
     at = starts[ranks[shown]] + np.broadcast_to(place, shown.shape)[shown]
     mask = shown.reshape(shares.shape)
-    column, row = (np.broadcast_to(each, mask.shape)[mask].astype(np.int64) for each in (columns, rows))
+    column, row = (np.broadcast_to(each, mask.shape)[mask].astype(np.int32) for each in (columns, rows))
     column, row = on_torus(kernel, size, column, row)
     cells, listed = np.empty(len(at), np.int32), np.empty(len(at), np.uint16)
     cells[at], listed[at] = row * size[0] + column, weights[shown]

@@ -6,20 +6,21 @@ column·basis[0] + row·basis[1]. On the torus, the plane repeats endlessly.
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Kernel
-from ncaengine.core.types import F64, I64, Size
+from ncaengine.core.types import F64, I32, I64, Size
 
 MAX_SCALE = 64
 """Pixels a cell."""
 MAX_PIXELS = 2**28
 """Of a picture."""
 
+Integers = TypeVar("Integers", I32, I64)
 Raster = Literal["aligned", "boxed", "sampled"]
 """How cells become pixels.
 aligned: cells are rectangles of whole pixels, and no pixel touches two cells.
@@ -156,7 +157,7 @@ def nearest_cell(kernel: Kernel, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[I6
     return column, row
 
 
-def on_torus(kernel: Kernel, size: Size, column: I64, row: I64) -> tuple[I64, I64]:
+def on_torus(kernel: Kernel, size: Size, column: Integers, row: Integers) -> tuple[Integers, Integers]:
     """Return where cells of the unrolled plane are stored: (column, row)."""
     width, height = size
     wraps = row // height
