@@ -12,6 +12,7 @@ from typing import Any
 import tyro
 
 from ncaengine._version import __version__
+from ncaengine.cli.shared import console
 from ncaengine.cli.shared.options import check_ranges, join_help_lines
 from ncaengine.core.errors import NCAError
 
@@ -40,6 +41,7 @@ def main(args: list[str] | None = None) -> int:
     args: the command's name and its flags; None takes those of the process.
     Wrong usage raises SystemExit(2), --help raises SystemExit(0), as in argparse.
     """
+    console.write_any_text()
     args = sys.argv[1:] if args is None else args
     if args == ["--version"]:
         print(f"ncaengine {__version__}")

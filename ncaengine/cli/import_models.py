@@ -157,7 +157,9 @@ class Import:
             yield model
 
     def _with_attribution(self, model: "Model", path: Path) -> "Model":
-        given = {"authors": self.author, "licence": self.licence, "file": path.name}
+        from ncaengine.core.files import as_text
+
+        given = {"authors": as_text(self.author), "licence": as_text(self.licence), "file": as_text(path.name)}
         return _replaced(
             model, attribution={**model.config.attribution, **{key: value for key, value in given.items() if value}}
         )

@@ -40,3 +40,8 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
         raise unwritable(path, error) from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def as_text(name: str) -> str:
+    """Return a file's name as text for other files: where the system takes it for bytes, they are UTF-8."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

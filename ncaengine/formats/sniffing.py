@@ -11,6 +11,7 @@ import numpy as np
 
 from ncaengine.core import model as models
 from ncaengine.core.errors import NCAError
+from ncaengine.core.files import as_text
 from ncaengine.core.model import Model
 from ncaengine.formats.exporters.tabs import MADE_BY
 from ncaengine.formats.importers.base import Decoded, quoted
@@ -73,9 +74,10 @@ def read_file(path: Path) -> Model | Decoded | Tensors:
 
 
 def _stem(path: Path) -> str:
-    """Return a file's name without its ending, or endings such as .pth.tar."""
+    """Return a file's name without its ending, or endings such as .pth.tar; in UTF-8, if the system names it so."""
     inner = Path(path.stem)
-    return inner.stem if path.suffix.lower() == ".tar" and inner.suffix.lower() in PICKLES else path.stem
+    stem = inner.stem if path.suffix.lower() == ".tar" and inner.suffix.lower() in PICKLES else path.stem
+    return as_text(stem)
 
 
 def _is_safetensors(start: bytes) -> bool:

@@ -1,0 +1,49 @@
+"""Consoles that can't show every letter: commands end well, and say what they have to say."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers import NOTEBOOK_CONFIG, random_model
+
+from ncaengine.formats import model_files
+
+NARROW = {
+    "cp1252": {"PYTHONIOENCODING": "cp1252"},
+    "cp437": {"PYTHONIOENCODING": "cp437"},
+    "ascii": {"PYTHONIOENCODING": "ascii"},
+    "latin1, strict": {"PYTHONIOENCODING": "latin1:strict"},
+    "the locale C": {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+}
+NAME = "模様½.safetensors"
+
+
+@pytest.mark.parametrize("console", NARROW)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["info", NAME], ["info", "no×file.pt"], ["record", NAME, "-o", "模.png", "--size", "8", "--steps", "1"],
+        ["import", "--help"], ["import", NAME, "-o", "模"], ["info", "."],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_no_encoding_stops_a_command(tmp_path: Path, console: str, command: list[str]) -> None:
+    model_files.save(random_model(NOTEBOOK_CONFIG), tmp_path / NAME)
+    done = subprocess.run(
+        [sys.executable, "-m", "ncaengine", *command], cwd=tmp_path, capture_output=True, check=False, timeout=120,
+        env={**os.environ, "NCAENGINE_BACKEND": "", "PYTHONPATH": os.pathsep.join(sys.path), **NARROW[console]},
+    )  # fmt: skip
+    assert done.returncode == (command[1] == "no×file.pt"), done.stderr
+    assert b"Traceback" not in done.stderr
+    if console in ("ascii", "cp1252") and command[0] == "record":
+        assert done.stdout.startswith(b"\\u6a21.png: ")
+
+
+def test_names_that_are_no_text_are_printed(tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path) + b"/\xff\xfe.pt"
+    done = subprocess.run([sys.executable, "-m", "ncaengine", "info", path], capture_output=True, check=False)
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+    assert b"cannot be read" in done.stderr
