@@ -1,5 +1,6 @@
 """Imported models compute the step of their projects' programs, compared with loops over cells (see plain_nca)."""
 
+import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -204,6 +205,15 @@ def test_a_small_atlas_of_noise_nca(agrees: Callable[..., None], number: int) ->
     first, second = numbers(3, 4 * 5 + 1, 8, spread=0.05), numbers(3, 8, 5)
     data = exported(first, second, list("abc"), 2, bias=False, noise_level=0.2)
     agrees(one(decoded("json", data), name="abc"[number]), noise_step(data, number))
+
+
+@pytest.mark.parametrize("said", [[11, 8], "[11, 8]", [11, 6], [3, 30]])
+def test_the_numbers_of_an_atlas_count_and_not_the_shape_that_it_says(agrees: Callable[..., None], said: Any) -> None:
+    first, second = numbers(1, 4 * 5 + 1, 8, spread=0.05), numbers(1, 8, 5)
+    data = exported(first, second, ["a"], bias=False, noise_level=0.2)
+    step = noise_step(copy.deepcopy(data), 0)
+    data["layers"][0]["shape"] = said
+    agrees(one(decoded("json", data)), step)
 
 
 def hexells_step(first: Array, second: Array) -> Callable[[Array], Array]:

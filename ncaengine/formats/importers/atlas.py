@@ -85,7 +85,7 @@ class Atlas(msgspec.Struct, frozen=True):
                 "holds models that follow the edges of an image (edge_conditioning), which ncaengine can't run."
             )
         tiles = [_tiles(layer, len(self.model_names)) for layer in self.layers]
-        (rows, wide), (rows2, wide2) = (_pair(layer.shape) for layer in self.layers)
+        (rows, wide), (rows2, wide2) = (_shape(layer) for layer in self.layers)
         hidden = _hidden(rows2, wide, second.bias)
         inputs = rows - (first.bias is not False)
         channels = _channels(inputs - first.pos_emb * len(PLACE), wide2)
@@ -168,6 +168,17 @@ def _pair(value: Pair | str) -> Pair:
     return pair
 
 
+def _shape(layer: AtlasLayer) -> Pair:
+    """Return (inputs + bias, outputs); of a single tile those of its numbers, which some files' `shape` contradicts."""
+    rows, outputs = _pair(layer.shape)
+    if _pair(layer.layout) != (1, 1) or layer.data_flatten is None or len(layer.data_shape) != 3:
+        return rows, outputs
+    held, columns = layer.data_shape[:2]
+    if layer.data_shape[2] != 4 or len(layer.data_flatten) != 4 * held * columns:
+        return rows, outputs
+    return (rows, outputs) if held == rows and -(-outputs // 4) == columns else (held, 4 * columns)
+
+
 def _hidden(rows: int, wide: int, bias: bool | None) -> int:
     """Return the number of hidden units, or 0 if the layers do not fit.
 
@@ -192,7 +203,7 @@ def _channels(seen: int, wide: int) -> int:
 
 def _tiles(layer: AtlasLayer, count: int) -> Callable[[int], F32]:
     """Return a function from a model's number to its (inputs + bias, outputs) matrix."""
-    (rows, outputs), (across, down) = _pair(layer.shape), _pair(layer.layout)
+    (rows, outputs), (across, down) = _shape(layer), _pair(layer.layout)
     wide = -(-outputs // 4)
     if across * down < count:
         raise NCAError(f"a layer of {across}x{down} tiles cannot hold {count} models.")

@@ -8,9 +8,6 @@ Read as: x += W·[s, p, |s|, |p|] + b, a net of one layer; each channel of the s
 computes 1e-3·(b + W[0]·s + W[1]·p + W[2]·|s| + W[3]·|p|) on an 8-bit texture t = s + 1/2 and shows 2t - 1/2.
 """
 
-import itertools
-import re
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -20,29 +17,18 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Clips, Colour, Config, Feature, Model, Seed
 from ncaengine.core.types import F32
 from ncaengine.formats.importers.base import Decoded, Family, Hints, Makers, make_each
+from ncaengine.formats.importers.programs import MATRIX, Numbers, numbers_in_text, plain, scale_in_text
 
 FILTERS = {4: (2, 1, 1), 6: (2, 2, 2), 8: (4, 2, 2), 12: (4, 4, 4)}
 """By the number of channels: how many have the filter L9, S and its transpose, in this order."""
 GAINS = (("laplacian", 4.0), ("gradient_x", 8.0), ("gradient_y", 8.0))
 DEMO_SCALE = 1e-3
 """Factor of the demo's weights if they are integers and the program names none."""
-MATRIX = 64
-"""Numbers in the demo's four 4x4 matrices."""
 PLAIN = Config(
     hidden=0, absolute=True, activation="linear", fire_rate=1.0, firing="channel", seed=Seed("noise", 1.0),
     kernels=("square",),
 )  # fmt: skip
 DEMO = msgspec.structs.replace(PLAIN, clips=Clips(state=(-0.5, 0.5)), colour=Colour(2.0, 0.5))
-MAX_LETTERS = 2**20
-"""Letters of a text that are searched."""
-MAX_LISTS = 1000
-"""Lists of numbers in a text that are searched."""
-
-_LIST = re.compile(r"\[([^\[\]]*)\]")
-_MATRIX = re.compile(r"\bmat4\s?\(([^()]*)\)")
-_VECTOR = re.compile(r"(\*\s?)?\bvec4\s?\(([^()]*)\)(\s?\*)?")
-_NUMBER = re.compile(r"[+-]?(\d{1,20}\.?\d{0,20}|\.\d{1,20})(e[+-]?\d{1,3})?f?", re.IGNORECASE)
-_SCALE = re.compile(r"(?<![\w.])([\d.][\de.+-]{0,15})\s?\*\s?\(\s?(b\b|bias\b|vec4)", re.IGNORECASE)
 
 
 def recognise(decoded: Decoded, _: Hints) -> str:
@@ -54,7 +40,7 @@ def recognise(decoded: Decoded, _: Hints) -> str:
     if decoded.form == "json":
         held = _array(decoded) is not None or _numbers_in_json(decoded.data) is not None
         return "its numbers are a layer of 4 inputs a channel and a bias" if held else ""
-    return "its text holds four 4x4 matrices of numbers and a bias" if any(_numbers_in_text(decoded.data)) else ""
+    return "its text holds four 4x4 matrices of numbers and a bias" if any(numbers_in_text(decoded.data)) else ""
 
 
 def open_models(decoded: Decoded, hints: Hints) -> Makers:
@@ -62,13 +48,14 @@ def open_models(decoded: Decoded, hints: Hints) -> Makers:
     array = _array(decoded)
     if array is not None:
         return make_each([decoded.name], lambda _, name: _model(array[:, :-1], array[:, -1], PLAIN, hints, name))
-    rows, scale = [], None
+    rows: list[Numbers] = []
+    scale = None
     if decoded.form == "text":
-        rows, scale = list(_numbers_in_text(decoded.data)), _scale(decoded.data)
+        rows, scale = list(numbers_in_text(decoded.data)), scale_in_text(decoded.data)
     elif decoded.form == "json" and (row := _numbers_in_json(decoded.data)):
-        rows = [row]
+        rows = [plain(row)]
     elif decoded.form == "floats" and len(decoded.data) == MATRIX + 4:
-        rows = [decoded.data.tolist()]
+        rows = [plain(decoded.data.tolist())]
     if not rows:
         raise NCAError("holds no μNCA: it has neither w (channels, 4·channels + 1) nor four 4x4 matrices and a bias.")
     names = [decoded.name, *(f"{decoded.name}-{number}" for number in range(2, len(rows) + 1))]
@@ -91,15 +78,15 @@ def _model(w: F32, b: F32, config: Config, hints: Hints, name: str) -> Model:
     return Model(config, np.zeros((0, inputs), np.float32), np.zeros(0, np.float32), w, b)
 
 
-def _demo(numbers: list[float], scale: float | None, hints: Hints, name: str) -> Model:
+def _demo(numbers: Numbers, scale: float | None, hints: Hints, name: str) -> Model:
     """Return the model of the demo's 68 numbers.
 
     scale: their factor; None for DEMO_SCALE if all are integers, else 1.
     """
     if scale is None:
-        scale = DEMO_SCALE if all(n % 1 == 0 for n in numbers) else 1.0
+        scale = DEMO_SCALE if numbers.whole else 1.0
     with np.errstate(over="ignore"):  # Model refuses what is not finite
-        row = np.array(numbers, np.float32) * np.float32(scale)
+        row = np.array(numbers.values, np.float32) * np.float32(scale)
     w = row[:MATRIX].reshape(16, 4).T  # columns, one an input
     return _model(w, row[MATRIX:], DEMO, hints, name)
 
@@ -150,51 +137,6 @@ def _numbers_in_json(data: Any) -> list[float] | None:
         else:
             return None
     return flat if len(flat) == MATRIX + 4 else None
-
-
-def _numbers_in_text(text: str) -> Iterator[list[float]]:
-    """Yield the 68 numbers of each model in a program.
-
-    They are a list of 64 and the nearest list of 4, or four mat4(…) and a vec4(…).
-    """
-    if len(text) > MAX_LETTERS:
-        return
-    text = _uncommented(text)
-    rows = ((m.start(), row) for m in _LIST.finditer(text) if len(row := _numbers_in_list(m[1])) in (4, MATRIX))
-    lists = list(itertools.islice(rows, MAX_LISTS))
-    biases = [(at, row) for at, row in lists if len(row) == 4]
-    for at, row in lists:
-        if len(row) == MATRIX and biases:
-            yield row + min(biases, key=lambda bias: abs(bias[0] - at))[1]
-    matrices = [row for m in _MATRIX.finditer(text) if len(row := _numbers_in_list(m[1])) == 16]
-    # A vec4(…) that is multiplied is a filter of the perception.
-    vectors = [row for m in _VECTOR.finditer(text) if not m[1] and not m[3] and len(row := _numbers_in_list(m[2])) == 4]
-    if len(matrices) == 4 and len(vectors) == 1:
-        yield [number for row in matrices for number in row] + vectors[0]
-
-
-def _scale(text: str) -> float | None:
-    """Return the factor of the sum with the bias, or None if the program has none."""
-    found = _SCALE.search(_uncommented(text[:MAX_LETTERS]))
-    return float(found[1]) if found and _NUMBER.fullmatch(found[1]) else None
-
-
-def _uncommented(text: str) -> str:
-    """Return a program without comments, with each run of spaces replaced by one space."""
-    kept, end = [], 0
-    while (start := text.find("/*", end)) >= 0 and (stop := text.find("*/", start + 2)) >= 0:
-        kept.append(text[end:start])
-        end = stop + 2
-    lines = "".join((*kept, text[end:])).splitlines()
-    return " ".join(" ".join(line.partition("//")[0] for line in lines).split())
-
-
-def _numbers_in_list(text: str) -> list[float]:
-    """Return the numbers between commas; empty if there is anything else."""
-    if text.count(",") > 2 * MATRIX:
-        return []
-    parts = [part.strip() for part in text.strip().removesuffix(",").split(",")]
-    return [float(p.rstrip("fF")) for p in parts] if all(_NUMBER.fullmatch(p) for p in parts) else []
 
 
 FAMILY = Family(
