@@ -111,15 +111,6 @@ def test_what_is_not_known_is_said_to_be_left_out() -> None:
     assert model.config.notes == ["left out, because its meaning is not known: temperature"]
 
 
-def test_several_nets_in_one_file() -> None:
-    other = state_dict(16)
-    other = {name: 2 * array for name, array in other.items()}
-    both = {f"ca.{n}": a for n, a in NOTEBOOK.items()} | {f"ema.{n}": a for n, a in other.items()}
-    makers = identify(decoded("tensors", both)).makers()
-    assert list(makers) == ["ca", "ema"]
-    np.testing.assert_array_equal(makers["ema"]().b1, 2 * makers["ca"]().b1)
-
-
 def test_weights_kept_as_length_and_direction() -> None:
     w1 = NOTEBOOK["w1.weight"]
     length = np.linalg.norm(w1.reshape(len(w1), -1), axis=1).reshape(-1, 1, 1, 1)

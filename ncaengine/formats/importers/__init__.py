@@ -26,7 +26,7 @@ from ncaengine.formats.importers import (
     selforg,
 )
 from ncaengine.formats.importers.adjust import adjusted
-from ncaengine.formats.importers.base import ASK, Choice, Decoded, Family, Hints, Makers, file_names, quoted
+from ncaengine.formats.importers.base import ASK, Choice, Decoded, Family, Hints, Makers, quoted
 from ncaengine.formats.importers.state_dicts import tidy
 
 FAMILIES: tuple[Family, ...] = (
@@ -69,8 +69,6 @@ class Identified:
     """Why the file is of this family, a short clause."""
     doubt: str = ""
     """What speaks against the family that the hints name; '' if nothing does."""
-    others: tuple["Identified", ...] = ()
-    """The other nets of the file."""
     also: tuple[str, ...] = ()
     """The names of other families that recognise the file, too."""
 
@@ -79,14 +77,6 @@ class Identified:
 
         Raises NCAError if the file is damaged; so does each function if the weights of its model are.
         """
-        every = [each._own_makers() for each in (self, *self.others)]
-        if len(every) == 1:
-            return every[0]
-        makers = [maker for found in every for maker in found.items()]
-        names = file_names([name for name, _ in makers], self.decoded.name)
-        return {name: make for name, (_, make) in zip(names, makers, strict=True)}
-
-    def _own_makers(self) -> Makers:
         try:
             makers = self.family.open_models(self.decoded, self.hints)
         except NCAError as error:
@@ -156,7 +146,7 @@ class Identified:
         return flags, self._first(dataclasses.replace(self.hints, **changes))
 
     def _first(self, hints: Hints) -> Model:
-        return next(iter(dataclasses.replace(self, hints=hints, others=()).makers().values()))()
+        return next(iter(dataclasses.replace(self, hints=hints).makers().values()))()
 
 
 def identify(decoded: Decoded, hints: Hints = _NO_HINTS) -> Identified:
@@ -165,11 +155,7 @@ def identify(decoded: Decoded, hints: Hints = _NO_HINTS) -> Identified:
     Raises NCAError saying what the file holds if no family fits, or which families there are if the hints name none of
     them.
     """
-    first, *others = (_identify_one(each, hints) for each in tidy(decoded))
-    return dataclasses.replace(first, others=tuple(others))
-
-
-def _identify_one(decoded: Decoded, hints: Hints) -> Identified:
+    decoded = tidy(decoded)
     recognised = ((family, reason) for family in FAMILIES if (reason := family.recognise(decoded, hints)))
     if hints.family:
         by_name = {family.name: family for family in FAMILIES}

@@ -55,40 +55,31 @@ class Layers(NamedTuple):
     second: str
 
 
-def tidy(decoded: Decoded) -> list[Decoded]:
-    """Return the nets in a state dict, each with its own names for its tensors; any other file as it is.
+def tidy(decoded: Decoded) -> Decoded:
+    """Return a state dict with the net's own names for its tensors; any other file as it is.
 
-    What is known not to be needed is dropped, and said in the notes. Of several nets, each is named after its module.
+    What is known not to be needed is dropped, and said in the notes.
     """
     if decoded.form != "tensors":
-        return [decoded]
+        return decoded
     tensors = {_WRAPPED.sub("", name): array for name, array in decoded.data.items()}
     if len(tensors) < len(decoded.data):
         tensors = dict(decoded.data)
     tensors, notes = _without_unneeded(_without_weight_norm(tensors))
-    decoded = dataclasses.replace(decoded, data=tensors, notes=(*decoded.notes, *notes))
-    prefixes = list(_prefixes(tensors))
-    if len(prefixes) < 2:
-        return [_inside(decoded, prefixes[0])] if prefixes else [decoded]
-    apart = []
-    for prefix in prefixes:
-        others = tuple(other for other in prefixes if other != prefix and not prefix.startswith(other))
-        own = {name: array for name, array in tensors.items() if not (others and name.startswith(others))}
-        name = prefix.rstrip(".") or decoded.name
-        apart.append(_inside(dataclasses.replace(decoded, data=own, name=name), prefix))
-    return apart
+    prefix = next(_prefixes(tensors), "")
+    return dataclasses.replace(decoded, data=_renamed(tensors, prefix), notes=(*decoded.notes, *notes))
 
 
-def _inside(decoded: Decoded, prefix: str) -> Decoded:
+def _renamed(tensors: Mapping[str, F32], prefix: str) -> dict[str, F32]:
     """Remove a prefix from names; what lies outside keeps its name, after a slash if that is one of the net's own."""
-    inside = {name.removeprefix(prefix) for name in decoded.data if name.startswith(prefix)}
+    inside = {name.removeprefix(prefix) for name in tensors if name.startswith(prefix)}
     renamed = {}
-    for name, array in decoded.data.items():
+    for name, array in tensors.items():
         if name.startswith(prefix):
             renamed[name.removeprefix(prefix)] = array
         else:
             renamed[f"/{name}" if name in inside else name] = array
-    return dataclasses.replace(decoded, data=renamed)
+    return renamed
 
 
 def _prefixes(tensors: Mapping[str, F32]) -> Iterator[str]:
