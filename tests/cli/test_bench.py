@@ -8,6 +8,7 @@ import pytest
 import torch
 from helpers import NOTEBOOK_CONFIG, SELFORG, random_model, small
 
+from ncaengine.backends.cpu.backend import CPUBackend
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.backends.reference import Reference
 from ncaengine.cli import main
@@ -100,13 +101,16 @@ def test_every_torch_loop_equals_the_reference(name: str, size: tuple[int, int],
         runner.run(3)
 
 
-@pytest.mark.parametrize("name", runners.DIFFERENCES)
-def test_every_engine_runner_equals_the_reference(name: str, gl: GLBackend, catalogue: Catalogue) -> None:
+@pytest.mark.parametrize("name", [name for name in command.NAMES if not name.startswith("torch")])
+def test_every_engine_runner_equals_the_reference(
+    name: str, gl: GLBackend, cpu: CPUBackend, catalogue: Catalogue
+) -> None:
+    device, _, variant = name.partition("-")
     for kernel in ("square", "hexagonal"):
         nca = Reference(MODEL, catalogue.get(kernel))
-        runner = runners.EngineRunner(name, gl, MODEL, nca.kernel)
+        runner = runners.EngineRunner(variant, cpu if device == "cpu" else gl, MODEL, nca.kernel)
         worst = timing.check_runner(runner, nca, state(9, 6))
-        assert worst < 1e-5 if name != runners.HALF else 1e-5 < worst < 2**-11 * 3
+        assert worst < 1e-5 if variant != "half" else 1e-5 < worst < 2**-11 * 3
         runner.run(2)
         runner.release()
 
@@ -141,8 +145,10 @@ def test_torch_names_what_it_cannot_run(catalogue: Catalogue, monkeypatch: pytes
 
 
 def test_the_command_knows_all_runners() -> None:
-    assert command.NAMES == runners.NAMES
-    assert set(runners.NAMES) - set(command.DEFAULT_NAMES.split(",")) == {runners.HALF}
+    engine, torch_loops = ([n for n in command.NAMES if n.startswith("torch") == torch] for torch in (False, True))
+    assert torch_loops == list(runners.LOOPS)
+    assert {name.partition("-")[2] for name in engine} == set(runners.DIFFERENCES)
+    assert set(command.NAMES) - set(command.DEFAULT_NAMES.split(",")) == {"gl-half"}
 
 
 # Measuring
@@ -266,9 +272,12 @@ def test_the_tables_show_everything(
     assert main(["bench", str(path), "--sizes", "16,12x10", *QUICK, "--plot", str(picture)]) == 0
     output = capsys.readouterr().out
     joined = output.replace(" ", "")
-    for row, _ in report.ROWS:
-        assert output.count(f"  {row} ") == 2
-    assert all(word in joined for word in ("16x16", "12x10", "gl-", "torch-", "compile-", "pairs", "kept"))
+    for title, _ in report.COLUMNS:
+        assert all(word in output for word in title.split("\n"))
+    for name in command.DEFAULT_NAMES.split(","):
+        assert output.count(f"\n  {name} ") == 2
+    assert all(word in joined for word in ("16x16", "12x10", "kept"))
+    assert "in the cpu's registers alone: " in output
     assert "Peak of the cpu" in output
     assert "Besides the step" in output
     assert host_info.cpu_name() in output
@@ -286,9 +295,10 @@ def test_missing_runners_are_listed_with_their_reasons(
     monkeypatch.setattr(runners, "can_compile", lambda device: False)
     assert main(["bench", str(path), "--sizes", "8", "--json", *QUICK]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert [r["backend"] for r in found["results"]] == ["torch"]
+    run = ["cpu", "cpu-bernoulli", "cpu-all", "torch"]
+    assert [r["backend"] for r in found["results"]] == run
     reasons = {s["backend"]: s["reason"] for s in found["skipped"]}
-    assert set(reasons) == {*command.DEFAULT_NAMES.split(","), "overhead"} - {"torch"}
+    assert set(reasons) == {*command.DEFAULT_NAMES.split(","), "overhead"} - set(run)
     assert reasons["gl"] == "No OpenGL."
     assert "compiler" in reasons["torch-compile"]
     assert main(["bench", str(path), "--sizes", "8", *QUICK]) == 0
@@ -315,7 +325,7 @@ def test_a_refused_runner_is_an_error(capsys: pytest.CaptureFixture[str], path: 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--backends", "gl,vulkan"), "There is no backend 'vulkan' to time; choose from: gl, "),
+        (("--backends", "gl,vulkan"), "There is no backend 'vulkan' to time; choose from: cpu, "),
         (("--backends", ""), "There is no backend ''"),
         (("--sizes", "0"), "each side must be from 1"),
         (("--sizes", "-3x8"), "each side must be from 1"),

@@ -1,6 +1,7 @@
 """`ncaengine bench`."""
 
 import contextlib
+import functools
 import importlib
 import itertools
 from collections.abc import Iterator
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     from ncaengine.core.model import Model
 
 MODEL = tyro.conf.arg(metavar="[MODEL]", help_behavior_hint="(default: bubbles, which is shipped)")
-NAMES = ("gl", "gl-bernoulli", "gl-all", "gl-half", "torch", "torch-compile", "torch-compile-pairs")
+NAMES = (
+    "cpu", "cpu-bernoulli", "cpu-all", "gl", "gl-bernoulli", "gl-all", "gl-half", "torch", "torch-compile",
+    "torch-compile-pairs",
+)  # fmt: skip
 """All runners."""
 DEFAULT_NAMES = ",".join(name for name in NAMES if name != "gl-half")
 
@@ -38,10 +42,10 @@ class Bench:
     sizes: Sizes = ((128, 128), (256, 256), (512, 512), (1024, 1024))
     """Sizes of the grids in cells, with commas between them: width x height, or one number for a square."""
     backends: Annotated[str, tyro.conf.arg(metavar="NAME,NAME,...")] = DEFAULT_NAMES
-    """What to time, with commas between the names. gl: this engine with its defaults; gl-bernoulli: each cell fires
-    independently; gl-all: every cell fires; gl-half: states as 16-bit floats (--half of `ncaengine view`). torch: the
-    loop of the article's notebook; torch-compile: the same, channels last and compiled; torch-compile-pairs: compiled,
-    and only one of the cells (x, y) and (x, y + height/2) is computed."""
+    """What to time, with commas between the names. cpu, gl: this engine on the processor and through OpenGL, with its
+    defaults; -bernoulli: each cell fires independently; -all: every cell fires; gl-half: states as 16-bit floats
+    (--half of `ncaengine view`). torch: the loop of the article's notebook; torch-compile: the same, channels last and
+    compiled; torch-compile-pairs: compiled, and only one of the cells (x, y) and (x, y + height/2) is computed."""
     kernel: KernelName = "square"
     rounds: Annotated[int, Range(1, 1000)] = 5
     """Number of rounds. In each, every backend takes a turn; the tables show medians."""
@@ -122,6 +126,10 @@ class Bench:
             if gl and self.overhead:  # first, while the driver has compiled nothing yet
                 measured.overhead += overhead.time_compiling(gl, model, kernel)
             measured.steps = timing.time_steps(plan, model, kernel, _runner_maker(gl, reason, model, kernel), show)
+            if any(name.startswith("cpu") for name in plan.backends):
+                from ncaengine.backends.cpu import peak
+
+                measured.register_peak = peak.peak_gflops()
             if gl:
                 self._measure_overhead(measured, gl, plan, model, kernel, show)
             elif wants_gl and (self.overhead or self.grids):
@@ -178,15 +186,21 @@ def _open_gl(wanted: bool) -> "Iterator[tuple[GLBackend | None, str]]":
 
 def _runner_maker(gl: "GLBackend | None", reason: str, model: "Model", kernel: "Kernel") -> "MakeRunner":
     """Return a function that makes the runner of a name; `reason` is why OpenGL is not available, if `gl` is None."""
+    from ncaengine.backends.cpu.backend import CPUBackend
     from ncaengine.cli.bench import runners
     from ncaengine.core import states, types
 
+    open_cpu = functools.cache(CPUBackend)
+
     def make(name: str, size: types.Size) -> runners.Runner:
-        if name not in runners.DIFFERENCES:
+        device, _, variant = name.partition("-")
+        if device == "torch":
             return runners.TorchRunner(name, model, kernel, size)
+        if device == "cpu":
+            return runners.EngineRunner(variant, open_cpu(), model, kernel)
         if gl is None:
             raise NCAError(reason)
         states.check_size(size, gl.max_side)
-        return runners.EngineRunner(name, gl, model, kernel)
+        return runners.EngineRunner(variant, gl, model, kernel)
 
     return make

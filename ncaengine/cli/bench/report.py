@@ -18,15 +18,15 @@ from ncaengine.cli.shared.output import print_json
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Config
 
-ROWS: tuple[tuple[str, Callable[[StepTime, StepTime | None], str]], ...] = (
+COLUMNS: tuple[tuple[str, Callable[[StepTime, StepTime | None], str]], ...] = (
     ("ms/step", lambda r, _: three_digits(r.ms_per_step)),
-    ("best round", lambda r, _: three_digits(r.best_ms_per_step)),
-    ("M cell-steps/s", lambda r, _: three_digits(r.cell_steps_per_second / 1e6)),
+    ("best\nround", lambda r, _: three_digits(r.best_ms_per_step)),
+    ("M cell-\nsteps/s", lambda r, _: three_digits(r.cell_steps_per_second / 1e6)),
     ("GFLOP/s", lambda r, _: three_digits(r.gflops)),
-    ("share of peak", lambda r, _: f"{r.fraction_of_peak:.1%}" if r.fraction_of_peak is not None else "unknown"),
-    ("× fastest torch", lambda r, best: f"{best.ms_per_step / r.ms_per_step:.2f}" if best else "–"),
+    ("share\nof peak", lambda r, _: f"{r.fraction_of_peak:.1%}" if r.fraction_of_peak is not None else "unknown"),
+    ("× best\ntorch", lambda r, best: f"{best.ms_per_step / r.ms_per_step:.2f}" if best else "–"),
 )
-"""The rows of the table at each size: a title, and the text for a result and the fastest torch at that size."""
+"""The columns of the table: a title, and the text for a result and the fastest torch at that size."""
 
 
 class BenchReport:
@@ -35,6 +35,8 @@ class BenchReport:
     def __init__(self, config: Config, kernel: str, gl: GLBackend | None) -> None:
         self.config, self.kernel = config, kernel
         self.steps, self.overhead, self.notes = StepTimes(), list[OverheadTime](), list[str]()
+        self.register_peak: float | None = None
+        """The cpu's multiply-adds on numbers that stay in its registers, in 1e9 operations/s; None if not measured."""
         cuda = [torch.cuda.get_device_name()] if torch.cuda.is_available() else []
         info = gl.device.ctx.info if gl else {}
         self.device = "; ".join([
@@ -57,6 +59,7 @@ class BenchReport:
             "overhead": [asdict(each) for each in self.overhead],
             "peak_gflops": next((peaks[r.processor] for r in self.steps.results if r.processor in peaks), None),
             "peaks": peaks,
+            "register_gflops": self.register_peak,
             "skipped": [asdict(each) for each in self.steps.skipped],
             "notes": self.notes,
         })  # fmt: skip
@@ -79,22 +82,22 @@ class BenchReport:
             console.print(f"{verdict}, {each.backend}: {each.reason}", soft_wrap=True)
 
     def _step_table(self) -> Table:
-        results = {(r.backend, r.size): r for r in self.steps.results}
-        names = list(dict.fromkeys(r.backend for r in self.steps.results))
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         table.add_column("cells", no_wrap=True)
-        for name in names:
-            table.add_column(name.replace("-", "-\n"), justify="right", no_wrap=True)
+        for title, _ in COLUMNS:
+            table.add_column(title, justify="right", no_wrap=True, vertical="bottom")
         for size in dict.fromkeys(r.size for r in self.steps.results):
             table.add_section()
             table.add_row(size, style="bold")
-            best = timing.fastest_torch([r for r in self.steps.results if r.size == size])
-            for title, text in ROWS:
-                row = (results.get((name, size)) for name in names)
-                table.add_row(f"  {title}", *(text(r, best) if r else "–" for r in row))
+            here = [r for r in self.steps.results if r.size == size]
+            best = timing.fastest_torch(here)
+            for result in here:
+                table.add_row(f" {result.backend}", *(text(result, best) for _, text in COLUMNS))
         return table
 
     def _print_peaks_and_errors(self, console: Console) -> None:
+        if self.register_peak is not None:
+            console.print(f"Multiply-adds in the cpu's registers alone: {self.register_peak:.0f} GFLOP/s.")
         for processor, peak in self.steps.peaks.items():
             console.print(f"Peak of the {processor}: {peak:.0f} GFLOP/s, torch's float32 matrix product in this run.")
         worst = max(self.steps.results, key=lambda r: r.max_error)

@@ -7,8 +7,9 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from ncaengine.backends.base import Backend
 from ncaengine.backends.gl.backend import GLBackend
-from ncaengine.backends.gl.device import Device
+from ncaengine.backends.gl.device import Device, has_gpu
 from ncaengine.backends.reference import Reference
 from ncaengine.cli.bench.host_info import Processor
 from ncaengine.core.errors import NCAError
@@ -27,14 +28,12 @@ from ncaengine.training.step import (
 )
 
 DIFFERENCES: dict[str, Mapping[str, float | bool]] = {
-    "gl": {},
-    "gl-bernoulli": {"antithetic": False},
-    "gl-all": {"fire_rate": 1.0},
-    "gl-half": {},
+    "": {},
+    "bernoulli": {"antithetic": False},
+    "all": {"fire_rate": 1.0},
+    "half": {},
 }
-"""How the settings of this engine's runners differ from those that a grid starts with."""
-HALF = "gl-half"
-"""The runner whose states are float16."""
+"""How the settings of this engine's runners, "gl-bernoulli" and others, differ from those that a grid starts with."""
 TOLERANCE, ROUNDING = 1e-5, 2**-11
 """Allowed differences from the reference, as a share of the largest number in its state: from the order of summation,
 and from rounding to float16."""
@@ -65,17 +64,21 @@ class Runner(Protocol):
 
 
 class EngineRunner:
-    """The step of ncaengine on OpenGL."""
+    """The step of ncaengine."""
 
-    def __init__(self, name: str, backend: GLBackend, model: Model, kernel: Kernel) -> None:
+    def __init__(self, variant: str, backend: Backend, model: Model, kernel: Kernel) -> None:
+        """Take one of DIFFERENCES."""
         settings = Settings(fire_rate=model.config.fire_rate)
-        for setting, value in DIFFERENCES[name].items():
+        for setting, value in DIFFERENCES[variant].items():
             settings = with_setting(settings, setting, value)
-        self._half = name == HALF
-        self._backend = GLBackend(Device(backend.device.ctx, half=True)) if self._half else backend
+        self._half = variant == "half" and isinstance(backend, GLBackend)
+        if variant == "half" and isinstance(backend, GLBackend):
+            backend = GLBackend(Device(backend.device.ctx, half=True))
+        self._backend = backend
         self.fire_rate, self._settings, self._number = settings.fire_rate, settings, 0
         self.tolerance = TOLERANCE + ROUNDING * self._half
-        self.processor: Processor = "cpu" if backend.device.form == "unrolled" else "gpu"
+        on_gpu = isinstance(backend, GLBackend) and has_gpu(backend.device.ctx)
+        self.processor: Processor = "gpu" if on_gpu else "cpu"
         self._cells = self._backend.cells()
         self._cells.specialise(model, kernel)
 
@@ -248,7 +251,6 @@ LOOPS: dict[str, Callable[[Reference, Size], TorchLoop]] = {
     "torch-compile": compiled_loop,
     "torch-compile-pairs": paired_loop,
 }
-NAMES = (*DIFFERENCES, *LOOPS)
 
 
 def _check_compiler(nca: Reference) -> None:
