@@ -31,7 +31,7 @@ BYTE = 13
 BLOCK = 2**15
 """Pixels of a strip, so that its sums stay in the processor's cache."""
 MOST_KEPT = 2**27
-"""Bytes of the strips that are kept."""
+"""Bytes of the strips that are kept, unless the state itself takes more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +86,7 @@ def draw(
             picture[pixel_rows[0] : pixel_rows[-1] + 1] = _boxed(rgb, kernel, view, lines, pixel_rows)
         return picture
     colours, flat, start = _packed(rgb), picture.reshape(-1, 3), 0
-    for strip in _strips(kernel, (width, height), view, lines):
+    for strip in _strips(kernel, (width, height), view, lines, max(MOST_KEPT, state.nbytes)):
         gather(colours, strip, flat[start : start + len(strip.order)])
         start += len(strip.order)
     return picture
@@ -172,8 +172,8 @@ def _packed(rgb: F32) -> U64:
     return packed
 
 
-def _strips(kernel: Kernel, size: Size, view: View, lines: float) -> Iterator[Strip]:
-    """Yield the strips of a view from the top. They are kept for the next time unless they are too large."""
+def _strips(kernel: Kernel, size: Size, view: View, lines: float, most: int) -> Iterator[Strip]:
+    """Yield the strips of a view from the top. They are kept unless they take more than `most` bytes."""
     key = kernel.basis, kernel.row_shift(size[1]), size, view, lines
     with _kept_lock:
         found = _kept.get(key)
@@ -183,20 +183,21 @@ def _strips(kernel: Kernel, size: Size, view: View, lines: float) -> Iterator[St
         yield from found
         return
     made: list[Strip] = []
-    room = MOST_KEPT
+    room = most
     for pixel_rows in _blocks(view):
         strip = _strip(kernel, size, view, lines, pixel_rows)
         yield strip
         room -= strip.nbytes
         made = [*made, strip] if room >= 0 else []
     if room >= 0:
-        _keep(key, made)
+        _keep(key, made, most)
 
 
-def _keep(key: object, strips: list[Strip]) -> None:
+def _keep(key: object, strips: list[Strip], most: int) -> None:
+    """Keep the strips of a view, and forget the oldest ones beyond `most` bytes."""
     with _kept_lock:
         _kept[key] = strips
-        while sum(strip.nbytes for each in _kept.values() for strip in each) > MOST_KEPT:
+        while sum(strip.nbytes for each in _kept.values() for strip in each) > most:
             _kept.popitem(last=False)
 
 
