@@ -47,7 +47,7 @@ class Device:
     def __post_init__(self) -> None:
         version = f"{self.ctx.version_code // 100}.{self.ctx.version_code // 10 % 10}"
         if self.ctx.version_code < NEEDED:
-            raise NCAError(f"This machine has OpenGL {version}, but the shaders need 4.3; use --backend torch.")
+            raise NCAError(f"This machine has OpenGL {version}, but the shaders need 4.3; use --backend cpu.")
         info = self.ctx.info
         self.description = f"OpenGL {version} on {info['GL_RENDERER']}"
         self.max_side = min(int(info["GL_MAX_TEXTURE_SIZE"]), int(info["GL_MAX_VIEWPORT_DIMS"][0]))
@@ -150,4 +150,4 @@ def headless_context() -> moderngl.Context:
             return moderngl.create_context(require=NEEDED, standalone=True, **attempt)
         except Exception as error:  # glcontext raises bare Exceptions
             reasons.append(str(error).strip() or type(error).__name__)
-    raise NCAError(f"Cannot create a headless OpenGL 4.3 context ({reasons[0]}); use --backend torch.")
+    raise NCAError(f"Cannot create a headless OpenGL 4.3 context ({reasons[0]}); use --backend cpu.")
