@@ -68,11 +68,11 @@ RGB = Look()
 
 def to_rgb(state: F32, colour: Colour) -> F32:
     """Return the RGB of states (…, channels): (…, 3) float32 in [0, 1]."""
-    rgb: F32 = state[..., :3] * np.float32(colour.scale) + np.float32(colour.offset)
+    rgb: F32 = state[..., :3] * np.float32(colour.scale)
+    rgb += np.float32(colour.offset)
     if colour.alpha:
-        rgb = rgb + (1 - np.clip(state[..., 3:4], 0, 1)) * np.array(colour.background, np.float32)
-    clipped: F32 = np.clip(rgb, 0, 1)
-    return clipped
+        rgb += (1 - np.clip(state[..., 3:4], 0, 1)) * np.array(colour.background, np.float32)
+    return np.clip(rgb, 0, 1, out=rgb)
 
 
 @np.errstate(over="ignore", invalid="ignore")  # values of a diverged model
@@ -144,8 +144,11 @@ def _along(stops: F32, place: F32) -> F32:
 
 def quantise(rgb: F32) -> U8:
     """Convert [0, 1] to uint8, rounded to nearest; NaN becomes 0."""
-    out: U8 = (np.fmin(np.fmax(rgb, 0), 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
-    return out
+    out: F32 = np.fmax(rgb, np.float32(0))
+    np.fmin(out, 1, out=out)
+    out *= np.float32(255)
+    out += np.float32(0.5)
+    return out.astype(np.uint8)
 
 
 def raw_picture(state: F32, colour: Colour) -> U8:
