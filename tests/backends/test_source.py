@@ -304,7 +304,7 @@ def test_too_old_an_opengl_is_reported() -> None:
         version_code = 410
         info: ClassVar[dict[str, str]] = {}
 
-    with pytest.raises(NCAError, match=r"has OpenGL 4\.1, but the shaders need 4\.3; use --backend torch"):
+    with pytest.raises(NCAError, match=r"has OpenGL 4\.1, but the shaders need 4\.3; use --backend cpu"):
         device.Device(Old())
 
 
@@ -313,7 +313,7 @@ def test_a_machine_without_opengl_is_reported(monkeypatch: pytest.MonkeyPatch) -
         raise Exception("libEGL.so not loaded")  # noqa: TRY002 (as glcontext does)
 
     monkeypatch.setattr(device.moderngl, "create_context", none)
-    message = r"Cannot create a headless OpenGL 4\.3 context \(libEGL\.so not loaded\); use --backend torch"
+    message = r"Cannot create a headless OpenGL 4\.3 context \(libEGL\.so not loaded\); use --backend cpu"
     with pytest.raises(NCAError, match=message):
         device.headless_context()
 
