@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ncaengine.core import stencils as own_stencils
 from ncaengine.core.fields import PLANE
+from ncaengine.core.integration import integrate
 from ncaengine.core.kernels import LAPLACIAN_COS, LAPLACIAN_SIN, Kernel
 from ncaengine.core.model import SEED, WEIGHTS, Config, Extra, Model
 from ncaengine.core.pcg import fire_mask, fire_masks
@@ -157,7 +158,8 @@ class Reference(nn.Module):
 
         fires: 1 where a cell, or a channel, updates, else 0; broadcasts to the state.
         """
-        y = _clip(x + self.update(x, frame) * fires, self.config.clips.state)
+        y = integrate(self.config.integrator, x, lambda now: now + self.update(now, frame) * fires)
+        y = _clip(y, self.config.clips.state)
         for state, when in ((x, "before"), (y, "after")) if self.config.alive else ():
             if self.config.alive and self.config.alive.when in (when, "both"):
                 y = y * self.living(state)

@@ -98,7 +98,7 @@ class TorchBackend:
 
     def bytes_a_cell(self, config: Config) -> int:
         """Count the states, and the net's values of all cells at once."""
-        return 4 * (4 * config.channels + 2 * config.inputs + config.hidden)
+        return 4 * ((4 if config.integrator == "euler" else 8) * config.channels + 2 * config.inputs + config.hidden)
 
     def cells(self) -> TorchCells:
         return TorchCells()

@@ -25,6 +25,7 @@ PADDING = tyro.conf.arg(metavar="{circular,replicate,zero}", help_behavior_hint=
 SEED_FORM = tyro.conf.arg(metavar="{zeros,noise,point,opaque}", help_behavior_hint=FROM_FAMILY)
 GRADIENT_SIGN = tyro.conf.arg(metavar="{down,up}", help_behavior_hint=FROM_FAMILY)
 ALIVE = tyro.conf.arg(metavar="{none,before,after,both}", help_behavior_hint=FROM_FAMILY)
+INTEGRATOR = tyro.conf.arg(metavar="{euler,heun,rk4,implicit}", help_behavior_hint=FROM_FAMILY)
 OFFSET = tyro.conf.arg(metavar="FLOAT", help_behavior_hint=FROM_FAMILY)
 FROM_FILE = tyro.conf.arg(metavar="INT", help_behavior_hint="(default: from the file)")
 TEXT = tyro.conf.arg(metavar="TEXT", help_behavior_hint=FROM_FAMILY)
@@ -69,6 +70,9 @@ class Import:
     or at either time (both: they must be alive at both times). none: no cell dies."""
     fire_rate: Annotated[float | None, OFFSET] = None
     """Share of the cells that update in a step, more than 0 and at most 1."""
+    integrator: Annotated[Literal["euler", "heun", "rk4", "implicit"] | None, INTEGRATOR] = None
+    """How a step follows the update. heun and rk4 (Runge and Kutta) take 2 and 4 updates a step, implicit (Euler, by
+    fixed-point iterations) 11. Weights that were trained with one of them may run away with euler."""
     state_clip: Annotated[float | None, OFFSET] = None
     """The largest value of a state, in both directions; 0 for no limit."""
     channels: Annotated[int, FROM_FILE] = 0
@@ -77,8 +81,8 @@ class Import:
     """Number of hidden units, if the file is only a row of float32 numbers."""
     detect: bool = False
     """For a file of mere weights: run each possible --order, --filters and --offset for 300 steps, and import what
-    settles to a texture or a picture. If nothing does, try each --padding, --seed-form, --alive, --fire-rate and
-    --state-clip too. What you give, and what lies in the file, is not varied."""
+    settles to a texture or a picture. If nothing does, try each --padding, --seed-form, --alive, --fire-rate,
+    --integrator and --state-clip too. What you give, and what lies in the file, is not varied."""
     author: Annotated[str, TEXT] = ""
     """The models' author; stored in the files."""
     licence: Annotated[str, TEXT] = ""
@@ -136,7 +140,7 @@ class Import:
         hints = Hints(
             self.family, self.order or "", self.filters or "", self.channels, self.hidden, self.offset,
             self.padding or "", self.seed_form or "", self.gradient_sign or "", self.alive or "", self.fire_rate,
-            self.state_clip,
+            self.integrator or "", self.state_clip,
         )  # fmt: skip
         opened = model_files.open_file(path, hints)
         if opened.doubt:

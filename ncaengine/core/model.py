@@ -4,7 +4,7 @@ One step of a cell, for every family (filter-major perception p):
 
     p = clip(concat(gain_f * mean over scales of (stencil_f * state) for f in features)), then |p| if absolute
     h = clip(activation(w1 @ concat(p, extra) + b1)); without hidden units, h is the input
-    state += fires * dt * (clip(w2 @ h + b2) + diffusion * (laplacian * state)), then clip(state)
+    state += fires * dt * (clip(w2 @ h + b2) + diffusion * (laplacian * state)), then clip(state); see core.integration
     state *= alive before or after the update, or both
 """
 
@@ -25,6 +25,8 @@ from ncaengine.core.validation import explain_invalid
 Range = tuple[float, float]
 Activation = Literal["relu", "linear", "tanh", "sigmoid", "swish"]
 Padding = Literal["circular", "replicate", "zero"]
+Integrator = Literal["euler", "heun", "rk4", "implicit"]
+"""How a step follows the update; see core.integration."""
 Extra = Literal["row", "column", "cos_angle", "sin_angle"]
 """Inputs in addition to the perception.
 row, column: the place of the cell's middle on the screen, from -1 at the grid's upper and left edge to 1, in the cell's
@@ -134,6 +136,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     diffusion: Annotated[tuple[float, ...], msgspec.Meta(max_length=256)] = ()
     """The rate of each channel; empty for none."""
     padding: Padding = "circular"
+    integrator: Integrator = "euler"
     fire_rate: FireRate = 0.5
     firing: Literal["cell", "channel"] = "cell"
     """Whether a cell updates all its channels at once, or each independently."""

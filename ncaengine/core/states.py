@@ -10,7 +10,7 @@ from ncaengine.core import pcg, types
 from ncaengine.core.errors import NCAError
 from ncaengine.core.fields import MAX_MODELS
 from ncaengine.core.kernels import Kernel
-from ncaengine.core.model import Alive, Colour, Model
+from ncaengine.core.model import Alive, Colour, Config, Model
 from ncaengine.core.types import F32, Size
 
 Keep = Literal["centre", "corner", "tile", "nothing"]
@@ -36,12 +36,18 @@ def check_models(models: Sequence[Model]) -> None:
     if len(models) > MAX_MODELS:
         raise NCAError(f"A grid cannot run {len(models)} models; the most is {MAX_MODELS}.")
     first = models[0].config
+
+    def limits(other: Config) -> list[tuple[str, object, object]]:  # the stages of integrators share one limit
+        return [] if first.integrator == "euler" else [("limits of the state", first.clips.state, other.clips.state)]
+
     for other in (model.config for model in models[1:]):
         for what, ours, theirs in (
             ("channels", first.channels, other.channels),
             ("padding", first.padding, other.padding),
             ("colour convention", first.colour, other.colour),
             ("rule of life", first.alive, other.alive),
+            ("integrator", first.integrator, other.integrator),
+            *limits(other),
         ):
             if ours != theirs:
                 raise NCAError(

@@ -24,7 +24,7 @@ Taps = list[tuple[int, int, float]]
 """A stencil times its gain: (row, column, weight), with row and column relative to the cell."""
 _FAST_STEP_NEEDS_DEFAULT = (
     "clips", "activation", "padding", "fire_rate", "firing", "absolute", "extra", "scales", "diffusion", "alive",
-    "stencils",
+    "stencils", "integrator",
 )  # fmt: skip
 """Fields of Config that must have their defaults, the article's notebook's values, for the paired step."""
 

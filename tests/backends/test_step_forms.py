@@ -59,6 +59,11 @@ FORMS = {
     "alive, channel 4, zeros outside": changed(alive=Alive(4, 0.2), padding="zero", clips=Clips(state=(-1.0, 1.0))),
     "alive before": changed(alive=Alive(3, 0.1, "before")),
     "alive after": changed(alive=Alive(3, 0.1, "after"), padding="replicate"),
+    "heun": changed(integrator="heun", clips=Clips(state=(-0.6, 0.6))),
+    "rk4": changed(integrator="rk4"),
+    "rk4, alive": changed(integrator="rk4", alive=Alive(3, 0.1), padding="zero", clips=Clips(update=(-0.2, 0.2))),
+    "rk4, all fire, coarse": changed(integrator="rk4", scales=(0, 1), fire_rate=1.0, extra=("row",)),
+    "implicit": changed(integrator="implicit", firing="channel", clips=Clips(update=(-0.1, 0.1))),
     "two scales": changed(scales=(0, 1)),
     "two scales, edges held": changed(scales=(0, 1), padding="replicate", extra=("row", "column")),
     "half size alone": changed(scales=(1,), padding="zero"),
@@ -114,7 +119,7 @@ def test_any_small_size_agrees(
     np.testing.assert_allclose(ours, truth, atol=1e-5)
 
 
-@pytest.mark.parametrize("form", ["everything", "diffusion", "mu"])
+@pytest.mark.parametrize("form", ["everything", "diffusion", "mu", "rk4"])
 def test_a_step_with_maps_agrees(device: Backend, catalogue: Catalogue, form: str) -> None:
     model, rng = random_model(FORMS[form]), np.random.default_rng(1)
     low, high = np.array([0.2, 0.5, -180, 0]), np.array([2.0, 2.0, 180, 0])

@@ -325,7 +325,7 @@ def test_further_readings_change_one_choice_or_two() -> None:
     added = [label.removeprefix(base).split()[::2] for label in labels]
     assert {len(flags) for flags in added} == {1, 2}
     assert {flag for flags in added for flag in flags} == {
-        "--padding", "--seed-form", "--alive", "--fire-rate", "--state-clip",
+        "--padding", "--seed-form", "--alive", "--fire-rate", "--integrator", "--state-clip",
     }  # fmt: skip
 
 

@@ -30,8 +30,9 @@ class CPUBackend:
         self.description = f"the processor, {threads} thread{'s' * (threads > 1)}, {self.programs.width.name}"
 
     def bytes_a_cell(self, config: Config) -> int:
-        """Count two states, a copy of one, and the fields."""
-        return 4 * (3 * config.channels + len(FIELDS))
+        """Count two states, a copy of one, and the fields; also what an integrator keeps."""
+        states = 3 if config.integrator == "euler" else 9
+        return 4 * (states * config.channels + len(FIELDS))
 
     def cells(self) -> CPUCells:
         return CPUCells(self.programs, self.workers, self._dispatcher)

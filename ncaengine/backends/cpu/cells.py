@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from ncaengine.backends.cpu.integrated import IntegratedPlan
 from ncaengine.backends.cpu.jobs import Dispatcher, Job
 from ncaengine.backends.cpu.plan import Plan
 from ncaengine.backends.cpu.programs import Programs
@@ -36,7 +37,7 @@ class CPUCells:
         self._odd = 0  # which of them is the present one
         self._stepped = False
         self._fields: F32 | None = None
-        self._plan: Plan | None = None
+        self._plan: Plan | IntegratedPlan | None = None
         self._asked = self._made = 0  # steps; each is changed by one thread only
 
     def specialise(self, model: Model, kernel: Kernel, others: Sequence[Model] = ()) -> None:
@@ -102,7 +103,8 @@ class CPUCells:
         """Make `count` steps, of which `number` is the first."""
         assert self._kernel is not None
         if self._plan is None or not self._plan.serves(settings):
-            self._plan = Plan(
+            kind = Plan if self._models[0].config.integrator == "euler" else IntegratedPlan
+            self._plan = kind(
                 self._programs, self._models, self._kernel, self._states, self._shape, self._fields, settings
             )
         self._plan.step(self._workers, number, rng_seed, self._odd, count)

@@ -14,10 +14,12 @@ from ncaengine.backends.gl.llvmpipe import threads
 from ncaengine.backends.gl.passes import Passes, StepPrograms, compile_step
 from ncaengine.backends.gl.shader import perception, source
 from ncaengine.backends.gl.shader.perception import Cover, Form, FrameKind
+from ncaengine.backends.gl.stages import Stages
 from ncaengine.backends.gl.storage import FLOAT
 from ncaengine.backends.gl.textures import StateImages
 from ncaengine.core.errors import NCAError
 from ncaengine.core.fields import MAX_MODELS, PLANE, default_fields
+from ncaengine.core.integration import METHODS
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View
 from ncaengine.core.looks import RGB, Look
@@ -49,6 +51,7 @@ class GLCells:
         self._settings: Settings | None = None  # those of the last step
         self._stepped = False
         self._passes = Passes(backend.device)
+        self._stages = Stages(backend.state_images, self._passes)
 
     def specialise(self, model: Model, kernel: Kernel, others: Sequence[Model] = ()) -> None:
         models = [model, *others]
@@ -84,6 +87,7 @@ class GLCells:
         for image in self._images:
             image.release()
         self._images = []
+        self._stages.release()
 
     def read(self) -> F32:
         return self._backend.state_images.read(self._images[0], self._size, self._models[0].config.channels)
@@ -148,15 +152,26 @@ class GLCells:
             "pair_offset": pair,
             "model_count": len(self._models),
         }
+        before, after = self._images
+        integrator, euler = self._models[0].config.integrator, partial(self._euler_step, settings, uniforms, pair)
+        programs = self._stages.step(integrator, before, after, self._size, euler)
+        self._passes.after(programs, self._kernel, before, after, self._size)
+        self._images, self._stepped = [after, before], True
+
+    def _euler_step(
+        self, settings: Settings, uniforms: dict[str, object], pair: Size,
+        before: moderngl.TextureArray, after: moderngl.TextureArray,
+    ) -> StepPrograms:  # fmt: skip
+        """Step the cells of all models from one image into another; return the last one's programs."""
         if self._frame:
             (self._fields or self._backend.plain_fields).bind_to_image(3, read=True, write=False)
-        before, after = self._images
+        width, height = self._size
         last = len(self._models) - 1
         passes = []
         for slot in {min(number, last) for number in self._numbers}:
             cover = self._cover(self._models[slot], settings)
             covered = (width - pair[0], height - pair[1]) if cover == "pairs" else self._size
-            run = partial(self._dispatch, slot, covered, {**uniforms, "slot": slot})
+            run = partial(self._dispatch, slot, covered, {**uniforms, "slot": slot}, before, after)
             passes.append((run, self._chosen(slot, cover, run)))
         copier = self._backend.device.copier
         if copier and any(programs.copied for _, programs in passes):
@@ -164,16 +179,17 @@ class GLCells:
         for run, programs in passes:
             run(programs)
         self._ctx.memory_barrier()
-        self._passes.after(programs, self._kernel, before, after, self._size)
-        self._images, self._stepped = [after, before], True
+        return programs
 
-    def _dispatch(self, slot: int, covered: Size, uniforms: dict[str, object], programs: StepPrograms) -> None:
+    def _dispatch(
+        self, slot: int, covered: Size, uniforms: dict[str, object], before: moderngl.TextureArray,
+        after: moderngl.TextureArray, programs: StepPrograms,
+    ) -> None:  # fmt: skip
         """Step one model's cells.
 
         covered: (width, height) of the part that invocations cover, where cells aren't listed.
         """
         assert self._kernel is not None
-        before, after = self._images
         config = self._models[slot].config
         more = self._passes.before(programs, config, self._kernel, before, self._size, self._frame)
         before.bind_to_image(0, read=True, write=False)
@@ -258,7 +274,8 @@ class GLBackend:
 
     def bytes_a_cell(self, config: Config) -> int:
         """Count the state as an array and in the images' order; without a GPU, also the step's two states."""
-        states = 2 * self.device.storage.vec4_bytes if self.device.form == "unrolled" else 0
+        kept = max((stage.into or 0 for stage in METHODS[config.integrator]), default=0)
+        states = (2 + kept) * self.device.storage.vec4_bytes if self.device.form == "unrolled" else 0
         return perception.layers(config) * (2 * FLOAT.vec4_bytes + states)
 
     def cells(self) -> GLCells:

@@ -1,5 +1,6 @@
 """The dispatches of a step: list the cells that fire, or perceive at coarser scales; step; let cells die."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import moderngl
@@ -10,6 +11,7 @@ from ncaengine.backends.gl.device import Device
 from ncaengine.backends.gl.shader import network, perception, source
 from ncaengine.backends.gl.shader.perception import Cover, Form, FrameKind
 from ncaengine.core.errors import NCAError
+from ncaengine.core.integration import PLACES, Stage, stage_config
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Config
 from ncaengine.core.types import Size
@@ -33,6 +35,8 @@ class StepPrograms:
     coarse: moderngl.ComputeShader | None = None
     alive: moderngl.ComputeShader | None = None
     pick: moderngl.ComputeShader | None = None
+    combine: tuple[moderngl.ComputeShader, moderngl.ComputeShader] | None = None
+    """Those of a stage of an integrator, and of the last one."""
 
 
 def compile_step(
@@ -44,15 +48,19 @@ def compile_step(
     shared_bytes: the device's memory of a workgroup.
     """
     coarse = bool(perception.coarse_scales(config))
-    copied = device.copier is not None and cover != "every" and not config.alive and not config.clips.state
+    stage = stage_config(config)
+    copied = device.copier is not None and cover != "every" and not stage.alive and not stage.clips.state
+    ends = () if config.integrator == "euler" else (False, True)
+    first, last = (device.compute(source.combine_source(config, form, end)) for end in ends) if ends else (None, None)
     return StepPrograms(
         form,
         copied,
-        device.compute(source.step_source(config, kernel, form, shared_bytes, frame, cover, copied)),
+        device.compute(source.step_source(stage, kernel, form, shared_bytes, frame, cover, copied)),
         device.compute(source.shrink_source(config, form)) if coarse else None,
         device.compute(source.coarse_source(config, kernel, form, frame)) if coarse else None,
         device.compute(source.alive_source(config, kernel, form)) if config.alive else None,
-        device.compute(source.pick_source(config, form, frame, copied)) if cover == "listed" else None,
+        device.compute(source.pick_source(stage, form, frame, copied)) if cover == "listed" else None,
+        (first, last) if first and last else None,
     )
 
 
@@ -137,6 +145,25 @@ class Passes:
             self._image("life", size, 0).bind_to_image(LIFE, read=True, write=False)
             shift = kernel.row_shift(size[1]) % size[0]
             self._run(programs.form, programs.alive, size, {"row_shift": shift}, before, after, reads_after=True)
+
+    def combine(
+        self, programs: StepPrograms, stage: Stage, kept: Mapping[int, Image], stepped: Image, result: Image, size: Size
+    ) -> None:
+        """Add up a stage of an integrator; see core.integration.
+
+        kept: the states by their places; 0 is the one before the step.
+        stepped: what the stage's Euler step gave.
+        """
+        assert programs.combine
+        if programs.alive:
+            self._image("life", size, 0).bind_to_image(LIFE, read=False, write=True)
+        stepped.bind_to_image(2, read=True, write=False)
+        shares = [stage.own]
+        for place in range(1, PLACES + 1):
+            kept.get(place, kept[0]).bind_to_image(2 + place, read=True, write=False)
+            shares.append(stage.shares.get(place, 0.0))
+        program = programs.combine[stage.into is None]
+        self._run(programs.form, program, size, {"shares": tuple(shares)}, kept[0], result)
 
     def _run(
         self, form: Form, program: moderngl.ComputeShader, size: Size, uniforms: dict[str, object], before: Image,

@@ -94,6 +94,8 @@ def _optional_rows(c: Config) -> list[tuple[str, str]]:
         found.append(("scales", "mean of " + ", ".join(f"1/{2**s}" if s else "1" for s in c.scales)))
     if c.diffusion:
         found.append(("diffusion", ", ".join(f"{rate:g}" for rate in dict.fromkeys(c.diffusion))))
+    if c.integrator != "euler":
+        found.append(("integrator", c.integrator))
     if c.alive:
         when = "before and after" if c.alive.when == "both" else c.alive.when
         life = f"where channel {c.alive.channel} near a cell exceeds {c.alive.threshold:g} {when} the step"

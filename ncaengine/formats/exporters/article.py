@@ -40,6 +40,7 @@ def require_article_net(c: Config, runner: str, also: dict[str, bool]) -> None:
         f"has inputs besides its perception ({', '.join(c.extra)})": bool(c.extra),
         f"perceives through {', '.join(other)}": bool(other),
         "perceives coarser scales": c.scales != (0,),
+        f"is integrated by {c.integrator}": c.integrator != "euler",
         "has diffusion": bool(c.diffusion),
         "lets cells die": c.alive is not None,
         "fires each channel separately": c.firing == "channel",

@@ -33,6 +33,7 @@ def source(model: Model, kernel: Kernel, rng_seed: int = 0) -> str:
     refused = {
         "perceives coarser scales": c.scales != (0,),
         f"has {c.channels} channels, more than {4 * MAX_TILES},": c.channels > 4 * MAX_TILES,
+        f"is integrated by {c.integrator}": c.integrator != "euler",
         "starts from an image": c.seed.kind == "image",
     }
     article.refuse(c, RUNNER, refused)

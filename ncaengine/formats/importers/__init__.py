@@ -50,6 +50,7 @@ _CHOICES: dict[Choice, tuple[str | float, ...]] = {
     "seed_form": ("zeros", "noise", "point", "opaque"),
     "alive": ("none", "both", "after", "before"),
     "fire_rate": (0.5, 1.0),
+    "integrator": ("euler", "heun", "rk4", "implicit"),
     "state_clip": (1.0,),
 }
 """What is tried for each choice. The gradients' signs are not: another sign gives the same picture, mirrored."""

@@ -19,7 +19,7 @@ OPAQUE: F32 = np.array([[[0, 0, 0, 1]]], np.float32)
 
 
 def adjusted(model: Model, hints: Hints) -> Model:
-    """Return a model with the hints' padding, seed, signs, life, fire rate and limit of the state.
+    """Return a model with the hints' padding, seed, signs, life, fire rate, integrator and limit.
 
     Raises NCAError if a hint doesn't fit the model.
     """
@@ -27,6 +27,8 @@ def adjusted(model: Model, hints: Hints) -> Model:
     changes = dict[str, object]()
     if hints.padding:
         changes["padding"] = hints.padding
+    if hints.integrator:
+        changes["integrator"] = hints.integrator
     if hints.fire_rate is not None:
         if not 0 < hints.fire_rate <= 1:
             raise NCAError(f"cannot fire at a rate of {hints.fire_rate:g}; give more than 0 and at most 1.")

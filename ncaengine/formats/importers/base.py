@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from ncaengine.core.errors import NCAError
-from ncaengine.core.model import Model, Padding
+from ncaengine.core.model import Integrator, Model, Padding
 from ncaengine.core.validation import explain_invalid
 
 ARTICLE_KERNELS = ("square", "hexagonal-distill")
@@ -29,10 +29,10 @@ own. S = [-1 0 1; -2 0 2; -1 0 1], L9 = [1 2 1; 2 -12 2; 1 2 1]."""
 SeedForm = Literal["zeros", "noise", "point", "opaque"]
 """Initial states. point: one cell in the middle whose channels from the fourth on are 1; opaque: only its fourth is."""
 
-Choice = Literal["order", "filters", "offset", "padding", "seed_form", "alive", "fire_rate", "state_clip"]
+Choice = Literal["order", "filters", "offset", "padding", "seed_form", "alive", "fire_rate", "integrator", "state_clip"]
 """Hints that `import --detect` can vary."""
 
-FURTHER: tuple[Choice, ...] = ("padding", "seed_form", "alive", "fire_rate", "state_clip")
+FURTHER: tuple[Choice, ...] = ("padding", "seed_form", "alive", "fire_rate", "integrator", "state_clip")
 """Choices that every state dict leaves open."""
 
 T = TypeVar("T")
@@ -84,6 +84,8 @@ class Hints:
     """When a cell must be alive so as not to die; none: cells don't die; '' for the family's."""
     fire_rate: float | None = None
     """Share of the cells that update in a step; None for the family's."""
+    integrator: Integrator | Literal[""] = ""
+    """How a step follows the update; '' for the family's."""
     state_clip: float | None = None
     """The largest |state|, 0 for no limit; None for the family's."""
 

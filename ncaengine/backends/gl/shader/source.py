@@ -142,6 +142,18 @@ def alive_source(config: Config, kernel: Kernel, form: Form) -> ShaderSource:
     return assemble("alive.comp", _common(config, form), made)
 
 
+def combine_source(config: Config, form: Form, last: bool) -> ShaderSource:
+    """Return the shader that adds up a stage of an integrator, or the last one; see core.integration."""
+    store = [f"vec4 new = {perception.clipped('sum', config.clips.state if last else None)};"]
+    store.append("imageStore(result, at, to_storage(new));")
+    defines = {**_common(config, form), "LAYERS": layers(config), **({"LAST": 1} if last else {})}
+    if last and config.alive:
+        defines["ALIVE"] = 1
+        channel = config.alive.channel
+        store.append(f"if (k == {channel // 4}) imageStore(life, cell, vec4(new.{'xyzw'[channel % 4]}));")
+    return assemble("combine.comp", defines, {"store": store})
+
+
 def _common(config: Config, form: Form) -> dict[str, int]:
     group = GROUP[form]
     sides = {"GROUP_X": group[0], "GROUP_Y": group[1], "CELLS": network.CELLS[form]}
