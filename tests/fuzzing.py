@@ -1,16 +1,21 @@
 """Damaged and hostile model files, each made from a number: valid files of every form, and ways to damage them."""
 
+import argparse
 import base64
 import copy
+import datetime
 import io
 import json
+import pickle
 import random
 import re
 import struct
+import warnings
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import msgspec
@@ -18,8 +23,9 @@ import numpy as np
 import safetensors.numpy
 import torch
 from helpers import SHARED, random_weights
+from onnx_files import growing_graph
 from pickle_parts import boxed, glob, legacy, npy, text, zipped
-from published_forms import atlas, demo_text, growing, hexells, numbers, reaction, state_dict
+from published_forms import atlas, demo_text, graph_model, growing, hexells, numbers, reaction, state_dict
 
 from ncaengine.core import model as models
 from ncaengine.core.model import Alive, Clips, Colour, Config, Feature, Seed
@@ -51,14 +57,14 @@ OPCODES = b"().0123INRbcdehjlopqrstu}]\x80\x81\x85\x86\x87\x90\x92\x93\x94\x8a\x
 
 def seeds(marker: Path) -> list[tuple[str, bytes]]:
     """Return valid files, each with its ending; some ask for a program that makes the `marker`."""
-    return [*_texts(), *_pickles(), *_tensors(), *_attacks(marker), *_real()]
+    return [*_texts(), *_pickles(), *_tensors(), *_attacks(marker), *_others(), *_real()]
 
 
 def _texts() -> Iterator[tuple[str, bytes]]:
     placed = atlas(2, placed=True, n_perception_scales=2)
     noise = atlas(1, bias=False, noise_level=0.1, as_picture=True)
     row = [list(range(64)), [1, 2, 3, 4]]
-    for made in (hexells(), placed, noise, growing(), row, dict(zip("Wb", row, strict=True))):
+    for made in (hexells(), placed, noise, growing(), graph_model(), row, dict(zip("Wb", row, strict=True))):
         yield ".json", json.dumps(made).encode()
     yield ".js", demo_text().encode()
     yield ".glsl", f"mat4({','.join(['1.5'] * 16)})".encode() * 4 + b"vec4(1,2,3,4)"
@@ -108,6 +114,27 @@ def _tensors() -> Iterator[tuple[str, bytes]]:
     yield ".safetensors", safetensors.numpy.save(state_dict(16))
 
 
+def _others() -> Iterator[tuple[str, bytes]]:
+    """Yield graphs, NumPy's archives and dicts, several models in a file, TorchScript, and settings beside weights."""
+    yield ".onnx", growing_graph()
+    notebook = state_dict(16)
+    np.save(file := io.BytesIO(), notebook, allow_pickle=True)  # type: ignore[arg-type]
+    yield ".npy", file.getvalue()
+    np.savez_compressed(file := io.BytesIO(), **notebook)
+    yield ".npz", file.getvalue()
+    net = {k: torch.from_numpy(v) for k, v in notebook.items()}
+    beside = {"loss.vgg.0.weight": torch.zeros(16, 3, 3, 3), "loss.vgg.2.weight": torch.zeros(16, 16, 3, 3)}
+    settings = argparse.Namespace(path=PurePosixPath("a"), when=datetime.timedelta(3), counts=Counter("aab"))
+    for held in ({"dots": net, "zebra": [net]}, {f"nca.{k}": v for k, v in net.items()} | beside, [settings, net]):
+        torch.save(held, file := io.BytesIO())
+        yield ".ckpt", file.getvalue()
+    yield ".pkl", pickle.dumps({"model": net, "settings": settings}, 2)
+    with warnings.catch_warnings(action="ignore"):
+        traced = torch.jit.trace(torch.nn.Sequential(*_convs()).eval(), torch.zeros(1, 16, 3, 3))
+        torch.jit.save(traced, file := io.BytesIO())
+    yield ".pt", file.getvalue()
+
+
 def _attacks(marker: Path) -> Iterator[tuple[str, bytes]]:
     asks = glob("posix", "system") + text(f"touch {marker}") + b"\x85R."
     yield ".pkl", asks
@@ -132,7 +159,7 @@ def spoiled(seed: tuple[str, bytes], rng: random.Random) -> tuple[str, bytes]:
     if not inside or rng.random() < 0.4:
         for _ in range(rng.choice((1, 1, 2, 5))):
             data = rng.choice(RAW)(data, rng)
-    ends = (".safetensors", ".pt", ".npy", ".bin", ".json", ".js", ".odd", "")
+    ends = (".safetensors", ".pt", ".npy", ".npz", ".onnx", ".bin", ".json", ".js", ".odd", "")
     return (rng.choice(ends) if rng.random() < 0.03 else end), data
 
 

@@ -127,6 +127,28 @@ def reaction(channels: int = 8, hidden: int = 6, flat: bool = False) -> list[Arr
     return made if flat else [a[None, None] if a.ndim == 2 else a for a in made]
 
 
+def graph_model(channels: int = 5, hidden: int = 8, second_bias: bool = True) -> dict[str, Any]:
+    """Return a graph of TensorFlow.js as the Growing-CA Colab writes it, less the nodes of arithmetic."""
+    nodes: list[dict[str, Any]] = [{"name": "x", "op": "Placeholder", "attr": {"dtype": {"type": "DT_FLOAT"}}}]
+    sizes = {"k1": (1, 1, 3 * channels, hidden), "b1": (hidden,), "k2": (1, 1, hidden, channels), "b2": (channels,)}
+    for seed, (name, shape) in enumerate(sizes.items()):
+        packed = base64.b64encode(numbers(*shape, seed=seed, spread=0.1).tobytes()).decode()
+        held = {"dtype": "DT_FLOAT", "tensorShape": {"dim": [{"size": str(n)} for n in shape]}, "tensorContent": packed}
+        nodes += [
+            {"name": name, "op": "Const", "attr": {"value": {"tensor": held}, "dtype": {"type": "DT_FLOAT"}}},
+            {"name": f"{name}/read", "op": "Identity", "input": [name], "attr": {"T": {"type": "DT_FLOAT"}}},
+        ]
+    zero = {"dtype": "DT_FLOAT", "tensorShape": {}, "floatVal": [0.0]}
+    calls = [
+        ("kernel", "Const", []),
+        ("seen", "DepthwiseConv2dNative", ["x", "kernel"]), ("c1", "Conv2D", ["seen", "k1/read"]),
+        ("a1", "BiasAdd", ["c1", "b1/read"]), ("r", "Relu", ["a1"]), ("c2", "Conv2D", ["r", "k2/read"]),
+        *([("a2", "BiasAdd", ["c2", "b2/read"])] if second_bias else []),
+    ]  # fmt: skip
+    nodes += [{"name": n, "op": op, "input": names, "attr": {"value": {"tensor": zero}}} for n, op, names in calls]
+    return {"format": "graph-model", "modelTopology": {"node": nodes, "versions": {}}, "weightsManifest": []}
+
+
 W = np.random.default_rng(5).integers(-80, 80, 64).tolist()
 B = [2, -5, -14, 9]
 """Numbers like those of SwissGL's demo: integers, in thousandths."""

@@ -48,8 +48,8 @@ class Import:
     format: Literal["pt", "safetensors"] = "pt"
     """pt: for torch users. safetensors: opens faster."""
     family: Annotated[str, FAMILY] = ""
-    """The family of the file: selforg-textures, dynca, noise-nca, growing, growing-torch, reaction-diffusion, mu-nca,
-    monash or notebook."""
+    """The family of the file: selforg-textures, dynca, noise-nca, growing, growing-tf, growing-torch,
+    reaction-diffusion, mu-nca, onnx, monash or notebook."""
     order: Annotated[Literal["channel", "filter"] | None, ORDER] = None
     """For a file of mere weights: the order of the network's inputs. channel: all filters of channel 0, then of channel
     1, and so on; filter: all channels of the first filter, then of the second, and so on.

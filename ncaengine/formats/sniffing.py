@@ -16,6 +16,7 @@ from ncaengine.core.model import Model
 from ncaengine.formats.exporters.tabs import MADE_BY
 from ncaengine.formats.importers.base import Decoded, quoted
 from ncaengine.formats.limits import MAX_TEXT_BYTES, too_large
+from ncaengine.formats.onnx import looks_like_onnx, read_onnx
 from ncaengine.formats.pickle import holders, weights
 from ncaengine.formats.pickle.holders import Keys, Tensor
 from ncaengine.formats.safetensors import read_safetensors
@@ -26,7 +27,7 @@ KEY = "ncaengine"
 """Key of a .pt file that holds a model of ncaengine."""
 PICKLES, ARRAYS = (".pt", ".pth", ".ckpt", ".pkl", ".pk", ".pickle"), (".npy", ".npz")
 NUMBERS, TEXTS = (".bin", ".f32"), (".json", ".js", ".ts", ".glsl", ".txt")
-ENDINGS = (".safetensors", *PICKLES, *ARRAYS, *NUMBERS, *TEXTS)
+ENDINGS = (".safetensors", *PICKLES, *ARRAYS, ".onnx", *NUMBERS, *TEXTS)
 """Usual endings of files that hold models; what a file holds decides, if it can be told."""
 PICKLED = (b"PK\3\4", *(b"\x80" + bytes([protocol]) for protocol in range(2, 6)))
 """How files of torch.save and pickle.dump start."""
@@ -64,6 +65,8 @@ def read_file(path: Path) -> Model | Decoded | Tensors:
     if ending == ".safetensors" or _is_safetensors(start):
         found = read_safetensors(path)
         return found if isinstance(found, Model) else Tensors({(name,): v for name, v in found.items()}, stem)
+    if looks_like_onnx(start) and ending not in (*PICKLES, *TEXTS, *NUMBERS):
+        return Decoded("graph", read_onnx(path), stem)
     if ending in TEXTS or (ending not in PICKLES and start.lstrip()[:1] in (b"{", b"[") and _is_text(path)):
         return _read_text(path, stem)
     if ending in NUMBERS and not start.startswith((b"PK\3\4", b"\x80\2")):

@@ -17,6 +17,7 @@ from published_forms import (
     decoded_layer,
     demo_text,
     exported,
+    graph_model,
     growing,
     hexells,
     numbers,
@@ -292,6 +293,21 @@ def test_small_growing_pictures(agrees: Callable[..., None]) -> None:
 def test_published_growing_pictures(agrees: Callable[..., None], shared: Path, name: str) -> None:
     layers = json.loads((shared / f"published/growing/{name}.json").read_text())
     agrees(one(decoded("json", layers, name)), growing_step(layers), 0.1)
+
+
+@pytest.mark.parametrize("second_bias", [True, False])
+def test_the_graph_of_the_colab_of_growing_pictures(agrees: Callable[..., None], second_bias: bool) -> None:
+    sizes = (1, 1, 15, 8), (8,), (1, 1, 8, 5), (5,)
+    w1, b1, w2, b2 = (numbers(*shape, seed=seed, spread=0.1) for seed, shape in enumerate(sizes))
+
+    def step(x: Array) -> Array:
+        z = channel_major([filtered(x, f, "zero") for f in (IDENTITY, S / 8, S.T / 8)])
+        y = x + net(z, w1[0, 0].T, b1, w2[0, 0].T, b2 if second_bias else 0.0)
+        return y * (plain.alive(x, "zero") * plain.alive(y, "zero"))
+
+    model = one(decoded("json", graph_model(second_bias=second_bias)))
+    agrees(model, step, 0.3)
+    assert model.config.family == "growing-tf"
 
 
 UP, DOWN, RIGHT = -S.T, S.T, S

@@ -44,10 +44,10 @@ Makers = dict[str, Callable[[], Model]]
 class Decoded:
     """A file's content, not yet identified."""
 
-    form: Literal["json", "tensors", "arrays", "floats", "text"]
+    form: Literal["json", "tensors", "arrays", "floats", "text", "graph"]
     data: Any
     """json: what json.loads returns. tensors: float32 arrays by name. arrays: an array or a list of arrays.
-    floats: (n,) float32. text: a str."""
+    floats: (n,) float32. text: a str. graph: an onnx.Graph."""
     name: str
     """The file's name without folder and ending, or that of a model in it; used only to name models."""
     notes: tuple[str, ...] = ()

@@ -40,7 +40,8 @@ def recognise(decoded: Decoded, _: Hints) -> str:
     if decoded.form == "json":
         held = _array(decoded) is not None or _numbers_in_json(decoded.data) is not None
         return "its numbers are a layer of 4 inputs a channel and a bias" if held else ""
-    return "its text holds four 4x4 matrices of numbers and a bias" if any(numbers_in_text(decoded.data)) else ""
+    held = decoded.form == "text" and any(numbers_in_text(decoded.data))
+    return "its text holds four 4x4 matrices of numbers and a bias" if held else ""
 
 
 def open_models(decoded: Decoded, hints: Hints) -> Makers:
