@@ -16,6 +16,7 @@ from ncaengine.core.types import F32
 from ncaengine.formats.importers import (
     dense,
     dynca,
+    graphs,
     growing,
     growing_tf,
     growing_torch,
@@ -23,7 +24,6 @@ from ncaengine.formats.importers import (
     munca,
     noise,
     notebook,
-    onnx_graph,
     reaction,
     selforg,
 )
@@ -40,7 +40,7 @@ FAMILIES: tuple[Family, ...] = (
     growing_torch.FAMILY,
     reaction.FAMILY,
     munca.FAMILY,
-    onnx_graph.FAMILY,
+    graphs.FAMILY,
     monash.FAMILY,
     notebook.FAMILY,
 )
