@@ -21,7 +21,7 @@ from ncaengine.cli.shared.options import (
     Size,
     Threads,
 )
-from ncaengine.cli.shared.output import plural, print_notice, progress_bar
+from ncaengine.cli.shared.output import plural, print_notice, print_warning, progress_bar
 from ncaengine.cli.shared.setting_flags import SettingFlags
 from ncaengine.core.errors import NCAError
 
@@ -118,9 +118,12 @@ class Record:
     def _step(self, sim: "Simulation", grid: "Grid", steps: int) -> Iterator[int]:
         """Make `steps` steps; yield how many are made at each frame."""
         from ncaengine.simulation.commands import Step
+        from ncaengine.simulation.runaway import Watch
 
+        watch = Watch()
         while grid.step < steps:
             sim.submit(Step(grid.id, min(self.steps_per_frame, steps - grid.step)))
+            print_warning(watch.look(grid))
             yield grid.step
 
     def _record_session_or_script(self) -> "tuple[Recording, Grid]":
@@ -130,6 +133,7 @@ class Record:
         from ncaengine.io.video import Recording
         from ncaengine.simulation.clock import TICKS_PER_SECOND
         from ncaengine.simulation.history import BYTES
+        from ncaengine.simulation.runaway import Watch
 
         with open_simulation(
             kernels.discover(self.plugins), self.backend, self.half, history=BYTES, threads=self.threads
@@ -147,8 +151,15 @@ class Record:
             setting_flags.apply(self.settings, sim, grids)
             with Recording(self.output, sim, grids, self.fps, self.scale, self.raw) as video:
                 frames = round(script.seconds * TICKS_PER_SECOND) // video.ticks_per_frame
-                played = enumerate(script.play(sim, video.ticks_per_frame), 1)
-                self._capture(video, (number for number, _ in played), "frames", frames)
+                watch = Watch()
+
+                def moments() -> Iterator[int]:
+                    for number, _ in enumerate(script.play(sim, video.ticks_per_frame), 1):
+                        for grid in grids:
+                            print_warning(watch.look(grid))
+                        yield number
+
+                self._capture(video, moments(), "frames", frames)
         return video, grids[0]
 
     def _capture(self, video: "Recording", moments: Iterator[int], unit: str, total: int) -> None:

@@ -9,7 +9,7 @@ import tyro
 
 from ncaengine.cli.shared.engine import find_kernels, load_models, open_simulation
 from ncaengine.cli.shared.options import BackendChoice, Half, Models, OutputFile, Plugins, Range, Seed, Size, Threads
-from ncaengine.cli.shared.output import plural, progress_bar
+from ncaengine.cli.shared.output import plural, print_warning, progress_bar
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:
@@ -130,7 +130,9 @@ class Sheet:
         """Yield the tiles of each model in turn."""
         from ncaengine.io.contact_sheets import Tile
         from ncaengine.simulation.rollout import rollout
+        from ncaengine.simulation.runaway import Watch
 
+        watch = Watch()
         with progress_bar("steps") as progress:
             task = progress.add_task("", total=len(models) * len(kernels) * steps[-1])
             for model in models:
@@ -140,6 +142,7 @@ class Sheet:
                     for grid in rollout(
                         sim, model, steps, self.size, kernel.name, self.seed, lambda made: progress.advance(task, made)
                     ):
+                        print_warning(watch.look(grid))
                         tiles.append(Tile(grid.image(self.scale), f"{kernel.name}, {grid.step:,}"))
                 yield tiles
 

@@ -203,6 +203,7 @@ class Window:
             self.app.attempt(partial(self._pacer.frame, budget))
         else:
             self._pacer.restart()
+        self.app.warn_of_runaways()
 
     def _draw(self) -> None:
         """Draw a frame and raise the error that a callback had."""

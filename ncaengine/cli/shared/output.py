@@ -13,6 +13,12 @@ def print_notice(line: str) -> None:
     print(f"ncaengine: {line}", file=sys.stderr)
 
 
+def print_warning(line: str) -> None:
+    """Print a notice if there is anything to say."""
+    if line:
+        print_notice(line)
+
+
 def print_json(content: dict[str, Any]) -> None:
     """Print one JSON object on stdout."""
     print(json.dumps(content, indent=2))

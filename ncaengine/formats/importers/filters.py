@@ -57,7 +57,9 @@ class Perception:
 
 
 def key_of(filter_: F32) -> Key:
-    """Return a filter as a multiple of a kernel's own stencil, or its weights."""
+    """Return a filter as a multiple of a kernel's own stencil, or its weights. Raises NCAError if it is not finite."""
+    if not np.isfinite(filter_).all():
+        raise NCAError("its filters hold NaN or infinity.")
     side = len(filter_)
     middle = slice(side // 2 - 1, side // 2 + 2)
     around = filter_.astype(np.float64).copy()

@@ -17,6 +17,7 @@ from ncaengine.formats import model_files
 from ncaengine.formats.opened import Opened
 from ncaengine.simulation.commands import AnyCommand
 from ncaengine.simulation.grid import Grid
+from ncaengine.simulation.runaway import Watch
 from ncaengine.simulation.simulation import Simulation
 from ncaengine.viewer.state import credits, notices
 from ncaengine.viewer.state.brush import Brush
@@ -42,6 +43,7 @@ class App:
     selected: the place of the selected pane among `panes`.
     linked: the numbers of the grids that change together, see `submit_linked`.
     frames: measures the window's frame rate.
+    runaway: says when a grid's states run away.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class App:
         self.show_help, self.show_gallery, self.closing = False, False, False
         self.resize_keep: Keep = "centre"
         self.frames = Meter()
+        self.runaway = Watch()
 
     # The grids
 
@@ -165,6 +168,12 @@ class App:
         """Show a line. The same line is shown only once."""
         self.toasts = [toast for toast in self.toasts if toast.text != text]
         self.toasts.append(Toast(text, kind, time.monotonic() + notices.SECONDS[kind]))
+
+    def warn_of_runaways(self) -> None:
+        """Say once of each grid whose states run away that they do, and why that may be."""
+        for pane in self.panes:
+            if sentence := self.runaway.look(pane.grid):
+                self.notify(sentence, "error")
 
     def ask_question(self, text: str, *buttons: Button) -> None:
         """Show a line with buttons. It stays until it is answered or dismissed."""

@@ -1,0 +1,97 @@
+"""States that run away are said, once, with the likely cause."""
+
+import dataclasses
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from helpers import NOTEBOOK_CONFIG, random_model
+
+from ncaengine.backends.torch import TorchBackend
+from ncaengine.core import kernels
+from ncaengine.core.model import Model
+from ncaengine.formats import model_files
+from ncaengine.simulation.commands import Reseed, Set, Step
+from ncaengine.simulation.runaway import Watch
+from ncaengine.simulation.simulation import Simulation
+
+
+@pytest.fixture
+def sim():
+    with Simulation(TorchBackend(), kernels.discover()) as simulation:
+        yield simulation
+
+
+def growing(factor: float, **facts: str) -> Model:
+    """Return a model whose states are multiplied by a factor at each step, from the seed's noise on."""
+    config = msgspec.structs.replace(
+        NOTEBOOK_CONFIG, activation="linear", fire_rate=1.0, attribution=facts, kernels=("square",),
+        seed=msgspec.structs.replace(NOTEBOOK_CONFIG.seed, kind="noise"),
+    )  # fmt: skip
+    model = random_model(config)
+    w1, w2 = np.zeros_like(model.w1), np.zeros_like(model.w2)
+    for channel in range(config.channels):
+        w1[channel, channel], w2[channel, channel] = 1, factor - 1
+    return dataclasses.replace(model, w1=w1, b1=model.b1 * 0, w2=w2, b2=model.b2 * 0)
+
+
+def said(
+    sim: Simulation, model: Model, steps: int = 100, size: int = 8, kernel: str = "square"
+) -> list[tuple[int, str]]:
+    grid, watch, found = sim.add(model, size, kernel), Watch(), []
+    sim.submit(Set(grid.id, "fire_rate", 1.0))
+    for _ in range(steps):
+        sim.submit(Step(grid.id, 1))
+        if sentence := watch.look(grid):
+            found.append((grid.step, sentence))
+    return found
+
+
+@pytest.mark.parametrize("factor", [1.08, 1.3, 3.0, 1e9])
+def test_states_that_grow_are_said_once_within_100_steps(sim, factor: float) -> None:
+    [(step, sentence)] = said(sim, growing(factor))
+    assert 10 <= step <= 100
+    assert "runs away" in sentence
+    assert "--detect" in sentence
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.0, 1.01])
+def test_states_that_stay_are_not(sim, factor: float) -> None:
+    assert not said(sim, growing(factor), 300)
+
+
+@pytest.mark.parametrize("name", ["bubbles", "zebra"])
+def test_shipped_models_do_not_run_away(sim, name: str) -> None:
+    assert not said(sim, model_files.load(name), 100, 32)
+
+
+def test_the_likely_cause_is_named(sim) -> None:
+    guess = growing(2, reading="a guess: its order is not in the file")
+    assert "perhaps read otherwise than it was trained" in said(sim, guess)[0][1]
+    assert "It was made for square" in said(sim, growing(2), kernel="hexagonal")[0][1]
+
+
+def test_a_sample_of_a_large_grid_is_enough(sim) -> None:
+    assert len(said(sim, growing(3), 12, 300)) == 1
+
+
+def test_a_grid_that_starts_again_is_watched_again(sim) -> None:
+    grid, watch = sim.add(growing(3), 8), Watch()
+    for _ in range(2):
+        sim.submit(Step(grid.id, 60))
+        assert watch.look(grid)
+        sim.submit(Step(grid.id, 60))
+        assert not watch.look(grid)
+        sim.submit(Reseed(grid.id, 1))
+        sim.submit(Step(grid.id, 1))
+        assert not watch.look(grid)
+
+
+def test_record_and_sheet_say_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from ncaengine.cli import main
+
+    model_files.save(growing(3), path := tmp_path / "m.safetensors")
+    for command in ("record", "sheet"):
+        assert main([command, str(path), "-o", str(tmp_path / "a.png"), "--size", "8", "--steps", "50"]) == 0
+        assert "diverged" in capsys.readouterr().err
