@@ -285,9 +285,18 @@ def _finite(numbers: Sequence[float]) -> bool:
         return bool(np.isfinite(np.array(numbers, np.float32)).all())
 
 
+_PLAIN = Config()
+
+
 def config_to_dict(config: Config) -> dict[str, Any]:
     """Return the configuration as containers that JSON and torch.save can hold."""
     plain: dict[str, Any] = json.loads(msgspec.json.encode(config))
+    # Later fields only where they say something: files of other models stay those of earlier versions.
+    for name in ("stencils", "integrator"):
+        if getattr(config, name) == getattr(_PLAIN, name):
+            del plain[name]
+    if config.alive and config.alive.when == "both":
+        del plain["alive"]["when"]
     return plain
 
 

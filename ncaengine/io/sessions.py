@@ -161,7 +161,10 @@ def _pack(
     models_ = tuple(SavedModel(names[m], m.config, str(paths.get(names[m], "")), weights_hash(m)) for m in used)
     grids = tuple(_saved_grid(grid, names) for grid in origin.grids)
     header = SessionHeader(VERSION, origin.tick, origin.next_id, models_, grids, tuple(arrays), window)
-    data: bytes = safetensors.numpy.save(tensors, {METADATA_KEY: msgspec.json.encode(header).decode()})
+    plain = msgspec.to_builtins(header)
+    for saved, known in zip(plain["models"], header.models, strict=True):
+        saved["config"] = models.config_to_dict(known.config)
+    data: bytes = safetensors.numpy.save(tensors, {METADATA_KEY: msgspec.json.encode(plain).decode()})
     return data
 
 

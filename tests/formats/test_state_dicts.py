@@ -257,6 +257,15 @@ def test_a_first_layer_of_three_by_three(catalogue: Catalogue) -> None:
     assert_steps(model, lambda x: dense(x, first), (identity, b1, w2), catalogue)
 
 
+def test_of_several_filters_those_that_fit_are_used(catalogue: Catalogue) -> None:
+    filters = np.stack([ONE, S, S.T, CROSS]).astype(np.float32)
+    model = one({**NOTEBOOK, "blur": np.ones((7, 3, 3), np.float32), "filters": filters})
+    assert_steps(
+        model, lambda x: channel_major([filtered(x, f, "circular") for f in filters]), weights(NOTEBOOK), catalogue
+    )
+    assert model.config.notes == ["left out, because they do not fit the net's inputs: the filters blur"]
+
+
 def test_filters_that_fit_nothing_are_told_of() -> None:
     model = one({**NOTEBOOK, "blur": np.ones((7, 3, 3), np.float32)})
     assert "do not fit" in model.config.notes[0]

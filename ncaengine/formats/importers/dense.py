@@ -152,7 +152,8 @@ def reading_facts(net: Dense, convention: Convention, hints: Hints) -> dict[str,
     }
     missing = ", ".join(name for name, is_missing in unsaid.items() if is_missing)
     filters = "filters as in the file; " if given and not hints.filters else ""
-    guessed = f"{given.guessed} is guessed; " if given and given.guessed and not hints.order else ""
+    usual = given and convention.sure == "likely" and given.order == convention.order
+    guessed = f"{given.guessed} is guessed; " if given and given.guessed and not hints.order and not usual else ""
     if hints.order or hints.filters:
         text = f"in part as given by hand; its {missing} are not in the file"
     elif convention.sure == "likely" and not guessed:

@@ -1,18 +1,20 @@
 """The filters that a state dict holds, and which input of the net each of them makes."""
 
-import re
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from ncaengine.core.errors import NCAError
-from ncaengine.core.model import Feature, Weights
+from ncaengine.core.model import MAX_INPUTS, Feature, Weights
 from ncaengine.core.stencils import as_weights
 from ncaengine.core.types import F32
 from ncaengine.formats.importers.base import Order
 from ncaengine.formats.importers.state_dicts import Account, Layers, is_filter, listed
 
+MAX_FEATURES = 1024
+"""The most features of a Config."""
 S = np.array([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])
 KNOWN: dict[str, F32] = {
     "identity": np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]], np.float32),
@@ -38,6 +40,8 @@ class Perception:
     """The tensors that say it."""
     guessed: str = ""
     """What the file does not say about it; '' for nothing."""
+    order: Order | None = None
+    """The order that was guessed, if it was."""
 
     def features(self) -> tuple[tuple[Feature, ...], dict[str, Weights], list[int]]:
         """Return the features, the stencils that no kernel has, and the place of each input among the file's inputs."""
@@ -45,6 +49,8 @@ class Perception:
         for place, (key, channel) in enumerate(self.columns):
             places.setdefault(key, []).append((channel, place))
         channels = 1 + max(channel for _, channel in self.columns)
+        if len(places) > MAX_FEATURES:
+            raise NCAError(f"perceives through {len(places)} different filters; ncaengine runs {MAX_FEATURES}.")
         features, own, order = list[Feature](), dict[str, Weights](), list[int]()
         for key, found in places.items():
             seen = tuple(channel for channel, _ in found)
@@ -57,12 +63,20 @@ class Perception:
 
 
 def key_of(filter_: F32) -> Key:
-    """Return a filter as a multiple of a kernel's own stencil, or its weights. Raises NCAError if it is not finite."""
+    """Return a filter, (side, side) float32, as a multiple of a kernel's own stencil, or its weights.
+
+    Raises NCAError if it is not finite.
+    """
     if not np.isfinite(filter_).all():
         raise NCAError("its filters hold NaN or infinity.")
-    side = len(filter_)
+    return _key_of(np.ascontiguousarray(filter_, np.float32).tobytes(), len(filter_))
+
+
+@functools.lru_cache(maxsize=8192)
+def _key_of(data: bytes, side: int) -> Key:
+    filter_ = np.frombuffer(data, np.float32).reshape(side, side)
     middle = slice(side // 2 - 1, side // 2 + 2)
-    around = filter_.astype(np.float64).copy()
+    around = filter_.astype(np.float64)
     part = around[middle, middle].copy()
     around[middle, middle] = 0
     for name, known in KNOWN.items():
@@ -81,16 +95,18 @@ def find_perception(
     """
     found = {
         name: array for name, array in account.unused().items()
-        if is_filter(array) and name.removesuffix(".weight") not in layers
+        if is_filter(array) and name.removesuffix(".weight") not in layers and len(array) <= MAX_INPUTS
     }  # fmt: skip
-    if not found:
-        return None
-    perception = _of_groups(found, inputs, channels) if len(found) == 1 else None
-    perception = perception or _shared(found, layers, inputs, channels, order)
-    if perception is not None:
-        for name in perception.names:
-            account.use(name)
-    return perception
+    # Beside others, only a stack that begins with the identity is surely the perception.
+    stacks = [{n: a} for n, a in found.items() if a.ndim > 2 and key_of(a.reshape(-1, *a.shape[-2:])[0]) == IDENTITY]
+    for some in [found, *stacks] if found else []:
+        perception = _of_groups(some, inputs, channels) if len(some) == 1 else None
+        perception = perception or _shared(some, layers, inputs, channels, order)
+        if perception is not None:
+            for name in perception.names:
+                account.use(name)
+            return perception
+    return None
 
 
 def _of_groups(found: Mapping[str, F32], inputs: int, channels: int) -> Perception | None:
@@ -144,7 +160,7 @@ def _shared(
     else:
         columns = by_channel
     guessed = "" if order else f"the order of the inputs ({chosen})"
-    return Perception(tuple(columns), tuple(found), guessed)
+    return Perception(tuple(columns), tuple(found), guessed, None if order else chosen)
 
 
 def _transposed(key: Key) -> Key:
@@ -183,6 +199,8 @@ def dense_columns(array: F32, name: str, channels: int) -> tuple[F32, tuple[Colu
 
 
 def unfit(account: Account) -> str:
-    """Return a sentence about filters in a file that fit nothing; '' if there are none."""
-    rest = [name for name, array in account.unused().items() if is_filter(array) and not re.search(r"weight$", name)]
-    return f"the filters in the file do not fit the net's inputs: {listed(rest)}" if rest else ""
+    """Return a sentence about filters in a file that fit nothing, which is all that is said of them; '' if none."""
+    rest = [name for name, array in account.unused().items() if is_filter(array) and not name.endswith("weight")]
+    for name in rest:
+        account.use(name)
+    return f"left out, because they do not fit the net's inputs: the filters {listed(rest)}" if rest else ""

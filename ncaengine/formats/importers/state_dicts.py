@@ -20,6 +20,8 @@ PAIRS = (("w1", "w2"), ("fc0", "fc1"), ("conv1", "conv2"))
 """Names of the two layers in known programs. Those of a Sequential have numbers: layers.0 and layers.2."""
 _PARAMETER = re.compile(r"(^|\.)(weight|bias|running_(mean|var)|weight_(orig|u|v|g)|in_proj_\w+)$")
 """Names of what a layer of torch computes with."""
+MAX_LETTERS = 500
+"""Letters of a name whose meaning is looked up."""
 MAX_SHOWN = 4
 """Names of tensors that a message lists."""
 _WRAPPED = re.compile(r"(?:(?<=\.)|^)(?:_fsdp_wrapped_module|_orig_mod|_checkpoint_wrapped_module)\.")
@@ -169,7 +171,8 @@ def _without_unneeded(tensors: Mapping[str, F32]) -> tuple[dict[str, F32], list[
     """Drop what a step never needs; return the rest, and a sentence about what was dropped."""
     kept, dropped = dict[str, F32](), dict[str, list[str]]()
     for name, array in tensors.items():
-        reason = next((reason for reason, names in _NOT_NEEDED if names.search(name.lower())), "")
+        short = name.lower() if len(name) <= MAX_LETTERS else ""
+        reason = next((reason for reason, names in _NOT_NEEDED if names.search(short)), "")
         if reason == "counters" and array.size > 1:
             reason = ""
         if reason:

@@ -149,8 +149,16 @@ def _arrays(mapping: Mapping[Any, Any], prefix: str = "") -> dict[str, Tensor]:
     }
 
 
+def _is_filter(array: Array) -> bool:
+    """Return whether an array that a module keeps as an attribute may be filters: its last two sides are equal."""
+    return array.ndim in (2, 3, 4) and array.shape[-1] == array.shape[-2] in (3, 5, 7) and array.size < 10**5
+
+
 def _module(root: UnloadedObject, seen: set[int]) -> dict[str, Tensor]:
-    """Return parameters and buffers of a torch.nn.Module, or of a TorchScript, under the names of its state_dict()."""
+    """Return parameters and buffers of a torch.nn.Module, or of a TorchScript, under the names of its state_dict().
+
+    Filters that it keeps as plain attributes are among them, under their names.
+    """
     named: dict[str, Tensor] = {}
     todo: list[tuple[str, object, int]] = [("", root, MAX_DEPTH)]
     while todo:
@@ -162,7 +170,8 @@ def _module(root: UnloadedObject, seen: set[int]) -> dict[str, Tensor]:
         # Limited, since each name may be thousands of letters long.
         if len(named) + len(todo) + sum(map(len, parts)) > MAX_TENSORS:
             raise too_large("a thousand tensors")
-        named |= _arrays(parts[0], prefix) | _arrays(parts[1], prefix)
+        filters = {name: each for name, each in state.items() if isinstance(each, np.ndarray) and _is_filter(each)}
+        named |= _arrays(parts[0], prefix) | _arrays(parts[1], prefix) | _arrays(filters, prefix)
         children = [(f"{prefix}{name}.", child, depth - 1) for name, child in parts[2].items() if isinstance(name, str)]
         todo += reversed(children if depth else [])
     return named
