@@ -1,4 +1,4 @@
-"""Pictures of a grid: the same from NumPy and from OpenGL."""
+"""Pictures of a grid: the same from NumPy, from OpenGL and from the processor's compiled code."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from helpers import random_model, random_state
 
+from ncaengine.backends.cpu.backend import CPUBackend
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.core import canvas, kernels, lattice, looks
-from ncaengine.core.kernels import Catalogue, Kernel
+from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View
 from ncaengine.core.model import Colour, Config
 
@@ -33,15 +34,17 @@ def test_a_square_grid_at_a_whole_scale_repeats_its_pixels(
 
 
 @pytest.fixture
-def backend_draws(gl: GLBackend, catalogue: Catalogue) -> Callable[..., list[np.ndarray]]:
-    """The pictures of NumPy and of OpenGL."""
+def backend_draws(gl: GLBackend, cpu: CPUBackend) -> Callable[..., list[np.ndarray]]:
+    """The pictures of NumPy, of OpenGL and of the processor."""
 
     def draw(state: np.ndarray, kernel: Kernel, look: View, lines: float = 0.0) -> list[np.ndarray]:
-        cells = gl.cells()
-        cells.specialise(random_model(Config(channels=state.shape[2], hidden=1, colour=COLOUR)), kernel)
-        cells.write(state)
-        pictures = [canvas.draw(state, kernel, COLOUR, look, lines=lines), cells.draw(look, lines=lines)]
-        cells.release()
+        pictures = [canvas.draw(state, kernel, COLOUR, look, lines=lines)]
+        for backend in (gl, cpu):
+            cells = backend.cells()
+            cells.specialise(random_model(Config(channels=state.shape[2], hidden=1, colour=COLOUR)), kernel)
+            cells.write(state)
+            pictures.append(cells.draw(look, lines=lines))
+            cells.release()
         return pictures
 
     return draw
@@ -63,7 +66,7 @@ LOOKS = [
 @pytest.mark.parametrize("kernel", [SQUARE, HEXAGONAL, WIDE], ids=["square", "hexagonal", "wide"])
 @pytest.mark.parametrize("size", [(1, 1), (7, 5), (16, 12), (33, 21)], ids=lambda s: f"{s[0]}x{s[1]}")
 @pytest.mark.parametrize(("scale", "at"), LOOKS)
-def test_numpy_and_opengl_draw_the_same(
+def test_all_draw_the_same(
     backend_draws: Callable[..., list[np.ndarray]],
     kernel: Kernel,
     size: tuple[int, int],
@@ -72,10 +75,11 @@ def test_numpy_and_opengl_draw_the_same(
 ) -> None:
     x, y = at or lattice.corner(kernel)
     look = View(61, 47, scale, x, y)
-    here, there = (p.astype(int) for p in backend_draws(random_state(*size, 4), kernel, look))
-    assert here.shape == there.shape == (47, 61, 3)
+    here, *others = (p.astype(int) for p in backend_draws(random_state(*size, 4), kernel, look))
     assert len(np.unique(here)) > 2
-    assert np.abs(here - there).max() <= 1
+    for there in others:
+        assert here.shape == there.shape == (47, 61, 3)
+        assert np.abs(here - there).max() <= 1
 
 
 @pytest.mark.parametrize("kernel", [SQUARE, HEXAGONAL])
@@ -160,39 +164,12 @@ def test_lines_are_drawn_alike(
     lines: float,
 ) -> None:
     look = View(61, 47, scale, *(at or lattice.corner(kernel)))
-    here, there = (p.astype(int) for p in backend_draws(random_state(9, 7, 4), kernel, look, lines))
-    assert np.abs(here - there).max() <= 1
+    here, *others = (p.astype(int) for p in backend_draws(random_state(9, 7, 4), kernel, look, lines))
+    assert max(np.abs(here - there).max() for there in others) <= 1
 
 
-# What is kept
-
-
-def test_a_kept_view_shows_the_state_of_now() -> None:
-    look = View(50, 40, 3.3, 0.2, -0.4)
-    first, second = (random_state(9, 8, 3, seed) for seed in (1, 2))
-    pictures = [canvas.draw(state, HEXAGONAL, COLOUR, look) for state in (first, second, first)]
-    assert (pictures[0] == pictures[2]).all()
-    assert (pictures[0] != pictures[1]).any()
-
-
-@pytest.mark.parametrize("room", [0, 10**5, 2**27])
-def test_weights_that_do_not_fit_are_not_kept(monkeypatch: pytest.MonkeyPatch, room: int) -> None:
-    """And the picture is the same."""
-    monkeypatch.setattr(canvas, "MOST_KEPT", room)
-    monkeypatch.setattr(canvas, "BLOCK", 600)
-    canvas._kept.clear()
-    state = random_state(9, 8, 3)
-    looks_at = [View(50, 40, scale, 0.2, -0.4) for scale in (3.3, 1.1, 2.1, 0.7)]
-    pictures = [canvas.draw(state, HEXAGONAL, COLOUR, look) for look in [*looks_at, *looks_at]]
-    assert all((a == b).all() for a, b in zip(pictures[:4], pictures[4:], strict=True))
-    kept = sum(strip.nbytes for strips in canvas._kept.values() for strip in strips)
-    canvas._kept.clear()
-    assert kept <= room
-    assert (kept > 0) == (room > 0)
-
-
-def test_the_weights_of_a_pixel_add_up_to_one() -> None:
+def test_the_weights_of_a_pixel_add_up_to_one(backend_draws: Callable[..., list[np.ndarray]]) -> None:
     for kernel, scale in ((SQUARE, 1.37), (HEXAGONAL, 2.0), (HEXAGONAL, 0.3), (WIDE, 0.9)):
         white = np.ones((7, 5, 3), np.float32)
-        picture = canvas.draw(white, kernel, Colour(1, 0), View(64, 48, scale, 0.31, -5.2))
-        assert (picture == 255).all()
+        for picture in backend_draws(white, kernel, View(64, 48, scale, 0.31, -5.2)):
+            assert (picture == 255).all()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from ncaengine.backends.cpu import pictures
 from ncaengine.backends.cpu.integrated import IntegratedPlan
 from ncaengine.backends.cpu.jobs import Dispatcher, Job
 from ncaengine.backends.cpu.plan import Plan
@@ -12,7 +13,7 @@ from ncaengine.backends.cpu.workers import Workers
 from ncaengine.core import canvas, stencils
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View
-from ncaengine.core.looks import RGB, Look
+from ncaengine.core.looks import RGB, Look, shade
 from ncaengine.core.model import Model
 from ncaengine.core.settings import Settings
 from ncaengine.core.states import check_models
@@ -135,7 +136,10 @@ class CPUCells:
         assert self._kernel is not None
         state, before = self._state(odd), self._state(odd ^ self._stepped)
         colour = self._models[0].config.colour
-        return canvas.draw(state, self._kernel, colour, view, look, before, self._fields, lines)
+        if view.raster(self._kernel) != "sampled":
+            return canvas.draw(state, self._kernel, colour, view, look, before, self._fields, lines)
+        rgb = shade(look, state, self._kernel, colour, before, self._fields)
+        return pictures.draw(self._programs, self._workers, rgb, self._kernel, view, lines)
 
     def release(self) -> None:
         self._settle()

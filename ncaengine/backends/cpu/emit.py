@@ -137,6 +137,11 @@ class Value:
         """Return the value within some bounds, if there are any; NaN stays NaN."""
         return self if bounds is None else self.at_least(bounds[0]).at_most(bounds[1])
 
+    def any(self) -> Value:
+        """Return whether this comparison of vectors holds in some lane."""
+        b, bits = self.code.builder, ir.IntType(self.lanes)
+        return Value(self.code, b.icmp_unsigned("!=", b.bitcast(self.raw, bits), bits(0)))
+
     def spread(self, lanes: int) -> Value:
         """Return a vector that holds this number in each lane."""
         if lanes in (1, self.lanes):
@@ -168,8 +173,9 @@ class Value:
         return Value(self.code, convert(self.raw, target))
 
     def bits_as(self, element: Any) -> Value:
-        """Take the same bits as another type of the same size."""
-        target = ir.VectorType(element, self.lanes) if self.lanes > 1 else element
+        """Take the same bits as another type; of smaller numbers there are more lanes."""
+        lanes = self.lanes * BYTES[self.element] // BYTES[element]
+        target = ir.VectorType(element, lanes) if lanes > 1 else element
         return Value(self.code, self.code.builder.bitcast(self.raw, target))
 
     def call(self, name: str, *others: Value) -> Value:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from ncaengine.backends.cpu import firing, network, perception, phases
+from ncaengine.backends.cpu import drawing, firing, network, perception, phases
 from ncaengine.backends.cpu.emit import Unit
 from ncaengine.backends.cpu.firing import Firing
 from ncaengine.backends.cpu.machine import Compiler
@@ -43,6 +43,10 @@ class Programs:
     def run(self) -> int:
         """Return the address of the threads' loop; see phases.run."""
         return self._address("run", None, lambda: phases.run(self.width))
+
+    def draw_rows(self) -> int:
+        """Return the address of the function that draws; see drawing.draw_rows."""
+        return self._address("draw_rows", None, lambda: drawing.draw_rows(self.width))
 
     def perceive(self, config: Config, kernel: Kernel, framed: bool) -> int:
         """Return the address of a model's perception; see perception.perceive."""

@@ -1,6 +1,8 @@
-"""The threads that make steps together."""
+"""The threads that make steps together, and pictures."""
 
 import ctypes
+from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
@@ -48,6 +50,29 @@ class Workers:
         others = [self._pool.submit(run, *each) for each in arguments[1:]]
         run(*arguments[0])
         wait(others)
+
+    def share(self, work: Callable[[int], object], parts: int) -> None:
+        """Call `work` with each of 0 … parts - 1, on this thread and on those that nothing else keeps busy.
+
+        Any thread may call this, also while another one calls `run`. Raises the error of a part.
+        """
+        waiting = deque(range(parts))
+
+        def take() -> int | None:
+            try:
+                return waiting.popleft()
+            except IndexError:
+                return None
+
+        def help_out() -> None:
+            while (part := take()) is not None:
+                work(part)
+
+        others = [self._pool.submit(help_out) for _ in range(min(self.threads, parts) - 1)]
+        help_out()
+        for other in others:
+            if not other.cancel():  # it has begun
+                other.result()
 
     def _rooms(self, threads: int, size: int) -> list[Bytes]:
         """Return the scratch memory of each thread: zeros at first, because padded inputs are never written."""
