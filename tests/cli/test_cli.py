@@ -22,7 +22,7 @@ from ncaengine.simulation.simulation import Simulation
 @pytest.fixture
 def model(tmp_path):
     rng = np.random.default_rng(5)
-    w1, w2 = (rng.normal(0, 0.2, shape).astype(np.float32) for shape in ((8, 48), (12, 8)))
+    w1, w2 = (rng.normal(0, 0.05, shape).astype(np.float32) for shape in ((8, 48), (12, 8)))
     made = Model(Config(hidden=8, seed=Seed("noise")), w1, np.zeros(8, np.float32), w2, np.zeros(12, np.float32))
     for ending in ("safetensors", "pt"):
         model_files.save(made, tmp_path / f"m.{ending}")
