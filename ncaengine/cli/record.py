@@ -26,6 +26,7 @@ from ncaengine.cli.shared.setting_flags import SettingFlags
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:
+    from ncaengine.io.backgrounds import Background
     from ncaengine.io.video import Recording
     from ncaengine.simulation.grid import Grid
     from ncaengine.simulation.simulation import Simulation
@@ -34,6 +35,7 @@ MODEL = tyro.conf.arg(metavar="[MODEL]", help_behavior_hint="")
 GRIDS = tyro.conf.arg(metavar="N [N ...]", help_behavior_hint="(default: all grids at the start)")
 FPS = tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 60; GIFs: 50)")
 STEPS = tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 600)")
+BACKGROUND = tyro.conf.arg(metavar="TEXT", help_behavior_hint="(default: the model's, white)")
 SECONDS = tyro.conf.arg(metavar="FLOAT", help_behavior_hint="(default: sessions: 10; models: from --steps)")
 
 STEPS_OF_A_MODEL, SECONDS_OF_A_SESSION = 600, 10.0
@@ -44,7 +46,7 @@ class Record:
     """Record a model, a saved session or a script as a video, a GIF, a single picture or a folder of frames."""
 
     output: Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
-    """The file to write: .mp4, .webp, .gif, .png (the last state only), or a name that ends in / (a folder of PNG
+    """The file to write: .mp4, .mov, .webp, .gif, .png (the last state only), or a name that ends in / (a folder of PNG
     frames). Existing files and frames are overwritten."""
     model: Annotated[Path | None, MODEL, tyro.conf.Positional] = None
     """A model file, ncaengine's or published (FILE:NAME picks one of several models in a file), or the name of a
@@ -71,6 +73,9 @@ class Record:
     frames."""
     scale: Count = 1
     """Pixels per cell."""
+    background: Annotated[str, BACKGROUND] = ""
+    """What lies behind the transparent cells of a growing picture: transparent (.mov, .webp, .png and frames keep
+    opacity), or a colour such as black or #ff8800."""
     raw: bool = False
     """Draw each cell as one pixel, in the order in which cells are stored; for exact comparisons."""
     backend: BackendChoice = "auto"
@@ -100,15 +105,21 @@ class Record:
         """Record a model from its seed."""
         from ncaengine.io.video import Recording
 
+        behind = self._background()
         [model] = load_models([path])
         catalogue = find_kernels(self.plugins, self.kernel, [model])
         with open_simulation(catalogue, self.backend, self.half, threads=self.threads) as sim:
             grid = sim.add(model, self.size, self.kernel, rng_seed=self.seed)
             setting_flags.apply(self.settings, sim, [grid])
-            with Recording(self.output, sim, grid, self.fps, self.scale, self.raw) as video:
+            with Recording(self.output, sim, grid, self.fps, self.scale, self.raw, behind) as video:
                 steps = self._count_steps(video.fps)
                 self._capture(video, self._step(sim, grid, steps), "steps", steps)
         return video, grid
+
+    def _background(self) -> "Background | None":
+        from ncaengine.io.backgrounds import parse_background
+
+        return parse_background(self.background) if self.background else None
 
     def _count_steps(self, fps: int) -> int:
         if self.seconds is not None:
@@ -135,6 +146,7 @@ class Record:
         from ncaengine.simulation.history import BYTES
         from ncaengine.simulation.runaway import Watch
 
+        behind = self._background()
         with open_simulation(
             kernels.discover(self.plugins), self.backend, self.half, history=BYTES, threads=self.threads
         ) as sim:
@@ -149,7 +161,7 @@ class Record:
             script.start(sim)
             grids = [sim.grid(number) for number in self.grids or sim.grids]
             setting_flags.apply(self.settings, sim, grids)
-            with Recording(self.output, sim, grids, self.fps, self.scale, self.raw) as video:
+            with Recording(self.output, sim, grids, self.fps, self.scale, self.raw, behind) as video:
                 frames = round(script.seconds * TICKS_PER_SECOND) // video.ticks_per_frame
                 watch = Watch()
 

@@ -19,12 +19,12 @@ from ncaengine.core.types import U8
 
 FRAME = "frame_{:06d}.png"
 """The names of the files in a folder of frames."""
-_KINDS = ".mp4 (video), .gif, .webp, .png (the last state) or a name ending in / (a folder of frames)"
+_KINDS = ".mp4 or .mov (video), .gif, .webp, .png (the last state) or a name ending in / (a folder of frames)"
 GIF_RATES = (1, 2, 4, 5, 10, 20, 25, 50)
 """Frames per second. A GIF's frames last whole hundredths of a second; browsers slow down those below two."""
 WEBP_FASTEST = 90
 """Frames per second; browsers slow down WebP frames of a hundredth of a second and less."""
-SIDES = {".mp4": 16384, ".gif": 65535, ".webp": 16383}
+SIDES = {".mp4": 16384, ".mov": 16384, ".gif": 65535, ".webp": 16383}
 OTHER_SIDE = 65535
 """The most pixels a side, by the name's ending and for all others."""
 MAX_RIFF = 2**32 - 10
@@ -32,7 +32,7 @@ MAX_RIFF = 2**32 - 10
 
 
 class Encoder(Protocol):
-    """Writes pictures of one size, (height, width, 3) uint8."""
+    """Writes pictures of one size, (height, width, 3) uint8, or 4 with opacity; see check_transparent."""
 
     def write(self, picture: U8) -> None:
         """Add a frame. Raises OSError."""
@@ -56,10 +56,16 @@ def is_still(output: str) -> bool:
     return output.lower().endswith(".png")
 
 
+def check_transparent(output: str) -> None:
+    """Raise NCAError if the output's kind has no opacity."""
+    if output.lower().endswith((".mp4", ".gif")):
+        raise NCAError(f"{output}: this kind can't be transparent; use .mov, .webp, .png or a folder of frames.")
+
+
 def check_output(output: str, fps: int, width: int = 1, height: int = 1) -> None:
     """Raise NCAError if the name, the rate or the size of the pictures can't be recorded."""
     name = output.lower()
-    if not name.endswith(("/", os.sep, ".mp4", ".gif", ".webp", ".png")):
+    if not name.endswith(("/", os.sep, ".mp4", ".mov", ".gif", ".webp", ".png")):
         raise NCAError(f"{output}: this ending can't be recorded; use {_KINDS}.")
     if name.endswith(".gif") and fps not in GIF_RATES:
         raise NCAError(f"A GIF can't have {fps} frames a second; use {', '.join(map(str, GIF_RATES))}.")
@@ -83,6 +89,8 @@ def open_encoder(output: str, fps: int, width: int, height: int) -> Encoder:
         match Path(output).suffix.lower():
             case ".mp4":
                 return Mp4(output, fps, width, height)
+            case ".mov":
+                return Mov(output, fps, width, height)
             case ".gif":
                 return Gif(output, fps, width, height)
             case ".webp":
@@ -112,6 +120,34 @@ class Mp4:
     def write(self, picture: U8) -> None:
         frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
         frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+        frame.pts, frame.time_base = self._count, self._base
+        self._count += 1
+        self._container.mux(self._stream.encode(frame))
+
+    def close(self) -> None:
+        try:
+            if self._count:
+                self._container.mux(self._stream.encode())
+        finally:
+            self._container.close()
+
+
+class Mov:
+    """QuickTime's ProRes 4444 for editing programs: opacity, and ten bits for each colour of each pixel."""
+
+    def __init__(self, path: str, fps: int, width: int, height: int) -> None:
+        options = {"movflags": "hybrid_fragmented", "frag_duration": "500000", "flush_packets": "1"}
+        self._container = av.open(path, "w", format="mov", options=options)
+        self._stream = self._container.add_stream("prores_ks", rate=fps, options={"profile": "4444", "vendor": "apl0"})
+        self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuva444p10le"
+        codec = self._stream.codec_context
+        codec.color_primaries = codec.color_trc = codec.colorspace = 1  # bt709
+        codec.color_range = 1  # limited, as players expect
+        self._base, self._count = Fraction(1, fps), 0
+
+    def write(self, picture: U8) -> None:
+        frame = av.VideoFrame.from_ndarray(picture, format="rgba" if picture.shape[2] == 4 else "rgb24")
+        frame = frame.reformat(format="yuva444p10le", dst_colorspace="ITU709", dst_color_range="MPEG")
         frame.pts, frame.time_base = self._count, self._base
         self._count += 1
         self._container.mux(self._stream.encode(frame))
@@ -187,7 +223,7 @@ class WebP:
         packed = io.BytesIO()
         Image.fromarray(picture).save(packed, "WEBP", lossless=True, quality=20, method=0)  # slower saves little
         if not self._count:
-            animated, endless = struct.pack("<I", 2), bytes(6)
+            animated, endless = struct.pack("<I", 0x12 if picture.shape[2] == 4 else 2), bytes(6)
             self._append(b"RIFF\0\0\0\0WEBP" + _riff(b"VP8X", animated + self._sides) + _riff(b"ANIM", endless))
         before, after = (round(n * 1000 / self._fps) for n in (self._count, self._count + 1))  # no rounding drift
         corner, opaque, inner = bytes(6), b"\2", packed.getvalue()[len("RIFFsizeWEBP") :]

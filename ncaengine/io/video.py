@@ -15,14 +15,15 @@ from ncaengine.core.files import reason
 from ncaengine.core.lattice import View
 from ncaengine.core.types import U8
 from ncaengine.io import encoders
+from ncaengine.io.backgrounds import Background, picture_over, require_opacity
 from ncaengine.simulation.clock import TICKS_PER_SECOND
 from ncaengine.simulation.grid import Grid
 from ncaengine.simulation.simulation import Simulation
 
 QUEUE = 8
 """Frames that can wait for the encoder; when more come, the simulation waits."""
-GAP, BACK = 8, (18, 19, 22)
-"""Pixels between grids side by side, and the colour that shows where no grid lies."""
+GAP, BACK, TRANSPARENT = 8, (18, 19, 22), (0, 0, 0, 0)
+"""Pixels between grids side by side, and the colours that show where no grid lies."""
 
 
 class Film:
@@ -65,7 +66,7 @@ class Film:
         return self._encoder
 
     def add(self, picture: U8) -> None:
-        """Add a frame, (height, width, 3) uint8, which must not change afterwards.
+        """Add a frame, (height, width, 3) uint8, or 4 with opacity, which must not change afterwards.
 
         Raises NCAError if the encoder has failed, for example on a full disk.
         """
@@ -86,10 +87,11 @@ class Film:
 
 
 def _cut_or_pad(picture: U8, width: int, height: int) -> U8:
-    """Return the picture cut off or padded at the right and bottom edges, to (height, width, 3) uint8."""
+    """Return the picture cut off or padded at the right and bottom edges, to (height, width, 3 or 4) uint8."""
     if picture.shape[:2] == (height, width):
         return picture
-    out = np.full((height, width, 3), BACK, np.uint8)
+    back = BACK if picture.shape[2] == 3 else TRANSPARENT
+    out = np.full((height, width, len(back)), back, np.uint8)
     part = picture[:height, :width]
     out[: part.shape[0], : part.shape[1]] = part
     return out
@@ -111,6 +113,7 @@ class Recording(Film):
         fps: int | None = None,
         scale: int = 1,
         raw: bool = False,
+        background: Background | None = None,
     ) -> None:
         """Open the output. Raises NCAError if it can't be written.
 
@@ -118,6 +121,7 @@ class Recording(Film):
         fps: See Film.
         scale: Pixels per cell.
         raw: One pixel per cell in storage order, instead.
+        background: What lies behind transparent cells; None takes the model's.
         """
         if grid is None:
             grid = list(sim.grids.values())[:1]
@@ -126,8 +130,14 @@ class Recording(Film):
             raise NCAError("There is no grid to record; add one first.")
         self.grid, self.scale, self.raw = self.grids[0], scale, raw
         self._check()
+        if background is not None:
+            for each in self.grids:
+                require_opacity(each)
+            if background == "transparent":
+                encoders.check_transparent(str(path))
         even = encoders.needs_even(str(path)) and len(self.grids) == 1  # one more pixel of its torus is drawn
-        self._parts = [_Part(grid, scale, raw, even) for grid in self.grids]
+        self._parts = [_Part(grid, scale, raw, even, background) for grid in self.grids]
+        self._between = TRANSPARENT if background == "transparent" else BACK
         width = sum(part.width for part in self._parts) + GAP * (len(self._parts) - 1)
         height = max(part.height for part in self._parts)
         if width * height > lattice.MAX_PIXELS:
@@ -140,11 +150,11 @@ class Recording(Film):
                 raise NCAError(f"Grid {grid.id} was removed and can't be recorded.")
 
     def picture(self) -> U8:
-        """Return the frame as of now: (height, width, 3) uint8. Raises NCAError if a grid was removed."""
+        """Return the frame as of now: (height, width, 3 or 4) uint8. Raises NCAError if a grid was removed."""
         self._check()
         if len(self._parts) == 1:
             return self._parts[0].picture()
-        out, left = np.full((self.height, self.width, 3), BACK, np.uint8), 0
+        out, left = np.full((self.height, self.width, len(self._between)), self._between, np.uint8), 0
         for part in self._parts:
             top = (self.height - part.height) // 2
             out[top : top + part.height, left : left + part.width] = part.picture()
@@ -166,8 +176,8 @@ class Recording(Film):
 class _Part:
     """One grid's place in the frames. Its size in pixels stays when the grid's size changes."""
 
-    def __init__(self, grid: Grid, scale: int, raw: bool, even: bool) -> None:
-        self._grid, self._scale, self._raw = grid, float(scale), raw
+    def __init__(self, grid: Grid, scale: int, raw: bool, even: bool, background: Background | None = None) -> None:
+        self._grid, self._scale, self._raw, self._background = grid, float(scale), raw, background
         if raw:
             width, height = grid.size
             shape = View(width + (even and width % 2), height + (even and height % 2), 1.0, -0.5, -0.5)
@@ -177,7 +187,7 @@ class _Part:
         self._extent = lattice.extent(grid.kernel, grid.size)
 
     def picture(self) -> U8:
-        """Return the grid's picture: (height, width, 3) uint8."""
+        """Return the grid's picture: (height, width, 3 or 4) uint8."""
         kernel, scale = self._grid.kernel, self._scale
         # In whole pixels, so a grid that has kept its size is drawn exactly as before.
         x, y = (
@@ -186,7 +196,11 @@ class _Part:
                 lattice.corner(kernel), lattice.extent(kernel, self._grid.size), self._extent, strict=True
             )
         )
-        picture = self._grid.picture(View(self.width, self.height, scale, x, y), self._raw)
+        view = View(self.width, self.height, scale, x, y)
+        if self._background is None:
+            picture = self._grid.picture(view, self._raw)
+        else:
+            picture = picture_over(self._grid, self._background, view, self._raw)
         if picture.shape[:2] != (self.height, self.width):
             picture = np.take(np.take(picture, range(self.height), 0, mode="wrap"), range(self.width), 1, mode="wrap")
         return picture

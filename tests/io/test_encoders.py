@@ -59,7 +59,7 @@ def test_a_webp_stops_before_its_length_overflows(tmp_path, monkeypatch):
     assert (tmp_path / "a.webp").stat().st_size <= 400
 
 
-@pytest.mark.parametrize("name", ["a.webp", "a.mp4", "a.gif", "a.png", "a/"])
+@pytest.mark.parametrize("name", ["a.webp", "a.mp4", "a.mov", "a.gif", "a.png", "a/"])
 def test_large_pictures_and_missing_folders_are_refused(tmp_path, name):
     with pytest.raises(NCAError, match="too large"):
         encoders.check_output(f"{tmp_path}/{name}", 50, 70000, 10)

@@ -27,7 +27,9 @@ def start(size=(13, 9), kernel="square", rate=120.0):
     return sim, sim.add(lively(), size, kernel, steps_per_second=rate, rng_seed=3)
 
 
-@pytest.mark.parametrize(("name", "count"), [("a.mp4", 6), ("a.gif", 5), ("a.webp", 6), ("a.png", 1), ("a/", 6)])
+@pytest.mark.parametrize(
+    ("name", "count"), [("a.mp4", 6), ("a.mov", 6), ("a.gif", 5), ("a.webp", 6), ("a.png", 1), ("a/", 6)]
+)
 def test_every_output_contains_the_frames_and_the_last_state(tmp_path, name, count):
     sim, grid = start()
     out = f"{tmp_path}/{name}"
