@@ -86,3 +86,23 @@ def test_the_order_of_a_published_state_dict_is_found(
     )
     assert chosen is not None
     assert "--order channel" in chosen.label
+
+
+@pytest.mark.parametrize("filters", ["eighths", "unit"])
+def test_the_divisors_of_shipped_nets_are_found(
+    gl: GLBackend, simulate: Callable[..., Simulation], filters: str
+) -> None:
+    """The same net as with undivided filters, whose readings with other divisors settle, too."""
+    from ncaengine.formats.exporters import notebook
+    from ncaengine.formats.importers import identify
+    from ncaengine.formats.importers.base import Decoded
+
+    tensors, _ = notebook.state_dict(model_files.load("bubbles"))
+    w1 = tensors["w1.weight"].reshape(96, 12, 4).copy()
+    w1[:, :, 1:3] *= 8
+    w1[:, :, 3] *= {"eighths": 8, "unit": 4}[filters]
+    found = identify(Decoded("tensors", {**tensors, "w1.weight": w1.reshape(96, 48, 1, 1)}, "bubbles"))
+    readings = [each for each in found.candidates() if "channel" in each[0] and "offset 0.5" in each[0]]
+    chosen = settling.choose_best(settling.run_trials(simulate(gl), readings))
+    assert chosen is not None
+    assert f"--filters {filters} " in chosen.label
