@@ -273,7 +273,9 @@ def test_half_is_not_left_out_in_silence(monkeypatch: pytest.MonkeyPatch) -> Non
         raise NCAError("No OpenGL.")
 
     monkeypatch.setattr("ncaengine.backends.gl.backend.GLBackend", none)
-    assert open_backend("auto")[0].name == "torch"
+    backend, _ = open_backend("auto")
+    assert backend.name == "cpu"
+    backend.release()
     with pytest.raises(NCAError, match="No OpenGL"):
         open_backend("auto", half=True)
 

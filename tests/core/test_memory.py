@@ -94,18 +94,18 @@ def test_a_state_is_written_in_bands_as_it_is(
 
 
 def test_a_grid_beyond_the_reach_of_a_dispatch_is_not_listed(
-    formed: GLBackend, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+    gl_formed: GLBackend, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else cells that fire would be dropped."""
     covers: list[str] = []
-    real = formed.step_programs
+    real = gl_formed.step_programs
     monkeypatch.setattr(
-        formed, "step_programs", lambda m, k, f, cover, *form: covers.append(cover) or real(m, k, f, cover, *form)
+        gl_formed, "step_programs", lambda m, k, f, cover, *form: covers.append(cover) or real(m, k, f, cover, *form)
     )
     monkeypatch.setattr("ncaengine.backends.gl.shader.source.MOST_GROUPS", 1)
-    group = GROUP[formed.device.form]
+    group = GROUP[gl_formed.device.form]
     for height in (group[1], group[1] + 1):
-        cells = formed.cells()
+        cells = gl_formed.cells()
         cells.specialise(WIDE, catalogue.get("square"))
         cells.write(np.zeros((height, group[0], 12), np.float32))
         cells.step(0, 0, Settings(fire_rate=0.3))
