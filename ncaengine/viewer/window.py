@@ -35,9 +35,9 @@ from ncaengine.viewer.state.thumbnails import cache_folder
 
 FRAME = 1 / 60
 """Least seconds of a frame."""
-BUDGET, LONGEST = 0.012, 0.045
-"""Least seconds of a frame for the simulation. If drawing takes longer, the simulation gets the same time as drawing,
-but both together at most LONGEST."""
+BUDGET, LONGEST = 0.012, 0.031
+"""Least seconds of a frame for the simulation. If drawing takes longer than half of that, the simulation gets twice the
+time of drawing, but both together at most LONGEST."""
 AWAKE, NAP = 1.0, 0.25
 """Seconds of drawing after the last input, and seconds between checks for input when nothing moves."""
 
@@ -199,7 +199,7 @@ class Window:
         if recorder.active:
             recording.advance_frame(self.app)
         if recorder.recording is None and self.app.running:
-            budget = max(BUDGET, min(self._drawing_seconds, LONGEST - self._drawing_seconds))
+            budget = max(BUDGET, min(2 * self._drawing_seconds, LONGEST - self._drawing_seconds))
             self.app.attempt(partial(self._pacer.frame, budget))
         else:
             self._pacer.restart()
