@@ -109,7 +109,7 @@ class Mp4:
     def __init__(self, path: str, fps: int, width: int, height: int) -> None:
         options = {"movflags": "hybrid_fragmented", "frag_duration": "500000", "flush_packets": "1"}
         self._container = av.open(path, "w", format="mp4", options=options)
-        # As sharp as preset "fast" with crf 16 in a third of its time; files are a quarter larger (measured on bubbles).
+        # As sharp as "fast" with crf 16 in a third of its time; files are a quarter larger (measured on bubbles).
         self._stream = self._container.add_stream("libx264", rate=fps, options={"crf": "13", "preset": "veryfast"})
         self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
         codec = self._stream.codec_context

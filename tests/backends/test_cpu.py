@@ -20,7 +20,7 @@ from ncaengine.backends.cpu.peak import peak_gflops
 from ncaengine.backends.cpu.product import Width, pack, product
 from ncaengine.backends.torch import TorchCells
 from ncaengine.core.kernels import Catalogue
-from ncaengine.core.model import Clips, Config
+from ncaengine.core.model import Alive, Clips, Config
 from ncaengine.core.settings import Settings
 
 NARROWER = ["sse", "avx", "avx2", "avx512"]
@@ -142,3 +142,25 @@ def test_the_step_does_not_hold_pythons_lock(cpu: CPUBackend, catalogue: Catalog
 
 def test_the_peak_is_a_number() -> None:
     assert peak_gflops(threads=1) > 0.1
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+def test_threads_and_many_steps_a_call_change_nothing(catalogue: Catalogue, threads: int) -> None:
+    """Also with coarser scales, life and death, which are phases of their own, on more threads than processors."""
+    plain = Config(channels=5, hidden=8)
+    rich = Config(channels=5, hidden=8, scales=(0, 1), alive=Alive(3, 0.1), padding="zero")
+    backend, alone = CPUBackend(threads=threads), CPUBackend(threads=1)
+    for config, size in ((plain, (64, 96)), (plain, (50, 61)), (rich, (48, 70))):
+        states = []
+        for each in (backend, alone):
+            cells = each.cells()
+            cells.specialise(random_model(config), catalogue.get("square-wide"))
+            cells.write(random_state(*size, 5))
+            for number in range(40):
+                cells.step(number, 5, Settings())
+                if each is alone:
+                    cells.read()  # one step a call
+            states.append(cells.read())
+        assert np.array_equal(*states)
+    backend.release()
+    alone.release()

@@ -217,6 +217,21 @@ class Array:
             value = self.code.constant(value, self.element)
         self.code.builder.store(value.raw, self.since(index).raw, align=BYTES[self.element])
 
+    def load_shared(self) -> Value:
+        """Load the first number, which other threads change, as an int64; what they wrote before is seen after."""
+        raw = self.code.builder.load_atomic(self.raw, "acquire", BYTES[self.element], typ=self.element)
+        return Value(self.code, raw).to(I64)
+
+    def add_shared(self, number: int) -> None:
+        """Add to the first number; what this thread wrote before is seen by those who load it after."""
+        self.code.builder.atomic_rmw("add", self.raw, self.element(number), "release")
+
+    def replace_shared(self, old: Value, new: Value) -> Value:
+        """Replace the first number if it is `old`, int64. Return whether it was."""
+        before, after = (value.to(self.element).raw for value in (old, new))
+        pair = self.code.builder.cmpxchg(self.raw, before, after, "monotonic", "monotonic")
+        return Value(self.code, self.code.builder.extract_value(pair, 1))
+
     def address(self) -> Value:
         """Return where it begins, as an int64."""
         return Value(self.code, self.code.builder.ptrtoint(self.raw, I64))

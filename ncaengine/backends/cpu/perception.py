@@ -74,6 +74,8 @@ def _write_features(cell: "_Cell", target: Array, lanes: int) -> None:
     at *= 1 + config.absolute
     for number, name in enumerate(config.extra):
         target[at + number] = extra_input(name, cell.grid, cell.x, cell.y, cell.frame)
+    for place in range(config.inputs, input_stride(config, lanes)):  # weights of 0 don't make 0 of another model's NaN
+        target[place] = cell.grid.code.constant(0.0, F32)
 
 
 class _Cell:

@@ -1,9 +1,9 @@
-"""Emit the rarer phases of a step, and the loop in which threads share all phases.
+"""Emit the rarer phases of a step.
 
 Phases have the arguments firing.PART and work on rows: of the grid or, for a coarser scale, of that one.
 """
 
-from ncaengine.backends.cpu.emit import F32, I32, I64, Array, Code, Unit, Value
+from ncaengine.backends.cpu.emit import F32, I64, Array, Code, Unit
 from ncaengine.backends.cpu.firing import PART, PART_NUMBERS, states
 from ncaengine.backends.cpu.neighbours import Neighbours, Resampled, State, runs, zero_beyond
 from ncaengine.backends.cpu.perception import applied_stencils
@@ -103,72 +103,3 @@ def let_die(config: Config, kernel: Kernel, alive: Alive, width: Width) -> Unit:
 def _clear(target: Array, count: int, lanes: int) -> None:
     for _, (first, n) in runs(tuple(range(count)), lanes):
         target[first] = target.code.constant(0.0, F32, n)
-
-
-RUN = {
-    "grid": I64, "scratch": I32, "phases": I64, "progress": I32, "number": I64, "odd": I64, "steps": I64,
-    "phase_count": I64, "parts": I64, "near": I64, "nap": I64,
-}  # fmt: skip
-RUN_NUMBERS = ("number", "odd", "steps", "phase_count", "parts", "near", "nap")
-SPINS = 4000
-"""How often a thread looks before it naps: some 20 microseconds."""
-SPACING = 16
-"""int32 numbers between two counters that threads share, so that none lies in another's cache line."""
-
-
-def run(width: Width) -> Unit:
-    """Return the function `run`, in which each thread makes its share of some steps.
-
-    Work is dealt out as tickets: step by step, phase by phase, part by part of the rows. A part begins once the parts
-    that it reads have finished the phase before: those beside it, or all of them.
-
-    Its arguments:
-    grid, scratch: the grid's record, and the thread's memory.
-    phases: (phase_count, 3) int64, each a function's address, its model's slot and its number of rows.
-    progress: (1 + parts, SPACING) int32 of zeros, shared: the next ticket, and how many phases each part has finished.
-    number: the first step's.
-    odd: whether state_1 is the state.
-    near: how many parts on each side a part waits for.
-    nap: the address of a function that lets the thread nap, see machine.nap.
-    """
-    unit = Unit(width.fused)
-    code = Code(unit, "run", RUN, RUN_NUMBERS)
-    args, progress = code.args, code.arrays["progress"]
-    per_step = args["phase_count"] * args["parts"]
-    total = args["steps"] * per_step
-    ticket = code.variable(code.constant(0))
-
-    def take() -> None:
-        raw = code.builder.atomic_rmw("add", progress.raw, I32(1), "monotonic")
-        ticket.set(Value(code, raw).to(I64))
-
-    take()
-    with code.loop_while(lambda: ticket.get() < total):
-        turn, part = ticket.get() / args["parts"], ticket.get() % args["parts"]
-        step, phase = turn / args["phase_count"], turn % args["phase_count"]
-        with code.loop(args["near"] + 1, first=args["near"] * -1) as offset:
-            other = (part + offset + args["parts"] * 2) % args["parts"]
-            _wait(code, progress.since((other + 1) * SPACING), turn, args["nap"])
-        function, slot, rows = (code.arrays["phases"][phase * 3 + i] for i in range(3))
-        ends = [(part + i) * rows / args["parts"] for i in (0, 1)]
-        now = args["number"] + step, (args["odd"] + step) & 1
-        code.call_at(function, [code.arrays["grid"], code.arrays["scratch"], *now, slot, *ends])
-        code.builder.atomic_rmw("add", progress.since((part + 1) * SPACING).raw, I32(1), "release")
-        take()
-    code.end()
-    return unit
-
-
-def _wait(code: Code, counter: Array, enough: Value, nap: Value) -> None:
-    """Wait until a counter has reached a number: look often at first, then nap."""
-    looks = code.variable(0)
-
-    def behind() -> Value:
-        raw = code.builder.load_atomic(counter.raw, "acquire", 4, typ=I32)
-        return Value(code, raw).to(I64) < enough
-
-    with code.loop_while(behind):
-        looks.set(looks.get() + 1)
-        with code.when(looks.get() > SPINS):
-            code.call_at(nap, [code.constant(30, I32)])
-            looks.set(0)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from ncaengine.backends.cpu import drawing, firing, network, perception, phases
+from ncaengine.backends.cpu import drawing, firing, network, perception, phases, tickets
 from ncaengine.backends.cpu.emit import Unit
 from ncaengine.backends.cpu.firing import Firing
 from ncaengine.backends.cpu.machine import Compiler
@@ -41,8 +41,8 @@ class Programs:
         return self._known[name, key]
 
     def run(self) -> int:
-        """Return the address of the threads' loop; see phases.run."""
-        return self._address("run", None, lambda: phases.run(self.width))
+        """Return the address of the threads' loop; see tickets.run."""
+        return self._address("run", None, lambda: tickets.run(self.width))
 
     def draw_rows(self) -> int:
         """Return the address of the function that draws; see drawing.draw_rows."""

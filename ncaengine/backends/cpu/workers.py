@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ncaengine.backends.cpu.machine import nap
-from ncaengine.backends.cpu.phases import SPACING
 from ncaengine.backends.cpu.records import as_number
+from ncaengine.backends.cpu.tickets import RUN, SPACING
 
 MOST_PARTS = 16
 """Parts of the rows in which the threads share a phase."""
 LEAST_CELLS = 512
 """Cells of a grid for each thread that takes part: waking a thread takes as long as stepping some hundred cells."""
-_Run = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 11)
+_Run = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * len(RUN))
 Bytes = npt.NDArray[np.int32]
 
 
@@ -34,7 +34,7 @@ class Workers:
     ) -> None:  # fmt: skip
         """Make some steps of a grid.
 
-        function: the address of phases.run, which explains the arguments.
+        function: the address of tickets.run, which explains the arguments.
         scratch: the int32 numbers of each thread's scratch memory.
         radius: how many rows away a phase reads.
         """
@@ -42,11 +42,13 @@ class Workers:
         threads = max(1, min(self.threads, cells // LEAST_CELLS))
         parts = max(1, min(MOST_PARTS, rows // max(radius, 4))) if threads > 1 else 1
         near = 1 if len(phases) == 1 and parts > 2 else parts // 2
-        progress = np.zeros((1 + parts, SPACING), np.int32)
+        threads = min(threads, parts)
+        progress = np.zeros((threads + parts, SPACING), np.int32)
         run = _Run(function)
         shared = [as_number(each) for each in (phases, progress)]
-        rest = (number, odd, steps, len(phases), parts, near, nap())
-        arguments = [(as_number(grid), as_number(room), *shared, *rest) for room in self._rooms(threads, scratch)]
+        rest = (number, odd, steps, len(phases), threads, parts, near, nap())
+        rooms = enumerate(self._rooms(threads, scratch))
+        arguments = [(as_number(grid), as_number(room), *shared, own, *rest) for own, room in rooms]
         others = [self._pool.submit(run, *each) for each in arguments[1:]]
         run(*arguments[0])
         wait(others)
