@@ -13,11 +13,12 @@ from one_step import SMALL, assert_one_step_agrees, random_fields, stepped
 
 from ncaengine.backends.cpu import machine
 from ncaengine.backends.cpu.backend import CPUBackend
-from ncaengine.backends.cpu.emit import F32, I64, Code, Unit
+from ncaengine.backends.cpu.emit import Code
 from ncaengine.backends.cpu.firing import BATCH, BLOCK
 from ncaengine.backends.cpu.machine import WIDTHS, Compiler, host_width
 from ncaengine.backends.cpu.peak import peak_gflops
 from ncaengine.backends.cpu.product import Width, pack, product
+from ncaengine.backends.cpu.values import F32, I64, Unit
 from ncaengine.backends.torch import TorchCells
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Alive, Clips, Config

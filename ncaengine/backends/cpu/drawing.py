@@ -5,9 +5,10 @@ point adds its weights to the cells of the window, and then each cell that has a
 window's place is a whole number; all else are parts of a cell, so that float32 is exact enough anywhere.
 """
 
-from ncaengine.backends.cpu.emit import F32, I32, I64, U8, Array, Code, Unit, Value
+from ncaengine.backends.cpu.emit import Code
 from ncaengine.backends.cpu.product import Width
 from ncaengine.backends.cpu.records import Record
+from ncaengine.backends.cpu.values import F32, I32, I64, U8, Array, Unit, Value
 
 INVERSES = ("inverse_0", "inverse_1", "inverse_2", "inverse_3")
 """From the distance d of cells one row and apart - 2, apart - 1, apart or apart + 1 columns away: points a cell / d."""

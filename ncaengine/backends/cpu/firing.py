@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from ncaengine.backends.cpu.emit import F32, I32, I64, U8, Array, Code, Unit, Value
+from ncaengine.backends.cpu.emit import Code
 from ncaengine.backends.cpu.product import Width, chunks
 from ncaengine.backends.cpu.records import GRID, SLOT, Record
+from ncaengine.backends.cpu.values import F32, I32, I64, U8, Array, Unit, Value
 from ncaengine.core.fields import FIELDS, PLANE
 from ncaengine.core.model import Config
 from ncaengine.core.pcg import ALWAYS

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from ncaengine.backends.cpu.emit import F32, I32, Code, Value
+from ncaengine.backends.cpu.emit import Code
 from ncaengine.backends.cpu.records import Record
+from ncaengine.backends.cpu.values import F32, I32, Value
 from ncaengine.core.fields import PLANE
 from ncaengine.core.kernels import LAPLACIAN_COS, LAPLACIAN_SIN
 from ncaengine.core.model import Extra

@@ -14,8 +14,8 @@ from typing import Any
 import llvmlite.binding as llvm
 import platformdirs
 
-from ncaengine.backends.cpu.emit import Unit
 from ncaengine.backends.cpu.product import Width
+from ncaengine.backends.cpu.values import Unit
 from ncaengine.core.errors import NCAError
 from ncaengine.core.files import replace_file
 

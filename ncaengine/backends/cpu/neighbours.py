@@ -1,8 +1,8 @@
 """Emit the access to a cell's neighbours, and to grids of another size."""
 
-from ncaengine.backends.cpu.emit import F32, I32, I64, Array, Value
 from ncaengine.backends.cpu.product import chunks
 from ncaengine.backends.cpu.records import NEAR, Record
+from ncaengine.backends.cpu.values import F32, I32, I64, Array, Value
 from ncaengine.core import stencils
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Config

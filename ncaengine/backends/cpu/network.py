@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from ncaengine.backends.cpu.emit import F32, I32, I64, Code, Unit, Value
+from ncaengine.backends.cpu.emit import Code
 from ncaengine.backends.cpu.firing import NET, pcg4d
 from ncaengine.backends.cpu.perception import input_stride
 from ncaengine.backends.cpu.product import Width, pack, product
 from ncaengine.backends.cpu.records import GRID, Record
+from ncaengine.backends.cpu.values import F32, I32, I64, Unit, Value
 from ncaengine.core.fields import PLANE
 from ncaengine.core.model import Activation, Config, Model
 from ncaengine.core.pcg import ALWAYS, CHANNELS_SEED

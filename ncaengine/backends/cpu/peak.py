@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 
-from ncaengine.backends.cpu.emit import F32, I64, Code, Unit
+from ncaengine.backends.cpu.emit import Code
 from ncaengine.backends.cpu.machine import Compiler, cores, host_width
 from ncaengine.backends.cpu.product import Width
+from ncaengine.backends.cpu.values import F32, I64, Unit
 
 CHAINS = 12
 """Sums at a time: enough to keep all units for multiplication busy."""

@@ -3,11 +3,12 @@
 A vector holds neighbouring channels of a cell, so any list of cells is served alike.
 """
 
-from ncaengine.backends.cpu.emit import F32, I32, I64, Array, Code, Unit, Value
+from ncaengine.backends.cpu.emit import Code
 from ncaengine.backends.cpu.frame import Frame, extra_input, frame_of
 from ncaengine.backends.cpu.neighbours import Neighbours, Resampled, Run, State, runs, zero_beyond
 from ncaengine.backends.cpu.product import Width
 from ncaengine.backends.cpu.records import GRID, SAMPLE, SCALE, SLOT, Record
+from ncaengine.backends.cpu.values import F32, I32, I64, Array, Unit, Value
 from ncaengine.core import stencils
 from ncaengine.core.kernels import LAPLACIAN_COS, LAPLACIAN_SIN, Kernel
 from ncaengine.core.model import Config

@@ -3,12 +3,13 @@
 Phases have the arguments firing.PART and work on rows: of the grid or, for a coarser scale, of that one.
 """
 
-from ncaengine.backends.cpu.emit import F32, I64, Array, Code, Unit
+from ncaengine.backends.cpu.emit import Code
 from ncaengine.backends.cpu.firing import PART, PART_NUMBERS, states
 from ncaengine.backends.cpu.neighbours import Neighbours, Resampled, State, runs, zero_beyond
 from ncaengine.backends.cpu.perception import applied_stencils
 from ncaengine.backends.cpu.product import Width
 from ncaengine.backends.cpu.records import GRID, SAMPLE, SCALE, SLOT, Record
+from ncaengine.backends.cpu.values import F32, I64, Array, Unit
 from ncaengine.core import stencils
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Alive, Config

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ncaengine.backends.cpu.emit import F32, Array, Code, Value, Variable
+from ncaengine.backends.cpu.emit import Code
+from ncaengine.backends.cpu.values import F32, Array, Value, Variable
 from ncaengine.core.types import F32 as Floats
 
 Store = Callable[[Value, Value, Value], None]

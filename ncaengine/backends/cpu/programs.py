@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import msgspec
 
 from ncaengine.backends.cpu import drawing, firing, network, perception, phases, tickets
-from ncaengine.backends.cpu.emit import Unit
 from ncaengine.backends.cpu.firing import Firing
 from ncaengine.backends.cpu.machine import Compiler
 from ncaengine.backends.cpu.neighbours import coarse_scales
+from ncaengine.backends.cpu.values import Unit
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Config
 

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ncaengine.backends.cpu.emit import F32, I64, Array, Code, Value
+from ncaengine.backends.cpu.emit import Code
+from ncaengine.backends.cpu.values import F32, I64, Array, Value
 
 NEAR = ("rows", "shifts", "columns")
 """Tables that find neighbours, see tables.near: addresses of int32. `reach` is for offsets of how many cells."""

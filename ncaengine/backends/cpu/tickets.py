@@ -1,7 +1,8 @@
 """Emit the loop in which threads share the phases of some steps."""
 
-from ncaengine.backends.cpu.emit import I32, I64, Array, Code, Unit, Value
+from ncaengine.backends.cpu.emit import Code
 from ncaengine.backends.cpu.product import Width
+from ncaengine.backends.cpu.values import I32, I64, Array, Unit, Value
 
 RUN = {
     "grid": I64, "scratch": I32, "phases": I64, "progress": I32, "own": I64, "number": I64, "odd": I64, "steps": I64,
