@@ -6,13 +6,13 @@ import av
 import numpy as np
 from PIL import Image, ImageSequence
 
-from ncaengine.core.model import Config, Model, Seed
+from ncaengine.core.model import Clips, Config, Model, Seed
 
 
 def lively(hidden: int = 8) -> Model:
     """A model whose picture changes with every step."""
     rng = np.random.default_rng(5)
-    config = Config(hidden=hidden, seed=Seed("noise", 1.0), name="lively")
+    config = Config(hidden=hidden, seed=Seed("noise", 1.0), clips=Clips(state=(-8.0, 8.0)), name="lively")
     w1, w2 = (rng.normal(0, 0.2, shape).astype(np.float32) for shape in ((hidden, 48), (12, hidden)))
     return Model(config, w1, np.zeros(hidden, np.float32), w2, np.zeros(12, np.float32))
 
