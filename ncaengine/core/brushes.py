@@ -18,7 +18,9 @@ Coordinate = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
 Point = tuple[Coordinate, Coordinate]
 """A place on the endless plane of the screen, in cell widths, y downwards; (0, 0) is the middle of cell (0, 0)."""
 Tool = Literal["erase", "noise", "image", "patch", "rate", "scale", "angle", "model"]
-Pattern = Literal["even", "halves", "stripes", "ramp", "checks", "polar", "bipolar"]
+Pattern = Literal["even", "halves", "stripes", "ramp", "checks", "polar", "bipolar", "polar-distill", "dipole"]
+OF_ANGLES: tuple[Pattern, ...] = ("polar", "bipolar", "polar-distill", "dipole")
+"""Patterns of directions, for the field `angle` only."""
 
 _ROWS, _COLUMNS = 32, 64
 """A tile: a block of cells whose distances to the path are computed at once."""
@@ -182,7 +184,10 @@ def pattern(
         polar: the direction from the middle of the picture to the cell.
         bipolar: the direction from a pole at a quarter of the width, at half height, minus that from a pole at three
             quarters.
-        The last two are for the `angle` field, in degrees from +x towards +y, plus values[0], within -180 … 180.
+        polar-distill: the polar field of Self-Organising Textures (Distill 2021): polar - 90 degrees.
+        dipole: that article's field of two poles, at a quarter and at three quarters of the columns and rows, minus 90
+            degrees: the direction of the sum of v/|v|³, v from the first pole to the cell and from it to the second.
+        The last four are for the `angle` field, in degrees from +x towards +y, plus values[0], within -180 … 180.
     count: at least 1.
     fuzz: cell widths, at least 0, over which halves, stripes and checks change smoothly from one value to the other,
         at most the width of a stripe; 0 is sharp. The edge where the torus closes is such a border too, if the values
@@ -190,10 +195,8 @@ def pattern(
     """
     across, down = lattice.extent(kernel, size)
     x, y = _places(kernel, size, *np.meshgrid(*(np.arange(side, dtype=np.int32) for side in size)))
-    if which in ("polar", "bipolar"):
-        x, y = x - across / 2, y - down / 2
-        pole = across / 4
-        degrees = _direction(x, y) if which == "polar" else _direction(x + pole, y) - _direction(x - pole, y)
+    if which in OF_ANGLES:
+        degrees = _dipole(size) if which == "dipole" else _poles(which, x - across / 2, y - down / 2, across / 4)
         return ((values[0] + degrees + 180) % 360 - 180).astype(np.float32)
     if which == "even":
         share = np.zeros_like(x)
@@ -205,6 +208,23 @@ def pattern(
         other = _stripes(y, down, count, fuzz)
         share = share + other - 2 * share * other
     return (values[0] * (1 - share) + values[1] * share).astype(np.float32)
+
+
+def _poles(which: Pattern, x: F64, y: F64, pole: float) -> F64:
+    """Return polar, polar-distill or bipolar in degrees at places that are measured from the middle."""
+    if which == "bipolar":
+        return _direction(x + pole, y) - _direction(x - pole, y)
+    return _direction(x, y) - (90 if which == "polar-distill" else 0)
+
+
+def _dipole(size: Size) -> F64:
+    """Return the article's dipole in degrees: in columns and rows as they are stored, also on skewed lattices."""
+    x, y = np.meshgrid(*(np.arange(side, dtype=np.float64) + 0.5 for side in size))
+    width, height = size
+    total = np.zeros((2, height, width))
+    for v in ((x - width / 4, y - height / 4), (width * 0.75 - x, height * 0.75 - y)):
+        total += np.stack(v) / np.maximum(np.hypot(*v), 1e-9) ** 3
+    return _direction(*total) - 90
 
 
 def _direction(x: F64, y: F64) -> F64:

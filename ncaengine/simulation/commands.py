@@ -121,7 +121,7 @@ class Fill(OnGrid, frozen=True):
     field: Field
     pattern: Pattern = "even"
     values: tuple[float, float] = (1.0, 1.0)
-    """The two values of the pattern; "even" uses only the first, "polar" and "bipolar" add it to their angles."""
+    """The two values of the pattern; "even" uses only the first; patterns of angles add it to them."""
     count: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 4
     """The number of stripes, or of squares on each side of a checkerboard."""
     fuzz: Annotated[float, msgspec.Meta(ge=0, le=4096)] = 0.0

@@ -77,7 +77,7 @@ def paint(grid: Grid, command: Paint, image: U8 | None, patch: Patch | None) -> 
 def fill(grid: Grid, command: Fill) -> None:
     """Fill a whole field. In a fuzzy border between two models, each cell runs one of the two at random."""
     painting.check(command.field, *command.values)
-    if command.pattern in ("polar", "bipolar") and command.field != "angle":
+    if command.pattern in brushes.OF_ANGLES and command.field != "angle":
         raise NCAError(f"A {command.pattern} pattern consists of angles and can only fill the alignment.")
     values = (0.0, 1.0) if command.field == "model" else command.values
     plane = brushes.pattern(grid.kernel, grid.size, command.pattern, values, command.count, command.fuzz)

@@ -195,7 +195,7 @@ def test_a_pattern_keeps_to_its_values(
     found = brushes.pattern(kernel, size, which, (one, two), count, fuzz)
     assert found.dtype == np.float32
     assert found.shape == size[::-1]
-    low, high = (-180.0, 180.0) if which in ("polar", "bipolar") else (min(one, two), max(one, two))
+    low, high = (-180.0, 180.0) if which in brushes.OF_ANGLES else (min(one, two), max(one, two))
     assert found.min() >= low - 1e-3
     assert found.max() <= high + 1e-3
 
@@ -228,6 +228,26 @@ def test_patterns_lie_on_the_picture_as_said(kernel: Kernel) -> None:
     assert at("bipolar", 0.95, 0.5, values=(10, 0)) == pytest.approx(10, abs=5)
     seen = math.degrees(2 * math.atan2(across / 4, down / 4))  # the angle at which the poles are seen
     assert at("bipolar", 0.5, 0.25, values=(0, 0)) == pytest.approx(seen, abs=5)
+
+
+@pytest.mark.parametrize("kernel", [SQUARE, HEXAGONAL], ids=lambda k: k.name)
+@pytest.mark.parametrize("size", [(12, 8), (7, 9), (2, 2)])
+def test_the_articles_fields(kernel: Kernel, size: tuple[int, int]) -> None:
+    """As the article's ca.js says, cell by cell: its direction (0, 1) is our angle 0."""
+    found = brushes.pattern(kernel, size, "dipole", (20, 0))
+    width, height = size
+    for row in range(height):
+        for column in range(width):
+            x, y = column + 0.5, row + 0.5
+            v1, v2 = (x - 0.25 * width, y - 0.25 * height), (0.75 * width - x, 0.75 * height - y)
+            if not (math.hypot(*v1) and math.hypot(*v2)):
+                assert math.isfinite(found[row, column])
+                continue
+            across, down = (a / math.hypot(*v1) ** 3 + b / math.hypot(*v2) ** 3 for a, b in zip(v1, v2, strict=True))
+            turn = found[row, column] - (math.degrees(math.atan2(down, across)) - 90 + 20)
+            assert abs((turn + 180) % 360 - 180) < 1e-3
+    turned = brushes.pattern(kernel, size, "polar-distill", (0, 0)) - brushes.pattern(kernel, size, "polar", (-90, 0))
+    assert np.abs((turned + 180) % 360 - 180).max() < 1e-3
 
 
 def test_fuzz_blends_borders_and_the_one_where_the_torus_closes() -> None:

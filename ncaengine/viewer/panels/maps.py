@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 from imgui_bundle import ImVec4, imgui
 
-from ncaengine.core.brushes import Pattern
+from ncaengine.core.brushes import OF_ANGLES, Pattern
 from ncaengine.core.fields import FIELDS, MAX_MODELS, Field
 from ncaengine.core.looks import TINTS
 from ncaengine.core.settings import SettingInfo
@@ -26,9 +26,11 @@ PATTERNS: dict[Pattern, tuple[str, str]] = {
     "checks": ("Checks", "A checkerboard of two values."),
     "polar": ("Polar", "Directions away from the middle of the grid, turned by the value."),
     "bipolar": ("Bipolar", "Directions around two poles, turned by the value."),
+    "polar-distill": ("Polar (Distill)", "The polar field of Self-Organising Textures, turned by the value."),
+    "dipole": ("Dipole", "The field of two poles of Self-Organising Textures, turned by the value."),
 }
 """(title, help) of each pattern."""
-ANGLE_PATTERNS: tuple[Pattern, ...] = ("polar", "bipolar")
+ANGLE_PATTERNS: tuple[Pattern, ...] = OF_ANGLES
 """Patterns for the alignment only."""
 ONE_VALUE: tuple[Pattern, ...] = ("even", *ANGLE_PATTERNS)
 COUNTED: tuple[Pattern, ...] = ("stripes", "checks")
