@@ -106,3 +106,20 @@ def test_the_divisors_of_shipped_nets_are_found(
     chosen = settling.choose_best(settling.run_trials(simulate(gl), readings))
     assert chosen is not None
     assert f"--filters {filters} " in chosen.label
+
+
+def test_an_integrator_is_found(gl: GLBackend, simulate: Callable[..., Simulation]) -> None:
+    """With updates of twice the size, Euler's steps run away; those of Runge and Kutta don't."""
+    from ncaengine.formats.exporters import notebook
+    from ncaengine.formats.importers import identify
+    from ncaengine.formats.importers.base import Decoded
+
+    tensors, _ = notebook.state_dict(model_files.load("bubbles"))
+    twice = {name: 2 * array if name.startswith("w2") else array for name, array in tensors.items()}
+    found = identify(Decoded("tensors", twice, "bubbles"))
+    first = found.candidates()[0]
+    rk4 = next(each for each in found.candidates(first[0]) if each[0] == f"{first[0]} --integrator rk4")
+    euler, other = settling.run_trials(simulate(gl), [first, rk4])
+    assert euler.failed == "runs away"
+    assert not other.failed
+    assert settling.least_bad([euler]) is euler

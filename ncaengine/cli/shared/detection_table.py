@@ -10,6 +10,7 @@ from ncaengine.cli.shared.output import progress_bar
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from ncaengine.core.model import Model
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     Readings = Sequence[tuple[str, Model]]
 
 MOST_FURTHER = 40
-"""The most readings that are tried where none of the first settles."""
+"""The most readings that are tried with one more choice, and with two, where none of the first settles."""
 
 
 def choose_reading(source: Path, readings: "Readings", further: "Callable[[str], Readings]") -> "Model":
@@ -37,18 +38,32 @@ def choose_reading(source: Path, readings: "Readings", further: "Callable[[str],
     chosen = settling.choose_best(trials)
     console.print(_table(f"{source.name} after {settling.STEPS} steps", flags, trials, chosen))
     if chosen is None:
-        base = settling.least_bad(trials)
-        trials = _run(further(base.label)[:MOST_FURTHER])
-        chosen = settling.choose_best(trials)
-        if trials:
-            title = f"Others with {base.label}" if base.label else "Others"
-            shown = [dataclasses.replace(t, label=t.label.removeprefix(base.label).strip()) for t in trials]
-            console.print(_table(title, [], shown, shown[trials.index(chosen)] if chosen else None))
+        chosen = _try_further(console, settling.least_bad(trials), further)
     console.print(settling.CRITERIA, style="dim")
     if chosen is None:
         advice = f"choose one with {', '.join(flags)}" if flags else "say what you know with flags"
         raise NCAError(f"{source}: no reading settles to a texture; {advice}.")
     return _as_tried(chosen)
+
+
+def _try_further(console: "Console", base: "Trial", further: "Callable[[str], Readings]") -> "Trial | None":
+    """Run readings that differ from a trial's in one further choice, then those that differ in two; print tables.
+
+    Returns the one that settles best; None if none settles.
+    """
+    from ncaengine.simulation import settling
+
+    title, words = f"Others with {base.label}" if base.label else "Others", len(base.label.split())
+    for more in (1, 2):
+        readings = [each for each in further(base.label) if len(each[0].split()) == words + 2 * more]
+        trials = _run(readings[:MOST_FURTHER])
+        chosen = settling.choose_best(trials)
+        if trials:
+            shown = [dataclasses.replace(t, label=t.label.removeprefix(base.label).strip()) for t in trials]
+            console.print(_table(title, [], shown, shown[trials.index(chosen)] if chosen else None))
+        if chosen:
+            return chosen
+    return None
 
 
 def _run(readings: "Readings") -> "list[Trial]":
