@@ -1,5 +1,5 @@
 #version 430
-// Draws a lattice, with cells in their true (Voronoi) shape; ncaengine/core/canvas.py does the same in NumPy.
+// Draws a lattice, with cells in their true (Voronoi) shape; so do ncaengine/core/canvas.py and backends/cpu/drawing.py.
 // RASTER (see Raster in ncaengine/core/lattice.py): 0 aligned, 1 boxed, 2 sampled. Sampled: each pixel is the mean of
 // `samples` x `samples` points; each point has the colour of the nearest cell, blended with its neighbours' near borders.
 layout(local_size_x = 32, local_size_y = 8) in;

@@ -217,6 +217,14 @@ class Array:
         kind = ir.VectorType(self.element, lanes) if lanes > 1 else self.element
         return Value(self.code, self.code.builder.load(self.since(index).raw, align=BYTES[self.element], typ=kind))
 
+    def gather(self, index: Value) -> Value:
+        """Load the number at each of a vector of indices."""
+        # With AVX-512's own gather, pictures took 1.3 to 1.8 times as long on a Zen 4.
+        b, raw = self.code.builder, ir.Constant(ir.VectorType(self.element, index.lanes), ir.Undefined)
+        for lane in range(index.lanes):
+            raw = b.insert_element(raw, self[index.picked([lane])].raw, I32(lane))
+        return Value(self.code, raw)
+
     def __getitem__(self, index: Value | int) -> Value:
         return self.load(index)
 
