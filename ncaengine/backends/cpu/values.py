@@ -234,13 +234,6 @@ class Array:
             value = self.code.constant(value, self.element)
         self.code.builder.store(value.raw, self.since(index).raw, align=BYTES[self.element])
 
-    def gather(self, index: Value) -> Value:
-        """Load the number at each of a vector of indices. On most processors their own gather takes longer."""
-        b, raw = self.code.builder, ir.Constant(ir.VectorType(self.element, index.lanes), ir.Undefined)
-        for lane in range(index.lanes):
-            raw = b.insert_element(raw, self[index.picked([lane])].raw, I32(lane))
-        return Value(self.code, raw)
-
     def load_shared(self) -> Value:
         """Load the first number, which other threads change, as an int64; what they wrote before is seen after."""
         raw = self.code.builder.load_atomic(self.raw, "acquire", BYTES[self.element], typ=self.element)
