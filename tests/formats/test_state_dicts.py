@@ -121,6 +121,27 @@ def test_weights_kept_as_length_and_direction() -> None:
         np.testing.assert_allclose(model.w1, one(NOTEBOOK).w1, rtol=1e-5)
 
 
+def test_layers_of_other_libraries() -> None:
+    w1, b1, w2 = weights(NOTEBOOK)
+    flax = {
+        "params.Conv_0.kernel": w1.T[None, None],
+        "params.Conv_0.bias": b1,
+        "params.Conv_1.kernel": w2.T[None, None],
+    }
+    forms = [
+        {"w1": w1, "b1": b1, "w2": w2},
+        {"w1": w1.T, "b1": b1[None], "w2": w2.T},
+        {"Dense_0.kernel": w1.T, "Dense_0.bias": b1, "Dense_1.kernel": w2.T},
+        flax,
+    ]
+    for form in forms:
+        model = one({name: np.ascontiguousarray(array) for name, array in form.items()})
+        np.testing.assert_array_equal(model.w1, one(NOTEBOOK).w1)
+        np.testing.assert_array_equal(model.b1, b1)
+        np.testing.assert_array_equal(model.w2, w2)
+        assert model.config.notes[0].startswith("a guess")
+
+
 # Layers
 
 
@@ -246,6 +267,19 @@ def test_a_learned_perception_of_all_channels(catalogue: Catalogue, in_sequence:
     name = "net.0" if in_sequence else "perceive"
     model = one({f"{name}.weight": filters, f"{name}.bias": bias, **tensors}, Hints(alive="none", padding="circular"))
     assert_steps(model, lambda x: dense(x, filters) + bias, weights(tensors, *names), catalogue)
+
+
+def test_several_learned_convolutions_behind_the_channels(catalogue: Catalogue) -> None:
+    tensors = state_dict(12)
+    parts = {f"p{n}": (numbers(CHANNELS, CHANNELS, 3, 3, seed=9 + n), numbers(CHANNELS, seed=n)) for n in (0, 1)}
+    held = {
+        f"{name}.{kind}": a for name, pair in parts.items() for kind, a in zip(("weight", "bias"), pair, strict=True)
+    }
+    model = one({**held, **tensors}, Hints(alive="none", padding="circular"))
+    assert_steps(
+        model, lambda x: np.concatenate([x, *(dense(x, f) + b for f, b in parts.values())], -1), weights(tensors),
+        catalogue,
+    )  # fmt: skip
 
 
 def test_a_first_layer_of_three_by_three(catalogue: Catalogue) -> None:

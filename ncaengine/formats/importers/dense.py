@@ -236,18 +236,16 @@ def _perceived(
 ) -> tuple[F32, F32, Perception | None]:
     """Return w1, b1 and what their inputs are by the file's filters: those of a learned perception are in w1 then."""
     found = find_perception(account, layers, w1.shape[1], channels, hints.order or None)
-    for name, array in account.unused().items():
-        if found is not None or not is_wide(array) or array.shape[1] != channels:
-            continue
-        before = w1.shape[1] - len(array)
-        if before in (0, channels):
-            account.use(name)
-            filters, columns = dense_columns(array, name, channels)
-            w1, seen = w1[:, :before], w1[:, before:]
-            bias = account.use(f"{name.removesuffix('.weight')}.bias")
-            b1 = b1 if bias is None else b1 + seen @ bias
-            own = tuple((IDENTITY, channel) for channel in range(channels))[:before]
-            return np.concatenate([w1, seen @ filters], 1), b1, Perception((*own, *columns), (name,))
+    wide = {n: a for n, a in account.unused().items() if is_wide(a) and a.shape[1] == channels and found is None}
+    before = w1.shape[1] - sum(map(len, wide.values()))
+    if wide and before in (0, channels) and len({a.shape[2] for a in wide.values()}) == 1:
+        filters, columns = dense_columns(np.concatenate([*wide.values()]), next(iter(wide)), channels)
+        w1, seen = w1[:, :before], w1[:, before:]
+        biases = [account.use(f"{name.removesuffix('.weight')}.bias") for name in wide if account.use(name) is not None]
+        each = [np.zeros(len(a)) if b is None else b for a, b in zip(wide.values(), biases, strict=True)]
+        own = tuple((IDENTITY, channel) for channel in range(channels))[:before]
+        b1 = (b1 + seen @ np.concatenate(each)).astype(np.float32)
+        return np.concatenate([w1, seen @ filters], 1), b1, Perception((*own, *columns), tuple(wide))
     for name in found.names if found else ():
         bias = account.use(f"{name.removesuffix('.weight')}.bias") if name.endswith(".weight") else None
         if bias is not None and found and len(found.columns) >= len(bias):

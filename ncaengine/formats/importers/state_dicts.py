@@ -41,7 +41,7 @@ _NOT_NEEDED: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "counters",
         re.compile(
-            r"(^|\.)(n_averaged|num_updates|epochs?|(global_|current_)?steps?|iter(ation)?s?|it|decay|total_(ops|params)|"
+            r"(^|\.)(n_averaged|initted|initiali[sz]ed|num_updates|epochs?|(global_|current_)?steps?|iter(ation)?s?|it|decay|total_(ops|params)|"
             r"_extra_state|device_(anchor|indicator)|dummy(_\w+)?)$"
         ),
     ),
@@ -67,7 +67,7 @@ def tidy(decoded: Decoded) -> Decoded:
     tensors = {_WRAPPED.sub("", name): array for name, array in decoded.data.items()}
     if len(tensors) < len(decoded.data):
         tensors = dict(decoded.data)
-    tensors, notes = _without_unneeded(_without_weight_norm(tensors))
+    tensors, notes = _without_unneeded(_without_weight_norm(_as_torch_has_them(tensors)))
     prefix = next(_prefixes(tensors), "")
     return dataclasses.replace(decoded, data=_renamed(tensors, prefix), notes=(*decoded.notes, *notes))
 
@@ -180,6 +180,30 @@ def _without_unneeded(tensors: Mapping[str, F32]) -> tuple[dict[str, F32], list[
         else:
             kept[name] = array
     return kept, [f"not needed, {reason}: {listed(names)}" for reason, names in dropped.items()]
+
+
+def _as_torch_has_them(tensors: Mapping[str, F32]) -> dict[str, F32]:
+    """Return the layers of other libraries as torch has them, (outputs, inputs, …).
+
+    Those are kernels (…, inputs, outputs) of flax and Keras, and arrays called w1, b1, w2 and b2 of either form.
+    """
+    out = dict[str, F32]()
+    for name, array in tensors.items():
+        if name.endswith(".kernel") and array.ndim in (2, 4):
+            out[f"{name.removesuffix('kernel')}weight"] = array.T if array.ndim == 2 else array.transpose(3, 2, 0, 1)
+        else:
+            out[name] = array
+    first, second = out.get("w1"), out.get("w2")
+    if first is None or second is None or not first.ndim == second.ndim == 2:
+        return out
+    turned = second.shape[1] != len(first)
+    for old, new in (("w1", "weight"), ("w2", "weight"), ("b1", "bias"), ("b2", "bias")):
+        if old in out:
+            array = out.pop(old)
+            out[f"array {old[1]}.{new}"] = (
+                array.T if turned and new == "weight" else array.reshape(-1) if new == "bias" else array
+            )
+    return out
 
 
 def _without_weight_norm(tensors: Mapping[str, F32]) -> dict[str, F32]:
