@@ -92,7 +92,7 @@ def find_file(name: str | Path, folder: Path = Path()) -> Path:
 
 def find_files(folder: Path) -> list[Path]:
     """Return all files in a folder and in its subfolders that may hold models. Raises NCAError if there are none."""
-    paths = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in sniffing.ENDINGS and path.is_file()]
+    paths = [path for path in sorted(folder.rglob("*")) if sniffing.may_hold_models(path)]
     if not paths:
         raise NCAError(f"{folder}: holds no file that could be a model ({', '.join(sniffing.ENDINGS)}).")
     return paths

@@ -1,6 +1,7 @@
 """Reads a file by its content: a model of ncaengine, or Decoded weights for the importers to identify."""
 
 import gc
+import io
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -48,6 +49,26 @@ class Tensors:
     """What of the file can't be read although it may matter; see Decoded."""
 
 
+def may_hold_models(path: Path) -> bool:
+    """Return whether a file's name or its first bytes are those of a model file; it may hold something else."""
+    if path.suffix.lower() in ENDINGS:
+        return path.is_file()
+    try:
+        with path.open("rb") if path.is_file() else io.BytesIO() as file:
+            start = file.read(16)
+    except OSError:
+        return False
+    return start.startswith((*PICKLED[1:], b"\x93NUMPY")) or _is_safetensors(start) or _is_saved_by_torch(path, start)
+
+
+def _is_saved_by_torch(path: Path, start: bytes) -> bool:
+    """Return whether a zip archive's first entry is that of torch.save; others are documents and the like."""
+    if not start.startswith(b"PK\3\4"):
+        return False
+    with path.open("rb") as file:
+        return b"/data.pkl" in file.read(200)
+
+
 def read_file(path: Path) -> Model | Decoded | Tensors:
     """Read a file's content, whatever its name; no code in it is ever run.
 
@@ -65,6 +86,8 @@ def read_file(path: Path) -> Model | Decoded | Tensors:
     if ending == ".safetensors" or _is_safetensors(start):
         found = read_safetensors(path)
         return found if isinstance(found, Model) else Tensors({(name,): v for name, v in found.items()}, stem)
+    if start.startswith(b"\x89HDF"):
+        raise NCAError("is an HDF5 file, such as Keras writes, which ncaengine does not read; export an ONNX file.")
     if looks_like_onnx(start) and ending not in (*PICKLES, *TEXTS, *NUMBERS):
         return Decoded("graph", read_onnx(path), stem)
     if ending in TEXTS or (ending not in PICKLES and start.lstrip()[:1] in (b"{", b"[") and _is_text(path)):

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from onnx_files import growing_graph
 from published_forms import state_dict
 from torch_files import refused
 
@@ -224,3 +225,24 @@ def test_torchscript(tmp_path: Path) -> None:
     assert same(found.model(), model_files.load(saved(tmp_path / "a.pt", A)))
     torch.jit.save(torch.jit.freeze(traced), path)  # the weights are constants of the program then
     assert same(model_files.load(path), model_files.load(saved(tmp_path / "a.pt", LAYERS)))
+
+
+def test_files_of_any_name_are_found_in_folders_and_by_the_window(tmp_path: Path) -> None:
+    from ncaengine.viewer.state import file_kinds
+
+    names = ["a.model", "b", "c.weights", "d.pth.tar", "e.onnx"]
+    for name in names[:-1]:
+        saved(tmp_path / name, A)
+    (tmp_path / "e.onnx").write_bytes(growing_graph())
+    safetensors.torch.save_file(A, tmp_path / "f")
+    for name, content in (("x", b"text"), ("y.zip", b"PK\3\4 document"), ("z.mp4", b"\0\0\0 ftyp"), ("empty", b"")):
+        (tmp_path / name).write_bytes(content)
+    assert [path.name for path in model_files.find_files(tmp_path)] == [*names, "f"]
+    assert [file_kinds.is_model_file(tmp_path / name) for name in ("a.model", "f", "x", "y.zip", "empty", "none")] == [
+        True, True, False, False, False, False,
+    ]  # fmt: skip
+
+
+def test_hdf5_is_named(tmp_path: Path) -> None:
+    (tmp_path / "m.weights.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(99))
+    assert refused(tmp_path / "m.weights.h5").startswith("is an HDF5 file, such as Keras writes, which")

@@ -22,8 +22,10 @@ def ending(path: Path) -> str:
 
 
 def is_model_file(path: Path) -> bool:
-    """Return whether a path has the ending of a model file."""
-    return ending(path) in MODEL_ENDINGS
+    """Return whether a path has the ending of a model file, or is a file that starts as one."""
+    if ending(path) in MODEL_ENDINGS:
+        return True
+    return ending(path) not in PICTURE_ENDINGS and sniffing.may_hold_models(model_files.split_path(path)[0])
 
 
 def title(path: Path) -> str:
