@@ -117,7 +117,7 @@ _SQUARE_PARTS = {
 
 def fitted(config: Config, kernel: Kernel) -> tuple[str, ...]:
     """Return the names of the model's own stencils that run on this kernel only as fits of their moments."""
-    if np.allclose(kernel.basis, SQUARE):
+    if np.allclose(kernel.basis, SQUARE) or not runs_on(config, kernel):
         return ()
     return tuple(dict.fromkeys(f.stencil for f in config.features if f.stencil in config.stencils))
 

@@ -21,7 +21,7 @@ def recognise(decoded: Decoded, hints: Hints) -> str:
     """Return why a file is of this family, or ''."""
     if decoded.form == "tensors":
         pair = find_layers(decoded.data)
-        if pair and pair.first[-1].isdigit() and pair not in PAIRS:
+        if pair and pair.first.rpartition(".")[2].isdigit() and pair not in PAIRS:
             return f"its state dict has the layers {pair[0]} and {pair[1]}, as a Sequential's"
     if decoded.form == "floats":
         if hints.channels and hints.hidden:
