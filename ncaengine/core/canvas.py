@@ -67,8 +67,8 @@ def _boxed(rgb: F32, kernel: Kernel, view: View, lines: float, pixel_rows: I64) 
     """
     pitch = kernel.basis[0][0], kernel.basis[1][1]
     most = max(view.samples(kernel), 2)  # of aligned pixels, too, whose edges are rounded
-    columns, wide, x = _shares(np.arange(view.width), view.x, view.scale, pitch[0], most)
-    rows, high, y = _shares(pixel_rows, view.y, view.scale, pitch[1], most)
+    columns, wide, x = shares(np.arange(view.width), view.x, view.scale, pitch[0], most)
+    rows, high, y = shares(pixel_rows, view.y, view.scale, pitch[1], most)
     part = rgb.take(np.arange(rows[0, 0], rows[-1, -1] + 1) % rgb.shape[0], 0)
     across = np.zeros((len(part), view.width * 3), np.float32)
     for column, share in zip(columns % rgb.shape[1], wide, strict=True):
@@ -81,7 +81,7 @@ def _boxed(rgb: F32, kernel: Kernel, view: View, lines: float, pixel_rows: I64) 
     return (picture + np.float32(0.5)).astype(np.uint8).reshape(len(pixel_rows), view.width, 3)
 
 
-def _shares(pixels: I64, start: float, scale: float, pitch: float, most: int) -> tuple[I64, F32, F64]:
+def shares(pixels: I64, start: float, scale: float, pitch: float, most: int) -> tuple[I64, F32, F64]:
     """Return the cells that each pixel of a row may touch, their shares of it, and how far its middle is from a border.
 
     (most, pixels) int64 and float32, (pixels,) float64 in cell widths.

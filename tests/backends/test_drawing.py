@@ -15,7 +15,7 @@ from ncaengine.backends.cpu.backend import CPUBackend
 from ncaengine.backends.cpu.machine import WIDTHS, host_width
 from ncaengine.backends.cpu.workers import Workers
 from ncaengine.backends.gl.backend import GLBackend
-from ncaengine.core import canvas, kernels, lattice
+from ncaengine.core import canvas, kernels, lattice, looks
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import MAX_SCALE, View
 from ncaengine.core.looks import Look
@@ -41,9 +41,8 @@ def of_basis(ax: float, bx: float, by: float) -> Kernel:
 
 def furthest(backend: CPUBackend, rgb: np.ndarray, kernel: Kernel, view: View, lines: float = 0.0) -> int:
     """The largest difference to NumPy's drawing."""
-    assert view.raster(kernel) == "sampled"
     expected = canvas.draw(rgb, kernel, PLAIN, view, lines=lines)
-    drawn = pictures.draw(backend.programs, backend.workers, rgb, kernel, view, lines)
+    drawn = pictures.draw(backend.programs, backend.workers, pictures.pack(rgb), kernel, view, lines)
     assert drawn.shape == expected.shape
     assert drawn.dtype == np.uint8
     return int(np.abs(drawn.astype(int) - expected).max())
@@ -229,7 +228,47 @@ def test_the_torus_repeats_beyond_its_sides(cpu: CPUBackend) -> None:
     across, down = lattice.extent(HEXAGONAL, (9, 8))
     rgb = colours(9, 8)
     home, away = (
-        pictures.draw(cpu.programs, cpu.workers, rgb, HEXAGONAL, View(50, 40, 6.1, x, y), 0.0).astype(int)
+        pictures.draw(cpu.programs, cpu.workers, pictures.pack(rgb), HEXAGONAL, View(50, 40, 6.1, x, y), 0.0).astype(
+            int
+        )
         for x, y in ((0.3, 0.2), (0.3 + 1000 * across, 0.2 - 2000 * down))
     )
     assert np.abs(home - away).max() <= 1
+
+
+RECTANGLES = {"square": SQUARE, "wide": of_basis(1.3, 0.0, 0.8), "tall": of_basis(0.7, 0.0, 1.9)}
+
+
+@pytest.mark.parametrize("lines", [0.0, 0.6, 1.0])
+@pytest.mark.parametrize("name", RECTANGLES)
+def test_rectangular_cells_are_drawn_as_numpy_does_at_every_width(narrow: CPUBackend, name: str, lines: float) -> None:
+    for n, (size, scale) in enumerate(
+        (((1, 1), 7.3), ((5, 3), 0.8), ((17, 33), 2.0), ((64, 9), 1.37), ((30, 40), 23.0))
+    ):
+        view = View(71, 46, scale, -3.7 + n, 0.31 * n)
+        if view.raster(RECTANGLES[name]) != "sampled":
+            assert furthest(narrow, colours(*size, n), RECTANGLES[name], view, lines) <= 1
+
+
+@given(
+    width=st.integers(1, 40), height=st.integers(1, 40), scale=st.floats(0.8, MAX_SCALE), x=st.floats(-99, 99),
+    y=st.floats(-99, 99), across=st.integers(1, 80), down=st.integers(1, 60), lines=st.sampled_from([0.0, 0.3]),
+)  # fmt: skip
+def test_any_view_of_squares_is_drawn_as_numpy_does(
+    cpu: CPUBackend, width: int, height: int, scale: float, x: float, y: float, across: int, down: int, lines: float
+) -> None:
+    assert furthest(cpu, colours(width, height), SQUARE, View(across, down, scale, x, y), lines) <= 1
+
+
+@pytest.mark.parametrize("channels", [3, 4, 12])
+def test_plain_colours_are_packed_as_numpy_does(narrow: CPUBackend, channels: int) -> None:
+    state = random_state(19, 7, channels, spread=2.0)
+    state[0, :3, :2] = np.nan, np.inf
+    state[1, 0] = -np.inf
+    flat = np.concatenate([state.reshape(-1, channels), np.zeros((1, channels), np.float32)])
+    for colour in (Colour(), Colour(0.5, 0.5), Colour(-1.3, 0.2)):
+        packed = pictures.pack_state(narrow.programs, flat, (19, 7), colour)
+        with np.errstate(invalid="ignore"):
+            expected = pictures.pack(looks.to_rgb(state, colour))
+        ours, theirs = (each.view(np.uint8).reshape(7, 19, 4)[..., :3].astype(int) for each in (packed, expected))
+        assert np.abs(ours - theirs).max() <= 1

@@ -136,10 +136,13 @@ class CPUCells:
         assert self._kernel is not None
         state, before = self._state(odd), self._state(odd ^ self._stepped)
         colour = self._models[0].config.colour
-        if view.raster(self._kernel) != "sampled":
+        if view.raster(self._kernel) == "aligned" and lines == 0:  # NumPy repeats pixels
             return canvas.draw(state, self._kernel, colour, view, look, before, self._fields, lines)
-        rgb = shade(look, state, self._kernel, colour, before, self._fields)
-        return pictures.draw(self._programs, self._workers, rgb, self._kernel, view, lines)
+        if look.mode == "rgb" and not look.overlay and not colour.alpha:
+            colours = pictures.pack_state(self._programs, self._states[odd], (state.shape[1], state.shape[0]), colour)
+        else:
+            colours = pictures.pack(shade(look, state, self._kernel, colour, before, self._fields))
+        return pictures.draw(self._programs, self._workers, colours, self._kernel, view, lines)
 
     def release(self) -> None:
         self._settle()

@@ -2,63 +2,126 @@
 
 import ctypes
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ncaengine.backends.cpu.boxes import BOXES
 from ncaengine.backends.cpu.drawing import INVERSES, VIEW
 from ncaengine.backends.cpu.programs import Programs
 from ncaengine.backends.cpu.records import as_number, fill
 from ncaengine.backends.cpu.workers import Workers
+from ncaengine.core.canvas import shares
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View, on_torus
 from ncaengine.core.looks import quantise
+from ncaengine.core.model import Colour
 from ncaengine.core.types import F32, F64, I64, U8, U32, Size
 
 PART = 2**14
 """Pixels that a thread draws at a time."""
-_DrawRows = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 4)
+_Draw = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 4)
 
 
-def draw(programs: Programs, workers: Workers, rgb: F32, kernel: Kernel, view: View, lines: float) -> U8:
-    """Draw a view that is sampled, see lattice.Raster: (height, width, 3) uint8.
+def draw(programs: Programs, workers: Workers, colours: U32, kernel: Kernel, view: View, lines: float) -> U8:
+    """Draw a view: (height, width, 3) uint8.
 
-    rgb: of the cells, (height, width, 3) float32 in [0, 1]; NaN is drawn as 0.
+    colours: of the cells, (height, width) uint32, see `pack`.
     lines: how dark the lines between cells are, 0 to 1.
     """
-    lanes, size = programs.width.lanes, (rgb.shape[1], rgb.shape[0])
+    draw_cells = _draw_sampled if view.raster(kernel) == "sampled" else _draw_boxes
+    return draw_cells(programs, workers, colours, kernel, view, lines)
+
+
+def _draw_boxes(programs: Programs, workers: Workers, colours: U32, kernel: Kernel, view: View, lines: float) -> U8:
+    """Draw a view of rectangular cells, see canvas.shares."""
+    height, width = colours.shape
+    pitch, touched = (kernel.basis[0][0], kernel.basis[1][1]), max(view.samples(kernel), 2)
+    columns, wide, x = shares(np.arange(view.width), view.x, view.scale, pitch[0], touched)
+    rows, high, y = shares(np.arange(view.height), view.y, view.scale, pitch[1], touched)
+    colours = _widened(colours, -width % max(programs.width.lanes // 4, 1))
+    picture = np.empty((view.height, view.width * 3 + 1), np.uint8)
+    record = np.zeros(len(BOXES), np.int64)
+    cells = [np.ascontiguousarray(each.T) for each in (rows % height, high, columns % width, wide)]
+    borders = [(border * view.scale).astype(np.float32) for border in (y, x)]
+    fill(
+        record, BOXES, picture=picture, stride=picture.shape[1], colours=colours, columns=colours.shape[1],
+        width=view.width, touched=touched, cell_rows=cells[0], row_shares=cells[1], row_borders=borders[0],
+        cell_columns=cells[2], column_shares=cells[3], column_borders=borders[1], lines=float(lines),
+    )  # fmt: skip
+    draw_boxes = _Draw(programs.draw_boxes())
+
+    def draw_rows(first: int, last: int) -> None:
+        scratch = np.empty((colours.shape[1], 4), np.float32)
+        draw_boxes(as_number(record), as_number(scratch), first, last)
+
+    _share_rows(workers, view, draw_rows)
+    return np.ascontiguousarray(picture[:, :-1]).reshape(view.height, view.width, 3)
+
+
+def _share_rows(workers: Workers, view: View, draw_rows: Callable[[int, int], None]) -> None:
+    """Draw the rows of a picture on several threads: `draw_rows` gets the first row and the one after the last."""
+    high = max(1, PART // view.width)
+    workers.share(lambda n: draw_rows(n * high, min(n * high + high, view.height)), -(-view.height // high))
+
+
+def _draw_sampled(programs: Programs, workers: Workers, colours: U32, kernel: Kernel, view: View, lines: float) -> U8:
+    """Draw a view of cells of any shape."""
+    lanes, size = programs.width.lanes, (colours.shape[1], colours.shape[0])
     values = tables(kernel, size, view, lanes)
     across = values["across"]
     # A block's cells may lie right of the grid's last column, where the torus repeats itself.
     more = across + 2 + int(values["pixel"] * (lanes - 1))
     picture = np.empty((view.height, max(view.width, lanes), 3), np.uint8)
     record = np.zeros(len(VIEW), np.int64)
-    colours = _packed(rgb, more)
+    colours = _widened(colours, more)
     values["rows"] *= colours.shape[1]
     fill(
         record, VIEW, **values, picture=picture, width=picture.shape[1], columns=size[0], colours=colours,
         lines=float(lines),
     )  # fmt: skip
-    draw_rows = _DrawRows(programs.draw_rows())
-    high = max(1, PART // picture.shape[1])
+    function = _Draw(programs.draw_rows())
     most = int((values["point_rows"][:, -1] - values["point_rows"][:, 0]).max()) + 2
 
-    def draw_part(number: int) -> None:
+    def draw_rows(first: int, last: int) -> None:
         scratch = np.empty((most, across + 2, lanes), np.float32)
-        first = number * high
-        draw_rows(as_number(record), as_number(scratch), first, min(first + high, view.height))
+        function(as_number(record), as_number(scratch), first, last)
 
-    workers.share(draw_part, -(-view.height // high))
+    _share_rows(workers, view, draw_rows)
     return np.ascontiguousarray(picture[:, : view.width])
 
 
-def _packed(rgb: F32, more: int) -> U32:
-    """Return the colours as bytes, red lowest, and further columns of the torus: (height, width + more)."""
+def pack(rgb: F32) -> U32:
+    """Return the colours of cells as bytes, red lowest: (height, width) uint32.
+
+    rgb: (height, width, 3) float32 in [0, 1]; NaN becomes 0.
+    """
     height, width, _ = rgb.shape
     cells = np.zeros((height, width, 4), np.uint8)
     cells[..., :3] = quantise(rgb)
-    packed: U32 = cells.view("<u4")[..., 0].take(np.arange(width + more) % width, 1)
+    packed: U32 = cells.view("<u4")[..., 0]
     return packed
+
+
+def pack_state(programs: Programs, states: F32, size: Size, colour: Colour) -> U32:
+    """Return `pack` of a model's plain colours; it has no opacity.
+
+    states: (cells + 1, channels) float32.
+    """
+    width, height = size
+    colours = np.empty((height, width), np.uint32)
+    scale, offset = (np.array([number], np.float32) for number in (colour.scale, colour.offset))
+    function = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 6)(programs.pack_colours())
+    function(as_number(states), as_number(colours), states.shape[1], width * height, *map(as_number, (scale, offset)))
+    return colours
+
+
+def _widened(colours: U32, more: int) -> U32:
+    """Return colours with further columns of the torus."""
+    width = colours.shape[1]
+    wide: U32 = colours.take(np.arange(width + more) % width, 1) if more else np.ascontiguousarray(colours)
+    return wide
 
 
 def tables(kernel: Kernel, size: Size, view: View, lanes: int) -> dict[str, Any]:

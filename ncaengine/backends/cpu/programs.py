@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from ncaengine.backends.cpu import drawing, firing, network, perception, phases, tickets
+from ncaengine.backends.cpu import boxes, drawing, firing, network, perception, phases, tickets
 from ncaengine.backends.cpu.firing import Firing
 from ncaengine.backends.cpu.machine import Compiler
 from ncaengine.backends.cpu.neighbours import coarse_scales
@@ -47,6 +47,14 @@ class Programs:
     def draw_rows(self) -> int:
         """Return the address of the function that draws; see drawing.draw_rows."""
         return self._address("draw_rows", None, lambda: drawing.draw_rows(self.width))
+
+    def draw_boxes(self) -> int:
+        """Return the address of the function that draws rectangular cells; see boxes.draw_boxes."""
+        return self._address("draw_boxes", None, lambda: boxes.draw_boxes(self.width))
+
+    def pack_colours(self) -> int:
+        """Return the address of the function that turns states into colours; see boxes.pack_colours."""
+        return self._address("pack_colours", None, lambda: boxes.pack_colours(self.width))
 
     def perceive(self, config: Config, kernel: Kernel, framed: bool) -> int:
         """Return the address of a model's perception; see perception.perceive."""
