@@ -35,7 +35,7 @@ from ncaengine.viewer.state.thumbnails import cache_folder
 
 FRAME = 1 / 60
 """Least seconds of a frame."""
-BUDGET, LONGEST = 0.012, 0.031
+BUDGET, LONGEST = 0.012, 0.028
 """Least seconds of a frame for the simulation. If drawing takes longer than half of that, the simulation gets twice the
 time of drawing, but both together at most LONGEST."""
 AWAKE, NAP = 1.0, 0.25

@@ -48,7 +48,8 @@ class Pacer:
         self._last: float | None = None
         self._fraction = 0.0
         self._cost = 1e-6  # seconds per cell-step, measured recently
-        self._most = 0.5  # cell-steps of the last slice, which grows from a single step as the cost becomes known
+        self._made = 0.5  # cell-steps of the last slice
+        self._most = 1.0  # of the next one: it grows from a single step as the cost becomes known
         self._slice: tuple[float, int] | None = None  # that the device is making: since when, and its cell-steps
         self.dropped = 0
 
@@ -67,16 +68,16 @@ class Pacer:
         begun, worked = 0, False
         while (self._sim.busy or begun < due) and self._finished(budget - (self._clock() - start)):
             left = (budget - (self._clock() - start)) / self._cost
-            if worked and left < self._most / 4:
+            if worked and left < self._made / 4:
                 break
             if not self._sim.busy:
                 demand = self._sim.demand
-                room = max(1, int(min(left, 2 * self._most) / demand)) if demand else due
+                room = max(1, int(min(left, self._most) / demand)) if demand else due
                 ticks = min(due - begun, room)
                 self._sim.begin(ticks)
                 begun += ticks
             since = self._clock()
-            made = self._sim.work(max(1.0, min(left, 2 * self._most)))
+            made = self._sim.work(max(1.0, min(left, self._most)))
             self._slice = since, made
             worked |= made > 0
         self._finished(budget - (self._clock() - start))
@@ -92,7 +93,7 @@ class Pacer:
         since, made = self._slice
         if made:
             self._cost = max(0.7 * self._cost + 0.3 * (self._clock() - since) / made, 1e-12)
-            self._most = float(made)
+            self._made, self._most = float(made), max(2.0 * made, 0.8 * self._most)
         self._slice = None
         return True
 
