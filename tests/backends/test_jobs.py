@@ -23,11 +23,12 @@ class Gate:
         self.log, self.name, self.error, self.open, self.begun = log, name, error, threading.Event(), threading.Event()
         self.done = False
 
-    def take(self) -> Callable[[], object]:
+    def take(self) -> Callable[[int], object]:
         self.done = True
         return self._work
 
-    def _work(self) -> None:
+    def _work(self, threads: int) -> None:
+        self.threads = threads
         self.begun.set()
         assert self.open.wait(20)
         self.log.append(self.name)
@@ -39,7 +40,7 @@ class Gate:
 
 
 def test_a_grids_jobs_are_done_in_order_and_grids_take_turns() -> None:
-    dispatcher, log = Dispatcher(), []
+    dispatcher, log = Dispatcher(1), []
     one, two = dispatcher.jobs(), dispatcher.jobs()
     gates = [Gate(log, name) for name in ("a1", "a2", "b1", "b2")]
     for jobs, gate in zip((one, one, two, two), gates, strict=True):
@@ -54,8 +55,31 @@ def test_a_grids_jobs_are_done_in_order_and_grids_take_turns() -> None:
     dispatcher.end()
 
 
+def test_one_grid_gets_all_threads_and_several_share_them() -> None:
+    dispatcher, log = Dispatcher(4), []
+    alone = Gate(log, "alone")
+    alone.open.set()
+    dispatcher.jobs().add(alone)
+    assert dispatcher.wait(20)
+    held = Gate(log, "held")
+    dispatcher.jobs().add(held)
+    assert held.begun.wait(20)
+    assert (alone.threads, held.threads) == (4, 4)
+    gates = [Gate(log, name) for name in "abcd"]
+    for gate in gates:  # none begins before a thread is free
+        dispatcher.jobs().add(gate)
+    assert not any(gate.begun.is_set() for gate in gates)
+    held.open.set()
+    assert all(gate.begun.wait(20) for gate in gates)
+    assert [gate.threads for gate in gates] == [1] * 4
+    for gate in gates:
+        gate.open.set()
+    assert dispatcher.wait(20)
+    dispatcher.end()
+
+
 def test_a_failed_job_is_reported_once_and_those_after_it_are_not_done() -> None:
-    dispatcher, log = Dispatcher(), []
+    dispatcher, log = Dispatcher(1), []
     jobs = dispatcher.jobs()
     first, second = Gate(log, "first", ValueError("it failed")), Gate(log, "second")
     jobs.add(first)
@@ -74,7 +98,7 @@ def test_a_failed_job_is_reported_once_and_those_after_it_are_not_done() -> None
 
 
 def test_an_ended_dispatcher_leaves_what_was_not_begun() -> None:
-    dispatcher, log = Dispatcher(), []
+    dispatcher, log = Dispatcher(1), []
     jobs = dispatcher.jobs()
     gates = [Gate(log, "first"), Gate(log, "second")]
     for gate in gates:

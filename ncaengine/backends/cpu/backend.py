@@ -25,7 +25,7 @@ class CPUBackend:
         """
         self.workers = Workers(threads or cores())
         self.programs = Programs(Compiler(width or host_width()))
-        self._dispatcher = Dispatcher()
+        self._dispatcher = Dispatcher(self.workers.threads)
         threads = self.workers.threads
         self.description = f"the processor, {threads} thread{'s' * (threads > 1)}, {self.programs.width.name}"
 

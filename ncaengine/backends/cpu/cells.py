@@ -100,7 +100,7 @@ class CPUCells:
         self._asked += 1
         self._jobs.add(_Steps(self, number, rng_seed, settings))
 
-    def make_steps(self, number: int, rng_seed: int, settings: Settings, count: int) -> None:
+    def make_steps(self, number: int, rng_seed: int, settings: Settings, count: int, threads: int) -> None:
         """Make `count` steps, of which `number` is the first."""
         assert self._kernel is not None
         if self._plan is None or not self._plan.serves(settings):
@@ -108,7 +108,7 @@ class CPUCells:
             self._plan = kind(
                 self._programs, self._models, self._kernel, self._states, self._shape, self._fields, settings
             )
-        self._plan.step(self._workers, number, rng_seed, self._odd, count)
+        self._plan.step(self._workers, number, rng_seed, self._odd, count, threads)
         self._odd ^= count & 1
         self._stepped = True
         self._made += count
@@ -156,10 +156,10 @@ class _Steps:
         self._cells, self._next, self._rng_seed, self._settings = cells, number, rng_seed, settings
         self.steps = 1
 
-    def take(self) -> Callable[[], object]:
+    def take(self) -> Callable[[int], object]:
         number, count = self._next, min(self.steps, self._cells.steps_a_part)
         self._next, self.steps = number + count, self.steps - count
-        return lambda: self._cells.make_steps(number, self._rng_seed, self._settings, count)
+        return lambda threads: self._cells.make_steps(number, self._rng_seed, self._settings, count, threads)
 
     @property
     def done(self) -> bool:
@@ -183,9 +183,9 @@ class _Blend:
         self._cells, self._places, self._weight, self._target = cells, places, weight, target
         self.done = False
 
-    def take(self) -> Callable[[], object]:
+    def take(self) -> Callable[[int], object]:
         self.done = True
-        return lambda: self._cells.mix(self._places, self._weight, self._target)
+        return lambda _: self._cells.mix(self._places, self._weight, self._target)
 
     def absorb(self, other: Job) -> bool:
         return False

@@ -30,14 +30,14 @@ class IntegratedPlan:
         self._plan = Plan(programs, stages, kernel, self._within, shape, fields, settings)
         self.serves = self._plan.serves
 
-    def step(self, workers: Workers, number: int, rng_seed: int, odd: int, count: int = 1) -> None:
+    def step(self, workers: Workers, number: int, rng_seed: int, odd: int, count: int, threads: int) -> None:
         """Make some steps; see Plan.step."""
         for made in range(count):
             before, after = (self._states[(odd + made + k) & 1][:-1].reshape(self._shape) for k in (0, 1))
-            euler = partial(self._euler, workers, number + made, rng_seed)
+            euler = partial(self._euler, workers, number + made, rng_seed, threads)
             after[...] = finish(integrate(self._config.integrator, before, euler), before, self._config, self._kernel)
 
-    def _euler(self, workers: Workers, number: int, rng_seed: int, state: F32) -> F32:
+    def _euler(self, workers: Workers, number: int, rng_seed: int, threads: int, state: F32) -> F32:
         self._within[0][:-1] = state.reshape(-1, self._shape[2])
-        self._plan.step(workers, number, rng_seed, 0)
+        self._plan.step(workers, number, rng_seed, 0, 1, threads)
         return self._within[1][:-1].reshape(self._shape).copy()

@@ -3,14 +3,18 @@
 import threading
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 
 class Job(Protocol):
     """Some work on one grid. Its methods are called by one thread at a time."""
 
-    def take(self) -> Callable[[], object]:
-        """Return the next part of the work, some tenths of a second at most; it counts as done."""
+    def take(self) -> Callable[[int], object]:
+        """Return the next part of the work, some tenths of a second at most; it counts as done.
+
+        It is called with the number of threads that it may use.
+        """
 
     @property
     def done(self) -> bool:
@@ -21,15 +25,19 @@ class Job(Protocol):
 
 
 class Dispatcher:
-    """A thread that does the jobs of several grids."""
+    """Threads that do the jobs of several grids: one grid on all threads, or several grids at a time.
 
-    def __init__(self) -> None:
+    Threads that step the same grid wait for each other, so it is faster to step two grids on one thread each.
+    """
+
+    def __init__(self, threads: int) -> None:
         self.change = threading.Condition()
         """Guards all jobs; notified when a grid has none left."""
         self._turns: deque[Jobs] = deque()  # those that have jobs, the next one first
         self._unfinished = 0  # those that have jobs, with the one whose turn it is
         self._ended = False
-        self._thread: threading.Thread | None = None
+        self._count, self._free = threads, threads  # threads; those that no job uses
+        self._threads: list[threading.Thread] = []
 
     def jobs(self) -> "Jobs":
         """Return an empty list of jobs for a grid."""
@@ -39,24 +47,29 @@ class Dispatcher:
         """Give a grid turns, because it has its first job. The caller holds `change`."""
         self._turns.append(jobs)
         self._unfinished += 1
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="ncaengine-jobs", daemon=True)
-            self._thread.start()
+        if not self._threads:
+            make = partial(threading.Thread, target=self._run, name="ncaengine-jobs", daemon=True)
+            self._threads = [make() for _ in range(self._count)]
+            for thread in self._threads:
+                thread.start()
         self.change.notify_all()
 
     def _run(self) -> None:
         while True:
             with self.change:
-                self.change.wait_for(lambda: self._turns or self._ended)
+                self.change.wait_for(lambda: (self._turns and self._free) or self._ended)
                 if self._ended:
                     return
                 jobs = self._turns.popleft()
                 part = jobs.waiting[0].take()
+                threads = max(self._free // (1 + len(self._turns)), 1)
+                self._free -= threads
             try:
-                part()
+                part(threads)
             except BaseException as error:  # which the thread that waits raises
                 jobs.error = error
             with self.change:
+                self._free += threads
                 if jobs.error is not None:
                     jobs.waiting.clear()
                 elif jobs.waiting and jobs.waiting[0].done:
@@ -65,7 +78,7 @@ class Dispatcher:
                     self._turns.append(jobs)
                 else:
                     self._unfinished -= 1
-                    self.change.notify_all()
+                self.change.notify_all()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until no grid has a job left, or for some seconds. Return whether none has."""
@@ -73,12 +86,12 @@ class Dispatcher:
             return self.change.wait_for(lambda: not self._unfinished, timeout)
 
     def end(self) -> None:
-        """End the thread after the part that it is doing; what is left is not done."""
+        """End the threads after the parts that they are doing; what is left is not done."""
         with self.change:
             self._ended = True
             self.change.notify_all()
-        if self._thread is not None:
-            self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
 
 class Jobs:

@@ -115,15 +115,16 @@ class Plan:
         self._kept += [slots, records, model_of_cell]
         fill(self._record, GRID, slots=records, model_of_cell=model_of_cell)
 
-    def step(self, workers: Workers, number: int, rng_seed: int, odd: int, count: int = 1) -> None:
+    def step(self, workers: Workers, number: int, rng_seed: int, odd: int, count: int, threads: int) -> None:
         """Make some steps.
 
         number: of the first one.
         odd: which of the states is the present one.
+        threads: how many share the work.
         """
         fill(self._record, GRID, rng_seed=rng_seed & ALWAYS)
         width, height = self._size
         workers.run(
             self._programs.run(), self._record, self._phases, self._scratch, number & ALWAYS, odd, count, self._reach,
-            width * height,
+            width * height, threads,
         )  # fmt: skip

@@ -21,25 +21,26 @@ Bytes = npt.NDArray[np.int32]
 
 
 class Workers:
-    """Runs steps on several threads; the calling thread is one of them."""
+    """Runs steps on several threads, of which the calling thread is one."""
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
         self._pool = ThreadPoolExecutor(max(threads - 1, 1), thread_name_prefix="ncaengine-step")
-        self._scratch: list[Bytes] = []
+        self._rooms: list[Bytes] = []  # scratch memory to be used again
 
     def run(
         self, function: int, grid: npt.NDArray[np.int64], phases: npt.NDArray[np.int64], scratch: int, number: int,
-        odd: int, steps: int, radius: int, cells: int,
+        odd: int, steps: int, radius: int, cells: int, threads: int,
     ) -> None:  # fmt: skip
         """Make some steps of a grid.
 
         function: the address of tickets.run, which explains the arguments.
         scratch: the int32 numbers of each thread's scratch memory.
         radius: how many rows away a phase reads.
+        threads: how many share the work at most.
         """
         rows = int(phases[:, 2].min())
-        threads = max(1, min(self.threads, cells // LEAST_CELLS))
+        threads = max(1, min(threads, cells // LEAST_CELLS))
         parts = max(1, min(MOST_PARTS, rows // max(radius, 4))) if threads > 1 else 1
         near = 1 if len(phases) == 1 and parts > 2 else parts // 2
         threads = min(threads, parts)
@@ -47,11 +48,20 @@ class Workers:
         run = _Run(function)
         shared = [as_number(each) for each in (phases, progress)]
         rest = (number, odd, steps, len(phases), threads, parts, near, nap())
-        rooms = enumerate(self._rooms(threads, scratch))
-        arguments = [(as_number(grid), as_number(room), *shared, own, *rest) for own, room in rooms]
+        rooms = [self._take_room(scratch) for _ in range(threads)]
+        arguments = [(as_number(grid), as_number(room), *shared, own, *rest) for own, room in enumerate(rooms)]
         others = [self._pool.submit(run, *each) for each in arguments[1:]]
         run(*arguments[0])
         wait(others)
+        self._rooms.extend(rooms)
+
+    def _take_room(self, size: int) -> Bytes:
+        """Return scratch memory that no other thread uses."""
+        try:
+            room = self._rooms.pop()
+        except IndexError:
+            room = np.empty(0, np.int32)
+        return room if room.size >= size else np.empty(size, np.int32)
 
     def share(self, work: Callable[[int], object], parts: int) -> None:
         """Call `work` with each of 0 … parts - 1, on this thread and on those that nothing else keeps busy.
@@ -75,12 +85,6 @@ class Workers:
         for other in others:
             if not other.cancel():  # it has begun
                 other.result()
-
-    def _rooms(self, threads: int, size: int) -> list[Bytes]:
-        """Return the scratch memory of each thread: zeros at first, because padded inputs are never written."""
-        if not self._scratch or len(self._scratch[0]) < size:
-            self._scratch = [np.zeros(size, np.int32) for _ in range(self.threads)]
-        return self._scratch[:threads]
 
     def release(self) -> None:
         """End the threads."""
