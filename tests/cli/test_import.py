@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from cli_calls import problem, run
 from published_forms import growing, reaction
 
@@ -154,3 +155,30 @@ def test_detect_reports_every_reading(capsys: pytest.CaptureFixture[str], tmp_pa
 def test_the_help_lists_every_family() -> None:
     [names] = re.findall(r"The family of the file: ([^.]+)\.", inspect.getsource(Import))
     assert re.split(r",\s+|\s+or\s+", names) == [family.name for family in FAMILIES]
+
+
+def test_flags_say_what_a_file_does_not(capsys: pytest.CaptureFixture[str], tmp_path: Path, bare: Path) -> None:
+    flags = ("--padding", "zero", "--seed-form", "opaque", "--gradient-sign", "up", "--alive", "after", "--fire-rate",
+             "0.25", "--integrator", "rk4", "--state-clip", "2")  # fmt: skip
+    run(capsys, "import", bare, "-o", tmp_path / "m", *flags)
+    c = model_files.load(tmp_path / "m/bare.pt").config
+    assert (c.padding, c.seed.kind, c.fire_rate, c.integrator) == ("zero", "image", 0.25, "rk4")
+    assert (c.clips.state, c.features[2].gain) == ((-2, 2), -8)
+    assert c.alive is not None
+    assert c.alive.when == "after"
+    assert "cannot fire at a rate of 7" in problem(capsys, "import", bare, "--fire-rate", "7")
+
+
+def test_commands_say_what_is_a_guess_or_left_out(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    from published_forms import state_dict
+
+    tensors = {name: torch.from_numpy(array) for name, array in state_dict(16, names=("net.0", "net.2")).items()}
+    torch.save({**tensors, "gain": torch.ones(4)}, tmp_path / "g.pt")
+    for command in (("record", tmp_path / "g.pt", "-o", tmp_path / "a.png", "--size", 8, "--steps", 1),
+                    ("import", tmp_path / "g.pt", "-o", tmp_path / "m")):  # fmt: skip
+        assert main([str(word) for word in command]) == 0
+        printed = capsys.readouterr().err
+        assert f"{tmp_path / 'g.pt'}: a guess: " in printed
+        assert "left out, because its meaning is not known: gain" in printed
+    reading = json.loads(run(capsys, "info", tmp_path / "g.pt", "--json", "--no-picture"))["attribution"]["reading"]
+    assert "--detect" in reading

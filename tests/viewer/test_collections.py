@@ -282,6 +282,18 @@ def test_a_non_commercial_model_is_announced_once(app: App, tmp_path: Path) -> N
     assert app.toasts == []
 
 
+def test_what_is_a_guess_or_left_out_is_announced_once(app: App, tmp_path: Path) -> None:
+    path = tmp_path / "guessed.safetensors"
+    save(
+        model("g", attribution={"reading": "a guess: its order is not in the file", "left out": "left out: gain"}), path
+    )
+    open_files.open_path(app, path)
+    assert [toast.text for toast in app.toasts] == ["g: a guess: its order is not in the file.", "g: left out: gain."]
+    app.toasts.clear()
+    open_files.open_path(app, path)
+    assert app.toasts == []
+
+
 def test_an_attribution_is_shown_line_by_line() -> None:
     config = model(attribution={"recognised": "by its form", **NC, "url": ""}).config
     assert credits.attribution_lines(config) == [
