@@ -246,6 +246,7 @@ def test_every_shader_declares_its_images_of_states_so() -> None:
         **{name: ["before", "after"] for name in ("step", "pick", "alive")},
         **{name: ["state"] for name in ("gather", "blend")},
         "shrink": ["before"],
+        "combine": ["base", "result", "stepped", "kept_1", "kept_2", "kept_3"],
     }
 
 
