@@ -45,6 +45,8 @@ def read_safetensors(path: Path) -> Model | dict[str, Array | LargeTensor]:
         if text is None:
             return tensors
         weights = {name: array for name, array in tensors.items() if not isinstance(array, LargeTensor)}
+        if len(weights) < len(tensors):
+            raise too_large()
         return model_from_dict(json.loads(text)["config"], weights)
     except (
         safetensors.SafetensorError,

@@ -200,8 +200,6 @@ def test_surplus_weights_are_ignored() -> None:
 @pytest.mark.parametrize(
     "metadata",
     [
-        None,
-        {"other": "x"},
         {"ncaengine": "{"},
         {"ncaengine": "[]"},
         {"ncaengine": "3"},
@@ -216,6 +214,17 @@ def test_safetensors_without_a_whole_configuration_is_refused(tmp_path: Path, me
     path.write_bytes(safetensors.numpy.save(arrays(Config()), metadata))
     with pytest.raises(NCAError, match=r"m\.safetensors: "):
         model_files.load(path)
+
+
+@pytest.mark.parametrize("metadata", [None, {"other": "x"}], ids=["none", "another program's"])
+def test_safetensors_without_a_configuration_open_as_a_guess(tmp_path: Path, metadata: dict[str, str] | None) -> None:
+    path = tmp_path / "m.safetensors"
+    weights = arrays(Config())
+    path.write_bytes(safetensors.numpy.save(weights, metadata))
+    opened = model_files.load(path)
+    assert all(np.array_equal(opened.arrays()[name], array) for name, array in weights.items())
+    [note] = opened.config.notes
+    assert note.startswith("a guess: ")
 
 
 def test_safetensors_of_ten_million_numbers_is_refused(tmp_path: Path) -> None:

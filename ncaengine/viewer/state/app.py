@@ -171,8 +171,8 @@ class App:
 
     def warn_of_runaways(self) -> None:
         """Say once of each grid whose states run away that they do, and why that may be."""
-        for pane in self.panes:
-            if sentence := self.runaway.look(pane.grid):
+        for grid in self.sim.grids.values():
+            if sentence := self.runaway.look(grid):
                 self.notify(sentence, "error")
 
     def ask_question(self, text: str, *buttons: Button) -> None:
