@@ -5,14 +5,17 @@ products of two numbers, one for the pixel's row and one for its column. Those o
 has compiled code for them, see backends/cpu/drawing.py.
 """
 
+from typing import TypeVar
+
 import numpy as np
 
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View, nearest_four, on_torus
 from ncaengine.core.looks import RGB, Look, quantise, shade
 from ncaengine.core.model import Colour
-from ncaengine.core.types import F32, F64, I64, U8
+from ncaengine.core.types import F32, F64, I64, U8, U32
 
+Cells = TypeVar("Cells", U8, U32)
 BLOCK = 2**15
 """Pixels that are drawn at a time, so that their sums stay in the processor's cache."""
 
@@ -33,7 +36,7 @@ def draw(
     """
     rgb, raster = shade(look, state, kernel, colour, before, fields), view.raster(kernel)
     if raster == "aligned" and lines == 0:
-        return _aligned(quantise(rgb), kernel, view)
+        return aligned(quantise(rgb), kernel, view)
     rows_of = _sampled if raster == "sampled" else _boxed
     rgb = np.fmax(rgb, 0) * np.float32(255)  # NaN becomes 0
     picture = np.empty((view.height, view.width, 3), np.uint8)
@@ -51,12 +54,15 @@ def _blocks(view: View) -> list[I64]:
 # Rectangular cells
 
 
-def _aligned(cells: U8, kernel: Kernel, view: View) -> U8:
-    """Return the colours of cells that are rectangles of whole pixels."""
+def aligned(cells: Cells, kernel: Kernel, view: View) -> Cells:
+    """Return what each pixel of an aligned view shows: (height, width, …).
+
+    cells: what each cell shows, (rows, columns, …).
+    """
     (ax, _), (_, by) = kernel.basis
     columns = np.floor(((np.arange(view.width) + 0.5) / view.scale + view.x) / ax + 0.5).astype(np.int64)
     rows = np.floor(((np.arange(view.height) + 0.5) / view.scale + view.y) / by + 0.5).astype(np.int64)
-    picture: U8 = cells.take(columns % cells.shape[1], 1).take(rows % cells.shape[0], 0)
+    picture: Cells = cells.take(columns % cells.shape[1], 1).take(rows % cells.shape[0], 0)
     return picture
 
 

@@ -10,7 +10,7 @@ from ncaengine.backends.cpu.jobs import Dispatcher, Job
 from ncaengine.backends.cpu.plan import Plan
 from ncaengine.backends.cpu.programs import Programs
 from ncaengine.backends.cpu.workers import Workers
-from ncaengine.core import canvas, stencils
+from ncaengine.core import stencils
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View
 from ncaengine.core.looks import RGB, Look, shade
@@ -136,8 +136,6 @@ class CPUCells:
         assert self._kernel is not None
         state, before = self._state(odd), self._state(odd ^ self._stepped)
         colour = self._models[0].config.colour
-        if view.raster(self._kernel) == "aligned" and lines == 0:  # NumPy repeats pixels
-            return canvas.draw(state, self._kernel, colour, view, look, before, self._fields, lines)
         if look.mode == "rgb" and not look.overlay and not colour.alpha:
             colours = pictures.pack_state(self._programs, self._states[odd], (state.shape[1], state.shape[0]), colour)
         else:

@@ -12,7 +12,7 @@ from ncaengine.backends.cpu.drawing import INVERSES, VIEW
 from ncaengine.backends.cpu.programs import Programs
 from ncaengine.backends.cpu.records import as_number, fill
 from ncaengine.backends.cpu.workers import Workers
-from ncaengine.core.canvas import shares
+from ncaengine.core.canvas import aligned, shares
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View, on_torus
 from ncaengine.core.looks import quantise
@@ -30,6 +30,9 @@ def draw(programs: Programs, workers: Workers, colours: U32, kernel: Kernel, vie
     colours: of the cells, (height, width) uint32, see `pack`.
     lines: how dark the lines between cells are, 0 to 1.
     """
+    if view.raster(kernel) == "aligned" and lines == 0:
+        pixels = aligned(colours, kernel, view).view(np.uint8).reshape(view.height, view.width, 4)
+        return np.ascontiguousarray(pixels[..., :3])
     draw_cells = _draw_sampled if view.raster(kernel) == "sampled" else _draw_boxes
     return draw_cells(programs, workers, colours, kernel, view, lines)
 
