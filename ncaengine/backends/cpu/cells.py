@@ -11,6 +11,7 @@ from ncaengine.backends.cpu.plan import Plan
 from ncaengine.backends.cpu.programs import Programs
 from ncaengine.backends.cpu.workers import Workers
 from ncaengine.core import stencils
+from ncaengine.core.integration import stage_config
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View
 from ncaengine.core.looks import RGB, Look, shade
@@ -48,6 +49,8 @@ class CPUCells:
             stencils.require(each.config, kernel)
         self._settle()
         self._models, self._kernel, self._plan = models, kernel, None
+        for each in models:
+            self._programs.prepare(stage_config(each.config), kernel)
 
     def write(self, state: F32) -> None:
         self._settle()

@@ -1,5 +1,7 @@
 """The phases of a step, and the compiled functions that they call."""
 
+import contextlib
+import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
@@ -34,11 +36,27 @@ class Programs:
     def __init__(self, compiler: Compiler) -> None:
         self._compiler, self.width = compiler, compiler.width
         self._known: dict[Hashable, int] = {}
+        self._prepared: set[Hashable] = set()
 
     def _address(self, name: str, key: Hashable, make: Callable[[], Unit]) -> int:
         if (name, key) not in self._known:
             self._known[name, key] = self._compiler.address(name, make())
         return self._known[name, key]
+
+    def prepare(self, config: Config, kernel: Kernel) -> None:
+        """Begin to compile what a grid's first step usually needs, on another thread."""
+        key = _shape(config), kernel
+        if key not in self._prepared:
+            self._prepared.add(key)
+            kind: Firing = "pairs" if config.firing == "cell" and config.fire_rate == 0.5 else "all"
+            threading.Thread(target=self._compile_first, args=(config, kernel, kind)).start()
+
+    def _compile_first(self, config: Config, kernel: Kernel, kind: Firing) -> None:
+        with contextlib.suppress(Exception):  # the first step raises it again
+            self.net(config)
+            self.perceive(config, kernel, framed=False)
+            self.phases([config], kernel, framed=False, kinds=[kind])
+            self.run()
 
     def run(self) -> int:
         """Return the address of the threads' loop; see tickets.run."""
