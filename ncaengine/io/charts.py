@@ -88,9 +88,10 @@ def log_log_chart(
     axes.set_xscale("log")
     axes.grid(axis="x", color=LINE)
     ends = {}
-    for (name, points), colour in zip(series.items(), cycle(COLOURS), strict=False):
+    styles = ((colour, style) for style in cycle(("-", "--", ":")) for colour in COLOURS)  # no two lines are alike
+    for (name, points), (colour, style) in zip(series.items(), styles, strict=False):
         line = sorted(points.items())
-        axes.plot([x for x, _ in line], [y for _, y in line], color=colour, marker="o", markersize=5.5)
+        axes.plot([x for x, _ in line], [y for _, y in line], style, color=colour, marker="o", markersize=5.5)
         ends[name] = (*line[-1], colour)
     _make_log(axes)
     _label_x(axes, ticks)
