@@ -12,9 +12,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 from helpers import NOTEBOOK_CONFIG, random_model, small
 
 from ncaengine.core import kernels
+from ncaengine.core.model import Clips
 from ncaengine.viewer.panels.sidebar import TITLES
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.options import Options
@@ -28,7 +30,8 @@ LIMIT = 60.0
 
 def model(name="small"):
     """Return a small model with random weights."""
-    return random_model(small(NOTEBOOK_CONFIG, name=name))
+    config = small(NOTEBOOK_CONFIG, name=name)
+    return random_model(msgspec.structs.replace(config, clips=Clips(state=(-8.0, 8.0))))  # random weights run away
 
 
 def drive(options: Options, count: int, script: Callable[[Any, App], None], size=(1280, 800), **more: Any) -> None:
