@@ -7,7 +7,7 @@ import re
 import struct
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import av
 import av.filter
@@ -103,51 +103,32 @@ def open_encoder(output: str, fps: int, width: int, height: int) -> Encoder:
         raise unwritable(output, error) from None
 
 
-class Mp4:
-    """H.264 that plays everywhere. It is fragmented, so the file plays even if the recording was killed."""
+class _Fragmented:
+    """A video that plays even if the recording was killed."""
 
-    def __init__(self, path: str, fps: int, width: int, height: int) -> None:
-        options = {"movflags": "hybrid_fragmented", "frag_duration": "500000", "flush_packets": "1"}
-        self._container = av.open(path, "w", format="mp4", options=options)
-        # As sharp as "fast" with crf 16 in a third of its time; files are a quarter larger (measured on bubbles).
-        self._stream = self._container.add_stream("libx264", rate=fps, options={"crf": "13", "preset": "veryfast"})
-        self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
-        codec = self._stream.codec_context
-        codec.color_primaries = codec.color_trc = codec.colorspace = 1  # bt709
-        codec.color_range = 1  # limited, as players expect
-        self._base, self._count = Fraction(1, fps), 0
-
-    def write(self, picture: U8) -> None:
-        frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-        frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
-        frame.pts, frame.time_base = self._count, self._base
-        self._count += 1
-        self._container.mux(self._stream.encode(frame))
-
-    def close(self) -> None:
-        try:
-            if self._count:
-                self._container.mux(self._stream.encode())
-        finally:
-            self._container.close()
-
-
-class Mov:
-    """QuickTime's ProRes 4444 for editing programs: opacity, and ten bits for each colour of each pixel."""
-
-    def __init__(self, path: str, fps: int, width: int, height: int) -> None:
-        options = {"movflags": "hybrid_fragmented", "frag_duration": "500000", "flush_packets": "1"}
-        self._container = av.open(path, "w", format="mov", options=options)
-        self._stream = self._container.add_stream("prores_ks", rate=fps, options={"profile": "4444", "vendor": "apl0"})
-        self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuva444p10le"
-        codec = self._stream.codec_context
-        codec.color_primaries = codec.color_trc = codec.colorspace = 1  # bt709
-        codec.color_range = 1  # limited, as players expect
-        self._base, self._count = Fraction(1, fps), 0
+    def __init__(
+        self,
+        path: str,
+        fps: int,
+        size: tuple[int, int],
+        container: str,
+        codec: str,
+        pixels: str,
+        options: dict[str, str],
+    ) -> None:
+        """size: (width, height) in pixels. container, codec, pixels, options: ffmpeg's names."""
+        flags = {"movflags": "hybrid_fragmented", "frag_duration": "500000", "flush_packets": "1"}
+        self._container = av.open(path, "w", format=container, options=flags)
+        self._stream = cast(av.VideoStream, self._container.add_stream(codec, rate=fps, options=options))
+        (self._stream.width, self._stream.height), self._stream.pix_fmt = size, pixels
+        context = self._stream.codec_context
+        context.color_primaries = context.color_trc = context.colorspace = 1  # bt709
+        context.color_range = 1  # limited, as players expect
+        self._base, self._count, self._pixels = Fraction(1, fps), 0, pixels
 
     def write(self, picture: U8) -> None:
         frame = av.VideoFrame.from_ndarray(picture, format="rgba" if picture.shape[2] == 4 else "rgb24")
-        frame = frame.reformat(format="yuva444p10le", dst_colorspace="ITU709", dst_color_range="MPEG")
+        frame = frame.reformat(format=self._pixels, dst_colorspace="ITU709", dst_color_range="MPEG")
         frame.pts, frame.time_base = self._count, self._base
         self._count += 1
         self._container.mux(self._stream.encode(frame))
@@ -158,6 +139,23 @@ class Mov:
                 self._container.mux(self._stream.encode())
         finally:
             self._container.close()
+
+
+class Mp4(_Fragmented):
+    """H.264 that plays everywhere."""
+
+    def __init__(self, path: str, fps: int, width: int, height: int) -> None:
+        # As sharp as "fast" with crf 16 in a third of its time; files are a quarter larger (measured on bubbles).
+        options = {"crf": "13", "preset": "veryfast"}
+        super().__init__(path, fps, (width, height), "mp4", "libx264", "yuv420p", options)
+
+
+class Mov(_Fragmented):
+    """QuickTime's ProRes 4444 for editing programs: opacity, and ten bits for each colour of each pixel."""
+
+    def __init__(self, path: str, fps: int, width: int, height: int) -> None:
+        options = {"profile": "4444", "vendor": "apl0"}
+        super().__init__(path, fps, (width, height), "mov", "prores_ks", "yuva444p10le", options)
 
 
 class Gif:

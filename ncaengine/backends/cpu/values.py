@@ -249,10 +249,6 @@ class Array:
         pair = self.code.builder.cmpxchg(self.raw, before, after, "monotonic", "monotonic")
         return Value(self.code, self.code.builder.extract_value(pair, 1))
 
-    def address(self) -> Value:
-        """Return where it begins, as an int64."""
-        return Value(self.code, self.code.builder.ptrtoint(self.raw, I64))
-
 
 class Variable:
     """A value that changes; it becomes a register."""
