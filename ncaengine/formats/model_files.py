@@ -12,8 +12,8 @@ from ncaengine.formats.importers import Identified
 from ncaengine.formats.importers.base import Hints
 from ncaengine.formats.limits import MAX_FILE_BYTES
 from ncaengine.formats.opened import LazyModels, Opened, Version, errors_named
+from ncaengine.formats.partition import Held
 from ncaengine.formats.safetensors import write_safetensors
-from ncaengine.formats.sniffing import Tensors
 
 _NO_HINTS = Hints()
 
@@ -39,10 +39,8 @@ def open_file(path: Path, hints: Hints = _NO_HINTS) -> Opened:
         if isinstance(content, Model):
             models = LazyModels(path, {content.config.name: lambda: content})
             return Opened(path, current, "", "", "", models, {})
-        if isinstance(content, Tensors):
-            parts = partition.split(
-                content.by_keys, content.name, lambda named: importers.fits(named, hints), content.unread
-            )
+        if isinstance(content, Held):
+            parts = partition.split(content, lambda named: importers.fits(named, hints))
         else:
             parts = [content]
         return _opened(path, current, [importers.identify(part, hints) for part in parts])

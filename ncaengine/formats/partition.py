@@ -4,29 +4,35 @@ Tensors form a tree, by the keys of the containers around them and the dots in t
 some family reads are the models. What lies beside one in its own container stays with it, such as its filters.
 """
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple, TypeVar
 
 from ncaengine.core.types import F32
-from ncaengine.formats.importers.base import Decoded, file_names
+from ncaengine.formats.importers.base import Decoded, Value, as_value, file_names, left_out, listed
+from ncaengine.formats.importers.names import COPIES, DICTIONARIES, beside, kind_of
 from ncaengine.formats.pickle.holders import Keys, Tensor, as_float32
 from ncaengine.formats.pickle.tensors import LargeTensor, is_large
 
-TRAINING = re.compile(
-    r"\w*optim\w*|opts?|adam\w*|\w*sched\w*|\w*scaler|rng\w*|random\w*|\w*losse?s?(_\w+)?|histor\w+|exp_avg\w*|moments?"
-    r"|target(_\w+)?|(sample_)?pool(_\w+)?|replay\w*",
-    re.IGNORECASE,
-)
-"""Names of what only training needs."""
-LOSS_NET = re.compile(
-    r"\w*(vgg|lpips|discriminator|critic|clip|percep\w*_?loss|inception|resnet|alexnet)\w*|disc|D", re.IGNORECASE
-)
-"""Names of nets that only judge pictures."""
-COPIES = re.compile(r"\w*(ema|best|swa|avg|averag|shadow|target|old|init|prev|backup|copy)\w*", re.IGNORECASE)
-"""Names of a checkpoint's other weights of the same model."""
 MAX_NAMED = 4
-"""Names in a note."""
+"""Names of other models in a note."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """A file's tensors, of which some are models."""
+
+    by_keys: Mapping[Keys, Tensor]
+    """By the keys of the containers around each, and its name."""
+    name: str
+    """The file's name without folder and ending."""
+    unread: str = ""
+    """What of the file can't be read although it may matter; see Decoded."""
+    plain: Mapping[Keys, Value] = field(default_factory=dict)
+    """The file's other values, in the same way."""
+
 
 Fits = Callable[[dict[str, F32]], bool]
 
@@ -36,6 +42,11 @@ class _Leaf:
     array: F32
     container: Keys
     """Keys of the containers around it."""
+
+
+class _Plain(NamedTuple):
+    value: Value
+    container: Keys
 
 
 Leaves = dict[Keys, _Leaf]
@@ -53,44 +64,79 @@ class _Node:
     inside: "dict[str, _Node]" = field(default_factory=dict)
 
 
-def split(tensors: Mapping[Keys, Tensor], name: str, fits: Fits, unread: str = "") -> list[Decoded]:
+def split(held: Held, fits: Fits) -> list[Decoded]:
     """Return the models of a file, at least one, each with a name of its own.
 
-    tensors: by the keys of the containers around each and its name, as `holders.find_tensors` returns them.
-    name: of the file, without folder and ending.
     fits: whether tensors by name are those of a model.
-    unread: what of the file can't be read; see Decoded.
 
     Raises NCAError for complex or too many numbers.
     """
-    plain = {k: v for k, v in tensors.items() if not isinstance(v, LargeTensor) and not is_large(v.shape)}
-    found = as_float32(plain)
-    leaves = {_way(keys): _Leaf(array, keys[:-1]) for keys, array in found.items()}
-    own = {keys: leaf for keys, leaf in leaves.items() if not any(_is_beside(part) for part in keys)}
-    own = _without_loss_nets(own)
+    small = {k: v for k, v in held.by_keys.items() if not isinstance(v, LargeTensor) and not is_large(v.shape)}
+    leaves = {_way(keys): _Leaf(array, keys[:-1]) for keys, array in as_float32(small).items()}
+    own = _without_loss_nets({way: leaf for way, leaf in leaves.items() if not _is_beside(way)})
     parts = _search(_tree(own), (), fits) or _search(_tree(leaves), (), fits) or [_first(own or leaves)]
-    used = {keys for _, part in parts for keys in part}
-    left = [way for way in (*leaves, *(_way(keys) for keys in tensors if keys not in plain)) if way not in used]
-    odd = [way for way in left if way in own]
-    known = _listed([way for way in left if way not in own])
-    notes = (known,) if known else ()
-    strange = f"left out, because its meaning is not known: {_listed(odd)}" if odd else ""
-    unread = "; ".join(filter(None, (unread, strange)))
-    names = _names([keys for keys, _ in parts], name)
-    main = [not keys or not COPIES.fullmatch(keys[-1]) for keys, _ in parts]
-    default = names[main.index(True)] if sum(main) == 1 < len(main) else ""
-    models = [Decoded("tensors", _named(*part), each, notes, unread) for part, each in zip(parts, names, strict=True)]
-    others = ", ".join(each for each in names[: MAX_NAMED + 1] if each != default)
-    said = "; ".join(filter(None, (unread, f"the file's other weights, which FILE:NAME opens: {others}")))
-    return [replace(part, unread=said, default=True) if part.name == default else part for part in models]
+    used = {way for _, part in parts for way in part}
+    beside_them = {way: _Plain(as_value(each.array), each.container) for way, each in leaves.items() if way not in used}
+    plain = {_way(keys): _Plain(as_value(value), keys[:-1]) for keys, value in held.plain.items()}
+    stated = [_stated(plain | {way: v for way, v in beside_them.items() if kind_of(way[-1])}, *part) for part in parts]
+    left = [way for way in map(_way, held.by_keys) if way not in used and not any(way in each for each in stated)]
+    known = _groups(way for way in left if way not in own)
+    unread = _joined(held.unread, left_out(_groups(way for way in left if way in own)))
+    names = _names([keys for keys, _ in parts], held.name)
+    notes = (listed(known),) if known else ()
+    models = [
+        Decoded("tensors", _arrays_of(keys, part), name, notes, unread,
+                stated=_by_name(keys, values))
+        for (keys, part), name, values in zip(parts, names, stated, strict=True)
+    ]  # fmt: skip
+    main = [model for (keys, _), model in zip(parts, models, strict=True) if not keys or not COPIES.fullmatch(keys[-1])]
+    if not len(main) == 1 < len(models):
+        return models
+    rest = ", ".join(name for name in names[: MAX_NAMED + 1] if name != main[0].name)
+    said = _joined(unread, f"the file's other weights, which FILE:NAME opens: {rest}")
+    return [replace(model, unread=said, default=True) if model is main[0] else model for model in models]
+
+
+def _joined(*sentences: str) -> str:
+    return "; ".join(filter(None, sentences))
+
+
+def _stated(others: Mapping[Keys, _Plain], keys: Keys, leaves: Leaves) -> dict[Keys, Value]:
+    """Return what a file's other values say about a model: those of its own, of what is around it, and of settings.
+
+    others: by the ways to them. keys: the way to the model.
+    """
+    container = next((leaf.container for leaf in leaves.values()), ())
+    own, around, settings = dict[Keys, Value](), dict[Keys, Value](), dict[Keys, Value]()
+    for way, (value, held_in) in others.items():
+        holder, known = way[:-1], kind_of(way[-1])
+        dictionary = next((n for n, part in enumerate(holder) if DICTIONARIES.fullmatch(part)), len(way))
+        if known and dictionary < len(way) and keys[:dictionary] == holder[:dictionary]:
+            settings[way] = value
+        elif dictionary == len(way) and holder[: len(keys)] == keys and held_in == container:
+            if known or not any(map(beside, way)):
+                own[way] = value
+        elif known and keys[: len(holder)] == holder:
+            around[way] = value
+    return {**own, **around, **settings}
+
+
+def _arrays_of(keys: Keys, leaves: Leaves) -> dict[str, F32]:
+    """Return the tensors of a branch by name."""
+    return _by_name(keys, {way: leaf.array for way, leaf in leaves.items()})
+
+
+def _by_name(keys: Keys, found: Mapping[Keys, T]) -> dict[str, T]:
+    """Return what lies at some ways by their names in a branch; those outside by their whole names."""
+    return {".".join(way[len(keys) :] if way[: len(keys)] == keys else way): value for way, value in found.items()}
 
 
 def _way(keys: Keys) -> Keys:
     return *keys[:-1], *keys[-1].split(".")
 
 
-def _is_beside(part: str) -> bool:
-    return bool(TRAINING.fullmatch(part) or LOSS_NET.fullmatch(part))
+def _is_beside(way: Keys) -> bool:
+    return any(map(beside, way[:-1])) or bool(not kind_of(way[-1]) and beside(way[-1]))
 
 
 def _without_loss_nets(leaves: Leaves) -> Leaves:
@@ -125,9 +171,9 @@ def _search(node: _Node, keys: Keys, fits: Fits) -> list[Part]:
     together = len({leaf.container for leaf in node.leaves.values()}) == 1
     # The name of a Sequential, as update_network of update_network.0, tells whose it is: it stays.
     numbered = len(parts) == 1 and all(way[len(parts[0][0])].isdecimal() for way in parts[0][1])
-    if numbered and together and fits(_named(keys, node.leaves)):
+    if numbered and together and fits(_arrays_of(keys, node.leaves)):
         return [(keys, node.leaves)]
-    if rest and fits(_named(keys, rest)):
+    if rest and fits(_arrays_of(keys, rest)):
         return [(keys, rest), *parts]
     return [(way, {**part, **_belonging(part, rest)}) for way, part in parts]
 
@@ -152,11 +198,6 @@ def _first(leaves: Leaves) -> Part:
     return next(with_matrix, next(iter(containers.items()), ((), {})))
 
 
-def _named(keys: Keys, leaves: Leaves) -> dict[str, F32]:
-    """Return the tensors of a branch by their names in it; those beside it by their whole names."""
-    return {".".join(way[len(keys) :] if way[: len(keys)] == keys else way): leaf.array for way, leaf in leaves.items()}
-
-
 def _names(ways: Sequence[Keys], stem: str) -> list[str]:
     """Return the models' names: what differs in the ways to them."""
     if len(ways) == 1:
@@ -168,13 +209,12 @@ def _names(ways: Sequence[Keys], stem: str) -> list[str]:
     return file_names(["-".join(way) for way in ways], stem)
 
 
-def _listed(ways: Sequence[Keys]) -> str:
+def _groups(ways: Iterable[Keys]) -> list[str]:
     """Return what tensors belong to, for a message."""
-    groups = list(dict.fromkeys(_group(way) for way in ways))
-    return ", ".join(groups[:MAX_NAMED]) + (", …" if len(groups) > MAX_NAMED else "")
+    return list(dict.fromkeys(map(_group, ways)))
 
 
 def _group(way: Keys) -> str:
     """Return the shortest name of what a tensor belongs to."""
-    end = next((n + 1 for n, part in enumerate(way) if _is_beside(part)), max(1, len(way) - 2))
+    end = next((n + 1 for n, part in enumerate(way) if beside(part)), max(1, len(way) - 2))
     return ".".join(part[:40] for part in way[:end])

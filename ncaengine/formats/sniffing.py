@@ -5,7 +5,6 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +17,9 @@ from ncaengine.formats.exporters.tabs import MADE_BY
 from ncaengine.formats.importers.base import Decoded, quoted
 from ncaengine.formats.limits import MAX_TEXT_BYTES, too_large
 from ncaengine.formats.onnx import looks_like_onnx, read_onnx
+from ncaengine.formats.partition import Held
 from ncaengine.formats.pickle import holders, weights
-from ncaengine.formats.pickle.holders import Keys, Tensor
+from ncaengine.formats.pickle.attributes import find_plain
 from ncaengine.formats.safetensors import read_safetensors
 
 MAX_HEAD_LETTERS = 20_000
@@ -35,18 +35,6 @@ PICKLED = (b"PK\3\4", *(b"\x80" + bytes([protocol]) for protocol in range(2, 6))
 
 
 SCRIPT = "the program of this TorchScript file, which may compute something else with these weights"
-
-
-@dataclass(frozen=True, eq=False)
-class Tensors:
-    """A file's tensors, of which some are models; see `partition`."""
-
-    by_keys: Mapping[Keys, Tensor]
-    """By the keys of the containers around each, and its name."""
-    name: str
-    """The file's name without folder and ending."""
-    unread: str = ""
-    """What of the file can't be read although it may matter; see Decoded."""
 
 
 def may_hold_models(path: Path) -> bool:
@@ -69,7 +57,7 @@ def _is_saved_by_torch(path: Path, start: bytes) -> bool:
         return b"/data.pkl" in file.read(200)
 
 
-def read_file(path: Path) -> Model | Decoded | Tensors:
+def read_file(path: Path) -> Model | Decoded | Held:
     """Read a file's content, whatever its name; no code in it is ever run.
 
     Raises NCAError without its name, OSError or MemoryError.
@@ -85,7 +73,7 @@ def read_file(path: Path) -> Model | Decoded | Tensors:
         raise NCAError("is a zip archive without weights; unpack it and open what is in it.")
     if ending == ".safetensors" or _is_safetensors(start):
         found = read_safetensors(path)
-        return found if isinstance(found, Model) else Tensors({(name,): v for name, v in found.items()}, stem)
+        return found if isinstance(found, Model) else Held({(name,): v for name, v in found.items()}, stem)
     if start.startswith(b"\x89HDF"):
         raise NCAError("is an HDF5 file, such as Keras writes, which ncaengine does not read; export an ONNX file.")
     if looks_like_onnx(start) and ending not in (*PICKLES, *TEXTS, *NUMBERS):
@@ -110,20 +98,20 @@ def _is_safetensors(start: bytes) -> bool:
     return start[8:9] == b"{" and int.from_bytes(start[:8], "little") < MAX_TEXT_BYTES
 
 
-def _read_npy(path: Path, stem: str) -> Model | Decoded | Tensors:
+def _read_npy(path: Path, stem: str) -> Model | Decoded | Held:
     found = weights.read_npy(path)
     return Decoded("arrays", found, stem) if isinstance(found, np.ndarray) else _from_arrays(found, stem)
 
 
-def _from_arrays(found: object, stem: str) -> Decoded | Tensors:
+def _from_arrays(found: object, stem: str) -> Decoded | Held:
     """Return what NumPy saved: a dict of weights, a list of arrays, or one array."""
     if isinstance(found, list) and all(isinstance(each, np.ndarray) for each in found):
         return Decoded("arrays", found[0] if len(found) == 1 else found, stem)
     tensors = holders.find_tensors(found)
-    return Tensors(tensors, stem) if tensors else Decoded("arrays", found, stem)
+    return Held(tensors, stem) if tensors else Decoded("arrays", found, stem)
 
 
-def _read_pickle(path: Path, stem: str) -> Model | Decoded | Tensors:
+def _read_pickle(path: Path, stem: str) -> Model | Decoded | Held:
     try:
         found = weights.read_torch(path)
     except weights.DamagedError:
@@ -136,12 +124,13 @@ def _read_pickle(path: Path, stem: str) -> Model | Decoded | Tensors:
             raise NCAError(f"has the key {KEY} but lacks its weights; save it again.")
         return models.model_from_dict(held.get("config"), holders.find_weights(held["weights"]))
     if isinstance(found, weights.Script):
-        return Tensors(holders.find_tensors(found.tensors()), stem, SCRIPT)
+        held = found.tensors()
+        return Held(holders.find_tensors(held), stem, SCRIPT, find_plain(held))
     if isinstance(found, (list, tuple)) and found and all(isinstance(each, np.ndarray) for each in found):
         found = weights.in_order(found)
     tensors = holders.find_tensors(found)
     if tensors:
-        return Tensors(tensors, stem)
+        return Held(tensors, stem, plain=find_plain(found))
     if not isinstance(found, Mapping):
         kind = "Tensor" if isinstance(found, np.ndarray) else type(found).__name__
         raise NCAError(f"holds a {kind}, not a model or a state dict.")

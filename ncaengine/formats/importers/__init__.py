@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -30,6 +30,7 @@ from ncaengine.formats.importers import (
 from ncaengine.formats.importers.adjust import adjusted
 from ncaengine.formats.importers.base import ASK, Choice, Decoded, Family, Hints, Makers, quoted
 from ncaengine.formats.importers.state_dicts import tidy
+from ncaengine.formats.importers.statements import Stated, read_statements
 
 FAMILIES: tuple[Family, ...] = (
     selforg.FAMILY,
@@ -76,6 +77,8 @@ class Identified:
     """What speaks against the family that the hints name; '' if nothing does."""
     also: tuple[str, ...] = ()
     """The names of other families that recognise the file, too."""
+    stated: Stated = field(default_factory=Stated)
+    """What the file says about a step beside its layers; `hints` has what it shares with the user's."""
 
     def makers(self) -> Makers:
         """Return functions that make the models, each with its attribution, by the model's name.
@@ -91,7 +94,7 @@ class Identified:
         return {name: functools.partial(self._attributed, make) for name, make in makers.items()}
 
     def _attributed(self, make: Callable[[], Model]) -> Model:
-        model, family = adjusted(make(), self.hints), self.family
+        model, family = adjusted(self.stated.applied(make(), self.hints), self.hints), self.family
         own = model.config.attribution  # some files name the authors of what is in them
         usual = {"authors": family.authors, "source": family.source, "licence": family.licence}
         if not family.owned(self.decoded):
@@ -161,6 +164,8 @@ def identify(decoded: Decoded, hints: Hints = _NO_HINTS) -> Identified:
     them.
     """
     decoded = tidy(decoded)
+    stated = read_statements(decoded.stated)
+    hints = stated.under(hints)
     recognised = ((family, reason) for family in FAMILIES if (reason := family.recognise(decoded, hints)))
     if hints.family:
         by_name = {family.name: family for family in FAMILIES}
@@ -168,12 +173,12 @@ def identify(decoded: Decoded, hints: Hints = _NO_HINTS) -> Identified:
             raise NCAError(f"There is no family {hints.family!r}; choose from: {', '.join(by_name)}.")
         named = by_name[hints.family]
         if reason := named.recognise(decoded, hints):
-            return Identified(decoded, hints, named, reason)
+            return Identified(decoded, hints, named, reason, stated=stated)
         other, reason = next(recognised, (None, ""))
         doubt = f"it looks like {other.name}: {reason}; read as {named.name}, as given" if other else ""
-        return Identified(decoded, hints, named, "its family was given", doubt)
+        return Identified(decoded, hints, named, "its family was given", doubt, stated=stated)
     for family, reason in recognised:
-        return Identified(decoded, hints, family, reason, also=tuple(other.name for other, _ in recognised))
+        return Identified(decoded, hints, family, reason, "", tuple(other.name for other, _ in recognised), stated)
     if decoded.form == "floats":
         dense.read_net(decoded, hints)  # raises NCAError that says which hints are missing
     raise NCAError(f"is none of {', '.join(f.name for f in FAMILIES)}: it holds {_described(decoded)}.{_why(decoded)}")

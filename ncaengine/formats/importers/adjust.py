@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 
 from ncaengine.core.errors import NCAError
-from ncaengine.core.model import Alive, Clips, Config, Model, Seed
+from ncaengine.core.model import Alive, Config, Model, Range, Seed
 from ncaengine.core.types import F32
 from ncaengine.formats.importers.base import Hints, SeedForm
 
@@ -36,10 +36,7 @@ def adjusted(model: Model, hints: Hints) -> Model:
     if hints.alive:
         changes["alive"] = _life(c, hints)
     if hints.state_clip is not None:
-        if not 0 <= hints.state_clip < math.inf:
-            raise NCAError(f"cannot limit its state to {hints.state_clip:g}; give a number from 0.")
-        bounds = (-hints.state_clip, hints.state_clip) if hints.state_clip else None
-        changes["clips"] = Clips(c.clips.perception, c.clips.hidden, c.clips.update, bounds)
+        changes["clips"] = msgspec.structs.replace(c.clips, state=_bounds(hints.state_clip))
     if hints.gradient_sign:
         sign = 1.0 if hints.gradient_sign == "down" else -1.0
         changes["features"] = tuple(
@@ -54,6 +51,14 @@ def adjusted(model: Model, hints: Hints) -> Model:
     if not changes:
         return model
     return dataclasses.replace(model, config=msgspec.structs.replace(c, **changes), seed=seed)
+
+
+def _bounds(limit: float | Range) -> Range | None:
+    if isinstance(limit, tuple):
+        return limit
+    if not 0 <= limit < math.inf:
+        raise NCAError(f"cannot limit its state to {limit:g}; give a number from 0.")
+    return (-limit, limit) if limit else None
 
 
 def _life(c: Config, hints: Hints) -> Alive | None:

@@ -2,14 +2,16 @@
 
 import functools
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from ncaengine.core.errors import NCAError
-from ncaengine.core.model import Integrator, Model, Padding
+from ncaengine.core.model import Integrator, Model, Padding, Range
 from ncaengine.core.validation import explain_invalid
 
 ARTICLE_KERNELS = ("square", "hexagonal-distill")
@@ -36,6 +38,8 @@ FURTHER: tuple[Choice, ...] = ("padding", "seed_form", "alive", "fire_rate", "in
 """Choices that every state dict leaves open."""
 
 T = TypeVar("T")
+Value = bool | int | float | str | tuple[float, ...] | npt.NDArray[Any]
+"""What a file states about a step; see `statements`."""
 Makers = dict[str, Callable[[], Model]]
 """Functions that make the models of a file, by name. They raise NCAError without the file's name."""
 
@@ -56,6 +60,8 @@ class Decoded:
     """What of the file can't be read although it may matter, a sentence without its end; '' if there is nothing."""
     default: bool = False
     """Whether it is the model to open if the file has several and none is named."""
+    stated: Mapping[str, Value] = field(default_factory=dict)
+    """What the file says about a step beside its tensors, by dotted names; see `statements`."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +92,8 @@ class Hints:
     """Share of the cells that update in a step; None for the family's."""
     integrator: Integrator | Literal[""] = ""
     """How a step follows the update; '' for the family's."""
-    state_clip: float | None = None
-    """The largest |state|, 0 for no limit; None for the family's."""
+    state_clip: float | Range | None = None
+    """The largest |state|, 0 for no limit, or the lowest and the highest state; None for the family's."""
 
 
 @dataclass(frozen=True)
@@ -115,9 +121,10 @@ class Family:
 MAX_FACTS = 16
 """Facts of an attribution that are read."""
 MAX_FACT_LETTERS = 500
+MAX_SHOWN = 4
+"""Names that a message lists."""
 
-
-ABOUT_THE_FILE = ("recognised", "reading", "left out", "not needed", "file")
+ABOUT_THE_FILE = ("recognised", "reading", "stated in the file", "left out", "not needed", "file")
 """Facts of an attribution that say how a file was read, not who made it."""
 
 
@@ -125,6 +132,29 @@ def bounded_attribution(facts: Mapping[Any, Any]) -> dict[str, str]:
     """Return an attribution as an atlas holds it: only texts, limited in number and length, nothing about the file."""
     texts = {k[:40]: v[:MAX_FACT_LETTERS] for k, v in facts.items() if isinstance(k, str) and isinstance(v, str)}
     return {k: texts[k] for k in list(texts)[:MAX_FACTS] if k not in ABOUT_THE_FILE}
+
+
+def as_value(array: Value) -> Value:
+    """Return an array of one number as that number, of two as a tuple; anything else as it is."""
+    if not isinstance(array, np.ndarray):
+        return array
+    numbers = array.ravel()[:3].tolist()
+    if array.dtype == np.float32:
+        numbers = [float(str(number)) for number in array.ravel()[:3]]  # 0.1, not the nearest float32
+    return numbers[0] if len(numbers) == 1 else tuple(numbers) if len(numbers) == 2 else array
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return some names for a message, as "loss.vgg.0.weight, loss.vgg.0.bias and 30 more"."""
+    every = [name[:60] for name in names]
+    if len(every) <= MAX_SHOWN:
+        return ", ".join(every)
+    return f"{', '.join(every[: MAX_SHOWN - 1])} and {len(every) - MAX_SHOWN + 1} more"
+
+
+def left_out(names: Collection[str]) -> str:
+    """Return a sentence about things in a file whose meaning is not known; '' if there are none."""
+    return f"left out, because its meaning is not known: {listed(names)}" if names else ""
 
 
 def quoted(key: object) -> str:

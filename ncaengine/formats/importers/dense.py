@@ -46,10 +46,6 @@ class Dense:
     """(channels,), or None."""
     perception: Perception | None = None
     """What the inputs are, if the file holds the filters."""
-    fire_rate: float | None = None
-    """The file's own, or None."""
-    life: float | None = None
-    """The file's own threshold of life, or None."""
     notes: tuple[str, ...] = ()
     """What of the file is not in the net, a sentence each without its end."""
 
@@ -123,13 +119,9 @@ def build_model(net: Dense, convention: Convention, hints: Hints, name: str) -> 
     colour = base.colour
     if hints.offset is not None:
         colour = msgspec.structs.replace(colour, offset=hints.offset)
-    alive = base.alive
-    if alive and net.life is not None:
-        alive = msgspec.structs.replace(alive, threshold=net.life)
     config = msgspec.structs.replace(
         base, channels=channels, hidden=hidden, extra=PLACE if placed else (), name=name, colour=colour, features=found,
-        stencils=own, kernels=("square",) if own else base.kernels, alive=alive,
-        fire_rate=base.fire_rate if net.fire_rate is None else net.fire_rate,
+        stencils=own, kernels=("square",) if own else base.kernels,
         attribution={**base.attribution, **reading_facts(net, convention, hints)},
     )  # fmt: skip
     w1 = np.concatenate([net.w1[:, order], net.w1[:, len(order) :]], 1)
@@ -219,16 +211,9 @@ def _from_tensors(tensors: Mapping[str, F32], hints: Hints) -> Dense:
     found = Perception(columns, ()) if columns else None
     if found is None:
         w1, b1, found = _perceived(account, layers, w1, b1, channels, hints)
-    account.number("noise_level")
-    fire_rate = account.number("fire_rate", "update_rate", "update_prob", "update_probability", "cell_fire_rate")
-    if fire_rate is not None and not 0 < fire_rate <= 1:
-        raise NCAError(f"its fire rate is {fire_rate:g}; it must be more than 0 and at most 1.")
-    share = account.number("dt", "step_size", "update_scale")
-    if share is not None:
-        w2, b2 = w2 * np.float32(share), None if b2 is None else b2 * np.float32(share)
-    life = account.number("alive_threshold", "living_threshold", "alpha_threshold", "alpha_living_threshold")
+    account.use("noise_level")
     notes = [unfit(account), account.close(layers)]
-    return Dense(w1, b1, w2, b2, found, fire_rate, life, tuple(filter(None, notes)))
+    return Dense(w1, b1, w2, b2, found, tuple(filter(None, notes)))
 
 
 def _perceived(

@@ -10,8 +10,8 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.model import MAX_INPUTS, Feature, Weights
 from ncaengine.core.stencils import as_weights
 from ncaengine.core.types import F32
-from ncaengine.formats.importers.base import Order
-from ncaengine.formats.importers.state_dicts import Account, Layers, is_filter, listed
+from ncaengine.formats.importers.base import Order, listed
+from ncaengine.formats.importers.state_dicts import Account, Layers, is_filter
 
 MAX_FEATURES = 1024
 """The most features of a Config."""

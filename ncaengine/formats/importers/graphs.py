@@ -44,10 +44,11 @@ def open_models(decoded: Decoded, hints: Hints) -> Makers:
             )
         first = np.zeros(len(w1), np.float32) if b1 is None else np.asarray(b1, np.float32)
         second, unsaid = None if b2 is None else _f32(b2), () if reader.rate else (NO_RATE,)
-        net = Dense(_f32(w1), first, _f32(w2), second, Perception(columns, ()), reader.rate or 0.5, notes=unsaid)
+        net = Dense(_f32(w1), first, _f32(w2), second, Perception(columns, ()), unsaid)
         config = Config(
             padding=PADDINGS.get(reader.padding) or reader.padding or "circular",  # type: ignore[arg-type]
             activation=reader.activation, clips=reader.clips, alive=reader.alive, kernels=("square",),
+            fire_rate=reader.rate or 0.5,
             seed=Seed("point", 1.0, first=3) if reader.alive else Seed(),
             colour=Colour(1.0, 0.0, alpha=True) if reader.alive else Colour(),
         )  # fmt: skip

@@ -7,47 +7,22 @@ have in the net itself, and drops those that are known not to be needed; `find_l
 
 import dataclasses
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.types import F32
-from ncaengine.formats.importers.base import Decoded, quoted
+from ncaengine.formats.importers.base import MAX_SHOWN, Decoded, Value, as_value, left_out, listed, quoted
+from ncaengine.formats.importers.names import COUNTERS, beside, kind_of
 
 PAIRS = (("w1", "w2"), ("fc0", "fc1"), ("conv1", "conv2"))
 """Names of the two layers in known programs. Those of a Sequential have numbers: layers.0 and layers.2."""
 _PARAMETER = re.compile(r"(^|\.)(weight|bias|running_(mean|var)|weight_(orig|u|v|g)|in_proj_\w+)$")
 """Names of what a layer of torch computes with."""
-MAX_LETTERS = 500
-"""Letters of a name whose meaning is looked up."""
-MAX_SHOWN = 4
-"""Names of tensors that a message lists."""
 _WRAPPED = re.compile(r"(?:(?<=\.)|^)(?:_fsdp_wrapped_module|_orig_mod|_checkpoint_wrapped_module)\.")
 _NUMBERED = re.compile(r"((?:.{0,200}\.)?)(\d{1,3})")
-_NOT_NEEDED: tuple[tuple[str, re.Pattern[str]], ...] = (
-    (
-        "of the loss",
-        re.compile(
-            r"(^|\.|_)(loss(es)?|loss_(fn|net|model|func)|criterion|vgg\d*(_\w+)?|lpips|perceptual(_\w+)?|style_loss|"
-            r"content_loss|feature_extractor|discriminator|inception|clip_model|metrics?)(\.|$)"
-        ),
-    ),
-    (
-        "of the optimiser",
-        re.compile(r"(^|\.)(optim(i[sz]er)?s?|opt|exp_avg(_sq)?|(lr_)?scheduler|scaler|momentum)(\.|$)"),
-    ),
-    (
-        "counters",
-        re.compile(
-            r"(^|\.)(n_averaged|initted|initiali[sz]ed|num_updates|epochs?|(global_|current_)?steps?|iter(ation)?s?|it|decay|total_(ops|params)|"
-            r"_extra_state|device_(anchor|indicator)|dummy(_\w+)?)$"
-        ),
-    ),
-    ("of the training", re.compile(r"(^|\.)(target(_\w+)?|pool(_\w+)?|sample_pool(\.\w+)?|replay(_\w+)?)$")),
-)
-"""What a step never needs, with the names that it has."""
 
 
 class Layers(NamedTuple):
@@ -60,7 +35,7 @@ class Layers(NamedTuple):
 def tidy(decoded: Decoded) -> Decoded:
     """Return a state dict with the net's own names for its tensors; any other file as it is.
 
-    What is known not to be needed is dropped, and said in the notes.
+    What is known not to be needed is dropped, and said in the notes. What states something about a step is in `stated`.
     """
     if decoded.form != "tensors":
         return decoded
@@ -68,8 +43,10 @@ def tidy(decoded: Decoded) -> Decoded:
     if len(tensors) < len(decoded.data):
         tensors = dict(decoded.data)
     tensors, notes = _without_unneeded(_without_weight_norm(_as_torch_has_them(tensors)))
-    prefix = next(_prefixes(tensors), "")
-    return dataclasses.replace(decoded, data=_renamed(tensors, prefix), notes=(*decoded.notes, *notes))
+    tensors = _renamed(tensors, next(_prefixes(tensors), ""))
+    stated = _stated(tensors)
+    rest = {name: array for name, array in tensors.items() if name not in stated}
+    return dataclasses.replace(decoded, data=rest, notes=(*decoded.notes, *notes), stated={**stated, **decoded.stated})
 
 
 def _renamed(tensors: Mapping[str, F32], prefix: str) -> dict[str, F32]:
@@ -171,15 +148,19 @@ def _without_unneeded(tensors: Mapping[str, F32]) -> tuple[dict[str, F32], list[
     """Drop what a step never needs; return the rest, and a sentence about what was dropped."""
     kept, dropped = dict[str, F32](), dict[str, list[str]]()
     for name, array in tensors.items():
-        short = name.lower() if len(name) <= MAX_LETTERS else ""
-        reason = next((reason for reason, names in _NOT_NEEDED if names.search(short)), "")
-        if reason == "counters" and array.size > 1:
-            reason = ""
-        if reason:
+        *around, last = name.split(".")
+        counter = array.size == 1 and COUNTERS.fullmatch(last.lower())
+        unknown = "counters" if counter else "" if kind_of(name) else beside(last)
+        if reason := next(filter(None, map(beside, around)), unknown):
             dropped.setdefault(reason, []).append(name)
         else:
             kept[name] = array
     return kept, [f"not needed, {reason}: {listed(names)}" for reason, names in dropped.items()]
+
+
+def _stated(tensors: Mapping[str, F32]) -> dict[str, Value]:
+    """Return the tensors that state something about a step, by name."""
+    return {name: as_value(array) for name, array in tensors.items() if kind_of(name) and not is_filter(array)}
 
 
 def _as_torch_has_them(tensors: Mapping[str, F32]) -> dict[str, F32]:
@@ -226,14 +207,6 @@ def _without_weight_norm(tensors: Mapping[str, F32]) -> dict[str, F32]:
     return out
 
 
-def listed(names: Iterable[str]) -> str:
-    """Return some names for a message, as "loss.vgg.0.weight, loss.vgg.0.bias and 30 more"."""
-    every = [name[:60] for name in names]
-    if len(every) <= MAX_SHOWN:
-        return ", ".join(every)
-    return f"{', '.join(every[: MAX_SHOWN - 1])} and {len(every) - MAX_SHOWN + 1} more"
-
-
 class Account:
     """Which tensors of a state dict were used. What stays unused is said, or the file is refused."""
 
@@ -247,15 +220,6 @@ class Account:
         if found is not None:
             self._used.add(name)
         return found
-
-    def number(self, *names: str) -> float | None:
-        """Return the first of these tensors that is one number, which counts as used; None if there is none."""
-        for name in names:
-            found = self._tensors.get(name)
-            if found is not None and found.size == 1:
-                self._used.add(name)
-                return float(found.flat[0])
-        return None
 
     def unused(self) -> dict[str, F32]:
         """Return the tensors that nothing used."""
@@ -276,4 +240,4 @@ class Account:
                 f"{shapes}{more}. Without them it would compute something else; if they are not part of the "
                 "automaton, save a state dict without them."
             )
-        return f"left out, because its meaning is not known: {listed(rest)}" if rest else ""
+        return left_out(rest)

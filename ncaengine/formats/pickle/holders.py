@@ -25,6 +25,8 @@ T = TypeVar("T")
 Keys = tuple[str, ...]
 """Keys of the containers around a tensor, and its name."""
 Tensor = Array | LargeTensor
+Own = tuple[Mapping[Any, Any], Mapping[Any, Any]]
+"""A module's own parameters and buffers."""
 
 
 def find_weights(found: object) -> dict[str, npt.NDArray[np.float32]]:
@@ -53,8 +55,8 @@ def find_tensors(found: object) -> dict[Keys, Tensor]:
     there are too many, or if the only weights are inside an object of an unknown class.
     """
     tensors: dict[Keys, Tensor] = {}
-    for keys, holder in _all_holders(found):
-        tensors |= {(*keys, name): value for name, value in holder.items()}
+    for keys, _, inside, of_module in all_holders(found):
+        tensors |= {(*keys, name): value for name, value in (of_module or _arrays(inside)).items()}
         if len(tensors) > MAX_TENSORS:
             raise too_large("a thousand tensors")
     if not any(len(value.shape) > 1 for value in tensors.values()) and (odd := _foreign(found)):
@@ -86,8 +88,12 @@ def _holders(found: object) -> Iterator[dict[str, Tensor]]:
         level = below
 
 
-def _all_holders(found: object) -> Iterator[tuple[Keys, dict[str, Tensor]]]:
-    """Yield the same with the keys that lead to each, also from lists; what is at two places comes twice."""
+def all_holders(found: object) -> Iterator[tuple[Keys, Any, Mapping[Any, Any], dict[str, Tensor]]]:
+    """Yield each container and module in what a pickle held, also in lists; what is at two places comes twice.
+
+    Yields the keys that lead to it, it, what is in it, and the tensors of a module, by dotted names. What is in a
+    module with tensors is not yielded again.
+    """
     level: list[tuple[Keys, object, set[int]]] = [((), found, set())]
     left = MAX_HOLDERS
     for _ in range(MAX_DEPTH // 4 + 1):
@@ -95,9 +101,9 @@ def _all_holders(found: object) -> Iterator[tuple[Keys, dict[str, Tensor]]]:
         for keys, holder, above in level[:left]:
             seen = set(above)
             inside = _fresh(holder, seen, lists=True)
-            module = _module(holder, set(above)) if isinstance(holder, UnloadedObject) else {}
-            yield keys, module or _arrays(inside)
-            if not module:
+            of_module = _module(holder, set(above)) if isinstance(holder, UnloadedObject) else {}
+            yield keys, holder, inside, of_module
+            if not of_module:
                 below += [((*keys, str(k)[:100]), v, seen) for k, v in _likely_first(inside) if _is_holder(v)]
         left -= len(level)
         level = below if left > 0 else []
@@ -149,7 +155,7 @@ def _arrays(mapping: Mapping[Any, Any], prefix: str = "") -> dict[str, Tensor]:
     }
 
 
-def _is_filter(array: Array) -> bool:
+def is_filter(array: Array) -> bool:
     """Return whether an array that a module keeps as an attribute may be filters: its last two sides are equal."""
     return array.ndim in (2, 3, 4) and array.shape[-1] == array.shape[-2] in (3, 5, 7) and array.size < 10**5
 
@@ -160,6 +166,19 @@ def _module(root: UnloadedObject, seen: set[int]) -> dict[str, Tensor]:
     Filters that it keeps as plain attributes are among them, under their names.
     """
     named: dict[str, Tensor] = {}
+    for prefix, _, state, own in modules_in(root, seen):
+        filters = {name: each for name, each in state.items() if isinstance(each, np.ndarray) and is_filter(each)}
+        for arrays in (*own, filters):
+            named |= _arrays(arrays, prefix)
+    return named
+
+
+def modules_in(root: UnloadedObject, seen: set[int]) -> Iterator[tuple[str, Any, Mapping[Any, Any], Own]]:
+    """Yield a module and those in it, each with the prefix of its names, its attributes, parameters and buffers.
+
+    seen: ids of modules that are left out; those yielded are added. Raises NCAError if there are too many.
+    """
+    count = 0
     todo: list[tuple[str, object, int]] = [("", root, MAX_DEPTH)]
     while todo:
         prefix, module, depth = todo.pop()
@@ -168,10 +187,9 @@ def _module(root: UnloadedObject, seen: set[int]) -> dict[str, Tensor]:
         if isinstance(module, UnloadedObject) and module.module.startswith("__torch__"):
             parts = [state, {}, {name: each for name, each in state.items() if isinstance(each, UnloadedObject)}]
         # Limited, since each name may be thousands of letters long.
-        if len(named) + len(todo) + sum(map(len, parts)) > MAX_TENSORS:
+        count += sum(map(len, parts))
+        if count > MAX_TENSORS:
             raise too_large("a thousand tensors")
-        filters = {name: each for name, each in state.items() if isinstance(each, np.ndarray) and _is_filter(each)}
-        named |= _arrays(parts[0], prefix) | _arrays(parts[1], prefix) | _arrays(filters, prefix)
+        yield prefix, module, state, (parts[0], parts[1])
         children = [(f"{prefix}{name}.", child, depth - 1) for name, child in parts[2].items() if isinstance(name, str)]
         todo += reversed(children if depth else [])
-    return named

@@ -1,0 +1,116 @@
+"""Numbers and texts in what a pickle held: in dictionaries, and as attributes of modules, with their settings.
+
+Classes are not loaded, but the names of torch's own say what a module does: how it pads, and which activation it is.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ncaengine.formats.pickle.holders import Keys, all_holders, is_filter, modules_in
+from ncaengine.formats.pickle.machine import UnloadedObject
+from ncaengine.formats.pickle.tensors import Array
+
+Plain = bool | int | float | str | tuple[float, ...] | Array
+MAX_PLAIN = 2000
+"""Values that are looked at."""
+MAX_LETTERS = 100
+"""Letters of a name or a text."""
+MAX_LEVELS = 3
+"""Levels of dictionaries in an attribute."""
+SILENT = re.compile(r"container|conv|linear|dropout|loss|flatten|distance|parallel|rnn|sparse|module")
+"""Modules of torch.nn.modules whose classes do nothing besides what their parameters say, or nothing in a step."""
+
+
+def find_plain(found: object) -> dict[Keys, Plain]:
+    """Return numbers, texts and arrays that are no parameters in what `read_torch` returned.
+
+    By the keys of the containers around each and its name, as `holders.find_tensors` returns tensors. Classes of torch
+    give `activation`, `other_activation`, `padding_mode`, and `class` for what does something else.
+    """
+    plain: dict[Keys, Plain] = {}
+    for keys, holder, inside, of_module in all_holders(found):
+        for name, value in _of_modules(holder) if of_module else _values(inside):
+            if len(plain) >= MAX_PLAIN:
+                return plain
+            plain[*keys, name] = value
+    return plain
+
+
+def _values(mapping: Mapping[Any, Any]) -> Iterator[tuple[str, Plain]]:
+    """Yield the numbers and texts of a mapping with their names."""
+    for name, value in mapping.items():
+        if not isinstance(name, str) or name.startswith("_") or len(name) > MAX_LETTERS:
+            continue
+        if isinstance(value, (list, tuple)) and len(value) == 2 and {*map(type, value)} <= {int, float}:
+            yield name, (float(value[0]), float(value[1]))
+        elif isinstance(value, (bool, int, float)) or (isinstance(value, str) and len(value) <= MAX_LETTERS):
+            yield name, value
+
+
+def _attributes(state: Mapping[Any, Any], levels: int = MAX_LEVELS) -> Iterator[tuple[str, Plain]]:
+    """Yield the values of a module's attributes, also those in dictionaries, and arrays besides filters."""
+    yield from _values(state)
+    for name, value in state.items():
+        if not isinstance(name, str) or name.startswith("_"):
+            continue
+        inside = value.state if isinstance(value, UnloadedObject) and not value.foreign else value
+        if isinstance(value, np.ndarray) and value.dtype.kind in "fiub" and not is_filter(value):
+            yield name, value
+        elif isinstance(inside, Mapping) and "_modules" not in inside and levels:
+            yield from ((f"{name}.{inner}", each) for inner, each in _attributes(inside, levels - 1))
+
+
+def _of_modules(root: UnloadedObject) -> Iterator[tuple[str, Plain]]:
+    """Yield what a module and those in it say, by dotted names."""
+    found = modules_in(root, set())
+    modules = [(prefix, _kind(module), module.name, state, own[0]) for prefix, module, state, own in found]
+    layers = [prefix for prefix, *_, parameters in modules if any(each is not None for each in parameters.values())]
+    activations = [prefix for prefix, kind, *_ in modules if kind == "activation"]
+    for prefix, kind, name, state, _ in modules:
+        values: Iterable[tuple[str, Plain]] = ()
+        if not kind:
+            values = _attributes(state)
+        elif kind == "activation":
+            values = [("activation" if _behind(prefix, layers) in (None, 1) else "other_activation", name)]
+        elif kind == "padding":
+            values = [("padding_mode", name.removesuffix("Pad2d"))]
+        elif kind == "conv":
+            values = _of_convolution(state)
+        elif name == "Sequential" and _behind(f"{prefix}0.", layers) and not _children(prefix, activations):
+            values = [("activation", "linear")]
+        elif not SILENT.search(kind):
+            values = [("class", name)]
+        yield from ((prefix + name, value) for name, value in values)
+
+
+def _kind(module: UnloadedObject) -> str:
+    """Return the last part of the place of a class of torch.nn, such as conv; '' for other classes."""
+    place = re.sub(r"^__torch__\.|\.___torch_mangle_\d+", "", module.module)
+    return place.rpartition(".")[2] if place.startswith("torch.nn.") else ""
+
+
+def _children(prefix: str, modules: Iterable[str]) -> set[int]:
+    """Return the numbers of the children of a Sequential that are, or hold, some of these modules."""
+    inside = (each.removeprefix(prefix).partition(".")[0] for each in modules if each.startswith(prefix))
+    return {int(number) for number in inside if number.isdecimal()}
+
+
+def _behind(prefix: str, layers: Sequence[str]) -> int | None:
+    """Return how many layers follow a module in its Sequential; None if that has fewer than two layers."""
+    around, _, number = prefix.removesuffix(".").rpartition(".")
+    places = _children(f"{around}." if around else "", layers) if number.isdecimal() else set()
+    return sum(place > int(number) for place in places) if len(places) > 1 else None
+
+
+def _of_convolution(state: Mapping[Any, Any]) -> Iterator[tuple[str, Plain]]:
+    """Yield how a convolution over several cells pads, and what ncaengine's lack."""
+    sides = {"kernel_size": 1, "padding": 0, "stride": 1, "dilation": 1}
+    wide, padded, strides, dilated = (str(state.get(name)) not in (f"({n}, {n})", "None") for name, n in sides.items())
+    if wide and padded and isinstance(mode := state.get("padding_mode"), str):
+        yield "padding_mode", mode[:MAX_LETTERS]
+    for name, unusual in (("stride", strides), ("dilation", dilated)):
+        if unusual:
+            yield name, str(state[name])[:MAX_LETTERS]

@@ -1,0 +1,195 @@
+"""What files say about a step beside layers: buffers, attributes of pickled modules, dictionaries of settings.
+
+Steps are compared with the module's own forward.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from published_forms import numbers, state_dict
+from torch import nn
+from torch.nn import functional
+from torch_files import saved
+
+from ncaengine.backends.torch import TorchCells
+from ncaengine.core.kernels import Catalogue
+from ncaengine.core.model import Alive, Model, Seed
+from ncaengine.core.settings import Settings
+from ncaengine.formats import model_files
+from ncaengine.formats.importers.base import Hints
+
+CHANNELS, HIDDEN = 6, 5
+KEPT: dict[str, Any] = {}
+"""What each test gives the modules as attributes."""
+
+
+class Automaton(nn.Module):
+    """A net whose attributes and buffers all count."""
+
+    def __init__(self, pads: str = "circular", activation: type[nn.Module] = nn.Tanh) -> None:
+        super().__init__()
+        torch.manual_seed(7)
+        self.perceive = nn.Conv2d(CHANNELS, 3 * CHANNELS, 3, 1, 1, groups=CHANNELS, padding_mode=pads, bias=False)
+        self.update = nn.Sequential(
+            nn.Conv2d(3 * CHANNELS, HIDDEN, 1), activation(), nn.Conv2d(HIDDEN, CHANNELS, 1, bias=False)
+        )
+        self.step_size, self.clip, self.fire_rate, self.use_alive_mask = 0.25, 0.5, 1.0, False
+        self.register_buffer("update_mask", torch.tensor([0.0, 1, 1, 0, 1, 0.5]).view(1, -1, 1, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (x + self.step_size * self.update_mask * self.update(self.perceive(x))).clamp(-self.clip, self.clip)
+
+
+class Growing(nn.Module):
+    """A net with filters of its own whose cells live and die."""
+
+    def __init__(self, **kept: Any) -> None:
+        super().__init__()
+        torch.manual_seed(8)
+        self.fc0, self.fc1 = nn.Conv2d(3 * CHANNELS, HIDDEN, 1), nn.Conv2d(HIDDEN, CHANNELS, 1, bias=False)
+        self.__dict__.update(kept)
+
+
+for module in (Automaton, Growing):
+    module.__module__ = "__main__"  # as a script's that saves its own
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for module in (Automaton, Growing):
+        monkeypatch.setattr("__main__." + module.__name__, module, raising=False)
+    return tmp_path / "m.pt"
+
+
+def stepped(model: Model, state: np.ndarray, catalogue: Catalogue) -> np.ndarray:
+    cells = TorchCells()
+    cells.specialise(model, catalogue.get("square"))
+    cells.write(state)
+    cells.step(0, 0, Settings(fire_rate=1.0))
+    return cells.read()
+
+
+@pytest.mark.parametrize("pads", ["circular", "zeros", "replicate"])
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh, nn.Sigmoid, nn.SiLU, nn.Identity])
+def test_a_whole_module_computes_what_its_own_forward_does(
+    file: Path, catalogue: Catalogue, pads: str, activation: type[nn.Module]
+) -> None:
+    net = Automaton(pads, activation)
+    model = model_files.load(saved(file, {"epoch": 3, "model": net}))
+    assert model.config.fire_rate == 1
+    assert "left out" not in model.config.attribution
+    x = numbers(7, 5, CHANNELS, seed=9, spread=0.4).clip(-0.5, 0.5)
+    with torch.no_grad():
+        expected = net(torch.from_numpy(x).permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(stepped(model, x, catalogue), expected, atol=1e-5)
+
+
+def test_a_state_dict_has_the_same_buffers_and_the_dictionary_beside_it_the_rest(
+    file: Path, catalogue: Catalogue
+) -> None:
+    net = Automaton("zeros", nn.ReLU)
+    settings = {
+        "step_size": 0.25,
+        "padding_mode": "zeros",
+        "state_clip": 0.5,
+        "fire_rate": 1.0,
+        "alive": False,
+        "lr": 1e-3,
+    }
+    whole = model_files.load(saved(file, Automaton("zeros", nn.ReLU)))
+    for name, held in (
+        ("hyper_parameters", settings), ("hparams", settings), ("model_config", {"net": settings}),
+        ("args", argparse.Namespace(**settings)),
+    ):  # fmt: skip
+        model = model_files.load(saved(file, {"state_dict": net.state_dict(), name: held}))
+        x = numbers(4, 5, CHANNELS, seed=9)
+        np.testing.assert_array_equal(stepped(model, x, catalogue), stepped(whole, x, catalogue))
+        assert (model.config.fire_rate, model.config.padding) == (1, "zero")
+
+
+def test_what_the_training_is_set_to_does_not_count(file: Path) -> None:
+    net = {name: torch.from_numpy(array) for name, array in state_dict(12, names=("fc0", "fc1")).items()}
+    plain = model_files.load(saved(file, net)).config
+    config = {"step_size": 2000, "clip": 1.0, "solver": "adam", "update_rate": 5, "seed": 1}
+    beside = {"optimizer": {"fire_rate": 0.1}, "other": {"padding": "circular"}, "config": config}
+    model = model_files.load(saved(file, {"net": net, **beside})).config
+    assert (model.fire_rate, model.padding, model.clips, model.integrator) == (0.5, "zero", plain.clips, "euler")
+    assert model.notes == plain.notes
+
+
+def test_life_is_that_of_the_file(file: Path) -> None:
+    alive = {"alive_threshold": 0.25, "alpha_channel": 4}
+    assert model_files.load(saved(file, Growing(**alive))).config.alive == Alive(4, 0.25)
+    assert model_files.load(saved(file, Growing(living_mask=False))).config.alive is None
+    assert model_files.load(saved(file, Growing(life_mask="before"))).config.alive == Alive(when="before")
+    texture = {name: torch.from_numpy(array) for name, array in state_dict(16).items()}
+    config = model_files.load(saved(file, texture | {"alive_threshold": torch.tensor(0.125)})).config
+    assert (config.alive, config.seed, config.colour.alpha) == (Alive(3, 0.125), Seed("point", 1.0, first=3), True)
+
+
+def test_flags_win_over_the_file(file: Path) -> None:
+    saved(file, Growing(fire_rate=0.25, padding_mode="circular", living_mask=False, clip=(-1.0, 2.0)))
+    config = model_files.load(file).config
+    assert (config.fire_rate, config.padding, config.alive) == (0.25, "circular", None)
+    assert config.clips.state == (-1, 2)
+    hints = Hints(fire_rate=0.75, padding="replicate", alive="after", state_clip=3.0)
+    config = model_files.load(file, hints).config
+    assert (config.fire_rate, config.padding, config.alive) == (0.75, "replicate", Alive(when="after"))
+    assert config.clips.state == (-3, 3)
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        ({"padding_mode": "reflect"}, "padding_mode reflect"),
+        ({"angle": 0.5}, "angle 0.5"),
+        ({"mask": torch.ones(8, 8)}, "mask (8, 8)"),
+        ({"hidden_scale": 0.5}, "hidden_scale 0.5"),
+        ({"fire_rate": 0.0}, "fire_rate 0"),
+        ({"clamp": True}, "clamp True"),
+        ({"integrator": "midpoint"}, "integrator midpoint"),
+        ({"act": "gelu"}, "act gelu"),
+    ],
+)
+def test_what_a_configuration_cannot_express_is_named(file: Path, kept: dict[str, Any], said: str) -> None:
+    notes = model_files.load(saved(file, Growing(**kept))).config.notes
+    assert notes[-1] == f"the reading is partial; ncaengine does not apply {said}"
+
+
+def test_modules_that_are_not_run_are_named(file: Path) -> None:
+    net = Automaton("reflect", nn.LeakyReLU)
+    net.update.append(nn.Tanh())
+    net.update.append(nn.InstanceNorm2d(CHANNELS))
+    note = model_files.load(saved(file, net)).config.notes[-1]
+    for said in ("update.1.activation LeakyReLU", "padding_mode reflect", "update.3.other_activation Tanh",
+                 "update.4.class InstanceNorm2d"):  # fmt: skip
+        assert said in note
+    dilated = Automaton()
+    dilated.perceive.dilation = (2, 2)
+    assert "perceive.dilation (2, 2)" in model_files.load(saved(file, dilated)).config.notes[-1]
+
+
+def test_statements_that_differ_are_named(file: Path) -> None:
+    held = {"net": Growing(fire_rate=0.25), "config": {"fire_rate": 0.5, "padding": "zeros"}}
+    config = model_files.load(saved(file, held)).config
+    assert config.fire_rate == 0.25
+    assert "does not apply config.fire_rate 0.5" in config.notes[-1]
+    assert config.attribution["stated in the file"] == "fire_rate 0.25, config.padding zeros"
+
+
+def test_unknown_attributes_are_named_and_plain_ones_are_not(file: Path) -> None:
+    config = model_files.load(saved(file, Growing(strength=0.5, channel_n=16, device="cpu", loss_weight=2.0))).config
+    assert config.notes[-1] == "left out, because its meaning is not known: strength"
+
+
+def test_factors_of_hidden_units_and_of_the_update(file: Path) -> None:
+    made = {name: torch.from_numpy(array) for name, array in state_dict(16).items()}
+    plain = model_files.load(saved(file, made))
+    scale = torch.arange(1.0, 7)
+    model = model_files.load(saved(file, made | {"hidden_scale": scale, "dt": torch.tensor(0.5)}))
+    np.testing.assert_allclose(model.w2, 0.5 * plain.w2 * scale.numpy(), rtol=1e-6)
+    assert functional.relu(scale).equal(scale)  # so that it makes no difference on which side of ReLU they are
