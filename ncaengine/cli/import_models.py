@@ -81,8 +81,9 @@ class Import:
     """Number of hidden units, if the file is only a row of float32 numbers."""
     detect: bool = False
     """For a file of mere weights: run each possible --order, --filters and --offset for 300 steps, and import what
-    settles to a texture or a picture. If nothing does, try each --padding, --seed-form, --alive, --fire-rate,
-    --integrator and --state-clip too. What you give, and what lies in the file, is not varied."""
+    settles to a texture or a picture. If nothing does, or you give all three, try each --padding, --seed-form, --alive,
+    --fire-rate, --integrator and --state-clip too. What you give, and what lies in the file, is not varied. Nor is
+    --gradient-sign, except for nets with a cell's place as an input: other pictures are the same upside down."""
     author: Annotated[str, TEXT] = ""
     """The models' author; stored in the files."""
     licence: Annotated[str, TEXT] = ""
@@ -136,6 +137,7 @@ class Import:
         """Yield the wanted models of a file; `name` is that of one of them, or ''. Raises NCAError."""
         from ncaengine.formats import model_files
         from ncaengine.formats.importers.base import Hints
+        from ncaengine.simulation import settling
 
         hints = Hints(
             self.family, self.order or "", self.filters or "", self.channels, self.hidden, self.offset,
@@ -151,7 +153,13 @@ class Import:
         if readings and len(opened.models) > 1 and not (one or opened.default):
             raise NCAError(f"{path}: holds {len(opened.models)} nets; --detect works on one, as FILE:NAME.")
         if readings:
-            yield choose_reading(path, readings, lambda flags: opened.candidates(flags, one))
+            model = choose_reading(path, readings, lambda flags: opened.candidates(flags, one))
+            if not self.gradient_sign and (sign := settling.other_way_up(model)):
+                print_notice(
+                    f"{path}: which way up the picture is cannot be told by trial, because its mirror image settles "
+                    f"alike; if it is upside down, give --gradient-sign {sign}"
+                )
+            yield model
             return
         if self.detect:
             print_notice(f"{path}: nothing to detect; nothing is ambiguous.")

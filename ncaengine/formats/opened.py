@@ -65,14 +65,15 @@ class Opened:
     """What speaks against the family that the user named; '' if nothing does."""
     models: LazyModels
     """At least one."""
-    _candidates: Mapping[str, Callable[[str], list[tuple[str, Model]]]]
+    _candidates: Mapping[str, Callable[[str | None], list[tuple[str, Model]]]]
     default: str = ""
     """Name of the model that opens if none is named; '' if the file has one model, or several of equal rank."""
 
-    def candidates(self, flags: str = "", name: str = "") -> list[tuple[str, Model]]:
+    def candidates(self, flags: str | None = None, name: str = "") -> list[tuple[str, Model]]:
         """Return what bare weights may be, each with the flags that choose it; empty if nothing is ambiguous.
 
-        flags: of a candidate, whose further readings are asked for, those of one more choice first; '' for the first.
+        flags: of a candidate, whose further readings are asked for, those of one more choice first; None for the
+        first candidates.
         name: of the model; '' as in `model`.
 
         Raises NCAError with the file's name.

@@ -87,6 +87,19 @@ def _badness(trial: Trial) -> float:
     return round(sum(parts), 2)
 
 
+def other_way_up(model: Model) -> str:
+    """Return the sign that turns a model's second gradient, "up" or "down", if trials can't tell it; else ''.
+
+    Both settle alike, each to the other's mirror image, unless cells perceive where they are. Filters of the model's
+    own have the signs that they were trained with.
+    """
+    c = model.config
+    gains = [f.gain for f in c.features if f.stencil == "gradient_y" and f.stencil not in c.stencils]
+    if not gains or "row" in c.extra:
+        return ""
+    return "up" if gains[0] > 0 else "down"
+
+
 def run_trials(
     sim: Simulation, readings: Iterable[tuple[str, Model]], report: StepReport = lambda made: None
 ) -> Iterator[Trial]:

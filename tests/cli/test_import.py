@@ -152,6 +152,31 @@ def test_detect_reports_every_reading(capsys: pytest.CaptureFixture[str], tmp_pa
     assert not (tmp_path / "m").exists()
 
 
+def test_detect_varies_the_rest_where_all_else_is_given(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, bare: Path
+) -> None:
+    flags = ("--order", "channel", "--filters", "undivided", "--offset", "0.5", "--detect", "--alive", "none",
+             "--fire-rate", "1", "--integrator", "euler", "--state-clip", "1")  # fmt: skip
+    main(["import", str(bare), "-o", str(tmp_path / "m"), *flags])
+    printed = capsys.readouterr().out
+    assert "as the form has it" in printed
+    assert "--padding replicate" in printed
+    assert "--seed-form noise" in printed
+    assert "--fire-rate" not in printed
+
+
+def test_detect_says_that_it_cannot_tell_which_way_up_a_picture_is(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    run(capsys, "export", "bubbles", "-o", tmp_path / "b.pt")
+    flags = ("--order", "channel", "--filters", "undivided", "--detect", "-o", str(tmp_path / "m"))
+    assert main(["import", str(tmp_path / "b.pt"), *flags]) == 0
+    assert "cannot be told by trial" in (printed := capsys.readouterr().err)
+    assert "give --gradient-sign up" in printed
+    assert main(["import", str(tmp_path / "b.pt"), *flags, "--gradient-sign", "up"]) == 0
+    assert "--gradient-sign" not in capsys.readouterr().err
+
+
 def test_the_help_lists_every_family() -> None:
     [names] = re.findall(r"The family of the file: ([^.]+)\.", inspect.getsource(Import))
     assert re.split(r",\s+|\s+or\s+", names) == [family.name for family in FAMILIES]

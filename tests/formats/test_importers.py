@@ -285,10 +285,15 @@ def test_candidates_respect_the_hints() -> None:
     bare = decoded("tensors", state_dict(16))
     labels = [label for label, _ in identify(bare, Hints(order="filter", offset=0.0)).candidates()]
     assert labels == ["--filters undivided", "--filters eighths", "--filters unit"]
-    assert identify(bare, Hints(order="filter", filters="unit", offset=0.5)).candidates() == []
+    given = identify(bare, Hints(order="filter", filters="unit", offset=0.5))
+    assert [label for label, _ in given.candidates()] == [""]
+    assert "--padding zero" in [label for label, _ in given.candidates("")]
     assert len(identify(decoded("floats", FLAT), SIZES).candidates()) == 12
     assert identify(decoded("floats", numbers(5856))).candidates()[0][1].config.colour.offset == 0
     assert len(identify(decoded("tensors", state_dict(12, names=("fc0", "fc1")))).candidates()) == 6
+    placed = state_dict(4 * 4 + 2)  # whose rows tell up from down
+    assert len(identify(decoded("tensors", placed)).candidates()) == 24
+    assert len(identify(decoded("tensors", placed), Hints(gradient_sign="up")).candidates()) == 12
     for sure in (decoded("json", hexells()), decoded("text", demo_text()), decoded("arrays", reaction())):
         assert identify(sure).candidates() == []
 

@@ -51,6 +51,7 @@ _CHOICES: dict[Choice, tuple[str | float, ...]] = {
     "order": ("channel", "filter"),
     "filters": tuple(dense.GAINS),
     "offset": (0.5, 0.0),
+    "gradient_sign": ("down", "up"),
     "padding": ("circular", "zero", "replicate"),
     "seed_form": ("zeros", "noise", "point", "opaque"),
     "alive": ("none", "both", "after", "before"),
@@ -58,8 +59,8 @@ _CHOICES: dict[Choice, tuple[str | float, ...]] = {
     "integrator": ("euler", "heun", "rk4", "implicit"),
     "state_clip": (1.0,),
 }
-"""What is tried for each choice. The gradients' signs are not: another sign gives the same picture, mirrored."""
-COMBINED: tuple[Choice, ...] = ("order", "filters", "offset")
+"""What is tried for each choice."""
+COMBINED: tuple[Choice, ...] = ("order", "filters", "offset", "gradient_sign")
 """Choices that are tried in all combinations; the others only where none of these settles."""
 _NO_HINTS = Hints()
 
@@ -109,10 +110,10 @@ class Identified:
         config = msgspec.structs.replace(model.config, family=family.name, attribution=attribution)
         return dataclasses.replace(model, config=config)
 
-    def candidates(self, flags: str = "") -> list[tuple[str, Model]]:
+    def candidates(self, flags: str | None = None) -> list[tuple[str, Model]]:
         """Return what bare weights may be, each with the flags that choose it, the family's usual choice first.
 
-        flags: of a candidate, whose further readings are asked for; '' for the first candidates.
+        flags: of a candidate, whose further readings are asked for; None for the first candidates.
 
         Empty if the file's form leaves no choice, or if the hints have made all choices. Raises NCAError as `makers`
         does.
@@ -120,14 +121,15 @@ class Identified:
         choices = [choice for choice in self.family.ambiguous if getattr(self.hints, choice) in ("", None)]
         if self.decoded.form not in ("tensors", "floats") or not choices:
             return []
-        held = dense.read_net(self.decoded, self.hints).perception
-        if held:  # the file's own filters leave little open
-            choices = [each for each in choices if each != "filters" and (each != "order" or held.guessed)]
-        if flags:
+        net = dense.read_net(self.decoded, self.hints)
+        if net.perception:  # the file's own filters leave little open
+            known = ("filters", "gradient_sign", *(["order"] * (not net.perception.guessed)))
+            choices = [each for each in choices if each not in known]
+        elif not net.placed:  # the mirror image settles alike
+            choices = [each for each in choices if each != "gradient_sign"]
+        if flags is not None:
             return self._further(flags, [each for each in choices if each not in COMBINED])
         usual, combined = self._first(self.hints), [each for each in choices if each in COMBINED]
-        if not combined and not held:
-            return []
         every = itertools.product(*(_CHOICES[choice] for choice in combined))
         tried = [self._candidate(dict(zip(combined, values, strict=True))) for values in every]
         return sorted(tried, key=lambda each: not _same_step(each[1], usual))

@@ -31,10 +31,21 @@ own. S = [-1 0 1; -2 0 2; -1 0 1], L9 = [1 2 1; 2 -12 2; 1 2 1]."""
 SeedForm = Literal["zeros", "noise", "point", "opaque"]
 """Initial states. point: one cell in the middle whose channels from the fourth on are 1; opaque: only its fourth is."""
 
-Choice = Literal["order", "filters", "offset", "padding", "seed_form", "alive", "fire_rate", "integrator", "state_clip"]
+Choice = Literal[
+    "order", "filters", "offset", "gradient_sign", "padding", "seed_form", "alive", "fire_rate", "integrator",
+    "state_clip",
+]  # fmt: skip
 """Hints that `import --detect` can vary."""
 
-FURTHER: tuple[Choice, ...] = ("padding", "seed_form", "alive", "fire_rate", "integrator", "state_clip")
+FURTHER: tuple[Choice, ...] = (
+    "gradient_sign",
+    "padding",
+    "seed_form",
+    "alive",
+    "fire_rate",
+    "integrator",
+    "state_clip",
+)
 """Choices that every state dict leaves open."""
 
 T = TypeVar("T")
