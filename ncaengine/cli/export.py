@@ -1,5 +1,6 @@
 """`ncaengine export`."""
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -80,7 +81,7 @@ class Export:
     def _write_text(self, text: str) -> None:
         from ncaengine.core import files
 
-        files.replace_file(self.output, lambda part: part.write_text(text, "utf-8"))
+        files.replace_file(self.output, text.encode())
 
     def _write_tensors(self, model: "Model") -> None:
         import torch
@@ -90,7 +91,9 @@ class Export:
 
         arrays, warnings = notebook.state_dict(model)
         tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-        files.replace_file(self.output, lambda part: torch.save(tensors, part))
+        file = io.BytesIO()
+        torch.save(tensors, file)
+        files.replace_file(self.output, file.getbuffer())
         c = model.config
         for warning in warnings:
             print_notice(f"{c.name}: {warning}")

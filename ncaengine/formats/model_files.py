@@ -1,5 +1,6 @@
 """The front door to model files: find, open, load and save them by name. Only saving a .pt needs torch."""
 
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from ncaengine.formats.importers.base import Hints
 from ncaengine.formats.limits import MAX_FILE_BYTES
 from ncaengine.formats.opened import LazyModels, Opened, Version, errors_named
 from ncaengine.formats.partition import Held
-from ncaengine.formats.safetensors import write_safetensors
+from ncaengine.formats.safetensors import as_safetensors
 
 _NO_HINTS = Hints()
 
@@ -115,10 +116,10 @@ def default_model() -> Path:
 def save(model: Model, path: str | Path) -> None:
     """Write a model as .pt or .safetensors, whole or not at all. Raises NCAError."""
     path = Path(path)
-    writers: dict[str, Callable[[Model, Path], None]] = {".safetensors": write_safetensors, ".pt": _write_torch}
+    writers: dict[str, Callable[[Model], bytes]] = {".safetensors": as_safetensors, ".pt": _as_torch}
     if path.suffix.lower() not in writers:
         raise NCAError(f"{path}: a model's name must end in .pt or .safetensors.")
-    files.replace_file(path, lambda part: writers[path.suffix.lower()](model, part))
+    files.replace_file(path, writers[path.suffix.lower()](model))
 
 
 def _version(found: os.stat_result) -> Version:
@@ -140,9 +141,11 @@ def _checked(path: Path) -> os.stat_result:
     return found
 
 
-def _write_torch(model: Model, path: Path) -> None:
+def _as_torch(model: Model) -> bytes:
     import torch
 
     weights = {name: torch.from_numpy(array.copy()) for name, array in model.arrays().items()}
     held = {"version": FORMAT_VERSION, "config": config_to_dict(model.config), "weights": weights}
-    torch.save({sniffing.KEY: held}, path)
+    file = io.BytesIO()  # torch words errors of writing in its own way
+    torch.save({sniffing.KEY: held}, file)
+    return file.getvalue()

@@ -23,14 +23,15 @@ DTYPES = {
 """NumPy's dtype for each of the format's types of real numbers; NumPy lacks bfloat16, the upper half of a float32."""
 
 
-def write_safetensors(model: Model, path: Path) -> None:
-    """Write the weights, with the configuration in the metadata. Raises OSError."""
+def as_safetensors(model: Model) -> bytes:
+    """Return the file of a model: the weights, with the configuration in the metadata."""
     metadata = {KEY: json.dumps({"version": FORMAT_VERSION, "config": config_to_dict(model.config)})}
-    path.write_bytes(safetensors.numpy.save(model.arrays(), metadata))
+    data: bytes = safetensors.numpy.save(model.arrays(), metadata)
+    return data
 
 
 def read_safetensors(path: Path) -> Model | dict[str, Array | LargeTensor]:
-    """Read a model that `write_safetensors` wrote; from other programs' files, the bare tensors.
+    """Read a model that `as_safetensors` made; from other programs' files, the bare tensors.
 
     Raises NCAError without the file's name, or OSError.
     """

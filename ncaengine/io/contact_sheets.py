@@ -14,6 +14,7 @@ from ncaengine.core import files
 from ncaengine.core.errors import NCAError
 from ncaengine.core.lattice import MAX_PIXELS
 from ncaengine.core.types import U8
+from ncaengine.io.stills import png
 
 BACK, DIM, INK = "#141518", "#969ca5", "#e6e7e9"
 LONGEST = 18
@@ -103,7 +104,7 @@ def check_output(path: Path, what: str = "sheets") -> None:
 def save_picture(picture: Image.Image, path: Path) -> None:
     """Write a picture as PNG, whole or not at all. Raises NCAError."""
     check_output(path)
-    files.replace_file(path, lambda part: picture.save(part, "PNG"))
+    files.replace_file(path, png(picture))
 
 
 @cache

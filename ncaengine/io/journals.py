@@ -49,7 +49,7 @@ def save_journal(sim: Simulation, path: str | Path) -> None:
     """Write all commands since the start, or since the last session was opened. Raises NCAError."""
     begin = base64.b85encode(pack_origin(sim)).decode()
     header = msgspec.json.encode(JournalHeader(VERSION, sim.history, sim.tick, begin)) + b"\n"
-    replace_file(Path(path), lambda part: part.write_bytes(header + commands.encode(sim.journal)))
+    replace_file(Path(path), header + commands.encode(sim.journal))
 
 
 def load_journal(path: Path) -> Journal:

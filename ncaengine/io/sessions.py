@@ -264,7 +264,7 @@ def restore_session(sim: Simulation, session: Session) -> None:
 
 def write_session(path: Path, data: bytes) -> None:
     """Write the bytes of a session, whole or not at all. Raises NCAError."""
-    replace_file(path, lambda part: part.write_bytes(data))
+    replace_file(path, data)
 
 
 def load_session(path: Path) -> Session:

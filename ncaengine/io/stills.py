@@ -1,5 +1,6 @@
 """Stills: PNG pictures that contain text about themselves and, in a chunk of its own, the session that they show."""
 
+import io
 import os
 import struct
 import zlib
@@ -22,7 +23,7 @@ _TOO_MUCH = "contains more than a still can; choose one saved by ncaengine."
 def save_still(path: Path, picture: U8, text: dict[str, str], blob: bytes | None = None) -> None:
     """Write a picture as PNG, whole or not at all. Raises NCAError if it can't be written.
 
-    picture: (height, width, 3) uint8.
+    picture: (height, width, 3) uint8, or 4 with opacity.
     text: Entries by keyword; a keyword has 1 to 79 ASCII letters.
     blob: A session, up to MAX_BLOB bytes.
     """
@@ -33,7 +34,14 @@ def save_still(path: Path, picture: U8, text: dict[str, str], blob: bytes | None
         info.add_text(key, value)
     if blob is not None:
         info.add(SESSION, zlib.compress(blob))
-    replace_file(path, lambda part: Image.fromarray(picture).save(part, "PNG", pnginfo=info))
+    replace_file(path, png(Image.fromarray(picture), info))
+
+
+def png(picture: Image.Image, info: PngImagePlugin.PngInfo | None = None) -> bytes:
+    """Return a picture as a PNG file, with some information in it."""
+    file = io.BytesIO()
+    picture.save(file, "PNG", pnginfo=info)
+    return file.getvalue()
 
 
 def read_still(path: Path) -> tuple[dict[str, str], bytes | None]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ncaengine.core import lattice
 from ncaengine.core.errors import NCAError
-from ncaengine.core.files import reason
+from ncaengine.core.files import Claim, reason
 from ncaengine.core.lattice import View
 from ncaengine.core.types import U8
 from ncaengine.io import encoders
@@ -62,7 +62,7 @@ class Film:
     def _open(self, width: int, height: int) -> "_EncoderThread":
         even = encoders.needs_even(self.path)
         self.width, self.height = width + (even and width % 2), height + (even and height % 2)
-        self._encoder = _EncoderThread(self.path, encoders.open_encoder(self.path, self.fps, self.width, self.height))
+        self._encoder = _EncoderThread(self.path, self.fps, self.width, self.height)
         return self._encoder
 
     def add(self, picture: U8) -> None:
@@ -209,11 +209,16 @@ class _Part:
 class _EncoderThread:
     """Runs an encoder in a thread of its own, behind a bounded queue. Encoders release the GIL."""
 
-    def __init__(self, path: str, encoder: encoders.Encoder) -> None:
-        self._path, self._encoder = path, encoder
+    def __init__(self, path: str, fps: int, width: int, height: int) -> None:
+        """Claim and open the output; see encoders. Raises NCAError."""
+        self._path, self._claim = path, Claim(path)
+        try:
+            self._encoder = encoders.open_encoder(path, fps, width, height)
+        except BaseException:
+            self._claim.release()
+            raise
         self._waiting: queue.Queue[U8 | None] = queue.Queue(QUEUE)
         self._error: Exception | None = None
-        self._written = 0
         self._closed = self._raised = False
         self._thread = threading.Thread(target=self._work, name="encoder", daemon=True)
         self._thread.start()
@@ -223,7 +228,6 @@ class _EncoderThread:
             if self._error is None:
                 try:
                     self._encoder.write(picture)
-                    self._written += 1
                 except Exception as error:  # raised in the simulation's thread at its next frame
                     self._error = error
         try:
@@ -232,18 +236,20 @@ class _EncoderThread:
             self._error = self._error or error
 
     def put(self, picture: U8) -> None:
-        self._check()
-        self._waiting.put(picture)
+        if self._error is None:
+            self._waiting.put(picture)
+        else:
+            self.close()
 
     def close(self) -> None:
+        """Finish the file. Raises NCAError once if it, or a frame, couldn't be written."""
         if not self._closed:
             self._closed = True
             self._waiting.put(None)
             self._thread.join()
-        self._check()
-
-    def _check(self) -> None:
+            self._claim.release()
         if self._error is not None and not self._raised:
             self._raised = True
-            why = reason(self._error)
-            raise NCAError(f"{self._path}: cannot be written ({why}); {self._written} frames were saved.")
+            count = self._encoder.saved()
+            saved = f"{count} frame{'s were' if count != 1 else ' was'} saved" if count else "nothing was saved"
+            raise NCAError(f"{self._path}: cannot be written ({reason(self._error)}); {saved}.")

@@ -1,6 +1,7 @@
 """Checkpoints: everything a training needs to resume, in one file. Reading it runs no code from it."""
 
 import dataclasses
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,9 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         "losses": checkpoint.losses,
         "origin": checkpoint.origin,
     }
-    files.replace_file(path, lambda part: torch.save(plain, part))
+    file = io.BytesIO()
+    torch.save(plain, file)
+    files.replace_file(path, file.getbuffer())
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

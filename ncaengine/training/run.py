@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import hashlib
+import io
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -110,7 +111,7 @@ class TrainingRun:
         if saved:
             self._restore(saved, path)
             notify(f"{job.output}: resuming after iteration {self.trainer.iteration:,}.")
-        _make_folder(job.folder)
+        make_folder(job.folder)
         self.board = _open_board(job.log_dir, job.output.stem)
 
     def train(self, report: IterationReport | None = None, stopped: Callable[[], bool] = lambda: False) -> Model:
@@ -195,23 +196,21 @@ class TrainingRun:
     def _write_model(self) -> None:
         model_files.save(self.trainer.model(), self.job.output)
         folder, name = self.job.folder, self.job.output.stem
-        _make_folder(folder)
+        make_folder(folder)
         preview = self.preview()
         for file, picture in (
             ("preview.png", preview),
             ("loss.png", charts.loss_chart({"loss": self.losses}, name)),
         ):
             contact_sheets.save_picture(picture, folder / file)
-        files.replace_file(folder / "loss.csv", self._write_csv)
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows([("iteration", "loss"), *enumerate(self.losses, 1)])
+        files.replace_file(folder / "loss.csv", text.getvalue().encode())
         if self.board:
             self.board.add_image("preview", np.asarray(preview), self.trainer.iteration, dataformats="HWC")
 
-    def _write_csv(self, path: Path) -> None:
-        with open(path, "w", newline="") as file:
-            csv.writer(file).writerows([("iteration", "loss"), *enumerate(self.losses, 1)])
-
     def _write_checkpoint(self) -> None:
-        _make_folder(self.job.folder)
+        make_folder(self.job.folder)
         t = self.trainer
         saved = checkpoint.Checkpoint(self.settings, t.config, t.state(), self.losses, self.origin)
         checkpoint.save_checkpoint(saved, self.job.folder / "checkpoint.pt")
@@ -257,7 +256,8 @@ def _fingerprint(target: F32 | None, net_names: Sequence[str], neuron: str) -> s
     return f"{digest} {' '.join(net_names)} {neuron}".strip()
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make a folder for what a training writes, if it doesn't exist. Raises NCAError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -10,13 +10,14 @@ import logging
 import shutil
 import warnings
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor
 
 from ncaengine.backends.reference import Reference
-from ncaengine.core import stencils
+from ncaengine.core import files, stencils
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Config
 
@@ -103,7 +104,29 @@ def taps_of(nca: Reference) -> list[Taps]:
 
 
 def compile_function(piece: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function, to be compiled at its first call for the shapes of that call."""
+    """Return the function, to be compiled at its first call for the shapes of that call.
+
+    Where that fails, as on a full disk, it runs as it is, more slowly, and a warning says so.
+    """
+    best: Callable[..., Any] | None = None
+
+    def call(*arguments: Any) -> Any:
+        nonlocal best
+        try:
+            best = best or _compiled(piece)
+            return best(*arguments)
+        except Exception as error:  # torch raises almost anything when its compiler or its cache fails
+            if best is piece:
+                raise
+            result = piece(*arguments)  # raises by itself what is wrong with the arguments
+            best = piece
+            _warn(files.reason(error)[:200])
+            return result
+
+    return call
+
+
+def _compiled(piece: Callable[..., Any]) -> Callable[..., Any]:
     # torch warns of a missing GPU, which is no problem here.
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     # And of products in full float32, which are wanted here.
@@ -111,6 +134,14 @@ def compile_function(piece: Callable[..., Any]) -> Callable[..., Any]:
     # The taps' weights are constants; without this they become inputs after the second kernel.
     torch._dynamo.config.specialize_float = True
     return torch.compile(piece, dynamic=False)
+
+
+@cache
+def _warn(why: str) -> None:
+    """Say once for each reason that the step is not compiled."""
+    logging.getLogger("ncaengine").warning(
+        "ncaengine: The step cannot be compiled (%s); it runs as it is, more slowly.", why
+    )
 
 
 def _function(kernel: Kernel, taps: list[Taps], compiled: bool) -> type[torch.autograd.Function]:

@@ -123,13 +123,9 @@ def write_report(
     )
     contact_sheets.save_picture(charts.loss_chart(curves, f"{name}: loss by channels"), folder / "loss.png")
     facts = {"target": name, "settings": asdict(base.settings), "device": device, "rows": [asdict(row) for row in rows]}
-    _write_text(folder / "report.json", json.dumps(facts, indent=2) + "\n")
-    _write_text(folder / "report.md", _markdown(base, name, rows, device))
+    files.replace_file(folder / "report.json", (json.dumps(facts, indent=2) + "\n").encode())
+    files.replace_file(folder / "report.md", _markdown(base, name, rows, device).encode())
     return folder / "report.md"
-
-
-def _write_text(path: Path, text: str) -> None:
-    files.replace_file(path, lambda part: part.write_text(text, "utf-8"))
 
 
 def _markdown(base: TrainingJob, name: str, rows: Sequence[StudyRow], device: str) -> str:

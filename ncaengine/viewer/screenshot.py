@@ -7,6 +7,7 @@ from pathlib import Path
 from ncaengine.core import files
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Model
+from ncaengine.io.stills import png
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.options import Options
 from ncaengine.viewer.window import Window
@@ -37,7 +38,4 @@ def screenshot(
         for _ in range(3):
             window.frame()
         picture = Image.fromarray(window.pixels())
-    try:
-        picture.save(path, format="png")
-    except OSError as error:
-        raise files.unwritable(path, error) from None
+    files.replace_file(Path(path), png(picture))

@@ -1,11 +1,14 @@
 """Contact sheets: the places of pictures and captions, and `ncaengine sheet`."""
 
+import os
+
 import numpy as np
 import pytest
 from helpers import NOTEBOOK_CONFIG, random_model, small
 from PIL import Image, ImageColor
 
 from ncaengine.cli import main
+from ncaengine.core import files
 from ncaengine.core.errors import NCAError
 from ncaengine.formats import model_files
 from ncaengine.io import contact_sheets
@@ -87,11 +90,12 @@ def test_a_failed_save_leaves_no_file(tmp_path, monkeypatch):
     contact_sheets.save_picture(contact_sheet([[plain(9, 9)]]), path)
     before = path.read_bytes()
 
-    def fail(self, file, *rest):
-        file.write_bytes(b"half")
-        raise OSError(28, "No space left on device")
+    def fail(call, *arguments):
+        if call is os.write:
+            raise OSError(28, "No space left on device")
+        return call(*arguments)
 
-    monkeypatch.setattr(Image.Image, "save", fail)
+    monkeypatch.setattr(files, "system", fail)
     with pytest.raises(NCAError, match=r"a\.png: cannot be written \(No space left"):
         contact_sheets.save_picture(contact_sheet([]), path)
     assert path.read_bytes() == before

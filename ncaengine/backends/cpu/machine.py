@@ -105,7 +105,7 @@ class Compiler:
         with contextlib.suppress(OSError, NCAError):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             content = hashlib.sha256(made).hexdigest().encode() + b"\n" + made
-            replace_file(path, lambda part: part.write_bytes(content))
+            replace_file(path, content)
         return made
 
     def _compile(self, text: str) -> bytes:

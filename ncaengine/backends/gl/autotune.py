@@ -104,7 +104,7 @@ class Autotuner:
             del known[oldest]
         with suppress(OSError, NCAError):  # otherwise it is tried again next time
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(self._path, lambda part: part.write_bytes(msgspec.json.encode(known)))
+            replace_file(self._path, msgspec.json.encode(known))
 
 
 def subject(config: Config, kernel: Kernel, frame: FrameKind, cover: Cover, size: Size) -> tuple[object, ...]:

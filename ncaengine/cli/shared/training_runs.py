@@ -35,9 +35,9 @@ def run_all(
     """
     if not 0 <= threads <= 1024:
         raise NCAError(f"--threads is {threads}; it must be from 0 to 1024.")
-    from ncaengine.core import kernels
+    from ncaengine.core import files, kernels
     from ncaengine.training import targets, trainer
-    from ncaengine.training.run import TrainingRun
+    from ncaengine.training.run import TrainingRun, make_folder
 
     for job in jobs[1:]:  # find a broken image now, not after hours of training
         targets.load_target(job.target, job.settings.target_size)
@@ -48,9 +48,11 @@ def run_all(
             if resume and job.output.exists() and not started:
                 print_notice(f"{job.output}: already trained; skipped.")
                 continue
-            run = TrainingRun(dataclasses.replace(job, resume=started) if resume else job, catalogue, print_notice)
-            title = f"{job.output.stem} {number}/{len(jobs)}" if len(jobs) > 1 else job.output.stem
-            _train(run, title, stopped, watch)
+            make_folder(job.output.parent)
+            with files.claimed(job.folder, called=job.output):
+                run = TrainingRun(dataclasses.replace(job, resume=started) if resume else job, catalogue, print_notice)
+                title = f"{job.output.stem} {number}/{len(jobs)}" if len(jobs) > 1 else job.output.stem
+                _train(run, title, stopped, watch)
             if not run.finished:
                 iteration = f"{run.trainer.iteration:,}"
                 print_notice(f"Stopped at iteration {iteration}; run the same command with --resume to continue.")

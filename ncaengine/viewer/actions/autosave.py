@@ -49,7 +49,6 @@ class LockedFile:
     def remove(self) -> None:
         """Remove the file and unlock it."""
         self.path.unlink(missing_ok=True)
-        self.path.with_name(f".{self.path.name}.part").unlink(missing_ok=True)
         self.lock.release()
         self.path.with_suffix(".lock").unlink(missing_ok=True)
 

@@ -93,7 +93,7 @@ def save_preferences(prefs: Preferences, path: Path | None = None) -> bool:
     path = path or default_path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, lambda part: part.write_bytes(msgspec.json.format(msgspec.json.encode(prefs))))
+        replace_file(path, msgspec.json.format(msgspec.json.encode(prefs)))
     except (OSError, NCAError):
         return False
     return True

@@ -114,8 +114,10 @@ def _write(path: Path, picture: U8) -> None:
     """Store a thumbnail, if possible."""
     from PIL import Image
 
+    from ncaengine.io.stills import png
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        files.replace_file(path, lambda part: Image.fromarray(picture).save(part, format="png"))
+        files.replace_file(path, png(Image.fromarray(picture)))
     except (OSError, NCAError):
         pass  # made again next time
