@@ -1,16 +1,17 @@
-"""Write files whole or not at all, let one program at a time write an output, and phrase errors about files."""
+"""Write files whole or not at all, and phrase errors about files."""
 
+import ctypes
 import hashlib
 import os
+import shutil
 import stat
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Self, TypeVar
 
-import filelock
 import psutil
 
 from ncaengine.core.errors import NCAError
@@ -61,9 +62,7 @@ class NewFile:
         """
         self.path, self.size, self.placed = Path(os.path.realpath(path)), 0, False
         older = _replaceable(self.path)
-        folder, key = beside or self.path.parent, _key(self.path.parent if beside else self.path)
-        _remove_left_over(folder, key)
-        self._part = folder / f".{key}-{os.getpid()}-{next(_serial)}.part"
+        self._part = _free_part(self.path.parent if beside else self.path, beside or self.path.parent)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         self._open: int | None = system(os.open, self._part, flags, 0o666)
         self._error: OSError | None = None
@@ -180,18 +179,27 @@ def _replaceable(path: Path) -> os.stat_result | None:
     return found
 
 
-def _key(path: Path) -> str:
+def short_key(path: Path) -> str:
     """Return a short name that stands for a file's name, which may already have all 255 bytes that a name can have."""
     return hashlib.blake2s(os.fsencode(path.name), digest_size=6).hexdigest()
 
 
-def _remove_left_over(folder: Path, key: str) -> None:
-    """Remove what programs that were killed left of a file."""
-    for part in folder.glob(f".{key}-*.part"):
+def _free_part(path: Path, beside: Path) -> Path:
+    """Return a free name for what is written for a file or folder. Remove what programs that were killed left of it."""
+    key = short_key(path)
+    for part in beside.glob(f".{key}-*.part"):
         process = part.name.split("-")[1]
         if process.isdecimal() and not psutil.pid_exists(int(process)):
-            with suppress(OSError):
-                part.unlink()
+            _remove(part)
+    return beside / f".{key}-{os.getpid()}-{next(_serial)}.part"
+
+
+def _remove(part: Path) -> None:
+    if part.is_dir():
+        shutil.rmtree(part, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            part.unlink()
 
 
 def workplace(folder: Path) -> Path:
@@ -201,42 +209,32 @@ def workplace(folder: Path) -> Path:
     return outside if same_disk and os.access(outside, os.W_OK) else folder
 
 
-class Claim:
-    """The right to write an output, which one program has at a time."""
+def replace_folder(folder: Path, fill: Callable[[Path], object]) -> bool:
+    """Let `fill` write files into a new folder, which then takes the place of `folder` and all that is in it, at once.
 
-    def __init__(self, output: str | Path, called: str | Path = "") -> None:
-        """Claim a file or a folder. Raises NCAError if another program, or this one, has claimed it.
-
-        called: What the user knows it as, if that is another name.
-        """
-        path = Path(os.path.realpath(output))
-        self._lock = filelock.FileLock(path.with_name(f".{_key(path)}.lock"), blocking=False)
-        try:
-            if path.parent.is_dir():  # which the lock would make
-                self._lock.acquire()
-        except filelock.Timeout:
-            raise NCAError(
-                f"{called or output}: another ncaengine is writing it; wait until it ends, or choose another name."
-            ) from None
-        except (OSError, NotImplementedError):
-            pass  # a disk without locks, or none that can be written, which the writer will say
-
-    def release(self) -> None:
-        """Leave the output to others."""
-        if self._lock.is_locked:
-            with suppress(OSError):
-                os.unlink(self._lock.lock_file)
-            self._lock.release()
-
-
-@contextmanager
-def claimed(output: str | Path, called: str | Path = "") -> Iterator[None]:
-    """Claim an output for a while; see Claim. Raises NCAError if another program has claimed it."""
-    claim = Claim(output, called)
+    Returns whether that was done; not all systems can. Raises what `fill` raises, and OSError.
+    """
+    beside = workplace(folder)
+    if beside == folder:
+        return False
+    fresh = _free_part(folder, beside)
+    fresh.mkdir()
     try:
-        yield
+        fill(fresh)
+        shutil.copymode(folder, fresh)
+        return _exchange(fresh, folder)
     finally:
-        claim.release()
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two folders' names in one go; return whether the system could."""
+    names, here, swap = (os.fsencode(one), os.fsencode(other)), -100, 2
+    with suppress(AttributeError, OSError, TypeError):  # where C's library lacks it
+        if sys.platform == "darwin":
+            return int(ctypes.CDLL(None).renamex_np(*names, swap)) == 0
+        return int(ctypes.CDLL(None).renameat2(here, names[0], here, names[1], swap)) == 0
+    return False
 
 
 def as_text(name: str) -> str:

@@ -11,7 +11,7 @@ from typing import BinaryIO, Protocol
 from PIL import Image
 
 from ncaengine.core.errors import NCAError
-from ncaengine.core.files import NewFile, unwritable, workplace
+from ncaengine.core.files import NewFile, replace_folder, unwritable, workplace
 from ncaengine.core.types import U8
 from ncaengine.io.stills import png
 from ncaengine.io.video_files import Gif, Mov, Mp4, Streamed
@@ -32,16 +32,16 @@ MAX_RIFF = 2**32 - 10
 
 
 class Encoder(Protocol):
-    """Writes pictures of one size, (height, width, 3) uint8, or 4 with opacity; see check_transparent."""
+    """Writes pictures of one size, (height, width, 3) uint8, or 4 with opacity; see check_transparent.
+
+    One that keeps frames back has a method `saved`, too: how many are whole on the disk, once it is closed.
+    """
 
     def write(self, picture: U8) -> None:
         """Add a frame. Raises OSError."""
 
     def close(self) -> None:
         """Finish the file. After an error, keep what is whole of it. Raises OSError."""
-
-    def saved(self) -> int:
-        """Return how many frames are whole on the disk, under the output's name; once it is closed."""
 
 
 def default_fps(output: str) -> int:
@@ -169,32 +169,37 @@ class Still:
 
 
 class Frames:
-    """A folder of frame_000000.png and so on. All frames of an earlier recording go when the first new one is there.
-
-    They go from the last to the first, so that what a kill leaves is always one recording from its start.
-    """
+    """A folder of frame_000000.png and so on. All frames of an earlier recording go when the first new one is there."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(folder, os.W_OK):
+        self._folder = folder.resolve()
+        if not os.access(self._folder, os.W_OK):
             raise PermissionError(errno.EACCES, "Permission denied")
-        self._folder, self._beside, self._count = folder, workplace(folder), 0
+        self._beside, self._count = workplace(self._folder), 0
 
     def write(self, picture: U8) -> None:
-        with NewFile(self._folder / FRAME.format(self._count), self._beside) as file:
-            file.write(png(Image.fromarray(picture)))
-            if not self._count:
-                self._remove_older()
-            file.finish()
+        data = png(Image.fromarray(picture))
+        if self._count or not self._replace_all(data):
+            self._add(self._folder, self._beside, data)
         self._count += 1
 
-    def _remove_older(self) -> None:
-        frames = {int(found[1]): path for path in self._folder.iterdir() if (found := _FRAME.fullmatch(path.name))}
-        for number in sorted(frames, reverse=True):
-            frames[number].unlink()
+    def _add(self, folder: Path, beside: Path, data: bytes) -> None:
+        with NewFile(folder / FRAME.format(self._count), beside) as file:
+            file.write(data)
+            if not self._count:  # so that what a kill leaves is one recording, from its start
+                for path in reversed(self._older(folder)):
+                    path.unlink()
+            file.finish()
+
+    @staticmethod
+    def _older(folder: Path) -> list[Path]:
+        return sorted(path for path in folder.iterdir() if _FRAME.fullmatch(path.name))
+
+    def _replace_all(self, first: bytes) -> bool:
+        """Let the first frame take the place of all that is there, if that is only an older recording."""
+        only_frames = len(self._older(self._folder)) == len(list(self._folder.iterdir())) > 0
+        return only_frames and replace_folder(self._folder, lambda fresh: self._add(fresh, fresh, first))
 
     def close(self) -> None:
         """Do nothing: each frame is on the disk already."""
-
-    def saved(self) -> int:
-        return self._count

@@ -10,8 +10,9 @@ from typing import Self
 import numpy as np
 
 from ncaengine.core import lattice
+from ncaengine.core.claims import Claim
 from ncaengine.core.errors import NCAError
-from ncaengine.core.files import Claim, reason
+from ncaengine.core.files import reason
 from ncaengine.core.lattice import View
 from ncaengine.core.types import U8
 from ncaengine.io import encoders
@@ -219,6 +220,7 @@ class _EncoderThread:
             raise
         self._waiting: queue.Queue[U8 | None] = queue.Queue(QUEUE)
         self._error: Exception | None = None
+        self._written = 0
         self._closed = self._raised = False
         self._thread = threading.Thread(target=self._work, name="encoder", daemon=True)
         self._thread.start()
@@ -228,6 +230,7 @@ class _EncoderThread:
             if self._error is None:
                 try:
                     self._encoder.write(picture)
+                    self._written += 1
                 except Exception as error:  # raised in the simulation's thread at its next frame
                     self._error = error
         try:
@@ -250,6 +253,6 @@ class _EncoderThread:
             self._claim.release()
         if self._error is not None and not self._raised:
             self._raised = True
-            count = self._encoder.saved()
+            count = getattr(self._encoder, "saved", lambda: self._written)()
             saved = f"{count} frame{'s were' if count != 1 else ' was'} saved" if count else "nothing was saved"
             raise NCAError(f"{self._path}: cannot be written ({reason(self._error)}); {saved}.")

@@ -237,9 +237,6 @@ def test_a_full_disk_is_reported_once_with_the_number_of_saved_frames(tmp_path, 
         def close(self):
             raise OSError(28, "No space left on device")
 
-        def saved(self):
-            return 3
-
     monkeypatch.setattr(encoders, "open_encoder", lambda *_: Full())
     sim, grid = start()
     with (

@@ -35,7 +35,7 @@ def run_all(
     """
     if not 0 <= threads <= 1024:
         raise NCAError(f"--threads is {threads}; it must be from 0 to 1024.")
-    from ncaengine.core import files, kernels
+    from ncaengine.core import claims, kernels
     from ncaengine.training import targets, trainer
     from ncaengine.training.run import TrainingRun, make_folder
 
@@ -49,7 +49,7 @@ def run_all(
                 print_notice(f"{job.output}: already trained; skipped.")
                 continue
             make_folder(job.output.parent)
-            with files.claimed(job.folder, called=job.output):
+            with claims.claimed(job.folder, called=job.output):
                 run = TrainingRun(dataclasses.replace(job, resume=started) if resume else job, catalogue, print_notice)
                 title = f"{job.output.stem} {number}/{len(jobs)}" if len(jobs) > 1 else job.output.stem
                 _train(run, title, stopped, watch)
