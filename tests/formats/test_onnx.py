@@ -86,6 +86,70 @@ def test_channels_that_are_taken_apart(tmp_path: Path, agrees: Callable[..., Non
     assert (model.config.fire_rate, model.config.padding) == (0.25, padding)
 
 
+def seen_through(mixed: Array, bias: Array, padding: str) -> Callable[[Array], Array]:
+    """Return a convolution over all channels, (outputs, channels, 3, 3), in loops."""
+
+    def see(x: Array) -> Array:
+        parts = [sum(filtered(x[..., c : c + 1], one[c], padding) for c in range(C)) for one in mixed]
+        return np.concatenate(parts, -1) + bias
+
+    return see
+
+
+def test_a_learned_convolution_over_all_channels(tmp_path: Path, agrees: Callable[..., None]) -> None:
+    dense, bias = numbers(2 * C, C, 3, 3, seed=11, spread=0.2), numbers(2 * C, seed=12)
+    see = seen_through(dense, bias, "zero")
+    file = OnnxFile("x")
+    parts = file.op("Concat", "x", file.conv("x", dense, bias=bias, pad=1), axis=1)
+    model = opened(tmp_path / "m.onnx", file, file.op("Add", "x", layers(file, parts)))
+    agrees(model, lambda x: x + net(np.concatenate([x, see(x)], -1), W1, B1, W2, B2))
+
+
+def test_a_wide_convolution_as_the_first_layer(tmp_path: Path, agrees: Callable[..., None]) -> None:
+    dense = numbers(HIDDEN, C, 3, 3, seed=11, spread=0.2)
+    see = seen_through(dense, B1, "circular")
+    file = OnnxFile("x")
+    hidden = file.op("Tanh", file.conv(file.circular("x"), dense, bias=B1))
+    model = opened(tmp_path / "m.onnx", file, file.op("Add", "x", file.conv(hidden, as_conv(W2))))
+    agrees(model, lambda x: x + np.tanh(see(x)) @ W2.T)
+
+
+def test_a_fixed_convolution_over_all_channels_is_its_filters(tmp_path: Path, agrees: Callable[..., None]) -> None:
+    dense = np.zeros((3 * C, C, 3, 3), np.float32)
+    for channel in range(C):
+        for number, one in enumerate(FILTERS):
+            dense[number * C + channel, channel] = one
+    file = OnnxFile("x")
+    model = opened(tmp_path / "m.onnx", file, file.op("Add", "x", layers(file, file.conv("x", dense, pad=1))))
+    agrees(model, lambda x: x + net(filter_major([filtered(x, f, "zero") for f in FILTERS]), W1, B1, W2, B2))
+    assert [f.stencil for f in model.config.features] == ["identity", "gradient_x", "gradient_y"]
+
+
+@pytest.mark.parametrize(("axis", "order"), [(1, filter_major), (2, channel_major), (-3, channel_major)])
+def test_what_is_seen_may_be_stacked(
+    tmp_path: Path, agrees: Callable[..., None], axis: int, order: Callable[[list[Array]], Array]
+) -> None:
+    file = OnnxFile("x")
+    gradients = [file.op("Mul", file.conv("x", stacked([f], C), C, pad=1), file.const(0.125)) for f in (S, S.T)]
+    apart = [file.op("Unsqueeze", each, file.const([axis])) for each in ("x", *gradients)]
+    seen = file.op("Reshape", file.op("Concat", *apart, axis=axis), file.const([1, -1, 6, 5]))
+    model = opened(tmp_path / "m.onnx", file, file.op("Add", "x", layers(file, seen)))
+    agrees(model, lambda x: x + net(order([filtered(x, f, "zero") for f in FILTERS]), W1, B1, W2, B2))
+
+
+def test_filters_that_the_graph_makes_of_constants(tmp_path: Path, agrees: Callable[..., None]) -> None:
+    file = OnnxFile("x")
+    sobel = file.op("Div", file.weights("sobel", S.astype(np.float32)), file.const(8.0))
+    turned = file.op("Transpose", sobel, perm=[1, 0])
+    rows = [file.op("Unsqueeze", each, file.const([0])) for each in
+            (file.weights("one", IDENTITY.astype(np.float32)), sobel, turned)]  # fmt: skip
+    three = file.op("Unsqueeze", file.op("Concat", *rows, axis=0), file.const([1]))
+    filters = file.op("Tile", three, file.const([C, 1, 1, 1]))
+    seen = file.op("Conv", "x", filters, group=C, pads=[1] * 4)
+    model = opened(tmp_path / "m.onnx", file, file.op("Add", "x", layers(file, seen)))
+    agrees(model, lambda x: x + net(channel_major([filtered(x, f, "zero") for f in FILTERS]), W1, B1, W2, B2))
+
+
 @pytest.mark.parametrize("when", ["before", "after", "both"])
 def test_a_growing_picture(tmp_path: Path, agrees: Callable[..., None], when: str) -> None:
     file = OnnxFile("x")

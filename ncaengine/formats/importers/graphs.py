@@ -16,7 +16,8 @@ from ncaengine.core.types import F32
 from ncaengine.formats.importers.base import ASK, Decoded, Family, Hints, Makers, make_each
 from ncaengine.formats.importers.dense import Convention, Dense, build_model
 from ncaengine.formats.importers.filters import Column, Perception, key_of
-from ncaengine.formats.importers.onnx_graph import NO_RATE, PADDINGS, Reader, Stage
+from ncaengine.formats.importers.onnx_graph import NO_RATE, Reader, Stage
+from ncaengine.formats.importers.onnx_perception import PADDINGS
 from ncaengine.formats.onnx import Graph
 from ncaengine.formats.pickle.tensors import Array
 

@@ -11,35 +11,21 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Activation, Alive, Clips
 from ncaengine.core.types import F32
 from ncaengine.formats.importers.base import quoted
+from ncaengine.formats.importers.onnx_constants import folded, setting
+from ncaengine.formats.importers.onnx_perception import Columns, Seen, perceived
 from ncaengine.formats.onnx import Graph, Node
-from ncaengine.formats.pickle.tensors import Array
 
-PADDINGS: dict[str, Literal["zero", "circular", "replicate"]] = {
-    "constant": "zero", "wrap": "circular", "edge": "replicate",
-}  # fmt: skip
 ACTIVATIONS: dict[str, Activation] = {"Relu": "relu", "Tanh": "tanh", "Sigmoid": "sigmoid"}
 SAME = ("Identity", "Cast", "Dropout", "Transpose", "Contiguous")
 """Operations that leave values as they are; channels may come first or last."""
 COMPARED = {"Greater": 1, "GreaterOrEqual": 1, "Less": -1, "LessOrEqual": -1}
-SIZES = ("Shape", "Gather", "Unsqueeze", "Squeeze", "ConstantOfShape", "Range", "Expand", "Slice", "Concat", "Size")
-"""Operations that only compute sizes if no state goes in."""
+MEANINGS = {
+    "sum1": "the hidden units", "hidden": "the hidden units", "update": "the update", "state": "the new state",
+    "random": "random numbers", "mask": "the mask of firing cells", "opacity": "the opacity",
+    "life": "the mask of living cells", "outside": "another input",
+}  # fmt: skip
+"""What each kind of Stage is, for messages."""
 NO_RATE = "which cells fire is an input of the graph; half of them are assumed"
-IDENTITY = np.pad(np.ones((1, 1), np.float32), 1)
-
-
-@dataclass(frozen=True, eq=False)
-class Seen:
-    """The state, or what a cell perceives of it."""
-
-    columns: tuple[tuple[Array, int], ...] = ()
-    """Filter and channel of each value; empty for the state itself."""
-    alone: tuple[Array, ...] = ()
-    """Filters of each channel while the channels are apart, one picture each."""
-    apart: bool = False
-    padding: str = ""
-    """How the state is continued beyond its edges, once it is."""
-    wrapping: str = ""
-    """The edge that a slice took: first or last."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,38 +44,48 @@ class Stage:
 
 
 class Reader:
-    """Follows a graph from the state to the new state."""
+    """Follows a graph from the state to the new state.
+
+    Raises NCAError if it has an operation that is not understood.
+    """
 
     def __init__(self, graph: Graph) -> None:
         self.graph, self.known = graph, dict(graph.constants)
-        self.values: dict[str, Any] = {name: Stage("outside") for name in graph.inputs if name not in self.known}
+        inputs = [name for name in graph.inputs if name not in self.known]
+        if not inputs:
+            raise NCAError("its graph has no input.")
+        self.values: dict[str, Any] = dict.fromkeys(inputs, Stage("outside")) | {inputs[0]: Seen()}
         self.layers: list[tuple[F32, F32 | None]] = []
-        self.columns: tuple[tuple[Array, int], ...] = ()
+        self.columns: Columns = ()
         self.padding = ""
         self.activation: Activation = "linear"
         self.rate: float | None = 1.0
         """The share of cells that fire; None if an input of the graph says it."""
         self.alive: Alive | None = None
         self.clips = Clips()
-        self.channels = self._channels()
-        inputs = [name for name in graph.inputs if name not in self.known]
-        if not inputs:
-            raise NCAError("its graph has no input.")
-        self.values[inputs[0]] = Seen()
+        for node in graph.nodes:
+            self._compute(node)
+        self.single, self.channels = self._layers_of_single_cells()
         for node in graph.nodes:
             self._follow(node)
 
-    def _channels(self) -> int:
-        """Return the outputs of the last of the two layers."""
+    def _compute(self, node: Node) -> None:
+        """Keep what an operation on mere numbers gives; what depends on the state's size stays unknown."""
+        result = folded(node, [self.known.get(name) for name in node.inputs if name])
+        if node.outputs and result is not None:
+            self.known.setdefault(node.outputs[0], result)
+
+    def _layers_of_single_cells(self) -> tuple[int, int]:
+        """Return how many there are, one or two, and the outputs of the last. One may follow a wide convolution."""
         found = [layer for node in self.graph.nodes if (layer := self._layer(node)) is not None]
-        if len(found) != 2:
+        wide = [self.known.get(name) for node in self.graph.nodes if node.op == "Conv" for name in node.inputs[1:2]]
+        one = len(found) == 1 and any(w is not None and w.shape[:2] == found[0].shape[::-1] for w in wide)
+        if len(found) != 2 and not one:
             raise NCAError(f"its graph has {len(found)} layers of single cells; ncaengine runs automata of two.")
-        return len(found[1])
+        return len(found), len(found[-1])
 
     def _layer(self, node: Node) -> F32 | None:
         """Return the weights of a layer of single cells, (outputs, inputs), or None if a node is not one."""
-        if node.op == "Constant" and node.outputs and isinstance(value := node.attributes.get("value"), np.ndarray):
-            self.known[node.outputs[0]] = value
         at = next((self.known[name] for name in node.inputs[1:2] if name in self.known), None)
         if at is None or node.op not in ("Conv", "MatMul", "Gemm"):
             return None
@@ -100,124 +96,61 @@ class Reader:
         return at if node.op == "Gemm" and node.attributes.get("transB") else at.T
 
     def _follow(self, node: Node) -> None:
-        if not node.outputs or node.op == "Constant":
-            self.known |= {o: v for o, v in _numbers_of(node) if o not in self.known}
-            return
         values = [self.values.get(name, self.known.get(name)) for name in node.inputs]
+        if not node.outputs or node.outputs[0] in self.known:
+            return
         if node.op in ("RandomUniform", "RandomUniformLike") and not node.attributes.get("low"):
             self.values[node.outputs[0]] = Stage("random", 0.0)
         elif node.op == "Bernoulli":
             self.values[node.outputs[0]] = Stage("mask")
-        elif all(not isinstance(value, (Seen, Stage)) for value in values):
-            self._compute(node, values)
-        elif node.op == "Shape":
-            return  # of the state: a size, which nothing here needs
-        else:
+        elif node.op != "Shape" and any(isinstance(value, (Seen, Stage)) for value in values):
             result = self._result(node, values)
             if result is None:
-                shown = ", ".join(type(v).__name__ if not isinstance(v, Stage) else v.kind for v in values[:3])
-                raise NCAError(
-                    f"its graph has the operation {quoted(node.op)} where it is not understood (of {shown})."
-                )
+                shown = " and ".join(map(_described, values[:3]))
+                raise NCAError(f"its graph has the operation {quoted(node.op)} of {shown}, which is not understood.")
             self.values[node.outputs[0]] = result
-
-    def _compute(self, node: Node, values: list[Any]) -> None:
-        """Keep numbers that only change their form; what depends on sizes stays unknown."""
-        first = values[0] if values else None
-        if node.op in ("Identity", "Cast", "Unsqueeze", "Squeeze") and isinstance(first, np.ndarray):
-            self.known[node.outputs[0]] = first
 
     def _result(self, node: Node, values: list[Any]) -> Any:
         """Return what an operation on the state or on what follows it gives; None if it is not understood."""
         first = next(value for value in values if isinstance(value, (Seen, Stage)))
         layer = self._layer(node)
-        if layer is not None and node.op != "Conv" and isinstance(first, (Seen, Stage)):
-            bias = values[2] if len(values) > 2 else None
-            return self._dense(layer, bias, first)
-        if node.op in SAME:
-            return first
         if layer is not None:
             return self._dense(layer, values[2] if len(values) > 2 else None, first)
-        if isinstance(first, Seen) and node.op in ("Reshape", "Pad", "Conv", "Slice", "Concat", "Unsqueeze"):
-            return self._perceive(node, values)
-        if isinstance(first, Stage) and first.kind in ("state", "outside") and node.op == "Slice":
-            return self._opacity(node, values, "after" if first.kind == "state" else "before")
+        if node.op in SAME:
+            return first
+        if isinstance(first, Seen):
+            return self._of_the_state(node, first, values)
+        if first.kind in ("state", "outside") and node.op == "Slice":
+            return _opacity(node, values, "after" if first.kind == "state" else "before")
         if node.op in ("Clip", "Min", "Max"):
             return self._clip(node, first, values)
-        if isinstance(first, Stage):
-            return self._staged(node, first, values)
-        return self._joined(node.op, values) if node.op in ("Add", "Mul") else None
+        return self._staged(node, first, values)
 
-    def _dense(self, layer: F32, bias: Any, value: Any) -> Stage | None:
-        if isinstance(value, Seen) and not value.apart and not self.layers:
-            self.columns = value.columns or tuple((IDENTITY, channel) for channel in range(self.channels))
-            self.padding = value.padding
-            kind: Literal["sum1", "update"] = "sum1"
-        elif isinstance(value, Stage) and value.kind in ("sum1", "hidden") and len(self.layers) == 1:
-            kind = "update"
-        else:
+    def _of_the_state(self, node: Node, seen: Seen, values: list[Any]) -> Any:
+        """Return what an operation makes of the state or of what is seen of it."""
+        if node.op == "Slice" and seen.bare and (opacity := _opacity(node, values, "before")):
+            return opacity
+        if node.op in ACTIVATIONS and self.single == 1 and not self.layers and seen.columns:
+            hidden = self._dense(*seen.as_layer(self.channels), replace(seen, mix=None, bias=None))
+            self.activation = ACTIVATIONS[node.op]
+            return hidden and Stage("hidden")
+        return perceived(node, values, self.channels) or self._joined(node.op, values)
+
+    def _dense(self, layer: F32, bias: Any, value: Seen | Stage) -> Stage | None:
+        """Take over a layer, which follows the perception or the hidden units."""
+        if isinstance(value, Seen):
+            if value.apart or value.stack or value.wrapping or self.layers:
+                return None
+            self.columns, self.padding = value.all_columns(self.channels), value.padding
+            mix, shift = value.as_layer(self.channels)
+            if layer.shape[1] != len(mix):
+                raise NCAError(f"its first layer has {layer.shape[1]} inputs, and a cell perceives {len(mix)} values.")
+            self.layers.append((layer @ mix, layer @ shift + (0 if bias is None else bias)))
+            return Stage("sum1")
+        if value.kind not in ("sum1", "hidden") or len(self.layers) != 1:
             return None
         self.layers.append((layer, bias))
-        return Stage(kind)
-
-    # Perception
-
-    def _perceive(self, node: Node, values: list[Any]) -> Any:
-        seen = next(value for value in values if isinstance(value, Seen))
-        match node.op:
-            case "Reshape":
-                if not seen.apart:
-                    return replace(seen, apart=True) if not seen.columns else None
-                every = tuple((f, channel) for channel in range(self.channels) for f in seen.alone)
-                return Seen(every, padding=seen.padding)
-            case "Pad":
-                mode = PADDINGS.get(node.attributes.get("mode", "constant"))
-                return replace(seen, padding=mode) if mode and not seen.padding and not seen.columns else None
-            case "Conv":
-                return self._convolved(node, seen, values)
-            case "Slice":
-                return self._sliced(node, seen, values)
-            case "Concat":
-                return self._concatenated(node, values)
-        return None
-
-    def _convolved(self, node: Node, seen: Seen, values: list[Any]) -> Seen | None:
-        filters, pads = values[1] if len(values) > 1 else None, node.attributes.get("pads") or [0]
-        if not isinstance(filters, np.ndarray) or filters.ndim != 4 or seen.columns or seen.alone or len(values) > 2:
-            return None
-        side, group = filters.shape[-1], node.attributes.get("group", 1)
-        padding = seen.padding or ("zero" if set(pads) == {side // 2} else "")
-        steps = {*(node.attributes.get("strides") or [1]), *(node.attributes.get("dilations") or [1])}
-        if filters.shape[1] != 1 or filters.shape[2] != side or not padding or steps != {1} or side % 2 == 0:
-            return None
-        if seen.apart and group == 1:
-            return replace(seen, alone=tuple(filters[:, 0]), padding=padding)
-        if seen.apart or group != self.channels or len(filters) % group:
-            return None
-        each = len(filters) // group
-        return Seen(tuple((filters[o, 0], o // each) for o in range(len(filters))), padding=padding)
-
-    def _sliced(self, node: Node, seen: Seen, values: list[Any]) -> Any:
-        starts, ends, axes = (_ints(v) for v in (*values[1:4], None, None, None)[:3])
-        if starts is None or axes is None or ends is None or len(starts) != 1 or seen.columns:
-            return None
-        if axes[0] in (1, -3) or (ends[0] - starts[0] == 1 and axes[0] in (3, -1) and starts[0] > 0):
-            return self._opacity(node, values, "before")
-        return replace(seen, wrapping="last" if starts[0] == -1 else "first" if (starts[0], ends[0]) == (0, 1) else "?")
-
-    def _concatenated(self, node: Node, values: list[Any]) -> Seen | None:
-        if not all(isinstance(value, Seen) for value in values):
-            return None
-        if any(value.wrapping for value in values):
-            circular = [value.wrapping for value in values] == ["last", "", "first"]
-            return replace(values[1], padding="circular") if circular else None
-        if any(value.apart or value.alone for value in values) or node.attributes.get("axis") not in (1, 3, -1, -3):
-            return None
-        paddings = {value.padding for value in values if value.padding}
-        columns: list[tuple[Array, int]] = []
-        for value in values:
-            columns += value.columns or ((IDENTITY, channel) for channel in range(self.channels))
-        return Seen(tuple(columns), padding=paddings.pop()) if len(paddings) == 1 else None
+        return Stage("update")
 
     # Behind it
 
@@ -249,15 +182,18 @@ class Reader:
             if isinstance(values[1], np.ndarray):
                 return first if (values[1] == 1).all() else None
             return self._joined("Mul", values[:2])
+        if node.op == "Div" and number and values[0] is first:
+            return self._scaled("Div", first, number)
         if node.op in ("Add", "Mul", "And") and len(values) == 2:
             return self._joined(node.op, values) if number is None else self._scaled(node.op, first, number)
         return None
 
     def _scaled(self, op: str, value: Stage, number: float) -> Stage | None:
-        if value.kind != "update" or op != "Mul":
+        if value.kind != "update" or op not in ("Mul", "Div"):
             return None
-        (w, b) = self.layers[-1]
-        self.layers[-1] = w * np.float32(number), None if b is None else b * np.float32(number)
+        factor = np.float32(number if op == "Mul" else 1 / number)
+        w, b = self.layers[-1]
+        self.layers[-1] = w * factor, None if b is None else b * factor
         return value
 
     def _drawn(self, node: Node, value: Stage, number: float | None, left: bool) -> Stage | None:
@@ -272,7 +208,7 @@ class Reader:
 
     def _joined(self, op: str, values: Sequence[Any]) -> Any:
         kinds = {value.kind: value for value in values if isinstance(value, Stage)}
-        plain = any(isinstance(value, Seen) and not (value.columns or value.apart or value.padding) for value in values)
+        plain = any(isinstance(value, Seen) and value.bare and not value.padding for value in values)
         if op == "Add" and plain and "update" in kinds:
             return Stage("state")
         if op == "Mul" and "update" in kinds and not kinds["update"].masked and ({"mask", "outside"} & kinds.keys()):
@@ -287,12 +223,6 @@ class Reader:
             return replace(lives[0], when="both" if lives[0].when != lives[1].when else lives[0].when)
         return None
 
-    def _opacity(self, node: Node, values: list[Any], when: Literal["before", "after"]) -> Stage | None:
-        starts, ends = (_ints(v) for v in (*values[1:3], None, None)[:2])
-        if not starts or not ends:
-            return None
-        return Stage("opacity", channel=starts[0], when=when) if ends[0] == starts[0] + 1 and starts[0] >= 0 else None
-
     def _clip(self, node: Node, value: Any, values: list[Any]) -> Any:
         bounds = [float(v.flat[0]) if isinstance(v, np.ndarray) and v.size == 1 else None for v in (*values, None)[1:3]]
         bounds = [node.attributes.get(name, bound) for name, bound in zip(("min", "max"), bounds, strict=True)]
@@ -303,10 +233,21 @@ class Reader:
         return value
 
 
-def _numbers_of(node: Node) -> list[tuple[str, Array]]:
-    found = [v for name, v in node.attributes.items() if name.startswith("value") and v is not None]
-    return [(o, np.asarray(v)) for o in node.outputs for v in found[:1] if not isinstance(v, str)]
+def _opacity(node: Node, values: list[Any], when: Literal["before", "after"]) -> Stage | None:
+    """Return a slice of one channel, which comes second or last; None if a slice is something else."""
+    starts, ends, axes = (
+        setting(node, values, name, place) for name, place in (("starts", 1), ("ends", 2), ("axes", 3))
+    )
+    if len(starts) != 1 or ends != [starts[0] + 1] or starts[0] < 0 or len(axes) != 1:
+        return None
+    known = axes[0] in (1, -3) or (axes[0] in (3, -1) and starts[0] > 0)
+    return Stage("opacity", channel=starts[0], when=when) if known else None
 
 
-def _ints(value: Any) -> list[int] | None:
-    return [int(n) for n in value.ravel()[:8]] if isinstance(value, np.ndarray) and value.dtype.kind in "iu" else None
+def _described(value: Any) -> str:
+    """Return what a value of the graph is, for a message."""
+    if isinstance(value, Stage):
+        return MEANINGS[value.kind]
+    if isinstance(value, Seen):
+        return "the state" if value.bare else "the perception"
+    return "numbers" if isinstance(value, np.ndarray) else "a size"
