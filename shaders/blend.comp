@@ -1,10 +1,8 @@
-#version 430
 // Mixes values into the state of some cells, in place. The cells are distinct.
-layout(local_size_x = 64) in;
 
 #include "state.glsl"
 
-layout(binding = 0, STATE) uniform image2DArray state;                    // (layers, height, width) vec4
+CHANGES(0, STATE, state);                              // (layers, height, width) vec4
 layout(std430, binding = 2) readonly buffer Cells { ivec2 cells[]; };     // (count): (column, row)
 layout(std430, binding = 3) readonly buffer Values { vec4 values[]; };    // (count, layers of `channels`)
 layout(std430, binding = 4) readonly buffer Weights { float weights[]; }; // (count): 0 to 1
@@ -16,10 +14,10 @@ void main() {
     int invocation = int(gl_GlobalInvocationID.x), i = min(invocation, count - 1), layers = (channels + 3) / 4;
     float weight = weights[i];
     for (int k = 0; k < layers; k++) {
-        vec4 old = imageLoad(state, ivec3(cells[i], k)), target = values[i * layers + k];
+        vec4 old = LOAD(state, cells[i], k), target = values[i * layers + k];
         vec4 mixed = weight == 1.0 ? target : old + weight * (target - old);
         bvec4 given = lessThan(4 * k + ivec4(0, 1, 2, 3), ivec4(channels));
         if (invocation < count)
-            imageStore(state, ivec3(cells[i], k), to_storage(mix(old, mixed, given)));
+            STORE(state, cells[i], k, to_storage(mix(old, mixed, given)));
     }
 }

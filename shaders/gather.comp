@@ -1,10 +1,8 @@
-#version 430
 // Copies the state of some cells from the image into a buffer.
-layout(local_size_x = 64) in;
 
 #include "state.glsl"
 
-layout(binding = 0, STATE) readonly uniform image2DArray state;         // (layers, height, width) vec4
+READS(0, STATE, state);                                                    // (layers, height, width) vec4
 layout(std430, binding = 2) readonly buffer Cells { ivec2 cells[]; };   // (count): (column, row)
 layout(std430, binding = 3) writeonly buffer Values { vec4 values[]; }; // (count, layers of the state)
 
@@ -14,5 +12,5 @@ void main() {
     // Invocations beyond the last cell repeat it.
     int i = min(int(gl_GlobalInvocationID.x), count - 1), layers = imageSize(state).z;
     for (int k = 0; k < layers; k++)
-        values[i * layers + k] = imageLoad(state, ivec3(cells[i], k));
+        values[i * layers + k] = LOAD(state, cells[i], k);
 }

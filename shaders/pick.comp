@@ -1,16 +1,10 @@
-#version 430
 // Before a step in which cells fire independently: lists those that fire, and copies the others unless the driver has
 // done so (COPIED). Each workgroup reserves room for all its cells at once, so the list is complete, however long.
-layout(local_size_x = GROUP_X, local_size_y = GROUP_Y) in;
 
 #include "state.glsl"
 
-layout(binding = 0, STATE) readonly uniform image2DArray before; // (layers, height, width) vec4, four channels a layer
-layout(binding = 1, STATE) writeonly uniform image2DArray after; // the same shape: the state after the step
-
-#ifdef ALIVE
-layout(binding = 7, r32f) writeonly uniform image2D life; // (height, width): the channel of life after the step
-#endif
+READS(0, STATE, before); // (layers, height, width) vec4, four channels a layer
+WRITES(1, STATE, after); // the same shape: the state after the step
 
 uniform ivec2 size; // (width, height) in cells
 

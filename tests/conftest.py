@@ -25,6 +25,7 @@ from one_step import in_form
 from ncaengine.backends.base import Backend
 from ncaengine.backends.cpu.backend import CPUBackend
 from ncaengine.backends.gl.backend import GLBackend
+from ncaengine.backends.gl.device import Device, headless_context
 from ncaengine.backends.torch import TorchBackend
 from ncaengine.core import kernels
 from ncaengine.core.errors import NCAError
@@ -65,6 +66,22 @@ def gl(_gl_of_session: GLBackend) -> Iterator[GLBackend]:
         assert ctx.error == "GL_NO_ERROR"
 
 
+@pytest.fixture(scope="session")
+def _fragment_of_session(_gl_of_session: GLBackend) -> Iterator[GLBackend]:
+    backend = GLBackend(Device(headless_context(), fragment=True))
+    yield backend
+    backend.device.ctx.__enter__()
+    backend.release()
+
+
+@pytest.fixture
+def fragment(_fragment_of_session: GLBackend) -> Iterator[GLBackend]:
+    """OpenGL without compute shaders, with its context current; the test must cause no OpenGL error."""
+    with _fragment_of_session.device.ctx as ctx:
+        yield _fragment_of_session
+        assert ctx.error == "GL_NO_ERROR"
+
+
 @pytest.fixture
 def looped(gl: GLBackend, monkeypatch: pytest.MonkeyPatch) -> GLBackend:
     """OpenGL with the looped shader, a form for GPUs."""
@@ -88,9 +105,9 @@ def unrolled(gl: GLBackend, monkeypatch: pytest.MonkeyPatch) -> GLBackend:
     return in_form(gl, "unrolled", monkeypatch)
 
 
-@pytest.fixture(params=["unrolled", "looped", "blocked"])
+@pytest.fixture(params=["unrolled", "looped", "blocked", "fragment"])
 def gl_formed(request: pytest.FixtureRequest) -> GLBackend:
-    """OpenGL with each form of the shader in turn."""
+    """OpenGL with each form of the shader in turn, and without compute shaders."""
     return request.getfixturevalue(request.param)
 
 
@@ -102,19 +119,19 @@ def cpu() -> Iterator[CPUBackend]:
     backend.release()
 
 
-@pytest.fixture(params=["gl", "cpu"])
+@pytest.fixture(params=["gl", "fragment", "cpu"])
 def device(request: pytest.FixtureRequest) -> Backend:
     """Each backend that isn't the reference in turn."""
     return request.getfixturevalue(request.param)
 
 
-@pytest.fixture(params=["unrolled", "looped", "blocked", "cpu"])
+@pytest.fixture(params=["unrolled", "looped", "blocked", "fragment", "cpu"])
 def formed(request: pytest.FixtureRequest) -> Backend:
     """OpenGL with each form of the shader, and the processor, in turn."""
     return request.getfixturevalue(request.param)
 
 
-@pytest.fixture(params=["torch", "gl", "cpu"])
+@pytest.fixture(params=["torch", "gl", "fragment", "cpu"])
 def backend(request: pytest.FixtureRequest) -> Backend:
     """Each backend in turn."""
     return TorchBackend() if request.param == "torch" else request.getfixturevalue(request.param)

@@ -13,7 +13,8 @@ GPU_FILES = ("dri/renderD*", "nvidia[0-9]*", "dxg", "mali*", "kgsl*", "nvhost*")
 def open_backend(choice: BackendChoice = "auto", half: bool = False, threads: int | None = None) -> tuple[Backend, str]:
     """Open a backend; return it, and a notice to show if `auto` had to take a slow one (else '').
 
-    choice: auto takes a GPU's OpenGL, or the processor (cpu) if there is no GPU.
+    choice: auto takes a GPU's OpenGL, or the processor (cpu) if there is no GPU; fragment is OpenGL without compute
+        shaders, which gl takes only where it has none.
     half: whether states are float16, which only OpenGL can.
     threads: of the processor; None for as many as this process may use.
     Raises NCAError if OpenGL, or what only it can do, was asked for and is not available.
@@ -23,10 +24,10 @@ def open_backend(choice: BackendChoice = "auto", half: bool = False, threads: in
     if choice == "auto" and not half:
         gpu = _open_gpu() if _may_have_gpu() else None
         return (gpu, "") if gpu else best_without_gpu(threads)
-    if choice in ("auto", "gl"):
+    if choice in ("auto", "gl", "fragment"):
         from ncaengine.backends.gl.backend import GLBackend
 
-        return GLBackend(half=half), ""
+        return GLBackend(half=half, fragment=True if choice == "fragment" else None), ""
     if choice == "cpu":
         from ncaengine.backends.cpu.backend import CPUBackend
 

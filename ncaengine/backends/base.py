@@ -10,7 +10,7 @@ from ncaengine.core.model import Config, Model
 from ncaengine.core.settings import Settings
 from ncaengine.core.types import F32, I32, U8
 
-BackendChoice = Literal["auto", "gl", "cpu", "torch"]
+BackendChoice = Literal["auto", "gl", "fragment", "cpu", "torch"]
 
 
 class Cells(Protocol):

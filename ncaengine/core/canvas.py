@@ -1,4 +1,4 @@
-"""Pictures of a grid in NumPy; shaders/canvas.comp draws the same.
+"""Pictures of a grid in NumPy; shaders/canvas.glsl draws the same.
 
 Each cell gets its colour once, and each pixel a weighted sum of a few colours. The weights of rectangular cells are
 products of two numbers, one for the pixel's row and one for its column. Those of other cells are costly; the processor

@@ -77,7 +77,7 @@ def to_rgb(state: F32, colour: Colour) -> F32:
 
 @np.errstate(over="ignore", invalid="ignore")  # values of a diverged model
 def shade(look: Look, state: F32, kernel: Kernel, colour: Colour, before: F32 | None, fields: F32 | None) -> F32:
-    """Return the colour of each cell: (height, width, 3) float32 in [0, 1]; shaders/look.comp computes the same.
+    """Return the colour of each cell: (height, width, 3) float32 in [0, 1]; shaders/look.glsl computes the same.
 
     before: the state before the last step, None if there was none.
     fields: (height, width, 4) float32, see core.fields; None for the defaults.

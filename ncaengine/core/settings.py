@@ -1,7 +1,7 @@
 """A grid's settings, each declared once: sliders, command-line flags, file keys and uniforms are made from here.
 
 To add a setting, add a field to `Settings`. Its name is its key in sessions, journals and scripts, and the name of the
-shader's uniform: declare that one in shaders/step.comp if the setting's reader is "cell".
+shader's uniform: declare that one in shaders/step.glsl if the setting's reader is "cell".
 """
 
 from dataclasses import dataclass

@@ -20,12 +20,13 @@ def open_in_window(
     threads: of the processor, if it computes; None for as many as this process may use.
     Raises NCAError if what was asked for is not available.
     """
-    if choice not in ("auto", "gl") or (choice == "auto" and not half and not has_gpu(context)):
+    if choice not in ("auto", "gl", "fragment") or (choice == "auto" and not half and not has_gpu(context)):
         return best_without_gpu(threads) if choice == "auto" else open_backend(choice, half, threads)
     try:
-        return GLBackend(Device(context, since=since, half=half)), ""
+        fragment = True if choice == "fragment" else None
+        return GLBackend(Device(context, since=since, half=half, fragment=fragment)), ""
     except NCAError:  # an old OpenGL
-        if choice == "gl" or half:
+        if choice != "auto" or half:
             raise
         return best_without_gpu(threads)
 

@@ -10,7 +10,7 @@ import glfw  # isort: skip
 from ncaengine.core.errors import NCAError
 
 VERSIONS = (4, 3), (4, 1), (3, 3)
-"""Of OpenGL, the best first. Only 4.3 has the compute shaders of the OpenGL backend; macOS stops at 4.1."""
+"""Of OpenGL, the best first. Below 4.3 there are no compute shaders; macOS stops at 4.1."""
 
 
 def preflight(hidden: bool) -> tuple[int, int]:

@@ -10,7 +10,7 @@ bool fires(uint hash, float rate) {
     bool plain = fire_threshold == 0xFFFFFFFFu || hash < fire_threshold;
 #ifdef FIELDS
     // The upper 24 bits as a float, exactly: 2^-24 times a whole number.
-    precise float chance = fire_rate * rate;
+    PRECISE float chance = fire_rate * rate;
     return rate == 1.0 ? plain : float(hash >> 8u) * 5.9604644775390625e-8 < chance;
 #else
     return plain;

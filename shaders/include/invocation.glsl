@@ -2,6 +2,11 @@
 // invocations idle; other groups are blocks of the grid, which suits the caches of GPUs.
 #include "floor_div.glsl"
 
+#ifdef FRAGMENT
+bool within(ivec2 size) { return true; }
+
+ivec2 cell_of_invocation(ivec2 size) { return ivec2(gl_FragCoord.xy); }
+#else
 // The number of the invocation in the dispatch.
 uint ordinal() {
     uint group = gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x;
@@ -24,4 +29,5 @@ bool within(ivec2 size) { return all(lessThan(ivec2(gl_GlobalInvocationID.xy), s
 
 // Invocations beyond the edge repeat a cell there.
 ivec2 cell_of_invocation(ivec2 size) { return min(ivec2(gl_GlobalInvocationID.xy), size - 1); }
+#endif
 #endif

@@ -1,7 +1,7 @@
-// The cells that fire in a step, which pick.comp lists for step.comp. Of the two turns one is in use; the other is reset
+// The cells that fire in a step, which pick.comp lists for step.glsl. Of the two turns one is in use; the other is reset
 // meanwhile.
 layout(std430, binding = 8) LISTED_ACCESS buffer Listed {
-    uvec4 turns[2]; // x, y, z: the workgroups that step.comp needs; w: the length of the list
+    uvec4 turns[2]; // x, y, z: the workgroups that step.glsl needs; w: the length of the list
     uint listed[];  // column + 65536 * row of each cell
 };
 

@@ -332,11 +332,13 @@ def test_after_a_write_the_state_before_is_the_state_itself(gl: GLBackend, catal
     cells = gl.cells()
     cells.specialise(random_model(SMALL["selforg"]), catalogue.get("square"))
     cells.write(random_state(6, 5, 5))
-    assert cells._previous is cells._images[0]
+    first = cells._images.now
+    assert cells._images.previous is first
     cells.step(0, 0, Settings())
-    assert cells._previous is cells._images[1]
+    assert cells._images.previous is first
+    assert cells._images.now is not first
     cells.write(random_state(6, 5, 5))
-    assert cells._previous is cells._images[0]
+    assert cells._images.previous is cells._images.now
     cells.release()
 
 

@@ -173,7 +173,7 @@ def test_a_state_takes_half_the_memory(
     message, state = [], np.zeros((5, 7, 12), np.float32)
     for backend in (gl, half):
         cells = written(backend, random_model(Config(hidden=8)), catalogue, state)
-        message.append(len(cells._images[0].read()))
+        message.append(len(cells._images.now.read()))
         with pytest.raises(NCAError, match=r"[\d.]+ GB for each of two states; a square of 77x77 fits\.") as caught:
             cells.write(np.broadcast_to(np.float32(0), (gl.max_side, gl.max_side, 3000)))
         message.append(float(str(caught.value).split(" GB")[0].split()[-1]))
@@ -238,15 +238,15 @@ def test_a_name_that_is_defined_moves_no_line() -> None:
 
 def test_every_shader_declares_its_images_of_states_so() -> None:
     """llvmpipe goes by the image alone; other drivers need not."""
-    found = {
-        path.stem: re.findall(r"^layout\(binding = \d, STATE\).* image2DArray (\w+);", path.read_text("utf-8"), re.M)
-        for path in resources.folder("shaders").glob("*.comp")
-    }
+    declared = re.compile(r"^(?:READS|WRITES|CHANGES)\(\d, STATE, (\w+)\);", re.M)
+    files = (path for path in resources.folder("shaders").iterdir() if path.suffix in (".comp", ".glsl"))
+    found = {path.stem: declared.findall(path.read_text("utf-8")) for path in files}
     assert {name: images for name, images in found.items() if images} == {
-        **{name: ["before", "after"] for name in ("step", "pick", "alive")},
+        **{name: ["before", "after"] for name in ("step", "pick")},
         **{name: ["state"] for name in ("gather", "blend")},
+        "alive": ["before", "stepped", "after"],
         "shrink": ["before"],
-        "combine": ["base", "result", "stepped", "kept_1", "kept_2", "kept_3"],
+        "combine": ["base", "stepped", "kept_1", "kept_2", "kept_3", "after"],
     }
 
 
@@ -308,6 +308,6 @@ def test_the_windows_states_are_such() -> None:
         "options = Options((12, 10), half=True)\n"
         "with Window([model_files.load('bubbles')], options, kernels.discover(), hidden=True) as window:\n"
         "    for _ in range(3): window.frame()\n"
-        "    print(window.sim.grid().cells._images[0].dtype, window.pixels().std() > 1)\n"
+        "    print(window.sim.grid().cells._images.now.dtype, window.pixels().std() > 1)\n"
     )
     assert apart("-c", code).split()[-2:] == ["f2", "True"]

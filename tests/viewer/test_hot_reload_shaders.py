@@ -44,7 +44,7 @@ def rewrite(path: Path, old: str, new: str, second: int) -> None:
     os.utime(path, ns=(10**18 + second * 10**9,) * 2)
 
 
-MAIN = {"step.comp": "void main() {", "canvas.comp": "void main() {"}
+MAIN = {"step.glsl": "void main() {", "canvas.glsl": "void main() {"}
 
 
 @pytest.fixture
@@ -89,12 +89,12 @@ def test_a_new_shader_draws_and_steps_immediately(edited: App, file: WatchedFile
     edited.submit(commands.Step(1, 3))
     assert grid.image().any()
     changes, state = grid.changes, grid.state()
-    rewrite(shaders / "canvas.comp", "void main() {", "void black() {", 1)
-    with (shaders / "canvas.comp").open("a") as written:
+    rewrite(shaders / "canvas.glsl", "void main() {", "void black() {", 1)
+    with (shaders / "canvas.glsl").open("a") as written:
         written.write(
             "\nvoid main() { imageStore(picture, ivec2(gl_GlobalInvocationID.xy), vec4(0.0, 0.0, 0.0, 1.0)); }\n"
         )
-    os.utime(shaders / "canvas.comp", ns=(10**18 + 2 * 10**9,) * 2)
+    os.utime(shaders / "canvas.glsl", ns=(10**18 + 2 * 10**9,) * 2)
     file.reload()
     assert not edited.toasts
     assert not grid.image().any()
@@ -104,7 +104,7 @@ def test_a_new_shader_draws_and_steps_immediately(edited: App, file: WatchedFile
 
 @pytest.mark.parametrize("data", [b"\xff\xfe", b'#version 430\n#include "none.glsl"\n', b"//@ nonsense\n"])
 def test_an_unreadable_shader_is_reported(edited: App, file: WatchedFile, shaders: Path, data: bytes) -> None:
-    (shaders / "canvas.comp").write_bytes(data)
+    (shaders / "canvas.glsl").write_bytes(data)
     file.reload(3)
     [toast] = edited.toasts
     assert "A shader can't be read: " in toast.text

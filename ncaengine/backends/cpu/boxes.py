@@ -1,4 +1,4 @@
-"""Emit the function that draws rectangular cells; shaders/canvas.comp's RASTER 1 draws the same.
+"""Emit the function that draws rectangular cells; shaders/canvas.glsl's RASTER 1 draws the same.
 
 Each pixel is the mean of the cells that it touches, weighted by area: first those above each other, for a whole row of
 the picture, then those beside each other.

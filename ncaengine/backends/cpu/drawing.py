@@ -1,4 +1,4 @@
-"""Emit the function that draws cells of any shape; shaders/canvas.comp's RASTER 2 draws the same.
+"""Emit the function that draws cells of any shape; shaders/canvas.glsl's RASTER 2 draws the same.
 
 A vector's lanes are pixels that follow one another in a row, a block. Their points lie above a window of cells: each
 point adds its weights to the cells of the window, and then each cell that has any weight gives its colour. Only the

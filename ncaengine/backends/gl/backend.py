@@ -11,12 +11,14 @@ from ncaengine.backends.gl.canvas import Canvas, ShownGrid
 from ncaengine.backends.gl.cell_access import CellAccess
 from ncaengine.backends.gl.device import SHARED_BYTES, Device, headless_context
 from ncaengine.backends.gl.llvmpipe import threads
-from ncaengine.backends.gl.passes import Passes, StepPrograms, compile_step
+from ncaengine.backends.gl.passes import Passes, StepPrograms, compile_step, let_die
+from ncaengine.backends.gl.point_access import PointAccess
+from ncaengine.backends.gl.programs import Image
 from ncaengine.backends.gl.shader import perception, source
 from ncaengine.backends.gl.shader.perception import Cover, Form, FrameKind
-from ncaengine.backends.gl.stages import Stages
+from ncaengine.backends.gl.stages import integrate
 from ncaengine.backends.gl.storage import FLOAT
-from ncaengine.backends.gl.textures import StateImages
+from ncaengine.backends.gl.textures import GridImages, StateImages
 from ncaengine.core.errors import NCAError
 from ncaengine.core.fields import MAX_MODELS, PLANE, default_fields
 from ncaengine.core.integration import METHODS
@@ -38,7 +40,7 @@ class GLCells:
 
     def __init__(self, backend: "GLBackend") -> None:
         self._backend, self._ctx = backend, backend.device.ctx
-        self._images: list[moderngl.TextureArray] = []
+        self._images: GridImages | None = None
         self._weights: list[moderngl.Texture] = []
         self._models: list[Model] = []
         self._programs: dict[tuple[int, FrameKind, Cover, int], StepPrograms] = {}
@@ -49,9 +51,7 @@ class GLCells:
         self._mean_rate, self._rates = 1.0, False  # of the rate field, and whether any cell's is not 1
         self._frame: FrameKind = ""
         self._settings: Settings | None = None  # those of the last step
-        self._stepped = False
         self._passes = Passes(backend.device)
-        self._stages = Stages(backend.state_images, self._passes)
 
     def specialise(self, model: Model, kernel: Kernel, others: Sequence[Model] = ()) -> None:
         models = [model, *others]
@@ -71,26 +71,26 @@ class GLCells:
         height, width, channels = state.shape
         image_side = self._backend.device.image_side
         shape = (image_side(width), image_side(height), -(-channels // 4))
-        if not self._images or self._images[0].size != shape:
-            images = self._backend.state_images.pair(shape, (width, height))  # before the old ones are released
+        if self._images is None or self._images.shape != shape:
+            images = GridImages(self._backend.state_images, shape, (width, height))  # before the old ones are released
             self._drop_images()
             self._images = images
-        self._backend.state_images.fill(self._images[0], state)
-        self._size, self._stepped = (width, height), False
-
-    @property
-    def _previous(self) -> moderngl.TextureArray:
-        """The state before the last step; after a write, the state itself."""
-        return self._images[1 if self._stepped else 0]
+        self._images.forget()
+        self._backend.state_images.fill(self._images.now, state)
+        self._size = (width, height)
 
     def _drop_images(self) -> None:
-        for image in self._images:
-            image.release()
-        self._images = []
-        self._stages.release()
+        if self._images is not None:
+            self._images.release()
+            self._images = None
+
+    @property
+    def _now(self) -> moderngl.TextureArray:
+        assert self._images is not None
+        return self._images.now
 
     def read(self) -> F32:
-        return self._backend.state_images.read(self._images[0], self._size, self._models[0].config.channels)
+        return self._backend.state_images.read(self._now, self._size, self._models[0].config.channels)
 
     def write_fields(self, fields: F32 | None) -> None:
         old = self._fields
@@ -118,10 +118,10 @@ class GLCells:
         return image
 
     def read_cells(self, cells: I32) -> F32:
-        return self._backend.cell_access.gather(self._images[0], cells, self._models[0].config.channels)
+        return self._backend.cell_access.gather(self._now, cells, self._models[0].config.channels)
 
     def blend(self, cells: I32, weight: F32, target: F32) -> None:
-        self._backend.cell_access.blend(self._images[0], cells, weight, self._backend.device.storage.clip(target))
+        self._backend.cell_access.blend(self._now, cells, weight, self._backend.device.storage.clip(target))
 
     def _cover(self, model: Model, settings: Settings) -> Cover:
         if model.config.firing == "channel":
@@ -129,6 +129,8 @@ class GLCells:
         size = self._size if self._images else (2, 2)
         if settings.antithetic and pair_offset(*size, settings.fire_rate, self._rates):
             return "pairs"
+        if self._backend.device.fragment:
+            return "every"
         group = source.GROUP[self._backend.device.form]
         countable = (
             self._size[0] * self._size[1] <= source.MOST_GROUPS * group[0] * group[1]
@@ -152,19 +154,22 @@ class GLCells:
             "pair_offset": pair,
             "model_count": len(self._models),
         }
-        before, after = self._images
+        images = self._images
+        assert images is not None
+        images.forget()
         integrator, euler = self._models[0].config.integrator, partial(self._euler_step, settings, uniforms, pair)
-        programs = self._stages.step(integrator, before, after, self._size, euler)
-        self._passes.after(programs, self._kernel, before, after, self._size)
-        self._images, self._stepped = [after, before], True
+        after, programs = integrate(integrator, images, self._size, euler)
+        if programs.alive:
+            stepped, after = after, images.take()
+            let_die(programs.alive, self._kernel, images.now, stepped, after, self._size)
+            images.give(stepped)
+        images.advance(after)
 
     def _euler_step(
         self, settings: Settings, uniforms: dict[str, object], pair: Size,
         before: moderngl.TextureArray, after: moderngl.TextureArray,
     ) -> StepPrograms:  # fmt: skip
         """Step the cells of all models from one image into another; return the last one's programs."""
-        if self._frame:
-            (self._fields or self._backend.plain_fields).bind_to_image(3, read=True, write=False)
         width, height = self._size
         last = len(self._models) - 1
         passes = []
@@ -176,10 +181,25 @@ class GLCells:
         copier = self._backend.device.copier
         if copier and any(programs.copied for _, programs in passes):
             copier(before, after, self._size)
-        for run, programs in passes:
+        pairs = [each for each in passes if each[1].merge]
+        for run, programs in pairs:
             run(programs)
-        self._ctx.memory_barrier()
+        if pairs:
+            self._merge(pairs[0][1], pair, uniforms, before, after)
+        for run, programs in passes:
+            if not programs.merge:
+                run(programs)
         return programs
+
+    def _merge(
+        self, programs: StepPrograms, pair: Size, uniforms: dict[str, object], before: moderngl.TextureArray,
+        after: moderngl.TextureArray,
+    ) -> None:  # fmt: skip
+        """Bring what fired of each pair to its place, where fragment shaders have stepped it."""
+        assert programs.merge
+        covered = self._size[0] - pair[0], self._size[1] - pair[1]
+        reads = {"before": before, "fired": self._passes.fired(covered, after.layers)}
+        programs.merge.run(self._size, reads, {"after": after}, uniforms)
 
     def _dispatch(
         self, slot: int, covered: Size, uniforms: dict[str, object], before: moderngl.TextureArray,
@@ -191,11 +211,11 @@ class GLCells:
         """
         assert self._kernel is not None
         config = self._models[slot].config
-        more = self._passes.before(programs, config, self._kernel, before, self._size, self._frame)
-        before.bind_to_image(0, read=True, write=False)
-        after.bind_to_image(1, read=False, write=True)
-        self._weights[slot].bind_to_image(2, read=True, write=False)
-        self._passes.step(programs, self._size, covered, uniforms | more)
+        coarse, more = self._passes.perceive_coarsely(programs, config, self._kernel, before, self._size, self._frame)
+        reads: dict[str, Image] = {"before": before, "weights": self._weights[slot], **coarse}
+        if self._frame:
+            reads["fields"] = self._fields or self._backend.plain_fields
+        self._passes.step(programs, self._size, covered, reads, after, {**uniforms, **more})
 
     def _chosen(self, slot: int, cover: Cover, run: Callable[[StepPrograms], None]) -> StepPrograms:
         """Return the programs of this step; the first time, compile them and find the fastest form by a trial."""
@@ -227,7 +247,8 @@ class GLCells:
         """
         assert self._kernel is not None
         config = self._models[0].config
-        now = ShownGrid(self._images[0], self._previous, self._fields, self._size, self._kernel, config)
+        assert self._images is not None
+        now = ShownGrid(self._now, self._images.previous, self._fields, self._size, self._kernel, config)
         self._backend.canvas.draw(target, view, look, now, lines)
 
     def release(self) -> None:
@@ -251,13 +272,14 @@ class GLBackend:
 
     name = "gl"
 
-    def __init__(self, device: Device | None = None, half: bool = False) -> None:
-        """Use a window's device, or create and own a headless one, whose states are float16 if `half`."""
+    def __init__(self, device: Device | None = None, half: bool = False, fragment: bool | None = None) -> None:
+        """Use a window's device, or create and own a headless one; see Device for `half` and `fragment`."""
         self._owns = device is None
         since = threads()
-        self.device = device or Device(headless_context(), since=since, half=half)
+        self.device = device or Device(headless_context(), since=since, half=half, fragment=fragment)
         self.description, self.max_side = self.device.description, self.device.max_side
-        self.canvas, self.cell_access = Canvas(self.device), CellAccess(self.device)
+        self.canvas = Canvas(self.device)
+        self.cell_access = PointAccess(self.device) if self.device.fragment else CellAccess(self.device)
         self.state_images, self.autotuner = StateImages(self.device), Autotuner(self.device)
         # A cell's defaults; the step repeats the edge. No side is a power of 2, see Device.image_side.
         self.plain_fields = self.device.ctx.texture((3, 3), 4, default_fields(3, 3).tobytes(), dtype="f4")
@@ -270,12 +292,14 @@ class GLBackend:
 
         frame, cover, form: see shader.perception; form None is the device's first.
         """
-        return compile_step(self.device, model.config, kernel, frame, cover, form or self.device.form, SHARED_BYTES)
+        return compile_step(self.device, model, kernel, frame, cover, form or self.device.form, SHARED_BYTES)
 
     def bytes_a_cell(self, config: Config) -> int:
         """Count the state as an array and in the images' order; without a GPU, also the step's two states."""
-        kept = max((stage.into or 0 for stage in METHODS[config.integrator]), default=0)
-        states = (2 + kept) * self.device.storage.vec4_bytes if self.device.form == "unrolled" else 0
+        kept = max((1 + (stage.into or 0) for stage in METHODS[config.integrator]), default=0)
+        states = (
+            (2 + kept + bool(config.alive)) * self.device.storage.vec4_bytes if self.device.form == "unrolled" else 0
+        )
         return perception.layers(config) * (2 * FLOAT.vec4_bytes + states)
 
     def cells(self) -> GLCells:

@@ -5,11 +5,13 @@ grid's size, because a picture reads a cell several times and some looks take ma
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, get_args
 
 import moderngl
 
 from ncaengine.backends.gl.device import Device
+from ncaengine.backends.gl.programs import Image, Program
 from ncaengine.backends.gl.shader import source
 from ncaengine.core.fields import PLANE, Field
 from ncaengine.core.kernels import Kernel
@@ -18,8 +20,6 @@ from ncaengine.core.looks import ALIVE, RAMPS, TINT, TINTS, UPDATE_GAIN, Look, M
 from ncaengine.core.model import Colour, Config
 from ncaengine.core.types import Size
 
-GROUP = (32, 8)
-"""Invocations of a workgroup of shaders/look.comp and canvas.comp."""
 MODES: tuple[Mode, ...] = get_args(Mode)
 RASTERS = get_args(Raster)
 _UNCHANGED = Colour(1.0, 0.0)
@@ -46,8 +46,8 @@ class Canvas:
 
     def __init__(self, device: Device) -> None:
         self._device = device
-        self._programs: dict[Raster, moderngl.ComputeShader] = {}
-        self._shaders: dict[tuple[Mode, str], moderngl.ComputeShader] = {}
+        self._programs: dict[Raster, Program] = {}
+        self._shaders: dict[tuple[Mode, str], Program] = {}
         self._shaded: moderngl.TextureArray | None = None
 
     def draw(self, target: moderngl.Texture, view: View, look: Look, shown: ShownGrid, lines: float = 0.0) -> None:
@@ -59,9 +59,8 @@ class Canvas:
         state = shown.now
         if look.mode != "rgb" or (look.overlay and shown.fields is not None):
             state, colour = self._shade(look, shown), _UNCHANGED
-        state.use(0)
-        target.bind_to_image(0, read=False, write=True)
         uniforms = {
+            "pixels": target.size,
             "size": shown.size,
             "basis_x": kernel.basis[0],
             "basis_y": kernel.basis[1],
@@ -72,22 +71,14 @@ class Canvas:
             **_colours(colour),
             "lines": lines,
         }
-        program = self.program(view.raster(kernel))
-        set_uniforms(program, uniforms)
-        self._run(program, target.size)
-
-    def _run(self, program: moderngl.ComputeShader, size: Size) -> None:
-        program.run(-(-size[0] // GROUP[0]), -(-size[1] // GROUP[1]))
-        self._device.ctx.memory_barrier()
+        self.program(view.raster(kernel)).run(target.size, {"state": state}, {"picture": target}, uniforms)
 
     def _shade(self, look: Look, shown: ShownGrid) -> moderngl.TextureArray:
         """Return an image whose first layer holds the colours of all cells."""
         shaded = self._shaded_image(*shown.now.size[:2])
-        shown.now.use(0)
-        shown.before.use(1)
+        reads: dict[str, Image] = {"state": shown.now, "before": shown.before}
         if shown.fields is not None:
-            shown.fields.use(2)
-        shaded.bind_to_image(0, read=False, write=True)
+            reads["fields"] = shown.fields
         colour, channels = shown.config.colour, shown.config.channels
         uniforms: dict[str, object] = {
             "size": shown.size,
@@ -104,15 +95,14 @@ class Canvas:
         if look.overlay:
             uniforms["tints"] = list(map(tuple, TINTS[look.overlay]))
         program = self.shader(look.mode, look.overlay if shown.fields is not None else "")
-        set_uniforms(program, uniforms)
-        self._run(program, shown.size)
+        program.run(shown.size, reads, {"shaded": shaded}, uniforms)
         return shaded
 
-    def shader(self, mode: Mode, overlay: Field | Literal[""]) -> moderngl.ComputeShader:
+    def shader(self, mode: Mode, overlay: Field | Literal[""]) -> Program:
         """Return the program that shades the cells of a grid."""
         if (mode, overlay) not in self._shaders:
-            defines = {"MODE": MODES.index(mode), "OVERLAY": PLANE[overlay] + 1 if overlay else 0}
-            self._shaders[mode, overlay] = self._device.compute(source.assemble("look.comp", defines))
+            make = partial(source.look_source, MODES.index(mode), PLANE[overlay] + 1 if overlay else 0)
+            self._shaders[mode, overlay] = self._device.program(make)
         return self._shaders[mode, overlay]
 
     def _shaded_image(self, width: int, height: int) -> moderngl.TextureArray:
@@ -126,11 +116,10 @@ class Canvas:
             self._shaded = image
         return self._shaded
 
-    def program(self, raster: Raster) -> moderngl.ComputeShader:
+    def program(self, raster: Raster) -> Program:
         """Return the program that draws a lattice; rectangular cells have simpler ones."""
         if raster not in self._programs:
-            defines = {"RASTER": RASTERS.index(raster)}
-            self._programs[raster] = self._device.compute(source.assemble("canvas.comp", defines))
+            self._programs[raster] = self._device.program(partial(source.canvas_source, RASTERS.index(raster)))
         return self._programs[raster]
 
     def release(self) -> None:
@@ -144,16 +133,3 @@ class Canvas:
 
 def _colours(colour: Colour) -> dict[str, object]:
     return {"colour": (colour.scale, colour.offset), "background": (*colour.background, float(colour.alpha))}
-
-
-def set_uniforms(program: moderngl.ComputeShader, uniforms: dict[str, object]) -> None:
-    """Set the uniforms that the linked program has; compilers drop unused ones, as a square kernel's row shift.
-
-    A program keeps its values, so only those that changed are sent: between two steps of a grid, that is one.
-    """
-    if program.extra is None:
-        program.extra = dict.fromkeys(program)
-    values: dict[str, object] = program.extra
-    for name, value in uniforms.items():
-        if values.get(name, value) != value:
-            program[name] = values[name] = value

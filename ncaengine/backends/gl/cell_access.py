@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import moderngl
 import numpy as np
 
-from ncaengine.backends.gl.canvas import set_uniforms
 from ncaengine.backends.gl.device import Device
+from ncaengine.backends.gl.programs import ComputeProgram
 from ncaengine.backends.gl.shader import source
 from ncaengine.core.types import F32, I32
 
@@ -22,7 +22,7 @@ class CellAccess:
     def __init__(self, device: Device) -> None:
         self._device = device
         self._buffers: dict[int, moderngl.Buffer] = {}
-        self._programs: dict[str, moderngl.ComputeShader] = {}
+        self._programs: dict[str, ComputeProgram] = {}
 
     def gather(self, image: moderngl.TextureArray, cells: I32, channels: int) -> F32:
         """Return the state of some cells, (n, 2) int32 (column, row): (n, channels) float32."""
@@ -50,11 +50,10 @@ class CellAccess:
 
     def _run(self, shader: str, image: moderngl.TextureArray, count: int, channels: int = 0) -> None:
         if shader not in self._programs:
-            self._programs[shader] = self._device.compute(source.assemble(shader))
-        set_uniforms(self._programs[shader], {"count": count, "channels": channels})
-        image.bind_to_image(0, read=True, write=shader == "blend.comp")
-        self._programs[shader].run(-(-count // GROUP))
-        self._device.ctx.memory_barrier()
+            self._programs[shader] = self._device.compute(source.assemble(shader, {"GROUP_X": GROUP, "GROUP_Y": 1}))
+        writes = {"state": image} if shader == "blend.comp" else {}
+        uniforms = {"count": count, "channels": channels}
+        self._programs[shader].run((count, 1), {"state": image}, writes, uniforms)
 
     def _fill(self, binding: int, array: I32 | F32) -> None:
         """Write 4-byte numbers to the buffer of a binding."""

@@ -2,23 +2,29 @@
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from functools import cached_property
+from typing import Any, Protocol, TypeVar
 
 import moderngl
 
 from ncaengine.backends.gl import llvmpipe
+from ncaengine.backends.gl.programs import ComputeProgram, FragmentProgram, Program, Targets
+from ncaengine.backends.gl.shader.dialect import COMPUTE, FRAGMENT, Dialect, Part, parts
 from ncaengine.backends.gl.shader.perception import Form
-from ncaengine.backends.gl.shader.source import ShaderSource
+from ncaengine.backends.gl.shader.source import ShaderSource, vertex_source
 from ncaengine.backends.gl.storage import FLOAT, HALF, Storage
 from ncaengine.core.errors import NCAError
 
-NEEDED = 430
-"""OpenGL 4.3, the first version with compute shaders."""
+NEEDED, WITH_COMPUTE = 330, 430
+"""OpenGL 3.3, and 4.3, the first version with compute shaders."""
 SHARED_BYTES = 32 * 1024
 """Memory of a workgroup that every OpenGL 4.3 has; llvmpipe has no more."""
+
+
+S = TypeVar("S", ComputeProgram, moderngl.Program)
 
 
 class Releasable(Protocol):
@@ -40,21 +46,28 @@ class Device:
     """The threads that existed before the context was made; its own are bound to cores. None to leave them alone."""
     half: bool = False
     """Whether states are float16."""
-    _compute: dict[str, moderngl.ComputeShader] = field(default_factory=dict)
-    _last: dict[tuple[str, ...], moderngl.ComputeShader] = field(default_factory=dict)
+    fragment: bool | None = None
+    """Whether passes are fragment shaders; None: where there are no compute shaders."""
+    _compute: dict[str, Any] = field(default_factory=dict)
+    _last: dict[tuple[str, ...], Any] = field(default_factory=dict)
     _refused: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         version = f"{self.ctx.version_code // 100}.{self.ctx.version_code // 10 % 10}"
         if self.ctx.version_code < NEEDED:
-            raise NCAError(f"This machine has OpenGL {version}, but the shaders need 4.3; use --backend cpu.")
+            raise NCAError(f"This machine has OpenGL {version}, but the shaders need 3.3; use --backend cpu.")
+        if self.fragment is None:
+            self.fragment = self.ctx.version_code < WITH_COMPUTE
+        self.dialect: Dialect = FRAGMENT if self.fragment else COMPUTE
         info = self.ctx.info
         self.description = f"OpenGL {version} on {info['GL_RENDERER']}"
         self.max_side = min(int(info["GL_MAX_TEXTURE_SIZE"]), int(info["GL_MAX_VIEWPORT_DIMS"][0]))
         software = not has_gpu(self.ctx)
-        self.forms: tuple[Form, ...] = ("unrolled",) if software else ("looped", "blocked")
+        self.forms: tuple[Form, ...] = (
+            ("unrolled",) if software else ("looped",) if self.fragment else ("looped", "blocked")
+        )
         self.form: Form = self.forms[0]
-        self._copier = llvmpipe.image_copier() if software else None
+        self._copier = llvmpipe.image_copier() if software and not self.fragment else None
         if software and self.since is not None:
             llvmpipe.bind_threads(self.since)
 
@@ -84,24 +97,57 @@ class Device:
             each.release()
         return True
 
-    def compute(self, source: ShaderSource) -> moderngl.ComputeShader:
-        """Compile a compute shader; the same text is compiled once.
+    @cached_property
+    def targets(self) -> Targets:
+        """The framebuffer of passes that are fragment shaders."""
+        return Targets(self.ctx)
 
-        Raises NCAError with the place in our files if the driver refuses it.
+    def program(self, make: Callable[[Part], ShaderSource], layers: int = 1) -> Program:
+        """Compile a pass; the same text is compiled once. Raises NCAError with the place in our files.
+
+        make: returns the text of a part.
+        layers: of its result.
         """
+        if not self.fragment:
+            return self.compute(make(Part()))
+        return FragmentProgram(self.ctx, self.targets, self.fragments(make, layers, "cover.vert"))
+
+    def fragments(
+        self, make: Callable[[Part], ShaderSource], layers: int, vertex: str
+    ) -> list[tuple[moderngl.Program, int, int]]:
+        """Compile the fragment shaders of a pass; return each with the first layer that it writes and how many.
+
+        vertex: the file of the vertex shader. See program.
+        """
+        corners = vertex_source(vertex, self.dialect)
+
+        def build(text: str) -> moderngl.Program:
+            return self.ctx.program(vertex_shader=corners, fragment_shader=text)
+
+        return [(self._compiled(make(part), build), part.first, part.count) for part in parts(self.dialect, layers)]
+
+    def compute(self, source: ShaderSource) -> ComputeProgram:
+        """Compile a compute shader; see program."""
+        return self._compiled(source, lambda text: ComputeProgram(self.ctx, self.ctx.compute_shader(text), source))
+
+    def _compiled(self, source: ShaderSource, build: Callable[[str], S]) -> S:
         source = source.defining("HALF") if self.half else source
         text = source.text
         if text in self._compute:
-            return self._compute[text]
+            cached: S = self._compute[text]
+            return cached
         purpose = _purpose(source)
         if text not in self._refused:
             try:
-                self._compute[text] = self._last[purpose] = self.ctx.compute_shader(text)
-                return self._compute[text]
+                found = build(text)
             except moderngl.Error as error:
                 self._refused[text] = tidy_log(source.explain(str(error)))
+            else:
+                self._compute[text] = self._last[purpose] = found
+                return found
         if self.forgiving and purpose in self._last:
-            return self._last[purpose]
+            last: S = self._last[purpose]
+            return last
         raise NCAError(f"The driver refused a shader: {self._refused[text]}")
 
     @contextmanager
@@ -119,6 +165,8 @@ class Device:
             program.release()
         self._compute.clear()
         self._last.clear()
+        if "targets" in self.__dict__:
+            self.targets.release()
 
 
 def has_gpu(context: moderngl.Context) -> bool:
@@ -141,13 +189,14 @@ def tidy_log(log: str) -> str:
 
 
 def headless_context() -> moderngl.Context:
-    """Create a context without a window. Raises NCAError if the machine has no OpenGL 4.3."""
+    """Create a context without a window, with compute shaders if possible. Raises NCAError without OpenGL 3.3."""
     llvmpipe.separate_shader_cache()
-    attempts: list[dict[str, Any]] = [{"backend": "egl"}, {}] if sys.platform.startswith("linux") else [{}]
+    ways: list[dict[str, Any]] = [{"backend": "egl"}, {}] if sys.platform.startswith("linux") else [{}]
     reasons = []
-    for attempt in attempts:
-        try:
-            return moderngl.create_context(require=NEEDED, standalone=True, **attempt)
-        except Exception as error:  # glcontext raises bare Exceptions
-            reasons.append(str(error).strip() or type(error).__name__)
-    raise NCAError(f"Cannot create a headless OpenGL 4.3 context ({reasons[0]}); use --backend cpu.")
+    for version in (WITH_COMPUTE, NEEDED):
+        for way in ways:
+            try:
+                return moderngl.create_context(require=version, standalone=True, **way)
+            except Exception as error:  # glcontext raises bare Exceptions
+                reasons.append(str(error).strip() or type(error).__name__)
+    raise NCAError(f"Cannot create a headless OpenGL 3.3 context ({reasons[0]}); use --backend cpu.")

@@ -21,12 +21,12 @@ class StateImages:
     def __init__(self, device: Device) -> None:
         self._device = device
 
-    def pair(self, shape: tuple[int, int, int], size: Size) -> list[moderngl.TextureArray]:
-        """Allocate two images for a grid of (width, height) cells. Raises NCAError if memory is too small.
+    def allocate(self, shape: tuple[int, int, int], size: Size, count: int = 1) -> list[moderngl.TextureArray]:
+        """Allocate images for a grid of (width, height) cells. Raises NCAError if memory is too small.
 
         shape: (columns, rows, layers) of each.
         """
-        images = [self._image(shape) for _ in range(2)]
+        images = [self._image(shape) for _ in range(count)]
         if self._device.out_of_memory(*images):
             state = memory.format_bytes(self._device.storage.vec4_bytes * size[0] * size[1] * shape[2])
             side = self.largest(shape[2])
@@ -65,3 +65,45 @@ class StateImages:
     def read(self, image: moderngl.TextureArray, size: Size, channels: int) -> F32:
         """Read the state of (width, height) cells from an image: (height, width, channels) float32."""
         return self._device.storage.state(image.read(), image.size, size, channels)
+
+
+class GridImages:
+    """The states of one grid: the present one, the one before the last step, and those that a step needs meanwhile."""
+
+    def __init__(self, images: StateImages, shape: tuple[int, int, int], size: Size) -> None:
+        """Allocate two states; see StateImages.allocate."""
+        self._images, self._size = images, size
+        self.shape = shape
+        self.now, other = images.allocate(shape, size, 2)
+        self._previous: moderngl.TextureArray | None = None
+        self._free = [other]
+
+    @property
+    def previous(self) -> moderngl.TextureArray:
+        """The state before the last step; after a write, the state itself."""
+        return self._previous or self.now
+
+    def forget(self) -> None:
+        """Forget the state before the last step."""
+        if self._previous:
+            self.give(self._previous)
+            self._previous = None
+
+    def take(self) -> moderngl.TextureArray:
+        """Return an image that is not in use. Raises NCAError if memory is too small."""
+        return self._free.pop() if self._free else self._images.allocate(self.shape, self._size)[0]
+
+    def give(self, image: moderngl.TextureArray) -> None:
+        """Note that an image is not in use any more."""
+        self._free.append(image)
+
+    def advance(self, after: moderngl.TextureArray) -> None:
+        """Make an image that was taken the present state."""
+        self.forget()
+        self._previous, self.now = self.now, after
+
+    def release(self) -> None:
+        """Free all images."""
+        self.forget()
+        for image in (self.now, *self._free):
+            image.release()

@@ -116,9 +116,10 @@ KernelName = Annotated[
     str, tyro.conf.arg(metavar="NAME", help="The neighbourhood; `ncaengine kernels` lists them all.")
 ]
 BackendChoice = Annotated[
-    Literal["auto", "gl", "cpu", "torch"],
+    Literal["auto", "gl", "fragment", "cpu", "torch"],
     tyro.conf.arg(
-        help="What computes the steps. auto: a GPU through OpenGL 4.3 (gl), or the processor (cpu) if there is no GPU."
+        help="What computes the steps. auto: a GPU through OpenGL (gl), or the processor (cpu) if there is no GPU. "
+        "fragment: OpenGL without compute shaders, as on macOS; gl takes it by itself below OpenGL 4.3."
     ),
 ]
 Threads = Annotated[

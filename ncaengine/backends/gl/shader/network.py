@@ -4,11 +4,15 @@ Every function returns lines of GLSL. Generated variables:
 
     hidden_3_a     the sum of a hidden unit for cell_a; units 0, 1, … of those that are summed side by side
     update_a[0]    the update of cell_a, a vec4 a layer
-    new_0, old_0   a layer of the new state, and of the state that a cell keeps that doesn't fire
 """
 
+import re
+from functools import partial
+
+from ncaengine.backends.gl.shader.dialect import Part
 from ncaengine.backends.gl.shader.perception import Cover, Form, FrameKind, channels_of, clipped, four, layers, number
 from ncaengine.core.model import Activation, Config
+from ncaengine.core.types import F32
 
 CELLS: dict[Form, int] = {"unrolled": 1, "looped": 1, "blocked": 2}
 """Cells that an invocation steps; each weight is loaded once for all of them."""
@@ -39,35 +43,56 @@ def unit_fours(config: Config) -> int:
     return -(-(1 + config.inputs + config.channels) // 4) if config.hidden else layers(config)
 
 
-def network(config: Config, form: Form, chunk: int, frame: FrameKind) -> list[str]:
-    """Compute the update: b2 and what each unit adds; the weights of `chunk` units are in shared memory at a time."""
+def network(
+    config: Config, form: Form, chunk: int, frame: FrameKind, part: Part, constants: F32 | None = None
+) -> list[str]:
+    """Compute the update: b2 and what each unit adds; the weights of `chunk` units are in memory at a time.
+
+    constants: the packed weights, (n, 4) float32, if they are to be constants of a program without loops.
+    """
+    out = _network(config, form, chunk, frame, part)
+    return out if constants is None else [_WEIGHT.sub(partial(_constant, constants), line) for line in out]
+
+
+_WEIGHT = re.compile(r"WEIGHT\(([\d +]+)\)(?:\.([xyzw]))?")
+
+
+def _constant(weights: F32, match: re.Match[str]) -> str:
+    values = weights[sum(map(int, match[1].split("+")))]
+    return f"({number(values['xyzw'.index(match[2])])})" if match[2] else four([number(v) for v in values])
+
+
+def _network(config: Config, form: Form, chunk: int, frame: FrameKind, part: Part) -> list[str]:
     fours, most, cells = unit_fours(config), TOGETHER[form], NAMES[: CELLS[form]]
-    biases = [f"update_{{c}}[{k}] = shared_weights[{k}];" for k in range(layers(config))]
+    written = part.of(layers(config))
+    biases = [f"update_{{c}}[{k}] = WEIGHT({k});" for k in written]
     out = [f"vec4 update_{c}[LAYERS]; {' '.join(biases).format(c=c)}" for c in cells]
     out += [f"float {', '.join(f'hidden_{j}_{c}' for j in range(most))};" for c in cells]
     for first in range(0, unit_count(config), chunk):
         count = min(chunk, unit_count(config) - first)
-        start = 0 if first else layers(config)  # b2 precedes the first chunk, which step.comp loads
+        start = 0 if first else layers(config)  # b2 precedes the first chunk, which step.glsl loads
         if first:
             out += ["barrier();", f"load_weights({layers(config) + first * fours}, {count * fours});"]
         if not config.hidden:
             for j in range(count):
-                out += _add_input(config, cells, first + j, start + j * fours)
+                out += _add_input(written, cells, first + j, start + j * fours)
         elif form == "unrolled":
             for j in range(0, count, most):
-                out += _add_units(config, cells, [str(start + i * fours) for i in range(j, min(j + most, count))])
+                out += _add_units(
+                    config, written, cells, [str(start + i * fours) for i in range(j, min(j + most, count))]
+                )
         else:
             together = next(n for n in range(most, 0, -1) if count % n == 0)
             out.append(f"for (int base = {start}; base < {start + count * fours}; base += {together * fours}) {{")
-            out += _add_units(config, cells, [f"base + {j * fours}" for j in range(together)])
+            out += _add_units(config, written, cells, [f"base + {j * fours}" for j in range(together)])
             out.append("}")
-    return out + [line for c in cells for line in _finish(config, c, frame)]
+    return out + [line for c in cells for line in _finish(config, written, c, frame)]
 
 
-def _finish(config: Config, c: str, frame: FrameKind) -> list[str]:
+def _finish(config: Config, written: range, c: str, frame: FrameKind) -> list[str]:
     """Clip the update, add diffusion, and apply the time step."""
     out = []
-    for k in range(layers(config)):
+    for k in written:
         update = f"update_{c}[{k}]"
         if config.clips.update:
             out.append(f"{update} = {clipped(update, config.clips.update)};")
@@ -78,28 +103,24 @@ def _finish(config: Config, c: str, frame: FrameKind) -> list[str]:
     return out
 
 
-def _add_input(config: Config, cells: str, index: int, base: int) -> list[str]:
-    """Add one input of a net without hidden units; its column of w2 starts at `base` in shared memory."""
-    return [
-        f"update_{c}[{k}] += {_input(c, index)} * shared_weights[{base + k}];"
-        for k in range(layers(config))
-        for c in cells
-    ]
+def _add_input(written: range, cells: str, index: int, base: int) -> list[str]:
+    """Add one input of a net without hidden units; its column of w2 starts at `base`."""
+    return [f"update_{c}[{k}] += {_input(c, index)} * WEIGHT({base + k});" for k in written for c in cells]
 
 
 def _input(c: str, index: int) -> str:
     return f"cell_{c}.inputs[{index // 4}].{'xyzw'[index % 4]}"
 
 
-def _add_units(config: Config, cells: str, bases: list[str]) -> list[str]:
-    """Add some hidden units, summed side by side; their weights start at `bases` in shared memory.
+def _add_units(config: Config, written: range, cells: str, bases: list[str]) -> list[str]:
+    """Add some hidden units, summed side by side; their weights start at `bases`.
 
     Each sum waits for its own last term; several at once keep the processor busy (1.7 times as fast on llvmpipe).
     """
 
     def weight(base: str, i: int) -> str:
         four = str(int(base) + i // 4) if base.isdigit() else f"{base} + {i // 4}"
-        return f"shared_weights[{four}].{'xyzw'[i % 4]}"
+        return f"WEIGHT({four}).{'xyzw'[i % 4]}"
 
     each = [(f"hidden_{j}_{c}", base, c) for j, base in enumerate(bases) for c in cells]
     out = [" ".join(f"{hidden} = {weight(base, 0)};" for hidden, base, c in each)]
@@ -108,39 +129,41 @@ def _add_units(config: Config, cells: str, bases: list[str]) -> list[str]:
     for hidden, _, _ in each:
         activated = ACTIVATIONS[config.activation].format(beta=number(config.beta), h=hidden)
         out.append(f"{hidden} = {clipped(activated, config.clips.hidden)};")
-    for k in range(layers(config)):
+    for k in written:
         for hidden, base, c in each:
             column = [weight(base, 1 + config.inputs + channel) for channel in channels_of(config, k)]
             out.append(f"update_{c}[{k}] += {hidden} * {four(column)};")
     return out
 
 
-def store(config: Config, cover: Cover) -> list[str]:
+def store(config: Config, cover: Cover, part: Part) -> list[str]:
     """Store the new state; where every cell is stepped, add the update only where a cell, or a channel, fires."""
     every = cover == "every"
     out = []
     if every and config.firing == "cell":
         out.append("bool fired = fires(pcg4d(uvec4(cell, step_number, rng_seed)).x, rate);")
-    for k in range(layers(config)):
+    for k in part.of(layers(config)):
         added = f"(fired ? update[{k}] : vec4(0.0))" if every else f"update[{k}]"
         if config.firing == "channel":
             out.append(f"uvec4 hash_{k} = pcg4d(uvec4(cell, step_number, rng_seed + {k}u * CHANNELS_SEED));")
             each = ", ".join(f"fires(hash_{k}.{c}, rate)" for c in "xyzw")
             added = f"mix(vec4(0.0), update[{k}], bvec4({each}))"
-        out.append(f"vec4 new_{k} = {clipped(f'c.state[{k}] + {added}', config.clips.state)};")
-    return out + _store(config, "cell", "new")
+        out.append(f"STORE(after, cell, {k}, to_storage({clipped(f'c.state[{k}] + {added}', config.clips.state)}));")
+    return out
 
 
 def copy(config: Config) -> list[str]:
     """Copy the state of a cell that doesn't fire."""
-    loads = [f"imageLoad(before, ivec3(other, {k}))" for k in range(layers(config))]
-    out = [f"vec4 old_{k} = {clipped(load, config.clips.state)};" for k, load in enumerate(loads)]
-    return out + _store(config, "other", "old")
+    return [
+        f"STORE(after, other, {k}, to_storage({clipped(f'LOAD(before, other, {k})', config.clips.state)}));"
+        for k in range(layers(config))
+    ]
 
 
-def _store(config: Config, cell: str, value: str) -> list[str]:
-    out = [f"imageStore(after, ivec3({cell}, {k}), to_storage({value}_{k}));" for k in range(layers(config))]
-    if config.alive:
-        channel = config.alive.channel
-        out.append(f"imageStore(life, {cell}, vec4({value}_{channel // 4}.{'xyzw'[channel % 4]}));")
-    return out
+def merge(config: Config, part: Part) -> list[str]:
+    """Bring the cells that fired to their places, after a step of pairs by fragment shaders, and copy the others."""
+    return [
+        f"STORE(after, cell, {k}, fires ? LOAD(fired, first, {k}) : "
+        f"to_storage({clipped(f'LOAD(before, cell, {k})', config.clips.state)}));"
+        for k in part.of(layers(config))
+    ]

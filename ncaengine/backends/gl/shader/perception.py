@@ -1,4 +1,4 @@
-"""Generate the shader code of the perception, for one model and kernel; it replaces //@ marks in shaders/*.comp.
+"""Generate the shader code of the perception, for one model and kernel; it replaces //@ marks in shaders/*.
 
 Every function returns lines of GLSL. Generated variables, each a vec4 of four channels, layer by layer (0, 1, …):
 
@@ -7,7 +7,7 @@ Every function returns lines of GLSL. Generated variables, each a vec4 of four c
     feature2_0          what the net sees of a feature, in the cell's own frame; feature2_absolute_0 its absolute value
     input_row           a further input, a float
 
-The step shader's own names are explained in shaders/step.comp; `cell` there is the ivec2 (column, row).
+The step shader's own names are explained in shaders/step.glsl; `cell` there is the ivec2 (column, row).
 """
 
 import re
@@ -105,7 +105,7 @@ def neighbourhood(config: Config, kernel: Kernel, frame: FrameKind) -> list[str]
     for (row, column), place in found.items():
         inside = f" * inside_{_offset(row, column)}" if config.padding == "zero" else ""
         for k in range(layers(config)):
-            out.append(f"vec4 {state_variable(row, column, k)} = imageLoad(before, ivec3({place}, {k})){inside};")
+            out.append(f"vec4 {state_variable(row, column, k)} = LOAD(before, {place}, {k}){inside};")
     return out
 
 
@@ -149,7 +149,7 @@ def _layer_variables(config: Config, frame: FrameKind) -> list[str]:
 
 
 def _add_coarse(config: Config, frame: FrameKind, n: int) -> list[str]:
-    """Add what coarse.comp left in the n-th coarse image, interpolated between the four cells nearest to the cell."""
+    """Add what coarse.glsl left in the n-th coarse image, interpolated between the four cells nearest to the cell."""
     out = [
         f"vec2 at_{n} = (vec2(cell) + 0.5) * (vec2(coarse_size_{n}) / vec2(size)) - 0.5;",
         f"ivec2 low_{n} = ivec2(floor(at_{n}));",
@@ -160,7 +160,7 @@ def _add_coarse(config: Config, frame: FrameKind, n: int) -> list[str]:
         place = f"bring_inside(low_{n} + ivec2({column}, {row}), coarse_size_{n}, coarse_row_shift_{n})"
         out.append(f"ivec2 corner_{n}_{row}{column} = {place};")
     for layer, name in enumerate(_layer_variables(config, frame)):
-        a, b, c, d = (f"imageLoad(coarse_{n}, ivec3(corner_{n}_{row}{column}, {layer}))" for row, column in corners)
+        a, b, c, d = (f"LOAD(coarse_{n}, corner_{n}_{row}{column}, {layer})" for row, column in corners)
         out.append(f"{name} += mix(mix({a}, {b}, at_{n}.x), mix({c}, {d}, at_{n}.x), at_{n}.y);")
     return out
 
@@ -205,7 +205,7 @@ def _extra_inputs(config: Config, kernel: Kernel, frame: FrameKind) -> list[str]
 
 
 def fill_cell(config: Config, kernel: Kernel, frame: FrameKind) -> list[str]:
-    """Fill step.comp's Cell: its state, the net's inputs in the order of w1's columns, and its diffusion."""
+    """Fill step.glsl's Cell: its state, the net's inputs in the order of w1's columns, and its diffusion."""
     out = [f"c.state[{k}] = {state_variable(0, 0, k)};" for k in range(layers(config))]
     values = []
     for kind in ("", "_absolute") if config.absolute else ("",):
@@ -227,8 +227,8 @@ def find_life(config: Config, kernel: Kernel) -> list[str]:
     layer, letter = config.alive.channel // 4, "xyzw"[config.alive.channel % 4]
     out.append("float life_before = -1e30, life_after = -1e30;")
     reads = {
-        "before": f"imageLoad(before, ivec3({{place}}, {layer})).{letter}",
-        "after": "imageLoad(life, {place}).x",
+        "before": f"LOAD(before, {{place}}, {layer}).{letter}",
+        "after": f"LOAD(stepped, {{place}}, {layer}).{letter}",
     }
     for (row, column), place in found.items():
         inside = f" * inside_{_offset(row, column)}" if config.padding == "zero" else ""

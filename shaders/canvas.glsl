@@ -1,11 +1,11 @@
-#version 430
 // Draws a lattice, with cells in their true (Voronoi) shape; so do ncaengine/core/canvas.py and backends/cpu/drawing.py.
 // RASTER (see Raster in ncaengine/core/lattice.py): 0 aligned, 1 boxed, 2 sampled. Sampled: each pixel is the mean of
 // `samples` x `samples` points; each point has the colour of the nearest cell, blended with its neighbours' near borders.
-layout(local_size_x = 32, local_size_y = 8) in;
-layout(binding = 0, rgba8) writeonly uniform image2D picture; // (height, width) pixels, top row first
-layout(binding = 0) uniform sampler2DArray state; // (layers, height, width) vec4, of which layer 0 is read
 
+WRITES_2D(0, rgba8, picture);    // (height, width) pixels, top row first
+uniform sampler2DArray state; // (layers, height, width) vec4, of which layer 0 is read
+
+uniform ivec2 pixels;    // (width, height) of the picture
 uniform vec2 basis_x;    // screen step of one column, in cell widths: (pitch, 0)
 uniform vec2 basis_y;    // screen step of one row
 uniform vec2 origin;     // the picture's upper left corner on the screen's plane, in cell widths
@@ -13,9 +13,13 @@ uniform float scale;     // pixels a cell width
 uniform int samples;     // points a pixel's side; if boxed, cells that a pixel's side may touch
 uniform vec2 colour;     // scale and offset: RGB = state * scale + offset
 uniform vec4 background; // RGB behind transparent cells; the last is 1 if the state has alpha, else 0
+#ifdef ON_SCREEN
+uniform ivec2 corner;    // the lower left corner of the picture on the screen, whose first row is the lowest
+#endif
 uniform float lines;     // 0 to 1: how dark the lines between cells are
 
 #include "torus.glsl"
+#include "invocation.glsl"
 
 vec3 colour_of(vec2 cell) {
     vec4 four = texelFetch(state, ivec3(on_torus(ivec2(cell)), 0), 0);
@@ -80,7 +84,10 @@ vec3 box(vec2 corner) {
 #endif
 
 void main() {
-    ivec2 pixel = min(ivec2(gl_GlobalInvocationID.xy), imageSize(picture) - 1);
+    ivec2 pixel = cell_of_invocation(pixels);
+#ifdef ON_SCREEN
+    pixel = ivec2(pixel.x - corner.x, pixels.y - 1 - (pixel.y - corner.y));
+#endif
     vec2 corner = vec2(pixel);
 #if RASTER == 1
     vec3 rgb = box(corner);
@@ -92,5 +99,5 @@ void main() {
             sum += look((corner + (vec2(i, j) + 0.5) / n) / scale + origin, scale * n);
     vec3 rgb = sum / (n * n);
 #endif
-    imageStore(picture, pixel, vec4(rgb, 1.0));
+    STORE_2D(picture, pixel, vec4(rgb, 1.0));
 }

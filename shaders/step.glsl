@@ -1,31 +1,27 @@
-#version 430
 // One step: every cell perceives its neighbourhood through the kernel's stencils and feeds the small net; the net's
 // output is added to its state if its hash says that it fires.
 //
 // Lines that start with "//@" are replaced by code generated for one model and kernel, by ncaengine/backends/gl/shader/
 // perception.py and network.py, which explain its names. Defines:
 //   FIELDS  cells differ in fire rate, scale and angle, and only those of one model are stepped
-//   PAIRS   an invocation steps the one of two cells that fires, and copies the other
+//   PAIRS   of two cells, one fires: an invocation steps that one and copies the other; a fragment leaves it to merge.glsl
 //   LISTED  an invocation steps a cell that pick.comp listed; without PAIRS and LISTED, any cell, firing or not
 //   COPIED  the driver has copied the cells that don't fire
-//   ALIVE   the model lets cells die (alive.comp)
 //   COARSE  how many coarser scales the model perceives at
-layout(local_size_x = GROUP_X, local_size_y = GROUP_Y) in;
-
 #include "state.glsl"
 
-layout(binding = 0, STATE) readonly uniform image2DArray before; // (LAYERS, height, width) vec4, four channels a layer
-layout(binding = 1, STATE) writeonly uniform image2DArray after; // the same shape: the state after the step
+READS(0, STATE, before); // (LAYERS, height, width) vec4, four channels a layer
+WRITES(1, STATE, after); // the same shape: the state after the step
 
 // (rows, WEIGHTS_WIDTH) vec4: b2 (channels), then for each hidden unit its b1 (1), its row of w1 (inputs) and its
 // column of w2 (channels); without hidden units, for each input its column of w2 (channels). Each of these units is
 // padded to whole vec4s. It is an image because llvmpipe loads from one twice as fast as from a buffer.
-layout(binding = 2, rgba32f) readonly uniform image2D weights;
+READS_2D(2, rgba32f, weights);
 
 uniform ivec2 size;        // (width, height) in cells
 uniform int row_shift;     // columns, 0 to width - 1: how far the torus is shifted where it closes over the top edge
 #ifdef PAIRS
-uniform ivec2 pair_offset; // (columns, rows) from each cell of the first half to the one that fires when it doesn't
+#include "pairs.glsl"
 #endif
 
 #ifdef FIELDS
@@ -38,16 +34,12 @@ uniform float dt;          // share of its update that a cell takes, 0 to 2
 #endif
 
 #if COARSE > 0
-// What each stencil gives at the coarser scales (coarse.comp): (stencils * LAYERS, height, width) vec4.
-layout(binding = 4, rgba32f) readonly uniform image2DArray coarse_0;
-layout(binding = 5, rgba32f) readonly uniform image2DArray coarse_1;
-layout(binding = 6, rgba32f) readonly uniform image2DArray coarse_2;
+// What each stencil gives at the coarser scales (coarse.glsl): (stencils * LAYERS, height, width) vec4.
+READS(4, rgba32f, coarse_0);
+READS(5, rgba32f, coarse_1);
+READS(6, rgba32f, coarse_2);
 uniform ivec2 coarse_size_0, coarse_size_1, coarse_size_2;              // (width, height) of each
 uniform int coarse_row_shift_0, coarse_row_shift_1, coarse_row_shift_2; // row_shift of each
-#endif
-
-#ifdef ALIVE
-layout(binding = 7, r32f) writeonly uniform image2D life; // (height, width): the channel of life after the step
 #endif
 
 #include "fires.glsl"
@@ -60,14 +52,21 @@ layout(binding = 7, r32f) writeonly uniform image2D life; // (height, width): th
 
 #define CHANNELS_SEED 0x9E3779B9u // added to rng_seed for every four channels that fire independently
 
+vec4 load_weight(int i) { return LOAD_2D(weights, ivec2(i % WEIGHTS_WIDTH, i / WEIGHTS_WIDTH)); }
+
+#ifdef FRAGMENT
+#define WEIGHT(i) load_weight(i)
+#else
 // The weights of as many units as fit, loaded by the whole workgroup.
 shared vec4 shared_weights[SHARED_WEIGHTS];
+#define WEIGHT(i) shared_weights[i]
 
 void load_weights(int first, int count) {
     for (int i = int(gl_LocalInvocationIndex); i < count; i += GROUP_X * GROUP_Y)
-        shared_weights[i] = imageLoad(weights, ivec2((first + i) % WEIGHTS_WIDTH, (first + i) / WEIGHTS_WIDTH));
+        shared_weights[i] = load_weight(first + i);
     barrier();
 }
+#endif
 
 // A cell that is stepped.
 struct Cell {
@@ -95,7 +94,7 @@ Cell choose_cell(int nth) {
     c.place.y = min(c.place.y + nth * rows, covered.y - 1);
 #endif
 #ifdef PAIRS
-    bool first_fires = pcg4d(uvec4(c.place, step_number, rng_seed)).x < 0x80000000u;
+    bool first_fires = fires_first(c.place, step_number, rng_seed);
     c.other = first_fires ? c.place + pair_offset : c.place;
     c.place = first_fires ? c.place : c.place + pair_offset;
 #endif
@@ -130,14 +129,18 @@ void store_cell(Cell c, vec4 update[LAYERS]) {
     ivec2 cell = c.place;
 #ifdef FIELDS
     float rate = c.field.x;
+#ifdef FRAGMENT
+    if (!runs_this_model(c.field)) discard;
+#else
     if (runs_this_model(c.field))
+#endif
 #else
     const float rate = 1.0;
 #endif
     {
         //@ store
     }
-#if defined(PAIRS) && !defined(COPIED)
+#if defined(PAIRS) && !defined(COPIED) && !defined(FRAGMENT)
     ivec2 other = c.other;
 #ifdef FIELDS
     if (runs_this_model(field_of(other)))
@@ -149,8 +152,10 @@ void store_cell(Cell c, vec4 update[LAYERS]) {
 }
 
 void main() {
+#ifndef FRAGMENT
     // The weights are loaded first: on llvmpipe, every value that lives across a barrier goes through memory.
     load_weights(0, SHARED_WEIGHTS);
+#endif
 
     Cell cell_a = choose_cell(0);
     perceive(cell_a);

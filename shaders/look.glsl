@@ -1,13 +1,12 @@
-#version 430
-// Shades each cell once, for every look except the model's plain colours; canvas.comp then draws the result as it draws
+// Shades each cell once, for every look except the model's plain colours; canvas.glsl then draws the result as it draws
 // a state. shade in ncaengine/core/looks.py does the same in NumPy. Defines:
 //   MODE     0 rgb, 1 channel, 2 three, 3 update, 4 alive
 //   OVERLAY  0 none, or 1 + the number of a field
-layout(local_size_x = 32, local_size_y = 8) in;
-layout(binding = 0) uniform sampler2DArray state;  // (layers, height, width) vec4
-layout(binding = 1) uniform sampler2DArray before; // the same shape: the state before the last step
-layout(binding = 2) uniform sampler2D fields;      // (height, width) vec4: rate, scale, angle, model
-layout(binding = 0, rgba8) uniform writeonly image2DArray shaded; // (1, height, width): RGB, alpha 1
+
+uniform sampler2DArray state;  // (layers, height, width) vec4
+uniform sampler2DArray before; // the same shape: the state before the last step
+uniform sampler2D fields;      // (height, width) vec4: rate, scale, angle, model
+WRITES(0, rgba8, shaded);         // (1, height, width): RGB, alpha 1
 
 uniform int count;       // channels of the state
 uniform ivec3 channels;  // the look's; MODE 1 reads the first
@@ -20,6 +19,7 @@ uniform vec3 ramp[5];    // colours evenly along the shown values
 uniform vec3 tints[8];   // colours evenly along the field's values
 
 #include "torus.glsl"
+#include "invocation.glsl"
 
 float channel_of(ivec2 cell, int channel) {
     int layer = min(channel, count - 1) / 4;
@@ -92,8 +92,7 @@ vec2 tint_of(vec4 field) {
 }
 
 void main() {
-    // Invocations beyond the edge repeat a cell, because branches are slow on llvmpipe.
-    ivec2 cell = min(ivec2(gl_GlobalInvocationID.xy), size - 1);
+    ivec2 cell = cell_of_invocation(size);
     vec3 rgb = shade(cell);
 #if OVERLAY > 0
     vec2 found = tint_of(texelFetch(fields, cell, 0));
@@ -101,5 +100,5 @@ void main() {
     for (int k = 1; k < 8; k++) over = mix(over, tints[k], clamp(found.x - float(k - 1), 0.0, 1.0));
     rgb = mix(rgb, over, tint * found.y);
 #endif
-    imageStore(shaded, ivec3(cell, 0), vec4(rgb, 1.0));
+    STORE(shaded, cell, 0, vec4(rgb, 1.0));
 }

@@ -1,12 +1,9 @@
-#version 430
 // Resamples a state to a coarser scale: each new cell lies between four old ones (bilinear, as torch's interpolate
 // without aligned corners).
-layout(local_size_x = GROUP_X, local_size_y = GROUP_Y) in;
-
 #include "state.glsl"
 
-layout(binding = 0, STATE) readonly uniform image2DArray before;   // (LAYERS, height, width) vec4 of fine_size
-layout(binding = 1, rgba32f) writeonly uniform image2DArray after; // (LAYERS, height, width) vec4 of size
+READS(0, STATE, before);   // (LAYERS, height, width) vec4 of fine_size
+WRITES(1, rgba32f, after); // (LAYERS, height, width) vec4 of size
 
 uniform ivec2 size;         // (width, height) of the coarser state
 uniform ivec2 fine_size;    // (width, height) of the state
@@ -24,9 +21,5 @@ void main() {
     ivec2 p01 = bring_inside(low + ivec2(1, 0), fine_size, fine_row_shift);
     ivec2 p10 = bring_inside(low + ivec2(0, 1), fine_size, fine_row_shift);
     ivec2 p11 = bring_inside(low + 1, fine_size, fine_row_shift);
-    for (int k = 0; k < LAYERS; k++) {
-        vec4 upper = mix(imageLoad(before, ivec3(p00, k)), imageLoad(before, ivec3(p01, k)), at.x);
-        vec4 lower = mix(imageLoad(before, ivec3(p10, k)), imageLoad(before, ivec3(p11, k)), at.x);
-        imageStore(after, ivec3(cell, k), mix(upper, lower, at.y));
-    }
+    //@ store
 }
