@@ -95,7 +95,7 @@ class Targets:
 
     def __init__(self, ctx: moderngl.Context) -> None:
         # moderngl attaches whole arrays, whose layers only a geometry shader can choose from.
-        load = ctx.mglo._context.load
+        load = ctx.mglo._context.load_opengl_function
         integer, pointer = ctypes.c_int, ctypes.POINTER(ctypes.c_int)
 
         def function(name: str, *arguments: type) -> Callable[..., None]:
