@@ -24,6 +24,7 @@ ORDER = (
     "__main__",
     "errors",
     "files",
+    "journals",
 )
 """A module imports from its own package or from one before it in this list."""
 VIEWER_ORDER = ("kit", "state", "actions", "keymap", "canvas", "panels", "dialogs", "window")
@@ -173,7 +174,7 @@ def test_no_module_reaches_into_another(name: str) -> None:
 
 
 def test_few_modules_lie_in_the_package_itself() -> None:
-    own, earlier = {"__init__.py", "__main__.py", "_version.py"}, {"errors.py", "files.py"}
+    own, earlier = {"__init__.py", "__main__.py", "_version.py"}, {"errors.py", "files.py", "journals.py"}
     assert {path.name for path in PACKAGE.glob("*.py")} == own | earlier
 
 

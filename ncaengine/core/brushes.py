@@ -5,16 +5,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from ncaengine.core import lattice, pcg
+from ncaengine.core import bounds, lattice, pcg
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.types import F32, F64, I32, I64, U8, Size
 
-Coordinate = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
+Coordinate = Annotated[float, bounds.COORDINATE.meta]
 Point = tuple[Coordinate, Coordinate]
 """A place on the endless plane of the screen, in cell widths, y downwards; (0, 0) is the middle of cell (0, 0)."""
 Tool = Literal["erase", "noise", "image", "patch", "rate", "scale", "angle", "model"]

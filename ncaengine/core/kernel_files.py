@@ -2,21 +2,21 @@
 
 import math
 import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from ncaengine.core import bounds, inputs
 from ncaengine.core.errors import NCAError
 from ncaengine.core.files import unreadable
-from ncaengine.core.validation import explain_invalid
+from ncaengine.core.validation import explain_invalid, shown
 
 REQUIRED = ("gradient_x", "gradient_y", "laplacian")
 """The stencils that every kernel has."""
-MAX_RADIUS = 4
-MAX_FILE_BYTES = 64 * 1024
+MAX_RADIUS = int(bounds.STENCIL_RADIUS.high)
+MAX_FILE_BYTES = bounds.KERNEL_BYTES
 
 
 class Stencil(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,15 +55,11 @@ class KernelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def read_kernel_file(path: Path) -> KernelFile:
     """Read and check one kernel.toml. Raises NCAError that names the file, the key and the cure."""
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise NCAError(f"{path}: is larger than {MAX_FILE_BYTES // 1024} KiB; a kernel.toml is smaller.")
-        table = tomllib.loads(path.read_text("utf-8"))
+        table = inputs.parse_toml(inputs.read_input(path, MAX_FILE_BYTES))
+    except NCAError as error:
+        raise NCAError(f"{path}: {error}") from None
     except OSError as error:
         raise unreadable(path, error) from None
-    except UnicodeDecodeError:
-        raise NCAError(f"{path}: is not UTF-8 text; save it as UTF-8.") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise NCAError(f"{path}: is not TOML: {error}.") from None
     key = ""
     form: type = KernelFile
     try:
@@ -81,9 +77,9 @@ def read_kernel_file(path: Path) -> KernelFile:
 def _problem(file: KernelFile) -> str:
     """Return the first thing wrong with a well-formed file, or ''."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", file.name):
-        return f"`name` is {file.name!r}; use up to 40 small letters, digits and hyphens."
+        return f"`name` is {shown(file.name)}; use up to 40 small letters, digits and hyphens."
     (ax, ay), (bx, by) = file.basis
-    if not all(math.isfinite(v) and abs(v) <= 16 for v in (ax, ay, bx, by)):
+    if not all(math.isfinite(v) and abs(v) <= bounds.BASIS.high for v in (ax, ay, bx, by)):
         return "`basis` must hold finite numbers from -16 to 16."
     if ay != 0 or ax <= 0 or by <= 0:
         return "`basis`: the first step must lie along +x and the second lead down, as [[1, 0], [0.5, 0.866]]."
@@ -112,7 +108,7 @@ def _stencil_problem(name: str, stencil: Stencil) -> str:
     if side // 2 > MAX_RADIUS:
         return f".weights` has {side} rows; the largest is {2 * MAX_RADIUS + 1}."
     values = [w / stencil.divisor for row in stencil.weights for w in row]
-    if not all(math.isfinite(v) and abs(v) <= 1e6 for v in values):
+    if not all(math.isfinite(v) and abs(v) <= bounds.STENCIL_WEIGHT.high for v in values):
         return ".weights` must hold finite numbers of at most 10⁶ (after division)."
     if not any(values):
         return ".weights` are all 0; the stencil sees nothing."

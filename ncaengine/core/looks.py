@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from ncaengine.core import bounds
 from ncaengine.core.fields import PLANE, Field
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import on_torus
@@ -57,7 +58,7 @@ class Look(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     around it in storage."""
     channels: tuple[Channel, Channel, Channel] = (0, 1, 2)
     """Counted from 0."""
-    gain: Annotated[float, msgspec.Meta(gt=0, le=1000)] = 1.0
+    gain: Annotated[float, msgspec.Meta(gt=0, le=bounds.GAIN.high)] = 1.0
     """Multiplies the values before they are shown, except in the modes rgb and alive."""
     overlay: Field | Literal[""] = ""
     """A field by which cells are tinted where it isn't at its default; '' for none."""

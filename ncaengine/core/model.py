@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import numpy as np
 
+from ncaengine.core import bounds
 from ncaengine.core.errors import NCAError
 from ncaengine.core.settings import FireRate
 from ncaengine.core.types import F32
@@ -36,7 +37,7 @@ Channel = Annotated[int, msgspec.Meta(ge=0, le=255)]
 Scale = Annotated[int, msgspec.Meta(ge=0, le=3)]
 
 FORMAT_VERSION = 1
-MAX_NUMBERS = 10**7
+MAX_NUMBERS = int(bounds.NUMBERS.high)
 """The most numbers in the weights of a file; the largest Config has 4.5 million."""
 MAX_INPUTS = 8200
 """The most inputs of a net: 16 features of 256 channels with their absolute values, and `extra`."""

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ncaengine.core import pcg, types
+from ncaengine.core import bounds, pcg, types
 from ncaengine.core.errors import NCAError
 from ncaengine.core.fields import MAX_MODELS
 from ncaengine.core.kernels import Kernel
@@ -16,8 +16,7 @@ from ncaengine.core.types import F32, Size
 Keep = Literal["centre", "corner", "tile", "nothing"]
 """What a resize keeps, see `resized`."""
 
-MAX_SIDE = 16384
-MAX_CELLS = 2**26
+MAX_SIDE, MAX_CELLS = int(bounds.SIDE.high), int(bounds.CELLS.high)
 """8192 x 8192: a state of 12 channels takes 3.2 GB. core.memory checks how much memory is free."""
 
 

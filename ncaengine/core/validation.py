@@ -29,12 +29,12 @@ def explain_invalid(error: msgspec.MsgspecError, form: Any, type_names: Iterable
     key = _describe_path(path)
     if found := re.fullmatch(r"Object contains unknown field `(.*)`", message, re.DOTALL):
         known = [field.encode_name for field in getattr(inside, "fields", ())]
-        return f"{_describe_path([*path, _shortened(found[1])])} is unknown{_choices(known) or '; remove it'}."
+        return f"{_describe_path([*path, shortened(found[1])])} is unknown{_choices(known) or '; remove it'}."
     if found := re.fullmatch(r"Object missing required field `(.*)`", message):
         cure = _choices(type_names) if found[1] == "type" else ""
         return f"{_describe_path([*path, found[1]])} is missing{cure or '; add it'}."
     if found := re.fullmatch(r"Invalid (?:enum )?value (.*)", message, re.DOTALL):
-        return f"{key} is {_shortened(found[1])}{_choices(type_names if path[-1:] == ['type'] else _values(inside))}."
+        return f"{key} is {shortened(found[1])}{_choices(type_names if path[-1:] == ['type'] else _values(inside))}."
     if found := re.fullmatch(r"Expected `array` of length (\d+), got \d+", message):
         return f"{key} needs {_NUMERALS.get(found[1], found[1])} {_plural(inside)}."
     if found := re.fullmatch(r"Expected `array` of length ([<>]=?) (\d+)", message):
@@ -47,7 +47,15 @@ def explain_invalid(error: msgspec.MsgspecError, form: Any, type_names: Iterable
     return f"{key}: {message[:1].lower()}{message[1:]}." if path else f"{message}."
 
 
-def _shortened(text: str) -> str:
+def shown(value: object) -> str:
+    """Return a value as Python writes it, cut so that a hostile one can't fill the message."""
+    try:
+        return shortened(repr(value))
+    except ValueError:  # Python refuses to write numbers of thousands of digits
+        return "a number of thousands of digits"
+
+
+def shortened(text: str) -> str:
     """Return a text from a file, cut so that a hostile one can't fill the message."""
     return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"
 

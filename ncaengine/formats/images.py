@@ -7,9 +7,30 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ncaengine.core import files
+from ncaengine.core import bounds, files, inputs
 from ncaengine.core.errors import NCAError
 from ncaengine.core.types import F32
+
+FORMATS = (
+    "PNG",
+    "JPEG",
+    "WEBP",
+    "GIF",
+    "TIFF",
+    "BMP",
+    "PPM",
+    "TGA",
+    "AVIF",
+    "JPEG2000",
+    "ICO",
+    "DDS",
+    "QOI",
+    "SGI",
+    "PCX",
+    "PSD",
+    "DIB",
+)
+"""Those that Pillow decodes itself: for others, as EPS, it starts programs."""
 
 
 def load_image(name: str | Path, longest: int) -> tuple[F32, tuple[int, int]]:
@@ -22,7 +43,7 @@ def load_image(name: str | Path, longest: int) -> tuple[F32, tuple[int, int]]:
     try:
         with warnings.catch_warnings(action="ignore"):  # about odd metadata, which no user can act on
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(name) as image:
+            with inputs.open_input(name, bounds.PICTURE_BYTES) as file, Image.open(file, formats=FORMATS) as image:
                 size = image.size
                 picture = _rgb(image, longest)
     except NCAError as error:

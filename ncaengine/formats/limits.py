@@ -1,14 +1,15 @@
 """Limits on model files, so that a hostile one can't take much memory, and the error for a file beyond one."""
 
+from ncaengine.core import bounds
 from ncaengine.core.errors import NCAError
 
-MAX_FILE_BYTES = 256 * 2**20
-MAX_TEXT_BYTES = 16 * 2**20
+MAX_FILE_BYTES = bounds.MODEL_BYTES
+MAX_TEXT_BYTES = bounds.MODEL_TEXT_BYTES
 """Largest JSON or program. A byte may take 25 in memory; the largest published file has 1.5 MB."""
-MAX_PICKLE_BYTES = 100 * 2**20
+MAX_PICKLE_BYTES = bounds.MODEL_PICKLE_BYTES
 """Largest pickle. MAX_NUMBERS take up to 80 MB; a text in a pickle takes five times its size in memory."""
 
-MAX_TENSORS = 1000
+MAX_TENSORS = int(bounds.TENSORS.high)
 """Most tensors of a file."""
 
 

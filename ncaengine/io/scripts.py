@@ -12,7 +12,6 @@ size = [256, 128]
 """
 
 import re
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,12 +21,13 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
+from ncaengine.core import bounds, inputs
 from ncaengine.core.errors import NCAError
 from ncaengine.core.files import reason
 from ncaengine.core.looks import quantise
 from ncaengine.core.model import Model
 from ncaengine.core.types import U8
-from ncaengine.core.validation import explain_invalid
+from ncaengine.core.validation import explain_invalid, shown
 from ncaengine.formats import images, model_files
 from ncaengine.simulation import commands
 from ncaengine.simulation.clock import TICKS_PER_SECOND
@@ -35,18 +35,17 @@ from ncaengine.simulation.commands import FORMS, AddGrid, AnyCommand, OnGrid
 from ncaengine.simulation.simulation import Simulation
 from ncaengine.simulation.world import LateError
 
-MAX_BYTES = 4 * 2**20
-"""Bytes of a script file."""
+MAX_BYTES = bounds.SCRIPT_BYTES
 MAX_SIDE = 8192
 """Pixels of a picture's longer side; larger pictures are scaled down."""
-MAX_SECONDS, MAX_STEP = 24 * 3600, 2**62
+MAX_SECONDS, MAX_STEP = bounds.SECONDS.high, bounds.MADE.high
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=MAX_SECONDS)]
 
 
 class ScriptFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The keys of a script."""
 
-    grids: Annotated[tuple[AddGrid, ...], msgspec.Meta(min_length=1, max_length=64)]
+    grids: Annotated[tuple[AddGrid, ...], msgspec.Meta(min_length=1, max_length=int(bounds.FIRST_GRIDS.high))]
     """The grids at the start; `model` is a file or the name of a shipped model."""
     seconds: Seconds = 10.0
     """The length of the film."""
@@ -54,7 +53,7 @@ class ScriptFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """More models, files or shipped, by the names that commands use."""
     images: dict[str, str] = {}
     """Image files by the names that commands use."""
-    commands: tuple[dict[str, Any], ...] = ()
+    commands: Annotated[tuple[dict[str, Any], ...], msgspec.Meta(max_length=int(bounds.COMMANDS.high))] = ()
     """Commands as tables, each with `second` or `step`."""
 
 
@@ -168,15 +167,11 @@ def load_script(path: Path) -> Script:
 
 def _read_file(path: Path) -> ScriptFile:
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise NCAError("is larger than 4 MB and can't be a script.")
-        return msgspec.convert(tomllib.loads(path.read_text("utf-8")), ScriptFile, strict=False)
-    except OSError as error:
-        raise NCAError(f"cannot be read ({reason(error)}).") from None  # load_script adds the path
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise NCAError(f"is not TOML: {error}.") from None
+        return msgspec.convert(inputs.parse_toml(inputs.read_input(path, MAX_BYTES)), ScriptFile, strict=False)
     except msgspec.ValidationError as error:
         raise NCAError(_explain(error)) from None
+    except (OSError, ValueError) as error:  # a name that no file can have is a ValueError
+        raise NCAError(f"cannot be read ({reason(error)}).") from None  # load_script adds the path
 
 
 def _explain(error: msgspec.ValidationError) -> str:
@@ -200,7 +195,7 @@ def _parse_command(path: Path, number: int, table: dict[str, Any]) -> tuple[str,
         kinds, most = (int, MAX_STEP) if when[0] == "step" else (int | float, MAX_SECONDS)
         if isinstance(at, bool) or not isinstance(at, kinds) or not 0 <= at <= most:
             whole = "whole number" if when[0] == "step" else "number"
-            raise NCAError(f"`{when[0]}` is {at!r}; it must be a {whole} from 0 to {most}.")
+            raise NCAError(f"`{when[0]}` is {shown(at)}; it must be a {whole} from 0 to {most}.")
         try:
             command: AnyCommand = msgspec.convert(rest, AnyCommand, strict=False)
         except msgspec.ValidationError as error:

@@ -6,30 +6,33 @@ it never runs code from it.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
-import numpy as np
 import safetensors
 import safetensors.numpy
 
-from ncaengine.core import fields, states
+from ncaengine.core import bounds, inputs
 from ncaengine.core import model as models
 from ncaengine.core.errors import NCAError
 from ncaengine.core.files import replace_file, unreadable
-from ncaengine.core.looks import RGB, Look
-from ncaengine.core.model import SEED, WEIGHTS, Config, Model
-from ncaengine.core.settings import Settings
-from ncaengine.core.types import F32
-from ncaengine.core.validation import explain_invalid
+from ncaengine.core.model import Model
 from ncaengine.io import stills
-from ncaengine.simulation import commands
-from ncaengine.simulation.commands import AnyCommand
+from ncaengine.io.session_format import (
+    METADATA_KEY,
+    VERSION,
+    SavedGrid,
+    SavedModel,
+    Session,
+    SessionHeader,
+    errors_translated,
+    header_size,
+    parse_header,
+    unpack_session,
+)
 from ncaengine.simulation.grid import Grid, Snapshot
 from ncaengine.simulation.history import Moment
 from ncaengine.simulation.library import Array
@@ -37,79 +40,7 @@ from ncaengine.simulation.simulation import Simulation
 from ncaengine.simulation.world import Origin
 
 ENDING = ".nca"
-METADATA_KEY = "ncaengine session"
-"""The entry of the safetensors metadata that holds the header."""
-VERSION = 1
-"""Grows when older versions of ncaengine can't read the files any more."""
-MAX_BYTES, MAX_HEADER = 4 * 2**30, 100_000_000
-"""Bytes of a file, and of its header."""
-_NOT_A_SESSION = "is not a session of ncaengine; choose one saved as .nca, or a still."
 Opened = TypeVar("Opened")
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
-
-
-class SavedModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A model. Its weights are the tensors model.INDEX.w1 and so on; INDEX is its place in SessionHeader.models."""
-
-    name: str
-    """Its registered name."""
-    config: Config
-    path: str = ""
-    """The file it came from; '' if unknown."""
-    sha256: str = ""
-    """See weights_hash."""
-
-
-class SavedGrid(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A grid. Its state and fields are the tensors grid.ID.state and grid.ID.fields."""
-
-    id: Annotated[int, msgspec.Meta(ge=1, le=2**31)]
-    models: tuple[str, ...]
-    """The registered names of its models."""
-    kernel: str
-    """The kernel's name."""
-    age: Count
-    """Steps since the grid was added."""
-    step: Count
-    """Steps since the seed."""
-    marks: Count
-    """Edits made so far."""
-    rng_seed: commands.RngSeed
-    settings: Settings
-    look: Look = RGB
-    pace: str = "0"
-    """The fraction of a step that is due, as "1/3"."""
-    waiting: tuple[tuple[int, int, AnyCommand], ...] = ()
-    """Commands that wait for a step: the step, the order of submission, and the command."""
-
-
-class SessionHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A session without its tensors."""
-
-    version: int
-    tick: Count
-    """The simulation's time, in 1/TICKS_PER_SECOND s."""
-    next_id: Annotated[int, msgspec.Meta(ge=1, le=2**31)]
-    """The number of the next grid."""
-    models: tuple[SavedModel, ...]
-    grids: tuple[SavedGrid, ...]
-    arrays: tuple[str, ...] = ()
-    """The registered names of images and states; each is the tensor array.NAME."""
-    window: dict[str, Any] = {}
-    """What the window shows; the simulation does not read it."""
-
-
-@dataclass(frozen=True, eq=False)
-class Session:
-    """An opened session."""
-
-    header: SessionHeader
-    models: dict[str, Model]
-    """By registered name."""
-    arrays: dict[str, Array]
-    """By registered name."""
-    tensors: dict[str, F32]
-    """All tensors of the file, by name."""
 
 
 def weights_hash(model: Model) -> str:
@@ -176,64 +107,6 @@ def _saved_grid(grid: Snapshot, names: dict[Model, str]) -> SavedGrid:
     )  # fmt: skip
 
 
-def unpack_session(data: bytes) -> Session:
-    """Open the bytes that `pack_session` made. Raises NCAError, without a file's name, if anything is wrong."""
-    with _errors_translated():
-        header = _parse_header(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        return _checked_session(header, safetensors.numpy.load(data))
-
-
-@contextmanager
-def _errors_translated() -> Iterator[None]:
-    """Turn everything that a broken file can raise into an NCAError."""
-    try:
-        yield
-    except msgspec.ValidationError as error:
-        raise NCAError(f"is not a valid session; in its header, {explain_invalid(error, SessionHeader)}") from None
-    except (safetensors.SafetensorError, msgspec.MsgspecError, ValueError, KeyError, TypeError, AttributeError,
-            RecursionError, OverflowError):  # fmt: skip
-        raise NCAError("is not a valid session; copy or save it again.") from None
-
-
-def _parse_header(data: bytes) -> SessionHeader:
-    if not data.startswith(b"{"):
-        raise NCAError(_NOT_A_SESSION)
-    metadata = json.loads(data).get("__metadata__") or {}
-    if METADATA_KEY not in metadata:
-        raise NCAError(_NOT_A_SESSION)
-    return msgspec.json.decode(metadata[METADATA_KEY], type=SessionHeader)
-
-
-def _checked_session(header: SessionHeader, tensors: dict[str, Any]) -> Session:
-    if header.version > VERSION:
-        raise NCAError("was written by a newer ncaengine; update ncaengine to open it.")
-    found: dict[str, Model] = {}
-    for number, saved in enumerate(header.models):
-        weights = {name: tensors[f"model.{number}.{name}"] for name in WEIGHTS}
-        if (seed := f"model.{number}.{SEED}") in tensors:
-            weights[SEED] = tensors[seed]
-        found[saved.name] = models.model_from_dict(models.config_to_dict(saved.config), weights)
-    arrays = {name: tensors[f"array.{name}"] for name in header.arrays}
-    for grid in header.grids:
-        _check_grid(grid, found, tensors)
-    if len({grid.id for grid in header.grids}) != len(header.grids):
-        raise NCAError("contains two grids with the same number.")
-    return Session(header, found, arrays, tensors)
-
-
-def _check_grid(grid: SavedGrid, found: dict[str, Model], tensors: dict[str, Any]) -> None:
-    state, maps = tensors[f"grid.{grid.id}.state"], tensors.get(f"grid.{grid.id}.fields")
-    if not grid.models or len(grid.models) > fields.MAX_MODELS or not set(grid.models) <= set(found):
-        raise NCAError(f"names models for grid {grid.id} that it does not contain.")
-    channels = found[grid.models[0]].config.channels
-    if state.ndim != 3 or state.shape[2] != channels or state.dtype != np.float32:
-        raise NCAError(f"contains a state for grid {grid.id} that does not fit its model.")
-    states.check_size((state.shape[1], state.shape[0]))
-    if maps is not None and (maps.dtype != np.float32 or maps.shape != (*state.shape[:2], len(fields.FIELDS))):
-        raise NCAError(f"contains maps for grid {grid.id} that do not fit its state.")
-    Fraction(grid.pace)  # raises if it is none
-
-
 def restore_session(sim: Simulation, session: Session) -> None:
     """Replace all grids by the session's, and start the journal again.
 
@@ -246,8 +119,8 @@ def restore_session(sim: Simulation, session: Session) -> None:
     try:
         for saved, kernel in zip(header.grids, kernels, strict=True):
             state = session.tensors[f"grid.{saved.id}.state"]
-            sim.check_size((state.shape[1], state.shape[0]))
             used = tuple(sim.models[names[name]] for name in saved.models)
+            sim.check_size((state.shape[1], state.shape[0]), used[0])
             maps = session.tensors.get(f"grid.{saved.id}.fields")
             moment = Moment(
                 saved.age, saved.marks, saved.step, state, maps, used, kernel, saved.settings, saved.rng_seed
@@ -283,8 +156,8 @@ def load_session(path: Path) -> Session:
 def read_header(path: Path) -> SessionHeader:
     """Return the header of a session file without reading its tensors. Raises NCAError with the file's name."""
     try:
-        with path.open("rb") as file, _errors_translated():
-            return _parse_header(file.read(min(int.from_bytes(file.read(8), "little"), MAX_HEADER)))
+        with inputs.open_input(path, bounds.SESSION_BYTES) as file, errors_translated():
+            return parse_header(file.read(header_size(file.read(8))))
     except NCAError as error:
         raise NCAError(f"{path}: {error}") from None
     except OSError as error:
@@ -301,12 +174,10 @@ def open_session(sim: Simulation, path: str | Path) -> None:
     restore_session(sim, load_session(Path(path)))
 
 
-def read_checked(path: Path, read: Callable[[bytes], Opened]) -> Opened:
-    """Return what `read` makes of a file's bytes. Raises NCAError with the file's name."""
+def read_checked(path: Path, read: Callable[[bytes], Opened], most: int = bounds.SESSION_BYTES) -> Opened:
+    """Return what `read` makes of a file's bytes, at most `most`. Raises NCAError with the file's name."""
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise NCAError("is larger than 4 GB and can't be a session.")
-        return read(path.read_bytes())
+        return read(inputs.read_input(path, most))
     except NCAError as error:
         raise NCAError(f"{path}: {error}") from None
     except (OSError, MemoryError) as error:

@@ -9,13 +9,14 @@ from typing import BinaryIO
 
 from PIL import Image, PngImagePlugin
 
+from ncaengine.core import bounds, inputs
 from ncaengine.core.errors import NCAError
 from ncaengine.core.files import replace_file, unreadable
 from ncaengine.core.types import U8
 
 SESSION = b"ncSs"
 """The type of the session's chunk. The case of its letters means: ancillary, private, safe to copy (PNG, 5.4)."""
-MAX_PNG, MAX_BLOB, MAX_TEXT = 512 * 2**20, 256 * 2**20, 16 * 2**20
+MAX_PNG, MAX_BLOB, MAX_TEXT = bounds.STILL_BYTES, bounds.STILL_SESSION_BYTES, bounds.STILL_TEXT_BYTES
 """Bytes of a still's file, and of its session and its text when unpacked."""
 _TOO_MUCH = "contains more than a still can; choose one saved by ncaengine."
 
@@ -50,7 +51,7 @@ def read_still(path: Path) -> tuple[dict[str, str], bytes | None]:
     Raises NCAError if it can't be read, is not a PNG, is damaged, or exceeds MAX_PNG, MAX_BLOB or MAX_TEXT.
     """
     try:
-        with open(path, "rb") as file:
+        with inputs.open_input(path) as file:
             return _parse(file, os.fstat(file.fileno()).st_size)
     except OSError as error:
         raise unreadable(path, error) from None

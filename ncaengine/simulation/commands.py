@@ -12,16 +12,24 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from ncaengine.core import bounds
 from ncaengine.core.brushes import Pattern, Point, Tool
 from ncaengine.core.errors import NCAError
 from ncaengine.core.fields import MAX_MODELS, Field
 from ncaengine.core.looks import Look
 from ncaengine.core.states import Keep
 from ncaengine.core.types import Size
-from ncaengine.core.validation import explain_invalid
+from ncaengine.core.validation import explain_invalid, shortened
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-RngSeed = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Whole = Annotated[int, bounds.WHOLE.meta]
+Made = Annotated[int, bounds.MADE.meta]
+"""Steps or edits."""
+Ticks = Annotated[int, bounds.TICK.meta]
+Amount = Annotated[float, bounds.VALUE.meta]
+Sides = tuple[Whole, Whole]
+"""A Size; states.check_size bounds it."""
+RngSeed = Annotated[int, bounds.SEED.meta]
 """Taken modulo 2**32; the range is what a journal can hold."""
 
 
@@ -32,7 +40,7 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True)
 class OnGrid(Command, frozen=True):
     """Base of the commands to one grid."""
 
-    grid: int
+    grid: Whole
     """The grid's number."""
 
     def __post_init__(self) -> None:
@@ -44,12 +52,12 @@ class AddGrid(Command, frozen=True):
 
     model: str
     """The name of a registered model."""
-    size: Size = (256, 256)
+    size: Sides = (256, 256)
     """(width, height) in cells."""
     kernel: str = "square"
     """The kernel's name."""
-    steps_per_second: float = 60.0
-    fire_rate: float | None = None
+    steps_per_second: Amount = 60.0
+    fire_rate: Amount | None = None
     """In [0, 1]; None takes the model's own."""
     rng_seed: RngSeed = 0
     """The random seed of the initial state and of all fire masks."""
@@ -87,7 +95,7 @@ class SetKernel(OnGrid, frozen=True):
 class Resize(OnGrid, frozen=True):
     """Change the size."""
 
-    size: Size
+    size: Sides
     """(width, height) in cells."""
     keep: Keep = "centre"
     """What becomes of the present cells; see states.resized."""
@@ -100,15 +108,15 @@ class Paint(OnGrid, frozen=True):
     """What to paint: "erase" the initial state; "noise" uniform noise within ±`value`; "image" the colours of `image`,
     one pixel a cell, repeated from the picture's corner; "patch" the copied cells, around the last point of `path`.
     The name of a field paints `value` into that field."""
-    path: Annotated[tuple[Point, ...], msgspec.Meta(min_length=1, max_length=4096)]
+    path: Annotated[tuple[Point, ...], msgspec.Meta(min_length=1, max_length=int(bounds.POINTS.high))]
     """Points (x, y) in cell widths, on the infinite plane in which the torus repeats; see lattice."""
-    radius: Annotated[float, msgspec.Meta(gt=0, le=4096)] = 8.0
+    radius: Annotated[float, msgspec.Meta(gt=0, le=bounds.RADIUS.high)] = 8.0
     """In cell widths."""
     strength: Share = 1.0
     """How much of the new state replaces the old one, in [0, 1]."""
     softness: Share = 0.3
     """The share of the radius over which the stroke fades, in [0, 1]."""
-    value: float = 1.0
+    value: Amount = 1.0
     image: str = ""
     """The name of a registered image."""
     more: bool = False
@@ -120,11 +128,11 @@ class Fill(OnGrid, frozen=True):
 
     field: Field
     pattern: Pattern = "even"
-    values: tuple[float, float] = (1.0, 1.0)
+    values: tuple[Amount, Amount] = (1.0, 1.0)
     """The two values of the pattern; "even" uses only the first; patterns of angles add it to them."""
-    count: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 4
+    count: Annotated[int, bounds.PARTS.meta] = 4
     """The number of stripes, or of squares on each side of a checkerboard."""
-    fuzz: Annotated[float, msgspec.Meta(ge=0, le=4096)] = 0.0
+    fuzz: Annotated[float, bounds.FUZZ.meta] = 0.0
     """The width over which halves, stripes and checks blend into each other, in cell widths; 0 is sharp."""
 
 
@@ -133,7 +141,7 @@ class Copy(OnGrid, frozen=True):
 
     at: Point
     """(x, y) in cell widths."""
-    radius: Annotated[float, msgspec.Meta(gt=0, le=1024)] = 16.0
+    radius: Annotated[float, msgspec.Meta(gt=0, le=bounds.COPIED.high)] = 16.0
     """In cell widths."""
 
 
@@ -148,7 +156,7 @@ class Redo(OnGrid, frozen=True):
 class Rewind(OnGrid, frozen=True):
     """Go back in time, as far as the grid's timeline reaches."""
 
-    steps: int
+    steps: Whole
     """Steps to go back; below 0, steps to go forward again."""
 
 
@@ -170,13 +178,13 @@ class Set(OnGrid, frozen=True):
 
     setting: str
     """The name of a field of settings.Settings."""
-    value: float | bool
+    value: Amount | bool
 
 
 class Step(OnGrid, frozen=True):
     """Make steps now, paused or not, in addition to those that the clock makes."""
 
-    count: Annotated[int, msgspec.Meta(ge=0)] = 1
+    count: Annotated[int, bounds.STEPS.meta] = 1
 
 
 class Reseed(OnGrid, frozen=True):
@@ -229,10 +237,10 @@ def as_path(path: npt.ArrayLike) -> tuple[Point, ...]:
 class JournalEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A command as it was submitted."""
 
-    tick: int
+    tick: Ticks
     """When it was submitted, in 1/TICKS_PER_SECOND s."""
     command: AnyCommand
-    at_step: int | None = None
+    at_step: Made | None = None
     """The number of steps that its grid had to make first; None for a command that did not wait."""
 
 
@@ -252,5 +260,5 @@ def decode(text: bytes) -> list[JournalEntry]:
                 f"Line {number} of the journal is not a command: {explain_invalid(error, JournalEntry, FORMS)}"
             ) from None
         except (msgspec.MsgspecError, ValueError, TypeError) as error:
-            raise NCAError(f"Line {number} of the journal is not a command: {error}.") from None
+            raise NCAError(f"Line {number} of the journal is not a command: {shortened(str(error))}.") from None
     return entries

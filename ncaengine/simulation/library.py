@@ -43,7 +43,7 @@ class Library:
 
         Raises NCAError if it has another shape, or numbers that are not finite.
         """
-        array = _checked(array)
+        array = checked_array(array)
         arrays = self.arrays
         name = unique_name(name, lambda name: name in arrays and not _equal(arrays[name], array))
         arrays.setdefault(name, array.copy())
@@ -71,7 +71,8 @@ class Library:
         return array.astype(np.float32, copy=False)
 
 
-def _checked(array: Array) -> Array:
+def checked_array(array: Array) -> Array:
+    """Return an array as `register_array` keeps it. Raises NCAError, see there."""
     if array.dtype != np.uint8 and array.dtype.kind in "fiub":
         with np.errstate(over="ignore"):  # numbers that are too large become infinite, and are refused below
             array = array.astype(np.float32)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import torch
 
-from ncaengine.core import files, model
+from ncaengine.core import bounds, files, inputs, model
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Config
 from ncaengine.training.config import TrainingSettings
@@ -51,11 +51,10 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
 def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint. Raises NCAError if it is missing, damaged or from another version."""
     try:
-        plain = torch.load(path, map_location="cpu", weights_only=True)
+        with inputs.open_input(path, bounds.CHECKPOINT_BYTES) as file:
+            plain = torch.load(file, map_location="cpu", weights_only=True)
         if plain[KEY] != VERSION:
-            raise NCAError(
-                f"{path}: was written by another version of ncaengine; start a new training without --resume."
-            )
+            raise NCAError("was written by another version of ncaengine; start a new training without --resume.")
         return Checkpoint(
             msgspec.convert(plain["settings"], TrainingSettings, strict=False),
             msgspec.convert(plain["config"], Config, strict=False),
@@ -68,7 +67,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
             f"{path}: does not exist: this run never started, or it has finished. To train a finished model further, "
             "start from it with --from MODEL."
         ) from None
-    except NCAError:
-        raise
+    except NCAError as error:
+        raise NCAError(f"{path}: {error}") from None
     except Exception:  # torch raises almost anything on damaged files
         raise NCAError(f"{path}: is not a complete checkpoint; delete it and train without --resume.") from None

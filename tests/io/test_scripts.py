@@ -248,7 +248,7 @@ def test_files_that_are_not_scripts_raise_with_their_name(tmp_path: Path) -> Non
         "empty.toml": (b"", "grids"),
         "none.toml": (b"grids = []", "grids"),
         "deep.toml": (b"a = " + b"[" * 9999, "is not TOML"),
-        "huge.toml": (b"#" * (scripts.MAX_BYTES + 1), "larger than 4 MB"),
+        "huge.toml": (b"#" * (scripts.MAX_BYTES + 1), "larger than 2 MB"),
     }
     for name, (data, message) in cases.items():
         if data is not None:

@@ -12,7 +12,7 @@ from ncaengine.core.model import Model, equal_models
 from ncaengine.core.names import unique_name
 from ncaengine.formats import model_files
 from ncaengine.io import journals, sessions
-from ncaengine.io.sessions import SavedModel, Session
+from ncaengine.io.session_format import SavedModel, Session
 from ncaengine.simulation.commands import Fill, Load, Paint
 from ncaengine.simulation.grid import Grid
 from ncaengine.viewer.actions import tools

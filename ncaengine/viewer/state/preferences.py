@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 import msgspec
 import platformdirs
 
+from ncaengine.core import bounds, inputs
 from ncaengine.core.errors import NCAError
 from ncaengine.core.files import replace_file
 
@@ -17,7 +18,7 @@ LEAST_SIDE, MOST_SIDE = 15.0, 34.0
 CLOSED = ("Size", "Maps", "View", "Cells", "Record", "Session")
 """Sections of the side bar that are folded at first."""
 
-Weights = Annotated[list[Annotated[float, msgspec.Meta(gt=0)]], msgspec.Meta(max_length=64)]
+Weights = Annotated[list[Annotated[float, msgspec.Meta(gt=0, le=1e6)]], msgspec.Meta(max_length=64)]
 
 
 class Preferences(msgspec.Struct):
@@ -70,8 +71,8 @@ def default_path() -> Path:
 def load_preferences(path: Path | None = None) -> Preferences:
     """Read the file, with defaults for what is missing or invalid."""
     try:
-        found = msgspec.json.decode((path or default_path()).read_bytes())
-    except (OSError, ValueError, RecursionError):
+        found = msgspec.json.decode(inputs.read_input(path or default_path(), bounds.PREFERENCES_BYTES))
+    except (OSError, ValueError, RecursionError, NCAError):
         return Preferences()
     return Preferences(**_valid(found)) if isinstance(found, dict) else Preferences()
 
