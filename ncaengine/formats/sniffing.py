@@ -13,6 +13,7 @@ from ncaengine.core import model as models
 from ncaengine.core.errors import NCAError
 from ncaengine.core.files import as_text
 from ncaengine.core.model import Model
+from ncaengine.formats import hdf5
 from ncaengine.formats.exporters.tabs import MADE_BY
 from ncaengine.formats.importers.base import Decoded, quoted
 from ncaengine.formats.limits import MAX_TEXT_BYTES, too_large
@@ -27,8 +28,9 @@ MAX_HEAD_LETTERS = 20_000
 KEY = "ncaengine"
 """Key of a .pt file that holds a model of ncaengine."""
 PICKLES, ARRAYS = (".pt", ".pth", ".ckpt", ".pkl", ".pk", ".pickle"), (".npy", ".npz")
+KERAS = (".keras", ".h5", ".hdf5")
 NUMBERS, TEXTS = (".bin", ".f32"), (".json", ".js", ".ts", ".glsl", ".txt")
-ENDINGS = (".safetensors", *PICKLES, *ARRAYS, ".onnx", *NUMBERS, *TEXTS)
+ENDINGS = (".safetensors", *PICKLES, *ARRAYS, ".onnx", *KERAS, *NUMBERS, *TEXTS)
 """Usual endings of files that hold models; what a file holds decides, if it can be told."""
 PICKLED = (b"PK\3\4", *(b"\x80" + bytes([protocol]) for protocol in range(2, 6)))
 """How files of torch.save and pickle.dump start."""
@@ -46,7 +48,11 @@ def may_hold_models(path: Path) -> bool:
             start = file.read(16)
     except OSError:
         return False
-    return start.startswith((*PICKLED[1:], b"\x93NUMPY")) or _is_safetensors(start) or _is_saved_by_torch(path, start)
+    return (
+        start.startswith((*PICKLED[1:], b"\x93NUMPY", hdf5.MAGIC))
+        or _is_safetensors(start)
+        or _is_saved_by_torch(path, start)
+    )
 
 
 def _is_saved_by_torch(path: Path, start: bytes) -> bool:
@@ -70,12 +76,14 @@ def read_file(path: Path) -> Model | Decoded | Held:
     if start.startswith(b"PK\3\4") and (kind := weights.zip_kind(path)) not in ("torch", "script"):
         if kind == "npz":
             return _from_arrays(weights.read_npz(path), stem)
+        if kind == "keras":
+            return hdf5.read_keras(path, stem)
         raise NCAError("is a zip archive without weights; unpack it and open what is in it.")
     if ending == ".safetensors" or _is_safetensors(start):
         found = read_safetensors(path)
         return found if isinstance(found, Model) else Held({(name,): v for name, v in found.items()}, stem)
-    if start.startswith(b"\x89HDF"):
-        raise NCAError("is an HDF5 file, such as Keras writes, which ncaengine does not read; export an ONNX file.")
+    if start.startswith(hdf5.MAGIC):
+        return hdf5.read_hdf5(path, stem)
     if looks_like_onnx(start) and ending not in (*PICKLES, *TEXTS, *NUMBERS):
         return Decoded("graph", read_onnx(path), stem)
     if ending in TEXTS or (ending not in PICKLES and start.lstrip()[:1] in (b"{", b"[") and _is_text(path)):
@@ -89,9 +97,8 @@ def read_file(path: Path) -> Model | Decoded | Held:
 
 def _stem(path: Path) -> str:
     """Return a file's name without its ending, or endings such as .pth.tar; in UTF-8, if the system names it so."""
-    inner = Path(path.stem)
-    stem = inner.stem if path.suffix.lower() == ".tar" and inner.suffix.lower() in PICKLES else path.stem
-    return as_text(stem)
+    inner, before = Path(path.stem), {".tar": PICKLES, ".h5": (".weights",)}
+    return as_text(inner.stem if inner.suffix.lower() in before.get(path.suffix.lower(), ()) else path.stem)
 
 
 def _is_safetensors(start: bytes) -> bool:

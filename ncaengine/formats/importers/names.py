@@ -62,7 +62,7 @@ BESIDE = {
     "of the loss": r"\w*losse?s?(_\w+)?|criterion|feature_extractor|metrics?|perceptual(_\w+)?|disc|D"
     r"|\w*(vgg|lpips|discriminator|critic|clip|inception|resnet|alexnet)\w*",
     "of the optimiser": r"\w*optim\w*|opts?|adam\w*|\w*sched\w*|\w*scaler|exp_avg\w*|moments?|momentum",
-    "of the training": r"rng\w*|random\w*|histor\w+|target(_\w+)?|(sample_)?pool(_\w+)?|replay\w*",
+    "of the training": r"rng\w*|seed\w*|random\w*|histor\w+|target(_\w+)?|(sample_)?pool(_\w+)?|replay\w*",
 }
 """Names of modules, dictionaries and tensors that a step never needs, by what they are."""
 COUNTERS = re.compile(

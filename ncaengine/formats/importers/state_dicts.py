@@ -172,6 +172,9 @@ def _as_torch_has_them(tensors: Mapping[str, F32]) -> dict[str, F32]:
     for name, array in tensors.items():
         if name.endswith(".kernel") and array.ndim in (2, 4):
             out[f"{name.removesuffix('kernel')}weight"] = array.T if array.ndim == 2 else array.transpose(3, 2, 0, 1)
+        elif name.endswith(".depthwise_kernel") and array.ndim == 4:
+            stem, (high, wide) = name.removesuffix("depthwise_kernel"), array.shape[:2]
+            out[f"{stem}weight"] = array.transpose(2, 3, 0, 1).reshape(-1, 1, high, wide)
         else:
             out[name] = array
     first, second = out.get("w1"), out.get("w2")
