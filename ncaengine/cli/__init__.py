@@ -4,7 +4,6 @@ Exit codes: 0 done, 1 a problem, 2 wrong usage. The module of a command is impor
 and the engine when the command runs.
 """
 
-import os
 import pkgutil
 import sys
 from typing import Any
@@ -41,15 +40,24 @@ def main(args: list[str] | None = None) -> int:
     args: the command's name and its flags; None takes those of the process.
     Wrong usage raises SystemExit(2), --help raises SystemExit(0), as in argparse.
     """
-    console.write_any_text()
-    args = sys.argv[1:] if args is None else args
-    if args == ["--version"]:
-        print(f"ncaengine {__version__}")
-        return 0
+    console.prepare_streams()
+    with console.ended_by_signals() as signals:
+        code = _run(sys.argv[1:] if args is None else args)
+    return 128 + signals[0] if signals else code
+
+
+def _run(args: list[str]) -> int:
+    """Run a command and return the exit code, with all that it printed written."""
     try:
-        command = _parse(args)
-        check_ranges(command)
-        command.run()
+        try:
+            if args == ["--version"]:
+                print(f"ncaengine {__version__}")
+            else:
+                command = _parse(args)
+                check_ranges(command)
+                command.run()
+        finally:
+            sys.stdout.flush()
     except NCAError as error:
         return _print_problem(str(error))
     except MemoryError:
@@ -57,7 +65,9 @@ def main(args: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # as in `ncaengine import --help | head -1`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        console.drop_output()
+    except OSError as error:  # of a library, as on a full disk for temporary files
+        return _print_problem(f"{error.filename or 'A file'}: cannot be used ({error.strerror or error}).")
     return 0
 
 

@@ -47,3 +47,35 @@ def test_names_that_are_no_text_are_printed(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert b"Traceback" not in done.stderr
     assert b"cannot be read" in done.stderr
+
+
+def run(words: str, redirected: str, folder: Path) -> tuple[int, str, str]:
+    """The exit code, stdout and stderr of `ncaengine WORDS` with streams redirected as a shell does it."""
+    done = subprocess.run(
+        ["bash", "-c", f'"$0" -m ncaengine {words} {redirected}', sys.executable], cwd=folder, capture_output=True,
+        text=True, check=False, timeout=120, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("redirected", "code", "sentence"),
+    [
+        (">/dev/full", 1, "ncaengine: Standard output cannot be written (No space left on device).\n"),
+        (">&-", 1, "ncaengine: Standard output is closed; there is nowhere to write to.\n"),
+        (">/dev/full 2>/dev/full", 1, ""),
+        ("<&- >&- 2>&-", 1, ""),
+        ("2>/dev/full", 0, ""),
+        ("2>&-", 0, ""),
+        ("| true", 0, ""),
+    ],
+)
+@pytest.mark.parametrize("words", ["info zebra", "--version", "info --help", "record zebra -o a.png --size 8 --steps 1"])
+def test_standard_streams_that_cannot_be_written(
+    tmp_path: Path, words: str, redirected: str, code: int, sentence: str
+) -> None:
+    found, output, messages = run(words, redirected, tmp_path)
+    assert (found, messages) == (code, sentence)
+    assert bool(output) == (redirected in ("2>/dev/full", "2>&-"))
+    if words.startswith("record"):  # a file never takes the place of a closed stream
+        assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
