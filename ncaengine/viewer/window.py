@@ -56,7 +56,7 @@ def show(
     """
     with (
         Window(models, options, catalogue, watch=watch, session=session) as window,
-        host.closed_by_signals(lambda: session_files.quit_window(window.app)),
+        host.closed_by_signals(window.end),
     ):
         window.run()
 
@@ -97,7 +97,7 @@ class Window:
         self._fonts = theme.Fonts()
         self._dropped: list[str] = []
         self._error: BaseException | None = None
-        self._grab = self._growing = False
+        self._grab = self._growing = self._ended = False
         self._pixels: U8 | None = None
         self._last_input = time.perf_counter()
         self._drawing_seconds = 0.0
@@ -242,6 +242,11 @@ class Window:
                 time.sleep(spare)
                 self._notice_input()
 
+    def end(self) -> None:
+        """Close the window without asking, as when its user logs out."""
+        self._ended = True
+        session_files.quit_window(self.app)
+
     @property
     def closed(self) -> bool:
         """Whether the user asked to close the window."""
@@ -279,7 +284,12 @@ class Window:
         return self._pixels
 
     def close(self, crashed: bool = False) -> None:
-        """Finish a recording, free everything and close the window. After a crash, the autosave is kept."""
+        """Finish a recording, free everything and close the window.
+
+        The autosave is kept after a crash, and for edits that are not saved when another program closed the window.
+        """
+        if self.autosave and self._ended and session_files.unsaved_edits(self.app):
+            self.autosave.keep()
         recording.finish(self.app)
         if self.autosave:
             self.autosave.close(crashed)

@@ -70,7 +70,9 @@ def run(words: str, redirected: str, folder: Path) -> tuple[int, str, str]:
         ("| true", 0, ""),
     ],
 )
-@pytest.mark.parametrize("words", ["info zebra", "--version", "info --help", "record zebra -o a.png --size 8 --steps 1"])
+@pytest.mark.parametrize(
+    "words", ["info zebra", "--version", "info --help", "record zebra -o a.png --size 8 --steps 1"]
+)
 def test_standard_streams_that_cannot_be_written(
     tmp_path: Path, words: str, redirected: str, code: int, sentence: str
 ) -> None:

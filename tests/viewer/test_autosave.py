@@ -199,6 +199,23 @@ def ended(folder: Path) -> None:
     print("closed", flush=True)
 
 
+def ended_with_edits(folder: Path) -> None:
+    """Edit a grid, with no autosave due for a minute, until the process is asked to end."""
+    from ncaengine.simulation.commands import Paint
+    from ncaengine.viewer import window as module
+
+    class Hidden(module.Window):
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named, size=(400, 300), hidden=True, autosave=folder, period=60)
+            self.sim.submit(Paint(1, "erase", ((4.0, 4.0),), radius=2.0))
+            running.toggle_pause_all(self.app)
+            print(sessions.fingerprint(self.sim), flush=True)
+
+    module.Window = Hidden  # type: ignore[misc]
+    module.show([model("a"), model("b", 1)], Options((16, 12)), kernels.discover())
+    print("closed", flush=True)
+
+
 def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests")))}
 
@@ -229,6 +246,18 @@ def test_sigterm_closes_the_window(tmp_path: Path) -> None:
         output = window.stdout.read()
     assert window.returncode == 0
     assert output.splitlines()[-1] == "closed"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs a system with signals")
+def test_what_is_not_saved_at_sigterm_is_offered_by_the_next_window(tmp_path: Path) -> None:
+    with start("ended_with_edits", tmp_path) as window:
+        assert window.stdout
+        states = window.stdout.readline().strip()
+        window.terminate()
+        assert window.stdout.read() == "closed\n"
+    assert window.returncode == 0
+    assert apart(__file__, "reviving", tmp_path).splitlines()[-1] == states
     assert list(tmp_path.iterdir()) == []
 
 

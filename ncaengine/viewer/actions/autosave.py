@@ -115,8 +115,18 @@ class Autosave:
 
     def update(self) -> None:
         """Save if it is due: read the states now and write the file while the next frames are drawn."""
-        if not self.due or (self._writer and self._writer.is_alive()):
-            return
+        if self.due and not (self._writer and self._writer.is_alive()):
+            self._save()
+
+    def keep(self) -> None:
+        """Save what is not saved yet, and leave the file to the next window."""
+        if self._writer:
+            self._writer.join()
+        if self._version() != self._saved:
+            self._save()
+        self.close(crashed=True)
+
+    def _save(self) -> None:
         start = self._clock()
         self._app.attempt(self._app.sim.work)  # which shows its errors; errors of saving are not shown
         version = self._version()
