@@ -10,8 +10,11 @@ TRAIN = $(BIN)/ncaengine train --size 64 --batch 2 --author "the ncaengine autho
 # OpenGL, with Mesa's software renderer, and what GLFW loads for a window.
 SYSTEM := libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri libx11-6 libxext6 libxcursor1 libxi6 libxinerama1 libxrandr2 libxkbcommon0
 
+# What the tests show pages in; Ubuntu has no such package, and there those tests are skipped.
+BROWSER := chromium
+
 .DEFAULT_GOAL := help
-.PHONY: help setup system demo test lint types unit docs format pictures gallery study wheel clean
+.PHONY: help setup system browser demo test lint types unit docs format pictures gallery study wheel clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,7 +28,7 @@ demo: setup  ## Open a window with a shipped model; without a display, record a 
 
 test: setup lint types unit  ## Check style and types, run all tests (one builds the documentation)
 
-unit: setup  ## Run the tests only
+unit: setup browser  ## Run the tests only
 	$(BIN)/pytest -n auto --dist worksteal
 
 lint: setup  ## Check style
@@ -81,6 +84,14 @@ system:
 	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	echo "Installing with apt:$$missing"; \
 	$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing
+
+# Not needed by the program, so it may fail.
+browser: system
+	@command -v $(BROWSER) >/dev/null && exit 0; command -v apt-get >/dev/null || exit 0; \
+	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	echo "Installing with apt: $(BROWSER)"; \
+	$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(BROWSER) || \
+	echo "$(BROWSER) can't be installed here; tests of pages are skipped."
 
 clean:  ## Remove everything that the targets made
 	rm -rf .venv build dist demo.mp4 .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -26,6 +26,7 @@ uniform int row_shift;     // columns, 0 to width - 1: how far the torus is shif
 
 #ifdef FIELDS
 #include "fields.glsl"
+#include "turned.glsl"
 
 uniform float scale;       // width of a cell (dx), multiplied by the cell's own scale
 uniform float aspect;      // height of a cell over its width (dy/dx)
@@ -114,7 +115,8 @@ void perceive(inout Cell c) {
     float mean_square = 0.5 * (inverse.x * inverse.x + inverse.y * inverse.y);
     float half_difference = 0.5 * (inverse.x * inverse.x - inverse.y * inverse.y);
     float mean_inverse = sqrt(inverse.x * inverse.y);
-    float turn = radians(angle + c.field.z), cos_angle = cos(turn), sin_angle = sin(turn);
+    vec2 turn = turned(angle + c.field.z);
+    float cos_angle = turn.x, sin_angle = turn.y;
     float cos_twice = cos_angle * cos_angle - sin_angle * sin_angle, sin_twice = 2.0 * cos_angle * sin_angle;
 #endif
 

@@ -69,7 +69,7 @@ class Grid {
 
   write(state) {
     const { channels } = this.info, planes = ncaPlanes(state, channels);
-    this.saved = { planes, steps: this.steps };
+    this.saved = { ...this.saved, planes, steps: this.steps };
     if (this.engine.lost) return;
     this.device.fill(this.texture("now"), this.device.half ? planes.map(ncaRounded) : planes);
     this.stepped = false;

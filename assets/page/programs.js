@@ -24,7 +24,7 @@ function ncaInline(text, weights) {
 
 class NcaDevice {
   constructor(canvas) {
-    const options = { alpha: false, antialias: false, depth: false, powerPreference: "high-performance" };
+    const options = { antialias: false, depth: false, powerPreference: "high-performance" };
     const gl = this.gl = canvas.getContext("webgl2", options);
     if (!gl) throw new NoWebGL("This browser has no WebGL 2, which the texture needs to grow; the picture above is a still.");
     this.setUp();

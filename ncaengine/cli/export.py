@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from ncaengine.cli.shared.engine import find_kernels, load_models, open_simulation
-from ncaengine.cli.shared.options import KernelName, Models, OutputFile, Plugins
+from ncaengine.cli.shared.options import KernelName, Models, OutputFile, Plugins, Seed, Size, size_text
 from ncaengine.cli.shared.output import plural, print_notice, progress_bar
 from ncaengine.core.errors import NCAError
 
@@ -19,43 +19,59 @@ if TYPE_CHECKING:
     from ncaengine.formats.exporters.atlas import Ranges
     from ncaengine.simulation.simulation import Simulation
 
-Form = Literal["atlas", "torch", "glsl"]
-FORMS: dict[str, Form] = {".json": "atlas", ".pt": "torch", ".pth": "torch", ".glsl": "glsl", ".frag": "glsl"}
+Form = Literal["page", "atlas", "torch", "glsl"]
+FORMS: dict[str, Form] = {
+    ".html": "page", ".htm": "page", ".json": "atlas", ".pt": "torch", ".pth": "torch",
+    ".glsl": "glsl", ".frag": "glsl",
+}  # fmt: skip
 """The form that each file ending stands for."""
-FORM = tyro.conf.arg(metavar="{atlas,torch,glsl}", help_behavior_hint="(default: from the file's ending)")
+FORM = tyro.conf.arg(metavar="{page,atlas,torch,glsl}", help_behavior_hint="(default: from the file's ending)")
+KERNELS = tyro.conf.arg(metavar="NAME [NAME ...]", help_behavior_hint="(default: those that the models were made for)")
+SIZE_OF_PAGE = tyro.conf.arg(help_behavior_hint="(default: as the window)")
 SIDE, STEPS, EVERY = 64, 400, 10
 """The rollout in which an atlas's ranges are measured: cells per side, steps, and steps between two measurements."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """Write models for other programs: the page or the notebook of the Distill article, hexells, or shadertoy.com."""
+    """Write models as a web page, or for the Distill article's page and notebook, hexells, or shadertoy.com."""
 
     models: Models = ()
     """Model files, published files (FILE:NAME picks one of several models in a file) or names of shipped models, for
-    example zebra. Only an atlas (.json) can hold several models."""
+    example zebra. Only a page (.html) and an atlas (.json) can hold several models."""
     output: OutputFile
-    """The file to write: .json, .pt or .glsl. An existing file is overwritten."""
+    """The file to write: .html, .json, .pt or .glsl. An existing file is overwritten."""
     form: Annotated[Form | None, FORM] = None
-    """atlas: models.json for the article's page and hexells, with 8 bits per weight; a model that does not limit its
-    values first runs for a few seconds, to measure their ranges. torch: a state dict for the article's notebook.
-    glsl: text to paste into the tabs of a shader at shadertoy.com."""
+    """page: one file that runs the models in every browser with WebGL 2, and loads nothing else. atlas: models.json for
+    the article's page and hexells, with 8 bits per weight; a model that does not limit its values first runs for a few
+    seconds, to measure their ranges. torch: a state dict for the article's notebook. glsl: text to paste into the tabs
+    of a shader at shadertoy.com."""
     kernel: KernelName = "square"
+    kernels: Annotated[tuple[str, ...], KERNELS] = ()
+    """The neighbourhoods that a page offers, the first at its start."""
+    size: Annotated[Size | None, SIZE_OF_PAGE] = None
+    """The size of a page's grid."""
+    seed: Seed = 0
+    """The random seed at a page's start."""
+    open: bool = False
+    """Show the page in the browser."""
     plugins: Plugins = ()
 
     def run(self) -> None:
         """Write the file and print what it holds."""
         form = self.form or FORMS.get(self.output.suffix.lower())
         if form is None:
-            raise NCAError(f"{self.output}: this ending is not known; use .json, .pt or .glsl, or give --form.")
+            raise NCAError(f"{self.output}: this ending is not known; use .html, .json, .pt or .glsl, or give --form.")
         if not self.output.parent.is_dir():
             raise NCAError(f"{self.output}: cannot be written because its folder does not exist; create it first.")
         if not self.models:
             raise NCAError("Name a model to export.")
-        if form != "atlas" and len(self.models) > 1:
+        if form not in ("page", "atlas") and len(self.models) > 1:
             raise NCAError(f"The form {form} holds one model, not {len(self.models)}; export them one by one.")
         models = load_models(self.models)
         match form:
+            case "page":
+                self._write_text(self._page(models))
             case "atlas":
                 self._write_text(self._atlas(models))
             case "glsl":
@@ -67,9 +83,24 @@ class Export:
         name = models[0].config.name
         first = f", the first is {name}" if len(models) > 1 else f", {name}"
         print(f"{plural(len(models), 'model')} in {self.output}{first}")
+        if form == "page" and self.open:
+            import webbrowser
+
+            webbrowser.open(self.output.resolve().as_uri())
 
     def _kernels(self, models: "list[Model]") -> "Catalogue":
         return find_kernels(self.plugins, self.kernel, models)
+
+    def _page(self, models: "list[Model]") -> str:
+        from ncaengine.io import pages
+
+        names = self.kernels or tuple(dict.fromkeys(name for model in models for name in model.config.kernels))
+        catalogue = find_kernels(self.plugins, names[0], models)
+        kernels = [catalogue.get(name) for name in names if self.kernels or name in catalogue.kernels]
+        start = {"seed": self.seed, **({"size": size_text(self.size)} if self.size else {})}
+        with open_simulation(catalogue) as sim, progress_bar("steps") as bar:
+            task = bar.add_task("Growing pictures", total=len(models) * pages.STEPS)
+            return pages.web_page(sim, models, kernels, start, lambda made: bar.advance(task, made))
 
     def _atlas(self, models: "list[Model]") -> str:
         from ncaengine.formats.exporters import atlas
