@@ -3,7 +3,7 @@
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import safetensors
@@ -30,25 +30,25 @@ def as_safetensors(model: Model) -> bytes:
     return data
 
 
-def read_safetensors(path: Path) -> Model | dict[str, Array | LargeTensor]:
-    """Read a model that `as_safetensors` made; from other programs' files, the bare tensors.
+def read_safetensors(path: Path) -> Model | tuple[dict[str, Array | LargeTensor], dict[str, Any]]:
+    """Read a model that `as_safetensors` made; from other programs' files, the bare tensors and the metadata.
 
     Raises NCAError without the file's name, or OSError.
     """
     try:
-        with safetensors.safe_open(str(path), framework="numpy") as file:  # checks that all sizes and places fit
-            text = (file.metadata() or {}).get(KEY)
-        data = path.read_bytes()
-        start = 8 + int.from_bytes(data[:8], "little")
-        if start > MAX_TEXT_BYTES:
-            raise too_large("16 MB of names")
-        tensors = _tensors(json.loads(data[8:start]), memoryview(data)[start:])
-        if text is None:
-            return tensors
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            if MAX_TEXT_BYTES < size <= path.stat().st_size:
+                raise too_large("16 MB of names")
+            with safetensors.safe_open(str(path), framework="numpy") as checked:  # that all sizes and places fit
+                metadata = checked.metadata() or {}
+            tensors = _tensors(json.loads(file.read(size)), file)
+        if KEY not in metadata:
+            return tensors, {name: _parsed(text) for name, text in metadata.items()}
         weights = {name: array for name, array in tensors.items() if not isinstance(array, LargeTensor)}
         if len(weights) < len(tensors):
             raise too_large()
-        return model_from_dict(json.loads(text)["config"], weights)
+        return model_from_dict(json.loads(metadata[KEY])["config"], weights)
     except (
         safetensors.SafetensorError,
         AttributeError,
@@ -60,8 +60,20 @@ def read_safetensors(path: Path) -> Model | dict[str, Array | LargeTensor]:
         raise NCAError(f"is not a complete .safetensors model ({str(error)[:200]}).") from None
 
 
-def _tensors(head: dict[str, Any], data: memoryview) -> dict[str, Array | LargeTensor]:
-    """Return the tensors of a checked file by name; those of bfloat16 as float32."""
+def _parsed(text: str) -> Any:
+    """Return what a text of the metadata is as JSON, such as a number; the text itself if it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _tensors(head: dict[str, Any], file: BinaryIO) -> dict[str, Array | LargeTensor]:
+    """Return the tensors of a checked file by name, those of bfloat16 as float32; of large ones only the shape is read.
+
+    head: what the file says of its tensors. file: open behind that.
+    """
+    first = file.tell()
     head = {name: info for name, info in head.items() if name != "__metadata__"}
     if len(head) > MAX_TENSORS:
         raise too_large("a thousand tensors")
@@ -78,7 +90,8 @@ def _tensors(head: dict[str, Any], data: memoryview) -> dict[str, Array | LargeT
         if numbers > MAX_NUMBERS:
             raise too_large()
         start, end = info["data_offsets"]
-        array = np.frombuffer(data[start:end], DTYPES[kind]).reshape(shape)
+        file.seek(first + start)
+        array = np.frombuffer(file.read(end - start), DTYPES[kind]).reshape(shape)
         native = array.astype(array.dtype.newbyteorder("="))
         tensors[name] = native if kind != "BF16" else (native.astype(np.uint32) << 16).view(np.float32)
     return tensors

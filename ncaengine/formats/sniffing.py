@@ -81,7 +81,10 @@ def read_file(path: Path) -> Model | Decoded | Held:
         raise NCAError("is a zip archive without weights; unpack it and open what is in it.")
     if ending == ".safetensors" or _is_safetensors(start):
         found = read_safetensors(path)
-        return found if isinstance(found, Model) else Held({(name,): v for name, v in found.items()}, stem)
+        if isinstance(found, Model):
+            return found
+        tensors, metadata = found
+        return Held({(name,): v for name, v in tensors.items()}, stem, plain=find_plain({"metadata": metadata}))
     if start.startswith(hdf5.MAGIC):
         return hdf5.read_hdf5(path, stem)
     if looks_like_onnx(start) and ending not in (*PICKLES, *TEXTS, *NUMBERS):

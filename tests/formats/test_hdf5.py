@@ -122,7 +122,7 @@ def test_learned_filters_of_each_channel(tmp_path: Path, catalogue: Catalogue) -
 def test_what_cannot_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "m.h5"
     whole = hdf5_file(OLD)
-    for data in (whole[:300], whole[:48], whole[:20] + bytes(200), whole[:48] + b"\xff" * 400):
+    for data in (whole[:300], whole[:48], whole[:20] + bytes(200), whole[:48] + b"\xff" * 400, whole[:8] + bytes(99)):
         path.write_bytes(data)
         assert refused(path) == "is not a complete file of Keras (HDF5); copy or save it again."
     path.write_bytes(hdf5_file({"a": {"b": np.zeros(3)}}))

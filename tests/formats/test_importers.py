@@ -194,6 +194,17 @@ def test_outputs_padded_to_a_multiple_of_four(channels: int, hidden: int, padded
     np.testing.assert_allclose(model.w2, second[0].T, atol=1e-6)
 
 
+def test_a_shape_that_its_numbers_contradict_is_named() -> None:
+    data = exported(numbers(1, 17, 8), numbers(1, 8, 4), ["m"], bias=False, noise_level=0.1)
+    (plain,) = imported(decoded("json", data))
+    assert plain.config.notes == []
+    data["layers"][0]["shape"][0] = 9
+    (model,) = imported(decoded("json", data))
+    assert np.array_equal(model.w1, plain.w1)
+    [note] = model.config.notes
+    assert note == "left out, because the numbers contradict it: a layer's shape (9, 8); they are (17, 8)"
+
+
 def test_conventions_of_moving_and_noisy_textures(shared: Path) -> None:
     video = next(imported(opened(shared / "published/dynca/video_small_escalator.json"))).config
     assert (video.padding, video.fire_rate, video.seed.kind, video.scales) == ("replicate", 0.5, "zeros", (0, 1))

@@ -241,8 +241,3 @@ def test_files_of_any_name_are_found_in_folders_and_by_the_window(tmp_path: Path
     assert [file_kinds.is_model_file(tmp_path / name) for name in ("a.model", "f", "x", "y.zip", "empty", "none")] == [
         True, True, False, False, False, False,
     ]  # fmt: skip
-
-
-def test_hdf5_is_named(tmp_path: Path) -> None:
-    (tmp_path / "m.weights.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(99))
-    assert refused(tmp_path / "m.weights.h5").startswith("is an HDF5 file, such as Keras writes, which")

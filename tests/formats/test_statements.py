@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import torch
 from published_forms import numbers, state_dict
 from torch import nn
@@ -111,6 +112,13 @@ def test_a_state_dict_has_the_same_buffers_and_the_dictionary_beside_it_the_rest
         assert (model.config.fire_rate, model.config.padding) == (1, "zero")
 
 
+def test_the_metadata_of_safetensors_are_such_a_dictionary(tmp_path: Path) -> None:
+    held = {"fire_rate": "0.25", "model": '{"padding": "circular", "living_mask": false}', "format": "pt"}
+    safetensors.numpy.save_file(state_dict(12, names=("fc0", "fc1")), tmp_path / "m.safetensors", held)
+    config = model_files.load(tmp_path / "m.safetensors").config
+    assert (config.fire_rate, config.padding, config.alive) == (0.25, "circular", None)
+
+
 def test_what_the_training_is_set_to_does_not_count(file: Path) -> None:
     net = {name: torch.from_numpy(array) for name, array in state_dict(12, names=("fc0", "fc1")).items()}
     plain = model_files.load(saved(file, net)).config
@@ -158,6 +166,15 @@ def test_flags_win_over_the_file(file: Path) -> None:
 def test_what_a_configuration_cannot_express_is_named(file: Path, kept: dict[str, Any], said: str) -> None:
     notes = model_files.load(saved(file, Growing(**kept))).config.notes
     assert notes[-1] == f"the reading is partial; ncaengine does not apply {said}"
+
+
+def test_a_likely_reading_is_a_guess_where_something_is_not_applied(file: Path) -> None:
+    names = ("update_network.0", "update_network.2")
+    made = {name: torch.from_numpy(array) for name, array in state_dict(12, names=names).items()}
+    assert model_files.load(saved(file, made)).config.notes == []
+    guess, note = model_files.load(saved(file, made | {"update_mask": torch.ones(1, 1, 8, 8)})).config.notes
+    assert guess.startswith("a guess: ")
+    assert note.endswith("does not apply update_mask (1, 1, 8, 8)")
 
 
 def test_modules_that_are_not_run_are_named(file: Path) -> None:

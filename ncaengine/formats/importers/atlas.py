@@ -84,6 +84,11 @@ class Atlas(msgspec.Struct, frozen=True):
             raise NCAError(
                 "holds models that follow the edges of an image (edge_conditioning), which ncaengine can't run."
             )
+        corrected = tuple(
+            f"left out, because the numbers contradict it: a layer's shape {given}; they are {held}"
+            for given, held in ((_pair(layer.shape), _shape(layer)) for layer in self.layers)
+            if given != held
+        )
         tiles = [_tiles(layer, len(self.model_names)) for layer in self.layers]
         (rows, wide), (rows2, wide2) = (_shape(layer) for layer in self.layers)
         hidden = _hidden(rows2, wide, second.bias)
@@ -95,7 +100,7 @@ class Atlas(msgspec.Struct, frozen=True):
         def net(number: int) -> Dense:
             w1, w2 = tiles[0](number)[:, :hidden], tiles[1](number)[:, :channels]
             b1 = w1[inputs] if inputs < rows else np.zeros(hidden, np.float32)
-            return Dense(w1[:inputs].T, b1, w2[:hidden].T, w2[hidden] if hidden < rows2 else None)
+            return Dense(w1[:inputs].T, b1, w2[:hidden].T, w2[hidden] if hidden < rows2 else None, notes=corrected)
 
         return net
 

@@ -65,6 +65,9 @@ class Stated:
         facts = {"stated in the file": ", ".join(used)} if used else {}
         if rest := "; ".join(filter(None, (c.attribution.get("left out"), _partial(left), left_out(self.odd)))):
             facts["left out"] = rest
+        reading = c.attribution.get("reading", "")
+        if left and reading.startswith("likely"):
+            facts["reading"] = reading.replace("likely", "a guess", 1)
         config = msgspec.structs.replace(c, **changes, attribution={**c.attribution, **facts})
         return dataclasses.replace(model, config=config, w2=w2, b2=b2, seed=seed)
 
