@@ -148,7 +148,7 @@ def test_the_command_knows_all_runners() -> None:
     engine, torch_loops = ([n for n in command.NAMES if n.startswith("torch") == torch] for torch in (False, True))
     assert torch_loops == list(runners.LOOPS)
     assert {name.partition("-")[2] for name in engine} == set(runners.DIFFERENCES)
-    assert set(command.NAMES) - set(command.DEFAULT_NAMES.split(",")) == {"gl-half"}
+    assert set(command.NAMES) - set(command.DEFAULT_NAMES.split(",")) == {"gl-half", "gl-fragment"}
 
 
 # Measuring

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 MODEL = tyro.conf.arg(metavar="[MODEL]", help_behavior_hint="(default: bubbles, which is shipped)")
 NAMES = (
-    "cpu", "cpu-bernoulli", "cpu-all", "gl", "gl-bernoulli", "gl-all", "gl-half", "torch", "torch-compile",
-    "torch-compile-pairs",
+    "cpu", "cpu-bernoulli", "cpu-all", "gl", "gl-bernoulli", "gl-all", "gl-half", "gl-fragment",
+    "torch", "torch-compile", "torch-compile-pairs",
 )  # fmt: skip
 """All runners."""
-DEFAULT_NAMES = ",".join(name for name in NAMES if name != "gl-half")
+DEFAULT_NAMES = ",".join(name for name in NAMES if name not in ("gl-half", "gl-fragment"))
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,9 @@ class Bench:
     backends: Annotated[str, tyro.conf.arg(metavar="NAME,NAME,...")] = DEFAULT_NAMES
     """What to time, with commas between the names. cpu, gl: this engine on the processor and through OpenGL, with its
     defaults; -bernoulli: each cell fires independently; -all: every cell fires; gl-half: states as 16-bit floats
-    (--half of `ncaengine view`). torch: the loop of the article's notebook; torch-compile: the same, channels last and
-    compiled; torch-compile-pairs: compiled, and only one of the cells (x, y) and (x, y + height/2) is computed."""
+    (--half of `ncaengine view`); gl-fragment: OpenGL without compute shaders. torch: the loop of the article's
+    notebook; torch-compile: the same, channels last and compiled; torch-compile-pairs: compiled, and only one of the
+    cells (x, y) and (x, y + height/2) is computed."""
     kernel: KernelName = "square"
     rounds: Annotated[int, Range(1, 1000)] = 5
     """Number of rounds. In each, every backend takes a turn; the tables show medians."""

@@ -32,6 +32,7 @@ DIFFERENCES: dict[str, Mapping[str, float | bool]] = {
     "bernoulli": {"antithetic": False},
     "all": {"fire_rate": 1.0},
     "half": {},
+    "fragment": {},
 }
 """How the settings of this engine's runners, "gl-bernoulli" and others, differ from those that a grid starts with."""
 TOLERANCE, ROUNDING = 1e-5, 2**-11
@@ -71,9 +72,10 @@ class EngineRunner:
         settings = Settings(fire_rate=model.config.fire_rate)
         for setting, value in DIFFERENCES[variant].items():
             settings = with_setting(settings, setting, value)
-        self._half = variant == "half" and isinstance(backend, GLBackend)
-        if variant == "half" and isinstance(backend, GLBackend):
-            backend = GLBackend(Device(backend.device.ctx, half=True))
+        self._half = variant == "half"
+        self._owns = variant in ("half", "fragment")
+        if self._owns and isinstance(backend, GLBackend):
+            backend = GLBackend(Device(backend.device.ctx, half=self._half, fragment=not self._half or None))
         self._backend = backend
         self.fire_rate, self._settings, self._number = settings.fire_rate, settings, 0
         self.tolerance = TOLERANCE + ROUNDING * self._half
@@ -104,7 +106,7 @@ class EngineRunner:
     def release(self) -> None:
         """See Runner."""
         self._cells.release()
-        if self._half:
+        if self._owns:
             self._backend.release()
 
 
