@@ -245,6 +245,7 @@ def test_every_shader_declares_its_images_of_states_so() -> None:
         **{name: ["before", "after"] for name in ("step", "pick")},
         **{name: ["state"] for name in ("gather", "blend")},
         "alive": ["before", "stepped", "after"],
+        "merge": ["before", "after"],
         "shrink": ["before"],
         "combine": ["base", "stepped", "kept_1", "kept_2", "kept_3", "after"],
     }

@@ -261,7 +261,7 @@ def test_resizing_and_switching_back_compile_nothing(
 def test_every_uniform_of_the_canvas_is_in_use(gl: GLBackend) -> None:
     declared = set(re.findall(r"^uniform \w+ (\w+);", source.canvas_source(0).text, re.M))
     assert declared
-    assert declared <= gl.canvas.program("sampled").names
+    assert declared - {"corner"} <= gl.canvas.program("sampled").names  # only a page draws to the screen
 
 
 @pytest.mark.parametrize("kernel", ["square", "hexagonal"])
