@@ -19,6 +19,7 @@ from ncaengine.viewer import host
 from ncaengine.viewer.actions import open_files, recording, session_files
 from ncaengine.viewer.actions.autosave import PERIOD, Autosave, default_folder
 from ncaengine.viewer.actions.hot_reload import HotReload
+from ncaengine.viewer.actions.session_claim import SessionClaim
 from ncaengine.viewer.device import open_in_window, runs_on_gpu
 from ncaengine.viewer.dialogs.gallery import Gallery
 from ncaengine.viewer.dialogs.save import SaveDialog
@@ -142,6 +143,7 @@ class Window:
         if notice:
             self.app.notify(notice)
         self.hot_reload = HotReload(self.app)
+        self.session_claim = SessionClaim(self.app)
         self.layout = Layout(self.ctx, self._fonts)
         self.save_dialog = SaveDialog(self._fonts)
         library = ModelLibrary(self.sim.backend, None if hidden else cache_folder())
@@ -179,6 +181,7 @@ class Window:
         """Load changed files, let time pass and draw once."""
         self.hot_reload.poll()
         self._open_dropped()
+        self.session_claim.update()
         self._advance()
         if self.autosave:
             self.autosave.update()
@@ -293,6 +296,7 @@ class Window:
         recording.finish(self.app)
         if self.autosave:
             self.autosave.close(crashed)
+        self.session_claim.release()
         if self._saves_prefs:
             size = imgui.get_io().display_size
             self._prefs.size = max(int(size.x), host.SMALLEST[0]), max(int(size.y), host.SMALLEST[1])

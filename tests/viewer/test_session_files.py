@@ -26,6 +26,7 @@ from ncaengine.simulation.clock import TICKS_PER_SECOND
 from ncaengine.simulation.simulation import Simulation
 from ncaengine.viewer.actions import grids, open_files, recording, session_files
 from ncaengine.viewer.actions.hot_reload import HotReload
+from ncaengine.viewer.actions.session_claim import SessionClaim
 from ncaengine.viewer.actions.session_files import Extras, SavedPane, valid_extras
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.camera import Camera
@@ -351,3 +352,23 @@ def test_by_mouse_and_keys(name: str, tmp_path: Path) -> None:
 if __name__ == "__main__":
     warnings.simplefilter("error")
     globals()[sys.argv[1]](Path(sys.argv[2]))
+
+
+def test_a_session_that_another_window_has_open_is_told_once(make: Callable[..., App], tmp_path: Path) -> None:
+    path = tmp_path / "s.nca"
+    first, second = make(1), make(1)
+    session_files.write(first, "session", path)
+    claims = [SessionClaim(first), SessionClaim(second)]
+    session_files.open_session(second, path)
+    for claim in claims * 2:
+        claim.update()
+    assert [toast.text for toast in first.toasts] == [f"Saved s.nca in {tmp_path}."]
+    [notice] = second.toasts
+    assert "open in another window, too" in notice.text
+    for claim in claims:
+        claim.release()
+    assert [found.name for found in tmp_path.iterdir()] == ["s.nca"]
+    third = make(1)
+    session_files.open_session(third, path)
+    SessionClaim(third).update()
+    assert third.toasts == []
