@@ -19,8 +19,8 @@ class Claim:
 
         called: What the user knows it as, if that is another name.
         """
-        path = Path(os.path.realpath(output))
-        self._lock = filelock.FileLock(path.with_name(f".{short_key(path)}.lock"), blocking=False)
+        path = _lock_of(output)
+        self._lock = filelock.FileLock(path, blocking=False)
         try:
             if path.parent.is_dir():  # which the lock would make
                 self._lock.acquire()
@@ -47,3 +47,19 @@ def claimed(output: str | Path, called: str | Path = "") -> Iterator[None]:
         yield
     finally:
         claim.release()
+
+
+def is_claimed(output: str | Path) -> bool:
+    """Return whether a program has claimed an output."""
+    if not _lock_of(output).exists():
+        return False
+    try:
+        Claim(output).release()
+    except NCAError:
+        return True
+    return False
+
+
+def _lock_of(output: str | Path) -> Path:
+    path = Path(os.path.realpath(output))
+    return path.with_name(f".{short_key(path)}.lock")

@@ -36,7 +36,7 @@ def require_opacity(grid: Grid) -> None:
         raise NCAError(f"{grid.model.config.name} has no transparent cells; leave out --background.")
 
 
-def picture_over(grid: Grid, background: Background, view: View, raw: bool) -> U8:
+def picture_over(grid: Grid, background: Background, view: View, raw: bool = False) -> U8:
     """Return the picture of a view over a background: (height, width, 3) uint8, or (height, width, 4) if transparent.
 
     RGB of a transparent picture is not multiplied by opacity, as PNG, WebP and QuickTime want it.

@@ -14,7 +14,9 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Colour, Config
 from ncaengine.io.backgrounds import parse_background
 from ncaengine.io.video import Recording
+from ncaengine.simulation.commands import Set
 from ncaengine.simulation.simulation import Simulation
+from ncaengine.viewer.state.recorder import Recorder
 
 SIZE = (10, 8)
 CONFIG = Config(channels=5, hidden=4, colour=Colour(1.0, 0.0, alpha=True))
@@ -105,3 +107,46 @@ def test_what_has_no_transparent_cells_is_refused(sim: Simulation, tmp_path: Pat
 def test_odd_backgrounds_are_refused(text: str) -> None:
     with pytest.raises(NCAError, match="is no background; use transparent, or a colour"):
         parse_background(text)
+
+
+def test_the_windows_recorder_keeps_opacity_as_the_command_does(
+    sim: Simulation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    recorder, [grid] = Recorder(sim), sim.grids.values()
+    sim.submit(Set(grid.id, "paused", True))
+    recorder.scale, recorder.background = 2, "transparent"
+    for name in ("a.mov", "a/", "a.png", "a.mp4"):
+        recorder.name = name
+        if name == "a.mp4":
+            with pytest.raises(NCAError, match="can't be transparent"):
+                recorder.start(grid)
+            recorder.background = "black"
+        recorder.start(grid)
+        for _ in range(2):
+            recorder.frame()
+        recorder.stop()
+    check(np.asarray(Image.open("a/frame_000001.png")))
+    check(np.asarray(Image.open("a.png")))
+    with av.open("a.mov") as container:
+        pictures = [frame.to_ndarray(format="rgba") for frame in container.decode(video=0)]
+    check(pictures[1], within=8)
+    with av.open("a.mp4") as container:
+        left = next(container.decode(video=0)).to_ndarray(format="rgb24")[:, :2]
+    assert left.mean() < 20  # nothing is opaque there
+    recorder.background = "transparent"
+    recorder.still(grid, "still.png")
+    check(np.asarray(Image.open("still.png")))
+
+
+def test_the_windows_recorder_needs_no_background_where_nothing_is_transparent(
+    sim: Simulation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    opaque = sim.add(random_weights(Config(hidden=4)), SIZE)
+    recorder = Recorder(sim)
+    recorder.background, recorder.name = "transparent", "a.mp4"
+    assert not recorder.takes_background([opaque])
+    recorder.start(opaque)
+    recorder.frame()
+    assert "1 frame" in recorder.stop()

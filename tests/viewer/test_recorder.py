@@ -327,3 +327,23 @@ def test_every_control_of_the_form_and_a_recording_with_a_length(tmp_path):
 if __name__ == "__main__":
     warnings.simplefilter("error")
     every_control()
+
+
+def test_two_windows_never_record_to_one_file(recorder, tmp_path):
+    first, second = grids(recorder)
+    other = Recorder(recorder.sim)
+    for each in (recorder, other):
+        each.scale = 8
+        each.start(first)  # whose file does not have its name before it can be played
+    names = [recorder.output, other.output]
+    assert names == ["lively-square.mp4", "lively-square-2.mp4"]
+    third = Recorder(recorder.sim)
+    third.name, third.delay = names[0], 60.0
+    with pytest.raises(NCAError, match="another window or program is writing it"):
+        third.start(second)
+    for each in (recorder, other):
+        each.frame()
+        each.stop()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+    third.start(second)
+    third.stop()

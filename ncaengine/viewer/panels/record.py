@@ -19,6 +19,7 @@ SOURCES: tuple[tuple[Source, str, str], ...] = (
 """(value, title, help)."""
 FORMAT_TITLES = {
     ".mp4": ("MP4", "H.264 video, which plays everywhere."),
+    ".mov": ("MOV", "ProRes 4444 for editing programs; keeps opacity."),
     ".gif": ("GIF", "256 colours a frame, at most 50 frames a second."),
     ".webp": ("WebP", "A lossless animation for web pages."),
     "/": ("PNGs", "A folder of numbered lossless pictures."),
@@ -29,6 +30,7 @@ STEPS = (1, 2, 4, 8, 16, 32, 64, 128)
 PACE, PACE_SHORT = "Each grid at its own speed", "At their own speed"
 PACE_HELP = "The video shows the grids at their steps per second."
 FILE_HELP = "Leave it empty for a new name. The ending sets the format; / makes a folder of pictures."
+BACKGROUND_HELP = "Behind transparent cells: transparent (not in MP4 and GIF), or a colour such as black or #ff8800."
 SCALE_HELP = "Pixels a cell, also for stills."
 LENGTH_HELP = "Seconds of video; 0 records until you stop."
 DELAY = SettingInfo("delay", "Recording delay", "Seconds to count down first.", 0, 60, "s")
@@ -68,7 +70,17 @@ def _file_options(app: App) -> None:
     if fps := widgets.drop_down("##fps", f"{recorder.rate} fps", rates, str(recorder.rate)):
         recorder.fps = int(fps)
     widgets.tooltip("Frames per second of the video.")
+    _background_option(app)
     _scale_option(app)
+
+
+def _background_option(app: App) -> None:
+    recorder = app.recorder
+    grids = app.sim.grids.values() if recorder.source == "all" else (app.grid,)
+    if recorder.takes_background(grids):
+        widgets.row_label("Background", BACKGROUND_HELP)
+        _, recorder.background = imgui.input_text_with_hint("##background", "The model's", recorder.background)
+        widgets.tooltip(BACKGROUND_HELP)
 
 
 def _scale_option(app: App) -> None:

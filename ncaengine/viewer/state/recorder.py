@@ -2,13 +2,15 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ncaengine._version import __version__
+from ncaengine.core.claims import is_claimed
 from ncaengine.core.errors import NCAError
+from ncaengine.core.lattice import whole_view
 from ncaengine.core.names import unique_name
 from ncaengine.core.settings import SETTINGS
 from ncaengine.core.types import U8, Size
@@ -17,6 +19,7 @@ from ncaengine.simulation.grid import Grid
 from ncaengine.simulation.simulation import Simulation
 
 if TYPE_CHECKING:
+    from ncaengine.io.backgrounds import Background
     from ncaengine.io.video import Film
 
 Source = Literal["grid", "all", "window"]
@@ -25,7 +28,7 @@ FRAME_RATES, GIF_FRAME_RATES = (24, 25, 30, 50, 60), (10, 20, 25, 50)
 SCALES = (1, 2, 3, 4, 6, 8)
 LARGEST_USUAL = 1024
 """Pixels of the larger side of a picture at its usual scale."""
-FORMATS = (".mp4", ".gif", ".webp", "/", ".png")
+FORMATS = (".mp4", ".mov", ".gif", ".webp", "/", ".png")
 """Endings of file names. / makes a folder of pictures; .png stores only the last picture."""
 
 
@@ -46,6 +49,8 @@ class Recorder:
     source: the selected grid, all grids side by side, or the window.
     fps: frames per second, see `rate`.
     scale: pixels per cell.
+    background: what lies behind transparent cells, as for `ncaengine record`; '' for the model's own colour. Grids
+        without transparent cells don't need it.
     from_seed: whether the grids restart from their seeds first.
     steps_per_frame: steps of what is recorded between two frames, while everything else stands still.
         None lets every grid run at its own speed in the video's time.
@@ -59,6 +64,7 @@ class Recorder:
         self.sim, self._now = sim, now
         self.name, self.free_ending, self.fps, self.scale, self.from_seed = "", ".mp4", 60, 1, False
         self.source: Source = "grid"
+        self.background = ""
         self.steps_per_frame: int | None = None
         self.delay = 0.0
         self.length: float | None = None
@@ -150,6 +156,8 @@ class Recorder:
             raise NCAError("A recording is already in progress; stop it first.")
         self.output = self.path(grid)
         encoders.check_output(self.output, self.rate)
+        if is_claimed(self.output):
+            raise NCAError(f"{self.output}: another window or program is writing it; choose another name.")
         self.grids = {"grid": (grid,), "all": tuple(self.sim.grids.values()), "window": ()}[self.source]
         if self.delay > 0:
             self._start_time = self._now() + self.delay
@@ -164,7 +172,8 @@ class Recorder:
 
         self._start_time = None
         if self.grids:
-            self.recording = Recording(self.output, self.sim, self.grids, self.rate, self.scale)
+            behind = self._behind(self.grids)
+            self.recording = Recording(self.output, self.sim, self.grids, self.rate, self.scale, background=behind)
         else:
             self.recording = Film(self.output, self.rate)
         if self.from_seed:
@@ -172,6 +181,16 @@ class Recorder:
                 self.sim.submit(Reseed(grid.id, grid.rng_seed))
                 if grid.settings.paused and self.steps_per_frame is None:
                     self.sim.submit(Set(grid.id, "paused", False))
+
+    def takes_background(self, grids: Iterable[Grid]) -> bool:
+        """Return whether all grids have transparent cells, behind which something lies."""
+        return self.source != "window" and all(grid.model.config.colour.alpha for grid in grids)
+
+    def _behind(self, grids: Iterable[Grid]) -> "Background | None":
+        from ncaengine.io.backgrounds import parse_background
+
+        text = self.background.strip()
+        return parse_background(text) if text and self.takes_background(grids) else None
 
     def _recorded_grids(self) -> list[Grid]:
         """Return the grids in the video that still exist."""
@@ -246,11 +265,16 @@ class Recorder:
         Raises NCAError if it can't be saved.
         """
         from ncaengine.io import stills
+        from ncaengine.io.backgrounds import picture_over
 
         path = path.strip() or free_name(base_name(grid), ".png")
         if Path(path).suffix.lower() != ".png":
             raise NCAError(f"{path}: a still's name must end in .png.")
-        picture = grid.image(self.scale)
+        behind = self._behind((grid,))
+        if behind is None:
+            picture = grid.image(self.scale)
+        else:
+            picture = picture_over(grid, behind, whole_view(grid.kernel, grid.size, self.scale))
         stills.save_still(Path(path), picture, describe(grid), session)
         return f"Saved {_name_and_folder(path)}: {picture.shape[1]} × {picture.shape[0]} px, step {grid.step}."
 
@@ -291,4 +315,4 @@ def base_name(grid: Grid) -> str:
 
 def free_name(base: str, ending: str) -> str:
     """Return a file name that doesn't exist yet, such as dots-hexagonal-2.mp4."""
-    return unique_name(base, lambda name: Path(name + ending).exists()) + ending
+    return unique_name(base, lambda name: Path(name + ending).exists() or is_claimed(name + ending)) + ending
