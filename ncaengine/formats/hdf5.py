@@ -31,7 +31,7 @@ LAYERS = ("Conv2D", "Dense", "DepthwiseConv2D", "Activation", "ReLU")
 """Classes of layers whose configuration is read; the first two have weights of single cells."""
 PLAIN = {"ReLU": "relu"}
 """Activations that are layers."""
-MISSING = "is a file of Keras (HDF5); to read it, install pyfive: pip install 'ncaengine[h5]'."
+MISSING = "is a file of Keras (HDF5); to read it, install pyfive: pip install pyfive."
 DAMAGED = "is not a complete file of Keras (HDF5); copy or save it again."
 
 

@@ -131,4 +131,4 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
     assert "is not a complete file of Keras" in refused(tmp_path / "m.keras")
     path.write_bytes(whole)
     monkeypatch.setitem(sys.modules, "pyfive", None)
-    assert refused(path).endswith("to read it, install pyfive: pip install 'ncaengine[h5]'.")
+    assert refused(path).endswith("to read it, install pyfive: pip install pyfive.")
