@@ -15,9 +15,11 @@ void main() {
     float weight = weights[i];
     for (int k = 0; k < layers; k++) {
         vec4 old = LOAD(state, cells[i], k), target = values[i * layers + k];
-        vec4 mixed = weight == 1.0 ? target : old + weight * (target - old);
+        // What is not finite any more would stay so: NaN + weight * (target - NaN).
+        bvec4 lost = greaterThanEqual(floatBitsToUint(old) & 0x7FFFFFFFu, uvec4(0x7F800000u));
+        vec4 mixed = weight == 1.0 ? target : mix(old + weight * (target - old), target, lost);
         bvec4 given = lessThan(4 * k + ivec4(0, 1, 2, 3), ivec4(channels));
-        if (invocation < count)
+        if (invocation < count && weight > 0.0)
             STORE(state, cells[i], k, to_storage(mix(old, mixed, given)));
     }
 }

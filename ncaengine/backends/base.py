@@ -34,8 +34,13 @@ class Cells(Protocol):
     def read_cells(self, cells: I32) -> F32:
         """Return the state of some cells, (n, 2) int32 (column, row) within the grid: (n, channels) float32."""
 
+    def largest(self) -> float:
+        """Return the largest |number| in the state; NaN if one is NaN. It takes a small part of a step's time."""
+
     def blend(self, cells: I32, weight: F32, target: F32) -> None:
-        """Mix values into some cells: state += weight·(target - state), and exactly `target` where the weight is 1.
+        """Mix values into some cells: state += weight·(target - state).
+
+        Where the weight is 1, or above 0 and the state not finite, it becomes exactly `target`.
 
         cells: (n, 2) int32 (column, row), all distinct.
         weight: (n,) float32, 0 to 1.

@@ -43,13 +43,18 @@ class TorchCells:
         out: F32 = self._x[0, :, row, column].T.contiguous().numpy()
         return out
 
+    def largest(self) -> float:
+        least, most = self._x.aminmax()
+        return float(torch.maximum(-least, most))
+
     def blend(self, cells: I32, weight: F32, target: F32) -> None:
         column, row = torch.from_numpy(cells.astype("int64")).T
         wanted, share = torch.from_numpy(target.T.copy()), torch.from_numpy(weight.copy())
         x = self._x.clone()  # `_previous` keeps its own
         part = x[0, : len(wanted)]
         old = part[:, row, column]
-        part[:, row, column] = torch.where(share == 1, wanted, old + share * (wanted - old))
+        whole = (share == 1) | (~old.isfinite() & (share > 0))
+        part[:, row, column] = torch.where(whole, wanted, old + share * (wanted - old))
         if self._previous is self._x:
             self._previous = x
         self._x = x

@@ -134,7 +134,7 @@ class Record:
         watch = Watch()
         while grid.step < steps:
             sim.submit(Step(grid.id, min(self.steps_per_frame, steps - grid.step)))
-            print_warning(watch.look(grid))
+            print_warning(watch.look(grid, now=grid.step >= steps))
             yield grid.step
 
     def _record_session_or_script(self) -> "tuple[Recording, Grid]":
@@ -168,7 +168,7 @@ class Record:
                 def moments() -> Iterator[int]:
                     for number, _ in enumerate(script.play(sim, video.ticks_per_frame), 1):
                         for grid in grids:
-                            print_warning(watch.look(grid))
+                            print_warning(watch.look(grid, now=number == frames))
                         yield number
 
                 self._capture(video, moments(), "frames", frames)

@@ -142,7 +142,7 @@ class Sheet:
                     for grid in rollout(
                         sim, model, steps, self.size, kernel.name, self.seed, lambda made: progress.advance(task, made)
                     ):
-                        print_warning(watch.look(grid))
+                        print_warning(watch.look(grid, now=True))
                         tiles.append(Tile(grid.image(self.scale), f"{kernel.name}, {grid.step:,}"))
                 yield tiles
 

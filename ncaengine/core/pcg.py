@@ -1,7 +1,7 @@
 """PCG4D, the integer hash behind every random choice (Jarzynski & Olano, JCGT 9(3), 2020).
 
 shaders/include/pcg4d.glsl computes the same; both agree bit for bit, so all devices fire the same cells and seed the
-same noise. Steps, seeds and numbers are taken modulo 2**32.
+same noise. Seeds and numbers are taken modulo 2**32; for more steps than that see `clock`.
 """
 
 import numpy as np
@@ -10,6 +10,8 @@ import numpy.typing as npt
 from ncaengine.core.types import F32, I32, U32
 
 Bools = npt.NDArray[np.bool_]
+LAP = 2**31
+"""Steps after which the masks go on with another seed: the hash has 32 bits for a step."""
 ALWAYS = 0xFFFFFFFF
 """The threshold at which every cell fires, whatever its hash."""
 CHANNELS_SEED = 0x9E3779B9
@@ -31,6 +33,18 @@ def pcg4d(x: U32, y: U32, z: U32, w: U32) -> tuple[U32, U32, U32, U32]:
         if turn == 0:
             v = [a ^ (a >> np.uint32(16)) for a in v]
     return v[0], v[1], v[2], v[3]
+
+
+def clock(step: int, rng_seed: int) -> tuple[int, int]:
+    """Return the step, less than LAP, and the seed that decide which cells fire in a step.
+
+    Both stay as they are in the first lap; in each further one the seed is another, so that no mask comes again.
+    """
+    lap, number = divmod(step, LAP)
+    if lap == 0:
+        return number, rng_seed
+    words = (lap & ALWAYS, lap >> 32 & ALWAYS, rng_seed & ALWAYS, ALWAYS)
+    return number, int(pcg4d(*(np.array([word], np.uint32) for word in words))[0][0])
 
 
 def fire_threshold(fire_rate: float) -> int:

@@ -172,6 +172,19 @@ def _pushed(kernel: Kernel, row: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]
     return pushed
 
 
+def largest(state: F32) -> float:
+    """Return the largest |number| of a state; NaN if one is NaN."""
+    return float(np.maximum(-state.min(), state.max()))
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def blended(old: F32, weight: F32, target: F32) -> F32:
+    """Return states that target values are mixed into, see backends.base.Cells.blend; the arrays fit each other."""
+    whole = (weight == 1) | (~np.isfinite(old) & (weight > 0))
+    out: F32 = np.where(whole, target, old + weight * (target - old))
+    return out
+
+
 def with_channels(state: F32, channels: int) -> F32:
     """Return the state with another number of channels: surplus ones are dropped, new ones are 0."""
     if state.shape[2] == channels:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from operator import itemgetter
 
 from ncaengine.backends.base import Backend
-from ncaengine.core import fields, lattice, looks
+from ncaengine.core import fields, lattice, looks, pcg
 from ncaengine.core.errors import NCAError
 from ncaengine.core.fields import FIELDS, PLANE, Field
 from ncaengine.core.lattice import View
@@ -294,7 +294,7 @@ class Grid:
             apply(heapq.heappop(self.waiting))
 
     def _step(self) -> None:
-        self.cells.step(self.step, self.rng_seed, self.settings)
+        self.cells.step(*pcg.clock(self.step, self.rng_seed), self.settings)
         self.step += 1
         self.age += 1
         self.changes += 1

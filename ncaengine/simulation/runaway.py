@@ -3,19 +3,15 @@
 import math
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from ncaengine.core.settings import Settings
 from ncaengine.simulation.grid import Grid
 
-FIRST = 10
-"""The step of the first look; each further look is at twice as many."""
+FIRST, EVERY = 10, 50
+"""The step of the first look. Each further look is at twice as many, but at most EVERY steps later."""
 LARGEST = 1000.0
 """The largest |state| that no automaton needs."""
 SUSPECT, GROWTH = 20.0, 1.5
 """States above the first that have grown by this factor since the last look run away, too."""
-MAX_CELLS = 2**16
-"""Cells that are looked at."""
 
 
 @dataclass
@@ -33,36 +29,31 @@ class Watch:
 
     _seen: dict[int, _Seen] = field(default_factory=dict)
 
-    def look(self, grid: Grid) -> str:
-        """Return a sentence if a grid's states have begun to run away; '' otherwise, and until it starts anew.
+    def look(self, grid: Grid, now: bool = False) -> str:
+        """Return a sentence if a grid's states have begun to run away; '' otherwise, and until it is cured.
 
-        It looks rarely, and at a sample of cells, so it may be called after every step.
+        It looks rarely, so it may be called after every step.
+
+        now: Whether to look anyway, because no step will follow.
         """
         seen = self._seen.setdefault(grid.id, _Seen())
         if grid.step < seen.step:
             seen = self._seen[grid.id] = _Seen()
-        if seen.told or grid.step < max(FIRST, 2 * seen.step):
+        if not now and grid.step < max(FIRST, seen.step + min(seen.step, EVERY)):
             return ""
-        largest = _largest(grid)
+        largest = grid.cells.largest()
         grown = largest > SUSPECT and largest > GROWTH * seen.largest
-        self._seen[grid.id] = _Seen(grid.step, largest, told=not largest <= LARGEST or grown)
-        if not self._seen[grid.id].told:
+        away = not largest <= LARGEST or grown
+        told = away or (seen.told and largest > SUSPECT)
+        self._seen[grid.id] = _Seen(grid.step, largest, told)
+        if not away or seen.told:
             return ""
         reached = f"reach {largest:.2g}" if math.isfinite(largest) else "are no finite numbers any more"
         name, cause = grid.model.config.name, _cause(grid)
-        return f"{name} runs away, it has diverged: at step {grid.step} its states {reached}. {cause}"
-
-
-def _largest(grid: Grid) -> float:
-    """Return the largest |state| of a sample of cells; infinity if one is not finite."""
-    width, height = grid.size
-    if width * height <= MAX_CELLS:
-        states = grid.state()
-    else:
-        places = np.unique(np.linspace(0, width * height - 1, MAX_CELLS, dtype=np.int64))
-        states = grid.cells.read_cells(np.stack([places % width, places // width], 1).astype(np.int32))
-    largest = float(np.abs(states).max())
-    return largest if math.isfinite(largest) else math.inf
+        return (
+            f"{name} runs away, it has diverged: at step {grid.step} its states {reached}. {cause} "
+            "Undo, erase or seed it anew to go on."
+        )
 
 
 def _cause(grid: Grid) -> str:

@@ -10,6 +10,7 @@ from ncaengine.backends.gl import cell_access
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.backends.torch import TorchCells
 from ncaengine.core.kernels import Catalogue
+from ncaengine.core.model import Config
 from ncaengine.core.settings import Settings
 from ncaengine.core.types import F32
 
@@ -115,4 +116,21 @@ def test_strokes_of_any_size_compile_nothing_new(
     for count in (1, 70, 200):
         cells.blend(some_cells(19, 11, count), np.ones(count, np.float32), np.ones((count, 3), np.float32))
         cells.read_cells(some_cells(19, 11, count))
+    cells.release()
+
+
+@pytest.mark.parametrize("size", [(19, 11), (1, 1), (70, 65)])
+def test_the_largest_number_is_found_wherever_it_is(
+    backend: Backend, catalogue: Catalogue, size: tuple[int, int]
+) -> None:
+    cells = backend.cells()
+    cells.specialise(random_model(Config(channels=5, hidden=2)), catalogue.get("square"))
+    state = np.random.default_rng(0).uniform(-1, 1, (size[1], size[0], 5)).astype(np.float32)
+    cells.write(state)
+    assert cells.largest() == float(np.abs(state).max())
+    for number, value in enumerate((-3.5, 1e30, -np.inf, np.nan)):
+        row, column, channel = np.unravel_index((number * 7919 + state.size - 1) % state.size, state.shape)
+        state[row, column, channel] = value
+        cells.write(state)
+        assert np.array_equal(cells.largest(), float(np.float32(abs(value))), equal_nan=True)
     cells.release()

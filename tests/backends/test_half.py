@@ -243,7 +243,7 @@ def test_every_shader_declares_its_images_of_states_so() -> None:
     found = {path.stem: declared.findall(path.read_text("utf-8")) for path in files}
     assert {name: images for name, images in found.items() if images} == {
         **{name: ["before", "after"] for name in ("step", "pick")},
-        **{name: ["state"] for name in ("gather", "blend")},
+        **{name: ["state"] for name in ("gather", "blend", "largest")},
         "alive": ["before", "stepped", "after"],
         "merge": ["before", "after"],
         "shrink": ["before"],

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from helpers import NOTEBOOK_CONFIG, random_model
 
+from ncaengine.backends.base import Backend
 from ncaengine.backends.torch import TorchBackend
 from ncaengine.core import kernels
 from ncaengine.core.model import Model
+from ncaengine.core.types import Size
 from ncaengine.formats import model_files
 from ncaengine.simulation.commands import Reseed, Set, Step
 from ncaengine.simulation.runaway import Watch
@@ -95,3 +97,75 @@ def test_record_and_sheet_say_it(tmp_path: Path, capsys: pytest.CaptureFixture[s
     for command in ("record", "sheet"):
         assert main([command, str(path), "-o", str(tmp_path / "a.png"), "--size", "8", "--steps", "50"]) == 0
         assert "diverged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("size", [(8, 8), (100, 90), (3000, 2)])
+@pytest.mark.parametrize("start", [0, 997, 5000])
+def test_what_blows_up_late_is_said_within_100_steps(backend: Backend, simulate, size: Size, start: int) -> None:
+    """Also if it began in one cell."""
+    sim = simulate(backend)
+    grid, watch = sim.add(random_model(NOTEBOOK_CONFIG), size), Watch()
+    for step in range(max(start - 120, 0), start, 10):
+        grid.step = step  # as if so many steps had been made
+        assert not watch.look(grid)
+    spoiled = grid.state()
+    spoiled[size[1] // 3, size[0] // 3, 1] = np.nan
+    grid.step = start
+    grid.write(spoiled, None)
+    said = []
+    while not said and grid.step < start + 100:
+        sim.step(1)
+        said += filter(None, [watch.look(grid)])
+    assert "no finite numbers any more" in said[0]
+
+
+def test_a_cured_grid_is_watched_again(sim) -> None:
+    grid, watch = sim.add(random_model(NOTEBOOK_CONFIG), 8), Watch()
+    good = grid.state()
+    for _ in range(3):
+        sim.load(np.full_like(good, 1e9))
+        assert "runs away" in watch.look(grid, now=True)
+        assert not watch.look(grid, now=True)
+        sim.load(good)
+        assert not watch.look(grid, now=True)
+
+
+@pytest.mark.parametrize("strength", [0.2, 1.0])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_an_erasure_cures_what_is_not_finite(backend: Backend, simulate, strength: float, value: float) -> None:
+    """However soft it is; a weight of 0 changes nothing."""
+    sim = simulate(backend)
+    grid = sim.add(random_model(NOTEBOOK_CONFIG), 9)
+    grid.write(np.full((9, 9, 12), value, np.float32), None)
+    sim.paint("erase", (4, 4), radius=3, strength=0.0)
+    assert not np.isfinite(grid.state()).any()
+    sim.paint("erase", (4, 4), radius=3, softness=1.0, strength=strength)
+    fine = np.isfinite(grid.state())
+    assert fine[4, 4].all()
+    assert fine[4, 2].all()
+    assert not fine[0, 0].any()
+    assert (grid.state()[fine] == 0).all()
+    sim.paint("erase", (4, 4), radius=20, strength=strength)
+    sim.step(3)
+    assert np.isfinite(grid.state()).all()
+
+
+def test_a_seed_cures_what_is_not_finite(backend: Backend, simulate) -> None:
+    sim = simulate(backend)
+    grid = sim.add(random_model(NOTEBOOK_CONFIG), 9)
+    grid.write(np.full((9, 9, 12), np.nan, np.float32), None)
+    sim.step(3)
+    sim.reseed(1)
+    sim.step(3)
+    assert np.isfinite(grid.state()).all()
+
+
+def test_replay_says_it(tmp_path: Path, capsys: pytest.CaptureFixture[str], sim) -> None:
+    from ncaengine.cli import main
+    from ncaengine.io import journals
+
+    sim.add(growing(3), 8)
+    sim.step(60)
+    journals.save_journal(sim, path := tmp_path / "a.jsonl")
+    assert main(["replay", str(path)]) == 0
+    assert "diverged" in capsys.readouterr().err

@@ -5,6 +5,7 @@ import pytest
 from helpers import NOTEBOOK_CONFIG, random_model, random_state, small
 from simulations import NOISE, A, AnyBackend, B, C, Make
 
+from ncaengine.backends.base import Backend
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.backends.torch import TorchBackend
 from ncaengine.core import looks, pcg
@@ -101,3 +102,24 @@ def test_a_closed_simulation_holds_no_grids(catalogue: Catalogue) -> None:
     with Simulation(TorchBackend(), catalogue) as sim:
         sim.add(B, (4, 4))
     assert not sim.grids
+
+
+def test_masks_do_not_come_again_after_2_to_the_32_steps(backend: Backend, simulate: Make) -> None:
+    """Steps have 62 bits; every backend makes the same of them."""
+    model, states = random_model(NOTEBOOK_CONFIG), {}
+    for step in (3, 3 + 2**31, 3 + 2**32, 3 + 2**33, 3 + 2**60, 2**31 - 1):
+        ours, reference = (simulate(each).add(model, (16, 10)) for each in (backend, TorchBackend()))
+        for grid in (ours, reference):
+            grid.step = step
+            for _ in range(2):
+                grid._step()
+        assert ours.step == step + 2
+        assert np.abs(ours.state() - reference.state()).max() <= 1e-5
+        states[step] = ours.state().tobytes()
+    assert len(set(states.values())) == len(states)
+
+
+def test_the_clock_of_masks() -> None:
+    assert pcg.clock(0, 5) == (0, 5)
+    assert pcg.clock(2**31 - 1, 5) == (2**31 - 1, 5)
+    assert len({pcg.clock(lap * 2**31, seed)[1] for lap in range(1, 100) for seed in range(100)}) == 9900

@@ -17,7 +17,7 @@ from ncaengine.core.lattice import View
 from ncaengine.core.looks import RGB, Look, shade
 from ncaengine.core.model import Model
 from ncaengine.core.settings import Settings
-from ncaengine.core.states import check_models
+from ncaengine.core.states import blended, check_models, largest
 from ncaengine.core.types import F32, I32, U8
 
 PART = 4_000_000
@@ -89,6 +89,10 @@ class CPUCells:
         self._settle()
         return self._now[cells[:, 1], cells[:, 0]]
 
+    def largest(self) -> float:
+        self._settle()
+        return largest(self._now)
+
     def blend(self, cells: I32, weight: F32, target: F32) -> None:
         self._jobs.add(_Blend(self, cells.copy(), weight.copy(), target.copy()))
 
@@ -96,8 +100,7 @@ class CPUCells:
         """Do what `blend` asks for."""
         column, row = cells.T
         part = self._now[..., : target.shape[1]]
-        old, share = part[row, column], weight[:, None]
-        part[row, column] = np.where(share == 1, target, old + share * (target - old))
+        part[row, column] = blended(part[row, column], weight[:, None], target)
 
     def step(self, number: int, rng_seed: int, settings: Settings) -> None:
         self._asked += 1

@@ -120,6 +120,9 @@ class GLCells:
     def read_cells(self, cells: I32) -> F32:
         return self._backend.cell_access.gather(self._now, cells, self._models[0].config.channels)
 
+    def largest(self) -> float:
+        return self._backend.cell_access.largest(self._now, self._size, self._models[0].config.channels)
+
     def blend(self, cells: I32, weight: F32, target: F32) -> None:
         self._backend.cell_access.blend(self._now, cells, weight, self._backend.device.storage.clip(target))
 

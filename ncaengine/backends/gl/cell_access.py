@@ -8,10 +8,12 @@ import numpy as np
 from ncaengine.backends.gl.device import Device
 from ncaengine.backends.gl.programs import ComputeProgram
 from ncaengine.backends.gl.shader import source
-from ncaengine.core.types import F32, I32
+from ncaengine.core.types import F32, I32, Size
 
 GROUP = 64
 """Invocations of a workgroup of shaders/gather.comp and blend.comp."""
+ROWS = 32
+"""Rows that an invocation of shaders/largest.comp looks at; with fewer, the largest grid takes too many workgroups."""
 BLOCK_BYTES = 2**24
 """The largest shader buffer that every OpenGL 4.3 allows; more cells take several dispatches."""
 
@@ -36,6 +38,13 @@ class CellAccess:
             out[part] = np.frombuffer(values.read(n * count * 16), np.float32).reshape(n, -1)
         return out[:, :channels].copy()
 
+    def largest(self, image: moderngl.TextureArray, size: Size, channels: int) -> float:
+        """Return the largest |number| in a state, see base.Cells; size: (width, height) in cells."""
+        found = self._buffer(3, 4)
+        found.write(bytes(4))
+        self._run("largest.comp", image, size[0] * -(-size[1] // ROWS), channels, size)
+        return float(np.frombuffer(found.read(4), np.float32)[0])
+
     def blend(self, image: moderngl.TextureArray, cells: I32, weight: F32, target: F32) -> None:
         """Mix `target`, (n, k) float32, into the first k channels of some cells; see base.Cells."""
         channels = target.shape[1]
@@ -48,11 +57,13 @@ class CellAccess:
                 self._fill(binding, array)
             self._run("blend.comp", image, n, channels)
 
-    def _run(self, shader: str, image: moderngl.TextureArray, count: int, channels: int = 0) -> None:
+    def _run(
+        self, shader: str, image: moderngl.TextureArray, count: int, channels: int = 0, size: Size = (0, 0)
+    ) -> None:
         if shader not in self._programs:
             self._programs[shader] = self._device.compute(source.assemble(shader, {"GROUP_X": GROUP, "GROUP_Y": 1}))
         writes = {"state": image} if shader == "blend.comp" else {}
-        uniforms = {"count": count, "channels": channels}
+        uniforms = {"count": count, "channels": channels, "size": size, "rows": ROWS}
         self._programs[shader].run((count, 1), {"state": image}, writes, uniforms)
 
     def _fill(self, binding: int, array: I32 | F32) -> None:

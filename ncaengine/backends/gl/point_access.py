@@ -7,6 +7,7 @@ from ncaengine.backends.gl.device import Device
 from ncaengine.backends.gl.programs import Program, set_uniforms, use_samplers
 from ncaengine.backends.gl.shader import source
 from ncaengine.backends.gl.shader.source import LIST_COLUMNS
+from ncaengine.core.states import blended, largest
 from ncaengine.core.types import F32, I32, Size
 
 
@@ -34,6 +35,11 @@ class PointAccess:
             values.release()
         return np.ascontiguousarray(planes.transpose(1, 0, 2).reshape(len(cells), -1)[:, :channels])
 
+    def largest(self, image: moderngl.TextureArray, size: Size, channels: int) -> float:
+        """Return the largest |number| in a state, see base.Cells; size: (width, height) in cells."""
+        row, column = np.divmod(np.arange(size[0] * size[1], dtype=np.int32), np.int32(size[0]))
+        return largest(self.gather(image, np.stack([column, row], 1), channels))
+
     def blend(self, image: moderngl.TextureArray, cells: I32, weight: F32, target: F32) -> None:
         """Mix `target`, (n, k) float32, into the first k channels of some cells; see base.Cells."""
         if not len(cells):
@@ -41,8 +47,7 @@ class PointAccess:
         given = target.shape[1]
         layers = -(-given // 4)
         values = self.gather(image, cells, 4 * layers)
-        old, share = values[:, :given], weight[:, None]
-        values[:, :given] = np.where(share == 1, target, old + share * (target - old))
+        values[:, :given] = blended(values[:, :given], weight[:, None], target)
         self._scatter(image, cells, values, layers)
 
     def _scatter(self, image: moderngl.TextureArray, cells: I32, values: F32, layers: int) -> None:
