@@ -134,7 +134,7 @@ def test_every_uniform_of_a_look_is_known_to_the_shader(
     state = random_state(*size, 4, spread=0.1)
     what = shown(state, SQUARE, random_state(*size, 4, spread=0.1), random_fields(size))
     assert len(np.unique(drawn(gl, what, View(18, 16, 2.0, -0.5, -0.5), Look(mode, overlay=overlay)))) > 1
-    used = set(gl.canvas.shader(mode, overlay))
+    used = gl.canvas.shader(mode, overlay).names
     wanted = {
         "rgb": {"colour"},
         "channel": {"channels", "gain", "ramp"},

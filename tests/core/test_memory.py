@@ -110,4 +110,5 @@ def test_a_grid_beyond_the_reach_of_a_dispatch_is_not_listed(
         cells.write(np.zeros((height, group[0], 12), np.float32))
         cells.step(0, 0, Settings(fire_rate=0.3))
         cells.release()
-    assert [cover for cover in covers if cover != "pairs"] == ["listed", "every"]
+    first = "every" if gl_formed.device.fragment else "listed"  # fragments have no list
+    assert [cover for cover in covers if cover != "pairs"] == [first, "every"]

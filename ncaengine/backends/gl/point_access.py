@@ -33,7 +33,7 @@ class PointAccess:
         finally:
             places.release()
             values.release()
-        return np.ascontiguousarray(planes.transpose(1, 0, 2).reshape(len(cells), -1)[:, :channels])
+        return planes.transpose(1, 0, 2).reshape(len(cells), -1)[:, :channels].copy()
 
     def largest(self, image: moderngl.TextureArray, size: Size, channels: int) -> float:
         """Return the largest |number| in a state, see base.Cells; size: (width, height) in cells."""
