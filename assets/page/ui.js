@@ -29,7 +29,7 @@ function listen() {
   new ResizeObserver(() => layOut()).observe(byId("cards"));
   new IntersectionObserver(([entry]) => { app.away = document.hidden || !entry.isIntersecting; }).observe(byId("stage"));
   matchMedia("(resolution: 1dppx)").addEventListener("change", layOut);
-  app.engine.onlost = () => { app.lost = true; say("The graphics device was reset; the grids come back in a moment."); };
+  app.engine.onlost = () => { app.lost = true; pace.fence = null; say("The graphics device was reset; the grids come back in a moment."); };
   app.engine.onrestored = () => { app.lost = false; app.dirty = true; say("The grids are back."); };
 }
 
@@ -46,6 +46,7 @@ async function start() {
     const first = app.data.models[0];
     first.picture ||= document.querySelector("#still img").src;
     app.engine = new Engine(byId("canvas"), app.data);
+    app.gl = byId("canvas").getContext("webgl2");
   } catch (error) {
     giveUp(error instanceof NoWebGL ? error.message : `This page could not start (${error.message}); load it again, or export it anew.`);
     if (!(error instanceof NoWebGL)) console.error(error);

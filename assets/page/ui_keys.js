@@ -70,8 +70,9 @@ function openHelp() {
   if (!help.firstChild) {
     const tables = Object.entries(KEYS).map(([group, entries]) => make("section", {}, make("h3", {}, group), ...entries.filter(([, shownAs]) => shownAs).map(([, shownAs, text]) => make("p", {}, make("kbd", {}, shownAs), make("span", {}, text)))));
     const touch = make("section", {}, make("h3", {}, "Touch"), ...[["One finger", "Paint (or move the view, with the tool Look)"], ["Two fingers", "Move the view and zoom"]].map(([what, text]) => make("p", {}, make("kbd", {}, what), make("span", {}, text))));
-    help.append(make("header", {}, make("h2", {}, "Keys"), button("", "Close", () => help.close(), { symbol: "close", key: "Esc" })), make("div", { class: "tables" }, ...tables, touch));
+    help.append(make("header", {}, make("h2", { tabindex: -1 }, "Keys"), button("", "Close", () => help.close(), { symbol: "close", key: "Esc" })), make("div", { class: "tables" }, ...tables, touch));
     help.addEventListener("click", (event) => { if (event.target === help) help.close(); });
   }
   help.showModal();
+  help.querySelector("h2").focus();
 }

@@ -3,7 +3,8 @@
 
 const view = { x: 0, y: 0, zoom: 0 };   // centre, from the grid's middle in cell widths; CSS pixels a cell, 0 = as it fits
 const LOOKING = { low: 0.5, high: 64, cells: 40000, gap: 12 };
-const pace = { budget: 4, last: 0, frames: 0, since: 0, limited: false, slow: 0 };
+const pace = { budget: 2, last: 0, frames: 0, since: 0, limited: false, slow: 0, fence: null, made: 0, looks: 0 };
+const BATCH = 40;   // milliseconds that the steps of a frame may take, so that 20 frames a second are left
 
 // Headers and ports (the places of the pictures) of the grids, then the canvas and the grids' sizes.
 function layOut() {
@@ -36,10 +37,17 @@ function pixelsPerCell({ width, height }) {
   return Math.max(2, Math.round(Math.sqrt(width * height / (app.engine.software ? 16384 : LOOKING.cells))));
 }
 
-function resizeGrid({ grid, port }) {
+// Even: then one of two cells fires in each step, which takes half the work.
+const evenSide = (cells) => Math.max(8, 2 * Math.ceil(cells / 2));
+
+function resizeGrid({ grid, port, rate, align }) {
   const cell = pixelsPerCell(port), [, [, down]] = app.data.kernels[grid.kernel].basis;
-  const size = sizeOf(app.size) || { width: Math.max(8, Math.ceil(port.width / cell)), height: Math.max(8, Math.ceil(port.height / cell / down)) };
-  if (size.width !== grid.width || size.height !== grid.height) grid.resize(size.width, size.height);
+  const size = sizeOf(app.size) || { width: evenSide(port.width / cell), height: evenSide(port.height / cell / down) };
+  if (size.width === grid.width && size.height === grid.height) return;
+  grid.resize(size.width, size.height);
+  if (!app.ready) return;
+  if (rate !== "even") grid.setRate(rate);     // a pattern fits the new size; what a brush painted into that map is gone
+  if (align !== "even") grid.setAngle(align);
 }
 
 // CSS pixels a cell, of one pane.
@@ -95,7 +103,7 @@ function drawAll() {
     for (const key of ["x", "y", "width", "height"]) rect[key] = Math.round(one.port[key] * ratio);
     if (app.size && !app.repeat) cut(part, rect, one);
     const lines = app.lines && part.scale >= 8 ? 0.4 : 0;
-    const look = app.look === "rgb" ? { look: "rgb", lines } : { look: "channel", channel: app.channel, lines };
+    const look = { look: app.look, channel: app.channel, lines, overlay: isMap(app.tool) ? app.tool : undefined };
     if (rect.width > 0 && rect.height > 0) one.grid.draw(part, rect, look);
   }
 }
@@ -112,7 +120,20 @@ function cut(part, rect, { grid }) {
   }
 }
 
-// Steps that are due, at most as many as leave 20 frames a second; what is too many is dropped, and the page says so.
+// Whether the graphics device still works on the last frame. If it is done, adapt the number of steps of a frame.
+function busy(now) {
+  const { gl } = app, { fence } = pace;
+  if (!fence) return false;
+  pace.looks += 1;
+  if (!gl.isContextLost() && gl.getSyncParameter(fence, gl.SYNC_STATUS) !== gl.SIGNALED && now - pace.sent < 5000) return true;
+  gl.deleteSync(fence);
+  pace.fence = null;
+  if (pace.made && pace.looks > 1) pace.budget = clamp(pace.made * BATCH / (now - pace.sent), 0.02, 4000);
+  else if (pace.made && pace.limited) pace.budget = Math.min(pace.budget * 1.25, 4000);
+  return false;
+}
+
+// Steps that are due, at most as many as the device can; what is too many is dropped, and the page says so.
 function stepAll(passed) {
   const wanted = app.panes.map(({ speed }) => (speed >= UNLIMITED ? pace.budget * 1.5 : speed * passed / 1000));
   const total = wanted.reduce((sum, each) => sum + each, 0), share = Math.min(1, pace.budget / (total || 1));
@@ -122,6 +143,7 @@ function stepAll(passed) {
     const count = Math.floor(one.credit);
     one.credit -= count;
     one.made += count;
+    pace.made += count;
     if (count) {
       one.grid.step(count);
       app.dirty = true;
@@ -129,26 +151,21 @@ function stepAll(passed) {
   });
 }
 
-function adapt(passed) {
-  if (passed > 45) pace.budget = Math.max(0.05, pace.budget * 0.8);
-  else if (passed < 30 && pace.limited) pace.budget = Math.min(4000, pace.budget * 1.06);
-}
-
 function frame(now) {
   requestAnimationFrame(frame);
+  if (now - pace.since > 500) measure(now);
+  if (app.lost || busy(now)) return;
   const passed = Math.min(now - pace.last, 250);
   pace.last = now;
   pace.frames += 1;
-  if (now - pace.since > 500) measure(now);
-  if (app.lost || passed <= 0) return;
   paintDue(now);
-  if (!app.paused && !app.away) {
-    adapt(passed);
-    stepAll(passed);
-  }
+  pace.made = 0;
+  if (!app.paused && !app.away) stepAll(passed);
   if (!app.dirty) return;
   app.dirty = false;
   drawAll();
+  Object.assign(pace, { fence: app.gl.fenceSync(app.gl.SYNC_GPU_COMMANDS_COMPLETE, 0), sent: now, looks: 0 });
+  app.gl.flush();
   if (!app.shown) hideStill();
 }
 
