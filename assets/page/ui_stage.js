@@ -3,8 +3,11 @@
 
 const view = { x: 0, y: 0, zoom: 0 };   // centre, from the grid's middle in cell widths; CSS pixels a cell, 0 = as it fits
 const LOOKING = { low: 0.5, high: 64, cells: 40000, gap: 12 };
-const pace = { budget: 2, last: 0, frames: 0, since: 0, limited: false, slow: 0, fence: null, made: 0, looks: 0 };
+const pace = { budget: 2, last: 0, frames: 0, since: 0, limited: false, slow: 0, fences: [], made: 0, sent: 0, begun: 0, cost: 20 };
 const BATCH = 40;   // milliseconds that the steps of a frame may take, so that 20 frames a second are left
+
+// Canvas pixels a CSS pixel; a software renderer gets few.
+const ratioNow = () => (app.engine.software ? Math.min(devicePixelRatio || 1, 1) : devicePixelRatio || 1);
 
 // Headers and ports (the places of the pictures) of the grids, then the canvas and the grids' sizes.
 function layOut() {
@@ -13,7 +16,7 @@ function layOut() {
   cards.classList.toggle("tall", height > width * 1.05);
   while (cards.children.length > app.panes.length) cards.lastChild.remove();
   while (cards.children.length < app.panes.length) cards.append(newCard(cards.children.length));
-  const canvas = byId("canvas"), box = canvas.getBoundingClientRect(), ratio = devicePixelRatio || 1;
+  const canvas = byId("canvas"), box = canvas.getBoundingClientRect(), ratio = ratioNow();
   const size = [Math.max(1, Math.round(box.width * ratio)), Math.max(1, Math.round(box.height * ratio))];
   if (canvas.width !== size[0] || canvas.height !== size[1]) [canvas.width, canvas.height] = size;
   app.panes.forEach((one, index) => {
@@ -54,14 +57,14 @@ function resizeGrid({ grid, port, rate, align }) {
 function zoomOf({ grid, port }) {
   if (view.zoom) return view.zoom;
   if (!app.size) return pixelsPerCell(port);
-  const { width, height } = grid.plane(), ratio = devicePixelRatio || 1;
+  const { width, height } = grid.plane(), ratio = ratioNow();
   const fitting = Math.min(port.width / width, port.height / height) * ratio;
   return (fitting >= 2 ? Math.floor(fitting) : fitting) / ratio;
 }
 
 // The plane's point at the port's upper left corner, and the scale: as grid.draw needs them, in canvas pixels.
 function viewOf(one) {
-  const ratio = devicePixelRatio || 1, scale = zoomOf(one) * ratio, { width, height } = one.grid.plane();
+  const ratio = ratioNow(), scale = zoomOf(one) * ratio, { width, height } = one.grid.plane();
   const [[ax], [, by]] = app.data.kernels[one.grid.kernel].basis;
   const start = (corner, side, centre, port) => {
     const pixels = Math.round((side / 2 + centre) * scale - port * ratio / 2);
@@ -71,7 +74,7 @@ function viewOf(one) {
 }
 
 function pointAt(one, x, y) {
-  const shownPart = viewOf(one), ratio = devicePixelRatio || 1;
+  const shownPart = viewOf(one), ratio = ratioNow();
   return { x: shownPart.x + (x - one.port.x) * ratio / shownPart.scale, y: shownPart.y + (y - one.port.y) * ratio / shownPart.scale };
 }
 
@@ -97,7 +100,7 @@ function zoomAt(factor, x, y, one = paneAt(x, y) || pane()) {
 }
 
 function drawAll() {
-  const ratio = devicePixelRatio || 1;
+  const ratio = ratioNow();
   for (const one of app.panes) {
     const part = viewOf(one), rect = {};
     for (const key of ["x", "y", "width", "height"]) rect[key] = Math.round(one.port[key] * ratio);
@@ -120,17 +123,23 @@ function cut(part, rect, { grid }) {
   }
 }
 
-// Whether the graphics device still works on the last frame. If it is done, adapt the number of steps of a frame.
-function busy(now) {
-  const { gl } = app, { fence } = pace;
-  if (!fence) return false;
-  pace.looks += 1;
-  if (!gl.isContextLost() && gl.getSyncParameter(fence, gl.SYNC_STATUS) !== gl.SIGNALED && now - pace.sent < 5000) return true;
-  gl.deleteSync(fence);
-  pace.fence = null;
-  if (pace.made && pace.looks > 1) pace.budget = clamp(pace.made * BATCH / (now - pace.sent), 0.02, 4000);
-  else if (pace.made && pace.limited) pace.budget = Math.min(pace.budget * 1.25, 4000);
-  return false;
+// Mark a place in the device's work: before the steps of a frame (0), after them (how many they were), or after drawing.
+const mark = (made) => pace.fences.push({ fence: app.gl.fenceSync(app.gl.SYNC_GPU_COMMANDS_COMPLETE, 0), made });
+
+// Look often whether the device is done with a frame, and adapt the number of steps to the time that they took.
+function watch() {
+  const { gl } = app, now = performance.now();
+  while (pace.fences.length) {
+    const { fence, made } = pace.fences[0];
+    if (gl.getSyncParameter(fence, gl.SYNC_STATUS) !== gl.SIGNALED && now - pace.sent < 5000) return setTimeout(watch, 3);
+    gl.deleteSync(fence);
+    pace.fences.shift();
+    if (made) {
+      pace.cost += 0.2 * (Math.max(now - pace.begun, 0.5) / made - pace.cost);
+      pace.budget = clamp(BATCH / pace.cost, 0.1, 4000);
+    }
+    pace.begun = now;
+  }
 }
 
 // Steps that are due, at most as many as the device can; what is too many is dropped, and the page says so.
@@ -145,6 +154,7 @@ function stepAll(passed) {
     one.made += count;
     pace.made += count;
     if (count) {
+      if (!pace.fences.length) mark(0);
       one.grid.step(count);
       app.dirty = true;
     }
@@ -154,7 +164,7 @@ function stepAll(passed) {
 function frame(now) {
   requestAnimationFrame(frame);
   if (now - pace.since > 500) measure(now);
-  if (app.lost || busy(now)) return;
+  if (app.lost || pace.fences.length) return;
   const passed = Math.min(now - pace.last, 250);
   pace.last = now;
   pace.frames += 1;
@@ -163,9 +173,12 @@ function frame(now) {
   if (!app.paused && !app.away) stepAll(passed);
   if (!app.dirty) return;
   app.dirty = false;
+  pace.sent = now;
+  if (pace.made) mark(pace.made);
   drawAll();
-  Object.assign(pace, { fence: app.gl.fenceSync(app.gl.SYNC_GPU_COMMANDS_COMPLETE, 0), sent: now, looks: 0 });
+  mark(0);
   app.gl.flush();
+  watch();
   if (!app.shown) hideStill();
 }
 
