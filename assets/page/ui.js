@@ -29,7 +29,7 @@ function listen() {
   new ResizeObserver(() => layOut()).observe(byId("cards"));
   new IntersectionObserver(([entry]) => { app.away = document.hidden || !entry.isIntersecting; }).observe(byId("stage"));
   matchMedia("(resolution: 1dppx)").addEventListener("change", layOut);
-  app.engine.onlost = () => { app.lost = true; pace.fences = []; say("The graphics device was reset; the grids come back in a moment."); };
+  app.engine.onlost = () => { app.lost = true; pace.fence = null; say("The graphics device was reset; the grids come back in a moment."); };
   app.engine.onrestored = () => { app.lost = false; app.dirty = true; say("The grids are back."); };
 }
 

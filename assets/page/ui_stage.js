@@ -3,11 +3,14 @@
 
 const view = { x: 0, y: 0, zoom: 0 };   // centre, from the grid's middle in cell widths; CSS pixels a cell, 0 = as it fits
 const LOOKING = { low: 0.5, high: 64, cells: 40000, gap: 12 };
-const pace = { budget: 2, last: 0, frames: 0, since: 0, limited: false, slow: 0, fences: [], made: 0, sent: 0, begun: 0, cost: 20 };
-const BATCH = 40;   // milliseconds that the steps of a frame may take, so that 20 frames a second are left
+const pace = { budget: 2, last: 0, frames: 0, since: 0, limited: false, slow: 0, fence: null, sent: 0 };
+const SLOW = 45;   // milliseconds a frame: slower ones get fewer steps, so that 20 frames a second are left
 
-// Canvas pixels a CSS pixel; a software renderer gets few.
-const ratioNow = () => (app.engine.software ? Math.min(devicePixelRatio || 1, 1) : devicePixelRatio || 1);
+// Canvas pixels a CSS pixel; a software renderer gets few while it runs.
+function ratioNow() {
+  const full = devicePixelRatio || 1;
+  return app.engine.software ? Math.min(full, app.paused ? 1 : 0.5) : full;
+}
 
 // Headers and ports (the places of the pictures) of the grids, then the canvas and the grids' sizes.
 function layOut() {
@@ -19,6 +22,8 @@ function layOut() {
   const canvas = byId("canvas"), box = canvas.getBoundingClientRect(), ratio = ratioNow();
   const size = [Math.max(1, Math.round(box.width * ratio)), Math.max(1, Math.round(box.height * ratio))];
   if (canvas.width !== size[0] || canvas.height !== size[1]) [canvas.width, canvas.height] = size;
+  app.ratio = ratio;
+  canvas.style.imageRendering = ratio < 1 && app.panes.every(({ grid }) => !app.data.kernels[grid.kernel].basis[1][0]) ? "pixelated" : "auto";
   app.panes.forEach((one, index) => {
     const port = cards.children[index].querySelector(".port").getBoundingClientRect();
     one.port = { x: port.left - box.left, y: port.top - box.top, width: port.width, height: port.height };
@@ -37,7 +42,8 @@ function newCard(index) {
 
 // CSS pixels a cell, whole where that is possible: about as many cells as any device can step.
 function pixelsPerCell({ width, height }) {
-  return Math.max(2, Math.round(Math.sqrt(width * height / (app.engine.software ? 16384 : LOOKING.cells))));
+  if (app.engine.software) return Math.max(2, 2 * Math.round(Math.sqrt(width * height / 16384) / 2));
+  return Math.max(2, Math.round(Math.sqrt(width * height / LOOKING.cells)));
 }
 
 // Even: then one of two cells fires in each step, which takes half the work.
@@ -123,23 +129,16 @@ function cut(part, rect, { grid }) {
   }
 }
 
-// Mark a place in the device's work: before the steps of a frame (0), after them (how many they were), or after drawing.
-const mark = (made) => pace.fences.push({ fence: app.gl.fenceSync(app.gl.SYNC_GPU_COMMANDS_COMPLETE, 0), made });
-
-// Look often whether the device is done with a frame, and adapt the number of steps to the time that they took.
+// Look often whether the device is done with a frame, and adapt the number of steps to the time that it took.
+// At least one step a frame: with fewer, frames would repeat.
 function watch() {
-  const { gl } = app, now = performance.now();
-  while (pace.fences.length) {
-    const { fence, made } = pace.fences[0];
-    if (gl.getSyncParameter(fence, gl.SYNC_STATUS) !== gl.SIGNALED && now - pace.sent < 5000) return setTimeout(watch, 3);
-    gl.deleteSync(fence);
-    pace.fences.shift();
-    if (made) {
-      pace.cost += 0.2 * (Math.max(now - pace.begun, 0.5) / made - pace.cost);
-      pace.budget = clamp(BATCH / pace.cost, 0.1, 4000);
-    }
-    pace.begun = now;
-  }
+  const { gl } = app, took = performance.now() - pace.sent;
+  if (!pace.fence) return;
+  if (gl.getSyncParameter(pace.fence, gl.SYNC_STATUS) !== gl.SIGNALED && took < 5000) return setTimeout(watch, 3);
+  gl.deleteSync(pace.fence);
+  pace.fence = null;
+  if (took > SLOW) pace.budget = Math.max(1, pace.budget * 0.75);
+  else if (took < SLOW * 0.7 && pace.limited) pace.budget = Math.min(4000, pace.budget * 1.25);
 }
 
 // Steps that are due, at most as many as the device can; what is too many is dropped, and the page says so.
@@ -152,9 +151,7 @@ function stepAll(passed) {
     const count = Math.floor(one.credit);
     one.credit -= count;
     one.made += count;
-    pace.made += count;
     if (count) {
-      if (!pace.fences.length) mark(0);
       one.grid.step(count);
       app.dirty = true;
     }
@@ -164,19 +161,17 @@ function stepAll(passed) {
 function frame(now) {
   requestAnimationFrame(frame);
   if (now - pace.since > 500) measure(now);
-  if (app.lost || pace.fences.length) return;
+  if (app.lost || pace.fence) return;
   const passed = Math.min(now - pace.last, 250);
   pace.last = now;
   pace.frames += 1;
   paintDue(now);
-  pace.made = 0;
   if (!app.paused && !app.away) stepAll(passed);
   if (!app.dirty) return;
   app.dirty = false;
-  pace.sent = now;
-  if (pace.made) mark(pace.made);
+  if (app.ratio !== ratioNow()) layOut();
   drawAll();
-  mark(0);
+  Object.assign(pace, { fence: app.gl.fenceSync(app.gl.SYNC_GPU_COMMANDS_COMPLETE, 0), sent: now });
   app.gl.flush();
   watch();
   if (!app.shown) hideStill();
