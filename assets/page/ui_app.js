@@ -151,8 +151,9 @@ const commands = {
   },
   link() { app.link = !app.link; say(app.link ? "Linked: grids change together." : "Not linked: each grid changes alone."); refresh(); },
   display() {
-    app.look = app.look === "rgb" ? "channel" : "rgb";
-    say(app.look === "rgb" ? "Colours" : `Channel ${app.channel}`);
+    const names = Object.keys(LOOKS);
+    app.look = names[(names.indexOf(app.look) + 1) % names.length];
+    say(app.look === "channel" ? `Channel ${app.channel}` : LOOKS[app.look][0]);
     refresh();
   },
   channel(by) {

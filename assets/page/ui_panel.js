@@ -168,9 +168,7 @@ function remove() {
 
 function buildView() {
   const show = (name, title, help, key) => button(title, help, () => commands.toggle(name), { key, on: () => app[name] });
-  const looks = group("Display",
-    button("Colours", "The colours of the cells", () => { app.look = "rgb"; refresh(); }, { key: "W", on: () => app.look === "rgb" }),
-    button("Channel", "One channel, as brightness", () => { app.look = "channel"; refresh(); }, { key: "W", on: () => app.look === "channel" }));
+  const looks = group("Show", ...Object.entries(LOOKS).map(([name, [title, help]]) => button(title, help, () => { app.look = name; refresh(); }, { key: "W", on: () => app.look === name })));
   const step = watched(row("Channel", "Which channel", group("Channel", button("‹", "Previous channel", () => commands.channel(-1), { key: "," }), make("output", { id: "channel" }), button("›", "Next channel", () => commands.channel(1), { key: "." }))), (element) => {
     element.hidden = app.look !== "channel";
     byId("channel") && (byId("channel").textContent = app.channel);
@@ -182,7 +180,7 @@ function buildView() {
   });
   section("view", "View",
     row("Picture", "", group("Picture", button("Fit", "Fit the grid", () => { fit(); refresh(); }, { symbol: "fit", key: "F" }), watched(show("repeat", "Tiles", "Repeat the grid as tiles", "T"), (element) => { element.disabled = !app.size; }), show("lines", "Lines", "Show lines between cells when zoomed in", "L"))),
-    row("Display", "", looks), step,
+    row("Show", "What the colour of a cell means.", looks), step,
     row("Save", "", group("Save", button("Picture", "Save a picture (PNG)", savePicture, { symbol: "picture", key: "Shift P" }), record, button("Link", "Copy a link to these settings", copyLink, { symbol: "link" }))));
 }
 

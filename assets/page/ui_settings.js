@@ -31,6 +31,11 @@ const DIRECTIONS = {
   polar: ["Polar", "The texture turns around the middle."],
   bipolar: ["Bipolar", "The texture turns around two poles."],
 };
+const LOOKS = {
+  rgb: ["Colours", "The model's own colours."],
+  channel: ["Channel", "One of the numbers in each cell, on a colour scale."],
+  update: ["Change", "How much the last step changed each cell."],
+};
 const OF_GRID = ["model", "kernel", "seed", "speed", "fireRate", "scale", "angle", "rate", "align"];
 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
