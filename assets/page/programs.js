@@ -18,8 +18,22 @@ function ncaInline(text, weights) {
     return out;
   });
   const literal = (index) => `(${(weights[index] || 0).toPrecision(9)})`;
-  return flat.replace(/WEIGHT\((\d+)\)(?:\.([xyzw]))?/g, (_, four, lane) =>
-    lane ? literal(4 * four + "xyzw".indexOf(lane)) : `vec4(${[0, 1, 2, 3].map((k) => literal(4 * four + k))})`);
+  return ncaDots(flat.replace(/WEIGHT\((\d+)\)(?:\.([xyzw]))?/g, (_, four, lane) =>
+    lane ? literal(4 * four + "xyzw".indexOf(lane)) : `vec4(${[0, 1, 2, 3].map((k) => literal(4 * four + k))})`));
+}
+
+// Make dot products of four products in a row, which compile in half the time.
+function ncaDots(text) {
+  const product = /(hidden_\d+_a) \+= (\(\S+\)) \* (cell_a\.inputs\[\d+\])\.([xyzw]);/g;
+  const rows = text.split("\n"), parsed = rows.map((row) => (row.startsWith("hidden_") ? [...row.matchAll(product)] : [])), out = [];
+  for (let i = 0; i < rows.length; i++) {
+    const four = parsed.slice(i, i + 4);
+    if (four.length === 4 && four.every((found, lane) => found.length && found[0][4] === "xyzw"[lane])) {
+      out.push(four[0].map(([, sum, , input], k) => `${sum} += dot(vec4(${four.map((found) => found[k][2])}), ${input});`).join(" "));
+      i += 3;
+    } else out.push(rows[i]);
+  }
+  return out.join("\n");
 }
 
 class NcaDevice {
