@@ -94,6 +94,8 @@ class Export:
     def _page(self, models: "list[Model]") -> str:
         from ncaengine.io import pages
 
+        if self.size and not all(8 <= side <= 4096 for side in self.size):
+            raise NCAError(f"A page's grid of {size_text(self.size)} cells is not possible; use from 8 to 4096 a side.")
         names = self.kernels or tuple(dict.fromkeys(name for model in models for name in model.config.kernels))
         catalogue = find_kernels(self.plugins, names[0], models)
         kernels = [catalogue.get(name) for name in names if self.kernels or name in catalogue.kernels]

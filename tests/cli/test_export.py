@@ -1,6 +1,11 @@
 """`ncaengine export`: what it writes and what it refuses."""
 
+import base64
+import io
 import itertools
+import json
+import webbrowser
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +15,7 @@ import pytest
 import torch
 from cli_calls import problem, run
 from exporting import REFUSED_BY_BOTH, shipped
+from PIL import Image
 
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.backends.torch import TorchBackend
@@ -19,6 +25,7 @@ from ncaengine.core.kernels import Catalogue, Kernel
 from ncaengine.core.model import WEIGHTS, Model
 from ncaengine.formats import model_files
 from ncaengine.formats.exporters import atlas, shadertoy
+from ncaengine.io import pages
 
 
 @pytest.fixture
@@ -89,6 +96,49 @@ def test_the_command_writes_glsl(tmp_path: Path, command: Any, catalogue: Catalo
         assert text == shadertoy.source(shipped("zebra"), catalogue.get("hexagonal"))
 
 
+def test_the_command_writes_a_page_and_opens_it(
+    tmp_path: Path, command: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "STEPS", 5)
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    path = tmp_path / "a.html"
+    command("zebra", "weave", "-o", path, "--kernels", "hexagonal", "--size", "40x30", "--seed", "9", "--open")
+    assert capsys.readouterr().out == f"2 models in {path}, the first is zebra\n"
+    assert opened == [path.as_uri()]
+    text = path.read_text("utf-8")
+    assert "<title>zebra, weave" in text
+    data = unpacked(text)
+    assert data["start"] == {"seed": 9, "size": "40x30"}
+    assert list(data["kernels"]) == ["hexagonal"]
+    assert [(m["name"], m["kernels"], m["weights"]) for m in data["models"]] == [
+        (name, ["hexagonal"], shipped(name).parameters) for name in ("zebra", "weave")
+    ]
+    for model in data["models"]:
+        kind, picture = model["picture"].split(",")
+        assert kind == "data:image/webp;base64"
+        assert Image.open(io.BytesIO(base64.b64decode(picture))).size == (96, 83)  # as high as the hexagons' rows
+        assert len(picture) < 4000
+
+
+def unpacked(text: str) -> Any:
+    """Read the data of a page as assets/page/data.js does."""
+    digits = text.split('id="data">')[1].split("<", maxsplit=1)[0].translate(str.maketrans(".,:", "&<>"))
+    packed = base64.b85decode(digits)
+    data = zlib.decompress(packed[4 : 4 + int.from_bytes(packed[:4], "big")])
+    return json.loads(data[4 : 4 + int.from_bytes(data[:4], "little")])
+
+
+def test_a_page_offers_the_kernels_that_its_models_were_made_for(
+    tmp_path: Path, command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "STEPS", 1)
+    command("zebra", "-o", tmp_path / "a.html")
+    data = unpacked((tmp_path / "a.html").read_text("utf-8"))
+    assert list(data["kernels"]) == list(shipped("zebra").config.kernels)
+    assert data["start"] == {"seed": 0}
+
+
 def test_the_command_takes_the_form_given(tmp_path: Path, command: Any) -> None:
     command("zebra", "-o", tmp_path / "zebra.txt", "--form", "glsl")
     assert (tmp_path / "zebra.txt").read_text("utf-8").startswith("// zebra")
@@ -102,6 +152,8 @@ def test_the_command_takes_the_form_given(tmp_path: Path, command: Any) -> None:
         (["zebra", "weave", "-o", "a.glsl"], "holds one model, not 2"),
         (["zebra", "weave", "-o", "a.pt"], "holds one model, not 2"),
         (["zebra", "-o", "a.glsl", "--kernel", "no"], "no kernel 'no'"),
+        (["zebra", "-o", "a.html", "--kernels", "square", "no"], "no kernel 'no'"),
+        (["zebra", "-o", "a.html", "--size", "4x40"], "use from 8 to 4096"),
         (["nothing", "-o", "a.glsl"], "neither a file nor a shipped model"),
         (["zebra", "-o", "no/a.glsl"], "cannot be written"),
     ],

@@ -8,8 +8,19 @@ import numpy as np
 import pytest
 from helpers import NOTEBOOK_CONFIG, SELFORG, random_model, random_state, small
 from one_step import TOLERANCE, random_fields, stepped
+from onnx_files import growing_graph
 from paged import Paged
-from published_forms import atlas, decoded, demo_text, growing, hexells, imported, reaction, state_dict
+from published_forms import (
+    atlas,
+    decoded,
+    demo_text,
+    graph_model,
+    growing,
+    hexells,
+    imported,
+    reaction,
+    state_dict,
+)
 
 from ncaengine.backends.torch import TorchCells
 from ncaengine.core import stencils
@@ -17,6 +28,7 @@ from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Alive, Clips, Config, Feature, Model
 from ncaengine.core.settings import Settings
 from ncaengine.core.types import F32
+from ncaengine.formats.importers import FAMILIES
 from ncaengine.formats.importers.base import Decoded, Hints
 from ncaengine.formats.model_files import open_file
 
@@ -64,20 +76,31 @@ def small_families() -> dict[str, Model]:
         "DyNCA": (decoded("json", atlas(1, placed=True)), Hints()),
         "DyNCA of a video": (decoded("json", atlas(1, placed=True, n_perception_scales=2)), Hints()),
         "growing": (decoded("json", growing()), Hints()),
+        "Growing-CA's graph": (decoded("json", graph_model()), Hints()),
+        "a growing program": (decoded("tensors", state_dict(12, names=("fc0", "fc1"))), Hints()),
+        "Monash's": (decoded("tensors", state_dict(16, names=("0", "2"))), Hints()),
         "reaction-diffusion": (decoded("arrays", reaction()), Hints()),
         "µNCA": (decoded("text", demo_text()), Hints()),
     }
     return {name: next(imported(file, hints)) for name, (file, hints) in files.items()}
 
 
-def test_families(pages: Pages, catalogue: Catalogue) -> None:
+def test_families(pages: Pages, catalogue: Catalogue, tmp_path: Path) -> None:
     families = small_families()
-    page = pages(list(families.values()))
-    for index, (name, model) in enumerate(families.items()):
+    onnx = tmp_path / "growing.onnx"
+    onnx.write_bytes(growing_graph())
+    models = [*families.values(), *open_file(onnx).models.values()]
+    assert {model.config.family for model in models} == {family.name for family in FAMILIES}
+    page = pages(models)
+    for index, model in enumerate(models):
         for kernel in ("square", "hexagonal"):
-            if stencils.runs_on(model.config, catalogue.get(kernel)):
-                assert_agrees(page, model, index, kernel, catalogue, (37, 53))
-                print(name, kernel)
+            for size in SIZES[:2] if stencils.runs_on(model.config, catalogue.get(kernel)) else ():
+                assert_agrees(page, model, index, kernel, catalogue, size)
+
+
+def test_the_guide_names_all_families() -> None:
+    text = (Path(__file__).parents[2] / "docs/pages.md").read_text("utf-8")
+    assert all(f"`{family.name}`" in text for family in FAMILIES)
 
 
 PUBLISHED = {
@@ -92,7 +115,8 @@ def test_published_models(pages: Pages, catalogue: Catalogue, shared: Path, file
     model = models[PUBLISHED[file] or next(iter(models))]
     page = pages([model])
     for kernel in ("square", "hexagonal"):
-        assert_agrees(page, model, 0, kernel, catalogue, (37, 53))
+        for size in SIZES:
+            assert_agrees(page, model, 0, kernel, catalogue, size)
 
 
 def of(config: Config, **changes: object) -> Model:
