@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from ncaengine.core.errors import NCAError
-from ncaengine.formats.limits import MAX_PICKLE_BYTES, too_large
-from ncaengine.formats.pickle.tensors import LARGE, Array
+from ncaengine.formats.limits import LARGE, MAX_PICKLE_BYTES, too_large
+from ncaengine.formats.pickle.tensors import Array
 
 MAX_NODES = 5000
 DTYPES = {1: "<f4", 2: "u1", 3: "i1", 5: "<i2", 6: "<i4", 7: "<i8", 9: "u1", 10: "<f2", 11: "<f8", 12: "<u4", 13: "<u8"}

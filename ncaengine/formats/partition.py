@@ -11,8 +11,8 @@ from typing import NamedTuple, TypeVar
 from ncaengine.core.types import F32
 from ncaengine.formats.importers.base import Decoded, Value, as_value, file_names, left_out, listed
 from ncaengine.formats.importers.names import COPIES, DICTIONARIES, beside, kind_of
+from ncaengine.formats.limits import LargeTensor, is_large
 from ncaengine.formats.pickle.holders import Keys, Tensor, as_float32
-from ncaengine.formats.pickle.tensors import LargeTensor, is_large
 
 MAX_NAMED = 4
 """Names of other models in a note."""

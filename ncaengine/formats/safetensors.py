@@ -11,8 +11,8 @@ import safetensors.numpy
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import FORMAT_VERSION, MAX_NUMBERS, Model, config_to_dict, model_from_dict
-from ncaengine.formats.limits import MAX_TENSORS, MAX_TEXT_BYTES, too_large
-from ncaengine.formats.pickle.tensors import Array, LargeTensor, is_large
+from ncaengine.formats.limits import MAX_TENSORS, MAX_TEXT_BYTES, LargeTensor, is_large, too_large
+from ncaengine.formats.pickle.tensors import Array
 
 KEY = "ncaengine"
 """The metadata's key for the configuration of a model of ncaengine."""

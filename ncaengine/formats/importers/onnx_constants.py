@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ncaengine.formats.limits import LARGE
 from ncaengine.formats.onnx import Node
-from ncaengine.formats.pickle.tensors import LARGE, Array
+from ncaengine.formats.pickle.tensors import Array
 
 Operation = Callable[[Node, Sequence[Array]], Any]
 

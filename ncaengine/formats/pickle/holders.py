@@ -8,9 +8,9 @@ import numpy.typing as npt
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import MAX_NUMBERS
-from ncaengine.formats.limits import MAX_TENSORS, too_large
+from ncaengine.formats.limits import MAX_TENSORS, LargeTensor, too_large
 from ncaengine.formats.pickle.machine import UnloadedObject, code_refused
-from ncaengine.formats.pickle.tensors import Array, LargeTensor
+from ncaengine.formats.pickle.tensors import Array
 
 MAX_DEPTH = 16
 """Levels of modules in modules; a quarter of it are the levels of a checkpoint around its weights."""
@@ -32,12 +32,14 @@ Own = tuple[Mapping[Any, Any], Mapping[Any, Any]]
 def find_weights(found: object) -> dict[str, npt.NDArray[np.float32]]:
     """Return the weights in what `read_torch` returned, float32 and C-contiguous, by dotted name; empty if none.
 
-    They may be in a state dict, in a module, or in a checkpoint around either; the first of several is taken (see
-    `find_tensors`). WRAPPERS that all names start with are removed. Raises NCAError for complex or too many numbers.
+    They may be in a state dict, in a module, or in a container around either; of several, the first that holds a matrix
+    is taken, those under LIKELY keys before others. WRAPPERS that all names start with are removed. Raises NCAError for
+    complex or too many numbers.
     """
     named: dict[str, Array] = {}
-    for holder in _holders(found):
-        arrays = {name: value for name, value in holder.items() if isinstance(value, np.ndarray)}
+    for _, _, inside, of_module in all_holders(found, lists=False):
+        held = of_module or _arrays(inside)
+        arrays = {name: value for name, value in held.items() if isinstance(value, np.ndarray)}
         named = named or arrays
         # Weights have at least one matrix; a checkpoint's other arrays, such as its losses, have none.
         if any(array.ndim > 1 for array in arrays.values()):
@@ -74,22 +76,8 @@ def as_float32(named: Mapping[T, Array]) -> dict[T, npt.NDArray[np.float32]]:
         return {name: np.asarray(array, np.float32, order="C") for name, array in named.items()}
 
 
-def _holders(found: object) -> Iterator[dict[str, Tensor]]:
-    """Yield the tensors of a mapping or module, then of those in it, and so on; each only once, because of loops."""
-    seen: set[int] = set()
-    walked: set[int] = set()
-    level = [found]
-    for _ in range(MAX_DEPTH // 4 + 1):
-        below: list[object] = []
-        for holder in level:
-            inside = _fresh(holder, seen)
-            yield _module(holder, walked) if isinstance(holder, UnloadedObject) else _arrays(inside)
-            below += [value for _, value in _likely_first(inside) if isinstance(value, (Mapping, UnloadedObject))]
-        level = below
-
-
-def all_holders(found: object) -> Iterator[tuple[Keys, Any, Mapping[Any, Any], dict[str, Tensor]]]:
-    """Yield each container and module in what a pickle held, also in lists; what is at two places comes twice.
+def all_holders(found: object, lists: bool = True) -> Iterator[tuple[Keys, Any, Mapping[Any, Any], dict[str, Tensor]]]:
+    """Yield each container and module in what a pickle held; what is at two places comes twice.
 
     Yields the keys that lead to it, it, what is in it, and the tensors of a module, by dotted names. What is in a
     module with tensors is not yielded again.
@@ -100,7 +88,7 @@ def all_holders(found: object) -> Iterator[tuple[Keys, Any, Mapping[Any, Any], d
         below: list[tuple[Keys, object, set[int]]] = []
         for keys, holder, above in level[:left]:
             seen = set(above)
-            inside = _fresh(holder, seen, lists=True)
+            inside = _fresh(holder, seen, lists)
             of_module = _module(holder, set(above)) if isinstance(holder, UnloadedObject) else {}
             yield keys, holder, inside, of_module
             if not of_module:

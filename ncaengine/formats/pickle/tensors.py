@@ -8,7 +8,7 @@ import io
 import math
 import re
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import MAX_NUMBERS
-from ncaengine.formats.limits import MAX_PICKLE_BYTES, too_large
+from ncaengine.formats.limits import MAX_PICKLE_BYTES, LargeTensor, is_large, too_large
 from ncaengine.formats.pickle.machine import (
     GlobalName,
     PendingObject,
@@ -40,22 +40,6 @@ STORAGES = {
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 """The first two pickles of torch's old form."""
 NUMBERS = re.compile(r"[<>|=]?(f[248]|[iu][1248]|b1|c8|c16|O[48]?)")
-
-
-LARGE, LARGE_FILTERS = 1_100_000, 200_000
-"""Numbers of a tensor, and of one of 3x3 or larger filters, that are more than any layer of ncaengine's models has."""
-
-
-@dataclass(frozen=True, slots=True)
-class LargeTensor:
-    """In place of a tensor that no texture NCA has, such as a layer of a loss net; its numbers are not read."""
-
-    shape: tuple[int, ...]
-
-
-def is_large(shape: Sequence[int]) -> bool:
-    """Return whether no texture NCA has a tensor of this shape."""
-    return math.prod(shape) > (LARGE_FILTERS if len(shape) == 4 and shape[2] > 1 else LARGE)
 
 
 @dataclass(eq=False, slots=True)
