@@ -45,8 +45,16 @@ class _Leaf:
 
 
 class _Plain(NamedTuple):
+    """A number, a text or the like, or a tensor that is no part of a model."""
+
+    way: Keys
     value: Value
     container: Keys
+    """Keys of the containers around it."""
+    known: bool
+    """Whether its name is one of those that state something about a step."""
+    dictionary: int
+    """The place in the way of a dictionary of settings; the length of the way if it is in none."""
 
 
 Leaves = dict[Keys, _Leaf]
@@ -76,46 +84,56 @@ def split(held: Held, fits: Fits) -> list[Decoded]:
     own = _without_loss_nets({way: leaf for way, leaf in leaves.items() if not _is_beside(way)})
     parts = _search(_tree(own), (), fits) or _search(_tree(leaves), (), fits) or [_first(own or leaves)]
     used = {way for _, part in parts for way in part}
-    beside_them = {way: _Plain(as_value(each.array), each.container) for way, each in leaves.items() if way not in used}
-    plain = {_way(keys): _Plain(as_value(value), keys[:-1]) for keys, value in held.plain.items()}
-    stated = [_stated(plain | {way: v for way, v in beside_them.items() if kind_of(way[-1])}, *part) for part in parts]
-    left = [way for way in map(_way, held.by_keys) if way not in used and not any(way in each for each in stated)]
-    known = _groups(way for way in left if way not in own)
+    plain = [_plain(_way(keys), value, keys[:-1]) for keys, value in held.plain.items()]
+    numbers = [_plain(way, leaf.array, leaf.container) for way, leaf in leaves.items() if way not in used]
+    stated = [_stated([*plain, *(each for each in numbers if each.known)], *part) for part in parts]
+    accounted = used.union(*stated)
+    left = [way for way in map(_way, held.by_keys) if way not in accounted]
+    known = listed(_groups(way for way in left if way not in own))
     unread = _joined(held.unread, left_out(_groups(way for way in left if way in own)))
     names = _names([keys for keys, _ in parts], held.name)
-    notes = (listed(known),) if known else ()
     models = [
-        Decoded("tensors", _arrays_of(keys, part), name, notes, unread,
-                stated=_by_name(keys, values))
+        Decoded("tensors", _arrays_of(keys, part), name, (known,) * bool(known), unread, stated=_by_name(keys, values))
         for (keys, part), name, values in zip(parts, names, stated, strict=True)
-    ]  # fmt: skip
-    main = [model for (keys, _), model in zip(parts, models, strict=True) if not keys or not COPIES.fullmatch(keys[-1])]
-    if not len(main) == 1 < len(models):
+    ]
+    return _with_default(models, [keys for keys, _ in parts])
+
+
+def _with_default(models: list[Decoded], ways: Sequence[Keys]) -> list[Decoded]:
+    """Mark the only model that is not a copy of another, if there is one. ways: to each of the models."""
+    main = [model for keys, model in zip(ways, models, strict=True) if not keys or not COPIES.fullmatch(keys[-1])]
+    if len(main) != 1 or len(models) == 1:
         return models
-    rest = ", ".join(name for name in names[: MAX_NAMED + 1] if name != main[0].name)
-    said = _joined(unread, f"the file's other weights, which FILE:NAME opens: {rest}")
-    return [replace(model, unread=said, default=True) if model is main[0] else model for model in models]
+    [model] = main
+    rest = ", ".join(each.name for each in models[: MAX_NAMED + 1] if each is not model)
+    unread = _joined(model.unread, f"the file's other weights, which FILE:NAME opens: {rest}")
+    return [replace(each, unread=unread, default=True) if each is model else each for each in models]
 
 
 def _joined(*sentences: str) -> str:
     return "; ".join(filter(None, sentences))
 
 
-def _stated(others: Mapping[Keys, _Plain], keys: Keys, leaves: Leaves) -> dict[Keys, Value]:
-    """Return what a file's other values say about a model: those of its own, of what is around it, and of settings.
+def _plain(way: Keys, value: Value, container: Keys) -> _Plain:
+    dictionary = next((n for n, part in enumerate(way[:-1]) if DICTIONARIES.fullmatch(part)), len(way))
+    return _Plain(way, as_value(value), container, bool(kind_of(way[-1])), dictionary)
 
-    others: by the ways to them. keys: the way to the model.
+
+def _stated(others: Sequence[_Plain], keys: Keys, leaves: Leaves) -> dict[Keys, Value]:
+    """Return what a file's other values say about a model, by the ways to them.
+
+    That is all that lies in the model itself, and what has a known name around it and in dictionaries of settings
+    beside it or around it, in this order. keys: the way to the model.
     """
     container = next((leaf.container for leaf in leaves.values()), ())
     own, around, settings = dict[Keys, Value](), dict[Keys, Value](), dict[Keys, Value]()
-    for way, (value, held_in) in others.items():
-        holder, known = way[:-1], kind_of(way[-1])
-        dictionary = next((n for n, part in enumerate(holder) if DICTIONARIES.fullmatch(part)), len(way))
-        if known and dictionary < len(way) and keys[:dictionary] == holder[:dictionary]:
-            settings[way] = value
-        elif dictionary == len(way) and holder[: len(keys)] == keys and held_in == container:
-            if known or not any(map(beside, way)):
-                own[way] = value
+    for way, value, held_in, known, dictionary in others:
+        holder = way[:-1]
+        if dictionary < len(way):
+            if known and keys[:dictionary] == holder[:dictionary]:
+                settings[way] = value
+        elif holder[: len(keys)] == keys and held_in == container and (known or not any(map(beside, way))):
+            own[way] = value
         elif known and keys[: len(holder)] == holder:
             around[way] = value
     return {**own, **around, **settings}

@@ -134,25 +134,29 @@ def reading_facts(net: Dense, convention: Convention, hints: Hints) -> dict[str,
     facts = {"left out": "; ".join(net.notes)} if net.notes else {}
     if convention.sure == "sure":
         return facts
-    given = net.perception
+    held = None if hints.filters else net.perception
     unsaid = {
-        "order": not hints.order and not given,
-        "filters' divisors": not hints.filters and not given,
-        "gradients' signs": not hints.gradient_sign and not given,
+        "order": not (hints.order or held),
+        "filters' divisors": not (hints.filters or held),
+        "gradients' signs": not (hints.gradient_sign or held),
         "padding": not hints.padding,
         "colours": hints.offset is None,
     }
     missing = ", ".join(name for name, is_missing in unsaid.items() if is_missing)
-    filters = "filters as in the file; " if given and not hints.filters else ""
-    usual = given and convention.sure == "likely" and given.order == convention.order
-    guessed = f"{given.guessed} is guessed; " if given and given.guessed and not hints.order and not usual else ""
-    if hints.order or hints.filters:
-        text = f"in part as given by hand; its {missing} are not in the file"
-    elif convention.sure == "likely" and not guessed:
-        text = f"likely: {filters}programs that use these names are known, but its {missing} are not in the file"
-    else:
-        text = f"a guess: {filters}{guessed}its {missing} are not in the file; `ncaengine import --detect` tries others"
-    return {"reading": text, **facts} if missing or guessed else facts
+    usual = held and convention.sure == "likely" and held.order == convention.order
+    guessed = held.guessed if held and not (hints.order or usual) else ""
+    if not (missing or guessed):
+        return facts
+    sure, given = convention.sure == "likely" and not guessed, bool(hints.order or hints.filters)
+    said = {
+        "filters as in the file": held and not given,
+        f"{guessed} is guessed": guessed and not given,
+        "programs that use these names are known": sure and not given,
+        f"not in the file: {missing}": missing,
+        "`ncaengine import --detect` tries others": not (sure or given),
+    }
+    start = "in part as given by hand" if given else "likely" if sure else "a guess"
+    return {"reading": f"{start}: {'; '.join(text for text, applies in said.items() if applies)}", **facts}
 
 
 def is_placed(decoded: Decoded) -> bool:
