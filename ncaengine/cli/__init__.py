@@ -1,17 +1,20 @@
 """The command line: one dataclass per command, whose fields are the flags.
 
-Exit codes: 0 done, 1 a problem, 2 wrong usage. The module of a command is imported when the command is named or listed,
-and the engine when the command runs.
+Exit codes: 0 done, 1 a problem, 2 wrong usage, 70 a mistake in ncaengine. The module of a command is imported when the
+command is named or listed, and the engine when the command runs.
 """
 
+import os
 import pkgutil
 import sys
+import traceback
+from functools import partial
 from typing import Any
 
 import tyro
 
 from ncaengine._version import __version__
-from ncaengine.cli.shared import console
+from ncaengine.cli.shared import console, usage
 from ncaengine.cli.shared.options import check_ranges, join_help_lines
 from ncaengine.core.errors import NCAError
 
@@ -31,18 +34,34 @@ COMMANDS = {
 }
 """The module and the class of each command."""
 
-DESCRIPTION = "A real-time engine for texture neural cellular automata."
+COMPLETION = "--tyro-write-completion"
+"""The flag by which tyro writes what a shell needs to complete commands."""
+
+DESCRIPTION = """A real-time engine for texture neural cellular automata.
+
+--version prints the version; --debug, anywhere, the traceback of a problem."""
+
+FIRST_STEPS = """ncaengine runs texture neural cellular automata. Three things to do next:
+
+  ncaengine view                        open a window with a model that ships with ncaengine; paint into it
+  ncaengine record zebra                write a video, zebra.mp4
+  ncaengine train photo.jpg -o mine.pt  learn the texture of your own image
+
+`ncaengine --help` lists all commands, `ncaengine record --help` what one of them can do."""
 
 
 def main(args: list[str] | None = None) -> int:
     """Run a command and return the exit code.
 
-    args: the command's name and its flags; None takes those of the process.
+    args: the command's name and its flags; None takes those of the process. With --debug, problems come with their
+    traceback.
     Wrong usage raises SystemExit(2), --help raises SystemExit(0), as in argparse.
     """
     console.prepare_streams()
     with console.ended_by_signals() as signals:
         code = _run(sys.argv[1:] if args is None else args)
+    if code == 2:
+        raise SystemExit(2)
     return 128 + signals[0] if signals else code
 
 
@@ -50,25 +69,47 @@ def _run(args: list[str]) -> int:
     """Run a command and return the exit code, with all that it printed written."""
     try:
         try:
-            if args == ["--version"]:
-                print(f"ncaengine {__version__}")
-            else:
-                command = _parse(args)
-                check_ranges(command)
-                command.run()
+            _carry_out([arg for arg in args if arg != "--debug"])
         finally:
             sys.stdout.flush()
-    except NCAError as error:
-        return _print_problem(str(error))
-    except MemoryError:
-        return _print_problem("There is not enough memory for this; use a smaller --size.")
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # as in `ncaengine import --help | head -1`
         console.drop_output()
-    except OSError as error:  # of a library, as on a full disk for temporary files
-        return _print_problem(f"{error.filename or 'A file'}: cannot be used ({error.strerror or error}).")
+    except Exception as error:
+        if "--debug" in args:
+            traceback.print_exc()
+        sentence, code = _explain(error)
+        print(f"ncaengine: {sentence}", file=sys.stderr)
+        return code
     return 0
+
+
+def _carry_out(args: list[str]) -> None:
+    if not args:
+        print(FIRST_STEPS)
+    elif args[0] == "--version":
+        print(f"ncaengine {__version__}")
+    else:
+        command = _parse(args)
+        check_ranges(command)
+        command.run()
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    """Return a sentence about a problem, and the exit code."""
+    if isinstance(error, usage.UsageError):
+        return str(error), 2
+    if isinstance(error, NCAError):
+        return str(error), 1
+    if isinstance(error, MemoryError):
+        return "There is not enough memory for this; use a smaller --size.", 1
+    if isinstance(error, OSError):  # of a library, as on a full disk for temporary files
+        return f"{error.filename or 'A file'}: cannot be used ({error.strerror or error}).", 1
+    places = [place for place in traceback.extract_tb(error.__traceback__) if "ncaengine" in place.filename]
+    where = f"{os.path.basename(places[-1].filename)}, line {places[-1].lineno}"
+    said = f"This is a mistake in ncaengine ({type(error).__name__} in {where}: {error}); "
+    return str(NCAError(f"{said}please report it, with what it prints with --debug.")), 70
 
 
 def load_command(name: str) -> Any:
@@ -78,14 +119,19 @@ def load_command(name: str) -> Any:
 
 def _parse(args: list[str]) -> Any:
     """Parse a command and its flags into an instance of the command's class."""
-    if args and args[0] in COMMANDS:  # this command alone, so that a mistyped flag is not searched in the others
-        return tyro.cli(join_help_lines(load_command(args[0])), prog=f"ncaengine {args[0]}", args=args[1:])
+    if args[0] in COMMANDS:  # this command alone, so that a mistyped flag is not searched in the others
+        command, program = join_help_lines(load_command(args[0])), f"ncaengine {args[0]}"
+        return usage.parse(program, lambda rest: tyro.cli(command, prog=program, args=rest), args[1:])
+    if args[0] == COMPLETION:
+        usage.check_completion(args)
+    elif args[0] not in ("--help", "-h"):
+        raise usage.unknown_command(args[0], COMMANDS)
     commands = {name: load_command(name) for name in COMMANDS}
-    return tyro.extras.subcommand_cli_from_dict(
-        commands, prog="ncaengine", description=DESCRIPTION, args=args or ["--help"], sort_subcommands=False
+    parser = partial(
+        tyro.extras.subcommand_cli_from_dict,
+        commands,
+        prog="ncaengine",
+        description=DESCRIPTION,
+        sort_subcommands=False,
     )
-
-
-def _print_problem(sentence: str) -> int:
-    print(f"ncaengine: {sentence}", file=sys.stderr)
-    return 1
+    return usage.parse("ncaengine", lambda rest: parser(args=rest), args)

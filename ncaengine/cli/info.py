@@ -3,7 +3,7 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -27,7 +27,7 @@ PICTURE, STEPS = 64, 300
 class Info:
     """Show what a model file holds: its family, what it computes, its weights, its authors, and how it looks."""
 
-    model: tyro.conf.Positional[Path]
+    model: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
     """A model file, ncaengine's or published; FILE:NAME picks one of several models in a file. For a folder, one line
     is printed for each file in it."""
     json: bool = False

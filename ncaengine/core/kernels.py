@@ -17,6 +17,7 @@ import platformdirs
 from ncaengine.core import resources
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernel_files import Stencil, read_kernel_file
+from ncaengine.core.names import did_you_mean
 from ncaengine.core.types import F32
 
 LAPLACIAN_COS, LAPLACIAN_SIN = "laplacian·cos", "laplacian·sin"
@@ -182,7 +183,8 @@ class Catalogue:
         if name in self.kernels:
             return self.kernels[name]
         broken = "".join(f" Broken: {path}: {reason}" for path, reason in self.broken.items())
-        raise NCAError(f"There is no kernel {name!r}; choose from: {', '.join(self.kernels)}.{broken}")
+        guess = did_you_mean(name, self.kernels)
+        raise NCAError(f"There is no kernel {name!r}{guess}; choose from: {', '.join(self.kernels)}.{broken}")
 
 
 def discover(folders: Iterable[Path] = ()) -> Catalogue:

@@ -1,6 +1,7 @@
-"""Names that are not taken yet."""
+"""Names: those that are not taken yet, and those that were probably meant."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from itertools import count
 
 
@@ -14,3 +15,15 @@ def unique_name(base: str, taken: Callable[[str], bool], pattern: str = "{base}-
         return base
     numbered = (pattern.format(base=base, number=number) for number in count(2))
     return next(name for name in numbered if not taken(name))
+
+
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """Return up to two of the known names that look like a mistyped one, the most similar first."""
+    by_lower = {other.lower(): other for other in known}
+    return [by_lower[found] for found in get_close_matches(name.lower(), by_lower, n=2, cutoff=0.65)]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ' (did you mean zebra?)' for a mistyped name, '' if nothing is like it."""
+    near = nearest(name, known)
+    return f" (did you mean {' or '.join(near)}?)" if near else ""

@@ -8,6 +8,7 @@ from pathlib import Path
 from ncaengine.core import files, resources
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import FORMAT_VERSION, Model, config_to_dict
+from ncaengine.core.names import did_you_mean
 from ncaengine.formats import importers, partition, sniffing
 from ncaengine.formats.importers import Identified
 from ncaengine.formats.importers.base import Hints
@@ -85,7 +86,8 @@ def find_file(name: str | Path, folder: Path = Path()) -> Path:
         return path
     shipped = {model.stem: model for model in shipped_models()}
     if name.name not in shipped and not os.path.exists(path):
-        raise NCAError(f"{name}: is neither a file nor a shipped model; the shipped ones are: {', '.join(shipped)}.")
+        guess, all_of_them = did_you_mean(name.name, shipped), ", ".join(shipped)
+        raise NCAError(f"{name}: is neither a file nor a shipped model{guess}; the shipped ones are: {all_of_them}.")
     return shipped.get(name.name, path)
 
 

@@ -8,6 +8,7 @@ from PIL import Image
 
 from ncaengine.core import files
 from ncaengine.core.errors import NCAError
+from ncaengine.core.names import did_you_mean
 from ncaengine.core.types import F32
 from ncaengine.formats import images
 from ncaengine.training.patterns import PATTERNS
@@ -56,7 +57,8 @@ def _check(name: str) -> None:
     if os.path.isdir(name):
         raise NCAError(f"{name}: is a folder; name an image in it.")
     if not os.path.isfile(name):
-        raise NCAError(f"{name}: is neither an image file nor one of the patterns {', '.join(PATTERNS)}.")
+        guess = did_you_mean(name, PATTERNS)
+        raise NCAError(f"{name}: is neither an image file{guess} nor one of the patterns {', '.join(PATTERNS)}.")
 
 
 def _images(folder: Path) -> list[str]:
