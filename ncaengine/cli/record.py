@@ -1,5 +1,8 @@
 """`ncaengine record`."""
 
+import dataclasses
+import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,8 +25,11 @@ from ncaengine.cli.shared.options import (
     Threads,
 )
 from ncaengine.cli.shared.output import plural, print_notice, print_warning, progress_bar
+from ncaengine.cli.shared.pace import Pace
 from ncaengine.cli.shared.setting_flags import SettingFlags
+from ncaengine.cli.shared.usage import UsageError
 from ncaengine.core.errors import NCAError
+from ncaengine.core.names import unique_name
 
 if TYPE_CHECKING:
     from ncaengine.io.backgrounds import Background
@@ -31,6 +37,8 @@ if TYPE_CHECKING:
     from ncaengine.simulation.grid import Grid
     from ncaengine.simulation.simulation import Simulation
 
+HINT = "(default: the source's name, as in zebra.mp4, or zebra-2.mp4 if that exists)"
+OUTPUT = tyro.conf.arg(aliases=["-o"], metavar="FILE", help_behavior_hint=HINT)
 MODEL = tyro.conf.arg(metavar="[MODEL]", help_behavior_hint="")
 GRIDS = tyro.conf.arg(metavar="N [N ...]", help_behavior_hint="(default: all grids at the start)")
 FPS = tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 60; GIFs: 50)")
@@ -39,15 +47,17 @@ BACKGROUND = tyro.conf.arg(metavar="TEXT", help_behavior_hint="(default: the mod
 SECONDS = tyro.conf.arg(metavar="FLOAT", help_behavior_hint="(default: sessions: 10; models: from --steps)")
 
 STEPS_OF_A_MODEL, SECONDS_OF_A_SESSION = 600, 10.0
+SKIPPED_AT_ONCE = 50
+"""Steps between two looks at the progress while no frames are recorded."""
 
 
 @dataclass(frozen=True)
 class Record:
     """Record a model, a saved session or a script as a video, a GIF, a single picture or a folder of frames."""
 
-    output: Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
+    output: Annotated[str, OUTPUT] = ""
     """The file to write: .mp4, .mov, .webp, .gif, .png (the last state only), or a name that ends in / (a folder of PNG
-    frames). Existing files and frames are overwritten."""
+    frames). Existing files and frames are overwritten, unless the name is left out."""
     model: Annotated[Path | None, MODEL, tyro.conf.Positional] = None
     """A model file, ncaengine's or published (FILE:NAME picks one of several models in a file), or the name of a
     shipped model, for example zebra."""
@@ -62,7 +72,9 @@ class Record:
     size: Size = (256, 256)
     """Size of the grid in cells: width x height, or one number for a square."""
     steps: Annotated[int | None, STEPS, Range(1)] = None
-    """How many steps a model makes in total."""
+    """How many steps a model makes, after those of --skip."""
+    skip: Annotated[int, Range(0, 2**31)] = 0
+    """Steps that a model makes before the recording begins, for example 300 to start with a grown texture."""
     steps_per_frame: Count = 2
     """Steps between two frames."""
     fps: Annotated[int | None, FPS] = None
@@ -87,11 +99,25 @@ class Record:
     def run(self) -> None:
         """Record with a progress bar, and print what was written."""
         self._check_sources()
+        if not self.output:
+            dataclasses.replace(self, output=self._free_name()).run()
+            return
         video, grid = self._record_model(self.model) if self.model else self._record_session_or_script()
         frames = plural(video.frames, "frame")
         print(f"{self.output}: {frames}, step {grid.step}, {video.width}x{video.height} pixels")
 
+    def _free_name(self) -> str:
+        """Return the name of a video in this folder that does not exist yet."""
+        from ncaengine.formats.model_files import split_path
+
+        source = self.model or self.session or self.script or Path()
+        file, inside = split_path(source)
+        name = re.sub(r"[^\w.-]+", "-", inside or file.stem).strip("-.") or "video"
+        return unique_name(name, lambda base: os.path.lexists(f"{base}.mp4")) + ".mp4"
+
     def _check_sources(self) -> None:
+        if not (self.output or self.model or self.session or self.script):
+            raise UsageError("MODEL is missing: `ncaengine record zebra` writes zebra.mp4.")
         if sum(source is not None for source in (self.model, self.session, self.script)) != 1:
             raise NCAError("Name one source to record: a model, a --session or a --script.")
         if self.seconds is not None and self.steps is not None:
@@ -100,6 +126,8 @@ class Record:
             raise NCAError("The script sets its length; leave out --seconds, or change `seconds` in the script.")
         if self.steps is not None and not self.model:
             raise NCAError("--steps works only with a model; for a session use --seconds.")
+        if self.skip and not self.model:
+            raise NCAError("--skip works only with a model; a session continues where it was saved.")
 
     def _record_model(self, path: Path) -> "tuple[Recording, Grid]":
         """Record a model from its seed."""
@@ -112,7 +140,7 @@ class Record:
             grid = sim.add(model, self.size, self.kernel, rng_seed=self.seed)
             setting_flags.apply(self.settings, sim, [grid])
             with Recording(self.output, sim, grid, self.fps, self.scale, self.raw, behind) as video:
-                steps = self._count_steps(video.fps)
+                steps = self.skip + self._count_steps(video.fps)
                 self._capture(video, self._step(sim, grid, steps), "steps", steps)
         return video, grid
 
@@ -127,13 +155,15 @@ class Record:
         return STEPS_OF_A_MODEL if self.steps is None else self.steps
 
     def _step(self, sim: "Simulation", grid: "Grid", steps: int) -> Iterator[int]:
-        """Make `steps` steps; yield how many are made at each frame."""
+        """Make `steps` steps; yield how many are made, at each frame and while skipping."""
         from ncaengine.simulation.commands import Step
         from ncaengine.simulation.runaway import Watch
 
         watch = Watch()
         while grid.step < steps:
-            sim.submit(Step(grid.id, min(self.steps_per_frame, steps - grid.step)))
+            skipping = grid.step < self.skip
+            end, most = (self.skip, SKIPPED_AT_ONCE) if skipping else (steps, self.steps_per_frame)
+            sim.submit(Step(grid.id, min(most, end - grid.step)))
             print_warning(watch.look(grid, now=grid.step >= steps))
             yield grid.step
 
@@ -181,13 +211,15 @@ class Record:
         """
         from ncaengine.io.encoders import is_still
 
-        still = is_still(self.output)
+        still, pace = is_still(self.output), Pace()
         with progress_bar(unit) as progress:
             task = progress.add_task(Path(self.output).name, total=total)
             try:
                 for done in moments:
-                    if not still:
+                    if not still and done > self.skip:
                         video.capture()
+                        left = (total - done) * video.frames / (done - self.skip)
+                        print_warning(pace.after_frame(video.fps, left))
                     progress.update(task, completed=done)
             except KeyboardInterrupt:
                 print_notice("Stopped; what was recorded until then is kept.")

@@ -54,7 +54,6 @@ def test_help_lists_every_command_and_loads_no_engine():
     printed = run("--help")
     assert printed.returncode == 0
     assert all(name in printed.stdout for name in COMMANDS)
-    assert run().stdout == printed.stdout
 
 
 def test_record_in_opengl_equals_torch_nearly_and_itself_exactly(tmp_path, model):

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import itertools
 import re
 from collections.abc import Callable, Iterable
 from typing import TypeVar
@@ -14,6 +15,8 @@ T = TypeVar("T")
 KINDS = {"INT": "a whole number", "FLOAT": "a number"}
 """What a flag takes, by the word in its help."""
 
+RULE = re.compile(r"[─-]{3,}")
+"""A line across a box."""
 SHELLS = ("bash", "zsh", "fish", "tcsh")
 """Shells that can complete commands."""
 
@@ -67,9 +70,11 @@ def _is_model(name: str) -> bool:
 
 
 def _lines(box: str) -> list[str]:
-    """Return the lines of a box of tyro, without its frame, codes of colours, and spaces around."""
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", box)
-    return [line.strip(" │|") for line in plain.splitlines() if not re.match(r"\s*[╭╰+]", line)]
+    """Return the lines of a box of tyro, without its frame, title, and codes of colours."""
+    lines = [line.rstrip(" │") for line in re.sub(r"\x1b\[[0-9;]*m", "", box).splitlines()]
+    if len(lines) > 1 and RULE.fullmatch(lines[1].strip()):  # where the frame's letters can't be shown
+        lines = lines[2:]
+    return [line[2:] for line in lines if not line.startswith(("╭", "╰"))]
 
 
 def _unknown_flag(args: list[str], flags: dict[str, str]) -> str:
@@ -88,8 +93,8 @@ def _sentence(lines: list[str], flags: dict[str, str]) -> str:
     lines: what tyro says.
     flags: the flags of the command, with what they take.
     """
-    end = next((number for number, line in enumerate(lines) if re.fullmatch(r"[─-]{3,}", line)), len(lines))
-    said = " ".join(filter(None, lines[:end]))
+    above = list(itertools.takewhile(lambda line: not RULE.fullmatch(line.strip()), lines))
+    said = " ".join(" ".join(above).split())
     if found := re.search(r"Unrecognized options: (.+)", said):
         return f"{found[1]!r} is too much; leave it out, or write the flag that it belongs to before it."
     if found := re.search(r"invalid choice '(.*)' for argument '(.*)'\. Expected one of \((.*)\)", said):
@@ -98,8 +103,8 @@ def _sentence(lines: list[str], flags: dict[str, str]) -> str:
     if found := re.search(r"Missing value for argument '(.*?)'", said):
         name = found[1].split(", ")[-1]
         return f"{name} needs a value: {flags[name]}." if name in flags else f"{name.upper()} is missing."
-    if said.startswith("Missing from ") and len(lines) > 1:
-        return f"{lines[1].split(', ')[0]} is missing."
+    if said.startswith("Missing from ") and len(above) > 1:
+        return f"{above[1].strip().split(', ')[0]} is missing."
     if found := re.search(r"Error parsing (\S+?):.*?(?:\['(.*?)'\]|: '(.*?)')", said):
         name = found[1].split("/")[-1]
         takes = flags.get(name, name)
@@ -115,7 +120,7 @@ def _flags(parser: Callable[[list[str]], object]) -> dict[str, str]:
         parser(["--help"])
     flags = {}
     for line in _lines(shown.getvalue()):
-        if line.startswith("-"):
+        if line.startswith("-") and not RULE.match(line):
             for usage in re.split(r"\s{2,}", line)[0].split(", "):
                 flags[usage.split(" ")[0]] = usage
     return flags
