@@ -314,6 +314,23 @@ def test_flags_win_over_filters_in_the_file() -> None:
     assert not any("--filters" in label for label, _ in readings)
 
 
+def test_a_convolution_over_all_channels_that_sees_one_at_a_time_is_its_filters(catalogue: Catalogue) -> None:
+    made = state_dict(16)
+    dense = np.zeros((16, CHANNELS, 3, 3), np.float32)
+    for number, stencil in enumerate((ONE, S / 8, S.T / 8, L9 / 16)):
+        for channel in range(CHANNELS):
+            dense[number * CHANNELS + channel, channel] = stencil
+    bias = numbers(16, seed=12)
+    model = one({**made, "perceive.weight": dense, "perceive.bias": bias})
+    assert [f.stencil for f in model.config.features] == ["identity", "gradient_x", "gradient_y", "laplacian"]
+    assert not model.config.stencils
+
+    def see(x: Array) -> Array:
+        return filter_major([filtered(x, f, "circular") for f in (ONE, S / 8, S.T / 8, L9 / 16)]) + bias
+
+    assert_steps(model, see, weights(made), catalogue)
+
+
 # Life, and what flags say
 
 

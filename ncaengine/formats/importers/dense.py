@@ -225,21 +225,33 @@ def _perceived(
 ) -> tuple[F32, F32, Perception | None]:
     """Return w1, b1 and what their inputs are by the file's filters: those of a learned perception are in w1 then."""
     found = find_perception(account, layers, w1.shape[1], channels, hints.order or None)
-    wide = {n: a for n, a in account.unused().items() if is_wide(a) and a.shape[1] == channels and found is None}
-    before = w1.shape[1] - sum(map(len, wide.values()))
-    if wide and before in (0, channels) and len({a.shape[2] for a in wide.values()}) == 1:
-        filters, columns = dense_columns(np.concatenate([*wide.values()]), next(iter(wide)), channels)
-        w1, seen = w1[:, :before], w1[:, before:]
-        biases = [account.use(f"{name.removesuffix('.weight')}.bias") for name in wide if account.use(name) is not None]
-        each = [np.zeros(len(a)) if b is None else b for a, b in zip(wide.values(), biases, strict=True)]
-        own = tuple((IDENTITY, channel) for channel in range(channels))[:before]
-        b1 = (b1 + seen @ np.concatenate(each)).astype(np.float32)
-        return np.concatenate([w1, seen @ filters], 1), b1, Perception((*own, *columns), tuple(wide))
-    for name in found.names if found else ():
-        bias = account.use(f"{name.removesuffix('.weight')}.bias") if name.endswith(".weight") else None
-        if bias is not None and found and len(found.columns) >= len(bias):
-            b1 = b1 + w1[:, len(found.columns) - len(bias) : len(found.columns)] @ bias
+    if found is None:
+        return _behind_wide(account, w1, b1, channels)
+    columns = len(found.columns)
+    for name in found.names:
+        bias = account.unused().get(f"{name.removesuffix('.weight')}.bias")
+        if bias is not None and len(bias) in (columns, columns - channels):  # of a convolution in groups
+            account.use(f"{name.removesuffix('.weight')}.bias")
+            b1 = b1 + w1[:, columns - len(bias) : columns] @ bias
     return w1, b1, found
+
+
+def _behind_wide(account: Account, w1: F32, b1: F32, channels: int) -> tuple[F32, F32, Perception | None]:
+    """Return w1, b1 and what their inputs are behind convolutions over all channels, perhaps after the channels."""
+    wide = {name: a for name, a in account.unused().items() if is_wide(a) and a.shape[1] == channels}
+    before = w1.shape[1] - sum(map(len, wide.values()))
+    if not wide or before not in (0, channels) or len({a.shape[2] for a in wide.values()}) > 1:
+        return w1, b1, None
+    filters, columns = dense_columns(np.concatenate([*wide.values()]), next(iter(wide)), channels)
+    biases = []
+    for name, array in wide.items():
+        account.use(name)
+        bias = account.use(f"{name.removesuffix('.weight')}.bias")
+        biases.append(np.zeros(len(array), np.float32) if bias is None else bias)
+    w1, seen = w1[:, :before], w1[:, before:]
+    b1 = (b1 + seen @ np.concatenate(biases)).astype(np.float32)
+    own = tuple((IDENTITY, channel) for channel in range(before))
+    return np.concatenate([w1, seen @ filters], 1), b1, Perception((*own, *columns), tuple(wide))
 
 
 def _matrix(array: F32, key: str) -> F32:

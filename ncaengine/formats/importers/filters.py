@@ -182,20 +182,31 @@ def _usual_place(key: Key) -> int:
     return 3 if max(across, down) < 1e-4 * np.abs(weights).sum() else 1 if across >= down else 2
 
 
-def dense_columns(array: F32, name: str, channels: int) -> tuple[F32, tuple[Column, ...]]:
-    """Read a convolution over all channels, (outputs, channels, side, side), as a layer over shifted states.
+def split_dense(filters: F32) -> tuple[F32 | None, tuple[tuple[F32, int], ...]]:
+    """Take a convolution over all channels apart, (outputs, channels, side, side).
 
-    Returns (outputs, channels · side²) weights, and what each of its inputs is.
+    Returns how much of each column is in each output, None if the columns are the outputs; and the columns, each a
+    filter of a channel: the outputs' own if each sees one channel, else those that shift the state.
     """
-    outputs, inputs, side, _ = array.shape
-    if inputs != channels:
+    used = filters.any((2, 3))
+    if (used.sum(1) <= 1).all():
+        return None, tuple((one[c], int(c)) for one, c in zip(filters, used.argmax(1), strict=True))
+    outputs, channels, side, _ = filters.shape
+    shifts = np.eye(side * side, dtype=np.float32).reshape(-1, side, side)
+    columns = tuple((shift, channel) for shift in shifts for channel in range(channels))
+    return filters.transpose(0, 2, 3, 1).reshape(outputs, -1), columns
+
+
+def dense_columns(array: F32, name: str, channels: int) -> tuple[F32, tuple[Column, ...]]:
+    """Read a convolution over all channels, (outputs, channels, side, side), as a layer over filtered channels.
+
+    Returns (outputs, columns) weights, and the columns, which are the layer's inputs.
+    """
+    if array.shape[1] != channels:
         raise NCAError(f"{name} has shape {array.shape}; a convolution of {channels} channels has {channels} inputs.")
-    columns: list[Column] = []
-    for place in range(side * side):
-        one = np.zeros((side, side), np.float32)
-        one.flat[place] = 1
-        columns += [(key_of(one), channel) for channel in range(channels)]
-    return array.transpose(0, 2, 3, 1).reshape(outputs, -1), tuple(columns)
+    mix, columns = split_dense(array)
+    keys = tuple((key_of(filter_), channel) for filter_, channel in columns)
+    return np.eye(len(keys), dtype=np.float32) if mix is None else mix, keys
 
 
 def unfit(account: Account) -> str:

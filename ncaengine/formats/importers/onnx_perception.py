@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ncaengine.formats.importers.filters import split_dense
 from ncaengine.formats.importers.onnx_constants import integers, setting
 from ncaengine.formats.onnx import Node
 from ncaengine.formats.pickle.tensors import Array
@@ -126,26 +127,12 @@ def _convolved(node: Node, seen: Seen, values: Sequence[Any], channels: int) -> 
         single = group == 1 and filters.shape[1] == 1
         return replace(seen, alone=tuple(filters[:, 0]), padding=padding) if single else None
     if group == 1 and filters.shape[1] == channels:
-        columns, mix = _dense(filters)
+        mix, columns = split_dense(filters)
         return Seen(columns, mix, bias, padding=padding)
     if group != channels or filters.shape[1] != 1 or len(filters) % group:
         return None
     each = len(filters) // group
     return Seen(tuple((one[0], o // each) for o, one in enumerate(filters)), bias=bias, padding=padding)
-
-
-def _dense(filters: Array) -> tuple[Columns, Array | None]:
-    """Return the columns and the mix of a convolution over all channels, (outputs, channels, side, side).
-
-    Where each output sees one channel, the columns are its filters; else the columns are the shifted states.
-    """
-    used = filters.any((2, 3))
-    if (used.sum(1) <= 1).all():
-        return tuple((one[channel], int(channel)) for one, channel in zip(filters, used.argmax(1), strict=True)), None
-    outputs, channels, side, _ = filters.shape
-    shifts = np.eye(side * side, dtype=np.float32).reshape(-1, side, side)
-    columns = tuple((shift, channel) for shift in shifts for channel in range(channels))
-    return columns, filters.transpose(0, 2, 3, 1).reshape(outputs, -1)
 
 
 def _sliced(seen: Seen, values: Sequence[Any]) -> Seen | None:
