@@ -22,8 +22,9 @@ import msgspec
 import numpy as np
 import safetensors.numpy
 import torch
+from hdf5_files import hdf5_file
 from helpers import SHARED, random_weights
-from onnx_files import growing_graph
+from onnx_files import growing_graph, stacked_graph
 from pickle_parts import boxed, glob, legacy, npy, text, zipped
 from published_forms import atlas, demo_text, graph_model, growing, hexells, numbers, reaction, state_dict
 
@@ -115,9 +116,12 @@ def _tensors() -> Iterator[tuple[str, bytes]]:
 
 
 def _others() -> Iterator[tuple[str, bytes]]:
-    """Yield graphs, NumPy's archives and dicts, several models in a file, TorchScript, and settings beside weights."""
+    """Yield graphs, NumPy's archives and dicts, several models in a file, TorchScript, files of Keras, and settings."""
     yield ".onnx", growing_graph()
+    yield ".onnx", stacked_graph()
     notebook = state_dict(16)
+    kernels = {name: {"vars": {"0": notebook[f"{name}.weight"].T}} for name in ("w1", "w2")}
+    yield ".h5", hdf5_file({"layers": kernels}, model_config='{"config": {"fire_rate": 0.25}}')
     np.save(file := io.BytesIO(), notebook, allow_pickle=True)  # type: ignore[arg-type]
     yield ".npy", file.getvalue()
     np.savez_compressed(file := io.BytesIO(), **notebook)
@@ -125,7 +129,18 @@ def _others() -> Iterator[tuple[str, bytes]]:
     net = {k: torch.from_numpy(v) for k, v in notebook.items()}
     beside = {"loss.vgg.0.weight": torch.zeros(16, 3, 3, 3), "loss.vgg.2.weight": torch.zeros(16, 16, 3, 3)}
     settings = argparse.Namespace(path=PurePosixPath("a"), when=datetime.timedelta(3), counts=Counter("aab"))
-    for held in ({"dots": net, "zebra": [net]}, {f"nca.{k}": v for k, v in net.items()} | beside, [settings, net]):
+    stated = {
+        "net": net,
+        "fire_rate": torch.tensor(0.25),
+        "clamp": (-1.0, 1.0),
+        "hparams": {"padding": "zeros", "dt": 0.5},
+    }
+    for held in (
+        stated,
+        {"dots": net, "zebra": [net]},
+        {f"nca.{k}": v for k, v in net.items()} | beside,
+        [settings, net],
+    ):
         torch.save(held, file := io.BytesIO())
         yield ".ckpt", file.getvalue()
     yield ".pkl", pickle.dumps({"model": net, "settings": settings}, 2)

@@ -103,3 +103,22 @@ def growing_graph(channels: int = 5, hidden: int = 7) -> bytes:
     fires = file.op("Cast", file.op("LessOrEqual", file.op("RandomUniformLike", "x"), file.const(0.5)), to=1)
     new = file.op("Add", "x", file.op("Mul", update, fires))
     return file.data(file.op("Mul", new, file.op("Cast", alive, to=1)))
+
+
+def stacked_graph(channels: int = 5, hidden: int = 7) -> bytes:
+    """Return a file of a texture whose filters and perception the graph stacks, behind a convolution over all."""
+    rng = np.random.default_rng(1)
+    first, second, wide = (
+        rng.standard_normal(n).astype(np.float32)
+        for n in ((hidden, 3 * channels, 1, 1), (channels, hidden, 1, 1), (channels, channels, 3, 3))
+    )
+    file = OnnxFile("x")
+    row = file.op("Unsqueeze", file.weights("row", np.array([-1, 0, 1], np.float32)), file.const([0]))
+    sobel = file.op("Mul", file.op("Transpose", file.const([[0.125], [0.25], [0.125]]), perm=[0, 1]), row)
+    filters = file.op("Expand", file.op("Reshape", sobel, file.const([1, 1, 3, 3])), file.const([channels, 1, 3, 3]))
+    along = file.op("Conv", "x", filters, group=channels, pads=[1] * 4)
+    apart = [file.op("Unsqueeze", each, file.const([2])) for each in ("x", along)]
+    seen = file.op("Reshape", file.op("Concat", *apart, axis=2), file.const([1, -1, 6, 5]))
+    both = file.op("Concat", seen, file.conv("x", wide, pad=1), axis=1)
+    update = file.conv(file.op("Relu", file.conv(both, first)), second)
+    return file.data(file.op("Add", "x", update))

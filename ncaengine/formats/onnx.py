@@ -14,7 +14,7 @@ import numpy as np
 
 from ncaengine.core.errors import NCAError
 from ncaengine.formats.limits import LARGE, MAX_PICKLE_BYTES, too_large
-from ncaengine.formats.pickle.tensors import Array
+from ncaengine.formats.pickle.tensors import Array, from_bfloat16
 
 MAX_NODES = 5000
 DTYPES = {1: "<f4", 2: "u1", 3: "i1", 5: "<i2", 6: "<i4", 7: "<i8", 9: "u1", 10: "<f2", 11: "<f8", 12: "<u4", 13: "<u8"}
@@ -100,7 +100,7 @@ def _attribute(data: memoryview) -> tuple[str, Any]:
             case 5:
                 value = _tensor(held)[1]
             case 6 | 11:
-                raise NCAError("has a graph inside its graph, such as a loop; ncaengine reads graphs of one step.")
+                raise NCAError("has a graph inside its graph, such as a loop; export a graph of one step.")
             case 7:
                 lists += _packed(held, "<f4")
             case 8:
@@ -143,7 +143,7 @@ def _array(kind: int, raw: memoryview | None, values: list[Any], dims: list[int]
     else:
         array = np.frombuffer(raw, DTYPES.get(kind, "<u2"))
     if kind == 16:
-        array = (array.astype(np.uint32) << 16).view(np.float32)
+        array = from_bfloat16(array)
     return array.reshape(dims).astype(array.dtype.newbyteorder("="))
 
 

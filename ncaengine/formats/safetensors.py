@@ -12,7 +12,7 @@ import safetensors.numpy
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import FORMAT_VERSION, MAX_NUMBERS, Model, config_to_dict, model_from_dict
 from ncaengine.formats.limits import MAX_TENSORS, MAX_TEXT_BYTES, LargeTensor, is_large, too_large
-from ncaengine.formats.pickle.tensors import Array
+from ncaengine.formats.pickle.tensors import Array, from_bfloat16
 
 KEY = "ncaengine"
 """The metadata's key for the configuration of a model of ncaengine."""
@@ -93,5 +93,5 @@ def _tensors(head: dict[str, Any], file: BinaryIO) -> dict[str, Array | LargeTen
         file.seek(first + start)
         array = np.frombuffer(file.read(end - start), DTYPES[kind]).reshape(shape)
         native = array.astype(array.dtype.newbyteorder("="))
-        tensors[name] = native if kind != "BF16" else (native.astype(np.uint32) << 16).view(np.float32)
+        tensors[name] = from_bfloat16(native) if kind == "BF16" else native
     return tensors

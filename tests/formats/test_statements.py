@@ -159,6 +159,7 @@ def test_flags_win_over_the_file(file: Path) -> None:
         ({"hidden_scale": 0.5}, "hidden_scale 0.5"),
         ({"fire_rate": 0.0}, "fire_rate 0"),
         ({"clamp": True}, "clamp True"),
+        ({"clip_min": 0.5}, "clip_min 0.5"),
         ({"integrator": "midpoint"}, "integrator midpoint"),
         ({"act": "gelu"}, "act gelu"),
     ],
@@ -188,6 +189,10 @@ def test_modules_that_are_not_run_are_named(file: Path) -> None:
     dilated = Automaton()
     dilated.perceive.dilation = (2, 2)
     assert "perceive.dilation (2, 2)" in model_files.load(saved(file, dilated)).config.notes[-1]
+
+
+def test_two_bounds_are_a_limit(file: Path) -> None:
+    assert model_files.load(saved(file, Growing(clip_min=-1.0, clip_max=2))).config.clips.state == (-1, 2)
 
 
 def test_statements_that_differ_are_named(file: Path) -> None:

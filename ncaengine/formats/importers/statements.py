@@ -13,10 +13,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from ncaengine.core.model import Alive, Colour, Model, Seed
+from ncaengine.core.model import Alive, Colour, Config, Model, Seed
 from ncaengine.core.types import F32
 from ncaengine.formats.importers.base import Hints, Value, left_out, listed
 from ncaengine.formats.importers.names import NEUTRAL, in_dictionary, kind_of, meaning_of
+
+BOUNDS = ("lowest", "highest")
+"""Kinds of which a limit of the state needs both."""
 
 
 @dataclass(eq=False)
@@ -50,17 +53,10 @@ class Stated:
         hints: what the user and the file say together.
         """
         c, left = model.config, [*self.left]
-        changes: dict[str, Any] = {"activation": self.activation} if self.activation and c.hidden else {}
         w2, b2 = self._scaled(model, left)
-        if (c.alive or self.lives) and hints.alive != "none" and (self.life or not c.alive):
-            if c.channels <= max(3, self.life.get("channel", 3)):
-                left.append(f"the mask of living cells, since there are {c.channels} channels")
-            else:
-                changes["alive"] = msgspec.structs.replace(c.alive or Alive(), **self.life)
-        seed = model.seed
-        if "alive" in changes and not c.alive:  # nothing would live on zeros
-            changes |= {"seed": Seed("point", 1.0, first=3), "colour": Colour(1.0, 0.0, alpha=True)}
-            seed = None
+        changes = self._living(c, hints, left)
+        if self.activation and c.hidden:
+            changes["activation"] = self.activation
         used = [said for said in self.used if said not in left]
         facts = {"stated in the file": ", ".join(used)} if used else {}
         if rest := "; ".join(filter(None, (c.attribution.get("left out"), _partial(left), left_out(self.odd)))):
@@ -69,7 +65,19 @@ class Stated:
         if left and reading.startswith("likely"):
             facts["reading"] = reading.replace("likely", "a guess", 1)
         config = msgspec.structs.replace(c, **changes, attribution={**c.attribution, **facts})
-        return dataclasses.replace(model, config=config, w2=w2, b2=b2, seed=seed)
+        return dataclasses.replace(model, config=config, w2=w2, b2=b2, seed=None if "seed" in changes else model.seed)
+
+    def _living(self, c: Config, hints: Hints, left: list[str]) -> dict[str, Any]:
+        """Return what changes of a configuration if cells can die; what does not fit is added to `left`."""
+        if hints.alive == "none" or not (self.lives or c.alive) or (c.alive and not self.life):
+            return {}
+        if c.channels <= max(3, self.life.get("channel", 3)):
+            left.append(f"the mask of living cells, since there are {c.channels} channels")
+            return {}
+        alive = {"alive": msgspec.structs.replace(c.alive or Alive(), **self.life)}
+        if c.alive:
+            return alive
+        return {**alive, "seed": Seed("point", 1.0, first=3), "colour": Colour(1.0, 0.0, alpha=True)}  # zeros are dead
 
     def _scaled(self, model: Model, left: list[str]) -> tuple[F32, F32]:
         """Return w2 and b2 times the factors; those that do not fit are added to `left`."""
@@ -100,9 +108,11 @@ def read_statements(stated: Mapping[str, Value]) -> Stated:
         ):
             taken[kind] = value
             (found.used if known else found.left).append(_shown(name, value))
-    low, high = (found.hints.pop(bound, None) for bound in ("lowest", "highest"))
+    low, high = (found.hints.pop(bound, None) for bound in BOUNDS)
     if low is not None and high is not None and low < high:
         found.hints["state_clip"] = low, high
+    else:  # one alone
+        found.left += [_shown(name, value) for name, value in stated.items() if kind_of(name) in BOUNDS]
     return found
 
 

@@ -130,11 +130,7 @@ class TensorMachine(PickleMachine):
         extent = 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if count else 0
         steps = [s * width if n > 1 else 0 for n, s in zip(size, stride, strict=True)] if count else None
         array = _owned(np.ndarray(size, storage.dtype, _part(storage.raw, width, offset, extent), 0, steps))
-        if not storage.bfloat:
-            return array
-        wide = array.astype(np.uint32)
-        wide <<= 16
-        return wide.view(np.float32)
+        return from_bfloat16(array) if storage.bfloat else array
 
     def array(self, shape: Any, dtype: Any, fortran: Any, content: Any) -> Any:
         """Return a NumPy array of numbers, or for an array of objects a nested list. content: bytes or a list.
@@ -245,6 +241,13 @@ class TensorMachine(PickleMachine):
             raise TypeError("not items")
         self.spend(len(items))
         return items
+
+
+def from_bfloat16(halves: Array) -> npt.NDArray[np.float32]:
+    """Return numbers of bfloat16, which NumPy lacks: uint16 in place of the upper halves of float32."""
+    wide = halves.astype(np.uint32)
+    wide <<= 16
+    return wide.view(np.float32)
 
 
 def _part(content: bytes | memoryview, width: int, offset: int, count: int) -> memoryview:
