@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
     from ncaengine.core.kernels import Kernel
     from ncaengine.core.model import Model
+    from ncaengine.io.backgrounds import Background
     from ncaengine.io.contact_sheets import Tile
     from ncaengine.simulation.simulation import Simulation
 
 TARGETS = tyro.conf.arg(metavar="IMAGE [IMAGE ...]", help_behavior_hint="(default: none)")
+BACKGROUND = tyro.conf.arg(metavar="TEXT", help_behavior_hint="(default: the model's, white)")
 COLUMNS = tyro.conf.arg(metavar="N", help_behavior_hint="(default: as many as make the sheet nearly square)")
 
 
@@ -45,6 +47,9 @@ class Sheet:
     """Random seed: decides which cells fire, and any noise that the grid starts from."""
     scale: int = 2
     """Pixels per cell."""
+    background: Annotated[str, BACKGROUND] = ""
+    """What lies behind the transparent cells of growing pictures: transparent (the page then has no background,
+    either), or a colour such as black or #ff8800."""
     targets: Annotated[tuple[str, ...], TARGETS] = ()
     """The image that each model was trained on, one per model; it is shown first in the model's row. An image named
     NAME_target.png next to the model file is found automatically."""
@@ -62,6 +67,7 @@ class Sheet:
 
         contact_sheets.check_output(self.output)
         models = load_models(self.models)
+        behind = self._background(models)
         for name in self.kernels:
             catalogue = find_kernels(self.plugins, name, models)
         kernels = [catalogue.get(name) for name in dict.fromkeys(self.kernels)]
@@ -70,7 +76,7 @@ class Sheet:
         is_grid = len(steps) * len(kernels) == 1 and not self.targets
         rows: list[list[Tile]] = [[] for _ in models] if is_grid else self._target_tiles()
         with open_simulation(catalogue, self.backend, self.half, threads=self.threads) as sim:
-            grown = self._grow(sim, models, kernels, steps)
+            grown = self._grow(sim, models, kernels, steps, behind)
             rows = [[*row, *tiles] for row, tiles in zip(rows, grown, strict=True)]
         page = self._page(rows, is_grid, _names(self.models, models))
         contact_sheets.save_picture(page, self.output)
@@ -124,10 +130,19 @@ class Sheet:
 
         return [[tile(name) if name else contact_sheets.EMPTY] for name in names]
 
+    def _background(self, models: "Sequence[Model]") -> "Background | None":
+        from ncaengine.io.backgrounds import parse_background
+
+        if self.background and not any(model.config.colour.alpha for model in models):
+            raise NCAError("No model of these has transparent cells; leave out --background.")
+        return parse_background(self.background) if self.background else None
+
     def _grow(
-        self, sim: "Simulation", models: "Sequence[Model]", kernels: "Sequence[Kernel]", steps: "Sequence[int]"
-    ) -> "Iterator[list[Tile]]":
+        self, sim: "Simulation", models: "Sequence[Model]", kernels: "Sequence[Kernel]", steps: "Sequence[int]",
+        background: "Background | None",
+    ) -> "Iterator[list[Tile]]":  # fmt: skip
         """Yield the tiles of each model in turn."""
+        from ncaengine.io.backgrounds import whole_picture
         from ncaengine.io.contact_sheets import Tile
         from ncaengine.simulation.rollout import rollout
         from ncaengine.simulation.runaway import Watch
@@ -137,25 +152,29 @@ class Sheet:
             task = progress.add_task("", total=len(models) * len(kernels) * steps[-1])
             for model in models:
                 progress.update(task, description=model.config.name)
+                behind = background if model.config.colour.alpha else None
                 tiles = []
                 for kernel in kernels:
                     for grid in rollout(
                         sim, model, steps, self.size, kernel.name, self.seed, lambda made: progress.advance(task, made)
                     ):
                         print_warning(watch.look(grid, now=True))
-                        tiles.append(Tile(grid.image(self.scale), f"{kernel.name}, {grid.step:,}"))
+                        tiles.append(Tile(whole_picture(grid, behind, self.scale), f"{kernel.name}, {grid.step:,}"))
                 yield tiles
 
     def _page(self, rows: "list[list[Tile]]", is_grid: bool, names: "Sequence[str]") -> "Image":
         from ncaengine.io import contact_sheets
 
+        bare = self.background == "transparent"
         if is_grid:
             tiles = [contact_sheets.Tile(row[0].picture, name) for row, name in zip(rows, names, strict=True)]
             columns = self.columns or math.ceil(len(tiles) ** 0.5)
-            return contact_sheets.contact_sheet([tiles[k : k + columns] for k in range(0, len(tiles), columns)])
+            return contact_sheets.contact_sheet(
+                [tiles[k : k + columns] for k in range(0, len(tiles), columns)], transparent=bare
+            )
         if len(rows) == 1:
-            return contact_sheets.contact_sheet(rows, names[0])
-        return contact_sheets.contact_sheet(rows, headings=names)
+            return contact_sheets.contact_sheet(rows, names[0], transparent=bare)
+        return contact_sheets.contact_sheet(rows, headings=names, transparent=bare)
 
 
 def _names(paths: "Sequence[Path]", models: "Sequence[Model]") -> list[str]:

@@ -8,7 +8,7 @@ from PIL import ImageColor
 
 from ncaengine.core import canvas, looks
 from ncaengine.core.errors import NCAError
-from ncaengine.core.lattice import View
+from ncaengine.core.lattice import View, whole_view
 from ncaengine.core.model import Colour
 from ncaengine.core.types import F32, U8
 from ncaengine.simulation.grid import Grid
@@ -36,7 +36,14 @@ def require_opacity(grid: Grid) -> None:
         raise NCAError(f"{grid.model.config.name} has no transparent cells; leave out --background.")
 
 
-def picture_over(grid: Grid, background: Background, view: View, raw: bool = False) -> U8:
+def whole_picture(grid: Grid, background: Background | None, scale: int = 1) -> U8:
+    """Return a grid's whole picture over a background, None for its model's: (height, width, 3 or 4) uint8."""
+    if background is None:
+        return grid.image(scale)
+    return picture_over(grid, background, whole_view(grid.kernel, grid.size, scale), raw=False)
+
+
+def picture_over(grid: Grid, background: Background, view: View, raw: bool) -> U8:
     """Return the picture of a view over a background: (height, width, 3) uint8, or (height, width, 4) if transparent.
 
     RGB of a transparent picture is not multiplied by opacity, as PNG, WebP and QuickTime want it.

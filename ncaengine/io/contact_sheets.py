@@ -17,6 +17,8 @@ from ncaengine.core.types import U8
 from ncaengine.io.stills import png
 
 BACK, DIM, INK = "#141518", "#969ca5", "#e6e7e9"
+MIDDLE = "#7d838c"
+"""All letters of a page without a background: can be read on white and on black."""
 LONGEST = 18
 """The width that captions may give to the tiles' places, in heights of their letters."""
 
@@ -26,7 +28,7 @@ class Tile:
     """A picture on a sheet."""
 
     picture: U8
-    """(height, width, 3) uint8."""
+    """(height, width, 3) uint8, or 4 with opacity."""
     caption: str = ""
     """The line below it."""
 
@@ -35,14 +37,17 @@ EMPTY = Tile(np.array([[ImageColor.getrgb(BACK)]], np.uint8))
 """Leaves a place empty."""
 
 
-def contact_sheet(rows: Sequence[Sequence[Tile]], title: str = "", headings: Sequence[str] = ()) -> Image.Image:
-    """Draw rows of tiles on a dark page. Raises NCAError if the sheet has more than MAX_PIXELS.
+def contact_sheet(
+    rows: Sequence[Sequence[Tile]], title: str = "", headings: Sequence[str] = (), transparent: bool = False
+) -> Image.Image:
+    """Draw rows of tiles on a dark page, or on none. Raises NCAError if the sheet has more than MAX_PIXELS.
 
     Each tile is enlarged by the largest whole number that keeps it within the largest tile, and centred in its place.
     All places are as wide as the widest picture or caption. Rows may differ in length. A line that is too long is cut
     and ends in "…".
 
     headings: The lines above the rows.
+    transparent: Whether the page has opacity, and no background.
     """
     largest = [max((tile.picture.shape[k] for row in rows for tile in row), default=1) for k in (0, 1)]
     size = min(max(round(max(largest) / 16), 14), 30)  # height of the letters
@@ -60,17 +65,18 @@ def contact_sheet(rows: Sequence[Sequence[Tile]], title: str = "", headings: Seq
     height = (
         top + sum(heights) + sum(caption_heights) + 2 * size * sum(map(bool, lines)) + gap * (len(rows) - 1) + margin
     )
-    page = _page(inner_width + 2 * margin, height)
-    pen = ImageDraw.Draw(page)
-    pen.text((margin, margin + 1.2 * size), shorten(title, big, inner_width), INK, big, anchor="ls")
+    page = _page(inner_width + 2 * margin, height, transparent)
+    pen, (ink, dim) = ImageDraw.Draw(page), (MIDDLE, MIDDLE) if transparent else (INK, DIM)
+    pen.text((margin, margin + 1.2 * size), shorten(title, big, inner_width), ink, big, anchor="ls")
     for n, row in enumerate(rows):
-        pen.text((margin, top + size), shorten(lines[n], small, inner_width), INK, small, anchor="ls")
+        pen.text((margin, top + size), shorten(lines[n], small, inner_width), ink, small, anchor="ls")
         top += 2 * size if lines[n] else 0
         for k, (tile, image) in enumerate(zip(row, images[n], strict=True)):
             left = margin + k * (place + gap)
-            page.paste(image, (left + (place - image.width) // 2, top + (heights[n] - image.height) // 2))
+            if tile is not EMPTY:
+                page.paste(image, (left + (place - image.width) // 2, top + (heights[n] - image.height) // 2))
             middle = left + place / 2, top + heights[n] + 1.4 * size
-            pen.text(middle, shorten(tile.caption, small, place), DIM, small, anchor="ms")
+            pen.text(middle, shorten(tile.caption, small, place), dim, small, anchor="ms")
         top += heights[n] + caption_heights[n] + gap
     return page
 
@@ -115,10 +121,10 @@ def typeface(size: int) -> ImageFont.FreeTypeFont:
     return font
 
 
-def _page(width: int, height: int) -> Image.Image:
+def _page(width: int, height: int, transparent: bool) -> Image.Image:
     if width * height > MAX_PIXELS:
         raise NCAError(f"A sheet of {width}x{height} pixels is too large; use fewer or smaller pictures.")
-    return Image.new("RGB", (width, height), BACK)
+    return Image.new("RGBA", (width, height)) if transparent else Image.new("RGB", (width, height), BACK)
 
 
 def _enlarged(picture: U8, most: Sequence[int]) -> Image.Image:

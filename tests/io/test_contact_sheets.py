@@ -4,12 +4,13 @@ import os
 
 import numpy as np
 import pytest
-from helpers import NOTEBOOK_CONFIG, random_model, small
+from helpers import NOTEBOOK_CONFIG, random_model, random_weights, small
 from PIL import Image, ImageColor
 
 from ncaengine.cli import main
 from ncaengine.core import files
 from ncaengine.core.errors import NCAError
+from ncaengine.core.model import Colour, Config, Seed
 from ncaengine.formats import model_files
 from ncaengine.io import contact_sheets
 from ncaengine.io.contact_sheets import EMPTY, Tile, contact_sheet
@@ -194,3 +195,25 @@ def test_a_wrong_argument_is_reported_before_any_step(tmp_path, models, monkeypa
     assert error.count("\n") == 1
     assert message in error
     assert not (tmp_path / "s.png").exists()
+
+
+def test_a_sheet_of_growing_models_keeps_opacity_or_takes_a_colour(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    growing = Config(channels=5, hidden=4, colour=Colour(1.0, 0.0, alpha=True), seed=Seed("point"))
+    model_files.save(random_weights(growing), "growing.safetensors")
+    model_files.save(random_model(small(NOTEBOOK_CONFIG)), "texture.safetensors")
+    options = ["--size", "9x9", "--steps", "0", "--scale", "4", "--background"]
+    sheet = ["sheet", "growing.safetensors", "texture.safetensors", "-o", "a.png", *options]
+    assert main([*sheet, "transparent"]) == 0
+    page = np.asarray(Image.open("a.png"))
+    opacity = page[..., 3]
+    assert page.shape[2] == 4
+    assert not opacity[:10].any()
+    assert not opacity[:, :10].any()
+    assert (opacity == 255).sum() >= 36 * 36 + 16  # all of the texture, and the seed of the growing one
+    assert (opacity == 0).mean() > 0.5
+    assert main([*sheet, "#ff0000"]) == 0
+    page = np.asarray(Image.open("a.png"))
+    assert page.shape[2] == 3
+    assert (page == [255, 0, 0]).all(-1).sum() == 36 * 36 - 16
+    assert main(["sheet", "texture.safetensors", "-o", "b.png", *options, "black"]) == 1

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal
 from ncaengine._version import __version__
 from ncaengine.core.claims import is_claimed
 from ncaengine.core.errors import NCAError
-from ncaengine.core.lattice import whole_view
 from ncaengine.core.names import unique_name
 from ncaengine.core.settings import SETTINGS
 from ncaengine.core.types import U8, Size
@@ -265,16 +264,12 @@ class Recorder:
         Raises NCAError if it can't be saved.
         """
         from ncaengine.io import stills
-        from ncaengine.io.backgrounds import picture_over
+        from ncaengine.io.backgrounds import whole_picture
 
         path = path.strip() or free_name(base_name(grid), ".png")
         if Path(path).suffix.lower() != ".png":
             raise NCAError(f"{path}: a still's name must end in .png.")
-        behind = self._behind((grid,))
-        if behind is None:
-            picture = grid.image(self.scale)
-        else:
-            picture = picture_over(grid, behind, whole_view(grid.kernel, grid.size, self.scale))
+        picture = whole_picture(grid, self._behind((grid,)), self.scale)
         stills.save_still(Path(path), picture, describe(grid), session)
         return f"Saved {_name_and_folder(path)}: {picture.shape[1]} × {picture.shape[0]} px, step {grid.step}."
 
