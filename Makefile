@@ -14,7 +14,7 @@ SYSTEM := libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri libx11-6 libxext6 libxcurs
 BROWSER := chromium
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system browser demo test lint types unit docs format pictures gallery study wheel clean
+.PHONY: help setup system browser demo test lint types unit faults docs format pictures gallery study wheel clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ lint: setup  ## Check style
 
 types: setup  ## Check types
 	$(BIN)/mypy
+
+faults: setup  ## Kill every writer 30 times, let each system call fail, fill the disk; print a table (some 20 minutes)
+	PYTHONPATH=tests $(BIN)/python tests/faults.py --kills 30
 
 docs: setup  ## Build the documentation as a site, build/docs; a broken link is an error
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs

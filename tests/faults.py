@@ -6,6 +6,7 @@ therefore starts no threads. Needs a system with fork and signals.
 """
 
 import argparse
+import importlib
 import os
 import random
 import resource
@@ -345,9 +346,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     chance, lost = random.Random(given.seed), 0
-    from ncaengine.backends import torch as _
-    from ncaengine.training import checkpoint as _  # noqa: F401
-
+    for name in ("ncaengine.backends.torch", "ncaengine.training.checkpoint"):
+        importlib.import_module(name)  # once, not in each process
     print("| writer | kills | errors of the system | full disks |\n|---|---:|---:|---:|")
     for name in given.writers:
         counts = {kind: [0, 0] for kind in ("kills", "errors", "full")}
