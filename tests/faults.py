@@ -219,6 +219,10 @@ WRITERS = {
     "checkpoint": Writer(write_checkpoint, check_checkpoint),
     "import": Writer(command("import", "-o", "{}"), lambda folder: model_files.load(folder / "m.safetensors")),
     "export pt": Writer(command("export", "-o", "{}/a.pt"), check_state_dict),
+    "export page": Writer(
+        command("export", "-o", "{}/a.html"),
+        lambda folder: (folder / "a.html").read_text("utf-8").rstrip().index("</html>", -len("</html>")),
+    ),
     "export glsl": Writer(
         command("export", "-o", "{}/a.glsl"), lambda folder: (folder / "a.glsl").read_text().rstrip().index("}", -1)
     ),
@@ -277,7 +281,8 @@ def try_kill(writer: Writer, folder: Path, chance: random.Random) -> bool:
     time.sleep(chance.random() * 0.5)
     with suppress(ProcessLookupError):
         os.kill(child, chance.choice(SIGNALS))
-    return is_ready and ending(child) < 0 and survived(writer, folder, is_killed=True)
+    ended = ending(child)  # a command ends in order at SIGTERM and SIGHUP
+    return is_ready and (ended < 0 or ended == REFUSED) and survived(writer, folder, is_killed=True)
 
 
 def try_error(writer: Writer, folder: Path, at: int, code: int) -> bool | None:
