@@ -39,6 +39,8 @@ LIBRARIES = {
     "matplotlib": ("io",),
     "imgui_bundle": ("viewer",),
     "glfw": ("viewer",),
+    "anywidget": ("viewer.notebook",),
+    "traitlets": ("viewer.notebook",),
     "rich": ("cli",),
     "tyro": ("cli",),
 }
@@ -230,6 +232,7 @@ def test_the_parser_sees_nested_relative_and_plain_imports() -> None:
         ("ncaengine.backends.gl.backend", ["torch", "imgui_bundle", "glfw"]),
         ("ncaengine.backends.reference", ["moderngl", "glcontext", "imgui_bundle", "glfw"]),
         ("ncaengine.viewer.state.app", ["imgui_bundle", "glfw"]),
+        ("ncaengine.viewer.notebook.display", ["torch", "imgui_bundle", "glfw", "anywidget", "IPython"]),
     ],
 )
 def test_importing_leaves_heavy_packages_alone(modules: str, unwanted: list[str]) -> None:

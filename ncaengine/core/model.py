@@ -17,7 +17,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 import numpy as np
 
-from ncaengine.core import bounds
+from ncaengine.core import bounds, display
+from ncaengine.core.display import Displayed
 from ncaengine.core.errors import NCAError
 from ncaengine.core.settings import FireRate
 from ncaengine.core.types import F32
@@ -194,7 +195,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True, eq=False)
-class Model:
+class Model(Displayed):
     """A configuration with its weights, all float32 and read-only.
 
     Raises NCAError if a shape doesn't fit or a number is not finite.
@@ -237,6 +238,17 @@ class Model:
         """Return the weights by name, and the seed's image if there is one."""
         found = {name: getattr(self, name) for name in WEIGHTS}
         return found if self.seed is None else {**found, SEED: self.seed}
+
+    def show(self, kernel: str = "", controls: bool = True, height: int = 560) -> Any:
+        """Display the model in a notebook, as a page that runs it in the browser.
+
+        kernel: The neighbourhood at the start; '' takes the model's first.
+        controls: Whether the page has its controls, or is the texture alone.
+        height: In CSS pixels.
+
+        Growing the picture beside it takes some seconds. Raises NCAError if the model can't run on the kernel.
+        """
+        return display.module().of_model(self, kernel, controls, height)
 
     @property
     def parameters(self) -> int:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Model
+from ncaengine.core.types import U8
 from ncaengine.formats.exporters import page
 from ncaengine.simulation.rollout import StepReport, rollout
 from ncaengine.simulation.simulation import Simulation
@@ -42,8 +43,13 @@ def web_page(
 
 def picture(sim: Simulation, model: Model, kernel: Kernel, report: StepReport = lambda made: None) -> str:
     """Grow a model's texture and return its picture as a data URL, a small WebP file."""
-    (grid,) = (grid.image() for grid in rollout(sim, model, [STEPS], SIDE, kernel.name, report=report))
-    shown = Image.fromarray(grid)
+    (grown,) = (grid.image() for grid in rollout(sim, model, [STEPS], SIDE, kernel.name, report=report))
+    return small_picture(grown)
+
+
+def small_picture(picture: U8) -> str:
+    """Return a picture, (height, width, 3) uint8, as a data URL: a WebP file of MOST_BYTES, if a quality allows it."""
+    shown = Image.fromarray(picture)
     for quality in QUALITIES:
         file = io.BytesIO()
         shown.save(file, "webp", quality=quality, method=6)

@@ -11,6 +11,7 @@ import numpy as np
 
 from ncaengine.core import lattice
 from ncaengine.core.claims import Claim
+from ncaengine.core.display import Displayed
 from ncaengine.core.errors import NCAError
 from ncaengine.core.files import reason
 from ncaengine.core.lattice import View
@@ -27,8 +28,8 @@ GAP, BACK, TRANSPARENT = 8, (18, 19, 22), (0, 0, 0, 0)
 """Pixels between grids side by side, and the colours that show where no grid lies."""
 
 
-class Film:
-    """Writes pictures from any source as a video.
+class Film(Displayed):
+    """Writes pictures from any source as a video, which a notebook displays once it is finished.
 
     Attributes:
         path: The output; see encoders.
@@ -37,6 +38,7 @@ class Film:
         frames: The number of frames so far.
         width: Pixels, 0 before the first frame.
         height: Pixels, 0 before the first frame.
+        closed: Whether the file is finished.
     """
 
     def __init__(self, path: str | Path, fps: int | None = None, size: tuple[int, int] | None = None) -> None:
@@ -54,6 +56,7 @@ class Film:
             )
         self.ticks_per_frame = TICKS_PER_SECOND // self.fps
         self.width = self.height = 0
+        self.closed = False
         self._encoder: _EncoderThread | None = None
         if size is None:
             encoders.check_output(self.path, self.fps)
@@ -79,6 +82,7 @@ class Film:
         """Finish the file. Raises NCAError if that fails."""
         if self._encoder is not None:
             self._encoder.close()
+        self.closed = True
 
     def __enter__(self) -> Self:
         return self

@@ -8,6 +8,7 @@ from operator import itemgetter
 
 from ncaengine.backends.base import Backend
 from ncaengine.core import fields, lattice, looks, pcg
+from ncaengine.core.display import Displayed
 from ncaengine.core.errors import NCAError
 from ncaengine.core.fields import FIELDS, PLANE, Field
 from ncaengine.core.lattice import View
@@ -36,7 +37,7 @@ class Snapshot:
     waiting: tuple[Waiting, ...] = ()
 
 
-class Grid:
+class Grid(Displayed):
     """A grid's cells, and all that is known of them.
 
     Read it freely; to change it, submit commands to its Simulation. The methods from `edit` on are for the

@@ -32,13 +32,14 @@ from ncaengine.simulation.commands import AnyCommand, JournalEntry, OnGrid
 from ncaengine.simulation.grid import Grid
 from ncaengine.simulation.history import BYTES
 from ncaengine.simulation.library import Array
+from ncaengine.simulation.shown import Shown
 from ncaengine.simulation.world import Origin, World
 
 Which = Grid | int | None
 """A grid, its number, or None for the first one."""
 
 
-class Simulation:
+class Simulation(Shown):
     """Grids that run together.
 
     Every change goes through `submit`. A command that can't be carried out raises NCAError and changes nothing; one

@@ -1,0 +1,1 @@
+"""Notebooks: what the last value of a cell displays, and live widgets."""

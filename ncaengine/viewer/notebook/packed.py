@@ -1,0 +1,55 @@
+"""A grid's cells, packed for a page; assets/notebook/begin.js unpacks them."""
+
+import base64
+import json
+import struct
+import zlib
+
+import numpy as np
+
+from ncaengine.core import resources
+from ncaengine.core.types import F32
+from ncaengine.simulation.grid import Grid
+
+MOST_NUMBERS = 2**20
+"""Of a state and its fields in a notebook's file, which takes about three bytes for each."""
+SHARED = ("aspect", "dt", "antithetic")
+"""Settings that a page has, but not its link."""
+
+
+def cells(grid: Grid, exact: bool = False) -> bytes:
+    """Return state, fields and settings of a grid, compressed.
+
+    exact: whether numbers keep all their bits; else 11, as 16-bit floats have.
+    """
+    described = {
+        "size": grid.size, "channels": grid.model.config.channels, "steps": grid.step,
+        "settings": {name: getattr(grid.settings, name) for name in SHARED}, "hasFields": grid.fields is not None,
+    }  # fmt: skip
+    numbers = np.concatenate([part.ravel() for part in (grid.state(), grid.fields) if part is not None])
+    text = json.dumps(described).encode()
+    planes = (numbers if exact else _rounded(numbers)).astype("<f4").view(np.uint8).reshape(-1, 4).T.tobytes()
+    return zlib.compress(struct.pack("<I", len(text)) + text + planes, 1 if exact else 9)
+
+
+def _rounded(numbers: F32) -> F32:
+    most = float(np.finfo(np.float16).max)
+    return np.clip(numbers, -most, most).astype(np.float16).astype(np.float32)
+
+
+def with_cells(page: str, grid: Grid, live: bool = False) -> str:
+    """Return a page that goes on from a grid's cells, unless they are too many, or those of the seed.
+
+    live: whether the page also tells a widget what happens to its cells.
+    """
+    width, height = grid.size
+    numbers = width * height * (grid.model.config.channels + (0 if grid.fields is None else grid.fields.shape[2]))
+    pristine = grid.age == 0 and grid.edit_count == 0
+    parts = []
+    if live or (not pristine and numbers <= MOST_NUMBERS):
+        block = base64.b64encode(cells(grid, exact=live)).decode()
+        parts = [f'<script type="application/octet-stream+base64" id="begin">{block}</script>']
+    for name in ("begin.js", "bridge.js")[: 2 if live else len(parts)]:
+        parts.append(f"<script>\n{(resources.folder('assets') / 'notebook' / name).read_text('utf-8')}</script>")
+    head, end, tail = page.rpartition("</body>")
+    return "\n".join([head, *parts, end + tail])
