@@ -181,6 +181,19 @@ def test_two_models_on_one_grid(pages: Pages, catalogue: Catalogue) -> None:
         assert np.abs(ours - truth).max() <= TOLERANCE
 
 
+def test_weights_in_a_block_and_in_a_texture(pages: Pages, catalogue: Catalogue) -> None:
+    """GPUs read weights from a uniform block, or from a texture if they are too many for one."""
+    models = [random_model(small(NOTEBOOK_CONFIG, hidden=9), seed=n) for n in range(2)]
+    page = pages(models)
+    assert page.run("return engine.software")
+    page.run("engine.device.software = false")
+    for code in ("", "engine.device.programs.clear(); engine.device.gl.getParameter = () => 0"):
+        page.run(code)
+        for index, model in enumerate(models):
+            for kernel in ("square", "hexagonal"):
+                assert_agrees(page, model, index, kernel, catalogue, (24, 18))
+
+
 def test_states_in_16_bits(pages: Pages, catalogue: Catalogue) -> None:
     models = [shipped("zebra"), random_model(small(NOTEBOOK_CONFIG, channels=18))]
     page = pages(models)
