@@ -46,30 +46,29 @@ class Engine {
     this.device.gl.getExtension("WEBGL_lose_context")?.loseContext();
   }
 
-  // States are saved now and then, without waiting: a lost context takes all textures with it.
-  save(grid, fields = false) {
-    const { gl } = this.device, now = performance.now();
+  // States and fields are saved now and then, without waiting: a lost context takes all textures with it.
+  save(grid) {
+    const { device } = this, { gl } = device, now = performance.now();
     if (grid.saving) {
-      const { buffer, fence, planes, steps } = grid.saving;
-      if (gl.getSyncParameter(fence, gl.SYNC_STATUS) !== gl.SIGNALED) return;
+      if (gl.getSyncParameter(grid.saving.fence, gl.SYNC_STATUS) !== gl.SIGNALED) return;
+      const { buffer, fence, numbers, size, steps } = grid.saving;
       gl.bindBuffer(gl.PIXEL_PACK_BUFFER, buffer);
-      gl.getBufferSubData(gl.PIXEL_PACK_BUFFER, 0, planes);
+      gl.getBufferSubData(gl.PIXEL_PACK_BUFFER, 0, numbers);
       gl.bindBuffer(gl.PIXEL_PACK_BUFFER, null);
       gl.deleteBuffer(buffer);
       gl.deleteSync(fence);
-      if (planes.length === 4 * grid.layers * grid.width * grid.height) grid.saved = { ...grid.saved, planes, steps };
+      const fields = numbers.length > size ? numbers.subarray(size) : null;
+      if (size === grid.numbers) grid.saved = { planes: numbers.subarray(0, size), steps, fields };
       grid.saving = null;
     }
-    if (fields) grid.unsaved = true;
     if (now - (grid.savedAt || 0) < NCA_SAVE_EVERY) return;
     grid.savedAt = now;
-    if (grid.unsaved) grid.saved.fields = grid.readFields();
-    grid.unsaved = false;
-    const planes = new Float32Array(4 * grid.layers * grid.width * grid.height), buffer = gl.createBuffer();
+    const size = grid.numbers, numbers = new Float32Array(size + (grid.fields ? 4 * grid.width * grid.height : 0)), buffer = gl.createBuffer();
     gl.bindBuffer(gl.PIXEL_PACK_BUFFER, buffer);
-    gl.bufferData(gl.PIXEL_PACK_BUFFER, planes.byteLength, gl.STREAM_READ);
-    this.device.read(grid.textures.now, buffer);
-    grid.saving = { buffer, planes, steps: grid.steps, fence: gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0) };
+    gl.bufferData(gl.PIXEL_PACK_BUFFER, numbers.byteLength, gl.STREAM_READ);
+    device.read(grid.textures.now, buffer);
+    if (grid.fields) device.read(grid.fields, buffer, 4 * size);
+    grid.saving = { buffer, numbers, size, steps: grid.steps, fence: gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0) };
   }
 
   lose(event) {
@@ -85,7 +84,7 @@ class Engine {
     for (const grid of this.grids) {
       Object.assign(grid, { textures: {}, saving: null, stepped: false });
       const { planes, steps, fields } = grid.saved;
-      if (planes.length === 4 * grid.layers * grid.width * grid.height) {
+      if (planes.length === grid.numbers) {
         grid.device.fill(grid.texture("now"), planes);
         grid.steps = steps;
       } else grid.reseed();

@@ -16,6 +16,8 @@ class Grid {
   get lattice() { return this.engine.data.kernels[this.kernel]; }
   get layers() { return Math.ceil(this.info.channels / 4); }
 
+  get numbers() { return 4 * this.layers * this.width * this.height; } // of the state, in textures
+
   plane() {
     const [[ax], [, by]] = this.lattice.basis;
     return { width: this.width * ax, height: this.height * by };
@@ -70,6 +72,7 @@ class Grid {
   write(state) {
     const { channels } = this.info, planes = ncaPlanes(state, channels);
     this.saved = { ...this.saved, planes, steps: this.steps };
+    if (this.saving) this.saving.size = -1; // what is being saved is older
     if (this.engine.lost) return;
     this.device.fill(this.texture("now"), this.device.half ? planes.map(ncaRounded) : planes);
     this.stepped = false;
@@ -134,6 +137,7 @@ class Grid {
   clearFields() {
     this.dropTexture("fields");
     if (this.saved) this.saved.fields = null;
+    if (this.saving) this.saving.size = -1;
     Object.assign(this, { fields: null, rates: false, models: this.models.slice(0, 1) });
   }
 
@@ -190,7 +194,7 @@ class Grid {
     this.device.run([[0, 1, NCA_BRUSH]], [this.width, this.height], after, { before: this.fields }, { ...uniforms, word }, { FIELD: field });
     this.swap("fields", "fields after");
     this.fields = this.textures.fields;
-    this.engine.save(this, true);
+    this.engine.save(this);
   }
 
   // The place of a model among those of the grid; it is added if there is room.

@@ -88,13 +88,13 @@ class NcaDevice {
     else gl.texSubImage2D(kind, 0, 0, 0, width, height, gl.RGBA, gl.FLOAT, planes);
   }
 
-  // Read a texture's planes; into a buffer of WebGL if there is one, which doesn't wait.
-  read(texture, buffer = null) {
+  // Read a texture's planes; into a buffer of WebGL from a byte on, if there is one, which doesn't wait.
+  read(texture, buffer = null, start = 0) {
     const { gl } = this, size = 4 * texture.width * texture.height, planes = buffer ? null : new Float32Array(size * (texture.layers || 1));
     gl.bindBuffer(gl.PIXEL_PACK_BUFFER, buffer);
     for (let layer = 0; layer < (texture.layers || 1); layer++) {
       this.attach(texture, layer, 1);
-      gl.readPixels(0, 0, texture.width, texture.height, gl.RGBA, gl.FLOAT, ...(buffer ? [4 * size * layer] : [planes, size * layer]));
+      gl.readPixels(0, 0, texture.width, texture.height, gl.RGBA, gl.FLOAT, ...(buffer ? [start + 4 * size * layer] : [planes, size * layer]));
     }
     gl.bindBuffer(gl.PIXEL_PACK_BUFFER, null);
     return planes;

@@ -248,6 +248,27 @@ def test_a_lost_context_comes_back(pages: Pages) -> None:
     assert 3 <= steps <= 8
 
 
+def test_states_are_saved_while_a_grid_runs(pages: Pages) -> None:
+    page = pages([plain(seed=Seed("noise"))])
+    code = """
+        const wait = (time) => new Promise((done) => setTimeout(done, time));
+        grid.setRate("stripes");
+        for (let k = 0; k < 4; k++) {
+            await wait(700);
+            grid.step(2);
+            grid.device.gl.finish();
+        }
+        const { steps, planes, fields } = grid.saved;
+        const again = engine.addGrid({ model: 0, kernel, width, height, seed });
+        again.setRate("stripes");
+        again.step(steps);
+        const same = again.read().every((value, at) => value === ncaState(planes, 5)[at]);
+        return [steps, same, fields.every((value, at) => value === again.readFields()[at])];"""
+    steps, *same = page.run(GRID + code, kernel="square", width=10, height=12, seed=3)
+    assert steps in (2, 4, 6)
+    assert same == [True, True]
+
+
 REFUSED: dict[str, tuple[Config, str]] = {
     "inputs": (Config(channels=256, hidden=1, features=tuple(Feature("identity", n) for n in range(5))), "1280 inputs"),
     "layers": (Config(channels=256, hidden=1, scales=(0, 1)), "more than 256 layers"),
