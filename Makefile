@@ -14,7 +14,7 @@ SYSTEM := libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri libx11-6 libxext6 libxcurs
 BROWSER := chromium
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system browser demo test lint types unit faults docs format pictures gallery study wheel clean
+.PHONY: help setup system browser demo test lint types unit faults docs format pictures page gallery study wheel clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ pictures: setup  ## Redraw the pictures and the table of keys in the README and 
 	$(BIN)/python assets/pictures/make.py
 	$(BIN)/python assets/pictures/film.py
 	$(BIN)/ncaengine sheet $(GALLERY:%=assets/%.safetensors) -o assets/pictures/gallery.png --steps 1000 --columns 5
+
+page: setup  ## Write docs/gallery.html, the page with all shipped models
+	$(BIN)/ncaengine export $(GALLERY) pebbles -o docs/gallery.html --kernels square hexagonal
 
 # Continues a run that was stopped; delete build/gallery to start over.
 gallery: setup  ## Retrain the models in assets/ (some hours on a CPU)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from ncaengine.cli.shared.engine import find_kernels, load_models, open_simulation
-from ncaengine.cli.shared.options import KernelName, Models, OutputFile, Plugins, Seed, Size, size_text
+from ncaengine.cli.shared.options import KernelName, Models, OutputFile, Plugins, Seed, Size
 from ncaengine.cli.shared.output import plural, print_notice, progress_bar
+from ncaengine.cli.shared.pages import open_page, page_text, start_settings
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:
@@ -84,25 +85,13 @@ class Export:
         first = f", the first is {name}" if len(models) > 1 else f", {name}"
         print(f"{plural(len(models), 'model')} in {self.output}{first}")
         if form == "page" and self.open:
-            import webbrowser
-
-            webbrowser.open(self.output.resolve().as_uri())
+            open_page(self.output)
 
     def _kernels(self, models: "list[Model]") -> "Catalogue":
         return find_kernels(self.plugins, self.kernel, models)
 
     def _page(self, models: "list[Model]") -> str:
-        from ncaengine.io import pages
-
-        if self.size and not all(8 <= side <= 4096 for side in self.size):
-            raise NCAError(f"A page's grid of {size_text(self.size)} cells is not possible; use from 8 to 4096 a side.")
-        names = self.kernels or tuple(dict.fromkeys(name for model in models for name in model.config.kernels))
-        catalogue = find_kernels(self.plugins, names[0], models)
-        kernels = [catalogue.get(name) for name in names if self.kernels or name in catalogue.kernels]
-        start = {"seed": self.seed, **({"size": size_text(self.size)} if self.size else {})}
-        with open_simulation(catalogue) as sim, progress_bar("steps") as bar:
-            task = bar.add_task("Growing pictures", total=len(models) * pages.STEPS)
-            return pages.web_page(sim, models, kernels, start, lambda made: bar.advance(task, made))
+        return page_text(models, self.kernels, self.plugins, start_settings(self.size, self.seed))
 
     def _atlas(self, models: "list[Model]") -> str:
         from ncaengine.formats.exporters import atlas

@@ -6,8 +6,10 @@ from typing import Annotated
 
 import tyro
 
-from ncaengine.cli.shared.engine import find_kernels
+from ncaengine.cli.shared.engine import find_kernels, load_models
 from ncaengine.cli.shared.options import SIZE, BackendChoice, Half, KernelName, Plugins, Seed, Threads
+from ncaengine.cli.shared.output import plural
+from ncaengine.cli.shared.pages import kept_page, open_page, page_text, start_settings
 from ncaengine.core.errors import NCAError
 from ncaengine.core.settings import SETTINGS, Settings
 
@@ -39,10 +41,16 @@ class View:
     backend: BackendChoice = "auto"
     threads: Threads = None
     half: Half = False
+    browser: bool = False
+    """Show the models in the browser instead, on a page that ncaengine writes: where no window can be opened. With two
+    models, two grids lie side by side."""
     plugins: Plugins = ()
 
     def run(self) -> None:
-        """Open the window; return when it is closed."""
+        """Open the window and return when it is closed; or open the page."""
+        if self.browser:
+            self._show_page()
+            return
         from ncaengine.formats import model_files
         from ncaengine.viewer.state.file_watch import ModelWatch
         from ncaengine.viewer.state.options import Options
@@ -60,6 +68,22 @@ class View:
             self.size, self.kernel, self.steps_per_second, self.seed, collection, self.half, self.backend, self.threads
         )
         show(models, options, find_kernels(self.plugins, self.kernel, models), watch)
+
+    def _show_page(self) -> None:
+        from ncaengine.formats import model_files
+
+        if any(path.suffix.lower() in SESSION_ENDINGS for path in self.models):
+            raise NCAError("A page shows models, not sessions; leave out --browser.")
+        if self.backend != "auto" or self.threads is not None or self.half:
+            raise NCAError("A page runs on the browser's graphics; leave out --backend, --threads and --half.")
+        models = load_models(self.models or (model_files.default_model(),))
+        speeds = (*self.steps_per_second, *self.steps_per_second[-1:])
+        start = start_settings(self.size, self.seed) | {"kernel": self.kernel, "speed": speeds[0]}
+        if len(models) > 1:
+            start["grids"] = [{"model": models[1].config.name, "speed": speeds[1]}]
+        path = kept_page(page_text(models, [self.kernel], self.plugins, start, more=True), models)
+        print(f"{plural(len(models), 'model')} in {path}")
+        open_page(path)
 
     def _show_session(self) -> None:
         from ncaengine.io import sessions

@@ -12,6 +12,8 @@ from ncaengine.core.errors import NCAError
 VERSIONS = (4, 3), (4, 1), (3, 3)
 """Of OpenGL, the best first. Below 4.3 there are no compute shaders; macOS stops at 4.1."""
 
+INSTEAD = "use `ncaengine view --browser` to see it in a browser, or `ncaengine record` for a video"
+
 
 def preflight(hidden: bool) -> tuple[int, int]:
     """Open a small invisible window and close it. Return the best of VERSIONS that this machine has.
@@ -27,7 +29,7 @@ def preflight(hidden: bool) -> tuple[int, int]:
     if hidden and sys.platform.startswith("linux"):
         glfw.init_hint(glfw.PLATFORM, glfw.PLATFORM_NULL)
     if not glfw.init():
-        raise NCAError(f"Can't open a display ({_last(reasons)}); record a video with `ncaengine record` instead.")
+        raise NCAError(f"Can't open a display ({_last(reasons)}); {INSTEAD}.")
     hints = {glfw.OPENGL_FORWARD_COMPAT: 1, glfw.OPENGL_PROFILE: glfw.OPENGL_CORE_PROFILE, glfw.VISIBLE: 0}
     if hidden and sys.platform.startswith("linux"):
         hints[glfw.CONTEXT_CREATION_API] = glfw.EGL_CONTEXT_API
@@ -40,9 +42,7 @@ def preflight(hidden: bool) -> tuple[int, int]:
             glfw.destroy_window(window)
             glfw.window_hint(glfw.VISIBLE, int(not hidden))
             return version
-    raise NCAError(
-        f"Can't open a window with OpenGL 3.3 ({_last(reasons)}); record a video with `ncaengine record` instead."
-    )
+    raise NCAError(f"Can't open a window with OpenGL 3.3 ({_last(reasons)}); {INSTEAD}.")
 
 
 def _last(reasons: list[str]) -> str:

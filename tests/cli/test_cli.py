@@ -96,6 +96,7 @@ def test_view_without_a_display_suggests_record(model):
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "ncaengine record" in done.stderr
+    assert "ncaengine view --browser" in done.stderr
 
 
 def test_kernels_lists_broken_plugins_with_reasons(capsys, tmp_path):
@@ -378,6 +379,26 @@ def test_a_replay_reports_progress(tmp_path, performed):
     assert seen == sorted(set(seen))
     assert seen[-1] == performed.tick
     assert all(b - a <= TICKS_PER_SECOND for a, b in zip([0, *seen], seen, strict=False))
+
+
+def test_view_shows_models_in_the_browser(capsys, tmp_path, monkeypatch):
+    import webbrowser
+
+    import platformdirs
+
+    opened = []
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda *_: tmp_path / "cache")
+    monkeypatch.setattr(webbrowser, "open", lambda address: opened.append(address) or len(opened) == 1)
+    arguments = ["view", "zebra", "coral", "--browser", "-r", "30", "7", "--size", "40x24", "--seed", "3"]
+    assert main(arguments) == 0
+    path = tmp_path / "cache" / "pages" / "zebra-coral.html"
+    assert opened == [path.as_uri()]
+    assert capsys.readouterr().out == f"2 models in {path}\n"
+    assert "<title>zebra, coral</title>" in path.read_text("utf-8")
+    assert main(arguments) == 0
+    assert f"open {path} in one yourself" in " ".join(capsys.readouterr().err.split())
+    assert "not sessions" in problem(capsys, "view", "a.nca", "--browser")
+    assert "leave out --backend" in problem(capsys, "view", "zebra", "--browser", "--half")
 
 
 def test_view_opens_a_session_alone_and_as_it_was_saved(capsys, tmp_path, model, performed, monkeypatch):

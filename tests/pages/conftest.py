@@ -88,6 +88,7 @@ def open_page(browser: Browser, page_file: Path) -> Iterator[Callable[..., Opene
 
     def open_(
         query: str = "",
+        file: Path | None = None,
         phone: bool = False,
         size: tuple[int, int] | None = None,
         script: str = "",
@@ -102,7 +103,7 @@ def open_page(browser: Browser, page_file: Path) -> Iterator[Callable[..., Opene
         opened = Opened(context.new_page())
         if script:
             opened.page.add_init_script(script)
-        opened.page.goto(page_file.as_uri() + query)
+        opened.page.goto((file or page_file).as_uri() + query)
         if wait:
             opened.until("typeof app === 'object' && app.shown")
         return opened

@@ -140,6 +140,29 @@ def test_the_random_seed_fixes_the_run(open_page: Any) -> None:
     assert not np.array_equal(states[0], states[2])
 
 
+def test_a_page_starts_as_its_author_set_it(open_page: Any) -> None:
+    start = {"kernel": "hexagonal", "size": "40x24", "seed": 3, "speed": 30, "grids": [{"model": "coral", "speed": 7}]}
+    want = open_page("#paused=1").evaluate("(start) => fromTexts(startTexts(start), app.data)", start)
+    assert want["size"] == "40x24"
+    first = {"model": "zebra", "kernel": "hexagonal", "seed": 3, "speed": 30, "fireRate": 0.5, "scale": 1}
+    assert [{key: each[key] for key in first} for each in want["grids"]] == [
+        first,
+        {**first, "model": "coral", "speed": 7},
+    ]
+
+
+def test_the_gallery_runs_all_shipped_models(open_page: Any) -> None:
+    file = Path(__file__).parents[2] / "docs" / "gallery.html"
+    assert file.stat().st_size <= 500_000
+    page = open_page("#size=24x24&paused=1", file=file)
+    shipped = {path.stem for path in (file.parents[1] / "assets").glob("*.safetensors")}
+    assert set(page.evaluate("app.data.models.map(({ name }) => name)")) == shipped
+    for index in range(len(shipped)):
+        page.evaluate(f"commands.model({index}), pane().grid.step(2)")
+        assert np.isfinite(state(page)).all()
+    assert page.errors == []
+
+
 def test_back_and_forward_move_between_settings(open_page: Any) -> None:
     page = open_page("#size=32x32&paused=1")
     page.keyboard.press("k")
