@@ -1,4 +1,5 @@
 // The view of a live widget whose grid runs in Python: pictures that Python sends, and controls that send commands.
+const PACE = 800;   // bytes a millisecond; Jupyter drops messages above a megabyte a second
 const SLIDERS = [
   ["fire_rate", "Fire rate", 0, 1, 0.01],
   ["scale", "Cell scale", 0.25, 4, 0.05],
@@ -61,7 +62,7 @@ export default {
         URL.revokeObjectURL(url);
         picture.src = url = URL.createObjectURL(new Blob([buffers[0]], { type: "image/jpeg" }));
       }
-      timer = setTimeout(ask, paused ? 100 : 16);
+      timer = setTimeout(ask, Math.max(paused ? 100 : 16, (buffers?.[0]?.byteLength ?? 0) / PACE));
     }
     function point({ clientX, clientY }) {
       const box = picture.getBoundingClientRect(), [scale, x, y] = view, across = picture.naturalWidth / box.width;

@@ -200,7 +200,7 @@ def test_python_streams_pictures_and_hears_strokes(tab: Page, sim: Simulation, m
     for _ in range(4):
         notebook.listen("sent.length")
     assert sim.grid().step > 5
-    until(tab, tab, "document.querySelector('img').naturalWidth === 624")
+    until(tab, tab, "document.querySelector('img').naturalWidth === 480")
     box = tab.locator("img").bounding_box()
     tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     tab.mouse.down()

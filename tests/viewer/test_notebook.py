@@ -227,7 +227,7 @@ def test_a_stream_sends_pictures_only_when_something_changed(sim: Simulation) ->
     (first, pictures), (second, more), (_, none) = sent
     assert (first["step"], first["paused"], second["paused"]) == (2 + 6, False, True)
     shown = Image.open(io.BytesIO(pictures[0]))
-    assert shown.size == sim.image(scale=26).shape[1::-1]
+    assert shown.size == sim.image(scale=20).shape[1::-1]
     assert (len(more), len(none)) == (1, 0)
 
 

@@ -41,7 +41,7 @@ def png_of(picture: U8) -> bytes:
 def jpeg_of(picture: U8) -> bytes:
     """Return a picture, (height, width, 3) uint8, as a JPEG file."""
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, "JPEG", quality=90, subsampling=0)
+    Image.fromarray(picture).save(file, "JPEG", quality=85, subsampling=0)
     return file.getvalue()
 
 

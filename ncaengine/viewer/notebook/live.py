@@ -29,7 +29,7 @@ LONGEST = 0.25
 """Seconds that may pass between two pictures; the grid is slower than its speed where they take longer."""
 MOST_WORK = 2**24
 """Cells times steps between two pictures."""
-STREAMED = 640
+STREAMED = 480
 """The longest side of a picture, in pixels, unless the grid has more cells."""
 
 
@@ -128,7 +128,7 @@ class PageWidget(LiveWidget):
     def push(self) -> None:
         """Make the browser's grid go on from the Simulation's cells, and its maps."""
         self._cells, self.step = self.grid.state(), self.grid.step
-        self.send({"kind": "begin"}, [packed.cells(self.grid, exact=True)])
+        self.send({"kind": "begin"}, [packed.cells(self.grid, exact=self._cells.size <= packed.MOST_NUMBERS // 2)])
 
     def receive(self, message: dict[str, Any], buffers: list[Any]) -> None:
         """Do what the page says: keep its cells, load them, or submit its command. Raises NCAError if it can't."""
