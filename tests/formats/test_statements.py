@@ -204,8 +204,10 @@ def test_statements_that_differ_are_named(file: Path) -> None:
 
 
 def test_unknown_attributes_are_named_and_plain_ones_are_not(file: Path) -> None:
-    config = model_files.load(saved(file, Growing(strength=0.5, channel_n=16, device="cpu", loss_weight=2.0))).config
+    plain = {"channel_n": 16, "device": "cpu", "loss_weight": 2.0, "dilation": 1, "angle": 0.0, "rotation": False}
+    config = model_files.load(saved(file, Growing(strength=0.5, **plain))).config
     assert config.notes[-1] == "left out, because its meaning is not known: strength"
+    assert model_files.load(saved(file, Growing(**plain))).config.notes[1:] == []
 
 
 def test_factors_of_hidden_units_and_of_the_update(file: Path) -> None:

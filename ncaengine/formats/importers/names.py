@@ -17,7 +17,7 @@ KINDS: dict[str, str] = {
     "state_range state_limit state_bound value_range",
     "lowest": "clip_min clamp_min state_min min_value",
     "highest": "clip_max clamp_max state_max max_value",
-    "padding": "padding padding_mode padding_type pad_mode pad_type boundary boundary_mode boundary_condition "
+    "padding": "pad padding padding_mode padding_type pad_mode pad_type boundary boundary_mode boundary_condition "
     "boundary_conditions edge_mode",
     "circular": "circular circular_padding circular_pad periodic wrap wrap_around toroidal torus",
     "integrator": "integrator integration integration_method ode_method ode_solver solver",
@@ -59,7 +59,7 @@ NEUTRAL = re.compile(
 )
 """Names that say nothing about a step, or nothing that the shapes of the weights do not say."""
 BESIDE = {
-    "of the loss": r"\w*losse?s?(_\w+)?|criterion|feature_extractor|metrics?|perceptual(_\w+)?|disc|D"
+    "of the loss": r"\w*losse?s?(_\w+)?|criterion|feature_extractor|metrics?|perceptual(_\w+)?|disc|(?-i:D)"
     r"|\w*(vgg|lpips|discriminator|critic|clip|inception|resnet|alexnet)\w*",
     "of the optimiser": r"\w*optim\w*|opts?|adam\w*|\w*sched\w*|\w*scaler|exp_avg\w*|moments?|momentum",
     "of the training": r"rng\w*|seed\w*|random\w*|histor\w+|target(_\w+)?|(sample_)?pool(_\w+)?|replay\w*",
@@ -90,7 +90,7 @@ _BESIDE = {reason: re.compile(names, re.IGNORECASE) for reason, names in BESIDE.
 
 def kind_of(name: str) -> str:
     """Return which of KINDS the last part of a dotted name is, perhaps after use_ or the like; '' if none."""
-    last = name.rpartition(".")[2]
+    last = name.rpartition(".")[2].lower()
     if len(last) > 40:
         return ""
     return _KINDS.get(_plain(last)) or _KINDS.get(_plain(re.sub(r"^(use|with|enable|apply)_?", "", last)), "")

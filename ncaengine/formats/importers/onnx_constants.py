@@ -124,6 +124,8 @@ OPERATIONS: dict[str, Operation] = {
     "Neg": lambda _, values: -values[0],
     "Sin": _arithmetic(np.sin),
     "Cos": _arithmetic(np.cos),
+    "Equal": _arithmetic(np.equal),
+    "Where": _arithmetic(np.where),
     "Add": _arithmetic(np.add),
     "Sub": _arithmetic(np.subtract),
     "Mul": _arithmetic(np.multiply),

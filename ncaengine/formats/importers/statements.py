@@ -227,8 +227,9 @@ def _circular(found: Stated, _: str, value: Value) -> bool | None:
     return value or None
 
 
-def _not_run(_found: Stated, _: str, value: Value) -> bool | None:
-    return None if _number(value) == 0 else False
+def _not_run(_found: Stated, name: str, value: Value) -> bool | None:
+    usual = 1 if name.endswith(("stride", "dilation")) else 0
+    return None if value is False or _number(value) == usual else False
 
 
 _READERS: dict[str, Callable[[Stated, str, Value], bool | None]] = {
