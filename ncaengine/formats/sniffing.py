@@ -21,6 +21,7 @@ from ncaengine.formats.onnx import looks_like_onnx, read_onnx
 from ncaengine.formats.partition import Held
 from ncaengine.formats.pickle import holders, weights
 from ncaengine.formats.pickle.attributes import find_plain
+from ncaengine.formats.pickle.machine import UnloadedObject
 from ncaengine.formats.safetensors import read_safetensors
 
 MAX_HEAD_LETTERS = 20_000
@@ -143,6 +144,7 @@ def _read_pickle(path: Path, stem: str) -> Model | Decoded | Held:
         return Held(tensors, stem, plain=find_plain(found))
     if not isinstance(found, Mapping):
         kind = "Tensor" if isinstance(found, np.ndarray) else type(found).__name__
+        kind = f"{found.module}.{found.name}"[:100] if isinstance(found, UnloadedObject) else kind
         raise NCAError(f"holds a {kind}, not a model or a state dict.")
     keys = ", ".join(quoted(key) for key in list(found)[:4])
     raise NCAError(f"holds {keys or 'nothing'}{', …' if len(found) > 4 else ''}; it has no weights.")

@@ -240,6 +240,33 @@ def test_graphs_that_are_not_understood_are_refused(tmp_path: Path, case: str) -
     assert message in refused(tmp_path / "m.onnx")
 
 
+def doubled(file: OnnxFile, x: str) -> str:
+    for _ in range(60):
+        x = file.op("Concat", x, x, axis=1)
+    return file.conv(file.op("Relu", file.conv(x, as_conv(W1))), as_conv(W2))
+
+
+REFUSED |= {
+    "a perception that doubles": (lambda f: doubled(f, f.conv("x", stacked([S], C), C, pad=1)), "lets a cell perceive"),
+    "stacks that double": (
+        lambda f: doubled(f, f.op("Unsqueeze", f.conv("x", stacked([S], C), C, pad=1), f.const([1]))),
+        "lets a cell perceive",
+    ),
+    "many channels": (
+        lambda f: f.conv(f.conv("x", as_conv(W1)), np.zeros((1000, HIDDEN, 1, 1), np.float32)), "has 1000 channels",
+    ),
+    "a scaled product": (lambda f: f.op("Gemm", "x", f.weights("w", W1), alpha=2.0), "layers of single cells"),
+    "numbers without end": (
+        lambda f: [f.op("Expand", f.const(1.0), f.const([1000, 1000])) for _ in range(11)][-1], "ten million numbers",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", list(REFUSED)[-5:])
+def test_graphs_that_would_take_much_memory_are_refused(tmp_path: Path, case: str) -> None:
+    test_graphs_that_are_not_understood_are_refused(tmp_path, case)
+
+
 def test_hostile_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "m.onnx"
     huge = part(1, 2**40) + part(1, 2**40) + part(2, 1) + part(8, "w")

@@ -35,7 +35,8 @@ from pickle_parts import (
 
 from ncaengine.core.errors import NCAError
 from ncaengine.formats.pickle import tensors as calls
-from ncaengine.formats.pickle.holders import find_weights
+from ncaengine.formats.pickle.attributes import MAX_PLAIN, find_plain
+from ncaengine.formats.pickle.holders import find_tensors, find_weights
 from ncaengine.formats.pickle.machine import UnloadedObject
 from ncaengine.formats.pickle.weights import read_npy, read_torch
 
@@ -373,3 +374,14 @@ PARTS = [
 @given(parts=st.lists(st.sampled_from(PARTS), max_size=40))
 def test_random_opcodes(parts: list[bytes], run: Run) -> None:
     refusal(lambda: run(b"".join(parts) + b".", _0=FOUR))
+
+
+def test_what_lies_at_many_places_is_looked_at_a_bounded_number_of_times() -> None:
+    many = {f"k{number}": number for number in range(50_000)}
+    assert find_tensors([[many] * 1000] * 1000) == {}
+    assert len(find_plain([many] * 1000)) == MAX_PLAIN
+    config: dict[str, object] = {}
+    for _ in range(3):
+        config = {f"k{number}": config for number in range(1000)}
+    state = {"_parameters": {"w": np.zeros((2, 2))}, **config}
+    assert find_plain(UnloadedObject("__main__", "Net", state)) == {}

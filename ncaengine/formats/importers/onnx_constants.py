@@ -69,6 +69,17 @@ def _sliced(node: Node, values: Sequence[Array]) -> Array:
     return values[0][tuple(parts)]
 
 
+def _concatenated(node: Node, values: Sequence[Array]) -> Array:
+    _bounded([sum(value.size for value in values)])
+    return np.concatenate(values, node.attributes.get("axis", 0))
+
+
+def _gathered(node: Node, values: Sequence[Array]) -> Array:
+    array, places, axis = values[0], values[1], node.attributes.get("axis", 0)
+    _bounded([array.size // max(1, array.shape[axis]), places.size])
+    return np.take(array, places, axis)
+
+
 def _tiled(_: Node, values: Sequence[Array]) -> Array:
     times = integers(values[1]) or []
     _bounded([side * n for side, n in zip(values[0].shape, times, strict=True)])
@@ -111,12 +122,12 @@ OPERATIONS: dict[str, Operation] = {
     **dict.fromkeys(("Identity", "Cast"), lambda _, values: values[0]),
     "Unsqueeze": _unsqueezed,
     "Squeeze": _squeezed,
-    "Concat": lambda node, values: np.concatenate(values, node.attributes.get("axis", 0)),
+    "Concat": _concatenated,
     "Transpose": lambda node, values: np.transpose(values[0], node.attributes.get("perm")),
     "Reshape": _reshaped,
     "Flatten": lambda node, values: values[0].reshape(math.prod(values[0].shape[: node.attributes.get("axis", 1)]), -1),
     "Slice": _sliced,
-    "Gather": lambda node, values: np.take(values[0], values[1], node.attributes.get("axis", 0)),
+    "Gather": _gathered,
     "Tile": _tiled,
     "Expand": _expanded,
     "ConstantOfShape": _filled,

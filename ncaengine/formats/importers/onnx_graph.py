@@ -8,11 +8,12 @@ import msgspec
 import numpy as np
 
 from ncaengine.core.errors import NCAError
-from ncaengine.core.model import Activation, Alive, Clips
+from ncaengine.core.model import MAX_NUMBERS, Activation, Alive, Clips
 from ncaengine.core.types import F32
 from ncaengine.formats.importers.base import quoted
 from ncaengine.formats.importers.onnx_constants import folded, setting
 from ncaengine.formats.importers.onnx_perception import Columns, Seen, perceived
+from ncaengine.formats.limits import too_large
 from ncaengine.formats.onnx import Graph, Node
 
 ACTIVATIONS: dict[str, Activation] = {"Relu": "relu", "Tanh": "tanh", "Sigmoid": "sigmoid"}
@@ -25,6 +26,9 @@ MEANINGS = {
     "life": "the mask of living cells", "outside": "another input",
 }  # fmt: skip
 """What each kind of Stage is, for messages."""
+PLAIN_GEMM = {"alpha": 1, "beta": 1, "transA": 0}
+"""Attributes of a matrix product that only multiplies and adds."""
+MAX_CHANNELS = 256
 NO_RATE = "which cells fire is an input of the graph; half of them are assumed"
 
 
@@ -63,6 +67,8 @@ class Reader:
         """The share of cells that fire; None if an input of the graph says it."""
         self.alive: Alive | None = None
         self.clips = Clips()
+        self.left = MAX_NUMBERS
+        """How many more numbers of the graph's own may be computed."""
         for node in graph.nodes:
             self._compute(node)
         self.single, self.channels = self._layers_of_single_cells()
@@ -73,6 +79,9 @@ class Reader:
         """Keep what an operation on mere numbers gives; what depends on the state's size stays unknown."""
         result = folded(node, [self.known.get(name) for name in node.inputs if name])
         if node.outputs and result is not None:
+            self.left -= result.size
+            if self.left < 0:
+                raise too_large()
             self.known.setdefault(node.outputs[0], result)
 
     def _layers_of_single_cells(self) -> tuple[int, int]:
@@ -82,6 +91,8 @@ class Reader:
         one = len(found) == 1 and any(w is not None and w.shape[:2] == found[0].shape[::-1] for w in wide)
         if len(found) != 2 and not one:
             raise NCAError(f"its graph has {len(found)} layers of single cells; ncaengine runs automata of two.")
+        if len(found[-1]) > MAX_CHANNELS:
+            raise NCAError(f"has {len(found[-1])} channels; ncaengine runs at most {MAX_CHANNELS}.")
         return len(found), len(found[-1])
 
     def _layer(self, node: Node) -> F32 | None:
@@ -92,6 +103,8 @@ class Reader:
         if node.op == "Conv" and at.ndim == 4 and at.shape[2:] == (1, 1) and node.attributes.get("group", 1) == 1:
             return at.reshape(at.shape[:2])
         if node.op == "Conv" or at.ndim != 2:
+            return None
+        if any(node.attributes.get(name, usual) != usual for name, usual in PLAIN_GEMM.items()):
             return None
         return at if node.op == "Gemm" and node.attributes.get("transB") else at.T
 
@@ -142,10 +155,13 @@ class Reader:
             if value.apart or value.stack or value.wrapping or self.layers:
                 return None
             self.columns, self.padding = value.all_columns(self.channels), value.padding
-            mix, shift = value.as_layer(self.channels)
-            if layer.shape[1] != len(mix):
-                raise NCAError(f"its first layer has {layer.shape[1]} inputs, and a cell perceives {len(mix)} values.")
-            self.layers.append((layer @ mix, layer @ shift + (0 if bias is None else bias)))
+            count = len(self.columns if value.mix is None else value.mix)
+            if layer.shape[1] != count:
+                raise NCAError(f"its first layer has {layer.shape[1]} inputs, and a cell perceives {count} values.")
+            with np.errstate(all="ignore"):  # Model refuses what is not finite
+                if value.bias is not None:
+                    bias = layer @ value.bias + (0 if bias is None else bias)
+                self.layers.append((layer if value.mix is None else layer @ value.mix, bias))
             return Stage("sum1")
         if value.kind not in ("sum1", "hidden") or len(self.layers) != 1:
             return None

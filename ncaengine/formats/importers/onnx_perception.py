@@ -1,13 +1,17 @@
 """The perception in an ONNX graph: what each value is that a cell sees, as a sum of filters of channels."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
+from ncaengine.core.errors import NCAError
+from ncaengine.core.model import MAX_INPUTS, MAX_NUMBERS
 from ncaengine.formats.importers.filters import split_dense
 from ncaengine.formats.importers.onnx_constants import integers, setting
+from ncaengine.formats.limits import too_large
 from ncaengine.formats.onnx import Node
 from ncaengine.formats.pickle.tensors import Array
 
@@ -64,8 +68,15 @@ class Seen:
 
     def as_layer(self, channels: int) -> tuple[Array, Array]:
         """Return `mix` and `bias`, whether they are there or not."""
+        _check_count(len(self.all_columns(channels)))
         mix = np.eye(len(self.all_columns(channels)), dtype=np.float32) if self.mix is None else self.mix
         return mix, np.zeros(len(mix), np.float32) if self.bias is None else self.bias
+
+
+def _check_count(count: int) -> None:
+    """Raise NCAError if a cell perceives too many values. Parts of a graph may double each other's."""
+    if count > MAX_INPUTS:
+        raise NCAError(f"its graph lets a cell perceive {count} values; ncaengine runs {MAX_INPUTS}.")
 
 
 def perceived(node: Node, values: Sequence[Any], channels: int) -> Seen | None:
@@ -152,6 +163,7 @@ def _concatenated(node: Node, values: Sequence[Any], channels: int) -> Seen | No
     paddings, axis = {value.padding for value in values if value.padding}, node.attributes.get("axis", 0)
     if any(value.apart or value.alone for value in values) or len(paddings) != 1:
         return None
+    _check_count(sum(len(part) for value in values for part in value.stack or (value.all_columns(channels),)))
     if any(value.stack for value in values):
         same = all(value.stack and value.axis == axis for value in values)
         stack = tuple(part for value in values for part in value.stack)
@@ -162,7 +174,10 @@ def _concatenated(node: Node, values: Sequence[Any], channels: int) -> Seen | No
     if all(value.mix is None and value.bias is None for value in values):
         return Seen(columns, padding=paddings.pop())
     layers = [value.as_layer(channels) for value in values]
-    mix = np.zeros((sum(len(m) for m, _ in layers), len(columns)), np.float32)
+    size = sum(len(mix) for mix, _ in layers), len(columns)
+    if math.prod(size) > MAX_NUMBERS:
+        raise too_large()
+    mix = np.zeros(size, np.float32)
     row = column = 0
     for part, _ in layers:
         mix[row : row + len(part), column : column + part.shape[1]] = part

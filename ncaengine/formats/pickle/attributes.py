@@ -50,8 +50,11 @@ def _values(mapping: Mapping[Any, Any]) -> Iterator[tuple[str, Plain]]:
             yield name, value
 
 
-def _attributes(state: Mapping[Any, Any], levels: int = MAX_LEVELS) -> Iterator[tuple[str, Plain]]:
-    """Yield the values of a module's attributes, also those in dictionaries, and arrays besides filters."""
+def _attributes(state: Mapping[Any, Any], seen: set[int], levels: int = MAX_LEVELS) -> Iterator[tuple[str, Plain]]:
+    """Yield the values of a module's attributes, also those in dictionaries, and arrays besides filters.
+
+    seen: ids of dictionaries that are left out; those that are looked into are added.
+    """
     yield from _values(state)
     for name, value in state.items():
         if not isinstance(name, str) or name.startswith("_"):
@@ -59,20 +62,21 @@ def _attributes(state: Mapping[Any, Any], levels: int = MAX_LEVELS) -> Iterator[
         inside = value.state if isinstance(value, UnloadedObject) and not value.foreign else value
         if isinstance(value, np.ndarray) and value.dtype.kind in "fiub" and not is_filter(value):
             yield name, value
-        elif isinstance(inside, Mapping) and "_modules" not in inside and levels:
-            yield from ((f"{name}.{inner}", each) for inner, each in _attributes(inside, levels - 1))
+        elif isinstance(inside, Mapping) and "_modules" not in inside and levels and id(inside) not in seen:
+            seen.add(id(inside))
+            yield from ((f"{name}.{inner}", each) for inner, each in _attributes(inside, seen, levels - 1))
 
 
 def _of_modules(root: UnloadedObject) -> Iterator[tuple[str, Plain]]:
     """Yield what a module and those in it say, by dotted names."""
-    found = modules_in(root, set())
+    found, seen = modules_in(root, set()), set[int]()
     modules = [(prefix, _kind(module), module.name, state, own[0]) for prefix, module, state, own in found]
     layers = [prefix for prefix, *_, parameters in modules if any(each is not None for each in parameters.values())]
     activations = [prefix for prefix, kind, *_ in modules if kind == "activation"]
     for prefix, kind, name, state, _ in modules:
         values: Iterable[tuple[str, Plain]] = ()
         if not kind:
-            values = _attributes(state)
+            values = _attributes(state, seen)
         elif kind == "activation":
             values = [("activation" if _behind(prefix, layers) in (None, 1) else "other_activation", name)]
         elif kind == "padding":

@@ -14,8 +14,8 @@ from ncaengine.formats.pickle.tensors import Array
 
 MAX_DEPTH = 16
 """Levels of modules in modules; a quarter of it are the levels of a checkpoint around its weights."""
-MAX_HOLDERS = 20_000
-"""Containers that are looked into."""
+MAX_LOOKS, OBJECT_LOOKS = 200_000, 100
+"""Items of containers that are looked at, those at several places each time; and for how many an object counts."""
 LIKELY = ("state_dict", "model_state_dict", "model", "ca", "nca", "net", "params", "weights")
 """Keys under which checkpoints keep weights."""
 WRAPPERS = ("module", "_orig_mod", "model", "ca", "nca")
@@ -83,18 +83,21 @@ def all_holders(found: object, lists: bool = True) -> Iterator[tuple[Keys, Any, 
     module with tensors is not yielded again.
     """
     level: list[tuple[Keys, object, set[int]]] = [((), found, set())]
-    left = MAX_HOLDERS
+    left = MAX_LOOKS
     for _ in range(MAX_DEPTH // 4 + 1):
         below: list[tuple[Keys, object, set[int]]] = []
-        for keys, holder, above in level[:left]:
+        for keys, holder, above in level:
             seen = set(above)
             inside = _fresh(holder, seen, lists)
-            of_module = _module(holder, set(above)) if isinstance(holder, UnloadedObject) else {}
+            module = holder if isinstance(holder, UnloadedObject) else None
+            left -= len(inside) + (OBJECT_LOOKS if module else 1)
+            if left < 0:
+                return
+            of_module = _module(module, set(above)) if module else {}
             yield keys, holder, inside, of_module
             if not of_module:
                 below += [((*keys, str(k)[:100]), v, seen) for k, v in _likely_first(inside) if _is_holder(v)]
-        left -= len(level)
-        level = below if left > 0 else []
+        level = below
 
 
 def _likely_first(inside: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
