@@ -138,6 +138,7 @@ def arguments(command: str, folder: Path) -> list[str]:
 @pytest.mark.parametrize("page", pages())
 def test_commands_run(page: str, folder: Path, script: Path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(folder)
+    monkeypatch.setattr("webbrowser.open", lambda url: True)
     for path in script.parent.iterdir():
         (folder / path.name).write_bytes(path.read_bytes())
     for name in NOT_RUN:
