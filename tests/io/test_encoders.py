@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from videos import frames_of
 
+from ncaengine.core import files
 from ncaengine.core.errors import NCAError
 from ncaengine.io import encoders
 
@@ -66,3 +68,93 @@ def test_large_pictures_and_missing_folders_are_refused(tmp_path, name):
     if not name.endswith("/"):
         with pytest.raises(NCAError, match="folder does not exist"):
             encoders.open_encoder(f"{tmp_path}/no/{name}", 50, 10, 10)
+
+
+KINDS = [("a.mp4", 60), ("a.mp4", 24), ("a.mp4", 2), ("a.mov", 24), ("a.gif", 50), ("a.gif", 10), ("a.webp", 24)]
+
+
+@pytest.mark.parametrize(("name", "fps"), KINDS)
+def test_a_video_replaces_the_older_one_when_it_plays_and_within_its_first_second(tmp_path, name, fps):
+    path = tmp_path / name
+    path.write_bytes(b"older")
+    sink = encoders.open_encoder(str(path), fps, 64, 48)
+    for seed in range(fps):
+        sink.write(noise(48, 64, seed))
+        if path.read_bytes() != b"older":
+            assert len(frames_of(path)) >= 1
+    assert len(frames_of(path)) == sink.saved() >= 1
+    sink.close()
+    assert len(frames_of(path)) == fps
+    assert [found.name for found in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.gif", "a.webp", "a.png", "fr/"])
+def test_a_recording_without_frames_leaves_the_older_output(tmp_path, name):
+    older = tmp_path / ("fr/frame_000000.png" if name == "fr/" else name)
+    older.parent.mkdir(exist_ok=True)
+    older.write_bytes(b"older")
+    encoders.open_encoder(f"{tmp_path}/{name}", 50, 64, 48).close()
+    assert older.read_bytes() == b"older"
+
+
+@pytest.mark.parametrize("name", ["10:30.mp4", "file:x.mp4", "tcp:127.0.0.1:9.mov", "pipe:1.gif", "concat:a.webp"])
+def test_names_are_never_protocols(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    sink = encoders.open_encoder(name, 50, 64, 48)
+    for seed in range(3):
+        sink.write(noise(48, 64, seed))
+    sink.close()
+    assert [found.name for found in tmp_path.iterdir()] == [name]
+    assert len(frames_of(tmp_path / name)) == 3
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.gif", "a.webp", "a.png", "fr/"])
+def test_a_failed_recording_keeps_the_frames_that_it_says(tmp_path, monkeypatch, name):
+    """Every system call fails in turn, and all after it."""
+    asked = files.system
+    kept = set()
+    for at in range(1, 80, 3):
+        path = tmp_path / str(at) / name
+        path.parent.mkdir()
+        left = at
+
+        def fail(call, *arguments):
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise OSError(28, "No space left on device")
+            return asked(call, *arguments)
+
+        sink = encoders.open_encoder(f"{tmp_path}/{at}/{name}", 50, 64, 48)
+        monkeypatch.setattr(files, "system", fail)
+        count = 0
+        with contextlib.suppress(OSError):
+            for seed in range(60):
+                sink.write(noise(48, 64, seed))
+                count += 1
+        with contextlib.suppress(OSError):
+            sink.close()
+        monkeypatch.undo()
+        saved = sink.saved() if hasattr(sink, "saved") else count
+        assert len(frames_of(path) if path.exists() else []) == saved <= max(count, 1)
+        assert not list(path.parent.rglob("*.part"))
+        kept.add(saved)
+    assert len(kept) > 1
+
+
+def test_frames_of_an_older_recording_go_at_once_and_other_files_stay(tmp_path, monkeypatch):
+    for is_exchanged in (True, False):
+        for other in ([], ["notes.txt"]):
+            folder = tmp_path / f"fr-{is_exchanged}-{len(other)}"
+            folder.mkdir()
+            for name in [encoders.FRAME.format(k) for k in range(9)] + other:
+                (folder / name).write_bytes(b"older")
+            if not is_exchanged:
+                monkeypatch.setattr(files, "_exchange", lambda *_: False)
+            sink = encoders.open_encoder(f"{folder}/", 50, 7, 5)
+            for count in range(1, 4):
+                sink.write(noise())
+                frames = [encoders.FRAME.format(k) for k in range(count)]
+                assert sorted(found.name for found in folder.iterdir()) == frames + other
+                assert len(frames_of(folder)) == count
+    assert not list(tmp_path.rglob("*.part"))
