@@ -19,7 +19,7 @@ BROWSER := chromium
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: setup  ## Open a window with a shipped model; without a display, record a video of it
+demo: light  ## Open a window with a shipped model; without a display, record a video of it
 	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] && $(BIN)/ncaengine view; then exit 0; fi; \
 	echo "No window can be opened here; recording a video instead."; \
 	$(BIN)/ncaengine record assets/$(DEMO).safetensors -o demo.mp4 --size 128x128 --scale 4 --steps 600 && \
@@ -70,14 +70,22 @@ study: setup  ## Repeat the study of channels (an hour on a CPU)
 wheel: setup  ## Build dist/*.whl
 	$(BIN)/python -m build --wheel
 
-setup: system .venv/.ready  ## Install system libraries and .venv
+setup: system .venv/.ready  ## Install system libraries, and .venv with all that training and tests need
+
+light: system .venv/.light  ## Install system libraries, and .venv without torch: enough for all but training
+
+.venv/.light: pyproject.toml
+	@echo "Setting up .venv with ncaengine (about 450 MB, less than a minute)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable .
+	@touch $@
 
 .venv/.ready: pyproject.toml
 	@echo "Setting up .venv with ncaengine, torch and the test tools (about 6 GB, a few minutes)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
-	@touch $@
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[all]" --group dev
+	@touch .venv/.light $@
 
 # Installs only missing packages; does nothing on machines without apt.
 system:

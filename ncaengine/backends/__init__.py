@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ncaengine.backends.base import Backend, BackendChoice
 from ncaengine.core.errors import NCAError
+from ncaengine.core.optional import has_torch, needed_for
 
 GPU_FILES = ("dri/renderD*", "nvidia[0-9]*", "dxg", "mali*", "kgsl*", "nvhost*")
 """Device files of GPUs in Linux's /dev; dxg is Windows' GPU in WSL."""
@@ -32,7 +33,8 @@ def open_backend(choice: BackendChoice = "auto", half: bool = False, threads: in
         from ncaengine.backends.cpu.backend import CPUBackend
 
         return CPUBackend(threads), ""
-    from ncaengine.backends.torch import TorchBackend
+    with needed_for("The backend torch"):
+        from ncaengine.backends.torch import TorchBackend
 
     return TorchBackend(), ""
 
@@ -42,7 +44,8 @@ def best_without_gpu(threads: int | None = None) -> tuple[Backend, str]:
     try:
         return open_backend("cpu", threads=threads)
     except (ImportError, OSError, RuntimeError) as error:  # llvmlite is not made for this machine
-        return open_backend("torch")[0], f"Running on torch, slower: llvmlite can't be loaded ({error})."
+        slower: BackendChoice = "torch" if has_torch() else "gl"
+        return open_backend(slower)[0], f"Running on {slower}, slower: llvmlite can't be loaded ({error})."
 
 
 def _may_have_gpu() -> bool:

@@ -17,6 +17,7 @@ from ncaengine._version import __version__
 from ncaengine.cli.shared import console, usage
 from ncaengine.cli.shared.options import check_ranges, join_help_lines
 from ncaengine.core.errors import NCAError
+from ncaengine.core.optional import missing
 
 COMMANDS = {
     "view": "view:View",
@@ -79,7 +80,7 @@ def _run(args: list[str]) -> int:
     except Exception as error:
         if "--debug" in args:
             traceback.print_exc()
-        sentence, code = _explain(error)
+        sentence, code = _explain(error, " ".join(["ncaengine", *args[:1]]))
         print(f"ncaengine: {sentence}", file=sys.stderr)
         return code
     return 0
@@ -96,12 +97,14 @@ def _carry_out(args: list[str]) -> None:
         command.run()
 
 
-def _explain(error: Exception) -> tuple[str, int]:
-    """Return a sentence about a problem, and the exit code."""
+def _explain(error: Exception, command: str) -> tuple[str, int]:
+    """Return a sentence about a problem of a command, and the exit code."""
     if isinstance(error, usage.UsageError):
         return str(error), 2
     if isinstance(error, NCAError):
         return str(error), 1
+    if isinstance(error, ImportError) and (sentence := missing(f"`{command}`", error)):
+        return sentence, 1
     if isinstance(error, MemoryError):
         return "There is not enough memory for this; use a smaller --size.", 1
     if isinstance(error, OSError):  # of a library, as on a full disk for temporary files

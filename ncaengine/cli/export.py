@@ -1,6 +1,5 @@
 """`ncaengine export`."""
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -106,16 +105,12 @@ class Export:
         files.replace_file(self.output, text.encode())
 
     def _write_tensors(self, model: "Model") -> None:
-        import torch
-
         from ncaengine.core import files
         from ncaengine.formats.exporters import notebook
+        from ncaengine.formats.torch_zip import as_pt
 
         arrays, warnings = notebook.state_dict(model)
-        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-        file = io.BytesIO()
-        torch.save(tensors, file)
-        files.replace_file(self.output, file.getbuffer())
+        files.replace_file(self.output, as_pt(arrays))
         c = model.config
         for warning in warnings:
             print_notice(f"{c.name}: {warning}")

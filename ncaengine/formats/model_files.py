@@ -1,6 +1,5 @@
-"""The front door to model files: find, open, load and save them by name. Only saving a .pt needs torch."""
+"""The front door to model files: find, open, load and save them by name."""
 
-import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from ncaengine.formats.limits import MAX_FILE_BYTES
 from ncaengine.formats.opened import LazyModels, Opened, Version, errors_named
 from ncaengine.formats.partition import Held
 from ncaengine.formats.safetensors import as_safetensors
+from ncaengine.formats.torch_zip import as_pt
 
 _NO_HINTS = Hints()
 
@@ -144,10 +144,6 @@ def _checked(path: Path) -> os.stat_result:
 
 
 def _as_torch(model: Model) -> bytes:
-    import torch
-
-    weights = {name: torch.from_numpy(array.copy()) for name, array in model.arrays().items()}
-    held = {"version": FORMAT_VERSION, "config": config_to_dict(model.config), "weights": weights}
-    file = io.BytesIO()  # torch words errors of writing in its own way
-    torch.save({sniffing.KEY: held}, file)
-    return file.getvalue()
+    return as_pt(
+        {sniffing.KEY: {"version": FORMAT_VERSION, "config": config_to_dict(model.config), "weights": model.arrays()}}
+    )

@@ -12,7 +12,7 @@ from ncaengine.backends.cpu.backend import CPUBackend
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.backends.reference import Reference
 from ncaengine.cli import main
-from ncaengine.cli.bench import command, host_info, overhead, report, runners, timing
+from ncaengine.cli.bench import command, host_info, overhead, report, runners, timing, torch_runners
 from ncaengine.cli.bench.timing import BenchPlan, RefusedError, StepTime
 from ncaengine.core import memory
 from ncaengine.core.errors import NCAError
@@ -27,7 +27,7 @@ QUICK = ("--seconds", "0.01", "--rounds", "2")
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """torch.compile returns the function as it is, at once."""
-    monkeypatch.setattr(runners, "compile_function", lambda function: function)
+    monkeypatch.setattr(torch_runners, "compile_function", lambda function: function)
 
 
 @pytest.fixture
@@ -91,12 +91,12 @@ def test_torch_threads_sleep_while_waiting_on_a_busy_machine(monkeypatch: pytest
 
 
 @pytest.mark.parametrize("size", [(12, 8), (7, 4), (5, 16)])
-@pytest.mark.parametrize("name", runners.LOOPS)
+@pytest.mark.parametrize("name", torch_runners.LOOPS)
 @pytest.mark.usefixtures("eager")
 def test_every_torch_loop_equals_the_reference(name: str, size: tuple[int, int], catalogue: Catalogue) -> None:
     for kernel in ("square", "square-wide") if name == "torch" else ("square", "hexagonal", "square-wide"):
         nca = Reference(MODEL, catalogue.get(kernel))
-        runner = runners.TorchRunner(name, MODEL, nca.kernel, size)
+        runner = torch_runners.TorchRunner(name, MODEL, nca.kernel, size)
         assert timing.check_runner(runner, nca, state(*size)) < 1e-5
         runner.run(3)
 
@@ -119,34 +119,34 @@ def test_every_engine_runner_equals_the_reference(
 def test_one_cell_of_each_pair_fires_and_coins_are_fair(catalogue: Catalogue) -> None:
     nca = Reference(MODEL, catalogue.get("square"))
     torch.manual_seed(0)
-    for make in (runners.compiled_loop, runners.paired_loop):
+    for make in (torch_runners.compiled_loop, torch_runners.paired_loop):
         loop = make(nca, (100, 60))
         fires = loop.fires(loop.draw())
         assert fires.shape == (1, 1, 60, 100)
         assert set(fires.unique().tolist()) == {0, 1}
         upper, lower = fires[:, :, :30], fires[:, :, 30:]
         assert abs(float(upper.float().mean()) - 0.5) < 0.05
-        assert bool((upper + lower == 1).all()) == (make is runners.paired_loop)
+        assert bool((upper + lower == 1).all()) == (make is torch_runners.paired_loop)
 
 
 @pytest.mark.usefixtures("eager")
 def test_torch_names_what_it_cannot_run(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
     square, hexagonal = catalogue.get("square"), catalogue.get("hexagonal")
     with pytest.raises(NCAError, match="only models like those of the article's notebook; this one has other clips"):
-        runners.TorchRunner("torch", random_model(small(SELFORG)), square, (8, 8))
+        torch_runners.TorchRunner("torch", random_model(small(SELFORG)), square, (8, 8))
     with pytest.raises(NCAError, match="does not fit the skewed lattice hexagonal"):
-        runners.TorchRunner("torch", MODEL, hexagonal, (8, 8))
+        torch_runners.TorchRunner("torch", MODEL, hexagonal, (8, 8))
     with pytest.raises(NCAError, match="even number of rows"):
-        runners.TorchRunner("torch-compile-pairs", MODEL, square, (8, 7))
-    monkeypatch.setattr(runners, "can_compile", lambda device: False)
+        torch_runners.TorchRunner("torch-compile-pairs", MODEL, square, (8, 7))
+    monkeypatch.setattr(torch_runners, "can_compile", lambda device: False)
     for name in ("torch-compile", "torch-compile-pairs"):
         with pytest.raises(NCAError, match=r"needs a C\+\+ compiler"):
-            runners.TorchRunner(name, MODEL, square, (8, 8))
+            torch_runners.TorchRunner(name, MODEL, square, (8, 8))
 
 
 def test_the_command_knows_all_runners() -> None:
     engine, torch_loops = ([n for n in command.NAMES if n.startswith("torch") == torch] for torch in (False, True))
-    assert torch_loops == list(runners.LOOPS)
+    assert torch_loops == list(torch_runners.LOOPS)
     assert {name.partition("-")[2] for name in engine} == set(runners.DIFFERENCES)
     assert set(command.NAMES) - set(command.DEFAULT_NAMES.split(",")) == {"gl-half", "gl-fragment"}
 
@@ -154,7 +154,7 @@ def test_the_command_knows_all_runners() -> None:
 # Measuring
 
 
-class Wrong(runners.TorchRunner):
+class Wrong(torch_runners.TorchRunner):
     """The notebook's loop with a small error in one cell."""
 
     error = 1e-4
@@ -173,7 +173,7 @@ class Broken(Wrong):
 
 def wrong(kind: type[Wrong], catalogue: Catalogue) -> timing.MakeRunner:
     square = catalogue.get("square")
-    return lambda name, size: (kind if name == "wrong" else runners.TorchRunner)("torch", MODEL, square, size)
+    return lambda name, size: (kind if name == "wrong" else torch_runners.TorchRunner)("torch", MODEL, square, size)
 
 
 @pytest.mark.parametrize("kind", [Wrong, Broken])
@@ -193,7 +193,7 @@ def test_a_runner_that_computes_something_else_is_not_timed(kind: type[Wrong], c
 def test_a_runner_that_fails_is_skipped_with_one_reason(catalogue: Catalogue) -> None:
     def make(name: str, size: tuple[int, int]) -> runners.Runner:
         if name == "torch":
-            return runners.TorchRunner(name, MODEL, catalogue.get("square"), size)
+            return torch_runners.TorchRunner(name, MODEL, catalogue.get("square"), size)
         raise {"a": NCAError("Not here."), "b": RuntimeError("first\nsecond"), "c": MemoryError()}[name]
 
     plan = BenchPlan(((8, 8), (4, 4)), ("a", "b", "c", "torch"), 1, 0.01)
@@ -292,7 +292,7 @@ def test_missing_runners_are_listed_with_their_reasons(
         raise NCAError("No OpenGL.")
 
     monkeypatch.setattr("ncaengine.backends.gl.backend.GLBackend", none)
-    monkeypatch.setattr(runners, "can_compile", lambda device: False)
+    monkeypatch.setattr(torch_runners, "can_compile", lambda device: False)
     assert main(["bench", str(path), "--sizes", "8", "--json", *QUICK]) == 0
     found = json.loads(capsys.readouterr().out)
     run = ["cpu", "cpu-bernoulli", "cpu-all", "torch"]
@@ -304,16 +304,18 @@ def test_missing_runners_are_listed_with_their_reasons(
     assert main(["bench", str(path), "--sizes", "8", *QUICK]) == 0
     output = capsys.readouterr().out
     assert all(f"Skipped, {name}: " in output for name in reasons)
-    monkeypatch.setattr(runners, "LOOPS", {})
+    monkeypatch.setattr(torch_runners, "LOOPS", {})
     assert "Nothing could be timed. gl: No OpenGL." in problem(capsys, path, "--sizes", "8", "--backends", "gl")
 
 
 def test_a_refused_runner_is_an_error(capsys: pytest.CaptureFixture[str], path: Path, monkeypatch) -> None:
-    def biased(nca: Reference, size: tuple[int, int]) -> runners.TorchLoop:
-        loop = runners.notebook_loop(nca, size)
-        return runners.TorchLoop(lambda x, mask: loop.step(x, mask) + 1e-3, loop.draw, loop.fires, loop.channels_last)
+    def biased(nca: Reference, size: tuple[int, int]) -> torch_runners.TorchLoop:
+        loop = torch_runners.notebook_loop(nca, size)
+        return torch_runners.TorchLoop(
+            lambda x, mask: loop.step(x, mask) + 1e-3, loop.draw, loop.fires, loop.channels_last
+        )
 
-    monkeypatch.setitem(runners.LOOPS, "torch", biased)
+    monkeypatch.setitem(torch_runners.LOOPS, "torch", biased)
     assert main(["bench", str(path), "--backends", "torch", "--sizes", "8", "--json", *QUICK]) == 1
     printed = capsys.readouterr()
     assert "torch was refused: at 8x8 it differs from the reference by 0.001" in printed.err

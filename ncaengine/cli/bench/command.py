@@ -15,6 +15,7 @@ from ncaengine.cli.shared.engine import find_kernels, load_models
 from ncaengine.cli.shared.options import KernelName, OptionalFile, Plugins, Range, Sizes, size_text
 from ncaengine.cli.shared.output import print_notice, progress_bar
 from ncaengine.core.errors import NCAError
+from ncaengine.core.optional import needed_for
 
 if TYPE_CHECKING:
     from ncaengine.backends.gl.backend import GLBackend
@@ -80,11 +81,10 @@ class Bench:
         kernel = find_kernels(self.plugins, self.kernel, [model]).get(self.kernel)
 
         from ncaengine.cli.bench import timing
-        from ncaengine.training.trainer import torch_threads
 
         for size in plan.sizes:
             timing.check_memory(model.config, size)
-        with torch_threads(host_info.cores()):
+        with host_info.torch_threads():
             report = self._measure(plan, model, kernel)
         report.notes += filter(None, notes)
         if self.json:
@@ -196,7 +196,10 @@ def _runner_maker(gl: "GLBackend | None", reason: str, model: "Model", kernel: "
     def make(name: str, size: types.Size) -> runners.Runner:
         device, _, variant = name.partition("-")
         if device == "torch":
-            return runners.TorchRunner(name, model, kernel, size)
+            with needed_for("it"):
+                from ncaengine.cli.bench.torch_runners import TorchRunner
+
+            return TorchRunner(name, model, kernel, size)
         if device == "cpu":
             return runners.EngineRunner(variant, open_cpu(), model, kernel)
         if gl is None:

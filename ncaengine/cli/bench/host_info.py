@@ -5,10 +5,15 @@ import os
 import platform
 import re
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import psutil
+
+from ncaengine.core.optional import has_torch
 
 Processor = Literal["cpu", "cuda", "gpu"]
 """What computes: the CPU (OpenGL in software too), a GPU through CUDA, or a GPU through OpenGL."""
@@ -65,20 +70,62 @@ def keep_memory() -> str:
     return "glibc's malloc thresholds were raised; otherwise torch is up to four times slower" if all(done) else ""
 
 
+def torch_threads() -> AbstractContextManager[None]:
+    """Let torch, if it is installed, use all cores inside `with`."""
+    if not has_torch():
+        return nullcontext()
+    from ncaengine.training import trainer
+
+    return trainer.torch_threads(cores())
+
+
+def cuda_name() -> str:
+    """Return the name of the GPU that torch uses, '' without one or without torch."""
+    if not has_torch():
+        return ""
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else ""
+
+
+def torch_version() -> str:
+    """Return torch's version, and on what and on how many threads it runs, '' without torch."""
+    if not has_torch():
+        return ""
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return f"torch {torch.__version__} on {device}, {torch.get_num_threads()} threads"
+
+
 def matmul_gflops(processor: Literal["cpu", "cuda"]) -> float:
     """Return the speed of torch's float32 matrix product in 1e9 operations per second, the best of a few.
 
-    A multiplication and an addition are two operations.
+    A multiplication and an addition are two operations. Without torch, it is NumPy's product on the CPU.
     """
-    import torch
-
     side = SIDE * 8 if processor == "cuda" else SIDE
-    a, b = (torch.rand(side, side, device=processor) for _ in range(2))
+    multiply = _torch_product(side, processor) if has_torch() else _numpy_product(side)
     best = float("inf")
     for _ in range(REPEATS + 1):  # the first warms up and is the slowest
         before = time.perf_counter()
+        multiply()
+        best = min(best, time.perf_counter() - before)
+    return 2e-9 * side**3 / best
+
+
+def _torch_product(side: int, processor: Literal["cpu", "cuda"]) -> Callable[[], object]:
+    import torch
+
+    a, b = (torch.rand(side, side, device=processor) for _ in range(2))
+
+    def multiply() -> None:
         torch.mm(a, b)
         if processor == "cuda":
             torch.cuda.synchronize()
-        best = min(best, time.perf_counter() - before)
-    return 2e-9 * side**3 / best
+
+    return multiply
+
+
+def _numpy_product(side: int) -> Callable[[], object]:
+    a, b = np.random.default_rng(0).random((2, side, side), np.float32)
+    return lambda: a @ b

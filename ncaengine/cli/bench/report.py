@@ -4,19 +4,19 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict
 
-import torch
 from PIL import Image
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from ncaengine.backends.gl.backend import GLBackend
-from ncaengine.cli.bench import host_info, runners, timing
+from ncaengine.cli.bench import host_info, timing
 from ncaengine.cli.bench.overhead import OverheadTime
 from ncaengine.cli.bench.timing import StepTime, StepTimes
 from ncaengine.cli.shared.output import print_json
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Config
+from ncaengine.core.optional import INSTALL, needed_for
 
 COLUMNS: tuple[tuple[str, Callable[[StepTime, StepTime | None], str]], ...] = (
     ("ms/step", lambda r, _: three_digits(r.ms_per_step)),
@@ -37,14 +37,15 @@ class BenchReport:
         self.steps, self.overhead, self.notes = StepTimes(), list[OverheadTime](), list[str]()
         self.register_peak: float | None = None
         """The cpu's multiply-adds on numbers that stay in its registers, in 1e9 operations/s; None if not measured."""
-        cuda = [torch.cuda.get_device_name()] if torch.cuda.is_available() else []
+        cuda, version = host_info.cuda_name(), host_info.torch_version()
         info = gl.device.ctx.info if gl else {}
         self.device = "; ".join([
-            f"{host_info.cpu_name()}, {host_info.cores()} cores", *([info["GL_RENDERER"]] if gl else []), *cuda,
+            f"{host_info.cpu_name()}, {host_info.cores()} cores", *([info["GL_RENDERER"]] if gl else []),
+            *([cuda] if cuda else []),
         ])  # fmt: skip
         self.driver = "; ".join([
             *([f"OpenGL {info['GL_VERSION']} by {info['GL_VENDOR']}"] if gl else []),
-            f"torch {torch.__version__} on {runners.torch_device().type}, {torch.get_num_threads()} threads",
+            *([version] if version else []),
         ])  # fmt: skip
 
     def print_json(self) -> None:
@@ -98,13 +99,20 @@ class BenchReport:
     def _print_peaks_and_errors(self, console: Console) -> None:
         if self.register_peak is not None:
             console.print(f"Multiply-adds in the cpu's registers alone: {self.register_peak:.0f} GFLOP/s.")
+        product = "torch" if host_info.torch_version() else "NumPy"
         for processor, peak in self.steps.peaks.items():
-            console.print(f"Peak of the {processor}: {peak:.0f} GFLOP/s, torch's float32 matrix product in this run.")
-        worst = max(self.steps.results, key=lambda r: r.max_error)
+            console.print(
+                f"Peak of the {processor}: {peak:.0f} GFLOP/s, {product}'s float32 matrix product in this run."
+            )
+        errors = [(r.max_error, r.backend) for r in self.steps.results if r.max_error is not None]
+        if not errors:
+            console.print(f"Nothing was compared with the reference, which needs torch: {INSTALL}", soft_wrap=True)
+            return
+        error, backend = max(errors)
         console.print(
-            f"Each was first compared with the reference; the largest difference is {worst.max_error:.1g} "
-            f"({worst.backend}).", soft_wrap=True,
-        )  # fmt: skip
+            f"Each was first compared with the reference; the largest difference is {error:.1g} ({backend}).",
+            soft_wrap=True,
+        )
 
     def _print_overhead(self, console: Console) -> None:
         """Print a table of what was timed at every size, and a line for everything else."""
@@ -117,7 +125,8 @@ class BenchReport:
 
     def chart(self) -> Image.Image:
         """Draw milliseconds per step against cells, both logarithmic."""
-        from ncaengine.io import charts
+        with needed_for("The plot"):
+            from ncaengine.io import charts
 
         series: dict[str, dict[float, float]] = {}
         for r in self.steps.results:

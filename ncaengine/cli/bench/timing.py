@@ -1,23 +1,29 @@
 """Time the steps of several runners in turn, each only after it has computed the same as the reference."""
 
+import functools
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
+import numpy as np
 
-from ncaengine.backends.reference import Reference
 from ncaengine.cli.bench import host_info
 from ncaengine.cli.bench.host_info import Processor
-from ncaengine.cli.bench.runners import Runner
+from ncaengine.cli.bench.runners import EngineRunner, Runner
 from ncaengine.cli.shared.options import size_text
 from ncaengine.core import memory
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Config, Model
-from ncaengine.core.types import Size
+from ncaengine.core.optional import has_torch
+from ncaengine.core.types import F32, Size
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ncaengine.backends.reference import Reference
 
 MIN_SECONDS, MAX_STEPS = 0.02, 10_000
 """A measurement of the pace takes at least so many seconds, or so many steps."""
@@ -26,6 +32,8 @@ MEMORY_MARGIN = 3
 
 MakeRunner = Callable[[str, Size], Runner]
 """Makes the runner of a name for grids of a size. Raises NCAError if it cannot run here."""
+Check = Callable[[Runner, Size], float | None]
+"""Starts a runner on a grid; returns its largest difference from the reference, None if that is not known."""
 ShowProgress = Callable[[str], object]
 """Called with a description of what comes next."""
 
@@ -70,8 +78,8 @@ class StepTime:
     two. Products of other cells, the perception, activations and random numbers are not counted."""
     processor: Processor
     """What computes."""
-    max_error: float
-    """Largest difference from the reference after one step."""
+    max_error: float | None
+    """Largest difference from the reference after one step; None without torch, which the reference needs."""
     fraction_of_peak: float | None = None
     """Share of the processor's own matrix product, 0 to 1; None if that is unknown."""
 
@@ -120,12 +128,14 @@ def check_memory(config: Config, size: Size) -> None:
     memory.check_fits(size, round(4 * (2 * config.inputs + config.hidden + config.channels) * MEMORY_MARGIN))
 
 
-def check_runner(runner: Runner, reference: Reference, x: torch.Tensor) -> float:
+def check_runner(runner: Runner, reference: "Reference", x: "Tensor") -> float:
     """Return the largest difference from the reference after one step of a state.
 
     x: the state, (1, channels, height, width) float32.
     Raises RefusedError if the difference is too large.
     """
+    import torch
+
     with torch.no_grad():
         expected = runner.step_reference(reference, x)
     error = float((runner.step_once(x) - expected).abs().max())
@@ -145,38 +155,59 @@ def time_steps(
 
     What cannot be made or run, or computes something else, is in the result's `skipped`.
     """
-    times, reference = StepTimes(), Reference(model, kernel)
-    rng = torch.Generator().manual_seed(0)
+    times, check = StepTimes(), _checker(model, kernel)
     for size in plan.sizes:
-        x = 0.5 * torch.randn(1, model.config.channels, size[1], size[0], generator=rng)
-        runners, errors = _checked_runners(plan, reference, x, make, show, times)
+        runners, errors = _checked_runners(plan, size, check, make, show, times)
         _update_peaks(times.peaks, {runner.processor for runner in runners.values()})
         seconds = time_in_turn({name: runner.run for name, runner in runners.items()}, plan, show)
         for name, runner in runners.items():
             times.results.append(_step_time(name, size, seconds[name], runner, model.config, errors[name]))
             runner.release()
-        # torch keeps only a few compiled versions of a function, then stops compiling; each size is a version.
-        torch._dynamo.reset()
     _update_peaks(times.peaks, set(times.peaks))
     times.results = [_with_share(result, times.peaks) for result in times.results]
     return times
 
 
+def _checker(model: Model, kernel: Kernel) -> Check:
+    """Return what compares a runner with the reference; without torch, which the reference needs, it only starts it."""
+    rng = np.random.default_rng(0)
+
+    @functools.cache
+    def state(size: Size) -> F32:
+        return rng.normal(0, 0.5, (size[1], size[0], model.config.channels)).astype(np.float32)
+
+    if not has_torch():
+
+        def start(runner: Runner, size: Size) -> None:
+            assert isinstance(runner, EngineRunner)
+            runner.start(state(size))
+
+        return start
+    import torch
+
+    from ncaengine.backends.reference import Reference
+
+    reference = Reference(model, kernel)
+    return lambda runner, size: check_runner(
+        runner, reference, torch.from_numpy(state(size)).permute(2, 0, 1)[None].contiguous()
+    )
+
+
 def _checked_runners(
-    plan: BenchPlan, reference: Reference, x: torch.Tensor, make: MakeRunner, show: ShowProgress, times: StepTimes
-) -> tuple[dict[str, Runner], dict[str, float]]:
+    plan: BenchPlan, size: Size, check: Check, make: MakeRunner, show: ShowProgress, times: StepTimes
+) -> tuple[dict[str, Runner], dict[str, float | None]]:
     """Return the runners that may be timed, and how far each is from the reference."""
-    size, runners, errors = size_text((x.shape[3], x.shape[2])), dict[str, Runner](), dict[str, float]()
+    shown, runners, errors = size_text(size), dict[str, Runner](), dict[str, float | None]()
     for name in plan.backends:
-        show(f"{size} {name}: checking")
+        show(f"{shown} {name}: checking")
         try:
-            runner = make(name, (x.shape[3], x.shape[2]))
-            errors[name] = check_runner(runner, reference, x)
+            runner = make(name, size)
+            errors[name] = check(runner, size)
             runners[name] = runner
         except (NCAError, RuntimeError, MemoryError) as error:  # torch's own errors are RuntimeErrors
             refused = isinstance(error, RefusedError)
             reason = str(error).strip().partition("\n")[0] or "there is not enough memory for it."
-            skipped = Skipped(name, f"at {size} {reason}" if refused else reason, refused)
+            skipped = Skipped(name, f"at {shown} {reason}" if refused else reason, refused)
             if skipped not in times.skipped:
                 times.skipped.append(skipped)
     return runners, errors
@@ -220,11 +251,13 @@ def _update_peaks(peaks: dict[Processor, float], processors: set[Processor]) -> 
     """Keep the best peak of each processor. A GPU used through OpenGL is taken to be the one that CUDA uses."""
     for processor in processors:
         through: Literal["cpu", "cuda"] = "cpu" if processor == "cpu" else "cuda"
-        if through == "cpu" or torch.cuda.is_available():
+        if through == "cpu" or host_info.cuda_name():
             peaks[processor] = max(peaks.get(processor, 0.0), host_info.matmul_gflops(through))
 
 
-def _step_time(name: str, size: Size, times: Sequence[float], runner: Runner, config: Config, error: float) -> StepTime:
+def _step_time(
+    name: str, size: Size, times: Sequence[float], runner: Runner, config: Config, error: float | None
+) -> StepTime:
     cells, seconds = size[0] * size[1], statistics.median(times)
     return StepTime(
         backend=name,

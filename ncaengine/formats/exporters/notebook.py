@@ -20,7 +20,7 @@ def state_dict(model: Model) -> tuple[dict[str, F32], list[str]]:
     w2.bias: (channels,); only if it is not 0, since the notebook has none.
 
     The notebook shows state + 0.5; for a model that shows a multiple of its state, the state is multiplied by it.
-    Write the tensors with torch.save({name: torch.from_numpy(array) for name, array in tensors.items()}, path).
+    `torch_zip.as_pt` makes a file of them.
     Raises NCAError if the notebook can't run the model.
     """
     c = model.config
