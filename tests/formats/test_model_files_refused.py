@@ -20,7 +20,9 @@ from ncaengine.formats import limits, model_files
 def test_an_unknown_bare_name_lists_the_shipped_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     message = refused(Path("zebrra"))
-    assert message.startswith("is neither a file nor a shipped model; the shipped ones are: bubbles, ")
+    assert message.startswith(
+        "is neither a file nor a shipped model (did you mean zebra?); the shipped ones are: bubbles, "
+    )
     assert "zebra" in message
     (tmp_path / "models").mkdir()
     assert refused(Path("models")) == "is a folder; give a model file."
