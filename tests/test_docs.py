@@ -14,6 +14,7 @@ from helpers import NOTEBOOK_CONFIG, ROOT, SELFORG, apart, random_model, small
 from PIL import Image
 
 import ncaengine as nca
+from ncaengine.backends import open_backend
 from ncaengine.backends.base import Backend
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.cli import load_command, main
@@ -66,8 +67,8 @@ def test_the_readme_is_short() -> None:
 def test_python_runs(page: str, tmp_path, monkeypatch, gl: GLBackend) -> None:
     monkeypatch.chdir(tmp_path)
 
-    def shared(choice: str = "auto") -> tuple[Backend, str]:
-        return gl, ""
+    def shared(choice: str = "auto", **given: int | None) -> tuple[Backend, str]:
+        return open_backend("cpu", **given) if choice == "cpu" else (gl, "")
 
     monkeypatch.setattr("ncaengine.backends.open_backend", shared)
     names: dict[str, object] = {}

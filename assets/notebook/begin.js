@@ -14,8 +14,8 @@ async function ncaBegin(packed) {
   if (grid.width !== width || grid.height !== height) grid.resize(width, height);
   Object.assign(grid.settings, settings);
   grid.clearFields();
-  grid.write(numbers.subarray(0, state));
   grid.steps = steps;
+  grid.write(numbers.subarray(0, state));
   if (hasFields) {
     const fields = numbers.slice(state);
     grid.models = app.data.models.map((_, index) => index);

@@ -166,9 +166,9 @@ def test_strokes_and_settings_of_a_live_page_are_commands(
 
     frame.evaluate("commands.seed(77)")
     frame.evaluate("commands.size('32x24')")
-    notebook.listen("sent.some(([message]) => message.type === 'Resize')")
+    notebook.listen("sent.some(([message]) => message.type === 'Fill')")
     made = [type(entry.command) for entry in sim.journal[started + 5 :]]
-    assert made == [Reseed, Resize]
+    assert made == [Reseed, Resize, Fill]
     assert grid.size == (32, 24)
     assert grid.rng_seed == 77
 

@@ -60,7 +60,18 @@ def test_grids_and_simulations_display_a_page_and_a_picture(sim: Simulation) -> 
         assert re.findall(r'<iframe sandbox="([^"]*)"', html) == ["allow-scripts allow-downloads"]
         assert re.search(r'srcdoc="<!doctype html>[^"]*</html>\s*"', html)
         assert addresses(html) == []
-        assert np.array_equal(np.asarray(picture(bundle)), sim.image(scale=4))
+        assert np.array_equal(np.asarray(picture(bundle)), sim.image(scale=20))
+
+
+def test_a_large_grid_has_a_small_picture_and_begins_at_its_seed(catalogue) -> None:
+    with Simulation(TorchBackend(), catalogue) as sim:
+        sim.add(MODEL, (600, 400))
+        sim.step()
+        bundle = bundle_of(sim)
+        assert picture(bundle).size == (480, 320)
+        assert "id=&quot;begin&quot;" not in bundle["text/html"]
+        sim.resize((500, 400))
+        assert "id=&quot;begin&quot;" in bundle_of(sim)["text/html"]
 
 
 def test_the_look_and_the_height_can_be_chosen(sim: Simulation, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +107,7 @@ def test_what_a_page_cannot_run_is_a_picture_and_a_sentence(catalogue) -> None:
         for bundle in (bundle_of(sim), bundle_of(sim.grid())):
             assert "<iframe" not in bundle["text/html"]
             assert "A page cannot run the model &#x27;w&#x27;, because it has 1280 inputs" in bundle["text/html"]
-            assert np.array_equal(np.asarray(picture(bundle)), sim.image(scale=4))
+            assert np.array_equal(np.asarray(picture(bundle)), sim.image(scale=30))
         assert isinstance(sim.show(live=True), StreamWidget)
 
 
@@ -149,7 +160,7 @@ def test_a_widget_comes_with_a_picture(sim: Simulation) -> None:
         found = widget._repr_mimebundle_()
         bundle = found[0] if isinstance(found, tuple) else found
         assert "application/vnd.jupyter.widget-view+json" in bundle
-        assert np.array_equal(np.asarray(picture(bundle)), sim.image())
+        assert np.array_equal(np.asarray(picture(bundle)), sim.image(scale=20))
 
 
 def test_cells_of_the_browser_are_the_widgets_state(sim: Simulation) -> None:

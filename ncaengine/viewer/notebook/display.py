@@ -26,8 +26,8 @@ from ncaengine.simulation.simulation import Simulation, Which
 from ncaengine.viewer.notebook import frame, packed
 from ncaengine.viewer.notebook.frame import HEIGHT, Display
 
-SIDE, SCALE = 512, 4
-"""The longest side of a grid's picture, in pixels, unless it has more cells; pixels a cell in a model's picture."""
+SCALE = 4
+"""Pixels a cell in a model's picture."""
 MOST_VIDEO = 2**26
 """Bytes of a video in a notebook's file."""
 KINDS = {
@@ -67,7 +67,7 @@ def of_model(model: Model, kernel: str = "", controls: bool = True, height: int 
 @of.register
 def of_grid(grid: Grid, catalogue: Catalogue | None = None, controls: bool = True, height: int = HEIGHT) -> Display:
     """Return the display of a grid as it is; see Simulation.show."""
-    picture = frame.png_of(grid.image(max(1, min(SIDE // round(max(lattice.extent(grid.kernel, grid.size))), SCALE))))
+    picture = frame.png_of(grid.picture(packed.whole(grid)))
     try:
         text = page_of(grid, catalogue or kernels.discover(), controls)
     except NCAError as error:

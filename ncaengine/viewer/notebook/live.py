@@ -11,9 +11,8 @@ import msgspec
 import numpy as np
 import traitlets
 
-from ncaengine.core import lattice, resources
+from ncaengine.core import resources
 from ncaengine.core.errors import NCAError
-from ncaengine.core.lattice import View
 from ncaengine.core.settings import SETTINGS
 from ncaengine.core.types import F32
 from ncaengine.core.validation import explain_invalid
@@ -29,8 +28,6 @@ LONGEST = 0.25
 """Seconds that may pass between two pictures; the grid is slower than its speed where they take longer."""
 MOST_WORK = 2**24
 """Cells times steps between two pictures."""
-STREAMED = 480
-"""The longest side of a picture, in pixels, unless the grid has more cells."""
 
 
 def script(name: str) -> str:
@@ -87,8 +84,8 @@ class LiveWidget(anywidget.AnyWidget):
     def _repr_mimebundle_(self, **given: Any) -> Any:
         found = super()._repr_mimebundle_(**given)
         plain, *rest = found if isinstance(found, tuple) else (found,)
-        picture = {"image/png": base64.b64encode(frame.png_of(self.grid.image())).decode()}
-        bundle = {**(plain or {}), **picture}
+        picture = frame.png_of(self.grid.picture(packed.whole(self.grid)))
+        bundle = {**(plain or {}), "image/png": base64.b64encode(picture).decode()}
         return (bundle, *rest) if rest else bundle
 
 
@@ -162,7 +159,7 @@ class StreamWidget(LiveWidget):
         """Do what the view asks for: the next picture, or a command. Raises NCAError if it can't be done."""
         if message.get("kind") == "frame":
             self._run(min(max(float(message["seconds"]), 0.0), LONGEST))
-            view = self._view()
+            view = packed.whole(self.grid)
             told = {"kind": "frame", "step": self.grid.step, "paused": self.grid.settings.paused}
             picture = [frame.jpeg_of(self.grid.picture(view))] if self.grid.changes != self._sent else []
             self._sent = self.grid.changes
@@ -175,7 +172,3 @@ class StreamWidget(LiveWidget):
         if not self.sim.busy:
             self.sim.begin(round(seconds * TICKS_PER_SECOND))
         self.sim.work(MOST_WORK)
-
-    def _view(self) -> View:
-        kernel, size = self.grid.kernel, self.grid.size
-        return lattice.whole_view(kernel, size, max(1, int(STREAMED / max(lattice.extent(kernel, size)))))

@@ -1,4 +1,4 @@
-"""A grid's cells, packed for a page; assets/notebook/begin.js unpacks them."""
+"""A grid's view in a notebook, and its cells, packed for a page; assets/notebook/begin.js unpacks them."""
 
 import base64
 import json
@@ -7,14 +7,26 @@ import zlib
 
 import numpy as np
 
-from ncaengine.core import resources
+from ncaengine.core import lattice, resources
+from ncaengine.core.lattice import View
 from ncaengine.core.types import F32
 from ncaengine.simulation.grid import Grid
 
+SIDE = 480
+"""The longest side of a grid's picture, in pixels."""
 MOST_NUMBERS = 2**20
 """Of a state and its fields in a notebook's file, which takes about three bytes for each."""
 SHARED = ("aspect", "dt", "antithetic")
 """Settings that a page has, but not its link."""
+
+
+def whole(grid: Grid) -> View:
+    """Return the view of a whole grid in at most SIDE pixels a side; cells have whole pixels, or less than one."""
+    wide, high = lattice.extent(grid.kernel, grid.size)
+    scale = SIDE / max(wide, high)
+    if scale >= 1:
+        return lattice.whole_view(grid.kernel, grid.size, min(int(scale), lattice.MAX_SCALE))
+    return View(max(1, round(wide * scale)), max(1, round(high * scale)), scale, *lattice.corner(grid.kernel))
 
 
 def cells(grid: Grid, exact: bool = False) -> bytes:
