@@ -20,7 +20,7 @@ DECLARATION = """    glow: Annotated[
         float, _number("Glow", "Multiplies the width of every cell.", 0.5, 3, "×", "cell")
     ] = 1.0
 """
-FIELD_OF = "return imageLoad(fields, min(cell, imageSize(fields) - 1)); }"
+FIELD_OF = "return LOAD_2D(fields, min(cell, SIZE_2D(fields) - 1)); }"
 """The line of the shader that the new setting takes part in."""
 
 FILES = """
@@ -75,7 +75,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings.write_text(text.replace(LAST, DECLARATION + LAST))
     text = shader.read_text()
     assert text.count(FIELD_OF) == 1
-    changed = FIELD_OF.replace("return imageLoad", "return vec4(1, glow, 1, 1) * imageLoad")
+    changed = FIELD_OF.replace("return LOAD_2D", "return vec4(1, glow, 1, 1) * LOAD_2D")
     shader.write_text(
         text.replace("uniform int model_count;", "uniform float glow;\nuniform int model_count;").replace(
             FIELD_OF, changed
