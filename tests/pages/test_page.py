@@ -325,6 +325,21 @@ def test_a_picture_is_saved(open_page: Any, tmp_path: Path) -> None:
     assert middle_part.std() > 5  # it shows cells
 
 
+def test_a_video_is_recorded(open_page: Any, tmp_path: Path) -> None:
+    page = open_page("#size=24x24")
+    page.evaluate("toggleRecording()")
+    page.until("pane().grid.steps > 5")
+    page.wait_for_timeout(1500)
+    with page.expect_download() as waiting:
+        page.evaluate("toggleRecording()")
+    path = tmp_path / waiting.value.suggested_filename
+    waiting.value.save_as(path)
+    start = path.read_bytes()[:12]
+    assert start.startswith(b"\x1aE\xdf\xa3") or start[4:8] == b"ftyp"  # WebM or MP4
+    assert path.stat().st_size > 1000
+    assert page.errors == []
+
+
 def test_without_webgl2_a_still_and_a_sentence_are_left(open_page: Any) -> None:
     page = open_page("", script="HTMLCanvasElement.prototype.getContext = () => null;", wait=False)
     page.wait_for_selector("body.stopped")
