@@ -246,7 +246,7 @@ def test_one_finger_paints_and_two_move_and_zoom(open_page: Any) -> None:
     before = state(page)
     x, y = middle(page)
     zoom = page.evaluate("zoomOf(pane())")
-    touch = page.context.new_cdp_session(page)
+    touch = page.context.new_cdp_session(page.page)
 
     def fingers(kind: str, *places: tuple[float, float]) -> None:
         points = [{"x": at[0], "y": at[1], "id": number} for number, at in enumerate(places)]
