@@ -63,7 +63,7 @@ def drive(options: Options, count: int, script: Callable[[Any, App], None], size
         imgui.test_engine.queue_test(engine, test)
 
     models, options = [model("ab"[i]) for i in range(count)], replace(options, backend=BACKEND)
-    prefs = Preferences(closed=[])
+    prefs = Preferences(closed=[], fill=False)
     options_of_window = {"prefs": prefs, **more}
     with Window(models, options, kernels.discover(), size, hidden=True, tests=register, **options_of_window) as window:
         window.app.recorder.scale = 1
@@ -83,7 +83,7 @@ def drive(options: Options, count: int, script: Callable[[Any, App], None], size
 
 def only(*titles: str) -> Preferences:
     """Return preferences that unfold only these sections; the engine finds only items near the visible part."""
-    return Preferences(closed=[title for title in TITLES if title not in titles])
+    return Preferences(closed=[title for title in TITLES if title not in titles], fill=False)
 
 
 def wait_until(engine: Any, condition: Callable[[], bool], frames: int = 600) -> None:

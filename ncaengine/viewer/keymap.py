@@ -118,7 +118,9 @@ TABLE = (
     Shortcut(LOOK, "Wheel", (), "Zoom at the pointer", _nothing),
     Shortcut(LOOK, "Swipe", (), "Move the view (two fingers, or Shift and the wheel)", _nothing),
     Shortcut(LOOK, "Drag", (), "Move the view", _nothing),
-    Shortcut(LOOK, "F", (int(Key.f),), "Fit the grid (or double-click it)", display_modes.fit),
+    Shortcut(
+        LOOK, "F", (int(Key.f),), "Fit the grid (or double-click it), then fill the card", display_modes.fit_or_fill
+    ),
     Shortcut(LOOK, "T", (int(Key.t),), "Repeat the grid as tiles", display_modes.toggle_repeat),
     Shortcut(LOOK, "L", (int(Key.l),), "Show lines between cells when zoomed in", display_modes.toggle_lines),
     Shortcut(

@@ -11,9 +11,10 @@ from ncaengine.viewer.dialogs import help
 from ncaengine.viewer.dialogs.palette import CommandPalette
 from ncaengine.viewer.kit import splitters, theme, widgets
 from ncaengine.viewer.kit.theme import em, u32
-from ncaengine.viewer.panels import notices, status_bar, timeline, toolbar
+from ncaengine.viewer.panels import notices, status_bar, timeline, tool_options, toolbar
 from ncaengine.viewer.panels.sidebar import SideBar
 from ncaengine.viewer.panels.timeline import TimelineBar
+from ncaengine.viewer.panels.tool_options import ToolOptions
 from ncaengine.viewer.state import preferences
 from ncaengine.viewer.state.app import App
 
@@ -28,8 +29,8 @@ class Layout:
         self._fonts = fonts
         self.cards = GridCards(ctx, fonts)
         self._side_bar = SideBar(fonts)
-        self._palette, self._bar = CommandPalette(), TimelineBar()
-        self._side_before = 0.0
+        self._palette, self._bar, self._options = CommandPalette(), TimelineBar(), ToolOptions(fonts)
+        self._side_before, self._scrolls = 0.0, False
 
     def show(self, app: App) -> None:
         """Draw one frame over the whole window."""
@@ -63,7 +64,12 @@ class Layout:
         if left:
             _tools(app, at.x, at.y, left, height, columns)
         wide = free.x - side - left
-        _region("panes", at.x + left, at.y, wide, height - bar, em(theme.GAP), lambda: self.cards.show(app))
+        top = em(tool_options.HEIGHT) if app.panes else 0.0
+        gap = em(theme.GAP)
+        if app.panes:
+            self._tool_options(app, at.x + left, at.y, wide, top)
+        below = at.y + top
+        _region("panes", at.x + left, below, wide, height - top - bar, gap, lambda: self.cards.show(app))
         if app.panes:
             self._time(app, at.x + left, at.y + height - bar, wide, bar)
         if side > 0:
@@ -71,7 +77,6 @@ class Layout:
             self._side(app, edge, at.y, side, height)
             _region("edge", edge - em(0.5), at.y, em(0.8), height, 0, lambda: self._edge(app, height))
         self._status(app, at.x, at.y + height, free.x, foot)
-        gap = em(theme.GAP)
         right, below = at.x + free.x - gap, at.y + height - bar - gap
         notices.show(app, at.x + left + gap, below, wide - 2 * gap, right)
 
@@ -91,7 +96,18 @@ class Layout:
         draw = imgui.get_window_draw_list()
         draw.add_rect_filled((x, y), (x + width, y + height), u32(theme.CARD))
         draw.add_line((x, y), (x, y + height), u32(theme.LINE))
-        _region("side", x, y, width, height, em(theme.PADDING), lambda: self._side_bar.show(app), scrolls=True)
+        # The scroll bar's place is always free, so that nothing moves when a section is folded.
+        clear = [] if self._scrolls else [(imgui.Col_.scrollbar_grab, theme.TRANSPARENT)]
+        with widgets.style(clear):
+            _region("side", x, y, width, height, em(theme.PADDING), lambda: self._scrolling(app), scrolls=True)
+
+    def _scrolling(self, app: App) -> None:
+        self._side_bar.show(app)
+        self._scrolls = imgui.get_scroll_max_y() > 0
+
+    def _tool_options(self, app: App, x: float, y: float, width: float, height: float) -> None:
+        with widgets.style(variables=[(imgui.StyleVar_.frame_padding, (em(0.5), em(0.25)))]):
+            _region("options", x, y, width, height, em(0.55), lambda: self._options.show(app), wide=em(theme.GAP))
 
     def _time(self, app: App, x: float, y: float, width: float, height: float) -> None:
         with widgets.style(variables=[(imgui.StyleVar_.frame_padding, (em(0.5), em(0.25)))]):
@@ -119,7 +135,7 @@ def _region(
     wide: the padding at the sides, if it differs.
     """
     imgui.set_cursor_screen_pos((x, y))
-    flags = 0 if scrolls else int(imgui.WindowFlags_.no_scrollbar)
+    flags = int(imgui.WindowFlags_.always_vertical_scrollbar if scrolls else imgui.WindowFlags_.no_scrollbar)
     flags |= 0 if scrolls or wheel else int(imgui.WindowFlags_.no_scroll_with_mouse)
     if not imgui.is_any_item_active():  # Tab selects the next field while typing, else the next grid
         flags |= imgui.WindowFlags_.no_nav_inputs

@@ -158,6 +158,31 @@ def test_fit_shows_one_whole_grid_in_equal_pixels():
 
 
 @pytest.mark.parametrize("kernel", [SQUARE, HEXAGONAL], ids=lambda k: k.name)
+@pytest.mark.parametrize("pane", [(700, 500), (500, 700), (641, 480)])
+def test_fill_covers_the_pane_and_cuts_only_two_sides(kernel, pane):
+    camera, size = Camera(fill=True), (128, 96)
+    placed, (across, down) = camera.place(kernel, size, *pane), lattice.extent(kernel, size)
+    assert (placed.left, placed.top, placed.view.width, placed.view.height) == (0, 0, *pane)
+    shown = placed.view.width / placed.view.scale, placed.view.height / placed.view.scale
+    assert shown[0] <= across + 1e-6
+    assert shown[1] <= down + 1e-6
+    assert max(shown[0] / across, shown[1] / down) > 0.9  # at most a tenth more than needed, for equal cells
+    camera.fit()
+    fitted = camera.place(kernel, size, *pane).view
+    assert (fitted.width, fitted.height) == (round(across * fitted.scale), round(down * fitted.scale))
+
+
+def test_only_a_picture_that_stays_mostly_visible_fills_a_pane_unasked():
+    for size, fills in (((128, 128), True), ((128, 80), True), ((256, 64), False), ((32, 256), False)):
+        camera = Camera(prefers_fill=True)
+        camera.place(SQUARE, size, 900, 600)
+        assert camera.filled == fills, size
+        for chosen in (Camera(prefers_fill=True, fill=False), Camera(prefers_fill=True, repeat=True), Camera()):
+            chosen.place(SQUARE, size, 900, 600)
+            assert not chosen.filled
+
+
+@pytest.mark.parametrize("kernel", [SQUARE, HEXAGONAL], ids=lambda k: k.name)
 @pytest.mark.parametrize("repeat", [False, True])
 def test_zoom_keeps_the_cell_under_the_pointer(kernel, repeat):
     size, pane, at = (128, 128), (600, 400), (410.0, 130.0)

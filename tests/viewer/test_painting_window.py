@@ -61,6 +61,7 @@ def brushes(folder: Path) -> None:
     def script(engine, app) -> None:
         grid = app.sim.grids[1]
         engine.key_press(int(key.space))
+        app.add_model(model("b", 1))  # else the Model tool opens the gallery
         middle, right = (lambda: at(engine, 0.5, 0.5)), (lambda: at(engine, 0.62, 0.5))
         for tool in TOOLS.values():
             engine.key_press(int(getattr(key, tool.letter.lower())))
@@ -193,11 +194,13 @@ def paint_maps(folder: Path) -> None:
         pick(engine, "##brush-model", shipped)
         assert app.brush.model == shipped
         assert shipped in app.models
-        pick(engine, "##brush-model", "Open a file…")
+        pick(engine, "##brush-model", "From the gallery…")
         wait_until(engine, lambda: imgui.is_popup_open("", ANY_POPUP))
-        engine.set_ref("//##brush-models")
+        engine.set_ref("//##gallery")
+        engine.item_click("###page")
         engine.item_input_value("**/##path", str(folder / "ours.safetensors"))
-        wait_until(engine, lambda: app.brush.model == "ours")
+        wait_until(engine, lambda: app.brush.model == "ours" and not app.show_gallery)
+        assert len(app.panes) == 2
         engine.set_ref("ncaengine")
         app.brush.model = ""
         pick(engine, "##map-add", "b")

@@ -111,7 +111,8 @@ def contrast(one: str, other: str, which: str) -> float:
 
 READ = [(ink, back) for ink in ("TEXT", "DIM", "ACCENT", "AMBER", "RED") for back in ("BACK", "CARD", "FIELD")]
 READ += [("FAINT", "CARD"), ("BACK", "ACCENT"), ("BACK", "ACCENT_OVER"), ("DIM", "FIELD_OVER")]
-READ += [("TEXT", back) for back in ("FIELD_OVER", "FIELD_HELD", "ACCENT_DEEP", "RED_DEEP")]
+READ += [("TEXT", back) for back in ("FIELD_OVER", "FIELD_HELD", "ACCENT_DEEP")]
+READ += [("BACK", "RED"), ("BACK", "RED_OVER")]
 
 
 @pytest.mark.parametrize("which", theme.THEMES)
@@ -120,6 +121,15 @@ def test_text_is_readable_in_both_themes(which: str) -> None:
     assert not low
     for part, back in (("ACCENT_MID", "FIELD"), ("ACCENT_HELD", "FIELD_HELD"), ("ACCENT", "CARD"), ("RED", "CARD")):
         assert contrast(part, back, which) > 3, part
+
+
+@pytest.mark.parametrize("which", theme.THEMES)
+def test_disabled_controls_can_be_seen_in_both_themes(which: str) -> None:
+    share = theme.DISABLED[which]
+    for ink, back in itertools.product(("DIM", "TEXT"), ("BACK", "CARD")):
+        blended = share * rgb(ink, which) + (1 - share) * rgb(back, which)
+        low, high = sorted(linear(each) @ [0.2126, 0.7152, 0.0722] + 0.05 for each in (blended, rgb(back, which)))
+        assert high / low >= 3, (ink, back)
 
 
 # Machado, Oliveira and Fernandes 2009, severity 1, on linear RGB.

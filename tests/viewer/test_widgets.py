@@ -16,6 +16,17 @@ def test_cards_are_arranged_for_large_pictures(count: int, plan: tuple[int, int]
     assert grid_cards.arrange(count, 1210, 712, 12, 53) == plan
 
 
+@pytest.mark.parametrize(
+    ("shape", "plan"), [(256 / 96, (1, 2)), (1.0, (2, 1)), (0.5, (2, 1)), (1.2, (2, 1)), (4.0, (1, 2))]
+)
+def test_wide_pictures_are_stacked_where_that_makes_them_larger(shape: float, plan: tuple[int, int]) -> None:
+    width, height, gap, header = 890, 640, 12, 53
+    assert grid_cards.arrange(2, width, height, gap, header, (shape, shape)) == plan
+    beside, stacked = ((width - gap) / 2, height - header), (width, (height - gap) / 2 - header)
+    widths = [min(wide, high * shape) for wide, high in (beside, stacked)]  # of the picture in one card
+    assert (widths[1] > widths[0]) == (plan == (1, 2))
+
+
 def test_a_narrow_button_keeps_its_icon() -> None:
     assert widgets.icon_only("X  Start again###reseed") == "X###reseed"
     assert widgets.icon_only("Add###gridAdd") == "Add###gridAdd"

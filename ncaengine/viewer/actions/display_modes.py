@@ -53,6 +53,27 @@ def previous_channel(app: App) -> None:
 def fit(app: App) -> None:
     """Show the whole selected grid."""
     app.pane.camera.fit()
+    app.pane.camera.repeat = False
+    _prefer_fill(app, False)
+
+
+def fill(app: App) -> None:
+    """Let the selected grid's picture fill its card, cut at two sides."""
+    camera = app.pane.camera
+    camera.zoom, camera.repeat, camera.fill = None, False, True
+    _prefer_fill(app, True)
+
+
+def _prefer_fill(app: App, fills: bool) -> None:
+    """Remember what a grid that is alone shows."""
+    if len(app.panes) == 1:
+        app.prefs.fill = fills
+
+
+def fit_or_fill(app: App) -> None:
+    """Show the whole selected grid; if it is shown already, let it fill its card."""
+    camera = app.pane.camera
+    (fill if camera.zoom is None and camera.fill is False and not camera.repeat else fit)(app)
 
 
 def toggle_repeat(app: App) -> None:

@@ -4,7 +4,7 @@ A comparison starts copies from the same state and seed, and links them: a chang
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Model
@@ -63,8 +63,7 @@ def _copy(app: App) -> int:
     assert copy
     before = app.pane.camera
     app.select_grid(copy.id)
-    camera = app.pane.camera
-    camera.zoom, camera.x, camera.y, camera.repeat = before.zoom, before.x, before.y, before.repeat
+    app.pane.camera = replace(before)
     return app.grid.id
 
 

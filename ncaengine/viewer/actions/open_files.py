@@ -90,6 +90,12 @@ def load_model(app: App, path: Path) -> str:
     return app.name_of(model)
 
 
+def paint_with(app: App, path: Path) -> None:
+    """Paint with the model of a file. If the file has several, the gallery shows them. Raise NCAError on error."""
+    if is_open(app, path) or not show_collection(app, path):
+        app.brush.model = load_model(app, path)
+
+
 def _add_grid(app: App, model: Model) -> None:
     """Add a grid with the size and speed of the selected one."""
     grids.check_count(app)

@@ -35,6 +35,7 @@ class SavedPane(msgspec.Struct, frozen=True):
     x: Coordinate = 0.0
     y: Coordinate = 0.0
     repeat: bool = False
+    fill: bool | None = None
 
 
 class Extras(msgspec.Struct, frozen=True):
@@ -64,7 +65,7 @@ def valid_extras(found: dict[str, Any]) -> Extras:
 def extras_of(app: App) -> Extras:
     """Return what the window shows now."""
     panes = tuple(
-        SavedPane(pane.grid.id, camera.zoom, camera.x, camera.y, camera.repeat)
+        SavedPane(pane.grid.id, camera.zoom, camera.x, camera.y, camera.repeat, camera.fill)
         for pane in app.panes
         for camera in [pane.camera]
     )
@@ -165,7 +166,7 @@ def show_session(app: App, session: Session) -> None:
     app.panes, app.selected = [], 0
     app.sync()
     extras = valid_extras(session.header.window)
-    cameras = {pane.grid: Camera(pane.zoom, pane.x, pane.y, pane.repeat) for pane in extras.panes}
+    cameras = {pane.grid: Camera(pane.zoom, pane.x, pane.y, pane.repeat, pane.fill) for pane in extras.panes}
     for pane in app.panes:
         pane.camera = cameras.get(pane.grid.id, pane.camera)
     app.select(extras.selected)

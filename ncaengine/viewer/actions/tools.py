@@ -23,12 +23,17 @@ LEAST_MOVE = 2.0
 
 
 def select(app: App, tool: ToolName) -> None:
-    """Select a tool. One that paints a field shows that field on the selected grid, see `show_map`."""
+    """Select a tool. One that paints a field shows that field on the selected grid, see `show_map`.
+
+    The Model tool opens the gallery if there is no other model to paint.
+    """
     release(app)
     app.brush.tool = tool
     _restore_overlays(app)
     if app.panes:
         _show_field(app, app.grid)
+        if tool == "model" and lacks_model(app, app.grid):
+            app.show_gallery = app.gallery_paints = True
 
 
 def use_picture(app: App, path: Path) -> None:

@@ -38,17 +38,23 @@ HOVERED = int(imgui.HoveredFlags_.allow_when_blocked_by_active_item)
 LEFT, MIDDLE, RIGHT = (int(imgui.MouseButton_[name]) for name in ("left", "middle", "right"))
 
 
-def arrange(count: int, width: float, height: float, gap: float, header: float) -> tuple[int, int]:
-    """Return the (columns, rows) of `count` cards that make square pictures largest, preferring more columns.
+def arrange(
+    count: int, width: float, height: float, gap: float, header: float, shapes: Sequence[float] = ()
+) -> tuple[int, int]:
+    """Return the (columns, rows) of `count` cards that make their pictures largest, preferring more columns.
 
     Empty places count slightly against an arrangement.
 
     header: the height of a card's header, in the unit of the other lengths.
+    shapes: the width of each picture divided by its height; none if all are square.
     """
+    shapes = shapes or (1.0,)
 
     def side(columns: int) -> float:
+        """Return the mean of the sides of squares as large as the pictures."""
         rows = math.ceil(count / columns)
-        return min((width - gap * (columns - 1)) / columns, (height - gap * (rows - 1)) / rows - header)
+        wide, high = (width - gap * (columns - 1)) / columns, (height - gap * (rows - 1)) / rows - header
+        return sum(min(wide, high * shape) / math.sqrt(shape) for shape in shapes) / len(shapes)
 
     def score(columns: int) -> float:
         empty = -count % columns
@@ -82,7 +88,7 @@ class GridCards:
             self._empty(app)
             return
         free, gap, start = imgui.get_content_region_avail(), em(theme.GAP), imgui.get_cursor_screen_pos()
-        columns, rows = _columns_and_rows(len(app.panes), free.x, free.y)
+        columns, rows = _columns_and_rows(app.panes, free.x, free.y)
         self._splitters(app, columns, rows, (start.x, start.y), (free.x, free.y))
         across = splitters.spans(splitters.valid_weights(app.prefs.columns, columns), free.x, gap)
         down = splitters.spans(splitters.valid_weights(app.prefs.rows, rows), free.y, gap)
@@ -213,7 +219,8 @@ class GridCards:
                 camera.fit()
         if imgui.is_item_active() and _is_dragged(painting):
             dx, dy = dx + io.mouse_delta.x, dy + io.mouse_delta.y
-        if (dx or dy) and (camera.zoom is not None or camera.repeat):
+        free = camera.zoom is not None or camera.repeat or camera.fills(grid.kernel, grid.size, *size)
+        if (dx or dy) and free:
             camera.pan(grid.kernel, grid.size, size, (dx * ratio, dy * ratio))
 
     def _wheel_pans(self, painting: bool) -> bool:
@@ -229,11 +236,12 @@ class GridCards:
         return not io.key_ctrl and (now < self._panning_until or (io.key_shift and not painting))
 
 
-def _columns_and_rows(count: int, width: float, height: float) -> tuple[int, int]:
-    """Return the arrangement of `count` cards; low cards have headers with fewer lines."""
-    gap = em(theme.GAP)
+def _columns_and_rows(panes: Sequence[Pane], width: float, height: float) -> tuple[int, int]:
+    """Return the arrangement of the panes' cards; low cards have headers with fewer lines."""
+    gap, extents = em(theme.GAP), [lattice.extent(pane.grid.kernel, pane.grid.size) for pane in panes]
+    shapes = [across / down for across, down in extents]
     for lines in (2, 1, 0):
-        columns, rows = arrange(count, width, height, gap, card_header.height_of(lines))
+        columns, rows = arrange(len(panes), width, height, gap, card_header.height_of(lines), shapes)
         if card_header.lines_in((height - gap * (rows - 1)) / rows) >= lines:
             break
     return columns, rows

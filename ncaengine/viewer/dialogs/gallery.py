@@ -71,7 +71,7 @@ class Gallery:
                 if not app.show_gallery:
                     imgui.close_current_popup()
         if not is_open or not app.show_gallery:
-            app.show_gallery = self._shown = False
+            app.show_gallery = self._shown = app.gallery_paints = False
             self.library.release()  # but not the textures: this frame, which uses them, isn't on the screen yet
 
     def _refresh(self, app: App) -> None:
@@ -94,10 +94,11 @@ class Gallery:
             if path := self.browser.show(height):
                 self.open(app, path, new_grid=imgui.get_io().key_ctrl)
         else:
+            self.tiles.offers_grids = not app.gallery_paints
             self.tiles.show(height, lambda path, new_grid: self.open(app, path, new_grid))
             if not self.tiles.filter:  # else the dialog would shrink while the user types
                 self._height = self.tiles.content_height + (imgui.get_window_height() - height) + em(0.4)
-        self._hint()
+        self._hint(app)
         if not appearing:
             self._handle_keys(app)
 
@@ -105,7 +106,8 @@ class Gallery:
         """Draw the title, the field to filter and the buttons."""
         with theme.use_font(self._fonts.bold, 1.3):
             imgui.align_text_to_frame_padding()
-            imgui.text_unformatted("Open a file" if self.shows_files else "Open a model")
+            title = "Choose a model to paint with" if app.gallery_paints else "Open a model"
+            imgui.text_unformatted("Open a file" if self.shows_files else title)
         close_width, page_width, space = em(2.2), em(9.5), imgui.get_style().item_spacing.x
         end = imgui.get_window_width() - em(PADDING[0])
         self._typing = False
@@ -145,11 +147,13 @@ class Gallery:
         if self.shows_files:
             self.browser.open_folder(self.browser.folder)
 
-    def _hint(self) -> None:
+    def _hint(self, app: App) -> None:
         """Draw a line that explains mouse and keys."""
         widgets.vertical_space(0.1)
         if self.shows_files:
             text = f"{HINT} or Ctrl Enter: in a new grid   ·   Backspace: parent folder   ·   Esc: back to the gallery"
+        elif app.gallery_paints:
+            text = "Click or Enter: paint with this model   ·   Esc: close"
         else:
             find = "   ·   Ctrl F: filter" if len(self.library.entries) >= FILTER_FROM else ""
             text = f"{HINT}, Ctrl Enter or +: in a new grid{find}   ·   Esc: close"
@@ -161,7 +165,10 @@ class Gallery:
         For a file of several models the gallery stays open and shows them.
         """
         try:
-            open_files.open_path(app, path, new_grid)
+            if app.gallery_paints:
+                open_files.paint_with(app, path)
+            else:
+                open_files.open_path(app, path, new_grid)
             app.show_gallery = app.collection is not self._collection
         except (NCAError, MemoryError) as error:
             message = notices.message_of(error)

@@ -26,6 +26,7 @@ class GalleryTiles:
 
     selected: the index of the selected tile among `entries`.
     filter: the text that is typed to filter.
+    offers_grids: whether a tile has a button that opens the model in a new grid.
     content_height: the height that all tiles needed when they were last drawn, in pixels.
     rows_per_page: how many rows of tiles were fully visible.
     """
@@ -35,6 +36,7 @@ class GalleryTiles:
         self.selected, self.filter, self.content_height, self.rows_per_page = 0, "", 0.0, 1
         self._textures: dict[LibraryEntry, tuple[moderngl.Texture, object]] = {}
         self._rows: list[list[int]] = []
+        self.offers_grids = True
         # Where the next frame scrolls to: the selected tile, the collection or the top.
         self._to_selected = self._to_collection = self._to_top = False
 
@@ -152,7 +154,7 @@ class GalleryTiles:
             end = x + width - 1, y + height - 1
             draw.add_rect((x + 1, y + 1), end, u32(theme.ACCENT), em(0.5), thickness=em(0.13))
         self._title(entry, (x + em(0.6), y + width - em(0.1)), width - em(1.2))
-        if (hovered or selected) and not entry.error and entry.count == 1:
+        if self.offers_grids and (hovered or selected) and not entry.error and entry.count == 1:
             self._new_grid_button(index, entry, x + width - margin, y + margin, open_)
 
     def _title(self, entry: LibraryEntry, at: tuple[float, float], width: float) -> None:

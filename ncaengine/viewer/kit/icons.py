@@ -4,7 +4,7 @@ ICON_FONT = "fonts/Font_Awesome_6_Free-Solid-900.otf"
 
 PLAY, PAUSE, STEP, RESEED = "\uf04b", "\uf04c", "\uf051", "\uf2f1"
 RECORD, STOP, CLOSE, KEYBOARD, SEARCH = "\uf111", "\uf04d", "\uf00d", "\uf11c", "\uf002"
-RESTORE = "\uf1da"
+RESTORE, MORE, EYE, EYE_OFF, CLONE = "\uf1da", "\uf141", "\uf06e", "\uf070", "\uf0c5"
 WARNING, SLOW = "\uf071", "\uf0d7"
 UNFOLDED, FOLDED, PLUS, DUPLICATE, LINK = "\uf078", "\uf054", "\uf067", "\uf24d", "\uf0c1"
 UNDO, REDO, STEP_BACK, ARROW_LEFT, ARROW_UP = "\uf2ea", "\uf2f9", "\uf048", "\uf060", "\uf062"

@@ -41,7 +41,8 @@ ACCENT_DEEP: ImVec4
 """Background of selected TEXT."""
 AMBER: ImVec4
 RED: ImVec4
-RED_DEEP: ImVec4
+RED_OVER: ImVec4
+"""RED under the pointer; both are backgrounds of BACK, too."""
 SHADE: ImVec4
 """Covers the window while a dialog is open."""
 
@@ -49,13 +50,13 @@ DARK = """
 BACK 121316  CARD 1a1c20  WELL 0d0e10  FIELD 26292f  FIELD_OVER 2f333a  FIELD_HELD 393e46  LINE 2a2d33
 TEXT e6e7e9  DIM 9ea4ad  FAINT 858b94
 ACCENT 6fc3a6  ACCENT_OVER 86d1b7  ACCENT_MID 4f9480  ACCENT_HELD 62b096  ACCENT_DEEP 2f5d50
-AMBER e8bb6a  RED ee7a72  RED_DEEP 6b2d2a
+AMBER e8bb6a  RED ee7a72  RED_OVER f49a93
 """
 LIGHT = """
 BACK e6e8ea  CARD f8f9f9  WELL d6d9dc  FIELD e7eaec  FIELD_OVER dadfe2  FIELD_HELD ccd2d7  LINE d8dcdf
 TEXT 1c2023  DIM 535b64  FAINT 646c74
 ACCENT 12694f  ACCENT_OVER 0e5842  ACCENT_MID 3f8a73  ACCENT_HELD 24735b  ACCENT_DEEP b9e0d1
-AMBER 835300  RED ad1240  RED_DEEP f3c6d0
+AMBER 835300  RED ad1240  RED_OVER 8c0e34
 """
 THEMES = {
     name: {key: _colour(code) for key, code in zip(*[iter(text.split())] * 2, strict=True)}
@@ -63,6 +64,9 @@ THEMES = {
     for name, text, shade in (("dark", DARK, 0.55), ("light", LIGHT, 0.28))
 }
 """Colours by theme and name. A test checks that text has a contrast of at least 4.5 with its background."""
+
+DISABLED = {"dark": 0.6, "light": 0.7}
+"""The opacity of disabled controls, by theme. The test asks for a contrast of at least 3."""
 
 name = ""
 """Name of the current theme."""
@@ -147,7 +151,7 @@ def apply() -> None:
     style.grab_min_size = em(0.9)
     style.scrollbar_size = em(0.6)
     style.scrollbar_rounding = em(0.3)
-    style.disabled_alpha = 0.45
+    style.disabled_alpha = DISABLED[name]
     style.hover_stationary_delay, style.hover_delay_short = 0.1, 0.25
 
 

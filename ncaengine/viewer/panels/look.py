@@ -37,8 +37,12 @@ LINES_HELP = "Thin lines between cells, when zoomed in."
 DETAILS_HELP = (
     "Each cell's channels as bars and the gradient of its brightness as an arrow, for cells of 40 pixels or more."
 )
-REPEAT_HELP = "Show the endless plane that copies of the grid tile."
-FIT_HELP = "Show the whole grid as large as possible."
+FRAMINGS = (
+    ("Fit", "fit", "Show the whole grid as large as possible. (F)", display_modes.fit),
+    ("Fill", "fill", "Let the picture fill its card; two sides are cut. (F)", display_modes.fill),
+    ("Tile", "repeat", "Show the endless plane that copies of the grid tile. (T)", display_modes.toggle_repeat),
+)
+"""(title, id, help, action) of the ways to use a card's space."""
 
 
 def show(app: App) -> None:
@@ -57,8 +61,23 @@ def show(app: App) -> None:
         if gain is not None:
             display_modes.change_look(app, gain=gain)
     _legend(grid)
+    widgets.row_label("Picture", "How the picture uses its card.")
+    framing(app, widgets.equal_width(len(FRAMINGS)))
     _overlay(app, grid)
     _switches(app)
+
+
+def framing(app: App, width: float) -> None:
+    """Draw a button for each way to use a card's space, each `width` pixels wide."""
+    camera = app.pane.camera
+    current = "repeat" if camera.repeat else "" if camera.zoom is not None else "fill" if camera.filled else "fit"
+    with widgets.style(variables=[(imgui.StyleVar_.frame_padding, (em(0.1), imgui.get_style().frame_padding.y))]):
+        for title, id_, help_, action in FRAMINGS:
+            if action is not FRAMINGS[0][3]:
+                imgui.same_line(0, em(0.25))
+            colours = (theme.ACCENT_DEEP, theme.ACCENT_DEEP, theme.TEXT) if id_ == current else None
+            if widgets.button(f"{title}###{id_}", width, help_, colours):
+                action(app)
 
 
 def _channels(app: App, count: int) -> None:
@@ -101,14 +120,11 @@ def _overlay(app: App, grid: Grid) -> None:
 
 
 def _switches(app: App) -> None:
-    camera, prefs = app.pane.camera, app.prefs
+    prefs = app.prefs
     second = imgui.get_cursor_pos_x() + widgets.equal_width(2) + imgui.get_style().item_spacing.x
     _switch(app, "Lines###lines", prefs.lines, LINES_HELP, display_modes.toggle_lines)
     imgui.same_line(second)
     _switch(app, "Cell details###details", prefs.details, DETAILS_HELP, display_modes.toggle_details)
-    _switch(app, "Repeat as tile###repeat", camera.repeat, REPEAT_HELP, display_modes.toggle_repeat)
-    imgui.same_line(second)
-    _switch(app, "Fit###fit", camera.zoom is None, FIT_HELP, display_modes.fit)
 
 
 def _switch(app: App, text: str, on: bool, help_: str, action: Callable[[App], object]) -> None:

@@ -40,10 +40,10 @@ CLAMPED = imgui.SliderFlags_.always_clamp
 
 def show(app: App) -> None:
     """Draw the section into the current window."""
+    _buttons(app)  # first, to be visible without scrolling, and in the same place while it records
     if app.recorder.active:
         _progress(app)
     else:
-        _buttons(app)  # first, to be visible without scrolling
         _file_options(app)
         _time_options(app)
 
@@ -121,12 +121,26 @@ def _time_options(app: App) -> None:
     widgets.tooltip(f"{LENGTH_HELP} Drag, or double-click to type.")
 
 
-def _buttons(app: App) -> None:
-    colours = (theme.FIELD, theme.FIELD_OVER, theme.RED)
-    help_ = "Start to record. While recording, time follows the video's frames. (Ctrl R)"
-    width = 2 * widgets.equal_width(3) + imgui.get_style().item_spacing.x
-    if widgets.button(f"{icons.RECORD}  Record###record", width, help_, colours):
+def button(app: App, id_: str, width: float, shows_time: bool = False) -> None:
+    """Draw the button that starts a recording and ends it.
+
+    width: in pixels.
+    shows_time: whether it shows how long the recording is.
+    """
+    recorder, colours = app.recorder, (theme.RED, theme.RED_OVER, theme.BACK)
+    if not recorder.active:
+        text, colours = f"{icons.RECORD}  Record", (theme.FIELD, theme.FIELD_OVER, theme.RED)
+        help_ = "Start to record. While recording, time follows the video's frames. (Ctrl R)"
+    elif recorder.counting:
+        text, help_ = f"{icons.CLOSE}  Cancel", "Don't record. (Ctrl R)"
+    else:
+        text, help_ = f"{icons.STOP}  {recorder.clock if shows_time else 'Stop'}", "Finish the file. (Ctrl R)"
+    if widgets.button(f"{text}###{id_}", width, help_, colours):
         recording.toggle(app)
+
+
+def _buttons(app: App) -> None:
+    button(app, "record", 2 * widgets.equal_width(3) + imgui.get_style().item_spacing.x)
     imgui.same_line()
     help_ = "Save a picture of the selected grid (PNG) that opens as a session. (Shift P)"
     if widgets.button("Still###still", -1, help_):
@@ -145,13 +159,6 @@ def _progress(app: App) -> None:
     path = str(recorder.output)
     widgets.text_in(theme.DIM, path.rstrip("/").rsplit("/", 1)[-1], width)
     widgets.tooltip(path)
-    widgets.vertical_space(0.1)
-    if film is None:
-        text, help_ = f"{icons.CLOSE}  Cancel", "Don't record. (Ctrl R)"
-    else:
-        text, help_ = f"{icons.STOP}  Stop", "Finish the file. (Ctrl R)"
-    if widgets.button(f"{text}###record", -1, help_, (theme.RED_DEEP, theme.RED, theme.TEXT)):
-        recording.toggle(app)
 
 
 def _progress_bar(share: float, width: float) -> None:

@@ -8,8 +8,7 @@ from ncaengine.core.model import Config, Model
 from ncaengine.viewer import keymap
 from ncaengine.viewer.actions import running
 from ncaengine.viewer.kit import icons, theme, widgets
-from ncaengine.viewer.panels import grids, look, record, session, settings
-from ncaengine.viewer.panels.brush import BrushPanel
+from ncaengine.viewer.panels import brush, grids, look, record, session, settings
 from ncaengine.viewer.panels.maps import MapsPanel
 from ncaengine.viewer.panels.model import ModelPanel
 from ncaengine.viewer.panels.probe import ProbePanel
@@ -23,7 +22,7 @@ SECTIONS: tuple[tuple[str, Callable[[theme.Fonts], Show]], ...] = (
     ("Size", lambda _: SizePanel().show),
     ("Settings", lambda _: settings.show),
     ("Grids", lambda _: grids.show),
-    ("Brush", lambda fonts: BrushPanel(fonts).show),
+    ("Brush", lambda _: brush.show),
     ("Maps", lambda _: MapsPanel().show),
     ("View", lambda _: look.show),
     ("Cells", lambda _: ProbePanel().show),
@@ -47,6 +46,9 @@ class SideBar:
         self._heading(app)
         _run_buttons(app)
         for title, show in self._sections:
+            if app.scroll_to == title:
+                imgui.set_scroll_from_pos_y(imgui.get_cursor_screen_pos().y - imgui.get_window_pos().y, 0.0)
+                app.scroll_to = ""
             if widgets.section(title, app.prefs.closed):
                 show(app)
 

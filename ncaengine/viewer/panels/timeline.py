@@ -11,12 +11,14 @@ from ncaengine.viewer import keymap
 from ncaengine.viewer.actions import history, running
 from ncaengine.viewer.kit import icons, theme, widgets
 from ncaengine.viewer.kit.theme import em, u32
+from ncaengine.viewer.panels import record
 from ncaengine.viewer.state.app import App
 
 HEIGHT = 2.3
 """In em."""
-BUTTON, TEXTS, LEAST_TRACK = 2.1, 10.5, 6.0
-"""Widths of a button and of the texts, and the least width of the slider, in em."""
+BUTTON, TEXTS, LEAST_TRACK, RECORD = 2.1, 10.5, 6.0, 6.2
+"""Widths of a button and of the texts, the least width of the slider, and the width of the button Record, in em."""
+SOURCES = "##record-source"
 NEAR = 0.5
 """How near the pointer must be to an edit's mark to show its title, in em."""
 
@@ -46,6 +48,9 @@ class TimelineBar:
         icon, help_ = (icons.PLAY, "Run this grid") if paused else (icons.PAUSE, "Pause this grid")
         _button(app, f"{icon}###run", help_, running.toggle_pause)
         _button(app, f"{icons.STEP}###forward", "Make one step", running.single_step)
+        imgui.dummy((em(0.2), 0))
+        imgui.same_line(0, 0)
+        _record(app)
         free = imgui.get_content_region_avail().x
         texts = em(TEXTS) if free > em(TEXTS + LEAST_TRACK) else 0.0
         if free - texts > em(2):
@@ -104,6 +109,28 @@ def _button(app: App, text: str, help_: str, action: Callable[[App], None], poss
         action(app)
     imgui.end_disabled()
     imgui.same_line(0, em(0.1))
+
+
+def _record(app: App) -> None:
+    """Draw the button that records, and one for what is recorded. Neither moves when a recording starts."""
+    wide = imgui.get_content_region_avail().x > em(RECORD + 3 * BUTTON + LEAST_TRACK)
+    record.button(app, "record-bar", em(RECORD if wide else BUTTON), shows_time=True)
+    imgui.same_line(0, em(0.1))
+    imgui.begin_disabled(app.recorder.active)
+    colours = (theme.BACK, theme.FIELD, theme.DIM)
+    if widgets.button(f"{icons.UNFOLDED}###record-what", em(1.7), "What to record, and how.", colours):
+        imgui.open_popup(SOURCES)
+    imgui.end_disabled()
+    if imgui.begin_popup(SOURCES):
+        for source, title, help_ in record.SOURCES:
+            if imgui.menu_item_simple(title, "", app.recorder.source == source):
+                app.recorder.source = source
+            widgets.tooltip(help_)
+        imgui.separator()
+        if imgui.menu_item_simple("File, format, scale, length …"):
+            app.open_section("Record")
+        imgui.end_popup()
+    imgui.same_line(0, em(0.4))
 
 
 def _track(

@@ -39,6 +39,8 @@ class App:
     software: whether the simulation runs on the CPU.
     models: the open models, each in its latest version, by a name that all its versions share.
     collection: the file of several models that the gallery shows, if any.
+    gallery_paints: whether the gallery's models are for the brush instead of a grid.
+    scroll_to: the title of the section to which the side bar scrolls next.
     reload_note: which file was last reloaded, and when.
     selected: the place of the selected pane among `panes`.
     linked: the numbers of the grids that change together, see `submit_linked`.
@@ -71,6 +73,8 @@ class App:
         self.linked: set[int] = set()
         self.toasts: list[Toast] = []
         self.show_help, self.show_gallery, self.closing = False, False, False
+        self.gallery_paints = False
+        self.scroll_to = ""
         self.resize_keep: Keep = "centre"
         self.frames = Meter()
         self.runaway = Watch()
@@ -124,6 +128,7 @@ class App:
         self.selected = max(0, min(self.selected, len(self.panes) - 1))
         self.linked &= self.sim.grids.keys()
         for pane in self.panes:
+            pane.camera.prefers_fill = self.prefs.fill and len(self.panes) == 1
             pane.meter.update(pane.grid.timeline.tip)  # which undoing and rewinding never reduce
         self.probe.prune(self.sim.grids)
         now = time.monotonic()
@@ -132,6 +137,14 @@ class App:
     def defer(self, action: Callable[[], object]) -> None:
         """Run an action before the next frame, as for what may remove something that this frame still draws."""
         self._deferred.append(action)
+
+    # The side bar
+
+    def open_section(self, title: str) -> None:
+        """Unfold a section of the side bar and scroll to it."""
+        self.prefs.show_panel, self.scroll_to = True, title
+        if title in self.prefs.closed:
+            self.prefs.closed.remove(title)
 
     # Models and files
 

@@ -109,6 +109,8 @@ class Brush:
     """The picture to paint: a name in sim.arrays, '' for none."""
     model: str = ""
     """The model to paint: a name in app.models, '' for the first that isn't the grid's own."""
+    asks_picture: bool = False
+    """Whether to open the dialog for the picture to paint."""
     shows_map: bool = True
     """Whether a grid shows the field that the tool paints, until another tool is selected."""
     stroke: Stroke | None = None

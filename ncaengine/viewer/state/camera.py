@@ -1,7 +1,7 @@
 """Which part of a grid its pane shows: fit, zoom, pan. Pure arithmetic in pixels and cell widths."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ncaengine.core import lattice
 from ncaengine.core.kernels import Kernel
@@ -12,6 +12,8 @@ LARGEST = 128.0
 """Pixels per cell at the strongest zoom."""
 LINES_FROM = 12.0
 """Pixels per cell from which thin lines separate the cells."""
+LEAST_SHOWN = 0.6
+"""The share of a grid that must stay visible for its picture to fill the pane without being told to."""
 
 
 @dataclass(frozen=True)
@@ -28,16 +30,33 @@ class Camera:
     """Which part of a grid a pane shows."""
 
     zoom: float | None = None
-    """Pixels per cell width, before rounding; None to fit the grid into the pane."""
+    """Pixels per cell width, before rounding; None to fit the grid into the pane, or to fill the pane with it."""
     x: float = 0.0
     y: float = 0.0
     """The point of the plane in the middle of the pane, in cell widths."""
     repeat: bool = False
     """Whether to show the endless plane instead of one grid."""
+    fill: bool | None = None
+    """Whether the picture fills the pane and is cut at two sides; None for what suits the pane."""
+    prefers_fill: bool = field(default=False, compare=False)
+    """Whether to fill the pane where nothing else is chosen and most of the grid stays visible."""
+    filled: bool = field(default=False, compare=False)
+    """Whether the picture filled the pane when it was last placed."""
 
     def fit(self) -> None:
         """Show the whole grid."""
-        self.zoom = None
+        self.zoom, self.fill = None, False
+
+    def fills(self, kernel: Kernel, size: Size, width: int, height: int) -> bool:
+        """Return whether the picture fills a pane of width x height pixels and is cut at two sides.
+
+        kernel, size: those of the grid.
+        """
+        if self.zoom is not None or self.repeat:
+            return False
+        across, down = lattice.extent(kernel, size)
+        low, high = sorted((width / across, height / down))
+        return self.prefers_fill and low >= LEAST_SHOWN * high if self.fill is None else self.fill
 
     def scale(self, kernel: Kernel, size: Size, width: int, height: int) -> float:
         """Return the pixels per cell width in a pane of width x height pixels, whole if that makes cells equal.
@@ -47,15 +66,17 @@ class Camera:
         if self.zoom is not None:
             return float(round(self.zoom)) if self.zoom >= 2 else self.zoom
         across, down = lattice.extent(kernel, size)
-        exact = min(width / across, height / down)
-        whole = math.floor(exact)
-        equal = kernel.basis == ((1.0, 0.0), (0.0, 1.0)) and whole >= 0.9 * exact
+        fills = self.fills(kernel, size, width, height)
+        exact = (max if fills else min)(width / across, height / down)
+        whole = math.ceil(exact) if fills else math.floor(exact)
+        equal = kernel.basis == ((1.0, 0.0), (0.0, 1.0)) and 0.9 <= whole / exact <= 1.1
         return min(float(whole) if equal else exact, LARGEST)
 
     def place(self, kernel: Kernel, size: Size, width: int, height: int) -> Placed | None:
         """Return the picture for a pane of width x height pixels; None if nothing is visible."""
         scale = self.scale(kernel, size, width, height)
         (corner_x, corner_y), (across, down) = lattice.corner(kernel), lattice.extent(kernel, size)
+        self.filled = self.fills(kernel, size, width, height)
         if self.zoom is None:
             self.x, self.y = corner_x + across / 2, corner_y + down / 2
         if not self.repeat:

@@ -46,6 +46,8 @@ class Preferences(msgspec.Struct):
     """A factor on all text and on what is measured in em."""
     closed: Annotated[list[str], msgspec.Meta(max_length=64)] = msgspec.field(default_factory=lambda: list(CLOSED))
     """Titles of the side bar's folded sections."""
+    fill: bool = True
+    """Whether the picture of a grid that is alone fills its card."""
     details: bool = True
     """Whether cells show their channels and gradient when zoomed in."""
 
