@@ -106,7 +106,8 @@ class Layout:
         self._scrolls = imgui.get_scroll_max_y() > 0
 
     def _tool_options(self, app: App, x: float, y: float, width: float, height: float) -> None:
-        with widgets.style(variables=[(imgui.StyleVar_.frame_padding, (em(0.5), em(0.25)))]):
+        colours = [(imgui.Col_.button, theme.BAR), (imgui.Col_.frame_bg, theme.BAR)]
+        with widgets.style(colours, [(imgui.StyleVar_.frame_padding, (em(0.5), em(0.25)))]):
             _region("options", x, y, width, height, em(0.55), lambda: self._options.show(app), wide=em(theme.GAP))
 
     def _time(self, app: App, x: float, y: float, width: float, height: float) -> None:

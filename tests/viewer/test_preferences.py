@@ -112,7 +112,7 @@ def contrast(one: str, other: str, which: str) -> float:
 READ = [(ink, back) for ink in ("TEXT", "DIM", "ACCENT", "AMBER", "RED") for back in ("BACK", "CARD", "FIELD")]
 READ += [("FAINT", "CARD"), ("BACK", "ACCENT"), ("BACK", "ACCENT_OVER"), ("DIM", "FIELD_OVER")]
 READ += [("TEXT", back) for back in ("FIELD_OVER", "FIELD_HELD", "ACCENT_DEEP")]
-READ += [("BACK", "RED"), ("BACK", "RED_OVER")]
+READ += [("BACK", "RED"), ("TEXT", "BAR"), ("RED", "BAR"), ("BACK", "RED_OVER")]
 
 
 @pytest.mark.parametrize("which", theme.THEMES)

@@ -1,9 +1,10 @@
 """Change what is shown of the selected grid."""
 
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 
+from ncaengine.core.fields import Field
 from ncaengine.core.looks import Mode
 from ncaengine.simulation.commands import Show
 from ncaengine.simulation.grid import Grid
@@ -30,6 +31,20 @@ def shown_channels(grid: Grid) -> tuple[int, int, int]:
     last = grid.model.config.channels - 1
     red, green, blue = grid.look.channels
     return min(red, last), min(green, last), min(blue, last)
+
+
+def show_maps(app: App, shows: bool, number: int | None = None) -> None:
+    """Show or hide the outlines of the maps of the selected grid and those linked with it, or of one grid alone."""
+    shown = app.linked_grids() if number is None else [number]
+    for pane in app.panes:
+        if pane.grid.id in shown:
+            pane.shows_maps = shows
+
+
+def choose_map(app: App, overlay: Field | Literal["", "all"]) -> None:
+    """Outline one map of the selected grid and those linked with it, all of them, or none ('')."""
+    change_look(app, overlay="" if overlay == "all" else overlay)
+    show_maps(app, bool(overlay))
 
 
 def next_mode(app: App, by: int = 1) -> None:

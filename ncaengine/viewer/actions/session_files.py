@@ -1,11 +1,13 @@
 """Save and open sessions and journals, with what the window shows, and close the window without losing work."""
 
+import dataclasses
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import msgspec
+from msgspec.structs import replace
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Model, equal_models
@@ -154,7 +156,7 @@ def show_session(app: App, session: Session) -> None:
         session.models[saved.name] = _watched(app, saved, session.models[saved.name])
     if app.brush.active:
         tools.select(app, "look")  # which restores the overlays of grids that go
-    sessions.restore_session(app.sim, session)
+    sessions.restore_session(app.sim, _without_overlays(session))
     app.session_file.mark_saved(None, 0)
     if app.recorder.active:
         app.report(app.recorder.stop)
@@ -168,10 +170,17 @@ def show_session(app: App, session: Session) -> None:
     extras = valid_extras(session.header.window)
     cameras = {pane.grid: Camera(pane.zoom, pane.x, pane.y, pane.repeat, pane.fill) for pane in extras.panes}
     for pane in app.panes:
+        pane.shows_maps = False
         pane.camera = cameras.get(pane.grid.id, pane.camera)
     app.select(extras.selected)
     app.linked = set(extras.linked) & app.sim.grids.keys()
     app.prefs.columns, app.prefs.rows = extras.columns, extras.rows
+
+
+def _without_overlays(session: Session) -> Session:
+    """Return the session with pictures in their own colours, which no map tints."""
+    grids = tuple(replace(saved, look=replace(saved.look, overlay="")) for saved in session.header.grids)
+    return dataclasses.replace(session, header=replace(session.header, grids=grids))
 
 
 def _watched(app: App, saved: SavedModel, model: Model) -> Model:

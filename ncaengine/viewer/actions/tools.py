@@ -78,6 +78,11 @@ def _value(app: App, grid: Grid, default: bool) -> float:
 # Fields shown while they are painted
 
 
+def tints(app: App, grid: Grid) -> bool:
+    """Return whether a grid's picture is tinted by a map: while the tool that paints this map is selected."""
+    return bool(grid.look.overlay) and grid.look.overlay == app.brush.field
+
+
 def show_map(app: App, shows: bool) -> None:
     """Set whether a grid shows the field that the tool paints. Its own overlay returns with the next tool."""
     app.brush.shows_map = shows

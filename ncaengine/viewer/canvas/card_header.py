@@ -1,9 +1,9 @@
-"""A card's header: the grid's number, name and speed, and small buttons under the pointer."""
+"""A card's header: the grid's number, name and speed, and small buttons."""
 
 from imgui_bundle import ImVec4, imgui
 
 from ncaengine.core.settings import SETTINGS
-from ncaengine.viewer.actions import grids
+from ncaengine.viewer.actions import display_modes, grids
 from ncaengine.viewer.kit import icons, theme, widgets
 from ncaengine.viewer.kit.theme import em, u32
 from ncaengine.viewer.state.app import App
@@ -36,7 +36,8 @@ class CardHeader:
         """Draw a header at the cursor: number, name and speed; in a second line kernel, size and step."""
         at, x = imgui.get_cursor_screen_pos(), imgui.get_cursor_screen_pos().x
         end = x + width
-        hovered = imgui.is_window_hovered(HOVERED) and width > em(4 * BUTTON_SIDE)
+        roomy = width > em(4 * BUTTON_SIDE)
+        hovered = imgui.is_window_hovered(HOVERED) and roomy
         if len(app.panes) > 1 and width > em(1):
             x += self._number(index, app.selected == index, x, at.y)
         crowded = hovered and lines == 1
@@ -44,7 +45,7 @@ class CardHeader:
         self._text(pane.grid.model.config.name, theme.TEXT, x, at.y, end, self._fonts.bold)
         if lines > 1:
             y = at.y + imgui.get_text_line_height() + em(0.25)
-            self._second_line(app, pane, at.x, at.x + width, y, hovered)
+            self._second_line(app, pane, at.x, at.x + width, y, roomy)
 
     def _speed(self, app: App, pane: Pane, x: float, end: float, y: float) -> float:
         """Draw the measured and the requested speed if they fit between x and `end`. Return where they start."""
@@ -57,16 +58,16 @@ class CardHeader:
             end = self._text_before(requested, theme.DIM, end, y)
         return self._text_before(measured, colour, end, y, self._fonts.bold) - em(0.8)
 
-    def _second_line(self, app: App, pane: Pane, x: float, end: float, y: float, hovered: bool) -> None:
-        """Draw kernel, size and step; under the pointer, buttons replace the step."""
+    def _second_line(self, app: App, pane: Pane, x: float, end: float, y: float, roomy: bool) -> None:
+        """Draw kernel, size, step and buttons."""
         grid = pane.grid
         facts = f"{grid.kernel.title} · {grid.size[0]} × {grid.size[1]}"
         step = f"step {widgets.format_count(grid.step)}"
         if grid.id in app.linked:
             self._text(icons.LINK, theme.ACCENT, x, y, end)
             x += em(1.5)
-        if hovered:
-            end, step = self._buttons(app, pane, end, y), ""
+        if roomy:
+            end = self._buttons(app, pane, end, y)
         if x + imgui.calc_text_size(facts).x + imgui.calc_text_size(step).x + em(1) < end:
             end = self._text_before(step, theme.FAINT, end, y) - em(0.8)
         if imgui.calc_text_size(facts).x > end - x:
@@ -78,11 +79,15 @@ class CardHeader:
         number, linked = pane.grid.id, pane.grid.id in app.linked
         x, side = end + em(0.2), em(BUTTON_SIDE)
         link_help = "Linked: changes apply to all linked grids. Click to unlink. (G)" if linked else "Link grid (G)"
-        for name, icon, help_ in (
+        buttons = [
             ("remove", icons.CLOSE, "Remove grid (Del)"),
             ("copy", icons.DUPLICATE, "Duplicate grid (Ctrl D)"),
             ("link", icons.LINK, link_help),
-        ):
+        ]
+        if pane.grid.fields is not None:
+            icon, verb = (icons.EYE, "Hide") if pane.shows_maps else (icons.EYE_OFF, "Show")
+            buttons.append(("maps", icon, f"{verb} the outlines of the maps"))
+        for name, icon, help_ in buttons:
             x -= side
             imgui.set_cursor_screen_pos((x, y - em(0.1)))
             if imgui.invisible_button(f"{name}{number}", (side, side)):
@@ -100,6 +105,9 @@ class CardHeader:
             grids.toggle_link(app, number)
         elif name == "remove":
             grids.remove(app, number)
+        elif name == "maps":
+            pane = next(pane for pane in app.panes if pane.grid.id == number)
+            display_modes.show_maps(app, not pane.shows_maps, number)
         else:
             app.select([pane.grid.id for pane in app.panes].index(number))
             grids.duplicate(app)

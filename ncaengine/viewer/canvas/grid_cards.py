@@ -4,14 +4,16 @@ import math
 from collections.abc import Sequence
 
 import moderngl
+import msgspec
 from imgui_bundle import ImVec4, imgui
 
 from ncaengine.core import lattice
-from ncaengine.viewer.actions import open_files
+from ncaengine.viewer.actions import open_files, tools
 from ncaengine.viewer.canvas import card_header
 from ncaengine.viewer.canvas.brush_cursor import BrushCursor
 from ncaengine.viewer.canvas.card_header import CardHeader
 from ncaengine.viewer.canvas.cell_overlay import CellOverlay
+from ncaengine.viewer.canvas.map_outline import MapOutline
 from ncaengine.viewer.canvas.picture import Picture
 from ncaengine.viewer.canvas.resize_handle import ResizeHandle
 from ncaengine.viewer.canvas.viewport import Viewport
@@ -76,7 +78,7 @@ class GridCards:
         self.pictures: dict[int, Picture] = {}
         self.viewports: dict[int, Viewport] = {}
         self._header, self._cell_overlay = CardHeader(fonts), CellOverlay()
-        self._brush_cursor, self._resize_handle = BrushCursor(), ResizeHandle()
+        self._brush_cursor, self._resize_handle, self._map_outline = BrushCursor(), ResizeHandle(), MapOutline(ctx)
         self._panning_until = 0.0
         self._columns, self._rows = Splitter("##columns"), Splitter("##rows")
 
@@ -102,6 +104,7 @@ class GridCards:
         """Free all textures."""
         for picture in self.pictures.values():
             picture.release()
+        self._map_outline.release()
 
     def _empty(self, app: App) -> None:
         """Draw what a window without grids shows."""
@@ -181,13 +184,16 @@ class GridCards:
             draw.channels_merge()
             return
         lines = LINES if app.prefs.lines and placed.view.scale >= LINES_FROM else 0.0
+        tinted = tools.tints(app, pane.grid)
+        look = pane.grid.look if tinted else msgspec.structs.replace(pane.grid.look, overlay="")
         picture = self.pictures.setdefault(pane.grid.id, Picture(self._ctx))
-        texture = imgui.ImTextureRef(picture.draw(pane.grid, placed.view, lines))
+        texture = imgui.ImTextureRef(picture.draw(pane.grid, placed.view, look, lines))
         left, top = at.x + placed.left / ratio, at.y + placed.top / ratio
         viewport = Viewport(pane, placed.view, left, top, ratio, hovered, active)
         _fill_between(draw, well, (left, top, viewport.right, viewport.bottom), theme.WELL)
         draw.add_image(texture, (left, top), (viewport.right, viewport.bottom))
         self.viewports[pane.grid.id] = viewport
+        self._map_outline.show(viewport, tinted)
         self._cell_overlay.show(app, viewport)
         self._brush_cursor.show(app, viewport)
         draw.channels_merge()

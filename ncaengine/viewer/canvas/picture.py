@@ -4,6 +4,7 @@ import moderngl
 
 from ncaengine.backends.gl.backend import GLCells
 from ncaengine.core.lattice import View
+from ncaengine.core.looks import Look
 from ncaengine.simulation.grid import Grid
 
 
@@ -19,20 +20,21 @@ class Picture:
         self._drawn: object = None
         self.draws = 0
 
-    def draw(self, grid: Grid, view: View, lines: float) -> int:
+    def draw(self, grid: Grid, view: View, look: Look, lines: float) -> int:
         """Redraw the picture if it is out of date. Return the texture's OpenGL name.
 
+        look: which of the cells' numbers are shown.
         lines: how dark the lines between cells are, 0 … 1.
         """
         components = 4 if isinstance(grid.cells, GLCells) else 3
         texture = self._texture_of_size(view.width, view.height, components)
-        wanted = (grid, grid.changes, view, grid.look, lines)
+        wanted = (grid, grid.changes, view, look, lines)
         if wanted != self._drawn:
             busy = grid.cells.busy
             if isinstance(grid.cells, GLCells):
-                grid.cells.draw_into(texture, view, grid.look, lines)
+                grid.cells.draw_into(texture, view, look, lines)
             else:
-                texture.write(grid.cells.draw_newest(view, grid.look, lines), alignment=1)
+                texture.write(grid.cells.draw_newest(view, look, lines), alignment=1)
             self._drawn = None if busy else wanted
             self.draws += 1
         return texture.glo

@@ -139,10 +139,10 @@ def looks(app: App, typed: str) -> Iterator[PaletteCommand]:
     channel = SettingInfo("channel", "Channel", "", 0, app.grid.model.config.channels - 1)
     yield number_command(app, channel, current.channels[0], number, partial(_show_channel, app))
     yield number_command(app, look.GAIN, current.gain, number, lambda gain: change(gain=gain))
-    for name, title in (*((str(name), info.title) for name, info in FIELDS.items()), ("", "None")):
-        hint = IN_USE if name == current.overlay else "Tint the cells by this map" if name else "Only the cells"
-        aliases = (f"tint {title}", f"tint by {title}") if name else ("tint none", "overlay off")
-        yield PaletteCommand(f"Overlay: {title}", hint, partial(change, overlay=name), "", aliases)
+    for name, title in maps.OVERLAYS.items():
+        hint = IN_USE if name and name == current.overlay else "Outline this map" if name else "Only the cells"
+        words = (f"overlay {title}", *([f"tint {title}"] if name in FIELDS else []))
+        yield PaletteCommand(f"Outline: {title}", hint, partial(display_modes.choose_map, app, name), "", words)
 
 
 def _show_channel(app: App, value: float) -> None:

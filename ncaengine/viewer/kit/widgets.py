@@ -1,6 +1,5 @@
 """Small pieces that all panels share: aligned rows, buttons, sliders, drop-downs, dialogs and tooltips."""
 
-import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,8 +27,6 @@ SHARED_ID = 0x6E6361
 
 CAP_PADDING, CAP_GAP = 0.4, 0.25
 """Space inside a key cap and between two of them, in em."""
-CLEAR_PARTS = ("frame_bg", "frame_bg_hovered", "frame_bg_active", "slider_grab", "slider_grab_active")
-"""What a compact slider draws itself."""
 LABEL_WIDTH, VALUE_WIDTH = 5.6, 5.5
 """Width of the column of labels, and of the values next to sliders, in em."""
 
@@ -289,31 +286,6 @@ def setting_control(info: SettingInfo, value: float | bool, default: float | boo
     changed, checked = imgui.checkbox(f"##{info.name}", value)
     tooltip(info.help)
     return checked if changed else None
-
-
-def compact_slider(info: SettingInfo, value: float, width: float) -> float | None:
-    """Draw a slider, `width` pixels wide, with its title and value inside. Return the new value if it changed."""
-    at, high, draw = imgui.get_cursor_screen_pos(), imgui.get_frame_height(), imgui.get_window_draw_list()
-    flags = imgui.SliderFlags_.always_clamp | (imgui.SliderFlags_.logarithmic if info.logarithmic else 0)
-    draw.add_rect_filled((at.x, at.y), (at.x + width, at.y + high), u32(theme.FIELD), em(0.35))
-    end = at.x + width * _share(info, value)
-    draw.add_rect_filled((at.x, at.y), (end, at.y + high), u32(theme.ACCENT_DEEP), em(0.35))
-    clear = [(getattr(imgui.Col_, part), theme.TRANSPARENT) for part in CLEAR_PARTS]
-    text = f"{info.title}  {format_value(info, value)}".replace("%", "%%")
-    imgui.set_next_item_width(width)
-    with style(clear, [(imgui.StyleVar_.grab_min_size, 1)]):
-        moved, number = imgui.slider_float(f"##{info.name}", float(value), info.low, info.high, text, flags)
-    if not imgui.is_item_active():
-        tooltip(f"{info.help} Ctrl-click to type a value.")
-    return float(f"{number:.6g}") if moved else None
-
-
-def _share(info: SettingInfo, value: float) -> float:
-    """Return where a value lies in its range, 0 … 1, as sliders show it."""
-    low, high, value = info.low, info.high, min(max(value, info.low), info.high)
-    if info.logarithmic and low > 0:
-        return math.log(value / low) / math.log(high / low)
-    return (value - low) / (high - low)
 
 
 def slider(info: SettingInfo, value: float, default: float | None = None) -> float | None:

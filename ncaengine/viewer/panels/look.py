@@ -63,7 +63,6 @@ def show(app: App) -> None:
     _legend(grid)
     widgets.row_label("Picture", "How the picture uses its card.")
     framing(app, widgets.equal_width(len(FRAMINGS)))
-    _overlay(app, grid)
     _switches(app)
 
 
@@ -98,15 +97,9 @@ def _channels(app: App, count: int) -> None:
             display_modes.change_look(app, channels=tuple(min(channel, last) for channel in shown))
 
 
-def _overlay(app: App, grid: Grid) -> None:
-    """Draw the choice of the map that tints the cells, and its legend."""
+def overlay_legend(grid: Grid) -> None:
+    """Draw what the tints of the map mean that the grid's look names."""
     overlay = grid.look.overlay
-    widgets.row_label("Overlay", "A map that tints the cells where it differs from its default.")
-    items = [("", "None", "Only the cells.")]
-    items += [(name, info.title, info.help) for name, info in FIELDS.items()]
-    picked = widgets.drop_down("##overlay", FIELDS[overlay].title if overlay else "None", items, overlay)
-    if picked is not None:
-        display_modes.change_look(app, overlay=picked)
     if not overlay:
         return
     if overlay == "model":

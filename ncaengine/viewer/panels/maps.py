@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 from imgui_bundle import ImVec4, imgui
@@ -12,10 +13,10 @@ from ncaengine.core.fields import FIELDS, MAX_MODELS, Field
 from ncaengine.core.looks import TINTS
 from ncaengine.core.settings import SettingInfo
 from ncaengine.simulation.commands import Fill, SetModel
-from ncaengine.viewer.actions import display_modes, open_files
-from ncaengine.viewer.actions.tools import add_to_grid
+from ncaengine.viewer.actions import display_modes, open_files, tools
 from ncaengine.viewer.kit import icons, theme, widgets
 from ncaengine.viewer.kit.theme import em, u32
+from ncaengine.viewer.panels import look
 from ncaengine.viewer.state.app import App
 
 PATTERNS: dict[Pattern, tuple[str, str]] = {
@@ -37,7 +38,11 @@ COUNTED: tuple[Pattern, ...] = ("stripes", "checks")
 FUZZY: tuple[Pattern, ...] = ("halves", *COUNTED)
 COUNT = SettingInfo("map-count", "Count", "Number of stripes, or of checks along a side.", 1, 32)
 FUZZ = SettingInfo("map-fuzz", "Fuzz", "Width of the borders between the values.", 0, 64, "cells")
-OVERLAY_HELP = "Tint the cells by a map where it differs from its default."
+OVERLAY_HELP = "The maps that are outlined. A map tints the cells only while its tool is taken."
+OVERLAYS: dict[Field | Literal["", "all"], str] = {
+    **{name: info.title for name, info in FIELDS.items()}, "all": "All", "": "None",
+}  # fmt: skip
+"""The titles of what may be outlined."""
 MODELS_HELP = "A grid runs up to 8 models; paint or map the field Model to choose which cells run which."
 
 
@@ -61,9 +66,9 @@ PRESETS = (
 
 
 def fill_map(app: App, fill: Fill) -> None:
-    """Fill a map of the selected grid and those linked with it, and show it if the brush shows maps."""
+    """Fill a map of the selected grid and those linked with it, and outline it if the brush shows maps."""
     if app.submit_linked(lambda number: msgspec.structs.replace(fill, grid=number)) and app.brush.shows_map:
-        display_modes.change_look(app, overlay=fill.field)
+        display_modes.choose_map(app, fill.field)
 
 
 def clear_map(app: App, field: Field) -> None:
@@ -150,13 +155,16 @@ class MapsPanel:
             self._change(fuzz=fuzz)
 
     def _overlay(self, app: App) -> None:
-        widgets.row_label("Tint by", OVERLAY_HELP)
-        current = app.grid.look.overlay or "none"
-        titles = {"none": "None"} | {str(name): info.title for name, info in FIELDS.items()}
-        items = ((name, title, "") for name, title in titles.items())
-        if picked := widgets.drop_down("##map-overlay", titles[current], items, current):
-            display_modes.change_look(app, overlay="" if picked == "none" else picked)
+        widgets.row_label("Outline", OVERLAY_HELP)
+        overlay = app.grid.look.overlay
+        current: Field | Literal["", "all"] = (overlay or "all") if app.pane.shows_maps else ""
+        items = ((name, title, "") for name, title in OVERLAYS.items())
+        picked = widgets.drop_down("##map-overlay", OVERLAYS[current], items, current)
+        if picked is not None:
+            display_modes.choose_map(app, picked)  # type: ignore[arg-type]
         widgets.tooltip(OVERLAY_HELP)
+        if tools.tints(app, app.grid):
+            look.overlay_legend(app.grid)
 
 
 def _models(app: App) -> None:
@@ -177,7 +185,7 @@ def _models(app: App) -> None:
 def _add_model(app: App, picked: str) -> None:
     """Add an open model, by its name, or a shipped one, by its path, to the selected grid."""
     name = picked if picked in app.models else open_files.load_model(app, Path(picked))
-    add_to_grid(app, app.grid, name)
+    tools.add_to_grid(app, app.grid, name)
 
 
 def _model(app: App, slot: int, name: str) -> None:

@@ -129,7 +129,10 @@ def button(app: App, id_: str, width: float, shows_time: bool = False) -> None:
     """
     recorder, colours = app.recorder, (theme.RED, theme.RED_OVER, theme.BACK)
     if not recorder.active:
-        text, colours = f"{icons.RECORD}  Record", (theme.FIELD, theme.FIELD_OVER, theme.RED)
+        text, colours = (
+            f"{icons.RECORD}  Record",
+            (theme.BAR if shows_time else theme.FIELD, theme.FIELD_OVER, theme.RED),
+        )
         help_ = "Start to record. While recording, time follows the video's frames. (Ctrl R)"
     elif recorder.counting:
         text, help_ = f"{icons.CLOSE}  Cancel", "Don't record. (Ctrl R)"

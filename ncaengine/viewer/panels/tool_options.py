@@ -8,6 +8,7 @@ from imgui_bundle import imgui
 from ncaengine.core.settings import SettingInfo
 from ncaengine.viewer.actions import display_modes, tools
 from ncaengine.viewer.kit import icons, theme, widgets
+from ncaengine.viewer.kit.compact_slider import compact_slider
 from ncaengine.viewer.kit.file_dialog import FileDialog
 from ncaengine.viewer.kit.theme import em
 from ncaengine.viewer.panels import brush as panel
@@ -112,13 +113,13 @@ def _choice(app: App, width: float) -> None:
 def _value(app: App, info: SettingInfo, width: float) -> None:
     brush = app.brush
     imgui.begin_disabled(panel.ignores_value(app))
-    value = widgets.compact_slider(info, brush.values[brush.tool], width)
+    value = compact_slider(info, brush.values[brush.tool], width)
     imgui.end_disabled()
     if value is not None:
         brush.values[brush.tool] = value
 
 
 def _setting(app: App, name: str, width: float) -> None:
-    value = widgets.compact_slider(BRUSH_SETTINGS[name], getattr(app.brush, name), width)
+    value = compact_slider(BRUSH_SETTINGS[name], getattr(app.brush, name), width)
     if value is not None:
         setattr(app.brush, name, value)

@@ -15,3 +15,5 @@ class Pane:
     camera: Camera = field(default_factory=Camera)
     meter: Meter = field(default_factory=Meter)
     """Its steps per second."""
+    shows_maps: bool = True
+    """Whether outlines show where its maps change."""

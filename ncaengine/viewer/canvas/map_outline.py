@@ -1,0 +1,109 @@
+"""Outlines of a grid's maps: lines where a map's value changes, over a picture whose colours stay as they are."""
+
+from weakref import WeakKeyDictionary
+
+import moderngl
+import numpy as np
+import numpy.typing as npt
+from imgui_bundle import imgui
+
+from ncaengine.core import lattice
+from ncaengine.core.fields import FIELDS, PLANE, Field
+from ncaengine.core.kernels import Kernel
+from ncaengine.core.lattice import View
+from ncaengine.core.types import F32, I64, U8
+from ncaengine.simulation.grid import Grid
+from ncaengine.viewer.canvas.viewport import Viewport
+
+DIRECTIONS = 8
+"""Levels of the alignment in a full turn."""
+LINE, HALO = (255, 255, 255, 225), (0, 0, 0, 150)
+"""RGBA of a line and of the pixels next to it, so that it is visible on any colour."""
+
+
+def levels(field: Field, values: F32) -> I64:
+    """Return the level of each value of a map, a whole number; lines separate cells of different levels.
+
+    Rate and cell scale have a level for each doubling.
+    """
+    lowest = FIELDS["scale"].low / 4  # for a rate of 0, a cell at rest
+    if field == "model":
+        level: I64 = np.rint(values).astype(np.int64)
+    elif field == "angle":
+        level = np.rint(values * (DIRECTIONS / 360)).astype(np.int64) % DIRECTIONS
+    else:
+        level = np.rint(np.log2(np.maximum(values, lowest))).astype(np.int64)
+    return level
+
+
+def cells_of(kernel: Kernel, size: tuple[int, int], view: View) -> tuple[I64, I64]:
+    """Return the stored (column, row) of a cell for each pixel, (height, width) each.
+
+    Cells count as rectangles, which on a hexagonal lattice is off by a part of a cell, but quick.
+    """
+    (ax, _), (bx, by) = kernel.basis
+    x, y = (np.arange(view.width) + 0.5) / view.scale + view.x, (np.arange(view.height) + 0.5) / view.scale + view.y
+    rows = np.rint(y / by).astype(np.int64)[:, None]
+    columns = np.rint((x - rows * bx) / ax).astype(np.int64)
+    return lattice.on_torus(kernel, size, columns, np.broadcast_to(rows, columns.shape))
+
+
+def outline(grid: Grid, view: View, fields: tuple[Field, ...]) -> U8:
+    """Return the lines of some maps in a view: (height, width, 4) uint8 RGBA, transparent where there is none."""
+    assert grid.fields is not None
+    columns, rows = cells_of(grid.kernel, grid.size, view)
+    lines: npt.NDArray[np.bool_] = np.zeros((view.height, view.width), np.bool_)
+    for field in fields:
+        level = levels(field, grid.fields[..., PLANE[field]])[rows, columns]
+        lines[:, 1:] |= level[:, 1:] != level[:, :-1]
+        lines[1:] |= level[1:] != level[:-1]
+    around = lines.copy()
+    around[:, 1:] |= lines[:, :-1]
+    around[:, :-1] |= lines[:, 1:]
+    around[1:] |= lines[:-1]
+    around[:-1] |= lines[1:]
+    picture = np.zeros((view.height, view.width, 4), np.uint8)
+    picture[around], picture[lines] = HALO, LINE
+    return picture
+
+
+class MapOutline:
+    """Draws outlines. Each is computed again only if its maps or its view changed."""
+
+    def __init__(self, ctx: moderngl.Context) -> None:
+        self._ctx = ctx
+        self._textures: WeakKeyDictionary[Grid, tuple[moderngl.Texture, tuple[object, ...]]] = WeakKeyDictionary()
+
+    def show(self, viewport: Viewport, tinted: bool) -> None:
+        """Draw the outlines of the pane's maps over its picture.
+
+        tinted: whether the picture is tinted by the map that the grid's look names.
+        """
+        grid, view = viewport.pane.grid, viewport.view
+        if grid.fields is None or not viewport.pane.shows_maps or tinted:
+            return
+        overlay = grid.look.overlay
+        fields = (overlay,) if overlay else tuple(FIELDS)
+        texture = imgui.ImTextureRef(self._texture(grid, view, fields).glo)
+        imgui.get_window_draw_list().add_image(
+            texture, (viewport.left, viewport.top), (viewport.right, viewport.bottom)
+        )
+
+    def _texture(self, grid: Grid, view: View, fields: tuple[Field, ...]) -> moderngl.Texture:
+        texture, drawn = self._textures.get(grid, (None, ()))
+        maps = grid.fields  # every edit makes a new array
+        if texture is None or texture.size != (view.width, view.height):
+            if texture:
+                texture.release()
+            texture, drawn = self._ctx.texture((view.width, view.height), 4, alignment=1), ()
+            texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        if len(drawn) != 3 or drawn[0] is not maps or drawn[1:] != (view, fields):
+            texture.write(outline(grid, view, fields).tobytes(), alignment=1)
+            self._textures[grid] = texture, (maps, view, fields)
+        return texture
+
+    def release(self) -> None:
+        """Free the textures."""
+        for texture, _ in self._textures.values():
+            texture.release()
+        self._textures.clear()
