@@ -274,6 +274,11 @@ class Patch:
     state: F32
     """(n, channels) float32 of these cells."""
 
+    @property
+    def nbytes(self) -> int:
+        """The memory that it takes."""
+        return self.cells.nbytes + self.state.nbytes
+
 
 def disc(kernel: Kernel, radius: float) -> I32:
     """Return the offsets (column, row) of the cells within `radius` cell widths of a middle cell: (n, 2) int32."""

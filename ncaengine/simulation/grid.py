@@ -147,15 +147,16 @@ class Grid(Displayed):
 
         new: False for an edit that was undone and is made again; a new one makes the undone ones be forgotten.
         """
-        moment = self.moment() if self.keeps and edit.title and not edit.more else None
+        kept = self.keeps
+        moment = self.moment() if kept and edit.title and not edit.more else None
         edit.change()  # if this raises, nothing has happened
         self._forget_future()
         if moment:
             self.timeline.keep(moment)
-        if self.keeps:
-            self.timeline.edits.append(edit)
         self.edit_count += 1
-        if not self.keeps:
+        if kept and self.keeps:
+            self.timeline.edits.append(edit)
+        else:  # there is no state that it could be undone from
             self.timeline.restart(self.age, self.edit_count)
         self.changes += 1
         if new and edit.title:

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+import numpy as np
+
 from ncaengine.core import states
+from ncaengine.core.brushes import Patch
 from ncaengine.core.errors import NCAError
 from ncaengine.core.fields import FIELDS
 from ncaengine.core.model import Model
@@ -18,7 +21,7 @@ from ncaengine.simulation import commands as c
 from ncaengine.simulation import edits
 from ncaengine.simulation.commands import AnyCommand, OnGrid
 from ncaengine.simulation.grid import Grid, Snapshot, Waiting
-from ncaengine.simulation.history import Edit, Moment
+from ncaengine.simulation.history import Edit, Held, Moment
 from ncaengine.simulation.world import LateError, World
 
 C = TypeVar("C", bound=c.Command)
@@ -164,9 +167,15 @@ def _edit(
         grid = world.grid(command.grid)
         title, change = plan(world, grid, command)
         wait_again = partial(grid.wait_for_step, *waited) if waited else None
-        grid.edit(Edit(grid.age, change, title, getattr(command, "more", False), wait_again))
+        grid.edit(Edit(grid.age, change, title, getattr(command, "more", False), wait_again, _held(change)))
 
     return Handler(apply, check)
+
+
+def _held(change: Callable[[], None]) -> list[Held]:
+    """Return the patch and the state that a change holds; images are the library's."""
+    given = change.args if isinstance(change, partial) else ()
+    return [each for each in given if isinstance(each, Patch) or getattr(each, "dtype", None) == np.float32]
 
 
 def _plan_set_model(world: World, grid: Grid, command: c.SetModel) -> tuple[str, Callable[[], None]]:

@@ -5,6 +5,7 @@ Any step in between is reached from the moment before it, by the same steps and 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Model
@@ -13,6 +14,8 @@ from ncaengine.core.types import F32
 
 BYTES = 2**27
 """The default size of the moments that a grid keeps."""
+MOST_EDITS = 4096
+"""Edits that a timeline keeps, in addition to those since its last moment."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +43,14 @@ class Moment:
         return self.state.nbytes + (0 if self.fields is None else self.fields.nbytes)
 
 
+class Held(Protocol):
+    """An array, or what has some."""
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that it takes."""
+
+
 @dataclass(frozen=True, eq=False)
 class Edit:
     """A change that was made to a grid at an age."""
@@ -53,6 +64,8 @@ class Edit:
     """Whether it continues the edit before, as the parts of a stroke do."""
     on_drop: Callable[[], None] | None = None
     """Called when the edit is dropped from the timeline, for example to let a command wait again."""
+    holds: Sequence[Held] = ()
+    """What only edits hold in memory: cells that were copied, and states."""
 
 
 @dataclass
@@ -85,10 +98,21 @@ class Timeline:
         return not self.moments or age - self.moments[-1].age >= self.interval(cells)
 
     def keep(self, moment: Moment) -> None:
-        """Add the present moment. Where the budget is spent, older moments are thinned out; the first one stays."""
+        """Add the present moment. Where the budget is spent, older moments are thinned out.
+
+        The first one stays, unless the edits since then are more, or hold more, than is kept.
+        """
         self.moments.append(moment)
+        while len(self.moments) > 1 and self._too_many_edits():
+            del self.moments[0]
+            start = self.moments[0].edit_count
+            self.edits, self.first = self.edits[start - self.first :], start
         while len(self.moments) > 2 and sum(kept.bytes for kept in self.moments) > self.budget:
             del self.moments[self._most_dispensable()]
+
+    def _too_many_edits(self) -> bool:
+        held = {id(each): each.nbytes for edit in self.edits for each in edit.holds}
+        return len(self.edits) > MOST_EDITS or sum(held.values()) > self.budget
 
     def _most_dispensable(self) -> int:
         """Return the moment whose loss leaves the shortest gap for its distance from the present."""

@@ -92,7 +92,10 @@ def _product(compiler: Compiler, width: Width, columns: int, depth: int):
     x, w, b = (code.arrays[name] for name in ("x", "w", "b"))
     product(code, width, columns, depth, x, w, b, code.args["count"], store)
     code.end()
-    return ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 5)(compiler.address("product", code.unit))
+    address = compiler.address("product", code.unit)
+    function = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 5)(address)
+    function.held = address  # its code is freed with it
+    return function
 
 
 def test_a_damaged_file_of_the_cache_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

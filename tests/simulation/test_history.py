@@ -13,6 +13,7 @@ from ncaengine.backends.torch import TorchBackend
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Config, Seed
+from ncaengine.simulation import commands
 from ncaengine.simulation.commands import (
     AnyCommand,
     Copy,
@@ -305,3 +306,53 @@ def test_dropping_an_edit_lets_its_command_wait_again() -> None:
 def _quiet() -> Iterator[None]:
     with np.errstate(all="raise", over="ignore", invalid="ignore", under="ignore"):
         yield
+
+
+def test_a_grid_that_shrinks_until_it_keeps_a_timeline_has_nothing_to_undo(simulate: Make) -> None:
+    sim = simulate(TorchBackend())
+    sim.history = 100_000
+    grid = sim.add(A, (200, 200))
+    sim.step(2)
+    for _ in range(2):
+        sim.resize((8, 8))
+        with pytest.raises(NCAError, match="Nothing to undo"):
+            sim.undo()
+        sim.paint("erase", (3, 3))
+        sim.undo()
+        sim.step(3)
+        sim.resize((200, 200))
+        with pytest.raises(NCAError, match="Nothing to undo"):
+            sim.undo()
+    assert not grid.timeline.edits
+
+
+def test_old_edits_are_forgotten_with_what_they_hold(simulate: Make) -> None:
+    sim = simulate(TorchBackend())
+    grid = sim.add(A, (8, 8))
+    grid.timeline.budget = 20_000
+    for number in range(60):
+        sim.submit(commands.Copy(grid.id, (number % 7, 3), 3.0))
+        sim.paint("patch", (3, 3))
+        sim.step(1)
+    held = {id(each): each.nbytes for edit in grid.timeline.edits for each in edit.holds}
+    assert 8_000 < sum(held.values()) <= 20_000
+    states = []
+    while grid.can_undo:
+        sim.undo()
+        states.append(grid.state())
+    assert 10 < len(states) < 60
+    assert sim.rewind(10**6) == 0
+
+
+def test_edits_alone_do_not_grow_a_timeline(simulate: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ncaengine.simulation.history.MOST_EDITS", 30)
+    sim = simulate(TorchBackend())
+    grid = sim.add(A, (8, 8))
+    for number in range(200):
+        sim.set("dt", number / 200)
+        sim.paint("noise", (3, 3), radius=1)
+    assert len(grid.timeline.edits) <= 32
+    before = grid.state()
+    sim.paint("erase", (3, 3), radius=30)
+    sim.undo()
+    assert (grid.state() == before).all()

@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from ncaengine.backends.cpu.product import Width
 from ncaengine.backends.cpu.values import Unit
 from ncaengine.core.errors import NCAError
 from ncaengine.core.files import replace_file
+from ncaengine.core.memory import give_back
 
 WIDTHS = {
     width.name: width
@@ -65,6 +67,16 @@ def nap() -> int:
     return int(ctypes.cast(function, ctypes.c_void_p).value or 0)
 
 
+class Address(int):
+    """The address of a function, whose code LLVM frees once nothing holds this object.
+
+    Attributes:
+        library: What LLVM linked.
+    """
+
+    library: Any
+
+
 class Compiler:
     """Compiles functions for this processor. The same text is compiled once, also by other processes."""
 
@@ -74,25 +86,23 @@ class Compiler:
         self.width = width
         self._target = _target(width)
         self._jit = llvm.create_lljit_compiler(_target(width))
-        self._functions: dict[str, int] = {}
-        self._kept: list[Any] = []  # LLVM frees the code of libraries that nobody holds
+        self._linked = count()
         self._lock = threading.RLock()
         self._host = f"{llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()} {llvm.llvm_version_info}"
 
-    def address(self, name: str, unit: Unit) -> int:
-        """Return the address of a unit's function of this name."""
+    def address(self, name: str, unit: Unit) -> Address:
+        """Compile a unit, or take it from the cache; return the address of its function of this name."""
         text = unit.text()
         key = hashlib.sha256(f"{self._host} {self.width} {text}".encode()).hexdigest()
         with self._lock:
-            if key not in self._functions:
-                self._functions[key] = self._link(name, key, self._machine_code(key, text))
-            return self._functions[key]
+            return self._link(name, self._machine_code(key, text))
 
-    def _link(self, name: str, key: str, machine_code: bytes) -> int:
+    def _link(self, name: str, machine_code: bytes) -> Address:
         builder = llvm.JITLibraryBuilder().add_object_img(machine_code).add_current_process()
-        library = builder.export_symbol(name).link(self._jit, key)
-        self._kept.append(library)
-        return int(library[name])
+        library = builder.export_symbol(name).link(self._jit, str(next(self._linked)))
+        address = Address(library[name])
+        address.library = library
+        return address
 
     def _machine_code(self, key: str, text: str) -> bytes:
         """Return what a text compiles to, from the cache if it is there. A damaged file there is made again."""
@@ -102,6 +112,7 @@ class Compiler:
             if check == hashlib.sha256(found).hexdigest().encode():
                 return found
         made = self._compile(text)
+        give_back()
         with contextlib.suppress(OSError, NCAError):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             content = hashlib.sha256(made).hexdigest().encode() + b"\n" + made

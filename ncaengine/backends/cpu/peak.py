@@ -41,7 +41,8 @@ def peak_gflops(threads: int | None = None, width: Width | None = None) -> float
     """
     threads, width = threads or cores(), width or host_width()
     compiler = Compiler(width)  # which holds the function's code
-    function = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 4)(compiler.address("multiply_adds", multiply_adds(width)))
+    address = compiler.address("multiply_adds", multiply_adds(width))  # its code is freed with it
+    function = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 4)(address)
     arrays = [[np.zeros(n * width.lanes, np.float32) for n in (1, 1, CHAINS)] for _ in range(threads)]
     best = float("inf")
     with ThreadPoolExecutor(threads) as pool:

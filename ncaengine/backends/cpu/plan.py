@@ -44,13 +44,9 @@ class Plan:
         self._fill_slots(models)
         configs = [model.config for model in models]
         kinds = [self._firing(config) for config in configs]
-        self._phases = np.array(
-            [
-                (phase.function, phase.slot, self._rows(phase))
-                for phase in programs.phases(configs, kernel, self._framed, kinds)
-            ],
-            np.int64,
-        )
+        phases = programs.phases(configs, kernel, self._framed, kinds)
+        self._kept.append(phases)
+        self._phases = np.array([(phase.function, phase.slot, self._rows(phase)) for phase in phases], np.int64)
 
     def serves(self, settings: Settings) -> bool:
         """Return whether steps under these settings need no other plan; takes over what differs."""
@@ -100,10 +96,10 @@ class Plan:
     def _fill_slots(self, models: Sequence[Model]) -> None:
         slots = [Slot(model, self._kernel, self._size, self._framed, self._programs.width) for model in models]
         for slot, model in zip(slots, models, strict=True):
-            fill(
-                slot.record, SLOT, perceive=self._programs.perceive(model.config, self._kernel, self._framed),
-                net=self._programs.net(model.config),
-            )  # fmt: skip
+            perceive = self._programs.perceive(model.config, self._kernel, self._framed)
+            net = self._programs.net(model.config)
+            self._kept += [perceive, net]
+            fill(slot.record, SLOT, perceive=perceive, net=net)
         records = np.concatenate([slot.record for slot in slots])
         model_of_cell = None
         if len(models) > 1:

@@ -9,18 +9,21 @@ import msgspec
 
 from ncaengine.backends.cpu import boxes, drawing, firing, network, perception, phases, tickets
 from ncaengine.backends.cpu.firing import Firing
-from ncaengine.backends.cpu.machine import Compiler
+from ncaengine.backends.cpu.machine import Address, Compiler
 from ncaengine.backends.cpu.neighbours import coarse_scales
 from ncaengine.backends.cpu.values import Unit
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Config
+
+MOST_KEPT = 96
+"""Functions of models that are kept although no grid uses them."""
 
 
 @dataclass(frozen=True)
 class Phase:
     """What all threads do before any goes on to the next phase."""
 
-    function: int
+    function: Address
     """Its address."""
     slot: int
     """Which of the grid's models it serves."""
@@ -35,19 +38,28 @@ class Programs:
 
     def __init__(self, compiler: Compiler) -> None:
         self._compiler, self.width = compiler, compiler.width
-        self._known: dict[Hashable, int] = {}
+        self._known: dict[tuple[str, Hashable], Address] = {}
+        self._lock = threading.RLock()
         self._prepared: set[Hashable] = set()
 
-    def _address(self, name: str, key: Hashable, make: Callable[[], Unit]) -> int:
-        if (name, key) not in self._known:
-            self._known[name, key] = self._compiler.address(name, make())
-        return self._known[name, key]
+    def _address(self, name: str, key: Hashable, make: Callable[[], Unit]) -> Address:
+        """Return a function's address, from the last MOST_KEPT or newly compiled; plans hold those that they use."""
+        with self._lock:
+            found = self._known.pop((name, key), None)
+            if found is None:
+                found = self._compiler.address(name, make())
+                for known in [known for known in self._known if known[1] is not None][:-MOST_KEPT]:
+                    del self._known[known]
+            self._known[name, key] = found
+            return found
 
     def prepare(self, config: Config, kernel: Kernel) -> None:
         """Begin to compile what a grid's first step usually needs, on another thread."""
         key = _shape(config), kernel
         if key not in self._prepared:
             self._prepared.add(key)
+            if len(self._prepared) > MOST_KEPT:
+                self._prepared = {key}
             kind: Firing = "pairs" if config.firing == "cell" and config.fire_rate == 0.5 else "all"
             threading.Thread(target=self._compile_first, args=(config, kernel, kind)).start()
 
@@ -58,28 +70,28 @@ class Programs:
             self.phases([config], kernel, framed=False, kinds=[kind])
             self.run()
 
-    def run(self) -> int:
+    def run(self) -> Address:
         """Return the address of the threads' loop; see tickets.run."""
         return self._address("run", None, lambda: tickets.run(self.width))
 
-    def draw_rows(self) -> int:
+    def draw_rows(self) -> Address:
         """Return the address of the function that draws; see drawing.draw_rows."""
         return self._address("draw_rows", None, lambda: drawing.draw_rows(self.width))
 
-    def draw_boxes(self) -> int:
+    def draw_boxes(self) -> Address:
         """Return the address of the function that draws rectangular cells; see boxes.draw_boxes."""
         return self._address("draw_boxes", None, lambda: boxes.draw_boxes(self.width))
 
-    def pack_colours(self) -> int:
+    def pack_colours(self) -> Address:
         """Return the address of the function that turns states into colours; see boxes.pack_colours."""
         return self._address("pack_colours", None, lambda: boxes.pack_colours(self.width))
 
-    def perceive(self, config: Config, kernel: Kernel, framed: bool) -> int:
+    def perceive(self, config: Config, kernel: Kernel, framed: bool) -> Address:
         """Return the address of a model's perception; see perception.perceive."""
         key = _shape(config), kernel, framed
         return self._address("perceive", key, lambda: perception.perceive(config, kernel, framed, self.width))
 
-    def net(self, config: Config) -> int:
+    def net(self, config: Config) -> Address:
         """Return the address of a model's net; see network.net."""
         return self._address("net", _shape(config), lambda: network.net(config, self.width))
 

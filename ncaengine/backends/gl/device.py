@@ -2,11 +2,13 @@
 
 import re
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
+from weakref import WeakValueDictionary
 
 import moderngl
 
@@ -17,9 +19,12 @@ from ncaengine.backends.gl.shader.perception import Form
 from ncaengine.backends.gl.shader.source import ShaderSource, vertex_source
 from ncaengine.backends.gl.storage import FLOAT, HALF, Storage
 from ncaengine.core.errors import NCAError
+from ncaengine.core.memory import give_back
 
 NEEDED, WITH_COMPUTE = 330, 430
 """OpenGL 3.3, and 4.3, the first version with compute shaders."""
+MOST_KEPT = 48
+"""Programs that are kept although no grid uses them. On llvmpipe one may take ten megabytes."""
 SHARED_BYTES = 32 * 1024
 """Memory of a workgroup that every OpenGL 4.3 has; llvmpipe has no more."""
 
@@ -48,8 +53,13 @@ class Device:
     """Whether states are float16."""
     fragment: bool | None = None
     """Whether passes are fragment shaders; None: where there are no compute shaders."""
-    _compute: dict[str, Any] = field(default_factory=dict)
-    _last: dict[tuple[str, ...], Any] = field(default_factory=dict)
+    _compute: WeakValueDictionary[str, Any] = field(default_factory=WeakValueDictionary)
+    """Programs by their text, as long as anything holds them."""
+    _recent: dict[str, Any] = field(default_factory=dict)
+    """Holds the last MOST_KEPT of them, the latest at the end."""
+    _unused: list[Any] = field(default_factory=list)
+    """What is left of programs that nothing holds. They are released here, where the context is current."""
+    _last: WeakValueDictionary[tuple[str, ...], Any] = field(default_factory=WeakValueDictionary)
     _refused: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -133,9 +143,9 @@ class Device:
     def _compiled(self, source: ShaderSource, build: Callable[[str], S]) -> S:
         source = source.defining("HALF") if self.half else source
         text = source.text
-        if text in self._compute:
-            cached: S = self._compute[text]
-            return cached
+        cached: S | None = self._compute.get(text)
+        if cached is not None:
+            return self._keep(text, cached)
         purpose = _purpose(source)
         if text not in self._refused:
             try:
@@ -144,11 +154,24 @@ class Device:
                 self._refused[text] = tidy_log(source.explain(str(error)))
             else:
                 self._compute[text] = self._last[purpose] = found
-                return found
+                shader = found.shader if isinstance(found, ComputeProgram) else found
+                weakref.finalize(found, self._unused.append, shader.mglo).atexit = False
+                give_back()  # what the compiler took
+                return self._keep(text, found)
         if self.forgiving and purpose in self._last:
             last: S = self._last[purpose]
             return last
         raise NCAError(f"The driver refused a shader: {self._refused[text]}")
+
+    def _keep(self, text: str, program: S) -> S:
+        """Hold a program, and let others go that were not asked for lately and that no grid uses."""
+        self._recent.pop(text, None)
+        self._recent[text] = program
+        while len(self._recent) > MOST_KEPT:
+            del self._recent[next(iter(self._recent))]
+        while self._unused:
+            self._unused.pop().release()
+        return program
 
     @contextmanager
     def strict(self) -> Iterator[None]:
@@ -161,8 +184,9 @@ class Device:
 
     def release(self) -> None:
         """Release all programs; the context stays with its owner."""
-        for program in self._compute.values():
+        for program in list(self._compute.values()):
             program.release()
+        self._recent.clear()
         self._compute.clear()
         self._last.clear()
         if "targets" in self.__dict__:

@@ -36,14 +36,14 @@ class ComputeProgram:
     """A pass as a compute shader."""
 
     def __init__(self, ctx: moderngl.Context, shader: moderngl.ComputeShader, text: source.ShaderSource) -> None:
-        self._ctx, self._shader = ctx, shader
+        self._ctx, self.shader = ctx, shader
         self._group, self._units = text.group, text.images
         self.names = frozenset(shader)
 
     def run(self, size: Size, reads: Images, writes: Images, uniforms: Uniforms) -> None:
         """See Program."""
         self._bind(reads, writes, uniforms)
-        self._shader.run(*source.groups(self._group, size))
+        self.shader.run(*source.groups(self._group, size))
         self._ctx.memory_barrier()
 
     def run_listed(
@@ -51,20 +51,20 @@ class ComputeProgram:
     ) -> None:
         """Run as many workgroups as three numbers in a buffer say, from a byte on."""
         self._bind(reads, writes, uniforms)
-        self._shader.run_indirect(listed, offset)
+        self.shader.run_indirect(listed, offset)
         self._ctx.memory_barrier()
 
     def release(self) -> None:
         """Free the shader."""
-        self._shader.release()
+        self.shader.release()
 
     def _bind(self, reads: Images, writes: Images, uniforms: Uniforms) -> None:
-        use_samplers(self._shader, reads)
+        use_samplers(self.shader, reads)
         for name, unit in self._units.items():
             if name in reads or name in writes:
                 image = writes.get(name) or reads[name]
                 image.bind_to_image(unit, read=name in reads, write=name in writes)
-        set_uniforms(self._shader, uniforms)
+        set_uniforms(self.shader, uniforms)
 
 
 class FragmentProgram:
