@@ -6,6 +6,9 @@ DEMO := bubbles
 GALLERY := bubbles giraffe zebra cracks lichen scales coral leopard honeycomb weave
 # Feature nets for `make gallery`: names or files, as for `ncaengine train --features`.
 FEATURES ?= auto
+# Minutes of `make soak`; formats of `make fuzz`, all if empty.
+MINUTES ?= 60
+FORMATS ?=
 TRAIN = $(BIN)/ncaengine train --size 64 --batch 2 --author "the ncaengine authors" --licence Apache-2.0 --features $(FEATURES)
 # OpenGL, with Mesa's software renderer, and what GLFW loads for a window.
 SYSTEM := libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri libx11-6 libxext6 libxcursor1 libxi6 libxinerama1 libxrandr2 libxkbcommon0
@@ -14,7 +17,7 @@ SYSTEM := libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri libx11-6 libxext6 libxcurs
 BROWSER := chromium
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system browser demo test lint types unit faults docs format pictures page gallery study wheel clean
+.PHONY: fuzz soak help setup system browser demo test lint types unit faults docs format pictures page gallery study wheel clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +69,12 @@ gallery: setup  ## Retrain the models in assets/ (some hours on a CPU)
 study: setup  ## Repeat the study of channels (an hour on a CPU)
 	$(BIN)/ncaengine study channels giraffe --iterations 500 --features $(FEATURES) -o build/study --resume
 	mkdir -p assets/studies/channels && cp build/study/report.* build/study/*.png assets/studies/channels/
+
+fuzz: setup  ## Try 10,000 mutated inputs of each format (half an hour); FORMATS="session journal" tries some
+	$(BIN)/python tests/fuzz.py $(FORMATS)
+
+soak: setup  ## Run random commands on each backend and in a window for an hour, and watch the memory
+	$(BIN)/python tests/soak.py --minutes $(MINUTES)
 
 wheel: setup  ## Build dist/*.whl
 	$(BIN)/python -m build --wheel

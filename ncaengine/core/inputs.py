@@ -42,10 +42,15 @@ def open_input(path: str | Path, most: float = math.inf) -> Iterator[BinaryIO]:
 def read_input(path: str | Path, most: int) -> bytes:
     """Return a file's bytes. Raises NCAError without its name if it is none or has over `most` bytes, and OSError."""
     with open_input(path, most) as file:
-        data = file.read(most + 1)  # it may have grown, or not say its size
-    if len(data) > most:
+        # It may have grown, or not say its size. Asked for all that is allowed, Python would allocate it at once.
+        parts = [file.read(os.fstat(file.fileno()).st_size + 1)]
+        left = most - len(parts[0])
+        while parts[-1] and left >= 0:
+            parts.append(file.read(bounds.MIB))
+            left -= len(parts[-1])
+    if left < 0:
         raise _too_large(most)
-    return data
+    return b"".join(parts) if parts[1:-1] else parts[0]
 
 
 def check_kind(found: os.stat_result) -> None:

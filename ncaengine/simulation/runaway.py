@@ -29,6 +29,10 @@ class Watch:
 
     _seen: dict[int, _Seen] = field(default_factory=dict)
 
+    def told(self, grid: Grid) -> bool:
+        """Return whether the last sentence about a grid still holds."""
+        return self._seen.get(grid.id, _Seen()).told
+
     def look(self, grid: Grid, now: bool = False) -> str:
         """Return a sentence if a grid's states have begun to run away; '' otherwise, and until it is cured.
 

@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,14 @@ def test_a_file_is_read_up_to_its_bound(tmp_path: Path) -> None:
         inputs.read_input(path, 1024)
     with pytest.raises(IsADirectoryError):
         inputs.read_input(tmp_path, 1024)
+
+
+def test_reading_allocates_no_more_than_there_is(tmp_path: Path) -> None:
+    (path := tmp_path / "a").write_bytes(b"x" * 1000)
+    tracemalloc.start()
+    assert len(inputs.read_input(path, 2**40)) == 1000
+    assert tracemalloc.get_traced_memory()[1] < 4 * 2**20
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize(
