@@ -103,7 +103,7 @@ class Soak:
             self.row.told += bool(self._watch.look(grid))
 
     def _look(self) -> None:
-        """Draw, record, save and open again, load a new state, take a new version of a model; look for what is wrong."""
+        """Draw, record, save and open again, load a new state, take another model; look for what is wrong."""
         sim, rng, number = self.sim, self._rng, self.row.commands
         with contextlib.suppress(NCAError):
             grid = next(iter(sim.grids.values()))
@@ -159,8 +159,8 @@ def main() -> int:
         one(given.one, given.minutes * 60)
         return 0
     places, failed = given.places or PLACES, 0
-    print(f"{'place':<8}{'commands':>9}{'refused':>9}{'videos':>8}{'GL errors':>11}{'told':>6}{'untold':>8}{'early':>10}"
-          f"{'end':>10}{'growth':>8}")  # fmt: skip
+    print(f"{'place':<8}{'commands':>9}{'refused':>9}{'videos':>8}{'GL errors':>11}{'told':>6}{'untold':>8}"
+          f"{'early':>10}{'end':>10}{'growth':>8}")  # fmt: skip
     for place in places:
         command = [sys.executable, __file__, "--one", place, "--minutes", str(given.minutes / len(places))]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -171,7 +171,8 @@ def main() -> int:
         row = Row(**json.loads(done.stdout.splitlines()[-1]))
         failed += not row.survived
         print(f"{place:<8}{row.commands:>9}{row.refused:>9}{row.recordings:>8}{row.gl_errors:>11}{row.told:>6}"
-              f"{row.untold:>8}{row.early:>7.0f} MB{row.late:>7.0f} MB{row.late / row.early:>8.3f}", flush=True)  # fmt: skip
+              f"{row.untold:>8}{row.early:>7.0f} MB{row.late:>7.0f} MB{row.late / row.early:>8.3f}",
+              flush=True)  # fmt: skip
     return bool(failed)
 
 
