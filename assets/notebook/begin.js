@@ -29,7 +29,7 @@ async function ncaBegin(packed) {
 
 const ncaWait = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 async function ncaReady() {
-  while (typeof app === "undefined" || !app.ready) await ncaWait(10);
+  while (typeof app === "undefined" || !app.ready) await ncaWait(20);
 }
 
 const ncaPacked = document.getElementById("begin")?.textContent;
