@@ -325,6 +325,42 @@ def test_a_picture_is_saved(open_page: Any, tmp_path: Path) -> None:
     assert middle_part.std() > 5  # it shows cells
 
 
+def test_a_device_that_is_too_slow_says_so(open_page: Any) -> None:
+    page = open_page("#size=64x64&speed=7000")
+    page.until("/^This device makes \\d+ of 7000 steps.s[.]$/.test(byId('pace').textContent)")
+
+
+def test_a_page_that_is_hidden_stands_still(open_page: Any) -> None:
+    page = open_page("#size=16x16")
+    page.until("pane().grid.steps > 1")
+    page.evaluate(
+        "Object.defineProperty(document, 'hidden', { get: () => window.covered }), window.covered = true,"
+        " document.dispatchEvent(new Event('visibilitychange'))"
+    )
+    steps = grid(page, "steps")
+    page.wait_for_timeout(700)
+    assert grid(page, "steps") == steps
+    page.evaluate("window.covered = false, document.dispatchEvent(new Event('visibilitychange'))")
+    page.until(f"pane().grid.steps > {steps}")
+
+
+def test_states_of_16_bits_are_named_on_the_page(open_page: Any) -> None:
+    without = (
+        "let floats = null;"
+        "const check = WebGL2RenderingContext.prototype.checkFramebufferStatus, storage = 'texStorage3D';"
+        "const make = WebGL2RenderingContext.prototype[storage];"
+        "WebGL2RenderingContext.prototype[storage] = function (kind, levels, format, ...size) {"
+        " floats = format === this.RGBA32F; return make.call(this, kind, levels, format, ...size); };"
+        "WebGL2RenderingContext.prototype.checkFramebufferStatus = function (target) {"
+        " return floats ? this.FRAMEBUFFER_UNSUPPORTED : check.call(this, target); };"
+    )
+    page = open_page("#size=24x24", script=without)
+    page.until("pane().grid.steps > 2")
+    assert page.evaluate("app.engine.half")
+    assert page.locator("#device").inner_text() == "WebGL2, states are 16-bit here"
+    assert page.errors == []
+
+
 def test_a_video_is_recorded(open_page: Any, tmp_path: Path) -> None:
     page = open_page("#size=24x24")
     page.evaluate("toggleRecording()")
