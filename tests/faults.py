@@ -217,7 +217,7 @@ WRITERS = {
         lambda folder: model_files.load(folder / "m.pt"),
     ),
     "checkpoint": Writer(write_checkpoint, check_checkpoint),
-    "import": Writer(command("import", "-o", "{}"), lambda folder: model_files.load(folder / "m.safetensors")),
+    "import": Writer(command("import", "-o", "{}"), lambda folder: model_files.load(folder / "m.pt")),
     "export pt": Writer(command("export", "-o", "{}/a.pt"), check_state_dict),
     "export page": Writer(
         command("export", "-o", "{}/a.html"),
