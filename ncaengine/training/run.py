@@ -111,7 +111,7 @@ class TrainingRun:
         if saved:
             self._restore(saved, path)
             notify(f"{job.output}: resuming after iteration {self.trainer.iteration:,}.")
-        make_folder(job.folder)
+        _make_folder(job.folder)
         self.board = _open_board(job.log_dir, job.output.stem)
 
     def train(self, report: IterationReport | None = None, stopped: Callable[[], bool] = lambda: False) -> Model:
@@ -196,7 +196,7 @@ class TrainingRun:
     def _write_model(self) -> None:
         model_files.save(self.trainer.model(), self.job.output)
         folder, name = self.job.folder, self.job.output.stem
-        make_folder(folder)
+        _make_folder(folder)
         preview = self.preview()
         for file, picture in (
             ("preview.png", preview),
@@ -210,7 +210,7 @@ class TrainingRun:
             self.board.add_image("preview", np.asarray(preview), self.trainer.iteration, dataformats="HWC")
 
     def _write_checkpoint(self) -> None:
-        make_folder(self.job.folder)
+        _make_folder(self.job.folder)
         t = self.trainer
         saved = checkpoint.Checkpoint(self.settings, t.config, t.state(), self.losses, self.origin)
         checkpoint.save_checkpoint(saved, self.job.folder / "checkpoint.pt")
@@ -256,8 +256,7 @@ def _fingerprint(target: F32 | None, net_names: Sequence[str], neuron: str) -> s
     return f"{digest} {' '.join(net_names)} {neuron}".strip()
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder for what a training writes, if it doesn't exist. Raises NCAError."""
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,7 @@ def run_all(
         raise NCAError(f"--threads is {threads}; it must be from 0 to 1024.")
     from ncaengine.core import claims, kernels
     from ncaengine.training import targets, trainer
-    from ncaengine.training.run import TrainingRun, make_folder
+    from ncaengine.training.run import TrainingRun
 
     for job in jobs[1:]:  # find a broken image now, not after hours of training
         targets.load_target(job.target, job.settings.target_size)
@@ -48,7 +48,8 @@ def run_all(
             if resume and job.output.exists() and not started:
                 print_notice(f"{job.output}: already trained; skipped.")
                 continue
-            make_folder(job.output.parent)
+            with suppress(OSError):  # said by the run, in its own words
+                job.output.parent.mkdir(parents=True, exist_ok=True)
             with claims.claimed(job.folder, called=job.output):
                 run = TrainingRun(dataclasses.replace(job, resume=started) if resume else job, catalogue, print_notice)
                 title = f"{job.output.stem} {number}/{len(jobs)}" if len(jobs) > 1 else job.output.stem
