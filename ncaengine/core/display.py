@@ -7,6 +7,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from ncaengine.core.errors import NCAError
+
 
 def module() -> ModuleType:
     """Import and return what makes displays."""
@@ -17,5 +19,8 @@ class Displayed:
     """Base of what a notebook displays when it is the last value of a cell."""
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Any:
-        found = module().of(self)
+        try:
+            found = module().of(self)
+        except NCAError:  # for example a model that runs on no kernel; its text says what it is
+            return {}
         return found.bundle() if found else {}

@@ -116,6 +116,10 @@ def test_nothing_to_show_is_left_to_the_text(catalogue) -> None:
         assert bundle_of(sim) == {}
         with pytest.raises(nca.NCAError, match="no grid"):
             sim.show()
+    alien = random_model(Config(channels=3, hidden=2, features=(Feature("unheard_of"),), name="alien"))
+    assert bundle_of(alien) == {}
+    with pytest.raises(nca.NCAError, match="unheard_of"):
+        alien.show()
 
 
 @pytest.mark.parametrize(("name", "kind"), [("a.mp4", "video/mp4"), ("a.gif", "image/gif"), ("a.webp", "image/webp")])
