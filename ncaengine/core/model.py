@@ -10,7 +10,7 @@ One step of a cell, for every family (filter-major perception p):
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -249,6 +249,11 @@ class Model(Displayed):
         Growing the picture beside it takes some seconds. Raises NCAError if the model can't run on the kernel.
         """
         return display.module().of_model(self, kernel, controls, height)
+
+    def move_weights(self, kept: Callable[[F32], F32]) -> None:
+        """Let equal arrays, which `kept` returns, take the place of the weights and of the seed's image."""
+        for name, array in self.arrays().items():
+            object.__setattr__(self, name, kept(array))
 
     @property
     def parameters(self) -> int:

@@ -1,10 +1,14 @@
 """The models, images and states that commands call by name."""
 
+import hashlib
+import json
+
 import numpy as np
 
 from ncaengine.core.errors import NCAError
-from ncaengine.core.model import Model, equal_models
+from ncaengine.core.model import Model, config_to_dict
 from ncaengine.core.names import unique_name
+from ncaengine.core.spill import Spill
 from ncaengine.core.types import F32, U8
 
 Array = U8 | F32
@@ -22,17 +26,22 @@ class Library:
     def __init__(self) -> None:
         self.models: dict[str, Model] = {}
         self.arrays: dict[str, Array] = {}
+        self._spill = Spill()  # the journal needs old versions and states for as long as the program runs
+        self._digests: dict[str, tuple[object, bytes]] = {}  # of models and arrays by kind and name
 
     def register(self, model: Model, name: str = "") -> str:
         """Make a model known to commands. Return its name, with a number added if another model has that name.
 
         A model that is known already, to the last bit, keeps its name.
         """
-        models = self.models
+        models, mine = self.models, _digest(model)
         name = unique_name(
-            name or model.config.name, lambda name: name in models and not equal_models(models[name], model)
+            name or model.config.name, lambda name: name in models and self._digest_of(name, models[name]) != mine
         )
-        models.setdefault(name, model)
+        if name not in models:
+            model.move_weights(self._spill.kept)
+            models[name] = model
+            self._digests[_key(name, model)] = model, mine
         return name
 
     def register_array(self, name: str, array: Array) -> str:
@@ -44,10 +53,19 @@ class Library:
         Raises NCAError if it has another shape, or numbers that are not finite.
         """
         array = checked_array(array)
-        arrays = self.arrays
-        name = unique_name(name, lambda name: name in arrays and not _equal(arrays[name], array))
-        arrays.setdefault(name, array.copy())
+        arrays, mine = self.arrays, _digest(array)
+        name = unique_name(name, lambda name: name in arrays and self._digest_of(name, arrays[name]) != mine)
+        if name not in arrays:
+            arrays[name] = self._spill.kept(array.copy())
+            self._digests[_key(name, array)] = arrays[name], mine
         return name
+
+    def _digest_of(self, name: str, known: Model | Array) -> bytes:
+        """Return the digest of a known model or array, which is not read again."""
+        key = _key(name, known)
+        if key not in self._digests or self._digests[key][0] is not known:
+            self._digests[key] = known, _digest(known)
+        return self._digests[key][1]
 
     def model(self, name: str) -> Model:
         """Return a registered model. Raises NCAError if there is none of this name."""
@@ -85,5 +103,15 @@ def checked_array(array: Array) -> Array:
     return array
 
 
-def _equal(one: Array, other: Array) -> bool:
-    return one.dtype == other.dtype and np.array_equal(one, other)
+def _key(name: str, known: Model | Array) -> str:
+    return f"{type(known).__name__} {name}"
+
+
+def _digest(known: Model | Array) -> bytes:
+    """Return what tells a model or an array from others."""
+    arrays = known.arrays().values() if isinstance(known, Model) else [known]
+    found = hashlib.blake2b(json.dumps(config_to_dict(known.config)).encode() if isinstance(known, Model) else b"")
+    for array in arrays:
+        found.update(f"{array.dtype} {array.shape}".encode())
+        found.update(array.tobytes())
+    return found.digest()
