@@ -18,3 +18,18 @@ def problem(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     assert printed.startswith("ncaengine: ")
     assert "Traceback" not in printed
     return printed
+
+
+WITHOUT_TORCH = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("torch", "torchvision", "matplotlib"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Missing())
+from ncaengine.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+"""A program that runs a command where no package of the extra `train` can be imported."""

@@ -32,6 +32,7 @@ COMMANDS = {
     "info": "info:Info",
     "kernels": "kernels:Kernels",
     "bench": "bench.command:Bench",
+    "doctor": "doctor:Doctor",
 }
 """The module and the class of each command."""
 
@@ -48,7 +49,8 @@ FIRST_STEPS = """ncaengine runs texture neural cellular automata. Three things t
   ncaengine record zebra                write a video, zebra.mp4
   ncaengine train photo.jpg -o mine.pt  learn the texture of your own image
 
-`ncaengine --help` lists all commands, `ncaengine record --help` what one of them can do."""
+`ncaengine --help` lists all commands, `ncaengine record --help` what one of them can do,
+`ncaengine doctor` what this machine lacks."""
 
 
 def main(args: list[str] | None = None) -> int:

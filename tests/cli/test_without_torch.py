@@ -7,28 +7,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from cli_calls import WITHOUT_TORCH
 from helpers import apart
 
 from ncaengine.cli import COMMANDS
 
-PROGRAM = """
-import sys
-
-class Missing:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("torch", "torchvision", "matplotlib"):
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-sys.meta_path.insert(0, Missing())
-from ncaengine.cli import main
-sys.exit(main(sys.argv[1:]))
-"""
 INSTALL = "install it with: pip install 'ncaengine[train]'"
 
 
 def refused(*arguments: object) -> str:
     """Run a command that must fail with 1 and a sentence."""
-    command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
+    command = [sys.executable, "-c", WITHOUT_TORCH, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 1, done
     assert done.stderr.startswith("ncaengine: ")
@@ -38,27 +27,27 @@ def refused(*arguments: object) -> str:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_is_the_same_without_torch(command: str) -> None:
-    assert apart("-c", PROGRAM, command, "--help") == apart("-m", "ncaengine", command, "--help")
+    assert apart("-c", WITHOUT_TORCH, command, "--help") == apart("-m", "ncaengine", command, "--help")
 
 
 def test_models_are_recorded_drawn_and_converted_without_torch(tmp_path: Path) -> None:
     small = ("--size", "16x8", "--steps", 4)
     for backend in ("cpu", "gl", "auto"):
-        apart("-c", PROGRAM, "record", "zebra", "-o", tmp_path / f"{backend}.webp", *small, "--backend", backend)
-    apart("-c", PROGRAM, "sheet", "zebra", "-o", tmp_path / "s.png", "--steps", 4, "--size", 8)
+        apart("-c", WITHOUT_TORCH, "record", "zebra", "-o", tmp_path / f"{backend}.webp", *small, "--backend", backend)
+    apart("-c", WITHOUT_TORCH, "sheet", "zebra", "-o", tmp_path / "s.png", "--steps", 4, "--size", 8)
     for form in ("pt", "glsl", "json"):
-        apart("-c", PROGRAM, "export", "zebra", "-o", tmp_path / f"z.{form}")
+        apart("-c", WITHOUT_TORCH, "export", "zebra", "-o", tmp_path / f"z.{form}")
     flags = ("--order", "channel", "--filters", "undivided", "-o", tmp_path / "models")
-    apart("-c", PROGRAM, "import", tmp_path / "z.pt", *flags)
-    held = json.loads(apart("-c", PROGRAM, "info", tmp_path / "models/z.pt", "--json"))
+    apart("-c", WITHOUT_TORCH, "import", tmp_path / "z.pt", *flags)
+    held = json.loads(apart("-c", WITHOUT_TORCH, "info", tmp_path / "models/z.pt", "--json"))
     assert held["name"] == "z"
-    assert "square" in apart("-c", PROGRAM, "kernels")
+    assert "square" in apart("-c", WITHOUT_TORCH, "kernels")
 
 
 def test_scripts_and_journals_are_played_without_torch(tmp_path: Path) -> None:
     script = tmp_path / "film.toml"
     script.write_text('seconds = 0.1\n[[grids]]\nmodel = "zebra"\nsize = [8, 8]\n')
-    apart("-c", PROGRAM, "record", "--script", script, "-o", tmp_path / "a.png")
+    apart("-c", WITHOUT_TORCH, "record", "--script", script, "-o", tmp_path / "a.png")
     code = """
 import sys, ncaengine as nca
 from ncaengine.io.journals import save_journal
@@ -68,18 +57,18 @@ with nca.Simulation() as sim:
     save_journal(sim, sys.argv[1])
 """
     apart("-c", code, tmp_path / "j.jsonl")
-    assert "grid 1" in apart("-c", PROGRAM, "replay", tmp_path / "j.jsonl")
+    assert "grid 1" in apart("-c", WITHOUT_TORCH, "replay", tmp_path / "j.jsonl")
 
 
 def test_steps_are_timed_without_torch(tmp_path: Path) -> None:
     flags = ("--sizes", "16", "--seconds", 0.01, "--rounds", 1, "--backends", "cpu,gl,torch", "--no-overhead")
-    found = json.loads(apart("-c", PROGRAM, "bench", *flags, "--json"))
+    found = json.loads(apart("-c", WITHOUT_TORCH, "bench", *flags, "--json"))
     assert [(each["backend"], each["max_error"]) for each in found["results"]] == [("cpu", None), ("gl", None)]
     assert found["peak_gflops"] > 0
     assert "torch" not in found["driver"]
     [skipped] = found["skipped"]
     assert INSTALL in skipped["reason"]
-    assert "Nothing was compared" in apart("-c", PROGRAM, "bench", *flags)
+    assert "Nothing was compared" in apart("-c", WITHOUT_TORCH, "bench", *flags)
     assert "The plot needs matplotlib" in refused("bench", *flags, "--plot", tmp_path / "a.png")
 
 
@@ -97,4 +86,4 @@ def test_what_trains_says_what_to_install(arguments: list[str], tmp_path: Path, 
 
 def test_the_window_loads_without_torch() -> None:
     names = "import ncaengine.viewer.window, ncaengine.viewer.state.app; print('loaded')"
-    assert "loaded" in apart("-c", PROGRAM.replace("sys.exit(main(sys.argv[1:]))", names))
+    assert "loaded" in apart("-c", WITHOUT_TORCH.replace("sys.exit(main(sys.argv[1:]))", names))
