@@ -30,12 +30,12 @@ ORDER = (
 VIEWER_ORDER = ("kit", "state", "actions", "keymap", "canvas", "panels", "dialogs", "window")
 """The same inside viewer/. What lies in viewer/ itself is the window, which composes the rest."""
 LIBRARIES = {
-    "torch": ("backends.reference", "backends.torch", "formats.model_files", "training", "cli"),
-    "torchvision": ("training",),
+    "torch": ("backends.reference", "backends.torch", "training", "cli"),
+    "torchvision": ("training", "cli.shared.checks"),
     "llvmlite": ("backends.cpu",),
     "moderngl": ("backends.gl", "viewer"),
     "glcontext": ("backends.gl",),
-    "av": ("io",),
+    "av": ("io", "cli.shared.checks"),
     "matplotlib": ("io",),
     "imgui_bundle": ("viewer",),
     "glfw": ("viewer",),
