@@ -77,8 +77,16 @@ def _tool(tool: Tool) -> Shortcut:
 
     key = int(getattr(Key, tool.letter.lower()))
     if tool.name == "look":
-        return Shortcut(PAINT, tool.letter, (key, int(Key.escape)), "Look, without a tool (or Esc)", select)
+        return Shortcut(PAINT, tool.letter, (key,), "Look, without a tool (or Esc)", select)
     return Shortcut(PAINT, tool.letter, (key,), f"Tool: {tool.title}", select)
+
+
+def _escape(app: App) -> None:
+    """Clear the notices, or the last question if there are none, and look without a tool."""
+    news = [toast for toast in app.toasts if not toast.buttons]
+    app.toasts = [toast for toast in app.toasts if toast.buttons] if news else app.toasts[:-1]
+    if app.panes:
+        tools.select(app, "look")
 
 
 def _change_radius(notches: int) -> Callable[[App], object]:
@@ -168,6 +176,7 @@ TABLE = (
     Shortcut(
         WINDOW, "Ctrl 0", (CTRL | int(Key._0), CTRL | int(Key.keypad0)), "Reset the text size", _change_text_size(0)
     ),
+    Shortcut(WINDOW, "Esc", (int(Key.escape),), "Close notices; look without a tool", _escape, listed=False),
     Shortcut(WINDOW, "?", (SHIFT | int(Key.slash), int(Key.f1)), "This help (or F1)", _toggle_help),
     Shortcut(WINDOW, "Ctrl Q", (CTRL | int(Key.q),), "Quit", _quit),
 )

@@ -77,8 +77,11 @@ class Layout:
             self._side(app, edge, at.y, side, height)
             _region("edge", edge - em(0.5), at.y, em(0.8), height, 0, lambda: self._edge(app, height))
         self._status(app, at.x, at.y + height, free.x, foot)
-        right, below = at.x + free.x - gap, at.y + height - bar - gap
-        notices.show(app, at.x + left + gap, below, wide - 2 * gap, right)
+        right = at.x + free.x - gap
+        if side >= em(notices.LEAST_WIDTH):  # not over the picture
+            notices.show(app, right + gap - side + gap, at.y + height - gap, side - 2 * gap, right)
+        else:
+            notices.show(app, at.x + left + gap, at.y + height - bar - gap, wide - 2 * gap, right)
 
     def _edge(self, app: App, height: float) -> None:
         """Draw the edge of the side bar. Dragging it changes the width; a double click resets it."""

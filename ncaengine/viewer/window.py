@@ -115,6 +115,8 @@ class Window:
             if folder := autosave or (None if hidden else default_folder()):
                 self.autosave = Autosave(self.app, folder, period)
                 self.autosave.offer_to_restore()
+            if self._saves_prefs:
+                self.app.give_first_hints()
         except BaseException:
             host.tear_down(self._params)
             raise

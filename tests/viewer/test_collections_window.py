@@ -52,8 +52,10 @@ def gallery(folder: Path) -> None:
         assert tiles.selected == first
         assert names() == ["a"]
         assert 0 < len(window.gallery().library.visible) < 60
+        assert tiles.described is tiles.entries[first]
         engine.item_click(f"**/tile{first + 2}")
         wait_until(engine, closed)
+        assert tiles.described.name == "m2"
         assert names() == ["m2"]
         assert app.prefs.recent[0] == f"{collection}:m2"
         # The running model is selected; keys move on from there, beyond the visible tiles.

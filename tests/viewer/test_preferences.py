@@ -132,6 +132,19 @@ def test_disabled_controls_can_be_seen_in_both_themes(which: str) -> None:
         assert high / low >= 3, (ink, back)
 
 
+def test_hints_are_given_at_the_first_start_only() -> None:
+    from ncaengine.backends.torch import TorchBackend
+    from ncaengine.simulation.simulation import Simulation
+    from ncaengine.viewer.state.app import App
+
+    prefs = Preferences()
+    for hints in (1, 0):
+        app = App(Simulation(TorchBackend()), prefs=prefs)
+        app.give_first_hints()
+        assert len(app.toasts) == hints
+    assert len(preferences.Preferences().closed) == len(set(preferences.CLOSED))
+
+
 # Machado, Oliveira and Fernandes 2009, severity 1, on linear RGB.
 BLINDNESS = {
     "none": np.eye(3),

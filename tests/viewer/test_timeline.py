@@ -87,6 +87,29 @@ def test_closing_with_unsaved_edits_asks_first(app: App, tmp_path: Path) -> None
     assert session_files.may_close(app)
 
 
+def test_a_dismissed_question_is_asked_again_before_the_window_closes(app: App) -> None:
+    erase(app)
+    assert not session_files.may_close(app)
+    app.toasts.clear()  # dismissed: the user stays
+    erase(app)
+    assert not session_files.may_close(app)
+    assert app.toasts[-1].text == "2 edits are not saved."
+    app.toasts[-1].buttons[1].action()
+    assert app.closing
+    assert session_files.may_close(app)
+
+
+def test_undo_says_that_a_session_begins_without_earlier_edits(app: App, tmp_path: Path) -> None:
+    erase(app)
+    session_files.write(app, "session", tmp_path / "a.nca")
+    session_files.open_session(app, tmp_path / "a.nca")
+    history.undo(app)
+    why = "a session doesn't keep the edits made before it was saved"
+    assert app.toasts[-1].text == f"Nothing to undo on this grid: {why}."
+    erase(app)
+    assert app.grid.can_undo
+
+
 def erase(app: App) -> None:
     app.submit(commands.Paint(app.grid.id, "erase", ((4.0, 4.0),), radius=3))
 

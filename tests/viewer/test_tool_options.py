@@ -17,6 +17,7 @@ from ncaengine.formats.model_files import shipped_models
 from ncaengine.viewer.actions import display_modes
 from ncaengine.viewer.keymap import ANY_POPUP
 from ncaengine.viewer.state.app import App
+from ncaengine.viewer.state.notices import Button
 from ncaengine.viewer.state.options import Options
 from ncaengine.viewer.state.preferences import Preferences
 
@@ -141,7 +142,39 @@ def record(folder: Path) -> None:
     drive(SMALL, 2, script, (1000, 600), prefs=only())
 
 
-SCENARIOS = {scenario.__name__: scenario for scenario in (brush, picks_a_model, framing, record)}
+def escape(folder: Path) -> None:
+    """Esc closes the notices and puts the tool away; notices are beside the grids, and a section scrolls into view."""
+    from imgui_bundle import imgui
+
+    key = imgui.Key
+
+    def script(engine: Any, app: App) -> None:
+        engine.key_press(int(key.e))
+        app.notify("This went wrong.", "error")
+        app.ask_question("Shall it?", Button("Yes", "", lambda: None))
+        frames(engine)
+        canvas = engine.item_info("**/canvas1").rect_full
+        for toast in app.toasts:
+            assert engine.window_info(f"//##toast{toast.text}").window.pos.x > canvas.max.x
+        engine.key_press(int(key.escape))
+        frames(engine)
+        assert [toast.text for toast in app.toasts] == ["Shall it?"]
+        assert app.brush.tool == "look"
+        engine.key_press(int(key.escape))
+        frames(engine)
+        assert not app.toasts
+        # The last section is unfolded.
+        engine.set_ref(engine.window_info("//ncaengine/side").window)
+        engine.item_click("###sectionCells")
+        frames(engine, 5)
+        plot, side = engine.item_info("##plot").rect_full, engine.window_info("//ncaengine/side").window
+        assert plot.max.y <= side.pos.y + side.size.y
+        engine.set_ref("ncaengine")
+
+    drive(SMALL, 1, script, (1000, 600), prefs=only("Model", "Settings"))
+
+
+SCENARIOS = {scenario.__name__: scenario for scenario in (brush, picks_a_model, framing, record, escape)}
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

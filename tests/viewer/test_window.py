@@ -227,7 +227,7 @@ def quick(folder: Path) -> None:
         keys((key.k, True), tab, (key.k, False), (key.tab, False))  # two keys in one frame
         assert [pane.grid.kernel.name for pane in app.panes] == ["hexagonal", "square"]
         assert app.selected == 1
-        click(1130, 312)  # the width
+        click(1130, 328)  # the width
         assert io.want_text_input
         for letter in "5rh0":
             io.add_input_character(ord(letter))

@@ -21,7 +21,12 @@ def undo(app: App) -> None:
     elif app.grid.can_undo:
         app.submit(Undo(app.grid.id))
     else:
-        app.notify("Nothing to undo on this grid.")
+        app.notify(f"Nothing to undo on this grid{since(app)}.")
+
+
+def since(app: App) -> str:
+    """Return where undo begins if that isn't the grid's start, as the end of a sentence."""
+    return ": a session doesn't keep the edits made before it was saved" if app.session_file.opened else ""
 
 
 def _last_removed(app: App) -> int | None:

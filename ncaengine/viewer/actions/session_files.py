@@ -21,7 +21,7 @@ from ncaengine.viewer.actions import tools
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.camera import LARGEST, Camera
 from ncaengine.viewer.state.file_kinds import is_model_file
-from ncaengine.viewer.state.notices import Button
+from ncaengine.viewer.state.notices import Button, Toast
 from ncaengine.viewer.state.preferences import Weights
 from ncaengine.viewer.state.recorder import free_name
 from ncaengine.viewer.state.session_file import ENDINGS, Kind
@@ -77,6 +77,10 @@ def extras_of(app: App) -> Extras:
 # Save
 
 
+QUIT = "Quit"
+"""The answer that closes the window."""
+
+
 def has_grids(app: App) -> bool:
     """Return whether there is a grid to save, and show a notice if there isn't."""
     if not app.panes:
@@ -94,6 +98,7 @@ def save_session(app: App, path: Path) -> None:
     """Save all grids in a file, which is the session's from now on. Raise NCAError if it can't be written."""
     sessions.write_session(path, pack(app))
     app.session_file.mark_saved(path, len(app.sim.journal))
+    app.toasts = [toast for toast in app.toasts if not _asks_to_quit(toast)]
     app.add_recent(path)
 
 
@@ -158,6 +163,7 @@ def show_session(app: App, session: Session) -> None:
         tools.select(app, "look")  # which restores the overlays of grids that go
     sessions.restore_session(app.sim, _without_overlays(session))
     app.session_file.mark_saved(None, 0)
+    app.session_file.opened = True
     if app.recorder.active:
         app.report(app.recorder.stop)
     for saved in session.header.models:
@@ -215,22 +221,22 @@ def unsaved_edits(app: App) -> int:
 
 
 def may_close(app: App) -> bool:
-    """Return whether the window may close. If edits would be lost, ask first and allow it the second time."""
+    """Return whether the window may close. If edits would be lost, ask, and allow it while the question is shown."""
     edits = unsaved_edits(app)
     if app.session_file.quit_confirmed or not edits:
         return True
-    app.session_file.quit_confirmed = True
-
-    def stay_and_save() -> None:
-        app.session_file.quit_confirmed = False
-        save(app)
-
+    if any(map(_asks_to_quit, app.toasts)):
+        return True
     app.ask_question(
         "1 edit is not saved." if edits == 1 else f"{edits} edits are not saved.",
-        Button("Save", "Save the session. (Ctrl S)", stay_and_save),
-        Button("Quit", "Close the window without saving. (Ctrl Q)", lambda: quit_window(app)),
+        Button("Save", "Save the session. (Ctrl S)", lambda: save(app)),
+        Button(QUIT, "Close the window without saving. (Ctrl Q)", lambda: quit_window(app)),
     )
     return False
+
+
+def _asks_to_quit(toast: Toast) -> bool:
+    return any(button.title == QUIT for button in toast.buttons)
 
 
 def quit_window(app: App) -> None:

@@ -42,7 +42,9 @@ class CardHeader:
             x += self._number(index, app.selected == index, x, at.y)
         crowded = hovered and lines == 1
         end = self._buttons(app, pane, end, at.y) if crowded else self._speed(app, pane, x, end, at.y)
-        self._text(pane.grid.model.config.name, theme.TEXT, x, at.y, end, self._fonts.bold)
+        with theme.use_font(self._fonts.bold):
+            name = widgets.shorten_middle(app.name_of(pane.grid.model), max(0.0, end - x))
+        self._text(name, theme.TEXT, x, at.y, end, self._fonts.bold)
         if lines > 1:
             y = at.y + imgui.get_text_line_height() + em(0.25)
             self._second_line(app, pane, at.x, at.x + width, y, roomy)

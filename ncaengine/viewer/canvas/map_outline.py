@@ -52,9 +52,13 @@ def outline(grid: Grid, view: View, fields: tuple[Field, ...]) -> U8:
     """Return the lines of some maps in a view: (height, width, 4) uint8 RGBA, transparent where there is none."""
     assert grid.fields is not None
     columns, rows = cells_of(grid.kernel, grid.size, view)
+    place = rows * grid.size[0] + columns
     lines: npt.NDArray[np.bool_] = np.zeros((view.height, view.width), np.bool_)
     for field in fields:
-        level = levels(field, grid.fields[..., PLANE[field]])[rows, columns]
+        of_cells = levels(field, grid.fields[..., PLANE[field]])
+        if of_cells.min() == of_cells.max():
+            continue
+        level = of_cells.astype(np.int8).ravel().take(place)
         lines[:, 1:] |= level[:, 1:] != level[:, :-1]
         lines[1:] |= level[1:] != level[:-1]
     around = lines.copy()
@@ -62,9 +66,9 @@ def outline(grid: Grid, view: View, fields: tuple[Field, ...]) -> U8:
     around[:, :-1] |= lines[:, 1:]
     around[1:] |= lines[:-1]
     around[:-1] |= lines[1:]
-    picture = np.zeros((view.height, view.width, 4), np.uint8)
-    picture[around], picture[lines] = HALO, LINE
-    return picture
+    colours = np.array([(0, 0, 0, 0), HALO, LINE], np.uint8).view(np.uint32)[:, 0]  # a number each: quicker
+    picture = colours.take(around.view(np.uint8) + lines.view(np.uint8))
+    return picture[..., None].view(np.uint8)
 
 
 class MapOutline:

@@ -9,7 +9,7 @@ from ncaengine.core.errors import NCAError
 from ncaengine.formats import model_files
 from ncaengine.formats.opened import Opened
 from ncaengine.viewer.actions import open_files
-from ncaengine.viewer.dialogs.gallery_tiles import GalleryTiles
+from ncaengine.viewer.dialogs.gallery_tiles import GalleryTiles, description
 from ncaengine.viewer.kit import icons, theme, widgets
 from ncaengine.viewer.kit.file_browser import FileBrowser
 from ncaengine.viewer.kit.theme import em
@@ -20,10 +20,12 @@ from ncaengine.viewer.state.model_library import ModelLibrary, without_path
 Key = imgui.Key
 LEAST_WORK, MOST_WORK = 0.006, 0.04
 """Limits of the seconds a frame that growing thumbnails may take; between them it is half the time of drawing."""
-WIDTH, HEIGHT, PADDING = 67.0, 54.0, (1.8, 1.5)
+WIDTH, HEIGHT, PADDING = 80.0, 54.0, (1.8, 1.5)
 """Of the dialog, in em."""
-FILTER_FROM, FILTER_WIDTH = 25, 14.0
-"""The number of models from which there is a field to filter them, and its width in em."""
+FILTER_WIDTH = 14.0
+"""Of the field to filter the models, in em."""
+ABOUT_WIDTH, ABOUT_FROM = 15.0, 44.0
+"""Width of the strip that describes a model, and the least width of the dialog with it, in em."""
 NAME = "##gallery"
 ENDINGS = file_kinds.LISTED_MODEL_ENDINGS + file_kinds.SESSION_ENDINGS
 HINT = "Click or Enter: open in the selected grid   ·   Ctrl-click"
@@ -95,12 +97,29 @@ class Gallery:
                 self.open(app, path, new_grid=imgui.get_io().key_ctrl)
         else:
             self.tiles.offers_grids = not app.gallery_paints
-            self.tiles.show(height, lambda path, new_grid: self.open(app, path, new_grid))
+            free = imgui.get_content_region_avail().x
+            about = em(ABOUT_WIDTH) if free >= em(ABOUT_FROM) else 0.0
+            self.tiles.show(free - about, height, lambda path, new_grid: self.open(app, path, new_grid), not about)
+            if about:
+                imgui.same_line(0, 0)
+                self._about(height)
             if not self.tiles.filter:  # else the dialog would shrink while the user types
                 self._height = self.tiles.content_height + (imgui.get_window_height() - height) + em(0.4)
         self._hint(app)
         if not appearing:
             self._handle_keys(app)
+
+    def _about(self, height: float) -> None:
+        """Draw the description of the tile under the pointer, or of the selected one, beside the tiles."""
+        with widgets.style(variables=[(imgui.StyleVar_.window_padding, (em(1), 0))]):
+            imgui.begin_child("about", (0, height), imgui.ChildFlags_.always_use_window_padding)
+        if entry := self.tiles.described:
+            name, *lines = description(entry).split("\n")
+            with theme.use_font(self._fonts.bold):
+                widgets.text_in(theme.TEXT, name, wrapped=True)
+            for line in lines:
+                widgets.text_in(theme.DIM, line, wrapped=True)
+        imgui.end_child()
 
     def _heading(self, app: App) -> None:
         """Draw the title, the field to filter and the buttons."""
@@ -111,7 +130,7 @@ class Gallery:
         close_width, page_width, space = em(2.2), em(9.5), imgui.get_style().item_spacing.x
         end = imgui.get_window_width() - em(PADDING[0])
         self._typing = False
-        if not self.shows_files and len(self.library.entries) >= FILTER_FROM:
+        if not self.shows_files:
             imgui.same_line(0, em(1.5))
             free = end - close_width - page_width - 2 * space - imgui.get_cursor_pos_x()
             imgui.same_line(0, em(1.5) + max(0, free - em(FILTER_WIDTH)))
@@ -155,8 +174,7 @@ class Gallery:
         elif app.gallery_paints:
             text = "Click or Enter: paint with this model   ·   Esc: close"
         else:
-            find = "   ·   Ctrl F: filter" if len(self.library.entries) >= FILTER_FROM else ""
-            text = f"{HINT}, Ctrl Enter or +: in a new grid{find}   ·   Esc: close"
+            text = f"{HINT}, Ctrl Enter or +: in a new grid   ·   Ctrl F: filter   ·   Esc: close"
         widgets.text_in(theme.DIM, text, imgui.get_content_region_avail().x)
 
     def open(self, app: App, path: Path, new_grid: bool = False) -> None:

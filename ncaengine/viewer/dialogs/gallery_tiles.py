@@ -8,7 +8,7 @@ from imgui_bundle import imgui
 
 from ncaengine.viewer.kit import icons, theme, widgets
 from ncaengine.viewer.kit.theme import em, u32
-from ncaengine.viewer.panels.sidebar import size_text
+from ncaengine.viewer.panels.model import size_text
 from ncaengine.viewer.state import credits
 from ncaengine.viewer.state.model_library import LibraryEntry, ModelLibrary
 from ncaengine.viewer.state.thumbnails import SIDE
@@ -26,6 +26,7 @@ class GalleryTiles:
 
     selected: the index of the selected tile among `entries`.
     filter: the text that is typed to filter.
+    described: the tile under the pointer, or the selected one.
     offers_grids: whether a tile has a button that opens the model in a new grid.
     content_height: the height that all tiles needed when they were last drawn, in pixels.
     rows_per_page: how many rows of tiles were fully visible.
@@ -36,6 +37,9 @@ class GalleryTiles:
         self.selected, self.filter, self.content_height, self.rows_per_page = 0, "", 0.0, 1
         self._textures: dict[LibraryEntry, tuple[moderngl.Texture, object]] = {}
         self._rows: list[list[int]] = []
+        self._tops: list[float] = []
+        self._tooltips = True
+        self.described: LibraryEntry | None = None
         self.offers_grids = True
         # Where the next frame scrolls to: the selected tile, the collection or the top.
         self._to_selected = self._to_collection = self._to_top = False
@@ -82,9 +86,15 @@ class GalleryTiles:
         """Select another tile by steps."""
         self.selected, self._to_selected = moved(self._rows, self.selected, right, down), True
 
-    def show(self, height: float, open_: Open) -> None:
-        """Draw the tiles into a part of the current window, `height` pixels high."""
-        imgui.begin_child("tiles", (0, height))
+    def show(self, width: float, height: float, open_: Open, tooltips: bool) -> None:
+        """Draw the tiles into a part of the current window, `width` x `height` pixels.
+
+        tooltips: whether the tile under the pointer is described by a tooltip, too.
+        """
+        imgui.begin_child("tiles", (width, height))
+        entries = self.entries
+        self.described = entries[self.selected] if self.selected < len(entries) else None
+        self._tooltips, self._tops = tooltips, []
         gap, self._rows, self.library.visible = em(GAP), [], []
         free = imgui.get_content_region_avail().x
         columns = max(1, int((free + gap) // (em(LEAST_TILE) + gap)))
@@ -97,6 +107,7 @@ class GalleryTiles:
             if entries:
                 if self._to_collection and number == len(sections) - 1:
                     imgui.set_scroll_y(imgui.get_cursor_pos_y())
+                self._tops.append(imgui.get_cursor_pos_y())
                 widgets.text_in(theme.DIM, title, free)
                 self._section(entries, first, columns, width, open_)
                 widgets.vertical_space(0.3)
@@ -121,6 +132,9 @@ class GalleryTiles:
             indices = range(first + row * columns, first + row * columns + len(line))
             self._rows.append(list(indices))
             y = start.y + row * (height + gap)
+            self._tops += [y - top + imgui.get_scroll_y()] if row else []  # the first one's is its title
+            if self._to_selected and not self._to_collection and self.selected in indices:
+                self._scroll_to(y - top + imgui.get_scroll_y(), height)
             is_visible = y < bottom and y + height > top
             if is_visible:
                 self.library.visible += line
@@ -133,6 +147,16 @@ class GalleryTiles:
         imgui.set_cursor_screen_pos((start.x, start.y + rows * (height + gap)))
         imgui.dummy((0, 0))
 
+    def _scroll_to(self, top: float, height: float) -> None:
+        """Scroll so that a row is visible, and so that no other row is cut above it.
+
+        top, height: of the row, in pixels of the scrolled content.
+        """
+        visible, now = imgui.get_window_height(), imgui.get_scroll_y()
+        if not now <= self._tops[-1] <= now + visible - (top - self._tops[-1]) - height:
+            first = self._tops[-1] if self._tops[-1] < now else top + height - visible
+            imgui.set_scroll_y(min((at for at in self._tops if at >= first), default=top))
+
     def _tile(
         self, index: int, entry: LibraryEntry, at: tuple[float, float], size: tuple[float, float], open_: Open
     ) -> None:
@@ -142,9 +166,10 @@ class GalleryTiles:
             self.selected = index
             open_(entry.path, imgui.get_io().key_ctrl)
         hovered, selected = imgui.is_item_hovered(HOVERED), index == self.selected
-        widgets.tooltip(description(entry))
-        if selected and self._to_selected and not self._to_collection:
-            imgui.internal.scroll_to_item(imgui.internal.ScrollFlags_.keep_visible_edge_y)
+        if hovered:
+            self.described = entry
+        if self._tooltips:
+            widgets.tooltip(description(entry))
         draw = imgui.get_window_draw_list()
         face = theme.FIELD_OVER if hovered else theme.FIELD
         draw.add_rect_filled((x, y), (x + width, y + height), u32(face), em(0.5))

@@ -149,6 +149,17 @@ def shorten(text: str, width: float) -> str:
     return text.rstrip() + "…" if text else ""
 
 
+def shorten_middle(text: str, width: float) -> str:
+    """Return `text` with … in its middle if it is wider than `width` pixels: long names often differ at the end."""
+    if imgui.calc_text_size(text).x <= width:
+        return text
+    for kept in range(len(text) - 1, 3, -1):
+        short = f"{text[: (kept + 1) // 2].rstrip()}…{text[len(text) - kept // 2 :].lstrip()}"
+        if imgui.calc_text_size(short).x <= width:
+            return short
+    return shorten(text, width)
+
+
 def format_value(info: SettingInfo, value: float) -> str:
     """Return a setting's value with its unit, as panels and cards show it."""
     if info.name == "steps_per_second" and value >= info.high:
@@ -258,7 +269,7 @@ def drop_down(
     show_values: whether each value is shown next to its title, unless they are the same.
     """
     picked = None
-    if imgui.begin_combo(id_, shown):
+    if imgui.begin_combo(id_, shown, imgui.ComboFlags_.height_large):
         for index, group in enumerate(filter(None, map(list, (items, more)))):
             if index:
                 imgui.separator()

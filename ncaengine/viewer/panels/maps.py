@@ -201,7 +201,7 @@ def _model(app: App, slot: int, name: str) -> None:
     imgui.same_line()
     imgui.align_text_to_frame_padding()
     width = imgui.get_content_region_avail().x - (em(2.6) if slot else 0)
-    imgui.text_unformatted(widgets.shorten(f"{slot}  {name}", width))
+    imgui.text_unformatted(widgets.shorten_middle(f"{slot}  {name}", width))
     if slot:
         imgui.same_line(end - em(2.0))
         is_last = slot == len(app.grid.models) - 1

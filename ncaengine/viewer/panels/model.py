@@ -2,13 +2,20 @@
 
 from imgui_bundle import imgui
 
+from ncaengine.core.model import Model
 from ncaengine.viewer import keymap
 from ncaengine.viewer.actions import grids, running
-from ncaengine.viewer.kit import widgets
+from ncaengine.viewer.kit import theme, widgets
 from ncaengine.viewer.state.app import App
 
 DIGITS = int(imgui.InputTextFlags_.chars_decimal)
 UNKNOWN_KERNEL = "\nThe model may not grow its texture on this kernel."
+
+
+def size_text(model: Model) -> str:
+    """Return the numbers of a model's channels, hidden units and weights."""
+    weights = widgets.format_count(model.parameters)
+    return f"{model.config.channels} channels · {model.config.hidden} hidden · {weights} weights"
 
 
 class ModelPanel:
@@ -25,6 +32,7 @@ class ModelPanel:
             grids.use_model(app, picked)
         _kernel(app)
         self._seed_number(app)
+        widgets.text_in(theme.DIM, size_text(app.grid.model), imgui.get_content_region_avail().x)
 
     def _seed_number(self, app: App) -> None:
         widgets.row_label("Seed", "Sets the initial noise and which cells fire in each step.")

@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 from imgui_bundle import imgui
 
-from ncaengine.core.model import Config, Model
+from ncaengine.core.model import Config
 from ncaengine.viewer import keymap
 from ncaengine.viewer.actions import running
 from ncaengine.viewer.kit import icons, theme, widgets
+from ncaengine.viewer.kit.theme import em
 from ncaengine.viewer.panels import brush, grids, look, record, session, settings
 from ncaengine.viewer.panels.maps import MapsPanel
 from ncaengine.viewer.panels.model import ModelPanel
@@ -20,13 +21,13 @@ Show = Callable[[App], None]
 SECTIONS: tuple[tuple[str, Callable[[theme.Fonts], Show]], ...] = (
     ("Model", lambda _: ModelPanel().show),
     ("Size", lambda _: SizePanel().show),
+    ("Brush", lambda _: brush.show),
+    ("View", lambda _: look.show),
+    ("Record", lambda _: record.show),
     ("Settings", lambda _: settings.show),
     ("Grids", lambda _: grids.show),
-    ("Brush", lambda _: brush.show),
     ("Maps", lambda _: MapsPanel().show),
-    ("View", lambda _: look.show),
     ("Cells", lambda _: ProbePanel().show),
-    ("Record", lambda _: record.show),
     ("Session", lambda _: session.show),
 )
 """The title of each section, and a function that makes the function that draws it. Add a section here."""
@@ -46,26 +47,30 @@ class SideBar:
         self._heading(app)
         _run_buttons(app)
         for title, show in self._sections:
-            if app.scroll_to == title:
-                imgui.set_scroll_from_pos_y(imgui.get_cursor_screen_pos().y - imgui.get_window_pos().y, 0.0)
-                app.scroll_to = ""
+            start, was_closed = imgui.get_cursor_screen_pos().y, title in app.prefs.closed
             if widgets.section(title, app.prefs.closed):
                 show(app)
+                if was_closed:
+                    app.scroll_to = title
+                elif app.scroll_to == title:
+                    app.scroll_to = ""
+                    _scroll_to(start, imgui.get_cursor_screen_pos().y)
 
     def _heading(self, app: App) -> None:
-        """Draw the model's name, size, authors and licence."""
+        """Draw the model's name, authors and licence."""
         model, width = app.grid.model, imgui.get_content_region_avail().x
         with theme.use_font(self._fonts.bold, 1.3):
-            imgui.text_unformatted(widgets.shorten(model.config.name, width))
-        widgets.text_in(theme.DIM, size_text(model), width)
+            imgui.text_unformatted(widgets.shorten_middle(app.name_of(model), width))
         _credit(model.config, width)
         widgets.vertical_space(0.2)
 
 
-def size_text(model: Model) -> str:
-    """Return the numbers of a model's channels, hidden units and weights."""
-    weights = widgets.format_count(model.parameters)
-    return f"{model.config.channels} channels · {model.config.hidden} hidden · {weights} weights"
+def _scroll_to(start: float, end: float) -> None:
+    """Scroll so that a section is visible that lies between two heights of the screen, or at least its beginning."""
+    top = imgui.get_window_pos().y + em(theme.PADDING)
+    bottom = imgui.get_window_pos().y + imgui.get_window_height()
+    by = start - top if start < top else max(0.0, min(start - top, end - bottom))
+    imgui.set_scroll_y(imgui.get_scroll_y() + by)
 
 
 def _credit(config: Config, width: float) -> None:

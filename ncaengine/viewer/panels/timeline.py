@@ -37,7 +37,7 @@ class TimelineBar:
         """Draw the bar into the current region."""
         grid = app.grid
         undo, redo, paused = grid.can_undo, grid.can_redo, grid.settings.paused
-        help_ = f"Undo: {undo}" if undo else "Nothing to undo"
+        help_ = f"Undo: {undo}" if undo else f"Nothing to undo{history.since(app)}"
         _button(app, f"{icons.UNDO}###undo", help_, history.undo, bool(undo))
         help_ = f"Redo: {redo}" if redo else "Nothing to redo"
         _button(app, f"{icons.REDO}###redo", help_, history.redo, bool(redo))

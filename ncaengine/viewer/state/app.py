@@ -192,6 +192,12 @@ class App:
         """Show a line with buttons. It stays until it is answered or dismissed."""
         self.toasts.append(Toast(text, "info", buttons=buttons))
 
+    def give_first_hints(self) -> None:
+        """Show three hints, once in all starts."""
+        if not self.prefs.hinted:
+            self.prefs.hinted = True
+            self.ask_question(notices.FIRST_HINTS, Button("Got it", "Don't show these hints again.", lambda: None))
+
     def attempt(self, action: Callable[[], object]) -> bool:
         """Run an action and show its error if it fails. Return whether it succeeded."""
         try:

@@ -12,6 +12,12 @@ SECONDS: dict[Kind, float] = {"error": 12.0, "info": 6.0}
 """How long a notice stays unless the pointer is over it."""
 
 
+FIRST_HINTS = """Drop a model's file on this window to open it.
+Press K for another neighbourhood of the cells.
+Take a tool at the left, such as Erase (E), and paint."""
+"""Shown at the first start."""
+
+
 @dataclass(frozen=True)
 class Button:
     """An answer to a question."""

@@ -15,7 +15,7 @@ LEAST_TEXT, MOST_TEXT, TEXT_STEP = 0.8, 2.0, 0.1
 LEAST_SIDE, MOST_SIDE = 15.0, 34.0
 """Width of the side bar in em."""
 
-CLOSED = ("Size", "Maps", "View", "Cells", "Record", "Session")
+CLOSED = ("Size", "Brush", "Maps", "View", "Cells", "Record", "Session")
 """Sections of the side bar that are folded at first."""
 
 Weights = Annotated[list[Annotated[float, msgspec.Meta(gt=0, le=1e6)]], msgspec.Meta(max_length=64)]
@@ -46,6 +46,8 @@ class Preferences(msgspec.Struct):
     """A factor on all text and on what is measured in em."""
     closed: Annotated[list[str], msgspec.Meta(max_length=64)] = msgspec.field(default_factory=lambda: list(CLOSED))
     """Titles of the side bar's folded sections."""
+    hinted: bool = False
+    """Whether the hints of the first start were shown."""
     fill: bool = True
     """Whether the picture of a grid that is alone fills its card."""
     details: bool = True

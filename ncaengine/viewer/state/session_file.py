@@ -22,6 +22,8 @@ class SessionFile:
     """Commands in the journal when the session was last opened or saved."""
     quit_confirmed: bool = False
     """Whether the window closes without asking about unsaved edits."""
+    opened: bool = False
+    """Whether the grids come from a session; their earlier edits can't be undone."""
 
     def mark_saved(self, path: Path | None, commands: int) -> None:
         """Note that the session with its first `commands` commands is saved in `path`, or in no file."""
