@@ -20,6 +20,8 @@ from ncaengine.viewer.state.app import App
 
 LEAST_REST, LEAST_SIDE = 12.8, 11.0
 """The width that the side bar leaves to the grids, and the width below which it hides, in em."""
+LEAST_PANEL = 12.0
+"""The height of the side bar's sections that notices leave, in em."""
 
 
 class Layout:
@@ -31,6 +33,8 @@ class Layout:
         self._side_bar = SideBar(fonts)
         self._palette, self._bar, self._options = CommandPalette(), TimelineBar(), ToolOptions(fonts)
         self._side_before, self._scrolls = 0.0, False
+        self._notices = 0.0
+        """The height that the side bar's notices took in the last frame, in pixels."""
 
     def show(self, app: App) -> None:
         """Draw one frame over the whole window."""
@@ -74,12 +78,15 @@ class Layout:
             self._time(app, at.x + left, at.y + height - bar, wide, bar)
         if side > 0:
             edge = at.x + free.x - side
-            self._side(app, edge, at.y, side, height)
+            self._side(app, edge, at.y, side, max(height - self._notices, min(height, em(LEAST_PANEL))))
             _region("edge", edge - em(0.5), at.y, em(0.8), height, 0, lambda: self._edge(app, height))
         self._status(app, at.x, at.y + height, free.x, foot)
         right = at.x + free.x - gap
-        if side >= em(notices.LEAST_WIDTH):  # not over the picture
-            notices.show(app, right + gap - side + gap, at.y + height - gap, side - 2 * gap, right)
+        self._notices = 0.0
+        if side >= em(notices.LEAST_WIDTH):  # below the side bar's sections, not over the picture
+            low = at.y + height - gap
+            left, lines = right + 2 * gap - side, notices.MORE_LINES
+            self._notices = low - notices.show(app, left, low, side - 2 * gap, right, lines)
         else:
             notices.show(app, at.x + left + gap, at.y + height - bar - gap, wide - 2 * gap, right)
 

@@ -1,4 +1,4 @@
-"""The notices over the grids' lower left corner: errors, news and questions."""
+"""The notices at the window's lower edge: errors, news and questions."""
 
 import math
 import time
@@ -10,8 +10,8 @@ from ncaengine.viewer.kit.theme import em, u32
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.notices import Toast
 
-MOST_LINES = 3
-"""Lines of all notices together, without questions."""
+MOST_LINES, MORE_LINES = 3, 6
+"""Lines of all notices together, without questions: over pictures, and where they cover nothing."""
 LEAST_WIDTH, MOST_WIDTH = 18.0, 34.0
 """Limits of their width, in em."""
 SECONDS_AFTER_HOVER = 2.0
@@ -22,20 +22,23 @@ FLAGS = int(
 )  # fmt: skip
 
 
-def show(app: App, left: float, bottom: float, width: float, right: float) -> None:
-    """Draw the notices above `bottom`, the newest one lowest. Older ones are cut or omitted after MOST_LINES lines.
+def show(app: App, left: float, bottom: float, width: float, right: float, lines: int = MOST_LINES) -> float:
+    """Draw the notices above `bottom`, the newest one lowest. Older ones are cut or omitted after some lines.
+
+    Returns the upper edge of the space that they take.
 
     width: the preferred width in pixels.
     right: where they end at most.
     """
     width = min(max(width, em(LEAST_WIDTH)), em(MOST_WIDTH), right - left)
-    free_lines = MOST_LINES
+    free_lines = lines
     for toast in reversed(app.toasts):
         text_width = width - em(5.6)
         text = toast.text if toast.buttons else _cut(toast.text, text_width, free_lines)
         if text:
             free_lines -= 0 if toast.buttons else _line_count(text, text_width)
             bottom = _toast(app, toast, text, left, bottom, width) - em(0.5)
+    return bottom
 
 
 def _line_count(text: str, width: float) -> int:
