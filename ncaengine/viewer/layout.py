@@ -20,8 +20,8 @@ from ncaengine.viewer.state.app import App
 
 LEAST_REST, LEAST_SIDE = 12.8, 11.0
 """The width that the side bar leaves to the grids, and the width below which it hides, in em."""
-LEAST_PANEL = 12.0
-"""The height of the side bar's sections that notices leave, in em."""
+LEAST_PANEL, HIGH = 12.0, 36.0
+"""The height of the side bar's sections that notices leave, and the height from which notices are longer, in em."""
 
 
 class Layout:
@@ -85,7 +85,8 @@ class Layout:
         self._notices = 0.0
         if side >= em(notices.LEAST_WIDTH):  # below the side bar's sections, not over the picture
             low = at.y + height - gap
-            left, lines = right + 2 * gap - side, notices.MORE_LINES
+            left = right + 2 * gap - side
+            lines = notices.MORE_LINES if height >= em(HIGH) else notices.MOST_LINES
             self._notices = low - notices.show(app, left, low, side - 2 * gap, right, lines)
         else:
             notices.show(app, at.x + left + gap, at.y + height - bar - gap, wide - 2 * gap, right)

@@ -240,12 +240,19 @@ class Window:
             start = time.perf_counter()
             self.frame()
             film = self.app.recorder.recording
-            least = 1 / film.fps if film is not None else FRAME
+            least = 1 / film.fps if film is not None else self._least_seconds(start)
             if not self.app.running and not self._growing and not self._busy and start - self._last_input > AWAKE:
                 self._sleep()
             elif (spare := least - (time.perf_counter() - start)) > 0:
-                time.sleep(spare)
+                host.wait_for_input(spare) if least > FRAME else time.sleep(spare)
                 self._notice_input()
+
+    def _least_seconds(self, now: float) -> float:
+        """Return the least time of a frame: without input, no more frames than steps of the fastest grid."""
+        if self._growing or self._busy or now - self._last_input <= AWAKE or self.app.recorder.active:
+            return FRAME
+        speeds = [grid.settings.steps_per_second for grid in self.sim.grids.values() if not grid.settings.paused]
+        return min(max(FRAME, 1 / max([*speeds, 1 / NAP])), NAP)
 
     def end(self) -> None:
         """Close the window without asking, as when its user logs out."""

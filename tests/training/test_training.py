@@ -272,7 +272,9 @@ def test_watch_opens_one_window_once_there_is_a_model(
     monkeypatch.setattr(training_runs.subprocess, "Popen", lambda command, **how: opened.append((command, how)))
     assert train("coral", "-o", str(tmp_path / "a.pt"), "--watch") == 0
     [(command, how)] = opened
-    assert command[1:] == ["-m", "ncaengine", "view", str(tmp_path / "a.pt")]
+    assert command[1:5] == ["-m", "ncaengine", "view", str(tmp_path / "a.pt")]
+    assert command[5:] == ["--steps-per-second", "10"]  # the training needs the processor itself
+    assert not (tmp_path / "a.training" / "progress.json").exists()  # which tells the window what is left
     assert how["start_new_session"]
 
 

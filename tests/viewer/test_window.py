@@ -99,10 +99,12 @@ def panel(folder: Path) -> None:
         assert app.resize_keep == "tile"
         pick(engine, "##kernel", "Von Neumann")
         assert grid.kernel.name == "von-neumann"
-        engine.item_input_value("**/##fire_rate", 0.25)
+        engine.set_ref(engine.window_info("//ncaengine/side").window)  # from where the engine scrolls to them
+        engine.item_input_value("##fire_rate", 0.25)
         assert grid.settings.fire_rate == 0.25
         # An error is shown and nothing stops.
-        engine.item_input_value("**/##width", 0)
+        engine.item_input_value("##width", 0)
+        engine.set_ref("ncaengine")
         assert grid.size == (64, 64)
         assert [toast.kind for toast in app.toasts] == ["error"]
         step = grid.step
@@ -227,7 +229,7 @@ def quick(folder: Path) -> None:
         keys((key.k, True), tab, (key.k, False), (key.tab, False))  # two keys in one frame
         assert [pane.grid.kernel.name for pane in app.panes] == ["hexagonal", "square"]
         assert app.selected == 1
-        click(1130, 328)  # the width
+        click(1130, 312)  # the width
         assert io.want_text_input
         for letter in "5rh0":
             io.add_input_character(ord(letter))

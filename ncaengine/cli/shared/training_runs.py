@@ -18,6 +18,8 @@ from ncaengine.core.errors import NCAError
 if TYPE_CHECKING:
     from ncaengine.training.run import TrainingJob, TrainingRun
 
+WATCHED_SPEED = 10.0
+"""Steps a second in the window of a training, which needs the processor itself."""
 NOTICE_SECONDS = 60
 """Seconds between two lines of progress where there is no terminal."""
 
@@ -90,12 +92,14 @@ def _train(run: "TrainingRun", title: str, stopped: Callable[[], bool], watch: b
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from ncaengine.io import training_progress
+
     console, total = Console(stderr=True), run.settings.iterations
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]}"),
         TimeRemainingColumn(),
     )  # fmt: skip
-    last_notice, to_open = time.monotonic(), watch
+    last_notice, to_open, pace = time.monotonic(), watch, _Pace(run.trainer.iteration)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(title, total=total, completed=run.trainer.iteration, loss="…")
 
@@ -106,11 +110,35 @@ def _train(run: "TrainingRun", title: str, stopped: Callable[[], bool], watch: b
             if not console.is_terminal and time.monotonic() > last_notice + NOTICE_SECONDS:
                 last_notice = time.monotonic()
                 print_notice(f"{title}: iteration {iteration:,} of {total:,}, loss {text}")
+            if pace.is_due():
+                training_progress.write(run.job.output, iteration, total, text, pace.seconds_left(iteration, total))
             if to_open and run.job.output.exists():
                 to_open = False
                 open_window(run.job.output)
 
-        run.train(report, stopped)
+        try:
+            run.train(report, stopped)
+        finally:
+            training_progress.path_for(run.job.output).unlink(missing_ok=True)
+
+
+class _Pace:
+    """How fast a training is since it began or was continued."""
+
+    def __init__(self, iteration: int) -> None:
+        self._first, self._start, self._due = iteration, time.monotonic(), 0.0
+
+    def is_due(self) -> bool:
+        """Return whether to write the progress again: every second."""
+        now = time.monotonic()
+        if now < self._due:
+            return False
+        self._due = now + 1
+        return True
+
+    def seconds_left(self, iteration: int, total: int) -> float:
+        """Return how long the rest takes at the pace so far."""
+        return (time.monotonic() - self._start) / max(iteration - self._first, 1) * (total - iteration)
 
 
 def median_loss(losses: Sequence[float]) -> float:
@@ -121,4 +149,5 @@ def median_loss(losses: Sequence[float]) -> float:
 
 def open_window(path: Path) -> None:
     """Run `ncaengine view` in its own process, which outlives the training and ignores Ctrl-C pressed here."""
-    subprocess.Popen([sys.executable, "-m", "ncaengine", "view", str(path)], start_new_session=True)
+    command = [sys.executable, "-m", "ncaengine", "view", str(path), "--steps-per-second", f"{WATCHED_SPEED:g}"]
+    subprocess.Popen(command, start_new_session=True)

@@ -12,6 +12,7 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue, Kernel
 from ncaengine.core.model import Model
 from ncaengine.formats import model_files
+from ncaengine.io import training_progress
 from ncaengine.simulation.commands import Reseed, SetKernel, SetModel
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.file_watch import Change, KernelWatch, ShaderWatch
@@ -62,8 +63,9 @@ class HotReload:
         self._app.notify(f"{message} The previous version keeps running." if runs_on else message, "error")
         return True
 
-    def _note(self, name: str) -> None:
-        self._app.reload_note = f"{name} reloaded {time.strftime('%H:%M:%S')}"
+    def _note(self, name: str, before: str = "") -> None:
+        parts = filter(None, [before, f"{name} reloaded {time.strftime('%H:%M:%S')}"])
+        self._app.reload_note = " · ".join(parts)
 
     # Models
 
@@ -82,7 +84,7 @@ class HotReload:
             if not np.abs(grid.state()).max() < EXPLODED:  # not >=, because of NaN, from which no model recovers
                 app.submit(Reseed(number, grid.rng_seed))
         if all(done):
-            self._note(change.path.name)
+            self._note(change.path.name, training_progress.text_for(model_files.split_path(change.path)[0]))
 
     # Kernels
 
