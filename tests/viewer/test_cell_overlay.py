@@ -296,10 +296,10 @@ def looks(folder: Path) -> None:
         assert grid.look.channels == (4, 1, 2)
         pick(engine, "##mode", "Three channels")
         engine.item_input_value("**/##channel2", 0)
-        pick(engine, "##overlay", "Rate")
+        pick(engine, "##map-overlay", "Rate")
         assert grid.look == Look("three", (4, 1, 0), 2.5, "rate")
         for overlay in ("Cell scale", "Alignment", "Model", "None"):
-            pick(engine, "##overlay", overlay)
+            pick(engine, "##map-overlay", overlay)
         for title, mode in (("Change per step", "update"), ("Alive", "alive"), ("Colours", "rgb")):
             pick(engine, "##mode", title)
             assert grid.look.mode == mode

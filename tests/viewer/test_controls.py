@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from helpers import apart
-from window_driver import drive, wait_until
+from window_driver import drive, only, wait_until
 
 from ncaengine.core.settings import SETTINGS, Settings
 from ncaengine.simulation.commands import Set
@@ -36,7 +36,7 @@ def sliders(folder: Path) -> None:
             assert isinstance(last, Set)
             assert last.setting == info.name
 
-    drive(Options((40, 40)), 1, script, (1280, 800))
+    drive(Options((40, 40)), 1, script, (1280, 800), prefs=only("Settings"))
 
 
 def test_every_setting_has_a_control(tmp_path: Path) -> None:

@@ -295,7 +295,9 @@ def boxes(folder: Path) -> None:
         wait_until(engine, lambda: len(app.panes) == 1)
         ask(engine, "open two.nca")
         wait_until(engine, lambda: len(app.panes) == 2)
-        engine.item_click("**/###open")
+        engine.set_ref(engine.window_info("//ncaengine/side").window)  # from where the engine scrolls to it
+        engine.item_click("###open")
+        engine.set_ref("ncaengine")
         wait_until(engine, lambda: app.show_gallery)
         engine.key_press(int(key.escape))
         wait_until(engine, lambda: not app.show_gallery)
