@@ -17,6 +17,7 @@ from ncaengine.core.brushes import Pattern, Point, Tool
 from ncaengine.core.errors import NCAError
 from ncaengine.core.fields import MAX_MODELS, Field
 from ncaengine.core.looks import Look
+from ncaengine.core.settings import Settings, with_setting
 from ncaengine.core.states import Keep
 from ncaengine.core.types import Size
 from ncaengine.core.validation import explain_invalid, shortened
@@ -208,6 +209,8 @@ def checked(command: AnyCommand) -> AnyCommand:
     name = type(command).__name__
     if name not in FORMS:
         raise NCAError(f"A command cannot be of the type {name}; choose from: {', '.join(FORMS)}.")
+    if isinstance(command, Set) and isinstance(command.value, int | float):
+        with_setting(Settings(), command.setting, command.value)  # its sentence names the setting's own range
     try:
         plain = msgspec.to_builtins(command, enc_hook=operator.methodcaller("item"))  # NumPy's numbers
         found: AnyCommand = msgspec.convert(plain, AnyCommand)
