@@ -8,6 +8,7 @@ sim.paint("erase", (100, 80), radius=30)
 picture = sim.image(scale=2)
 """
 
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +18,7 @@ import numpy.typing as npt
 
 from ncaengine import backends
 from ncaengine.backends.base import Backend
-from ncaengine.core import kernels
+from ncaengine.core import bounds, kernels
 from ncaengine.core.brushes import Patch, Pattern, Point, Tool
 from ncaengine.core.errors import NCAError
 from ncaengine.core.fields import Field
@@ -32,6 +33,7 @@ from ncaengine.simulation.commands import AnyCommand, JournalEntry, OnGrid
 from ncaengine.simulation.grid import Grid
 from ncaengine.simulation.history import BYTES
 from ncaengine.simulation.library import Array
+from ncaengine.simulation.log import Log
 from ncaengine.simulation.shown import Shown
 from ncaengine.simulation.world import Origin, World
 
@@ -70,7 +72,7 @@ class Simulation(Shown):
         self.grids, self.removed = self._world.grids, self._world.removed
         self.models, self.arrays = self._world.library.models, self._world.library.arrays
         self.tick = 0
-        self.journal: list[JournalEntry] = []
+        self.journal = Log()
         self.origin = Origin()
 
     @property
@@ -111,6 +113,8 @@ class Simulation(Shown):
 
     def _submit(self, command: AnyCommand, at_step: int | None) -> Grid | None:
         command = commands.checked(command)
+        if at_step is not None:  # a step that has passed, or will never come, as the journal can hold it
+            at_step = min(max(operator.index(at_step), 0), int(bounds.MADE.high))
         made = None
         if isinstance(command, commands.Copy):
             handlers.catch_up(self._world)  # a grid that is behind may still have to paste the previous patch
