@@ -17,7 +17,7 @@ SYSTEM := libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri libx11-6 libxext6 libxcurs
 BROWSER := chromium
 
 .DEFAULT_GOAL := help
-.PHONY: fuzz soak help setup system browser demo test lint types unit faults docs format pictures page gallery study wheel clean
+.PHONY: fuzz soak help setup system browser demo test lint types unit faults docs format pictures page gallery study oldest newest sbom wheel clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,33 @@ fuzz: setup  ## Try 10,000 mutated inputs of each format (half an hour); FORMATS
 
 soak: setup  ## Run random commands on each backend and in a window for an hour, and watch the memory
 	$(BIN)/python tests/soak.py --minutes $(MINUTES)
+
+oldest: setup .venv/.supply  ## Test the lowest versions of all dependencies that pyproject.toml allows
+	$(call try_versions,$@,lowest-direct)
+
+newest: setup .venv/.supply  ## Test their newest versions
+	$(call try_versions,$@,highest)
+
+# Only what ncaengine itself installs has these versions; the tools of the tests are the newest that go with them.
+define try_versions
+@mkdir -p build
+$(BIN)/uv venv --quiet --clear --python $(BIN)/python build/$(1)
+$(BIN)/uv pip install --quiet --python build/$(1) --resolution $(2) --editable ".[all]"
+$(BIN)/uv pip freeze --exclude-editable --python build/$(1) > build/$(1).txt
+$(BIN)/uv pip install --quiet --python build/$(1) --constraint build/$(1).txt --group dev
+build/$(1)/bin/python -m pytest -n auto --dist worksteal --ignore tests/test_docs.py --ignore tests/test_wheel.py
+endef
+
+sbom: setup .venv/.supply  ## Write build/sbom.json, a bill of materials (CycloneDX) of what `pip install ncaengine` installs
+	@mkdir -p build
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python build/light
+	@$(BIN)/uv pip install --quiet --python build/light .
+	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --of JSON -o build/sbom.json build/light/bin/python
+	@echo "The bill of materials is $(CURDIR)/build/sbom.json"
+
+.venv/.supply: .venv/.ready
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group supply
+	@touch $@
 
 wheel: setup  ## Build dist/*.whl
 	$(BIN)/python -m build --wheel

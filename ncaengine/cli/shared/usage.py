@@ -100,8 +100,8 @@ def _sentence(lines: list[str], flags: dict[str, str]) -> str:
     if found := re.search(r"invalid choice '(.*)' for argument '(.*)'\. Expected one of \((.*)\)", said):
         choices = re.findall(r"'([^']*)'", found[3])
         return f"{found[2]} cannot be {found[1]!r}{did_you_mean(found[1], choices)}; choose from: {', '.join(choices)}."
-    if found := re.search(r"Missing value for argument '(.*?)'", said):
-        name = found[1].split(", ")[-1]
+    if found := re.search(r"Missing value for argument (.*?)\. Expected", said):
+        name = re.findall(r"[\w-]+", found[1])[-1]
         return f"{name} needs a value: {flags[name]}." if name in flags else f"{name.upper()} is missing."
     if said.startswith("Missing from ") and len(above) > 1:
         return f"{above[1].strip().split(', ')[0]} is missing."
