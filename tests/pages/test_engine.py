@@ -199,8 +199,8 @@ def test_the_page_shows_its_models_and_loads_nothing_else(pages: Pages) -> None:
 
 
 def test_models_that_share_a_grid_can_be_painted(pages: Pages) -> None:
-    page = pages([plain(), plain(), plain(padding="zero"), plain(channels=6)])
-    assert page.run("return engine.data.models.map(({ canPaint }) => canPaint)") == [[1], [0], [], []]
+    page = pages([plain(), plain(), plain(padding="zero"), plain(channels=6), plain(firing="channel")])
+    assert page.run("return engine.data.models.map(({ canPaint }) => canPaint)") == [[1], [0], [], [], []]
     code = """
         const at = { x: 3, y: 3 };
         grid.paint(at, at, 2, "model", 2);

@@ -110,8 +110,9 @@ def require_page(config: Config, kernels: Sequence[Kernel]) -> None:
 
 
 def _share(model: Model, other: Model) -> bool:
-    """Return whether cells of one grid can run both; the page limits the states of all cells alike."""
-    if model.config.clips.state != other.config.clips.state:
+    """Return whether cells of one grid can run both; on a page, all cells have the same limits and fire alike."""
+    one, two = model.config, other.config
+    if (one.clips.state, one.firing) != (two.clips.state, two.firing):
         return False
     try:
         check_models([model, other])
