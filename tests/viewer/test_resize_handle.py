@@ -103,21 +103,24 @@ def sizes(folder: Path) -> None:
         for button, size in (("double", (40, 20)), ("swap", (20, 40)), ("half", (10, 20)), ("wide", (10, 6))):
             engine.item_click(f"**/###{button}")
             assert grid.size == size
-        engine.item_click("**/###speed15")
+        engine.set_ref(engine.window_info("//ncaengine/side").window)  # from where the engine scrolls to them
+        engine.item_click("###speed15")
         assert grid.settings.steps_per_second == 15
-        engine.item_click("**/###speed7200")
+        engine.item_click("###speed7200")
         assert grid.settings.steps_per_second == 7200
-        engine.item_input_value("**/##angle", 45.0)
+        engine.item_input_value("##angle", 45.0)
         assert grid.settings.angle == 45
-        engine.item_click("**/##angle", 1)
+        engine.item_click("##angle", 1)
         assert grid.settings.angle == 0
-        engine.item_click("**/###sectionModel")
+        engine.item_click("###sectionModel")
         assert app.prefs.closed == ["Model"]
         frames(engine)
-        assert not engine.item_exists("**/##seed")
+        assert not engine.item_exists("##seed")
+        engine.set_ref("ncaengine")
         ask(engine, "section: model")
         assert app.prefs.closed == []
-        assert engine.item_exists("**/##seed")
+        engine.set_ref(engine.window_info("//ncaengine/side").window)
+        assert engine.item_exists("##seed")
         kinds = {type(entry.command).__name__ for entry in app.sim.journal}
         assert kinds == {"AddGrid", "Resize", "Set"}
         assert not app.toasts
