@@ -184,7 +184,7 @@ class Catalogue:
             return self.kernels[name]
         broken = "".join(f" Broken: {path}: {reason}" for path, reason in self.broken.items())
         guess = did_you_mean(name, self.kernels)
-        raise NCAError(f"There is no kernel {name!r}{guess}; choose from: {', '.join(self.kernels)}.{broken}")
+        raise NCAError(f"There is no kernel {name!r}; choose from: {', '.join(self.kernels)}{guess}.{broken}")
 
 
 def discover(folders: Iterable[Path] = ()) -> Catalogue:

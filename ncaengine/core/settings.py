@@ -142,7 +142,7 @@ def with_setting(settings: Settings, name: str, value: float | bool) -> Settings
     """Return `settings` with one value replaced. Raises NCAError for an unknown name or a value out of range."""
     if name not in SETTINGS:
         guess = did_you_mean(name, SETTINGS)
-        raise NCAError(f"There is no setting {name!r}{guess}; choose from: {', '.join(SETTINGS)}.")
+        raise NCAError(f"There is no setting {name!r}; choose from: {', '.join(SETTINGS)}{guess}.")
     info = SETTINGS[name]
     if not isinstance(value, bool) and not info.low <= value <= info.high:
         raise NCAError(

@@ -58,7 +58,7 @@ def _check(name: str) -> None:
         raise NCAError(f"{name}: is a folder; name an image in it.")
     if not os.path.isfile(name):
         guess = did_you_mean(name, PATTERNS)
-        raise NCAError(f"{name}: is neither an image file{guess} nor one of the patterns {', '.join(PATTERNS)}.")
+        raise NCAError(f"{name}: is neither an image file nor one of the patterns {', '.join(PATTERNS)}{guess}.")
 
 
 def _images(folder: Path) -> list[str]:

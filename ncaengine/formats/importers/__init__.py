@@ -174,7 +174,7 @@ def identify(decoded: Decoded, hints: Hints = _NO_HINTS) -> Identified:
         by_name = {family.name: family for family in FAMILIES}
         if hints.family not in by_name:
             guess = did_you_mean(hints.family, by_name)
-            raise NCAError(f"There is no family {hints.family!r}{guess}; choose from: {', '.join(by_name)}.")
+            raise NCAError(f"There is no family {hints.family!r}; choose from: {', '.join(by_name)}{guess}.")
         named = by_name[hints.family]
         if reason := named.recognise(decoded, hints):
             return Identified(decoded, hints, named, reason, stated=stated)
