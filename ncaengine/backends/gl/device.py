@@ -120,7 +120,14 @@ class Device:
         """
         if not self.fragment:
             return self.compute(make(Part()))
-        return FragmentProgram(self.ctx, self.targets, self.fragments(make, layers, "cover.vert"))
+        made = FragmentProgram(self.ctx, self.targets, self.fragments(make, layers, "cover.vert"))
+        for vertices in made.vertices:
+            self._free_later(vertices)
+        return made
+
+    def _free_later(self, used: moderngl.ComputeShader | moderngl.Program | moderngl.VertexArray) -> None:
+        """Release an object of OpenGL after nothing refers to it any more, when the context is current again."""
+        weakref.finalize(used, self._unused.append, used.mglo).atexit = False
 
     def fragments(
         self, make: Callable[[Part], ShaderSource], layers: int, vertex: str
@@ -154,8 +161,7 @@ class Device:
                 self._refused[text] = tidy_log(source.explain(str(error)))
             else:
                 self._compute[text] = self._last[purpose] = found
-                shader = found.shader if isinstance(found, ComputeProgram) else found
-                weakref.finalize(found, self._unused.append, shader.mglo).atexit = False
+                self._free_later(found.shader if isinstance(found, ComputeProgram) else found)
                 give_back()  # what the compiler took
                 return self._keep(text, found)
         if self.forgiving and purpose in self._last:

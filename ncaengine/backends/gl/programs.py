@@ -73,14 +73,15 @@ class FragmentProgram:
     def __init__(self, ctx: moderngl.Context, targets: "Targets", shaders: Sequence[tuple[moderngl.Program, int, int]]):
         """Take shaders, each with the first layer that it writes and how many."""
         self._ctx, self._targets = ctx, targets
-        self._parts = [(shader, ctx.vertex_array(shader, []), first, count) for shader, first, count in shaders]
+        self.vertices = [ctx.vertex_array(shader, []) for shader, _, _ in shaders]
+        self._parts = shaders
         self.names = frozenset(shaders[0][0])
 
     def run(self, size: Size, reads: Images, writes: Images, uniforms: Uniforms) -> None:
         """See Program."""
         (written,) = writes.values()
         with self._targets:
-            for shader, vertices, first, count in self._parts:
+            for (shader, first, count), vertices in zip(self._parts, self.vertices, strict=True):
                 use_samplers(shader, reads)
                 set_uniforms(shader, uniforms)
                 self._targets.attach(written, first, count)
