@@ -200,8 +200,9 @@ def _parse_command(path: Path, number: int, table: dict[str, Any]) -> tuple[str,
             command: AnyCommand = msgspec.convert(rest, AnyCommand, strict=False)
         except msgspec.ValidationError as error:
             raise NCAError(explain_invalid(error, form or commands.Command, FORMS)) from None
+        command = commands.checked(command)
     ticks = int(at) if when[0] == "step" else round(at * TICKS_PER_SECOND)
-    return when[0], ScheduledCommand(ticks, commands.checked(command), f"{path}: {place}")
+    return when[0], ScheduledCommand(ticks, command, f"{path}: {place}")
 
 
 def _load_model(folder: Path, given: str) -> Model:
