@@ -209,7 +209,7 @@ def checked(command: AnyCommand) -> AnyCommand:
     name = type(command).__name__
     if name not in FORMS:
         raise NCAError(f"A command cannot be of the type {name}; choose from: {', '.join(FORMS)}.")
-    if isinstance(command, Set) and isinstance(command.value, int | float):
+    if isinstance(command, Set) and isinstance(command.value, int | float) and isinstance(command.setting, str):
         with_setting(Settings(), command.setting, command.value)  # its sentence names the setting's own range
     try:
         plain = msgspec.to_builtins(command, enc_hook=operator.methodcaller("item"))  # NumPy's numbers
