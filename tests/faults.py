@@ -83,7 +83,12 @@ def video_sizes(name: str) -> Callable[[Path], list[tuple[int, int]]]:
     def read(folder: Path) -> list[tuple[int, int]]:
         with av.open(f"{folder}/{name}") as container:
             container.streams.video[0].thread_count = 1
-            return [(frame.height, frame.width) for frame in container.decode(video=0)]
+            frames = list[tuple[int, int]]()
+            for packet in container.demux(video=0):
+                if packet.is_corrupt:  # cut off where the kill came; players stop there, too
+                    break
+                frames += [(frame.height, frame.width) for frame in packet.decode()]
+            return frames
 
     return read
 
