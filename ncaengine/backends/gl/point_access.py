@@ -3,11 +3,12 @@
 import moderngl
 import numpy as np
 
+from ncaengine.backends.gl.cell_access import ROWS
 from ncaengine.backends.gl.device import Device
 from ncaengine.backends.gl.programs import Program, set_uniforms, use_samplers
 from ncaengine.backends.gl.shader import source
 from ncaengine.backends.gl.shader.source import LIST_COLUMNS
-from ncaengine.core.states import blended, largest
+from ncaengine.core.states import blended
 from ncaengine.core.types import F32, I32, Size
 
 
@@ -17,6 +18,8 @@ class PointAccess:
     def __init__(self, device: Device) -> None:
         self._device = device
         self._gather: dict[int, Program] = {}
+        self._scatter: dict[int, list[tuple[moderngl.Program, int, int]]] = {}
+        self._largest: Program | None = None
 
     def gather(self, image: moderngl.TextureArray, cells: I32, channels: int) -> F32:
         """Return the state of some cells, (n, 2) int32 (column, row): (n, channels) float32."""
@@ -37,8 +40,16 @@ class PointAccess:
 
     def largest(self, image: moderngl.TextureArray, size: Size, channels: int) -> float:
         """Return the largest |number| in a state, see base.Cells; size: (width, height) in cells."""
-        row, column = np.divmod(np.arange(size[0] * size[1], dtype=np.int32), np.int32(size[0]))
-        return largest(self.gather(image, np.stack([column, row], 1), channels))
+        if self._largest is None:
+            self._largest = self._device.program(lambda part: source.assemble("largest.frag", part=part))
+        small = size[0], -(-size[1] // ROWS)
+        found = self._device.ctx.texture(small, 4, dtype="f4")
+        try:
+            uniforms = {"size": size, "channels": channels, "rows": ROWS}
+            self._largest.run(small, {"state": image}, {"largest": found}, uniforms)
+            return float(np.frombuffer(found.read(), np.float32).max())  # NaN, if one is
+        finally:
+            found.release()
 
     def blend(self, image: moderngl.TextureArray, cells: I32, weight: F32, target: F32) -> None:
         """Mix `target`, (n, k) float32, into the first k channels of some cells; see base.Cells."""
@@ -48,17 +59,19 @@ class PointAccess:
         layers = -(-given // 4)
         values = self.gather(image, cells, 4 * layers)
         values[:, :given] = blended(values[:, :given], weight[:, None], target)
-        self._scatter(image, cells, values, layers)
+        self._set(image, cells, values, layers)
 
-    def _scatter(self, image: moderngl.TextureArray, cells: I32, values: F32, layers: int) -> None:
+    def _set(self, image: moderngl.TextureArray, cells: I32, values: F32, layers: int) -> None:
         """Set the first layers of some cells to values, (n, 4 * layers) float32."""
         size = LIST_COLUMNS, -(-len(cells) // LIST_COLUMNS)
         planes = np.concatenate([_padded(values[:, 4 * k : 4 * k + 4], size) for k in range(layers)])
         listed, places = self._image(size, layers, planes), self._device.ctx.buffer(cells.astype(np.float32))
         targets = self._device.targets
+        if layers not in self._scatter:
+            self._scatter[layers] = self._device.fragments(source.scatter_source, layers, "scatter.vert")
         try:
             with targets:
-                for shader, first, count in self._device.fragments(source.scatter_source, layers, "scatter.vert"):
+                for shader, first, count in self._scatter[layers]:
                     use_samplers(shader, {"values": listed})
                     set_uniforms(shader, {"sides": image.size[:2]})
                     targets.attach(image, first, count)
@@ -84,6 +97,8 @@ class PointAccess:
     def release(self) -> None:
         """Forget the programs, which belong to the device."""
         self._gather.clear()
+        self._scatter.clear()
+        self._largest = None
 
 
 def _padded(rows: F32 | I32, size: Size) -> F32:
