@@ -6,8 +6,9 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
+from ncaengine.core import embeddings
 from ncaengine.core import stencils as own_stencils
-from ncaengine.core.fields import PLANE
+from ncaengine.core.fields import FIELDS, PLANE
 from ncaengine.core.integration import integrate
 from ncaengine.core.kernels import LAPLACIAN_COS, LAPLACIAN_SIN, Kernel
 from ncaengine.core.model import SEED, WEIGHTS, Config, Extra, Model
@@ -112,9 +113,14 @@ class Reference(nn.Module):
             return (x * x + y * y) / 2 * found[stencil] + (x * x - y * y) / 2 * turned
         return found[stencil] * torch.sqrt(x * y) ** own_stencils.order(self.config, self.kernel, stencil)
 
-    def _extra_input(self, name: Extra, x: Tensor, frame: CellFrame | None) -> Tensor:
+    def _extra_input(self, name: Extra, x: Tensor, frame: CellFrame | None, embedding: Tensor | None) -> Tensor:
         """Return one of the further inputs: (batch, 1, height, width). See model.Extra."""
         b, _, h, w = x.shape
+        if name in embeddings.NAMES:
+            number = embeddings.NAMES.index(name)
+            if embedding is None:
+                return x.new_tensor(embeddings.first(self.config)[number]).expand(b, 1, h, w)
+            return embedding[:, number, None].expand(b, 1, h, w)
         angle = torch.zeros((), device=x.device) if frame is None else frame.angle
         cos, sin = torch.cos(angle), torch.sin(angle)
         if name in ("cos_angle", "sin_angle"):
@@ -139,11 +145,12 @@ class Reference(nn.Module):
         """Return the filter-major perception: (batch, inputs except `extra`, height, width)."""
         return self._features(self._apply_at_all_scales(x, frame is not None), frame)
 
-    def update(self, x: Tensor, frame: CellFrame | None = None) -> Tensor:
-        """Return what each cell adds to its state if it fires, of the state's shape."""
+    def update(self, x: Tensor, frame: CellFrame | None = None, embedding: Tensor | None = None) -> Tensor:
+        """Return what each cell adds to its state if it fires, of the state's shape; see `forward`."""
         config = self.config
         found = self._apply_at_all_scales(x, frame is not None)
-        h = torch.cat([self._features(found, frame), *(self._extra_input(e, x, frame) for e in config.extra)], 1)
+        extra = [self._extra_input(name, x, frame, embedding) for name in config.extra]
+        h = torch.cat([self._features(found, frame), *extra], 1)
         if config.hidden:
             h = nn.functional.conv2d(h, self.w1[:, :, None, None], self.b1)
             h = _clip(_ACTIVATIONS[config.activation](h, config.beta), config.clips.hidden)
@@ -153,12 +160,15 @@ class Reference(nn.Module):
             u = u + rates * self._in_own_frame(found, "laplacian", frame)
         return u if frame is None else u * frame.dt
 
-    def forward(self, x: Tensor, fires: Tensor, frame: CellFrame | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, fires: Tensor, frame: CellFrame | None = None, embedding: Tensor | None = None
+    ) -> Tensor:
         """Make one step.
 
         fires: 1 where a cell, or a channel, updates, else 0; broadcasts to the state.
+        embedding: (batch or 1, numbers, height or 1, width or 1), None for the model's first texture.
         """
-        y = integrate(self.config.integrator, x, lambda now: now + self.update(now, frame) * fires)
+        y = integrate(self.config.integrator, x, lambda now: now + self.update(now, frame, embedding) * fires)
         y = _clip(y, self.config.clips.state)
         for state, when in ((x, "before"), (y, "after")) if self.config.alive else ():
             if self.config.alive and self.config.alive.when in (when, "both"):
@@ -178,7 +188,7 @@ class Reference(nn.Module):
     def step(self, x: Tensor, step: int, rng_seed: int, settings: Settings, fields: Tensor | None = None) -> Tensor:
         """Make one step with the engine's own fire mask; see base.Cells.
 
-        fields: (4, height, width) float32, None for the defaults.
+        fields: (4, height, width) float32, or more planes with embeddings; None for the defaults.
         """
         rate = None if fields is None else fields[PLANE["rate"]].cpu().numpy()
         size, fire_rate = (x.shape[3], x.shape[2]), settings.fire_rate
@@ -193,7 +203,9 @@ class Reference(nn.Module):
         angles = torch.tensor(settings.angle, device=x.device)
         if fields is not None:
             scales, angles = scales * fields[PLANE["scale"]], angles + fields[PLANE["angle"]]
-        return cast(Tensor, self(x, fires, CellFrame(scales, torch.deg2rad(angles), settings.aspect, settings.dt)))
+        embedding = None if fields is None or len(fields) == len(FIELDS) else fields[None, len(FIELDS) :]
+        frame = CellFrame(scales, torch.deg2rad(angles), settings.aspect, settings.dt)
+        return cast(Tensor, self(x, fires, frame, embedding))
 
 
 def _stencils(config: Config) -> tuple[tuple[str, ...], int]:

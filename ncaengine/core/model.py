@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import numpy as np
 
-from ncaengine.core import bounds, display
+from ncaengine.core import bounds, display, embeddings
 from ncaengine.core.display import Displayed
 from ncaengine.core.errors import NCAError
 from ncaengine.core.settings import FireRate
@@ -29,11 +29,15 @@ Activation = Literal["relu", "linear", "tanh", "sigmoid", "swish"]
 Padding = Literal["circular", "replicate", "zero"]
 Integrator = Literal["euler", "heun", "rk4", "implicit"]
 """How a step follows the update; see core.integration."""
-Extra = Literal["row", "column", "cos_angle", "sin_angle"]
+Extra = Literal[
+    "row", "column", "cos_angle", "sin_angle",
+    "embed_0", "embed_1", "embed_2", "embed_3", "embed_4", "embed_5", "embed_6", "embed_7",
+]  # fmt: skip
 """Inputs in addition to the perception.
 row, column: the place of the cell's middle on the screen, from -1 at the grid's upper and left edge to 1, in the cell's
 own frame.
-cos_angle, sin_angle: of the angle by which that frame is turned."""
+cos_angle, sin_angle: of the angle by which that frame is turned.
+embed_0 …: the numbers of the cell's embedding, which says which texture it makes; see core.embeddings."""
 Channel = Annotated[int, msgspec.Meta(ge=0, le=255)]
 Scale = Annotated[int, msgspec.Meta(ge=0, le=3)]
 
@@ -127,7 +131,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     square lattice, with r from 0 to 4. See core.stencils."""
     absolute: bool = False
     """Whether the net also sees the absolute values of the perception."""
-    extra: Annotated[tuple[Extra, ...], msgspec.Meta(max_length=8)] = ()
+    extra: Annotated[tuple[Extra, ...], msgspec.Meta(max_length=12)] = ()
+    textures: Annotated[dict[str, tuple[float, ...]], msgspec.Meta(max_length=32)] = {}
+    """The embedding of each texture that the model makes, by name, the first one for cells without an embedding of
+    their own; empty for a model of one texture. See core.embeddings."""
     scales: Annotated[tuple[Scale, ...], msgspec.Meta(min_length=1, max_length=4)] = (0,)
     """The scales of the perception: 0 is the state's own, 1 half its size, and so on. Their results are enlarged and
     averaged (DyNCA, Pajouheshgar et al. 2023)."""
@@ -295,6 +302,7 @@ def _check_config(c: Config) -> None:
     for feature in c.features:
         if not (feature.stencil.isidentifier() and len(feature.stencil) <= 100):
             raise NCAError(f"the configuration names a stencil {feature.stencil[:100]!r}, which is not a name.")
+    embeddings.check(c.extra, c.textures)
 
 
 def _finite(numbers: Sequence[float]) -> bool:
@@ -310,7 +318,7 @@ def config_to_dict(config: Config) -> dict[str, Any]:
     """Return the configuration as containers that JSON and torch.save can hold."""
     plain: dict[str, Any] = json.loads(msgspec.json.encode(config))
     # Later fields only where they say something: files of other models stay those of earlier versions.
-    for name in ("stencils", "integrator"):
+    for name in ("stencils", "integrator", "textures"):
         if getattr(config, name) == getattr(_PLAIN, name):
             del plain[name]
     if config.alive and config.alive.when == "both":

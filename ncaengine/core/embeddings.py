@@ -1,0 +1,102 @@
+"""Embeddings: a few numbers a cell that say which of a model's textures it makes.
+
+An embedding is an input of the net that no step changes (Extra embed_0 …), so it can't be eaten away as one that is
+kept in the state (Catrina, Plajer & Băicoianu, arXiv:2407.05991). Where it is the same everywhere, its product with
+the weights is a constant: each texture is then an ordinary model, see `folded`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from msgspec import structs
+
+from ncaengine.core.errors import NCAError
+from ncaengine.core.names import did_you_mean
+from ncaengine.core.types import F32
+
+if TYPE_CHECKING:
+    from ncaengine.core.model import Config, Model
+
+NAMES = tuple(f"embed_{n}" for n in range(8))
+"""The inputs that hold an embedding, in order."""
+Embedding = tuple[float, ...]
+
+
+def size(config: Config) -> int:
+    """Return how many numbers the model's embeddings have; 0 for a model of one texture."""
+    return len(set(NAMES) & set(config.extra))
+
+
+def first(*configs: Config) -> Embedding:
+    """Return the embedding of cells that have none of their own: the first texture of the first model with textures.
+
+    It has as many numbers as the longest embedding of these models.
+    """
+    codes = [next(iter(config.textures.values())) for config in configs if config.textures]
+    return (*codes[0], *[0.0] * (max(map(len, codes)) - len(codes[0]))) if codes else ()
+
+
+def of(config: Config, texture: str) -> Embedding:
+    """Return a texture's embedding by its name. Raises NCAError that lists the names."""
+    if texture not in config.textures:
+        choose = f"{did_you_mean(texture, config.textures)}; choose from: {', '.join(config.textures)}"
+        raise NCAError(f"{config.name} has no texture {texture[:100]!r}{choose if config.textures else ''}.")
+    return config.textures[texture]
+
+
+def mixed(config: Config, shares: Mapping[str, float]) -> Embedding:
+    """Return the weighted mean of textures' embeddings. Raises NCAError for unknown names or shares without a sum."""
+    total = sum(shares.values())
+    if not total > 0 or min(shares.values()) < 0:
+        raise NCAError("A mixture needs shares of at least 0, and one above 0.")
+    codes = np.array([of(config, name) for name in shares])
+    return tuple((np.array([*shares.values()]) @ codes / total).tolist())
+
+
+def columns(config: Config) -> list[int]:
+    """Return where the embedding's numbers stand among the net's inputs, in order."""
+    start = config.inputs - len(config.extra)
+    return [start + config.extra.index(name) for name in NAMES[: size(config)]]
+
+
+def folded(model: Model, embedding: Sequence[float], name: str = "") -> Model:
+    """Return the ordinary model that every cell runs if all have this embedding: its product goes into the biases.
+
+    name: The new model's name; '' keeps it.
+    """
+    config, where = model.config, columns(model.config)
+    layer = "w1" if config.hidden else "w2"
+    weights = getattr(model, layer)
+    added = weights[:, where].astype(np.float64) @ np.asarray(embedding, np.float64)[: len(where)]
+    rest = np.delete(weights, where, 1)
+    biases = {"w1": model.b1, "w2": model.b2}[layer]
+    bias = (biases + added).astype(np.float32)
+    plain = structs.replace(
+        config, extra=tuple(e for e in config.extra if e not in NAMES), textures={}, name=name or config.name
+    )
+    arrays: dict[str, F32] = {**model.arrays(), layer: rest, {"w1": "b1", "w2": "b2"}[layer]: bias}
+    return type(model)(plain, **arrays)
+
+
+def texture(model: Model, name: str) -> Model:
+    """Return one of the model's textures as an ordinary model of that name. Raises NCAError that lists the names."""
+    return folded(model, of(model.config, name), name)
+
+
+def check(extra: Sequence[str], textures: Mapping[str, Embedding]) -> None:
+    """Raise NCAError, without a file's name, unless the textures' embeddings fit the inputs."""
+    used = [name for name in extra if name in NAMES]
+    if used != [*NAMES[: len(used)]]:
+        raise NCAError(f"the configuration names the embedding's inputs {', '.join(used)}; they count up from embed_0.")
+    if bool(used) != bool(textures):
+        raise NCAError("the configuration has inputs for an embedding without textures, or textures without inputs.")
+    for name, code in textures.items():
+        if len(code) != len(used):
+            raise NCAError(f"the texture {name[:100]!r} has {len(code)} numbers; the model reads {len(used)}.")
+        if not np.isfinite(np.array(code, np.float64).astype(np.float32)).all():
+            raise NCAError(f"the embedding of the texture {name[:100]!r} holds a number that is not finite.")
+        if not name or len(name) > 100 or not name.isprintable():
+            raise NCAError(f"the name of a texture, {name[:100]!r}, is empty, over 100 characters or not printable.")
