@@ -38,6 +38,7 @@ NOT_RUN = ("view", "train", "study", "bench")
 QUICK = {
     "record": ["--steps=4", "--size=24x16"],
     "sheet": ["--steps", "2", "--size=8"],
+    "tile": ["--steps=2", "--pixels=64"],
     "evaluate": ["--features", "random", "--rollouts=1", "--steps", "2", "--size=64", "--target-size=64",
                  "--heal-steps=2"],
     "info": ["--no-picture"],

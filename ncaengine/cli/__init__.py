@@ -26,6 +26,7 @@ COMMANDS = {
     "train": "train:Train",
     "study": "study:Study",
     "sheet": "sheet:Sheet",
+    "tile": "tile:Tile",
     "evaluate": "evaluate:Evaluate",
     "import": "import_models:Import",
     "export": "export:Export",

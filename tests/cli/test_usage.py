@@ -56,6 +56,7 @@ def test_a_name_that_is_like_no_command(capsys):
         (["info"], "MODEL is missing"),
         (["info", "zebra", "coral"], "'coral' is too much"),
         (["sheet"], "-o FILE is missing"),
+        (["tile"], "MODEL is missing"),
         (["record"], "ncaengine record zebra"),
         (["--tyro-write-completion", "dash", "x"], "bash, zsh"),
     ],

@@ -64,11 +64,11 @@ def join_help_lines(command: type[T]) -> type[T]:
     return command
 
 
-def parse_size(text: str) -> tuple[int, int]:
+def parse_size(text: str, unit: str = "cells") -> tuple[int, int]:
     """Parse '256x192' or '256' into (width, height). Raises NCAError."""
     match = re.fullmatch(r"(-?\d{1,18})(?:[x×](-?\d{1,18}))?", text.strip())
     if not match:
-        raise NCAError(f"The size {text!r} cannot be read; write it as 256x192 (width x height, in cells) or 256.")
+        raise NCAError(f"The size {text!r} cannot be read; write it as 256x192 (width x height, in {unit}) or 256.")
     return int(match[1]), int(match[2] or match[1])
 
 

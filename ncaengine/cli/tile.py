@@ -1,0 +1,105 @@
+"""`ncaengine tile`."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from ncaengine.cli.shared.engine import find_kernels, load_models, open_simulation
+from ncaengine.cli.shared.options import (
+    BackendChoice,
+    Half,
+    KernelName,
+    OutputFile,
+    Plugins,
+    Range,
+    Seed,
+    Threads,
+    parse_size,
+    parsed_by,
+    size_text,
+)
+from ncaengine.cli.shared.output import print_notice, print_warning, progress_bar
+from ncaengine.core.errors import NCAError
+
+if TYPE_CHECKING:
+    from ncaengine.core.model import Model
+    from ncaengine.simulation.grid import Grid
+    from ncaengine.simulation.simulation import Simulation
+
+MODEL = tyro.conf.arg(metavar="MODEL")
+PIXELS = parsed_by(partial(parse_size, unit="pixels"), size_text, "WxH")
+DPI = tyro.conf.arg(metavar="FLOAT", help_behavior_hint="(default: none is stored)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tile:
+    """Draw a texture as a picture that tiles: copies of it side by side show no seam."""
+
+    model: Annotated[Path, MODEL, tyro.conf.Positional]
+    """A model file, ncaengine's or published (FILE:NAME picks one of several models in a file), or the name of a
+    shipped model, for example zebra."""
+    output: OutputFile
+    """The picture to write: .png, .tif, .jpg or .webp. An existing file is overwritten."""
+    pixels: Annotated[tuple[int, int], PIXELS] = (1024, 1024)
+    """Size of the picture: width x height, or one number for a square."""
+    cell: Annotated[float, Range(1, 64)] = 4.0
+    """Pixels a cell, about: so many cells are taken that the picture closes exactly, then stretched a little to fill
+    it."""
+    dpi: Annotated[float | None, DPI, Range(1, 10000)] = None
+    """Pixels an inch on paper, for example 300, stored in the file for programs that print it."""
+    steps: Annotated[int, Range(0)] = 500
+    """How many steps the texture grows."""
+    kernel: KernelName = "square"
+    seed: Seed = 0
+    """Random seed: decides which cells fire, and any noise that the grid starts from. Another number gives another
+    picture."""
+    backend: BackendChoice = "auto"
+    threads: Threads = None
+    half: Half = False
+    plugins: Plugins = ()
+
+    def run(self) -> None:
+        """Grow the texture with a progress bar, write its picture, and print how its edges meet."""
+        from ncaengine.core import lattice
+        from ncaengine.io import picture_files, tiles
+
+        picture_files.check_output(self.output, *self.pixels)
+        model = self._load()
+        catalogue = find_kernels(self.plugins, self.kernel, [model])
+        stretched, size, view = lattice.fill_pixels(catalogue.get(self.kernel), self.pixels, self.cell)
+        with open_simulation(catalogue, self.backend, self.half, threads=self.threads) as sim:
+            picture = tiles.draw_tile(self._grow(sim, model, size), stretched, view)
+        picture_files.write_picture(picture, self.output, self.dpi)
+        seams = tiles.find_seams(picture, stretched, view)
+        if any(seam.visible for seam in seams):
+            print_notice("The edges of the picture don't meet as well as its other cells do.")
+        print(f"{self.output}: {size_text(self.pixels)} pixels from {size_text(size)} cells, step {self.steps:,}")
+        for edges, lines, seam in zip(("left and right", "upper and lower"), ("columns", "rows"), seams, strict=True):
+            print(
+                f"  {edges} edge: {seam.change:.2f} of the change between neighbouring {lines} "
+                f"(up to {seam.most:.2f} elsewhere)"
+            )
+
+    def _load(self) -> "Model":
+        """Open the model. Raises NCAError if it can't tile."""
+        [model] = load_models([self.model])
+        if model.config.padding != "circular":
+            raise NCAError(
+                f"{self.model}: its cells see nothing over the edge of a grid (padding {model.config.padding}), so its "
+                "pictures don't tile; choose another model."
+            )
+        return model
+
+    def _grow(self, sim: "Simulation", model: "Model", size: tuple[int, int]) -> "Grid":
+        from ncaengine.simulation.rollout import run_to
+        from ncaengine.simulation.runaway import Watch
+
+        grid = sim.add(model, size, self.kernel, rng_seed=self.seed)
+        with progress_bar("steps") as progress:
+            task = progress.add_task(self.output.name, total=self.steps)
+            for _ in run_to(sim, grid, [self.steps], lambda made: progress.advance(task, made)):
+                print_warning(Watch().look(grid, now=True))
+        return grid

@@ -1,0 +1,59 @@
+"""Single pictures as files: PNG, TIFF, JPEG and WebP, with their size on paper."""
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from ncaengine.core import files
+from ncaengine.core.errors import NCAError
+from ncaengine.core.types import U8
+
+FORMATS = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+"""Pillow's names of the formats, by the name's ending."""
+SIDES = {"JPEG": 65_500, "WEBP": 16_383}
+"""The most pixels a side, of those that have a limit."""
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "PNG": {},
+    "TIFF": {"compression": "tiff_adobe_deflate"},
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "WEBP": {"lossless": True, "quality": 20, "method": 0},  # slower saves little
+}
+_PER_UNIT, _UNIT, _INCH = (0x011A, 0x011B), 0x0128, 2
+"""Tags of Exif: pixels a unit of length, across and down; the unit; and its number for an inch."""
+
+
+def check_output(path: Path, width: int = 1, height: int = 1) -> None:
+    """Raise NCAError if no picture of this size can be written under this name."""
+    kind = FORMATS.get(path.suffix.lower())
+    if kind is None:
+        raise NCAError(f"{path}: pictures are written as .png, .tif, .jpg or .webp; choose one of these endings.")
+    if max(width, height) > SIDES.get(kind, width + height):
+        raise NCAError(f"{path}: a side has more than {SIDES[kind]:,} pixels; choose .png or .tif.")
+    if path.is_dir():
+        raise NCAError(f"{path}: is a folder; choose another name.")
+    if not path.absolute().parent.is_dir():
+        raise NCAError(f"{path}: its folder does not exist; create it first.")
+    if not os.access(path.absolute().parent, os.W_OK):
+        raise NCAError(f"{path}: cannot be written (Permission denied).")
+
+
+def write_picture(picture: U8, path: Path, dpi: float | None = None) -> None:
+    """Write a picture in the format of the name's ending, whole or not at all. Raises NCAError if it can't be written.
+
+    picture: (height, width, 3) uint8, or 4 with opacity, which JPEG has not.
+    dpi: Pixels an inch on paper, stored in the file; None stores nothing.
+    """
+    check_output(path, picture.shape[1], picture.shape[0])
+    kind, file = FORMATS[path.suffix.lower()], io.BytesIO()
+    options = dict(_OPTIONS[kind])
+    if dpi and kind == "WEBP":  # it has no field for this but Exif
+        exif = Image.Exif()
+        exif.update(dict.fromkeys(_PER_UNIT, dpi) | {_UNIT: _INCH})
+        options["exif"] = exif
+    elif dpi:
+        options["dpi"] = (dpi, dpi)
+    Image.fromarray(picture).save(file, kind, **options)
+    files.replace_file(path, file.getbuffer())
