@@ -13,16 +13,19 @@ import tyro
 from ncaengine.cli.shared import setting_flags
 from ncaengine.cli.shared.engine import find_kernels, load_models, open_simulation
 from ncaengine.cli.shared.options import (
+    SIZE,
     BackendChoice,
     Count,
     Half,
     KernelName,
     OptionalFile,
+    Pixels,
     Plugins,
     Range,
     Seed,
-    Size,
+    Smooth,
     Threads,
+    size_text,
 )
 from ncaengine.cli.shared.output import plural, print_notice, print_warning, progress_bar
 from ncaengine.cli.shared.pace import Pace
@@ -32,11 +35,12 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.names import unique_name
 
 if TYPE_CHECKING:
-    from ncaengine.io.backgrounds import Background
+    from ncaengine.core.kernels import Catalogue
     from ncaengine.io.video import Recording
     from ncaengine.simulation.grid import Grid
     from ncaengine.simulation.simulation import Simulation
 
+DEFAULT_SIZE = (256, 256)
 HINT = "(default: the source's name, as in zebra.mp4, or zebra-2.mp4 if that exists)"
 OUTPUT = tyro.conf.arg(aliases=["-o"], metavar="FILE", help_behavior_hint=HINT)
 MODEL = tyro.conf.arg(metavar="[MODEL]", help_behavior_hint="")
@@ -45,6 +49,9 @@ FPS = tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 60; GIFs: 50)")
 STEPS = tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 600)")
 BACKGROUND = tyro.conf.arg(metavar="TEXT", help_behavior_hint="(default: the model's, white)")
 SECONDS = tyro.conf.arg(metavar="FLOAT", help_behavior_hint="(default: sessions: 10; models: from --steps)")
+
+SIZE_HINT = tyro.conf.arg(help_behavior_hint=f"(default: {size_text(DEFAULT_SIZE)}, or from --pixels)")
+SCALE = tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 1; with --pixels: about half a million cells)")
 
 STEPS_OF_A_MODEL, SECONDS_OF_A_SESSION = 600, 10.0
 SKIPPED_AT_ONCE = 50
@@ -69,8 +76,12 @@ class Record:
     """Which grids of a session or a script to record, side by side, by their numbers."""
     seconds: Annotated[float | None, SECONDS, Range(0, 86400, above=True)] = None
     """Length of the video. A session runs at its own speed; a model makes --steps-per-frame steps for each frame."""
-    size: Size = (256, 256)
+    size: Annotated[tuple[int, int] | None, SIZE, SIZE_HINT] = None
     """Size of the grid in cells: width x height, or one number for a square."""
+    pixels: Pixels = None
+    """Size of the picture in pixels, for example 3840x2160: the model gets the cells that fill it, and the picture
+    tiles. A grid that has its cells already (--size, a session, a script) fills the picture with its middle."""
+    smooth: Smooth = False
     steps: Annotated[int | None, STEPS, Range(1)] = None
     """How many steps a model makes, after those of --skip."""
     skip: Annotated[int, Range(0, 2**31)] = 0
@@ -83,8 +94,8 @@ class Record:
     seed: Seed = 0
     """Random seed: decides which cells fire, and any noise that the grid starts from. The same number gives the same
     frames."""
-    scale: Count = 1
-    """Pixels per cell."""
+    scale: Annotated[int | None, SCALE, Range(1)] = None
+    """Pixels per cell. With --pixels, the scale may differ a little, so that the cells fill the picture exactly."""
     background: Annotated[str, BACKGROUND] = ""
     """What lies behind the transparent cells of a growing picture: transparent (.mov, .webp, .png and frames keep
     opacity), or a colour such as black or #ff8800."""
@@ -104,7 +115,8 @@ class Record:
             return
         video, grid = self._record_model(self.model) if self.model else self._record_session_or_script()
         frames = plural(video.frames, "frame")
-        print(f"{self.output}: {frames}, step {grid.step}, {video.width}x{video.height} pixels")
+        cells = f" from {size_text(grid.size)} cells" if self.pixels else ""
+        print(f"{self.output}: {frames}, step {grid.step}, {video.width}x{video.height} pixels{cells}")
 
     def _free_name(self) -> str:
         """Return the name of a video in this folder that does not exist yet."""
@@ -126,28 +138,40 @@ class Record:
             raise NCAError("The script sets its length; leave out --seconds, or change `seconds` in the script.")
         if self.steps is not None and not self.model:
             raise NCAError("--steps works only with a model; for a session use --seconds.")
+        if self.pixels and self.scale and (self.size or not self.model):
+            raise NCAError("--pixels chooses the scale of a grid that has its size already; leave out --scale.")
         if self.skip and not self.model:
             raise NCAError("--skip works only with a model; a session continues where it was saved.")
 
     def _record_model(self, path: Path) -> "tuple[Recording, Grid]":
         """Record a model from its seed."""
-        from ncaengine.io.video import Recording
-
-        behind = self._background()
         [model] = load_models([path])
         catalogue = find_kernels(self.plugins, self.kernel, [model])
         with open_simulation(catalogue, self.backend, self.half, threads=self.threads) as sim:
-            grid = sim.add(model, self.size, self.kernel, rng_seed=self.seed)
+            grid = sim.add(model, self._cells(catalogue), self.kernel, rng_seed=self.seed)
             setting_flags.apply(self.settings, sim, [grid])
-            with Recording(self.output, sim, grid, self.fps, self.scale, self.raw, behind) as video:
+            with self._open(sim, grid) as video:
                 steps = self.skip + self._count_steps(video.fps)
                 self._capture(video, self._step(sim, grid, steps), "steps", steps)
         return video, grid
 
-    def _background(self) -> "Background | None":
+    def _open(self, sim: "Simulation", grids: "Grid | list[Grid]") -> "Recording":
+        """Open the output."""
         from ncaengine.io.backgrounds import parse_background
+        from ncaengine.io.video import Recording
 
-        return parse_background(self.background) if self.background else None
+        behind = parse_background(self.background) if self.background else None
+        return Recording(
+            self.output, sim, grids, self.fps, self.scale or 1, self.raw, behind, self.pixels, self.smooth
+        )  # fmt: skip
+
+    def _cells(self, catalogue: "Catalogue") -> tuple[int, int]:
+        """Return the size of a model's grid."""
+        from ncaengine.core import framing
+
+        if self.size or not self.pixels:
+            return self.size or DEFAULT_SIZE
+        return framing.cells_for(catalogue.get(self.kernel), self.pixels, self.scale)
 
     def _count_steps(self, fps: int) -> int:
         if self.seconds is not None:
@@ -171,12 +195,10 @@ class Record:
         """Record a session or a script by its own clock."""
         from ncaengine.core import kernels
         from ncaengine.io import scripts, sessions
-        from ncaengine.io.video import Recording
         from ncaengine.simulation.clock import TICKS_PER_SECOND
         from ncaengine.simulation.history import BYTES
         from ncaengine.simulation.runaway import Watch
 
-        behind = self._background()
         with open_simulation(
             kernels.discover(self.plugins), self.backend, self.half, history=BYTES, threads=self.threads
         ) as sim:
@@ -191,7 +213,7 @@ class Record:
             script.start(sim)
             grids = [sim.grid(number) for number in self.grids or sim.grids]
             setting_flags.apply(self.settings, sim, grids)
-            with Recording(self.output, sim, grids, self.fps, self.scale, self.raw, behind) as video:
+            with self._open(sim, grids) as video:
                 frames = round(script.seconds * TICKS_PER_SECOND) // video.ticks_per_frame
                 watch = Watch()
 

@@ -1,14 +1,28 @@
 """`ncaengine sheet`."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from ncaengine.cli.shared.engine import find_kernels, load_models, open_simulation
-from ncaengine.cli.shared.options import BackendChoice, Half, Models, OutputFile, Plugins, Range, Seed, Size, Threads
+from ncaengine.cli.shared.options import (
+    SIZE,
+    BackendChoice,
+    Half,
+    Models,
+    OutputFile,
+    Pixels,
+    Plugins,
+    Range,
+    Seed,
+    Smooth,
+    Threads,
+    size_text,
+)
 from ncaengine.cli.shared.output import plural, print_warning, progress_bar
 from ncaengine.core.errors import NCAError
 
@@ -18,13 +32,17 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from ncaengine.core.kernels import Kernel
+    from ncaengine.core.lattice import View
     from ncaengine.core.model import Model
+    from ncaengine.core.types import Size
     from ncaengine.io.backgrounds import Background
     from ncaengine.io.contact_sheets import Tile
     from ncaengine.simulation.simulation import Simulation
 
 TARGETS = tyro.conf.arg(metavar="IMAGE [IMAGE ...]", help_behavior_hint="(default: none)")
 BACKGROUND = tyro.conf.arg(metavar="TEXT", help_behavior_hint="(default: the model's, white)")
+DEFAULT_SIZE = (128, 128)
+SIZE_HINT = tyro.conf.arg(help_behavior_hint=f"(default: {size_text(DEFAULT_SIZE)}, or from --pixels)")
 COLUMNS = tyro.conf.arg(metavar="N", help_behavior_hint="(default: as many as make the sheet nearly square)")
 
 
@@ -37,8 +55,11 @@ class Sheet:
     model, the pictures are laid out in columns; with several steps, kernels or --targets, each model has a row."""
     output: OutputFile
     """The .png to write. An existing file is overwritten."""
-    size: Size = (128, 128)
+    size: Annotated[tuple[int, int] | None, SIZE, SIZE_HINT] = None
     """Size of each grid in cells: width x height, or one number for a square."""
+    pixels: Pixels = None
+    """Size of the sheet in pixels, for example 3840x2160; the grids get the cells that fill it. Leave out --size."""
+    smooth: Smooth = False
     steps: Annotated[tuple[int, ...], tyro.conf.arg(metavar="STEP [STEP ...]"), Range(0)] = (500,)
     """When to take the pictures, in steps from the seed."""
     kernels: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME [NAME ...]")] = ("square",)
@@ -72,18 +93,27 @@ class Sheet:
             catalogue = find_kernels(self.plugins, name, models)
         kernels = [catalogue.get(name) for name in dict.fromkeys(self.kernels)]
         steps = sorted(set(self.steps))
-        self._check_pictures(models, kernels, len(steps))
+        names = _names(self.models, models)
         is_grid = len(steps) * len(kernels) == 1 and not self.targets
-        rows: list[list[Tile]] = [[] for _ in models] if is_grid else self._target_tiles()
+        targets = [] if is_grid else self._find_targets()
+        captions = ["target"] * bool(targets) + [_caption(kernel, step) for kernel in kernels for step in steps]
+        tile = self._fit(captions, is_grid, names) if self.pixels else None
+        places = self._places(kernels, tile)
+        self._check_pictures(models, kernels, places, len(steps))
+        cells = (tile[0] // self.scale, tile[1] // self.scale) if tile else places[0][0]
+        rows = self._target_tiles(targets, cells) if targets else [[] for _ in models]
         with open_simulation(catalogue, self.backend, self.half, threads=self.threads) as sim:
-            grown = self._grow(sim, models, kernels, steps, behind)
+            grown = self._grow(sim, models, kernels, places, steps, behind)
             rows = [[*row, *tiles] for row, tiles in zip(rows, grown, strict=True)]
-        page = self._page(rows, is_grid, _names(self.models, models))
+        page = self._page(rows, is_grid, names)
+        page = contact_sheets.padded(page, self.pixels) if self.pixels else page
         contact_sheets.save_picture(page, self.output)
         pictures = plural(sum(map(len, rows)), "picture")
         print(f"{self.output}: {plural(len(models), 'model')}, {pictures}, {page.width}x{page.height} pixels")
 
     def _check(self) -> None:
+        if self.pixels and self.size:
+            raise NCAError("--pixels chooses the cells of each grid; leave out --size.")
         if not self.models:
             raise NCAError("Name a model to grow.")
         if not self.steps:
@@ -96,36 +126,69 @@ class Sheet:
                 "give one for each."
             )
 
-    def _check_pictures(self, models: "Sequence[Model]", kernels: "Sequence[Kernel]", steps: int) -> None:
-        """Raise NCAError now for problems that would otherwise appear only after minutes of growing."""
-        from ncaengine.core import lattice, states, stencils
+    def _fit(self, captions: "Sequence[str]", is_grid: bool, names: "Sequence[str]") -> tuple[int, int]:
+        """Return the size in pixels of each picture of a sheet of --pixels. Raises NCAError if there is no room."""
+        import numpy as np
 
-        states.check_size(self.size)
+        from ncaengine.io import contact_sheets
+
+        assert self.pixels is not None
+
+        def page(size: tuple[int, int]) -> tuple[int, int]:
+            blank = np.zeros((size[1], size[0], 3), np.uint8)
+            rows = [[contact_sheets.Tile(blank, caption) for caption in captions] for _ in names]
+            return self._page(rows, is_grid, names).size
+
+        columns = self._columns(len(names)) if is_grid else len(captions)
+        rows = math.ceil(len(names) / columns) if is_grid else len(names)
+        return contact_sheets.fit_tiles(rows, columns, self.pixels, page)
+
+    def _places(self, kernels: "Sequence[Kernel]", tile: tuple[int, int] | None) -> "list[tuple[Size, View]]":
+        """Return the cells of a grid on each kernel, and the view of its picture. tile: pixels of each picture."""
+        from ncaengine.core import framing, lattice, states
+
+        if tile is None:
+            size = self.size or DEFAULT_SIZE
+            states.check_size(size)
+            views = [(size, lattice.whole_view(kernel, size, self.scale)) for kernel in kernels]
+        else:
+            sizes = [framing.cells_for(kernel, tile, self.scale) for kernel in kernels]
+            views = [
+                (size, framing.view_filled(kernel, size, tile)) for kernel, size in zip(kernels, sizes, strict=True)
+            ]
+        return [(size, replace(view, smooth=self.smooth)) for size, view in views]
+
+    def _check_pictures(
+        self, models: "Sequence[Model]", kernels: "Sequence[Kernel]", places: "Sequence[tuple[Size, View]]", steps: int
+    ) -> None:
+        """Raise NCAError now for problems that would otherwise appear only after minutes of growing."""
+        from ncaengine.core import lattice, stencils
+
         for model in models:
             for kernel in kernels:
                 stencils.require(model.config, kernel)
-        views = [lattice.whole_view(kernel, self.size, self.scale) for kernel in kernels]
-        if len(models) * steps * sum(v.width * v.height for v in views) > lattice.MAX_PIXELS:
+        if len(models) * steps * sum(view.width * view.height for _, view in places) > lattice.MAX_PIXELS:
             raise NCAError(
                 "This many pictures of this size are too large for one sheet; use a smaller --scale or --size."
             )
 
-    def _target_tiles(self) -> "list[list[Tile]]":
-        """Return the start of each row: the model's target at the scale of the grids.
+    def _find_targets(self) -> list[str]:
+        """Return the file of each model's target, '' where it has none; an empty list if no model has one."""
+        found = [path.with_name(f"{path.stem}_target.png") for path in self.models]
+        names = [*self.targets] or [str(path) if path.is_file() else "" for path in found]
+        return names if any(names) else []
 
-        The tile is empty if only other models have a target; if none has one, the rows start without a tile.
+    def _target_tiles(self, names: "Sequence[str]", cells: tuple[int, int]) -> "list[list[Tile]]":
+        """Return the start of each row: the model's target at the scale of the grids, or an empty tile.
+
+        cells: the size of a grid.
         """
         from ncaengine.core.looks import quantise
         from ncaengine.io import contact_sheets
         from ncaengine.training import targets
 
-        found = [path.with_name(f"{path.stem}_target.png") for path in self.models]
-        names = self.targets or [str(path) if path.is_file() else "" for path in found]
-        if not any(names):
-            return [[] for _ in names]
-
         def tile(name: str) -> "Tile":
-            picture = contact_sheets.frame_target(quantise(targets.load_target(name)), self.size, self.scale)
+            picture = contact_sheets.frame_target(quantise(targets.load_target(name)), cells, self.scale)
             return contact_sheets.Tile(picture, "target")
 
         return [[tile(name) if name else contact_sheets.EMPTY] for name in names]
@@ -138,11 +201,11 @@ class Sheet:
         return parse_background(self.background) if self.background else None
 
     def _grow(
-        self, sim: "Simulation", models: "Sequence[Model]", kernels: "Sequence[Kernel]", steps: "Sequence[int]",
-        background: "Background | None",
+        self, sim: "Simulation", models: "Sequence[Model]", kernels: "Sequence[Kernel]",
+        places: "Sequence[tuple[Size, View]]", steps: "Sequence[int]", background: "Background | None",
     ) -> "Iterator[list[Tile]]":  # fmt: skip
         """Yield the tiles of each model in turn."""
-        from ncaengine.io.backgrounds import whole_picture
+        from ncaengine.io.backgrounds import picture_over
         from ncaengine.io.contact_sheets import Tile
         from ncaengine.simulation.rollout import rollout
         from ncaengine.simulation.runaway import Watch
@@ -154,27 +217,32 @@ class Sheet:
                 progress.update(task, description=model.config.name)
                 behind = background if model.config.colour.alpha else None
                 tiles = []
-                for kernel in kernels:
+                for kernel, (size, view) in zip(kernels, places, strict=True):
                     for grid in rollout(
-                        sim, model, steps, self.size, kernel.name, self.seed, lambda made: progress.advance(task, made)
+                        sim, model, steps, size, kernel.name, self.seed, lambda made: progress.advance(task, made)
                     ):
                         print_warning(watch.look(grid, now=True))
-                        tiles.append(Tile(whole_picture(grid, behind, self.scale), f"{kernel.name}, {grid.step:,}"))
+                        tiles.append(Tile(picture_over(grid, behind, view), _caption(kernel, grid.step)))
                 yield tiles
 
     def _page(self, rows: "list[list[Tile]]", is_grid: bool, names: "Sequence[str]") -> "Image":
         from ncaengine.io import contact_sheets
 
         bare = self.background == "transparent"
+        longest = 0 if self.pixels else contact_sheets.LONGEST
+        sheet = partial(contact_sheets.contact_sheet, transparent=bare, longest=longest)
         if is_grid:
             tiles = [contact_sheets.Tile(row[0].picture, name) for row, name in zip(rows, names, strict=True)]
-            columns = self.columns or math.ceil(len(tiles) ** 0.5)
-            return contact_sheets.contact_sheet(
-                [tiles[k : k + columns] for k in range(0, len(tiles), columns)], transparent=bare
-            )
-        if len(rows) == 1:
-            return contact_sheets.contact_sheet(rows, names[0], transparent=bare)
-        return contact_sheets.contact_sheet(rows, headings=names, transparent=bare)
+            columns = self._columns(len(tiles))
+            return sheet([tiles[k : k + columns] for k in range(0, len(tiles), columns)])
+        return sheet(rows, names[0]) if len(rows) == 1 else sheet(rows, headings=names)
+
+    def _columns(self, pictures: int) -> int:
+        return self.columns or math.ceil(pictures**0.5)
+
+
+def _caption(kernel: "Kernel", step: int) -> str:
+    return f"{kernel.name}, {step:,}"
 
 
 def _names(paths: "Sequence[Path]", models: "Sequence[Model]") -> list[str]:

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from ncaengine.core import framing
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View, nearest_four, on_torus
 from ncaengine.core.looks import RGB, Look, quantise, shade
@@ -35,6 +36,8 @@ def draw(
     lines: how dark the lines between cells are, 0 to 1.
     """
     rgb, raster = shade(look, state, kernel, colour, before, fields), view.raster(kernel)
+    if view.smooth and view.scale > 1:
+        return framing.smooth(rgb, kernel, view)
     if raster == "aligned" and lines == 0:
         return aligned(quantise(rgb), kernel, view)
     rows_of = _sampled if raster == "sampled" else _boxed

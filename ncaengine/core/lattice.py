@@ -42,6 +42,8 @@ class View:
     """The picture's left edge, in cell widths."""
     y: float
     """The picture's upper edge, in cell widths."""
+    smooth: bool = False
+    """Whether cells that are larger than a pixel blend into each other; Grid.picture and canvas.draw see to it."""
 
     def point(self, pixel_x: float, pixel_y: float) -> tuple[float, float]:
         """Return the point of the plane at a place in the picture, given in pixels from its upper left corner."""

@@ -38,16 +38,18 @@ def require_opacity(grid: Grid) -> None:
 
 def whole_picture(grid: Grid, background: Background | None, scale: int = 1) -> U8:
     """Return a grid's whole picture over a background, None for its model's: (height, width, 3 or 4) uint8."""
-    if background is None:
-        return grid.image(scale)
-    return picture_over(grid, background, whole_view(grid.kernel, grid.size, scale), raw=False)
+    return picture_over(grid, background, whole_view(grid.kernel, grid.size, scale))
 
 
-def picture_over(grid: Grid, background: Background, view: View, raw: bool) -> U8:
+def picture_over(grid: Grid, background: Background | None, view: View, raw: bool = False) -> U8:
     """Return the picture of a view over a background: (height, width, 3) uint8, or (height, width, 4) if transparent.
+
+    None takes the model's background.
 
     RGB of a transparent picture is not multiplied by opacity, as PNG, WebP and QuickTime want it.
     """
+    if background is None:
+        return grid.picture(view, raw)
     state = grid.state()
     if background != "transparent":
         return _drawn(grid, state, background, view, raw)

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,14 +13,14 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 from ncaengine.core import files
 from ncaengine.core.errors import NCAError
 from ncaengine.core.lattice import MAX_PIXELS
-from ncaengine.core.types import U8
+from ncaengine.core.types import U8, Size
 from ncaengine.io.stills import png
 
 BACK, DIM, INK = "#141518", "#969ca5", "#e6e7e9"
 MIDDLE = "#7d838c"
 """All letters of a page without a background: can be read on white and on black."""
 LONGEST = 18
-"""The width that captions may give to the tiles' places, in heights of their letters."""
+"""The default of `longest`; on a page of a given size, captions give tiles no room."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,11 @@ EMPTY = Tile(np.array([[ImageColor.getrgb(BACK)]], np.uint8))
 
 
 def contact_sheet(
-    rows: Sequence[Sequence[Tile]], title: str = "", headings: Sequence[str] = (), transparent: bool = False
+    rows: Sequence[Sequence[Tile]],
+    title: str = "",
+    headings: Sequence[str] = (),
+    transparent: bool = False,
+    longest: int = LONGEST,
 ) -> Image.Image:
     """Draw rows of tiles on a dark page, or on none. Raises NCAError if the sheet has more than MAX_PIXELS.
 
@@ -48,6 +52,7 @@ def contact_sheet(
 
     headings: The lines above the rows.
     transparent: Whether the page has opacity, and no background.
+    longest: The width that captions may give to the tiles' places, in heights of their letters.
     """
     largest = [max((tile.picture.shape[k] for row in rows for tile in row), default=1) for k in (0, 1)]
     size = min(max(round(max(largest) / 16), 14), 30)  # height of the letters
@@ -55,8 +60,8 @@ def contact_sheet(
     images = [[_enlarged(tile.picture, largest) for tile in row] for row in rows]
     picture_width = max((image.width for row in images for image in row), default=0)
     caption_width = max((math.ceil(small.getlength(tile.caption)) for row in rows for tile in row), default=0)
-    place = max(picture_width, min(caption_width, LONGEST * size))
-    inner_width = max(max(map(len, rows), default=0) * (place + gap) - gap, LONGEST * size)
+    place = max(picture_width, min(caption_width, longest * size))
+    inner_width = max(max(map(len, rows), default=0) * (place + gap) - gap, longest * size)
     lines = [*headings, *[""] * len(rows)][: len(rows)]
     heights = [max((image.height for image in row), default=0) for row in images]
     caption_heights = [2 * size if any(tile.caption for tile in row) else 0 for row in rows]
@@ -111,6 +116,32 @@ def save_picture(picture: Image.Image, path: Path) -> None:
     """Write a picture as PNG, whole or not at all. Raises NCAError."""
     check_output(path)
     files.replace_file(path, png(picture))
+
+
+def fit_tiles(rows: int, columns: int, page: Size, page_of: Callable[[Size], Size]) -> Size:
+    """Return (width, height) in pixels of the largest tiles that a page of a given size has room for.
+
+    page_of: returns the size of the page that tiles of a size make.
+
+    Raises NCAError if the page has no room for them.
+    """
+    # Larger tiles have larger letters, so it may not settle: after some turns, tiles only shrink.
+    tile, counts = [page[0] // columns, page[1] // rows], (columns, rows)
+    for turn in range(12):
+        over = [made - most for made, most in zip(page_of((tile[0], tile[1])), page, strict=True)]
+        if max(over) <= 0 and (turn > 3 or all(-less < count for less, count in zip(over, counts, strict=True))):
+            return tile[0], tile[1]
+        for axis, count in enumerate(counts):
+            step = math.ceil(over[axis] / count)
+            tile[axis] = max(1, tile[axis] - (step if turn < 4 else max(step, 0)))
+    raise NCAError(f"A sheet of {page[0]}x{page[1]} pixels has no room for these pictures; use more pixels.")
+
+
+def padded(sheet: Image.Image, page: Size) -> Image.Image:
+    """Return the sheet in the middle of a page of a given size in pixels."""
+    out = _page(*page, sheet.mode == "RGBA")
+    out.paste(sheet, ((page[0] - sheet.width) // 2, (page[1] - sheet.height) // 2))
+    return out
 
 
 @cache

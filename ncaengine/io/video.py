@@ -3,19 +3,20 @@
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 
-from ncaengine.core import lattice
+from ncaengine.core import framing, lattice
 from ncaengine.core.claims import Claim
 from ncaengine.core.display import Displayed
 from ncaengine.core.errors import NCAError
 from ncaengine.core.files import reason
 from ncaengine.core.lattice import View
-from ncaengine.core.types import U8
+from ncaengine.core.types import U8, Size
 from ncaengine.io import encoders
 from ncaengine.io.backgrounds import Background, picture_over, require_opacity
 from ncaengine.simulation.clock import TICKS_PER_SECOND
@@ -119,6 +120,8 @@ class Recording(Film):
         scale: int = 1,
         raw: bool = False,
         background: Background | None = None,
+        pixels: Size | None = None,
+        smooth: bool = False,
     ) -> None:
         """Open the output. Raises NCAError if it can't be written.
 
@@ -127,6 +130,8 @@ class Recording(Film):
         scale: Pixels per cell.
         raw: One pixel per cell in storage order, instead.
         background: What lies behind transparent cells; None takes the model's.
+        pixels: (width, height) of the frames, which one grid then fills, at any scale; see framing.view_filled.
+        smooth: Blend cells that are larger than a pixel into each other.
         """
         if grid is None:
             grid = list(sim.grids.values())[:1]
@@ -141,13 +146,30 @@ class Recording(Film):
             if background == "transparent":
                 encoders.check_transparent(str(path))
         even = encoders.needs_even(str(path)) and len(self.grids) == 1  # one more pixel of its torus is drawn
-        self._parts = [_Part(grid, scale, raw, even, background) for grid in self.grids]
+        if pixels:
+            self._check_pixels(pixels, raw, encoders.needs_even(str(path)))
+            shapes = [framing.view_filled(self.grid.kernel, self.grid.size, pixels)]
+        else:
+            shapes = [_shape(each, scale, raw, even) for each in self.grids]
+        self._parts = [
+            _Part(each, replace(shape, smooth=smooth), raw, background)
+            for each, shape in zip(self.grids, shapes, strict=True)
+        ]
         self._between = TRANSPARENT if background == "transparent" else BACK
         width = sum(part.width for part in self._parts) + GAP * (len(self._parts) - 1)
         height = max(part.height for part in self._parts)
         if width * height > lattice.MAX_PIXELS:
             raise NCAError(f"Pictures of {width}x{height} pixels are too large; use a smaller scale.")
         super().__init__(path, fps, (width, height))
+
+    def _check_pixels(self, pixels: Size, raw: bool, even: bool) -> None:
+        if len(self.grids) > 1:
+            raise NCAError("Only one grid can fill a picture of given pixels; name one of them.")
+        if raw:
+            raise NCAError("A raw picture has one pixel for each cell, so its size can't be chosen as well.")
+        if even and any(side % 2 for side in pixels):
+            width, height = (side + side % 2 for side in pixels)
+            raise NCAError(f"An .mp4 needs even sides; use {width}x{height} pixels, or another format.")
 
     def _check(self) -> None:
         for grid in self.grids:
@@ -178,34 +200,34 @@ class Recording(Film):
             each()
 
 
+def _shape(grid: Grid, scale: int, raw: bool, even: bool) -> View:
+    """Return the view of a whole grid. even: with even sides."""
+    if not raw:
+        return lattice.whole_view(grid.kernel, grid.size, scale, even)
+    width, height = grid.size
+    return View(width + (even and width % 2), height + (even and height % 2), 1.0, -0.5, -0.5)
+
+
 class _Part:
     """One grid's place in the frames. Its size in pixels stays when the grid's size changes."""
 
-    def __init__(self, grid: Grid, scale: int, raw: bool, even: bool, background: Background | None = None) -> None:
-        self._grid, self._scale, self._raw, self._background = grid, float(scale), raw, background
-        if raw:
-            width, height = grid.size
-            shape = View(width + (even and width % 2), height + (even and height % 2), 1.0, -0.5, -0.5)
-        else:
-            shape = lattice.whole_view(grid.kernel, grid.size, scale, even)
+    def __init__(self, grid: Grid, shape: View, raw: bool, background: Background | None = None) -> None:
+        self._grid, self._shape, self._raw, self._background = grid, shape, raw, background
         self.width, self.height = shape.width, shape.height
         self._extent = lattice.extent(grid.kernel, grid.size)
 
     def picture(self) -> U8:
         """Return the grid's picture: (height, width, 3 or 4) uint8."""
-        kernel, scale = self._grid.kernel, self._scale
+        kernel, shape = self._grid.kernel, self._shape
         # In whole pixels, so a grid that has kept its size is drawn exactly as before.
         x, y = (
-            place + round((length - before) / 2 * scale) / scale
+            place + round((length - before) / 2 * shape.scale) / shape.scale
             for place, length, before in zip(
-                lattice.corner(kernel), lattice.extent(kernel, self._grid.size), self._extent, strict=True
+                (shape.x, shape.y), lattice.extent(kernel, self._grid.size), self._extent, strict=True
             )
         )
-        view = View(self.width, self.height, scale, x, y)
-        if self._background is None:
-            picture = self._grid.picture(view, self._raw)
-        else:
-            picture = picture_over(self._grid, self._background, view, self._raw)
+        view = replace(shape, x=x, y=y)
+        picture = picture_over(self._grid, self._background, view, self._raw)
         if picture.shape[:2] != (self.height, self.width):
             picture = np.take(np.take(picture, range(self.height), 0, mode="wrap"), range(self.width), 1, mode="wrap")
         return picture

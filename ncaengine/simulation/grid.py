@@ -7,7 +7,7 @@ from fractions import Fraction
 from operator import itemgetter
 
 from ncaengine.backends.base import Backend
-from ncaengine.core import fields, lattice, looks, pcg
+from ncaengine.core import canvas, fields, lattice, looks, pcg
 from ncaengine.core.display import Displayed
 from ncaengine.core.errors import NCAError
 from ncaengine.core.fields import FIELDS, PLANE, Field
@@ -107,8 +107,16 @@ class Grid(Displayed):
         return self.picture(lattice.whole_view(self.kernel, self.size, scale), raw)
 
     def picture(self, view: View, raw: bool = False) -> U8:
-        """Return the picture of a view: (height, width, 3) uint8. `raw` ignores the view."""
-        return looks.raw_picture(self.state(), self.model.config.colour) if raw else self.cells.draw(view, self.look)
+        """Return the picture of a view: (height, width, 3) uint8. `raw` ignores the view.
+
+        Smooth views are drawn here, not on the device, except those of changes, which only the device knows.
+        """
+        colour = self.model.config.colour
+        if raw:
+            return looks.raw_picture(self.state(), colour)
+        if view.smooth and self.look.mode != "update":
+            return canvas.draw(self.state(), self.kernel, colour, view, self.look, None, self.fields)
+        return self.cells.draw(view, self.look)
 
     def moment(self) -> Moment:
         """Return everything that decides how it goes on."""

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar, get_type_hints
 
@@ -99,6 +100,13 @@ Size = Annotated[tuple[int, int], SIZE]
 """Width and height in cells."""
 Sizes = Annotated[tuple[tuple[int, int], ...], SIZES]
 """Different sizes, with commas between them."""
+Pixels = Annotated[
+    tuple[int, int] | None,
+    parsed_by(partial(parse_size, unit="pixels"), size_text, "WxH"),
+    tyro.conf.arg(help_behavior_hint="(default: from --size and --scale)"),
+]
+"""Width and height of a picture in pixels."""
+Smooth = Annotated[bool, tyro.conf.arg(help="Blend cells into each other, instead of drawing each in its own shape.")]
 Count = Annotated[int, Range(1)]
 """A number of things, at least 1."""
 Seed = Annotated[int, Range(0, 2**32 - 1)]

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from imgui_bundle import imgui
 
+from ncaengine.core import framing
 from ncaengine.core.states import Keep
 from ncaengine.core.types import Size
 from ncaengine.viewer.actions import grids
@@ -42,7 +43,7 @@ class SizePanel:
             (
                 ("×½", "half", (max(1, width // 2), max(1, height // 2)), "Halve both sides"),
                 ("×2", "double", (2 * width, 2 * height), "Double both sides"),
-                ("16:9", "wide", (width, max(1, round(width * 9 / 16))), "Same width, height for 16:9 video"),
+                ("16:9", "wide", framing.size_of_shape(app.grid.kernel, width, (16, 9)), "Same width, picture in 16:9"),
                 ("Swap", "swap", (height, width), "Swap width and height"),
             ),
         )

@@ -1,0 +1,124 @@
+"""Pictures whose size is given in pixels: how many cells they show, and how large."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from ncaengine.core.errors import NCAError
+from ncaengine.core.kernels import Kernel
+from ncaengine.core.lattice import MAX_PIXELS, MAX_SCALE, View, corner, extent, on_torus
+from ncaengine.core.types import F32, F64, U8, Size
+
+MOST_CELLS = 2**19
+"""About how many cells a picture gets at most where nobody chose: 960x540 for 3840x2160 pixels, and for 1920x1080."""
+REACHES = (0.05, 0.2, 0.5)
+"""How far the pixels a cell may be from those that are wanted, as a share; the first that has a solution counts."""
+MISFIT = 0.5
+"""By how many pixels the torus may be larger or smaller than the picture, so that its edges still meet."""
+ROWS = 64
+"""Rows of pixels that are smoothed at a time."""
+
+
+def cells_for(kernel: Kernel, pixels: Size, scale: float | None = None) -> Size:
+    """Return (width, height) in cells of a grid that fills a picture of exactly these pixels, and no more.
+
+    The picture has the lattice's true shape and tiles: its edges meet to within MISFIT pixels, if any number of cells
+    near the wanted one makes that possible. `view_filled` returns its view.
+
+    pixels: (width, height) of the picture.
+    scale: Pixels a cell; the solution may differ a little. None takes the least whole number that makes at most
+        MOST_CELLS cells.
+
+    Raises NCAError if there is no such picture.
+    """
+    _check(pixels)
+    if scale is None:
+        scale = min(max(1, math.ceil(math.sqrt(pixels[0] * pixels[1] / MOST_CELLS))), *pixels)
+    if not 1 <= scale <= MAX_SCALE:
+        raise NCAError(f"A scale of {scale:g} pixels a cell is not possible; use 1 to {MAX_SCALE}.")
+    for reach in REACHES:
+        found = list(_near(kernel, pixels, scale, reach))
+        if any(misfit <= MISFIT for *_, misfit in found):
+            break
+    # Of those that fit equally well to a tenth of a pixel, the one nearest to the wanted scale.
+    columns, rows, *_ = min(found, key=lambda one: (round(one[3], 1), abs(math.log(one[2] / scale))))
+    return columns, rows
+
+
+def _near(kernel: Kernel, pixels: Size, scale: float, reach: float) -> Iterator[tuple[int, int, float, float]]:
+    """Yield the sizes near a scale: columns, rows, pixels a cell, and by how many pixels the height is wrong."""
+    (width, height), (ax, by) = pixels, extent(kernel, (1, 1))
+    even = 2 if kernel.basis[1][0] else 1  # the rows of a skewed lattice meet over the edge in pairs
+    wanted = max(1, round(width / (scale * ax)))
+    for columns in range(math.ceil(wanted / (1 + reach)), math.floor(wanted * (1 + reach)) + 1):
+        true = width / (columns * ax)
+        rows = max(1, round(height / (true * by) / even)) * even
+        yield columns, rows, true, abs(rows * by * true - height)
+
+
+def view_filled(kernel: Kernel, size: Size, pixels: Size) -> View:
+    """Return the view of a grid's middle that fills a picture; what doesn't fit is cut off at two sides.
+
+    Raises NCAError if there is no such picture.
+    """
+    _check(pixels)
+    across = extent(kernel, size)
+    scale = max(most / length for most, length in zip(pixels, across, strict=True))
+    x, y = (
+        start + (length - most / scale) / 2
+        for start, length, most in zip(corner(kernel), across, pixels, strict=True)
+    )  # fmt: skip
+    return View(*pixels, scale, x, y)
+
+
+def size_of_shape(kernel: Kernel, width: int, shape: tuple[int, int]) -> Size:
+    """Return the size in cells of a grid whose picture has a shape, such as (16, 9), with a width in cells."""
+    ax, by = extent(kernel, (1, 1))
+    even = 2 if kernel.basis[1][0] else 1
+    return width, max(1, round(width * ax / by * shape[1] / shape[0] / even)) * even
+
+
+def _check(pixels: Size) -> None:
+    if min(pixels) < 1 or pixels[0] * pixels[1] > MAX_PIXELS:
+        raise NCAError(f"A picture can't have {pixels[0]}x{pixels[1]} pixels; use at most {MAX_PIXELS:,} in all.")
+
+
+def smooth(rgb: F32, kernel: Kernel, view: View) -> U8:
+    """Return the picture of a view whose cells blend into each other: (height, width, 3) uint8.
+
+    Cubic interpolation (Catmull-Rom): along the rows of cells, then between them.
+
+    rgb: what each cell shows, (rows, columns, 3) float32, 0 to 1.
+    """
+    (ax, _), (bx, by) = kernel.basis
+    x = (np.arange(view.width) + 0.5) / view.scale + view.x
+    y = ((np.arange(view.height) + 0.5) / view.scale + view.y) / by
+    first, last = math.floor(y[0]) - 1, math.floor(y[-1]) + 2
+    lines = np.arange(first, last + 1)[:, None]
+    place = x / ax - lines * (bx / ax)
+    column = np.floor(place).astype(np.int64)
+    size = rgb.shape[1], rgb.shape[0]
+    across = np.zeros((len(lines), view.width, 3), np.float32)
+    for offset, share in enumerate(_cubic(place - column), -1):
+        stored, row = on_torus(kernel, size, column + offset, lines + 0 * column)
+        across += rgb[row, stored] * share[..., None]
+    picture = np.empty((view.height, view.width, 3), np.uint8)
+    for top in range(0, view.height, ROWS):
+        part = y[top : top + ROWS]
+        row = np.floor(part).astype(np.int64)
+        shares = _cubic(part - row)
+        out = sum(across[row + offset - first] * share[:, None, None] for offset, share in enumerate(shares, -1))
+        picture[top : top + ROWS] = np.clip(np.asarray(out) * 255 + 0.5, 0, 255)
+    return picture
+
+
+def _cubic(t: F64) -> list[F32]:
+    """Return the shares of the four points around a place that lies `t`, 0 to 1, after the second."""
+    shares = (
+        ((2 - t) * t - 1) * t / 2,
+        ((3 * t - 5) * t * t + 2) / 2,
+        ((4 - 3 * t) * t + 1) * t / 2,
+        (t - 1) * t * t / 2,
+    )
+    return [share.astype(np.float32) for share in shares]

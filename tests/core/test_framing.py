@@ -1,0 +1,91 @@
+"""Pictures whose size is given in pixels."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ncaengine.core import canvas, framing, kernels
+from ncaengine.core.errors import NCAError
+from ncaengine.core.lattice import View, extent
+from ncaengine.core.model import Colour
+
+KERNELS = kernels.discover().kernels
+SQUARE, HEXAGONAL = KERNELS["square"], KERNELS["hexagonal"]
+
+
+@pytest.mark.parametrize(
+    ("pixels", "scale", "size"),
+    [
+        ((3840, 2160), None, (960, 540)),
+        ((1920, 1080), None, (960, 540)),
+        ((1366, 768), None, (683, 384)),
+        ((512, 512), None, (512, 512)),
+        ((1920, 1080), 3, (640, 360)),
+    ],
+)
+def test_square_cells_become_squares_of_whole_pixels_where_that_is_possible(pixels, scale, size):
+    assert framing.cells_for(SQUARE, pixels, scale) == size
+    view = framing.view_filled(SQUARE, size, pixels)
+    assert (view.width, view.height) == pixels
+    assert view.aligned(SQUARE)
+
+
+@given(
+    st.sampled_from(sorted(KERNELS)), st.integers(200, 4000), st.integers(200, 4000), st.sampled_from([None, 1, 2, 4])
+)
+@settings(max_examples=60, deadline=None)
+def test_pictures_of_any_size_tile_to_half_a_pixel(name, width, height, scale):
+    kernel = KERNELS[name]
+    size = framing.cells_for(kernel, (width, height), scale)
+    view = framing.view_filled(kernel, size, (width, height))
+    across, down = extent(kernel, size)
+    assert (view.width, view.height) == (width, height)
+    assert abs(across * view.scale - width) <= 0.5
+    assert abs(down * view.scale - height) <= 0.5
+    assert (size[1] * kernel.basis[1][0]) % 1 == 0  # no shift where the torus closes
+    if scale:
+        assert view.scale == pytest.approx(scale, rel=0.21)
+
+
+def test_a_grid_that_has_its_size_is_cut_in_the_middle():
+    view = framing.view_filled(SQUARE, (40, 20), (100, 100))
+    assert view.scale == 5
+    assert (view.x, view.y) == (-0.5 + 10, -0.5)
+
+
+def test_16_9_means_the_picture():
+    for kernel in (SQUARE, HEXAGONAL):
+        width, height = extent(kernel, framing.size_of_shape(kernel, 256, (16, 9)))
+        assert width / height == pytest.approx(16 / 9, rel=0.01)
+
+
+@pytest.mark.parametrize(("pixels", "scale"), [((0, 5), None), ((10**5, 10**5), None), ((64, 64), 65), ((64, 64), 0)])
+def test_impossible_pictures_are_refused(pixels, scale):
+    with pytest.raises(NCAError, match=r"pixels"):
+        framing.cells_for(SQUARE, pixels, scale)
+
+
+def test_smooth_pictures_go_through_the_colours_of_cells_and_are_cubic_between_them():
+    rgb = np.random.default_rng(0).random((6, 8, 3), np.float32) * 0.6 + 0.2
+    view = View(8 * 3, 6 * 3, 3.0, -0.5, -0.5, smooth=True)
+    picture = framing.smooth(rgb, SQUARE, view)
+    np.testing.assert_allclose(picture[1::3, 1::3], rgb * 255, atol=0.51)  # the middles of the cells
+    # One third of the way from row 5 to row 0 of the torus, by the textbook's polynomial.
+    a, b, c, d, t = rgb[4], rgb[5], rgb[0], rgb[1], 1 / 3
+    cubic = b + t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a))) / 2
+    np.testing.assert_allclose(picture[17, 1::3], np.clip(cubic, 0, 1) * 255, atol=0.51)
+
+
+def test_smooth_hexagonal_pictures_show_a_wave_in_its_true_shape_and_meet_at_the_edges():
+    size, pixels = (40, 46), (400, 398)
+    (ax, _), (bx, by) = HEXAGONAL.basis
+    rows, columns = np.mgrid[:46, :40]
+    x, y = columns * ax + rows * bx, rows * by
+    state = np.zeros((46, 40, 4), np.float32)
+    state[..., :3] = (0.3 * np.sin(2 * np.pi * (3 * x / 40 + 2 * y / (46 * by))))[..., None]
+    view = View(*pixels, 10.0, -0.5, -by / 2, smooth=True)
+    picture = canvas.draw(state, HEXAGONAL, Colour(1.0, 0.5), view)
+    px, py = (np.arange(400) + 0.5) / 10 - 0.5, (np.arange(398)[:, None] + 0.5) / 10 - by / 2
+    wave = 0.5 + 0.3 * np.sin(2 * np.pi * (3 * px / size[0] + 2 * py / (46 * by)))
+    np.testing.assert_allclose(picture[..., 0], wave * 255, atol=1.5)
