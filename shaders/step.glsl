@@ -8,6 +8,7 @@
 //   LISTED  an invocation steps a cell that pick.comp listed; without PAIRS and LISTED, any cell, firing or not
 //   COPIED  the driver has copied the cells that don't fire
 //   COARSE  how many coarser scales the model perceives at
+//   EMBEDDING  how many layers of four numbers a cell's embedding has; 0 if the model reads none
 #include "state.glsl"
 
 READS(0, STATE, before); // (LAYERS, height, width) vec4, four channels a layer
@@ -41,6 +42,10 @@ READS(5, rgba32f, coarse_1);
 READS(6, rgba32f, coarse_2);
 uniform ivec2 coarse_size_0, coarse_size_1, coarse_size_2;              // (width, height) of each
 uniform int coarse_row_shift_0, coarse_row_shift_1, coarse_row_shift_2; // row_shift of each
+#endif
+
+#if EMBEDDING > 0
+READS(7, rgba32f, embedding); // (EMBEDDING, height, width) vec4: which texture each cell makes
 #endif
 
 #include "fires.glsl"

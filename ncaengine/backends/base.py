@@ -29,7 +29,11 @@ class Cells(Protocol):
         """Return a copy of the state: (height, width, channels) float32."""
 
     def write_fields(self, fields: F32 | None) -> None:
-        """Replace the fields: (height, width, 4) float32 of the state's size, None for the defaults."""
+        """Replace the fields: (height, width, 4) float32 of the state's size, None for the defaults.
+
+        Where a model reads an embedding, that of each cell follows as further planes, for all models alike. Without
+        these, all cells have the first texture's; see core.embeddings.
+        """
 
     def read_cells(self, cells: I32) -> F32:
         """Return the state of some cells, (n, 2) int32 (column, row) within the grid: (n, channels) float32."""

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from ncaengine.backends.reference import Reference
-from ncaengine.core import canvas
-from ncaengine.core.fields import PLANE
+from ncaengine.core import canvas, embeddings
+from ncaengine.core.fields import FIELDS, PLANE
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View
 from ncaengine.core.looks import RGB, Look
@@ -62,6 +62,10 @@ class TorchCells:
     @torch.no_grad()
     def step(self, number: int, rng_seed: int, settings: Settings) -> None:
         fields, before = self._fields, self._x
+        code = embeddings.first(*(net.config for net in self._nets))
+        if code and fields is not None and len(fields) == len(FIELDS):
+            rest = torch.tensor(code)[:, None, None].expand(-1, *fields.shape[1:])
+            fields = torch.cat([fields, rest])
         x = self._nets[0].step(before, number, rng_seed, settings, fields)
         if fields is not None:
             slots = (fields[PLANE["model"]] + 0.5).int().clamp(0, len(self._nets) - 1)

@@ -14,6 +14,7 @@ import numpy as np
 from msgspec import structs
 
 from ncaengine.core.errors import NCAError
+from ncaengine.core.fields import FIELDS
 from ncaengine.core.names import did_you_mean
 from ncaengine.core.types import F32
 
@@ -68,17 +69,37 @@ def folded(model: Model, embedding: Sequence[float], name: str = "") -> Model:
     name: The new model's name; '' keeps it.
     """
     config, where = model.config, columns(model.config)
-    layer = "w1" if config.hidden else "w2"
-    weights = getattr(model, layer)
-    added = weights[:, where].astype(np.float64) @ np.asarray(embedding, np.float64)[: len(where)]
-    rest = np.delete(weights, where, 1)
-    biases = {"w1": model.b1, "w2": model.b2}[layer]
-    bias = (biases + added).astype(np.float32)
-    plain = structs.replace(
-        config, extra=tuple(e for e in config.extra if e not in NAMES), textures={}, name=name or config.name
-    )
-    arrays: dict[str, F32] = {**model.arrays(), layer: rest, {"w1": "b1", "w2": "b2"}[layer]: bias}
+    if not where:
+        return model
+    bias = "b1" if config.hidden else "b2"
+    layer = model.w1 if config.hidden else model.w2
+    added = layer[:, where].astype(np.float64) @ np.asarray(embedding, np.float64)[: len(where)]
+    extra = tuple(each for each in config.extra if each not in NAMES)
+    plain = structs.replace(config, extra=extra, textures={}, name=name or config.name)
+    arrays: dict[str, F32] = {
+        **model.arrays(),
+        "w1": np.delete(model.w1, where, 1),
+        "w2": model.w2 if config.hidden else np.delete(model.w2, where, 1),
+        bias: (getattr(model, bias) + added).astype(np.float32),
+    }
     return type(model)(plain, **arrays)
+
+
+def applied(models: Sequence[Model], fields: F32 | None, fold: bool = True) -> tuple[list[Model], F32 | None]:
+    """Return the models that cells run, and their embeddings, (height, width, numbers) float32, None if none is read.
+
+    Where all cells have one embedding, the models are plain ones, which are faster.
+
+    fields: (height, width, 4 or more) float32; None for the defaults.
+    fold: whether to do so also for another embedding than the default, which some devices must compile for.
+    """
+    code = first(*(model.config for model in models))
+    if not code:
+        return [*models], None
+    cells = None if fields is None or fields.shape[2] < len(FIELDS) + len(code) else fields[..., len(FIELDS) :]
+    if cells is not None and (cells == cells[0, 0]).all() and (fold or (cells[0, 0] == np.array(code, "f4")).all()):
+        code, cells = tuple(cells[0, 0].tolist()), None
+    return ([*models], cells) if cells is not None else ([folded(model, code) for model in models], None)
 
 
 def texture(model: Model, name: str) -> Model:

@@ -1,9 +1,11 @@
 """Fields: numbers that differ from cell to cell. All of them share one storage, one brush and one file format.
 
-All fields of a grid lie in one array, (height, width, 4) float32, its planes in the order of FIELDS.
+All fields of a grid lie in one array, (height, width, 4) float32, its planes in the order of FIELDS. Where models read
+an embedding (see core.embeddings), its numbers follow as further planes.
 A grid without one runs as if every cell had the defaults.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -42,7 +44,7 @@ FIELDS: dict[Field, FieldInfo] = {info.name: info for info in _ALL}
 PLANE: dict[Field, int] = {name: index for index, name in enumerate(FIELDS)}
 
 
-def default_fields(width: int, height: int) -> F32:
-    """Return the default of every field at every cell: (height, width, 4) float32."""
-    defaults = np.array([info.default for info in FIELDS.values()], np.float32)
-    return np.broadcast_to(defaults, (height, width, len(FIELDS))).copy()
+def default_fields(width: int, height: int, embedding: Sequence[float] = ()) -> F32:
+    """Return the default of every field, and an embedding, at every cell: (height, width, 4 or more) float32."""
+    defaults = np.array([*(info.default for info in FIELDS.values()), *embedding], np.float32)
+    return np.broadcast_to(defaults, (height, width, len(defaults))).copy()

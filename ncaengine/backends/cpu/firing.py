@@ -6,7 +6,7 @@ from ncaengine.backends.cpu.emit import Code
 from ncaengine.backends.cpu.product import Width, chunks
 from ncaengine.backends.cpu.records import GRID, SLOT, Record
 from ncaengine.backends.cpu.values import F32, I32, I64, U8, Array, Unit, Value
-from ncaengine.core.fields import FIELDS, PLANE
+from ncaengine.core.fields import PLANE
 from ncaengine.core.model import Config
 from ncaengine.core.pcg import ALWAYS
 
@@ -141,7 +141,7 @@ class _Rows:
         rates = self.grid.array("fields", F32)
         fraction_at, whole_at = Stack(code, fractions), Stack(code, whole)
         with code.loop(count) as i:
-            rate = rates[(cell + i) * len(FIELDS) + PLANE["rate"]]
+            rate = rates[(cell + i) * self.grid["field_stride"] + PLANE["rate"]]
             chance = fraction_at.array[i] < self.grid.real("fire_rate") * rate
             one = code.constant(1, I32)
             own = chance.choose(one, one.like(0))

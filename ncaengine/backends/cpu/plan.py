@@ -11,6 +11,7 @@ from ncaengine.backends.cpu.programs import Phase, Programs
 from ncaengine.backends.cpu.records import GRID, SLOT, fill
 from ncaengine.backends.cpu.slots import Slot
 from ncaengine.backends.cpu.workers import Workers
+from ncaengine.core import embeddings
 from ncaengine.core.fields import PLANE, default_fields
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Config, Model
@@ -30,8 +31,9 @@ class Plan:
 
         states: two (cells + 1, channels) float32; the last cell is zeros.
         shape: (height, width, channels).
-        fields: (height, width, 4) float32, None for the defaults.
+        fields: (height, width, 4) float32, or more planes with embeddings; None for the defaults.
         """
+        models, _ = embeddings.applied(models, fields)
         self._programs, self._models, self._kernel = programs, models, kernel
         self._fields, self._settings = fields, settings
         height, width, _ = shape
@@ -55,7 +57,7 @@ class Plan:
     def _differs(self, *names: str) -> bool:
         """Return whether any cell's field isn't the default."""
         planes = [PLANE[name] for name in names]  # type: ignore[index]
-        return self._fields is not None and bool((self._fields != default_fields(1, 1))[..., planes].any())
+        return self._fields is not None and bool((self._fields[..., planes] != default_fields(1, 1)[..., planes]).any())
 
     @property
     def _has_rates(self) -> bool:

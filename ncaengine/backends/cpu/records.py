@@ -18,7 +18,7 @@ GRID = (
     "across", "first_column",  # float32 tables by row, see perception.ExtraInputs
     "pair_columns", "pair_rows",  # from each cell of the first half to the one that fires when it doesn't
     "rng_seed", "fire_threshold", "fire_rate",  # uint32, uint32, float32
-    "fields", "field_stride",  # (cells, 4) float32, or 4 float32 and stride 0
+    "fields", "field_stride",  # (cells, 4 or more) float32, or 4 float32 and stride 0
     "slots", "model_of_cell",  # SLOT records one after the other; (cells,) uint8
     "scale", "aspect", "angle", "dt",  # float32; see Settings
     "life",  # (cells + 1,) float32: the channel of life after the step

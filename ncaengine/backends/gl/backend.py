@@ -9,6 +9,7 @@ import numpy as np
 from ncaengine.backends.gl.autotune import Autotuner, size_class, subject
 from ncaengine.backends.gl.canvas import Canvas, ShownGrid
 from ncaengine.backends.gl.cell_access import CellAccess
+from ncaengine.backends.gl.cell_maps import CellMaps
 from ncaengine.backends.gl.device import SHARED_BYTES, Device, headless_context
 from ncaengine.backends.gl.llvmpipe import threads
 from ncaengine.backends.gl.passes import Passes, StepPrograms, compile_step, let_die
@@ -19,8 +20,8 @@ from ncaengine.backends.gl.shader.perception import Cover, Form, FrameKind
 from ncaengine.backends.gl.stages import integrate
 from ncaengine.backends.gl.storage import FLOAT
 from ncaengine.backends.gl.textures import GridImages, StateImages
-from ncaengine.core.errors import NCAError
-from ncaengine.core.fields import MAX_MODELS, PLANE, default_fields
+from ncaengine.core import embeddings
+from ncaengine.core.fields import default_fields
 from ncaengine.core.integration import METHODS
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View
@@ -42,26 +43,38 @@ class GLCells:
         self._backend, self._ctx = backend, backend.device.ctx
         self._images: GridImages | None = None
         self._weights: list[moderngl.Texture] = []
-        self._models: list[Model] = []
+        self._given: list[Model] = []
+        self._models: list[Model] = []  # those that run: plain ones where all cells have one embedding
         self._programs: dict[tuple[int, FrameKind, Cover, int], StepPrograms] = {}
         self._kernel: Kernel | None = None
         self._size = (0, 0)
-        self._fields: moderngl.Texture | None = None
-        self._numbers = [0]  # those that the model field holds; other models need no pass
-        self._mean_rate, self._rates = 1.0, False  # of the rate field, and whether any cell's is not 1
+        self._maps = CellMaps(backend.device)
+        self._fields: F32 | None = None
         self._frame: FrameKind = ""
         self._settings: Settings | None = None  # those of the last step
         self._passes = Passes(backend.device)
 
     def specialise(self, model: Model, kernel: Kernel, others: Sequence[Model] = ()) -> None:
-        models = [model, *others]
-        check_models(models)
-        # Compile before anything changes, and only the program that the last step's settings need.
-        frame: FrameKind = self._frame or ("turned" if others else "")
-        programs, settings = {}, self._settings or Settings(fire_rate=model.config.fire_rate)
+        given = [model, *others]
+        check_models(given)
+        fields = self._fields if self._fields is not None and self._fields.shape[:2] == self._size[::-1] else None
+        self._run(given, kernel, fields)
+        self._given = given
+
+    @property
+    def _folds(self) -> bool:
+        """Whether another embedding of all cells is only another upload, not another program."""
+        return not (self._backend.device.fragment and self._backend.device.form == "unrolled")
+
+    def _run(self, given: list[Model], kernel: Kernel, fields: F32 | None) -> None:
+        """Run these models with these fields; compile only the program that the last step's settings need."""
+        models, cells = embeddings.applied(given, fields, self._folds)
+        frame: FrameKind = self._frame or ("turned" if len(models) > 1 else "")
+        programs, settings = {}, self._settings or Settings(fire_rate=models[0].config.fire_rate)
         for slot, each in enumerate(models):
             cover = self._cover(each, settings)
             programs[slot, frame, cover, 0] = self._backend.step_programs(each, kernel, frame, cover)
+        self._maps.write_embeddings(cells)
         self._drop_weights()
         self._weights = [self._upload(source.pack_weights(each)) for each in models]
         self._models, self._kernel = models, kernel
@@ -93,29 +106,10 @@ class GLCells:
         return self._backend.state_images.read(self._now, self._size, self._models[0].config.channels)
 
     def write_fields(self, fields: F32 | None) -> None:
-        old = self._fields
-        if fields is None:
-            self._fields, self._numbers, self._mean_rate, self._rates = None, [0], 1.0, False
-        else:
-            height, width = fields.shape[:2]
-            sides = self._backend.device.image_side(width), self._backend.device.image_side(height)
-            if old is None or old.size != sides:
-                self._fields = self._allocate_fields(*sides)
-            assert self._fields is not None
-            self._fields.write(np.ascontiguousarray(fields, np.float32), (0, 0, width, height))
-            numbers = np.clip(fields[..., PLANE["model"]] + np.float32(0.5), 0, MAX_MODELS - 1).astype(int)
-            self._numbers = np.flatnonzero(np.bincount(numbers.ravel())).tolist()
-            rate = fields[..., PLANE["rate"]]
-            self._mean_rate, self._rates = float(rate.mean()), bool((rate != 1).any())
-        if old is not None and old is not self._fields:
-            old.release()
-
-    def _allocate_fields(self, width: int, height: int) -> moderngl.Texture:
-        image = self._ctx.texture((width, height), 4, dtype="f4")
-        if self._backend.device.out_of_memory(image):
-            raise NCAError(f"The device has too little memory for fields of {width}x{height} cells.")
-        image.filter = (moderngl.NEAREST, moderngl.NEAREST)
-        return image
+        self._maps.write(fields)
+        self._fields = fields
+        if self._kernel and any(model.config.textures for model in self._given):
+            self._run(self._given, self._kernel, fields)
 
     def read_cells(self, cells: I32) -> F32:
         return self._backend.cell_access.gather(self._now, cells, self._models[0].config.channels)
@@ -130,7 +124,7 @@ class GLCells:
         if model.config.firing == "channel":
             return "every"
         size = self._size if self._images else (2, 2)
-        if settings.antithetic and pair_offset(*size, settings.fire_rate, self._rates):
+        if settings.antithetic and pair_offset(*size, settings.fire_rate, self._maps.has_rates):
             return "pairs"
         if self._backend.device.fragment:
             return "every"
@@ -138,15 +132,15 @@ class GLCells:
         countable = (
             self._size[0] * self._size[1] <= source.MOST_GROUPS * group[0] * group[1]
         )  # even if all of them fire
-        return "listed" if countable and settings.fire_rate * self._mean_rate < MOST_LISTED else "every"
+        return "listed" if countable and settings.fire_rate * self._maps.mean_rate < MOST_LISTED else "every"
 
     def step(self, number: int, rng_seed: int, settings: Settings) -> None:
         assert self._kernel is not None
         width, height = self._size
-        plain = self._fields is None and settings.plain and len(self._models) == 1
+        plain = self._maps.fields is None and settings.plain and len(self._models) == 1
         self._frame = "stretched" if settings.aspect != 1 else "" if plain else "turned"
         self._settings = settings
-        pair = pair_offset(width, height, settings.fire_rate, self._rates) or (0, 0)
+        pair = pair_offset(width, height, settings.fire_rate, self._maps.has_rates) or (0, 0)
         uniforms: dict[str, object] = {
             **settings.uniforms(),
             "size": self._size,
@@ -176,7 +170,7 @@ class GLCells:
         width, height = self._size
         last = len(self._models) - 1
         passes = []
-        for slot in {min(number, last) for number in self._numbers}:
+        for slot in {min(number, last) for number in self._maps.numbers}:
             cover = self._cover(self._models[slot], settings)
             covered = (width - pair[0], height - pair[1]) if cover == "pairs" else self._size
             run = partial(self._dispatch, slot, covered, {**uniforms, "slot": slot}, before, after)
@@ -217,7 +211,9 @@ class GLCells:
         coarse, more = self._passes.perceive_coarsely(programs, config, self._kernel, before, self._size, self._frame)
         reads: dict[str, Image] = {"before": before, "weights": self._weights[slot], **coarse}
         if self._frame:
-            reads["fields"] = self._fields or self._backend.plain_fields
+            reads["fields"] = self._maps.fields or self._backend.plain_fields
+        if self._maps.embedding and config.textures:
+            reads["embedding"] = self._maps.embedding
         self._passes.step(programs, self._size, covered, reads, after, {**uniforms, **more})
 
     def _chosen(self, slot: int, cover: Cover, run: Callable[[StepPrograms], None]) -> StepPrograms:
@@ -251,14 +247,14 @@ class GLCells:
         assert self._kernel is not None
         config = self._models[0].config
         assert self._images is not None
-        now = ShownGrid(self._now, self._images.previous, self._fields, self._size, self._kernel, config)
+        now = ShownGrid(self._now, self._images.previous, self._maps.fields, self._size, self._kernel, config)
         self._backend.canvas.draw(target, view, look, now, lines)
 
     def release(self) -> None:
         self._drop_images()
         self._drop_weights()
         self._passes.release()
-        self.write_fields(None)
+        self._maps.release()
 
     def _upload(self, weights: F32) -> moderngl.Texture:
         rows, width, _ = weights.shape

@@ -16,6 +16,7 @@ from typing import Literal
 
 import numpy as np
 
+from ncaengine.core import embeddings
 from ncaengine.core import stencils as own_stencils
 from ncaengine.core.kernels import LAPLACIAN_COS, LAPLACIAN_SIN, Kernel
 from ncaengine.core.model import Config, Extra, Feature, Range
@@ -31,16 +32,36 @@ Cover = Literal["every", "pairs", "listed"]
 """Which cells invocations step. every: all, and updates that don't fire are dropped. pairs: the one of two cells that
 fires. listed: those that pick.comp listed."""
 GRADIENTS = ("gradient_x", "gradient_y")
-_EXTRA: dict[Extra, str] = {
+_EXTRA: dict[Extra | str, str] = {
     "row": "place.y", "column": "place.x", "cos_angle": "cos_angle", "sin_angle": "sin_angle",
+    **{name: f"embedding_{n // 4}.{'xyzw'[n % 4]}" for n, name in enumerate(embeddings.NAMES)},
 }  # fmt: skip
-_TAKEN = {"state", "row", "column", "base", "inside", "feature", "input", "coarse", "corner", "low", "at", "gl"}
+_TAKEN = {
+    "state",
+    "row",
+    "column",
+    "base",
+    "inside",
+    "feature",
+    "input",
+    "embedding",
+    "coarse",
+    "corner",
+    "low",
+    "at",
+    "gl",
+}
 """First words of names that are in use, or reserved; no stencil's variable may begin with one."""
 
 
 def layers(config: Config) -> int:
     """Return how many layers of four channels a state takes."""
     return -(-config.channels // 4)
+
+
+def embedding_layers(config: Config) -> int:
+    """Return how many layers of four numbers a cell's embedding takes."""
+    return -(-embeddings.size(config) // 4)
 
 
 def stencils(config: Config, frame: FrameKind) -> tuple[str, ...]:
@@ -201,6 +222,7 @@ def _extra_inputs(config: Config, kernel: Kernel, frame: FrameKind) -> list[str]
             out.append(f"place = {own};")
     if not frame and {"cos_angle", "sin_angle"} & set(config.extra):
         out.append("float cos_angle = 1.0, sin_angle = 0.0;")
+    out += [f"vec4 embedding_{k} = LOAD(embedding, cell, {k});" for k in range(embedding_layers(config))]
     return out + [f"float input_{name} = {_EXTRA[name]};" for name in dict.fromkeys(config.extra)]
 
 

@@ -105,6 +105,7 @@ def step_source(
         **_common(config, form),
         **_optional(frame),
         "COARSE": len(perception.coarse_scales(config)),
+        "EMBEDDING": perception.embedding_layers(config),
         **({cover.upper(): 1} if cover != "every" else {}),
         **({"COPIED": 1} if copied else {}),
     }
