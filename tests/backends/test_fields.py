@@ -322,10 +322,10 @@ def test_no_image_of_fields_has_a_side_of_a_power_of_2(gl: GLBackend, catalogue:
     cells = gl.cells()
     for size in ((1, 1), (2, 64), (128, 100)):
         cells.write_fields(fields.default_fields(*size))
-        assert all(side & (side - 1) for side in cells._fields.size)
+        assert all(side & (side - 1) for side in cells._maps.fields.size)
     assert all(side & (side - 1) for side in gl.plain_fields.size)
     cells.release()
-    assert cells._fields is None
+    assert cells._maps.fields is None
 
 
 def test_after_a_write_the_state_before_is_the_state_itself(gl: GLBackend, catalogue: Catalogue) -> None:

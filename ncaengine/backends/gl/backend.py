@@ -255,6 +255,7 @@ class GLCells:
         self._drop_weights()
         self._passes.release()
         self._maps.release()
+        self._fields = None
 
     def _upload(self, weights: F32) -> moderngl.Texture:
         rows, width, _ = weights.shape

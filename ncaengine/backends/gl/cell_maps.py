@@ -30,12 +30,11 @@ class CellMaps:
 
     def write(self, fields: F32 | None) -> None:
         """Replace the fields; see Cells.write_fields. Raises NCAError if memory is too small."""
-        plain = None if fields is None else fields[..., : len(FIELDS)]
-        only_embeddings = fields is not None and fields.shape[2] > len(FIELDS) and (plain == default_fields(1, 1)).all()
-        if plain is None or only_embeddings:
+        if fields is None or _only_embeddings(fields):
             self._drop(self.fields)
             self.fields, self.numbers, self.mean_rate, self.has_rates = None, [0], 1.0, False
             return
+        plain = fields[..., : len(FIELDS)]
         old, height, width = self.fields, *plain.shape[:2]
         if old is None or old.size != self._sides(width, height):
             self.fields = self._checked(self._device.ctx.texture(self._sides(width, height), 4, dtype="f4"), plain)
@@ -84,3 +83,9 @@ class CellMaps:
     def _drop(image: moderngl.Texture | moderngl.TextureArray | None) -> None:
         if image is not None:
             image.release()
+
+
+def _only_embeddings(fields: F32) -> bool:
+    """Return whether cells differ in nothing but their embeddings."""
+    count = len(FIELDS)
+    return fields.shape[2] > count and bool((fields[..., :count] == default_fields(1, 1)).all())
