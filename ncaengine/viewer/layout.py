@@ -59,7 +59,7 @@ class Layout:
 
     def _regions(self, app: App) -> None:
         free, at = imgui.get_content_region_avail(), imgui.get_cursor_screen_pos()
-        foot, bar = em(theme.STATUS_HEIGHT), em(timeline.HEIGHT) if app.panes else 0.0
+        foot = em(theme.STATUS_HEIGHT)
         height = free.y - foot
         columns = toolbar.columns(height / em(1))
         left = em(toolbar.width(columns)) if app.panes else 0.0
@@ -70,6 +70,7 @@ class Layout:
         wide = free.x - side - left
         top = em(tool_options.HEIGHT) if app.panes else 0.0
         gap = em(theme.GAP)
+        bar = timeline.height(wide - 2 * gap) if app.panes else 0.0
         if app.panes:
             self._tool_options(app, at.x + left, at.y, wide, top)
         below = at.y + top

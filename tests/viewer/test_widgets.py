@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ncaengine.core.settings import SETTINGS
 from ncaengine.viewer.canvas import grid_cards
-from ncaengine.viewer.kit import widgets
+from ncaengine.viewer.kit import sliders, widgets
 from ncaengine.viewer.panels import probe, toolbar
 
 
@@ -55,3 +55,21 @@ def test_values_are_shown_with_their_units() -> None:
         for name, value in (("steps_per_second", 7200), ("steps_per_second", 1.5), ("angle", -90.2), ("scale", 1.25))
     ]
     assert texts == ["unlimited", "1.5 steps/s", "-90°", "1.25×"]
+
+
+def test_numbers_have_thin_spaces_from_five_digits_on() -> None:
+    texts = [widgets.format_count(number) for number in (0, 5868, 9999.4, 9999.6, 12345, -1234567)]
+    assert texts == ["0", "5868", "9999", "10\u2009000", "12\u2009345", "-1\u2009234\u2009567"]
+    text = "a.pt: 1,234,567, at most 4,096,16 or 1,024 of 3,5 channels."
+    shown = "a.pt: 1\u2009234\u2009567, at most 4,096,16 or 1024 of 3,5 channels."
+    assert widgets.with_thin_spaces(text) == shown
+
+
+@pytest.mark.parametrize("name", ["steps_per_second", "scale", "angle", "fire_rate"])
+@given(data=st.data())
+def test_a_slider_is_filled_in_the_order_of_its_values(name: str, data: st.DataObject) -> None:
+    info = SETTINGS[name]
+    values = st.floats(info.low, info.high)
+    low, high = sorted((data.draw(values), data.draw(values)))
+    assert 0 <= sliders.share(info, low) <= sliders.share(info, high) <= 1
+    assert (sliders.share(info, info.low), sliders.share(info, info.high)) == (0, 1)

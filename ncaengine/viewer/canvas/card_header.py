@@ -148,7 +148,7 @@ def _speed_texts(app: App, pane: Pane) -> tuple[str, str, ImVec4]:
     if pane.grid.settings.paused:
         return f"{icons.PAUSE}  Paused", "", theme.DIM
     rate = pane.meter.rate
-    measured = f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}"
+    measured = widgets.format_count(rate) if rate >= 10 else f"{rate:.1f}"
     if requested >= SETTINGS["steps_per_second"].high:
         return measured, " / unlimited", theme.ACCENT
     if rate < 0.9 * requested - 1:

@@ -22,13 +22,17 @@ DIALOG_WITHOUT_NAV = DIALOG | int(imgui.WindowFlags_.no_nav)
 """For dialogs that handle the arrow keys themselves."""
 INSIDE = int(imgui.HoveredFlags_.root_and_child_windows | imgui.HoveredFlags_.allow_when_blocked_by_active_item)
 
+TOOLTIP_WIDTH = 18.0
+"""Of the text of a tooltip, in em."""
+THIN_SPACE = "\u2009"
+
 SHARED_ID = 0x6E6361
 """The id that `shared_ids` pushes: any number that imgui is unlikely to compute itself."""
 
 CAP_PADDING, CAP_GAP = 0.4, 0.25
 """Space inside a key cap and between two of them, in em."""
-LABEL_WIDTH, VALUE_WIDTH = 5.6, 5.5
-"""Width of the column of labels, and of the values next to sliders, in em."""
+LABEL_WIDTH, LABEL_SHARE = 5.6, 0.42
+"""Width of the column of labels, in em, and the most of a row that it takes."""
 
 
 @contextmanager
@@ -114,15 +118,43 @@ def clicked_outside() -> bool:
 # Text
 
 
-def tooltip(text: str) -> None:
-    """Show a tooltip for the last item, wrapped."""
-    if text and imgui.is_item_hovered(TOOLTIP):
-        with style(variables=[(imgui.StyleVar_.window_padding, (em(0.6), em(0.5)))]):
-            imgui.begin_tooltip()
-            imgui.push_text_wrap_pos(em(18))
-            imgui.text_unformatted(text)
-            imgui.pop_text_wrap_pos()
-            imgui.end_tooltip()
+def tooltip(text: str, at_once: bool = False) -> None:
+    """Show a tooltip for the last item, wrapped, where it covers neither the item nor its neighbours in a column.
+
+    at_once: whether it comes without the usual delay.
+    """
+    flags = int(imgui.HoveredFlags_.allow_when_disabled) if at_once else TOOLTIP
+    if not text or not imgui.is_item_hovered(flags):
+        return
+    wrap, (across, down) = em(TOOLTIP_WIDTH), (em(0.6), em(0.5))
+    size = imgui.calc_text_size(text, False, wrap)
+    imgui.set_next_window_pos(_tooltip_place(size.x + 2 * across, size.y + 2 * down))
+    with style(variables=[(imgui.StyleVar_.window_padding, (across, down))]):
+        imgui.begin_tooltip()
+        imgui.push_text_wrap_pos(across + wrap)
+        imgui.text_unformatted(text)
+        imgui.pop_text_wrap_pos()
+        imgui.end_tooltip()
+
+
+def _tooltip_place(width: float, height: float) -> tuple[float, float]:
+    """Return where the tooltip of the last item goes: beside its column or list, else above or below the item."""
+    view, gap = imgui.get_main_viewport(), em(0.35)
+    end_x, end_y = view.pos.x + view.size.x, view.pos.y + view.size.y
+    low, high = imgui.get_item_rect_min(), imgui.get_item_rect_max()
+    at, size = imgui.get_window_pos(), imgui.get_window_size()
+    at_edge = at.x <= view.pos.x + 1 or at.x + size.x >= end_x - 1
+    kind = imgui.internal.get_current_window_read().flags & (imgui.WindowFlags_.popup | imgui.WindowFlags_.modal)
+    is_list = kind == imgui.WindowFlags_.popup
+    if is_list or (at_edge and size.y > size.x):
+        right = at.x + size.x + gap
+        x = right if right + width <= end_x else at.x - gap - width
+        if x >= view.pos.x:
+            return x, max(view.pos.y, min(low.y, end_y - height))
+    wide = high.x - low.x > width
+    x = imgui.get_io().mouse_pos.x - width / 2 if wide else low.x
+    y = low.y - gap - height
+    return max(view.pos.x, min(x, end_x - width)), y if y >= view.pos.y else high.y + gap
 
 
 def text_in(colour: ImVec4, text: str, width: float | None = None, wrapped: bool = False) -> None:
@@ -135,9 +167,15 @@ def text_in(colour: ImVec4, text: str, width: float | None = None, wrapped: bool
             imgui.pop_text_wrap_pos()
 
 
-def format_count(number: int) -> str:
-    """Return a whole number with spaces between its thousands."""
-    return f"{number:,}".replace(",", " ")
+def format_count(number: float) -> str:
+    """Return a number without decimals, from five digits on with thin spaces between its thousands."""
+    text = f"{number:,.0f}"
+    return text.replace(",", THIN_SPACE if abs(number) >= 9999.5 else "")
+
+
+def with_thin_spaces(text: str) -> str:
+    """Return a text of the engine, which writes 12,345, with its numbers as the window writes them."""
+    return re.sub(r"\d{1,3}(?:,\d{3})+(?!\d|,\d)", lambda found: format_count(int(found[0].replace(",", ""))), text)
 
 
 def shorten(text: str, width: float) -> str:
@@ -164,9 +202,9 @@ def format_value(info: SettingInfo, value: float) -> str:
     """Return a setting's value with its unit, as panels and cards show it."""
     if info.name == "steps_per_second" and value >= info.high:
         return "unlimited"
-    form = "%.0f" if info.unit == "°" or value >= 100 else "%.2f" if info.high <= 10 else "%.3g"
-    space = "" if info.unit in ("°", "×", "") else " "
-    return form % value + space + info.unit
+    form = "%.2f" if info.high <= 10 else "%.3g"
+    text = format_count(value) if info.unit == "°" or value >= 100 else form % value
+    return text + ("" if info.unit in ("°", "×", "") else " ") + info.unit
 
 
 # Rows of a panel
@@ -200,9 +238,11 @@ def toggle_section(title: str, closed: list[str]) -> None:
 def row_label(text: str, help_: str = "") -> None:
     """Draw a label in the left column of a row; the next item fills the right one."""
     imgui.align_text_to_frame_padding()
-    imgui.text_unformatted(shorten(text, em(LABEL_WIDTH) - em(0.4)))
-    tooltip(help_)
-    imgui.same_line(em(theme.PADDING) + em(LABEL_WIDTH))
+    width = min(em(LABEL_WIDTH), LABEL_SHARE * imgui.get_content_region_avail().x)
+    shown = shorten(text, width - em(0.4))
+    imgui.text_unformatted(shown)
+    tooltip(help_ if shown == text else f"{text}\n{help_}".rstrip())
+    imgui.same_line(em(theme.PADDING) + width)
     imgui.set_next_item_width(-1)
 
 
@@ -268,8 +308,8 @@ def drop_down(
     broken: (title, reason) of items that can't be picked.
     show_values: whether each value is shown next to its title, unless they are the same.
     """
-    picked = None
-    if imgui.begin_combo(id_, shown, imgui.ComboFlags_.height_large):
+    picked, room = None, imgui.calc_item_width() - imgui.get_frame_height() - 2 * imgui.get_style().frame_padding.x
+    if imgui.begin_combo(id_, shorten(shown, max(room, 1)), imgui.ComboFlags_.height_large):
         for index, group in enumerate(filter(None, map(list, (items, more)))):
             if index:
                 imgui.separator()
@@ -287,38 +327,3 @@ def drop_down(
             imgui.close_current_popup()
         imgui.end_combo()
     return picked
-
-
-def setting_control(info: SettingInfo, value: float | bool, default: float | bool) -> float | bool | None:
-    """Draw the control of a setting, a check box or a slider. Return the new value if it changed."""
-    if not isinstance(value, bool):
-        return slider(info, value, default)
-    row_label(info.title, info.help)
-    changed, checked = imgui.checkbox(f"##{info.name}", value)
-    tooltip(info.help)
-    return checked if changed else None
-
-
-def slider(info: SettingInfo, value: float, default: float | None = None) -> float | None:
-    """Draw a labelled slider with its value. Return the new value if it changed.
-
-    default: the value that a right-click restores, if any.
-    """
-    row_label(info.title, info.help)
-    flags = imgui.SliderFlags_.always_clamp | (imgui.SliderFlags_.logarithmic if info.logarithmic else 0)
-    form = "%.2f" if info.high <= 10 else "%.3g" if value < 100 else "%.0f"
-    name, end = f"##{info.name}", imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x
-    typing = imgui.internal.temp_input_is_active(imgui.get_id(name))
-    imgui.set_next_item_width(-em(VALUE_WIDTH))
-    with style([] if typing else [(imgui.Col_.text, theme.TRANSPARENT)]):  # the handle would cover the number
-        moved, number = imgui.slider_float(name, float(value), info.low, info.high, form, flags)
-    if not imgui.is_item_active():
-        reset = "" if default is None else f"; right-click to reset it to {format_value(info, default)}"
-        limits = f"From {format_value(info, info.low)} to {format_value(info, info.high)}."
-        tooltip(f"{info.help} {limits} Ctrl-click to type a value{reset}.")
-        if default is not None and imgui.is_item_clicked(imgui.MouseButton_.right):
-            return default
-    text = format_value(info, value)
-    imgui.same_line(end - imgui.calc_text_size(text).x)
-    imgui.text_unformatted(text)
-    return float(f"{number:.6g}") if moved else None

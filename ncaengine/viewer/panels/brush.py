@@ -7,7 +7,7 @@ from imgui_bundle import imgui
 
 from ncaengine.core.settings import SettingInfo
 from ncaengine.viewer.actions import open_files, tools
-from ncaengine.viewer.kit import theme, widgets
+from ncaengine.viewer.kit import sliders, theme, widgets
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.brush import BRUSH_SETTINGS, PAINTED_VALUES, TOOLS, ToolName
 
@@ -38,7 +38,7 @@ def show(app: App) -> None:
     if info := PAINTED_VALUES.get(brush.tool):
         _painted_value(app, info)
     for name in settings_of(brush.tool):
-        value = widgets.slider(BRUSH_SETTINGS[name], getattr(brush, name))
+        value = sliders.slider(BRUSH_SETTINGS[name], getattr(brush, name))
         if value is not None:
             setattr(brush, name, value)
     if brush.field:
@@ -99,7 +99,7 @@ def ignores_value(app: App) -> bool:
 def _painted_value(app: App, info: SettingInfo) -> None:
     brush = app.brush
     imgui.begin_disabled(ignores_value(app))
-    value = widgets.slider(info, brush.values[brush.tool])
+    value = sliders.slider(info, brush.values[brush.tool])
     imgui.end_disabled()
     if value is not None:
         brush.values[brush.tool] = value

@@ -16,7 +16,7 @@ from ncaengine.core.types import F32
 from ncaengine.simulation.grid import Grid
 from ncaengine.viewer import keymap
 from ncaengine.viewer.actions import display_modes
-from ncaengine.viewer.kit import theme, widgets
+from ncaengine.viewer.kit import sliders, theme, widgets
 from ncaengine.viewer.kit.theme import em, u32
 from ncaengine.viewer.state.app import App
 
@@ -57,7 +57,7 @@ def show(app: App) -> None:
     if look.mode in ("channel", "three"):
         _channels(app, 1 if look.mode == "channel" else 3)
     if look.mode in ("channel", "three", "update"):
-        gain = widgets.slider(GAIN, min(max(look.gain, GAIN.low), GAIN.high))
+        gain = sliders.slider(GAIN, min(max(look.gain, GAIN.low), GAIN.high))
         if gain is not None:
             display_modes.change_look(app, gain=gain)
     _legend(grid)

@@ -14,7 +14,7 @@ from ncaengine.core.looks import TINTS
 from ncaengine.core.settings import SettingInfo
 from ncaengine.simulation.commands import Fill, SetModel
 from ncaengine.viewer.actions import display_modes, open_files, tools
-from ncaengine.viewer.kit import icons, theme, widgets
+from ncaengine.viewer.kit import icons, sliders, theme, widgets
 from ncaengine.viewer.kit.theme import em, u32
 from ncaengine.viewer.panels import look
 from ncaengine.viewer.state.app import App
@@ -149,9 +149,9 @@ class MapsPanel:
         if tuple(values) != fill.values:
             valid = [min(max(float(f"{value:.6g}"), info.low), info.high) for value in values]
             self._change(values=(valid[0], valid[1]))
-        if fill.pattern in COUNTED and (number := widgets.slider(COUNT, float(fill.count))) is not None:
+        if fill.pattern in COUNTED and (number := sliders.slider(COUNT, float(fill.count))) is not None:
             self._change(count=max(1, round(number)))
-        if fill.pattern in FUZZY and (fuzz := widgets.slider(FUZZ, fill.fuzz)) is not None:
+        if fill.pattern in FUZZY and (fuzz := sliders.slider(FUZZ, fill.fuzz)) is not None:
             self._change(fuzz=fuzz)
 
     def _overlay(self, app: App) -> None:

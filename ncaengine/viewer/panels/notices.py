@@ -34,7 +34,8 @@ def show(app: App, left: float, bottom: float, width: float, right: float, lines
     free_lines = lines
     for toast in reversed(app.toasts):
         text_width = width - em(5.6)
-        text = toast.text if toast.buttons else _cut(toast.text, text_width, free_lines)
+        whole = widgets.with_thin_spaces(toast.text)
+        text = whole if toast.buttons else _cut(whole, text_width, free_lines)
         if text:
             free_lines -= 0 if toast.buttons else _line_count(text, text_width)
             bottom = _toast(app, toast, text, left, bottom, width) - em(0.5)
@@ -81,8 +82,8 @@ def _toast(app: App, toast: Toast, text: str, left: float, bottom: float, width:
         imgui.push_text_wrap_pos(max(width - em(2.8), 1.0))
         imgui.text_unformatted(text)
         imgui.pop_text_wrap_pos()
-        if text != toast.text:
-            widgets.tooltip(toast.text)
+        if text.endswith("…"):
+            widgets.tooltip(widgets.with_thin_spaces(toast.text))
         imgui.same_line(width - em(2.6))
         if widgets.button(f"{icons.CLOSE}###dismiss", em(1.9), "Dismiss", (theme.FIELD, theme.FIELD_HELD, theme.DIM)):
             app.toasts.remove(toast)

@@ -154,7 +154,7 @@ def _progress(app: App) -> None:
     recorder, film = app.recorder, app.recorder.recording
     width = imgui.get_content_region_avail().x
     widgets.text_in(theme.RED, f"{icons.RECORD}  {recorder.clock}")
-    frames = "" if film is None else f"{film.frames} frames"
+    frames = "" if film is None else f"{widgets.format_count(film.frames)} frames"
     imgui.same_line(em(theme.PADDING) + width - imgui.calc_text_size(frames).x)
     imgui.text_unformatted(frames)
     if recorder.progress is not None:

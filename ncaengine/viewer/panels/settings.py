@@ -4,7 +4,7 @@ from imgui_bundle import imgui
 
 from ncaengine.core.settings import SETTINGS
 from ncaengine.viewer.actions import running
-from ncaengine.viewer.kit import theme, widgets
+from ncaengine.viewer.kit import sliders, theme, widgets
 from ncaengine.viewer.kit.theme import em
 from ncaengine.viewer.state.app import App
 
@@ -19,7 +19,7 @@ def show(app: App) -> None:
         if name == "paused":  # has a button above the sections
             continue
         default = app.grid.model.config.fire_rate if name == "fire_rate" else info.default
-        value = widgets.setting_control(info, getattr(app.grid.settings, name), default)
+        value = sliders.setting_control(info, getattr(app.grid.settings, name), default)
         if value is not None:
             running.change_setting(app, name, value)
         if name == SPEED.name:

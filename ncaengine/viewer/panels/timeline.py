@@ -15,12 +15,20 @@ from ncaengine.viewer.panels import record
 from ncaengine.viewer.state.app import App
 
 HEIGHT = 2.3
-"""In em."""
-BUTTON, TEXTS, LEAST_TRACK, RECORD = 2.1, 10.5, 6.0, 6.2
-"""Widths of a button and of the texts, the least width of the slider, and the width of the button Record, in em."""
+"""Of a row, in em."""
+BUTTON, TEXTS, LEAST_TRACK, RECORD, WHAT = 2.1, 10.5, 6.0, 6.2, 1.7
+"""Widths of a button and of the texts, the least width of the slider, and the widths of the button Record and of the
+button beside it, in em."""
+ALL_BUTTONS = 6 * (BUTTON + 0.1) + 2 * 0.2 + WHAT + 0.5
+"""Width of all buttons, in em. A bar that is too narrow for them leaves some out."""
 SOURCES = "##record-source"
 NEAR = 0.5
 """How near the pointer must be to an edit's mark to show its title, in em."""
+
+
+def height(width: float) -> float:
+    """Return the height of a bar of a width in pixels: the slider has a row of its own where the bar is narrow."""
+    return em(HEIGHT) if width >= em(ALL_BUTTONS + LEAST_TRACK) else 2 * em(HEIGHT)
 
 
 class TimelineBar:
@@ -35,35 +43,26 @@ class TimelineBar:
 
     def show(self, app: App) -> None:
         """Draw the bar into the current region."""
-        grid = app.grid
-        undo, redo, paused = grid.can_undo, grid.can_redo, grid.settings.paused
-        help_ = f"Undo: {undo}" if undo else f"Nothing to undo{history.since(app)}"
-        _button(app, f"{icons.UNDO}###undo", help_, history.undo, bool(undo))
-        help_ = f"Redo: {redo}" if redo else "Nothing to redo"
-        _button(app, f"{icons.REDO}###redo", help_, history.redo, bool(redo))
-        imgui.dummy((em(0.2), 0))
-        imgui.same_line(0, 0)
-        help_, possible = "Go back one step", grid.age > grid.timeline.start
-        _button(app, f"{icons.STEP_BACK}###back", help_, history.step_back, possible)
-        icon, help_ = (icons.PLAY, "Run this grid") if paused else (icons.PAUSE, "Pause this grid")
-        _button(app, f"{icon}###run", help_, running.toggle_pause)
-        _button(app, f"{icons.STEP}###forward", "Make one step", running.single_step)
-        imgui.dummy((em(0.2), 0))
-        imgui.same_line(0, 0)
-        _record(app)
+        start, free = imgui.get_cursor_pos(), imgui.get_content_region_avail().x
+        has_rows = height(free) > em(HEIGHT)
+        if has_rows:
+            self._slider(app, free - em(0.4))
+            imgui.set_cursor_pos((start.x, start.y + em(HEIGHT)))
+        _buttons(app, free >= em(ALL_BUTTONS))
         free = imgui.get_content_region_avail().x
-        texts = em(TEXTS) if free > em(TEXTS + LEAST_TRACK) else 0.0
-        if free - texts > em(2):
+        texts = em(TEXTS) if free > em(TEXTS + LEAST_TRACK * (not has_rows)) else 0.0
+        if not has_rows:
             self._slider(app, free - texts - em(0.9))
+            imgui.same_line(0, em(0.5))
         if texts:
-            _step_texts(grid, texts)
+            _step_texts(app.grid, free if has_rows else texts)
 
     def _slider(self, app: App, width: float) -> None:
-        grid, height = app.grid, imgui.get_frame_height()
+        grid, high = app.grid, imgui.get_frame_height()
         at = imgui.get_cursor_screen_pos()
-        left, middle, inset = at.x + em(0.4), at.y + height / 2, em(0.45)
+        left, middle, inset = at.x + em(0.4), at.y + high / 2, em(0.45)
         imgui.set_cursor_screen_pos((left, at.y))
-        imgui.invisible_button("##scrub", (width, height))
+        imgui.invisible_button("##scrub", (max(width, 1), high))
         start, span = left + inset, width - 2 * inset
         first, tip = grid.timeline.start, grid.timeline.tip
         share = min(max((imgui.get_io().mouse_pos.x - start) / max(span, 1), 0.0), 1.0)
@@ -81,9 +80,7 @@ class TimelineBar:
 
         _track(grid, place, start, start + span, middle, age, hovered or held)
         if hovered and tip > first:
-            imgui.set_next_window_pos((start + share * span, at.y - em(0.4)), pivot=(share, 1))  # above the bar
             widgets.tooltip(_tooltip(grid, pointed, em(NEAR) * (tip - first) / max(span, 1)))
-        imgui.same_line(0, em(0.5))
 
     def _drag(self, app: App, age: int, held: bool) -> None:
         """Show the kept moments along the drag; when the button is released, go to the exact step."""
@@ -101,6 +98,31 @@ class TimelineBar:
                 app.submit(Set(grid.id, "paused", False))
 
 
+def _buttons(app: App, all_fit: bool) -> None:
+    """Draw the buttons; those of single steps are left out where not all fit, since their keys do the same."""
+    grid = app.grid
+    undo, redo, paused = grid.can_undo, grid.can_redo, grid.settings.paused
+    help_ = f"Undo: {undo}" if undo else f"Nothing to undo{history.since(app)}"
+    _button(app, f"{icons.UNDO}###undo", help_, history.undo, bool(undo))
+    help_ = f"Redo: {redo}" if redo else "Nothing to redo"
+    _button(app, f"{icons.REDO}###redo", help_, history.redo, bool(redo))
+    _gap()
+    if all_fit:
+        help_, possible = "Go back one step", grid.age > grid.timeline.start
+        _button(app, f"{icons.STEP_BACK}###back", help_, history.step_back, possible)
+    icon, help_ = (icons.PLAY, "Run this grid") if paused else (icons.PAUSE, "Pause this grid")
+    _button(app, f"{icon}###run", help_, running.toggle_pause)
+    if all_fit:
+        _button(app, f"{icons.STEP}###forward", "Make one step", running.single_step)
+        _gap()
+    _record(app, all_fit)
+
+
+def _gap() -> None:
+    imgui.dummy((em(0.2), 0))
+    imgui.same_line(0, 0)
+
+
 def _button(app: App, text: str, help_: str, action: Callable[[App], None], possible: bool = True) -> None:
     """Draw a small button that runs an action."""
     imgui.begin_disabled(not possible)
@@ -111,14 +133,16 @@ def _button(app: App, text: str, help_: str, action: Callable[[App], None], poss
     imgui.same_line(0, em(0.1))
 
 
-def _record(app: App) -> None:
+def _record(app: App, has_choice: bool) -> None:
     """Draw the button that records, and one for what is recorded. Neither moves when a recording starts."""
     wide = imgui.get_content_region_avail().x > em(RECORD + 3 * BUTTON + LEAST_TRACK)
     record.button(app, "record-bar", em(RECORD if wide else BUTTON), shows_time=True)
     imgui.same_line(0, em(0.1))
+    if not has_choice:
+        return
     imgui.begin_disabled(app.recorder.active)
     colours = (theme.BACK, theme.FIELD, theme.DIM)
-    if widgets.button(f"{icons.UNFOLDED}###record-what", em(1.7), "What to record, and how.", colours):
+    if widgets.button(f"{icons.UNFOLDED}###record-what", em(WHAT), "What to record, and how.", colours):
         imgui.open_popup(SOURCES)
     imgui.end_disabled()
     if imgui.begin_popup(SOURCES):

@@ -8,8 +8,8 @@ from imgui_bundle import imgui
 from ncaengine.core.settings import SettingInfo
 from ncaengine.viewer.actions import display_modes, tools
 from ncaengine.viewer.kit import icons, theme, widgets
-from ncaengine.viewer.kit.compact_slider import compact_slider
 from ncaengine.viewer.kit.file_dialog import FileDialog
+from ncaengine.viewer.kit.sliders import compact_slider
 from ncaengine.viewer.kit.theme import em
 from ncaengine.viewer.panels import brush as panel
 from ncaengine.viewer.panels import look
@@ -78,7 +78,7 @@ def _controls(app: App) -> list[Control]:
     brush = app.brush
     if not brush.active:
         return [
-            (3 * em(FRAMING) + 2 * em(0.25), lambda _: look.framing(app, em(FRAMING))),
+            (3 * em(FRAMING) + 2 * em(0.25), lambda width: look.framing(app, (width - 2 * em(0.25)) // 3)),
             (em(SLIDER), partial(_mode, app)),
         ]
     controls: list[Control] = []

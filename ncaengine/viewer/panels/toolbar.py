@@ -24,7 +24,7 @@ ICONS: dict[ToolName, str] = {
     "erase": icons.ERASER,
     "noise": icons.SPRAY,
     "image": icons.PICTURE,
-    "copy": icons.COPY,
+    "copy": icons.PICK_UP,
     "patch": icons.STAMP,
     "rate": icons.GAUGE,
     "scale": icons.EXPAND,
@@ -73,6 +73,6 @@ def _button(app: App, tool: Tool) -> None:
     side = em(BUTTON_SIDE)
     with widgets.style([*colours, (imgui.Col_.text, ink)], [(imgui.StyleVar_.frame_padding, (0, 0))]):
         pressed = imgui.button(f"{ICONS[tool.name]}###{tool.name}", (side, side))
-    widgets.tooltip(f"{tool.title} ({tool.letter})\n{tool.help}")
+    widgets.tooltip(f"{tool.title} ({tool.letter})\n{tool.help}", at_once=True)
     if pressed:
         tools.select(app, tool.name)
