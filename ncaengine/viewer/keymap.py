@@ -96,7 +96,9 @@ def _change_radius(notches: int) -> Callable[[App], object]:
 PALETTE = "##palette"
 _PLUS = (CTRL | int(Key.equal), CTRL | SHIFT | int(Key.equal), CTRL | int(Key.keypad_add))
 _MINUS = (CTRL | int(Key.minus), CTRL | int(Key.keypad_subtract))
-RUN, LOOK, PAINT, GRIDS, WINDOW = "Run", "Look", "Paint", "Grids", "Window"
+RUN, LOOK, PAINT, FILES, GRIDS, WINDOW = "Run", "Look", "Paint", "Files", "Grids", "Window"
+WITHOUT_GRIDS = (FILES, WINDOW)
+"""Groups of keys that also work while no grid is open."""
 TABLE = (
     Shortcut(RUN, "Space", (int(Key.space),), "Pause or run", running.toggle_pause),
     Shortcut(RUN, "Shift Space", (SHIFT | int(Key.space),), "Pause or run all grids", running.toggle_pause_all),
@@ -147,6 +149,11 @@ TABLE = (
     Shortcut(PAINT, "Shift Drag", (), "Paint a map's default", _nothing),
     Shortcut(PAINT, "Right Drag", (), "Move the view with a tool selected", _nothing),
     Shortcut(PAINT, "Ctrl Wheel", (), "Zoom with a tool selected", _nothing),
+    Shortcut(FILES, "Ctrl O", (CTRL | int(Key.o),), "Open a model, a session or a picture", open_files.open_gallery),
+    Shortcut(FILES, "Ctrl R", (CTRL | int(Key.r),), "Start or stop recording", recording.toggle),
+    Shortcut(FILES, "Shift P", (SHIFT | int(Key.p),), "Save a picture that opens as a session", recording.save_still),
+    Shortcut(FILES, "Ctrl S", (CTRL | int(Key.s),), "Save the session", session_files.save),
+    Shortcut(FILES, "Ctrl Shift S", (CTRL | SHIFT | int(Key.s),), "Save the session as …", _save_as),
     Shortcut(GRIDS, "K", (int(Key.k),), "Next kernel that suits the model", grids.next_kernel),
     Shortcut(
         GRIDS, "Shift K", (SHIFT | int(Key.k),), "Next kernel of all", lambda app: grids.next_kernel(app, every=True)
@@ -161,11 +168,6 @@ TABLE = (
     Shortcut(GRIDS, "X", (int(Key.x),), "Compare two kernels side by side", grids.compare_kernels),
     Shortcut(GRIDS, "Shift X", (SHIFT | int(Key.x),), "Compare two speeds", grids.compare_speeds),
     Shortcut(GRIDS, "Ctrl X", (CTRL | int(Key.x),), "Compare two models", grids.compare_models),
-    Shortcut(WINDOW, "Ctrl O", (CTRL | int(Key.o),), "Open a model, a session or a picture", open_files.open_gallery),
-    Shortcut(WINDOW, "Ctrl R", (CTRL | int(Key.r),), "Start or stop recording", recording.toggle),
-    Shortcut(WINDOW, "Shift P", (SHIFT | int(Key.p),), "Save a picture that opens as a session", recording.save_still),
-    Shortcut(WINDOW, "Ctrl S", (CTRL | int(Key.s),), "Save the session", session_files.save),
-    Shortcut(WINDOW, "Ctrl Shift S", (CTRL | SHIFT | int(Key.s),), "Save the session as …", _save_as),
     Shortcut(
         WINDOW, "Ctrl P", (CTRL | int(Key.p), CTRL | SHIFT | int(Key.p)), "Find a command", _open_palette, listed=False
     ),
@@ -188,7 +190,7 @@ def handle(app: App) -> None:
         return
     held = _modifiers()
     for shortcut in TABLE:
-        if shortcut.group != WINDOW and not app.panes:
+        if shortcut.group not in WITHOUT_GRIDS and not app.panes:
             continue
         keys = [Key(chord & ~MODIFIERS) for chord in shortcut.chords if chord & MODIFIERS == held]
         if any(imgui.is_key_pressed(key, shortcut.repeats) for key in keys):

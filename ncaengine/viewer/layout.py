@@ -7,7 +7,7 @@ from imgui_bundle import imgui
 
 from ncaengine.viewer import keymap
 from ncaengine.viewer.canvas.grid_cards import GridCards
-from ncaengine.viewer.dialogs import help
+from ncaengine.viewer.dialogs.help import HelpSheet
 from ncaengine.viewer.dialogs.palette import CommandPalette
 from ncaengine.viewer.kit import splitters, theme, widgets
 from ncaengine.viewer.kit.theme import em, u32
@@ -31,6 +31,7 @@ class Layout:
         self._fonts = fonts
         self.cards = GridCards(ctx, fonts)
         self._side_bar = SideBar(fonts)
+        self._help = HelpSheet(fonts)
         self._palette, self._bar, self._options = CommandPalette(), TimelineBar(), ToolOptions(fonts)
         self._side_before, self._scrolls = 0.0, False
         self._notices = 0.0
@@ -55,7 +56,7 @@ class Layout:
         self._regions(app)
         imgui.end()
         self._palette.show(app)
-        help.show(app, self._fonts)
+        self._help.show(app)
 
     def _regions(self, app: App) -> None:
         free, at = imgui.get_content_region_avail(), imgui.get_cursor_screen_pos()

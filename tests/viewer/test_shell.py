@@ -295,7 +295,63 @@ def room(folder: Path) -> None:
     drive(SMALL, 1, script, (640, 400))
 
 
-SCENARIOS = {scenario.__name__: scenario for scenario in (palette, themes, splits, cramped, toasts, room)}
+def help_search(folder: Path) -> None:
+    """The help shows the lines that contain what is typed. Esc clears the field, then closes the help."""
+    from imgui_bundle import imgui
+
+    from ncaengine.viewer.dialogs import help
+
+    key = imgui.Key
+
+    def shown() -> list[str]:
+        table = help.arranged(1e4, typed.lower().split())
+        return [shortcut.shown for column in table.columns for group in column for shortcut in group]
+
+    def script(engine: Any, app: App) -> None:
+        nonlocal typed
+        engine.key_press(int(key.f1))
+        frames(engine, 4)
+        before = engine.window_info("//##help").window.size.x
+        engine.key_chars("Duplicate ctrl")
+        frames(engine, 3)
+        typed = "Duplicate ctrl"
+        assert shown() == ["Ctrl D"]
+        assert app.show_help
+        assert engine.window_info("//##help").window.size.x == before
+        assert len(app.panes) == 1  # the letters ran nothing
+        engine.key_press(int(key.escape))
+        frames(engine, 2)
+        assert app.show_help
+        engine.key_press(int(key.escape))
+        frames(engine, 2)
+        assert not app.show_help
+        typed = "no such words"
+        assert shown() == []
+
+    typed = ""
+    drive(SMALL, 1, script, (900, 600))
+
+
+def large_text(folder: Path) -> None:
+    """At twice the text size, the time slider and the button Record stay whole beside the side bar."""
+
+    def script(engine: Any, app: App) -> None:
+        app.prefs.text_size = 2.0
+        frames(engine, 5)
+        bar = engine.item_info("**/##scrub").rect_full
+        record = engine.item_info("**/###record-bar")
+        assert bar.get_width() > 200
+        assert record.rect_clipped.get_width() == record.rect_full.get_width()
+        assert bar.max.y <= record.rect_full.min.y
+        assert engine.item_exists("**/###reseed")  # the side bar is there
+
+    drive(SMALL, 1, script, (900, 600))
+
+
+SCENARIOS = {
+    scenario.__name__: scenario
+    for scenario in (palette, themes, splits, cramped, toasts, room, help_search, large_text)
+}
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

@@ -1,9 +1,11 @@
-"""The help: a table of all keys and mouse actions."""
+"""The help: a table of all keys and mouse actions, and a field to search it."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import chain
 
-from imgui_bundle import ImVec2, imgui
+from imgui_bundle import imgui
 
 from ncaengine.viewer import keymap
 from ncaengine.viewer.keymap import Shortcut
@@ -15,52 +17,121 @@ NAME = "##help"
 GROUPS = list(dict.fromkeys(shortcut.group for shortcut in keymap.TABLE))
 COLUMN_GAP = 2.2
 """Between two columns, in em."""
-MANY_LINES = 40
-"""Lines from which the table has three columns."""
+MOST_COLUMNS, LINES = 3, 24
+"""The most columns, and the lines from which there are more."""
+NOTHING = "No key does that. Ctrl P finds all commands, also those without a key."
+FIELD_WIDTH = 16.0
+"""Of the field to search, in em."""
 FLAGS = int(
     imgui.WindowFlags_.no_title_bar | imgui.WindowFlags_.no_resize | imgui.WindowFlags_.no_move
     | imgui.WindowFlags_.always_auto_resize | imgui.WindowFlags_.no_saved_settings
 )  # fmt: skip
 
 
-def show(app: App, fonts: theme.Fonts) -> None:
-    """Draw the help over everything while `app.show_help`."""
-    if app.show_help and not imgui.is_popup_open(NAME):
-        imgui.open_popup(NAME)
-    view = imgui.get_main_viewport()
-    imgui.set_next_window_size_constraints((0, 0), (view.size.x - em(1), view.size.y - em(1)))
-    with widgets.dialog(NAME, None, (1.8, 1.4), flags=FLAGS) as is_open:
-        if not is_open:
-            return
-        with theme.use_font(fonts.bold, 1.3):
+class HelpSheet:
+    """The help, with what is typed to search it."""
+
+    def __init__(self, fonts: theme.Fonts) -> None:
+        self._fonts = fonts
+        self._typed = ""
+        self._size = 0.0, 0.0
+        """(width, height) of the whole table in pixels: the sheet keeps it while its user types."""
+
+    def show(self, app: App) -> None:
+        """Draw the help over everything while `app.show_help`."""
+        if app.show_help and not imgui.is_popup_open(NAME):
+            imgui.open_popup(NAME)
+            self._typed = ""
+        view = imgui.get_main_viewport()
+        imgui.set_next_window_size_constraints((0, 0), (view.size.x - em(1), view.size.y - em(1)))
+        with widgets.dialog(NAME, None, (1.8, 1.4), flags=FLAGS) as is_open:
+            if not is_open:
+                return
+            words = self._typed.lower().split()
+            table = arranged(view.size.x - em(5), words)
+            self._heading(self._size[0] if words else table.width)
+            start = imgui.get_cursor_pos()
+            height = _draw(table)
+            if not words:
+                self._size = table.width, height
+            elif not table.columns:
+                widgets.text_in(theme.DIM, NOTHING, wrapped=True)
+            imgui.set_cursor_pos(start)
+            imgui.dummy(self._size)
+            _handle_scrolling()
+            self._close(app, bool(words))
+
+    def _heading(self, width: float) -> None:
+        """Draw the title, and the field to search at the right."""
+        start = imgui.get_cursor_pos_x()
+        with theme.use_font(self._fonts.bold, 1.3):
+            imgui.align_text_to_frame_padding()
             imgui.text_unformatted("Keys and mouse")
+        field = min(em(FIELD_WIDTH), width - em(11))
+        imgui.same_line(start + width - field)
+        imgui.set_next_item_width(field)
+        if imgui.is_window_appearing():
+            imgui.set_keyboard_focus_here()
+        flags = imgui.InputTextFlags_.escape_clears_all
+        changed, self._typed = imgui.input_text_with_hint("##search", "Search", self._typed, flags)
+        if changed:
+            imgui.set_scroll_y(0)
         widgets.vertical_space(0.2)
-        _table(view.size.x - em(1))
-        _handle_scrolling()
-        keys = (imgui.Key.escape, imgui.Key.f1, imgui.Key.slash, imgui.Key.enter)
+
+    def _close(self, app: App, had_text: bool) -> None:
+        """Close the help by its keys, or by a click beside it. With text in the field, Esc only clears it."""
+        keys = [imgui.Key.f1, imgui.Key.enter] + [imgui.Key.escape, imgui.Key.slash] * (not had_text)
         closing = widgets.clicked_outside() or any(imgui.is_key_pressed(key, False) for key in keys)
+        if had_text and imgui.is_key_pressed(imgui.Key.escape):
+            self._typed = ""
         if closing and not imgui.is_window_appearing():
             app.show_help = False
             imgui.close_current_popup()
 
 
-def _table(width: float) -> None:
-    """Draw the groups in as few columns as the window's height needs and as fit into `width` pixels."""
-    groups = [[shortcut for shortcut in keymap.TABLE if shortcut.group == name and shortcut.shown] for name in GROUPS]
+@dataclass(frozen=True)
+class Table:
+    """The groups in columns, with the widths of each column's keys and texts in pixels."""
+
+    columns: list[list[list[Shortcut]]]
+    widths: list[tuple[float, float]]
+
+    @property
+    def width(self) -> float:
+        return sum(map(sum, self.widths)) + em(COLUMN_GAP) * (len(self.columns) - 1)
+
+
+def arranged(width: float, words: Sequence[str]) -> Table:
+    """Return the lines that contain all words, in as many columns as are needed and fit into `width` pixels."""
+    found = [shortcut for shortcut in keymap.TABLE if _matches(shortcut, words)]
+    groups = [group for name in GROUPS if (group := [each for each in found if each.group == name])]
     heights = [len(shortcuts) + 1.5 for shortcuts in groups]
-    for most in (3 if sum(heights) > MANY_LINES else 2, 2, 1):
+    for most in range(min(MOST_COLUMNS, math.ceil(sum(heights) / LINES)), 0, -1):
         columns = [[groups[index] for index in column] for column in balanced_columns(heights, most)]
-        widths = [_widths(list(chain(*column))) for column in columns]
-        if sum(map(sum, widths)) + em(COLUMN_GAP) * (len(columns) - 1) <= width - em(4):
-            break
-    start = imgui.get_cursor_pos()
-    for column, (keys, texts) in zip(columns, widths, strict=True):
-        imgui.set_cursor_pos(start)
+        table = Table(columns, [_widths(list(chain(*column))) for column in columns])
+        if table.width <= width or most == 1:
+            return table
+    return Table([], [])
+
+
+def _matches(shortcut: Shortcut, words: Sequence[str]) -> bool:
+    text = f"{shortcut.group} {shortcut.shown} {shortcut.help}".lower()
+    return bool(shortcut.shown) and all(word in text for word in words)
+
+
+def _draw(table: Table) -> float:
+    """Draw the table. Return its height in pixels."""
+    start, lowest = imgui.get_cursor_pos(), 0.0
+    x = start.x
+    for column, (keys, texts) in zip(table.columns, table.widths, strict=True):
+        imgui.set_cursor_pos((x, start.y))
         imgui.begin_group()
         for shortcuts in column:
             _group(shortcuts, keys, keys + texts)
         imgui.end_group()
-        start = ImVec2(start.x + keys + texts + em(COLUMN_GAP), start.y)
+        lowest = max(lowest, imgui.get_cursor_pos_y())
+        x += keys + texts + em(COLUMN_GAP)
+    return lowest - start.y
 
 
 def _widths(shortcuts: Sequence[Shortcut]) -> tuple[float, float]:

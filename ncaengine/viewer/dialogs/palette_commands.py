@@ -15,7 +15,7 @@ from ncaengine.formats import model_files
 from ncaengine.viewer import keymap
 from ncaengine.viewer.actions import display_modes, grids, open_files, running, session_files, tools
 from ncaengine.viewer.dialogs.palette_numbers import NUMBER, as_float, number_command, number_in
-from ncaengine.viewer.keymap import WINDOW
+from ncaengine.viewer.keymap import WITHOUT_GRIDS
 from ncaengine.viewer.kit import theme, widgets
 from ncaengine.viewer.panels import look, maps, record, sidebar
 from ncaengine.viewer.panels.size import KEEPS
@@ -242,7 +242,7 @@ def _set_length(app: App, seconds: float) -> None:
 def shortcuts(app: App, _typed: str) -> Iterator[PaletteCommand]:
     """Yield the commands that have a key."""
     for shortcut in keymap.TABLE:
-        if shortcut.chords and shortcut.shown and shortcut.listed and (app.panes or shortcut.group == WINDOW):
+        if shortcut.chords and shortcut.shown and shortcut.listed and (app.panes or shortcut.group in WITHOUT_GRIDS):
             action, aliases = partial(shortcut.action, app), ALIASES.get(shortcut.shown, ())
             yield PaletteCommand(shortcut.help, shortcut.group, action, shortcut.shown, aliases)
 
