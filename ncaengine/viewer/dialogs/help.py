@@ -98,6 +98,7 @@ class Table:
 
     @property
     def width(self) -> float:
+        """The width of all columns in pixels."""
         return sum(map(sum, self.widths)) + em(COLUMN_GAP) * (len(self.columns) - 1)
 
 
