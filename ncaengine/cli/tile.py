@@ -1,6 +1,6 @@
 """`ncaengine tile`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +16,7 @@ from ncaengine.cli.shared.options import (
     Plugins,
     Range,
     Seed,
+    Smooth,
     Threads,
     parse_size,
     parsed_by,
@@ -46,8 +47,8 @@ class Tile:
     pixels: Annotated[tuple[int, int], PIXELS] = (1024, 1024)
     """Size of the picture: width x height, or one number for a square."""
     cell: Annotated[float, Range(1, 64)] = 4.0
-    """Pixels a cell, about: so many cells are taken that the picture closes exactly, then stretched a little to fill
-    it."""
+    """Pixels a cell, about: the number of cells is the nearest that lets the picture close."""
+    smooth: Smooth = True
     dpi: Annotated[float | None, DPI, Range(1, 10000)] = None
     """Pixels an inch on paper, for example 300, stored in the file for programs that print it."""
     steps: Annotated[int, Range(0)] = 500
@@ -63,13 +64,14 @@ class Tile:
 
     def run(self) -> None:
         """Grow the texture with a progress bar, write its picture, and print how its edges meet."""
-        from ncaengine.core import lattice
+        from ncaengine.core import framing
         from ncaengine.io import picture_files, tiles
 
         picture_files.check_output(self.output, *self.pixels)
         model = self._load()
         catalogue = find_kernels(self.plugins, self.kernel, [model])
-        stretched, size, view = lattice.fill_pixels(catalogue.get(self.kernel), self.pixels, self.cell)
+        stretched, size, view = framing.tile(catalogue.get(self.kernel), self.pixels, self.cell)
+        view = replace(view, smooth=self.smooth)
         with open_simulation(catalogue, self.backend, self.half, threads=self.threads) as sim:
             picture = tiles.draw_tile(self._grow(sim, model, size), stretched, view)
         picture_files.write_picture(picture, self.output, self.dpi)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -55,6 +56,23 @@ def _near(kernel: Kernel, pixels: Size, scale: float, reach: float) -> Iterator[
         true = width / (columns * ax)
         rows = max(1, round(height / (true * by) / even)) * even
         yield columns, rows, true, abs(rows * by * true - height)
+
+
+def tile(kernel: Kernel, pixels: Size, scale: float) -> tuple[Kernel, Size, View]:
+    """Return how to draw a picture whose edges meet exactly, also where MISFIT pixels are missing.
+
+    Returns the lattice to draw with, the grid's size in cells as from `cells_for`, and the view. The lattice is
+    stretched so that the torus covers the picture, and sheared so that it closes as a rectangle, both hardly: copies of
+    the picture side by side are the endless plane.
+
+    scale: Pixels a cell, about.
+    Raises NCAError if there is no such picture.
+    """
+    columns, rows = size = cells_for(kernel, pixels, scale)
+    width, height = (side / scale for side in pixels)
+    basis = (width / columns, 0.0), (width / columns * kernel.row_shift(rows) / rows, height / rows)
+    stretched = replace(kernel, basis=basis)
+    return stretched, size, View(*pixels, scale, *corner(stretched))
 
 
 def view_filled(kernel: Kernel, size: Size, pixels: Size) -> View:

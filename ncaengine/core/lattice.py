@@ -5,7 +5,7 @@ column·basis[0] + row·basis[1]. On the torus, the plane repeats endlessly.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -98,35 +98,6 @@ def whole_view(kernel: Kernel, size: Size, scale: int = 1, even: bool = False) -
     if width * height > MAX_PIXELS:
         raise NCAError(f"Pictures of {width}x{height} pixels are too large; use a smaller scale.")
     return View(width, height, float(scale), *corner(kernel))
-
-
-def fill_pixels(kernel: Kernel, pixels: Size, cell: float) -> tuple[Kernel, Size, View]:
-    """Choose the cells of a picture of `pixels`, (width, height), with about `cell` pixels a cell.
-
-    Returns the lattice to draw with, the grid's size in cells, and the view. The lattice is stretched, by at most half
-    a column and a row or two in all, so that the torus covers the picture exactly, and sheared so that it closes as a
-    rectangle: copies of the picture side by side are the endless plane. Where some number of rows closes without a
-    shear, as an even one of a hexagonal lattice does, it is chosen.
-
-    Raises NCAError unless `cell` is 1 … MAX_SCALE, and the picture has 1 … MAX_PIXELS.
-    """
-    if not 1 <= cell <= MAX_SCALE:
-        raise NCAError(f"Cells of {cell:g} pixels are not possible; use 1 to {MAX_SCALE}.")
-    width, height = pixels
-    if not (min(pixels) >= 1 and width * height <= MAX_PIXELS):
-        raise NCAError(f"Pictures of {width}x{height} pixels are not possible; use 1x1 to 16384x16384.")
-    (ax, _), (bx, by) = kernel.basis
-    columns, wanted = max(round(width / cell / ax), 1), height / cell / by
-
-    def misfit(rows: int) -> tuple[float, float]:
-        return round(rows * bx / ax - kernel.row_shift(rows), 6), abs(rows - wanted)
-
-    near = round(wanted)
-    rows = min((n for n in (near, near - 1, near + 1) if n >= 1), key=misfit)
-    pitch = width / cell / columns
-    basis = (pitch, 0.0), (pitch * kernel.row_shift(rows) / rows, height / cell / rows)
-    stretched = replace(kernel, basis=basis)
-    return stretched, (columns, rows), View(width, height, cell, *corner(stretched))
 
 
 def nearest_four(kernel: Kernel, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[list[F64], list[F64], list[F64]]:

@@ -30,7 +30,7 @@ class Seam(msgspec.Struct, frozen=True):
 
 
 def draw_tile(grid: Grid, stretched: Kernel, view: View) -> U8:
-    """Draw a grid so that its picture tiles: (height, width, 3) uint8. The last two come from lattice.fill_pixels."""
+    """Draw a grid so that its picture tiles: (height, width, 3) uint8. The last two come from framing.tile."""
     return canvas.draw(grid.state(), stretched, grid.model.config.colour, view, grid.look)
 
 

@@ -89,3 +89,26 @@ def test_smooth_hexagonal_pictures_show_a_wave_in_its_true_shape_and_meet_at_the
     px, py = (np.arange(400) + 0.5) / 10 - 0.5, (np.arange(398)[:, None] + 0.5) / 10 - by / 2
     wave = 0.5 + 0.3 * np.sin(2 * np.pi * (3 * px / size[0] + 2 * py / (46 * by)))
     np.testing.assert_allclose(picture[..., 0], wave * 255, atol=1.5)
+
+
+@given(st.sampled_from(sorted(KERNELS)), st.integers(1, 90), st.integers(1, 90), st.floats(1, 7), st.booleans())
+@settings(deadline=None)
+def test_copies_of_a_tile_are_the_endless_plane(name, width, height, scale, smooth):
+    stretched, size, view = framing.tile(KERNELS[name], (width, height), scale)
+    state = np.random.default_rng(width).random((size[1], size[0], 3), np.float32)
+    one, four = (
+        canvas.draw(state, stretched, Colour(1, 0), View(times * width, times * height, scale, view.x, view.y, smooth))
+        for times in (1, 2)
+    )
+    assert one.shape == (height, width, 3)
+    assert np.abs(np.tile(one, (2, 2, 1)).astype(int) - four).max() <= 1  # numbers are rounded
+
+
+@given(st.sampled_from(sorted(KERNELS)), st.integers(200, 2000), st.integers(200, 2000), st.floats(1, 4))
+@settings(deadline=None)
+def test_the_cells_of_a_tile_keep_their_shape(name, width, height, scale):
+    stretched, _, _ = framing.tile(KERNELS[name], (width, height), scale)
+    (ax, _), (bx, by) = KERNELS[name].basis
+    (wide, _), (skew, high) = stretched.basis
+    assert abs(high / wide / (by / ax) - 1) < 1 / height  # half a pixel of the whole height, rounded
+    assert abs(skew / wide - bx / ax) < 1e-9

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncaengine.core import canvas, kernels, lattice, looks
+from ncaengine.core import kernels, lattice, looks
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View
 from ncaengine.core.model import Colour
@@ -107,28 +107,3 @@ def test_raw_is_one_pixel_a_cell_in_storage_order() -> None:
     assert picture.shape == (3, 5, 3)
     assert picture[2, 4].tolist() == [0, 255, 0]
     assert picture.sum() == 255
-
-
-@given(KERNELS, st.integers(1, 90), st.integers(1, 90), st.floats(1, 7))
-def test_a_picture_that_cells_are_chosen_for_tiles_the_plane(
-    kernel: Kernel, width: int, height: int, cell: float
-) -> None:
-    stretched, size, view = lattice.fill_pixels(kernel, (width, height), cell)
-    state = np.random.default_rng(width).random((size[1], size[0], 3), np.float32)
-    twice = View(2 * width, 2 * height, view.scale, view.x, view.y)
-    one, four = (canvas.draw(state, stretched, Colour(1, 0), v).astype(int) for v in (view, twice))
-    assert one.shape == (height, width, 3)
-    assert np.abs(np.tile(one, (2, 2, 1)) - four).max() <= 1  # numbers are rounded
-
-
-@given(KERNELS, st.integers(100, 2000), st.integers(100, 2000), st.floats(1, 8))
-def test_cells_that_are_chosen_for_a_picture_keep_their_size_and_shape(
-    kernel: Kernel, width: int, height: int, cell: float
-) -> None:
-    stretched, size, _ = lattice.fill_pixels(kernel, (width, height), cell)
-    for axis, (new, old) in enumerate(
-        ((stretched.basis[0][0], kernel.basis[0][0]), (stretched.basis[1][1], kernel.basis[1][1]))
-    ):
-        assert abs(new / old - 1) < 1.6 / size[axis]
-    skews = [each.basis[1][0] / each.basis[0][0] for each in (kernel, stretched)]
-    assert abs(skews[0] - skews[1]) < (1e-9 if kernel is not WIDE else 1 / size[1])

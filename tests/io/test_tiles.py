@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ncaengine.core import kernels, lattice
+from ncaengine.core import framing, kernels
 from ncaengine.io import tiles
 
 PIXELS, CELL = (300, 240), 3
@@ -21,7 +21,7 @@ def waves(shift: float = 0.0, noise: float = 0.0) -> np.ndarray:
 @pytest.mark.parametrize("kernel", ["square", "hexagonal"])
 @pytest.mark.parametrize("noise", [0.0, 0.1])
 def test_only_edges_that_do_not_meet_are_seams(kernel: str, noise: float) -> None:
-    stretched, _, view = lattice.fill_pixels(kernels.discover().get(kernel), PIXELS, CELL)
+    stretched, _, view = framing.tile(kernels.discover().get(kernel), PIXELS, CELL)
 
     def seams(picture: np.ndarray) -> list[bool]:
         return [seam.visible for seam in tiles.find_seams(picture, stretched, view)]
@@ -35,14 +35,14 @@ def test_only_edges_that_do_not_meet_are_seams(kernel: str, noise: float) -> Non
 
 
 def test_a_picture_of_equal_rows_differs_nowhere() -> None:
-    stretched, _, view = lattice.fill_pixels(kernels.discover().get("square"), (9, 9), 3)
+    stretched, _, view = framing.tile(kernels.discover().get("square"), (9, 9), 3)
     flat = np.full((9, 9, 3), 7, np.uint8)
     assert tiles.find_seams(flat, stretched, view) == (tiles.Seam(0, 0), tiles.Seam(0, 0))
 
 
 def test_a_seam_is_measured_against_the_rows_beside_it() -> None:
     """One cell a row: 0 3 6 … 27 rises by 3 from row to row, and falls by 27 over the edge."""
-    stretched, _, view = lattice.fill_pixels(kernels.discover().get("square"), (4, 10), 1)
+    stretched, _, view = framing.tile(kernels.discover().get("square"), (4, 10), 1)
     picture = np.broadcast_to(np.arange(0, 30, 3, dtype=np.uint8)[:, None, None], (10, 4, 3))
     across, down = tiles.find_seams(picture, stretched, view)
     assert (down.change, down.most) == (9, 1)
