@@ -1,4 +1,4 @@
-"""Opening files: thumbnails, the gallery, the file dialog and files dropped on the window.
+"""Opening files: thumbnails, the gallery and files dropped on the window.
 
 The window's own part runs in a process of its own, see window_driver:
 `python tests/viewer/test_open_files.py gallery FOLDER` runs a scenario by hand.
@@ -28,10 +28,8 @@ from ncaengine.formats.model_files import save
 from ncaengine.simulation.commands import Step
 from ncaengine.simulation.simulation import Simulation
 from ncaengine.viewer.actions import grids, open_files
-from ncaengine.viewer.dialogs.gallery import ENDINGS
 from ncaengine.viewer.dialogs.gallery_tiles import description, moved
 from ncaengine.viewer.dialogs.palette_commands import matching
-from ncaengine.viewer.kit.file_browser import FileBrowser, list_folder
 from ncaengine.viewer.state import file_kinds, thumbnails
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.model_library import LibraryEntry, ModelLibrary
@@ -174,39 +172,6 @@ def test_arrow_keys_reach_every_tile_and_no_other_place(lengths: list[int], data
         target = moved(rows, here, 0, down)
         assert target in rows[min(max(row + down, 0), len(rows) - 1)]
     assert moved([], 0, 1, 0) == 0
-
-
-# The file dialog
-
-
-def test_the_file_browser_lists_folders_and_then_files_that_can_be_opened(tmp_path: Path) -> None:
-    for name in ("b.pt", "A.safetensors", "c.nca", "d.PNG", "e.txt", "f.md", "g.json", "h.js", ".hidden.pt"):
-        (tmp_path / name).write_text("x")
-    (tmp_path / "z").mkdir()
-    (tmp_path / "nowhere.pt").symlink_to(tmp_path / "none")
-    assert [item.path.name for item in list_folder(tmp_path, ENDINGS)] == [
-        "z", "A.safetensors", "b.pt", "c.nca", "d.PNG", "g.json",
-    ]  # fmt: skip
-
-
-def test_the_file_browser_enters_folders_and_returns_files(tmp_path: Path) -> None:
-    inner = tmp_path / "b"
-    (tmp_path / "a").mkdir()
-    inner.mkdir()
-    file = saved(inner, "x")
-    browser = FileBrowser(tmp_path, ENDINGS, file_kinds.PICTURE_ENDINGS)
-    assert browser.open_path(inner) is None
-    assert browser.folder == inner
-    assert browser.open_path(file) == file
-    assert browser.open_path(tmp_path) is None
-    assert browser.items[browser.selected].path == inner  # the folder that was left
-    assert browser.open_path(tmp_path / "none") is None
-    assert "no such file" in browser.error
-    assert browser.folder == tmp_path
-    browser.open_folder(tmp_path / "none")
-    assert "cannot be read" in browser.error
-    browser.open_folder(inner)
-    assert browser.error == ""
 
 
 # Opening a path

@@ -39,6 +39,7 @@ class FileDialog:
         imgui.same_line(imgui.get_window_width() - em(1.4) - em(2.2))
         closed = widgets.button(f"{icons.CLOSE}###close", em(2.2), "Close (Esc)")
         path = self._browser.show(imgui.get_content_region_avail().y)
-        if path or closed or imgui.is_key_pressed(imgui.Key.escape):
+        leaves = imgui.is_key_pressed(imgui.Key.escape) and not imgui.get_io().want_text_input
+        if path or closed or leaves:
             imgui.close_current_popup()
         return path

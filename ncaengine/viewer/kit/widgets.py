@@ -104,9 +104,12 @@ def dialog(
 
 
 def size_within_window(width: float, height: float, margin: float) -> tuple[float, float]:
-    """Return a size in em as pixels, reduced where it would leave less than `margin` em of the window free."""
+    """Return a size in em as pixels, reduced where it would leave less than `margin` em of the window free.
+
+    Of a small window with large text, a tenth is left free.
+    """
     view = imgui.get_main_viewport().size
-    return min(em(width), view.x - em(margin)), min(em(height), view.y - em(margin))
+    return min(em(width), view.x - min(em(margin), view.x / 10)), min(em(height), view.y - min(em(margin), view.y / 10))
 
 
 def clicked_outside() -> bool:
