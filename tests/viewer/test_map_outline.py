@@ -39,14 +39,11 @@ def test_lines_are_where_neighbouring_pixels_have_other_levels() -> None:
 @pytest.mark.parametrize("kernel", ["square", "hexagonal"])
 def test_pixels_belong_to_the_cells_that_the_pointer_finds_there(kernel: str) -> None:
     grid = make_app(kernel).grid
-    view = View(90, 70, 5.0, 17.3, -4.1)  # across the torus' borders
+    view = View(90, 70, 5.0, 17.31, -4.12)  # across the torus' borders
     columns, rows = cells_of(grid.kernel, grid.size, view)
-    same = [
-        cell_at(grid.kernel, grid.size, view, x + 0.5, y + 0.5) == (columns[y, x], rows[y, x])
-        for y in range(0, 70, 7)
-        for x in range(0, 90, 7)
-    ]
-    assert np.mean(same) > (0.999 if kernel == "square" else 0.85)
+    for y in range(0, 70, 3):
+        for x in range(0, 90, 7):
+            assert cell_at(grid.kernel, grid.size, view, x + 0.5, y + 0.5) == (columns[y, x], rows[y, x])
 
 
 def test_levels_are_steps_of_each_map() -> None:
