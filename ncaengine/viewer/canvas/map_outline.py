@@ -42,8 +42,8 @@ def cells_of(kernel: Kernel, size: tuple[int, int], view: View) -> tuple[I64, I6
     It does the same as lattice.nearest_cell, but for the whole view at once, some ten times as fast.
     """
     _, (_, by) = kernel.basis
-    x: F64 = (np.arange(view.width) + 0.5) / view.scale + view.x
-    y: F64 = (np.arange(view.height) + 0.5) / view.scale + view.y
+    x: F64 = (np.arange(view.width, dtype=np.float64) + 0.5) / view.scale + view.x
+    y: F64 = (np.arange(view.height, dtype=np.float64) + 0.5) / view.scale + view.y
     upper = np.floor(y / by).astype(np.int64)
     # Of the rows above and below each pixel: the nearest column, and the square of the distance along the row.
     rows, at = np.unique([upper, upper + 1], return_inverse=True)
