@@ -12,6 +12,7 @@ import tyro
 
 from ncaengine.cli.shared import setting_flags
 from ncaengine.cli.shared.engine import find_kernels, load_models, open_simulation
+from ncaengine.cli.shared.map_flags import MapFlags, Maps
 from ncaengine.cli.shared.options import (
     SIZE,
     BackendChoice,
@@ -105,6 +106,7 @@ class Record:
     threads: Threads = None
     half: Half = False
     plugins: Plugins = ()
+    maps: Maps = field(default_factory=MapFlags)
     settings: SettingFlags = field(default_factory=dict)
 
     def run(self) -> None:
@@ -140,6 +142,9 @@ class Record:
             raise NCAError("--steps works only with a model; for a session use --seconds.")
         if self.pixels and self.scale and (self.size or not self.model):
             raise NCAError("--pixels chooses the scale of a grid that has its size already; leave out --scale.")
+        self.maps.check()
+        if self.maps.maps and (self.raw or not self.output.lower().endswith(".png")):
+            raise NCAError("--maps are written beside a still picture; give a name that ends in .png, without --raw.")
         if self.skip and not self.model:
             raise NCAError("--skip works only with a model; a session continues where it was saved.")
 
@@ -247,3 +252,4 @@ class Record:
                 print_notice("Stopped; what was recorded until then is kept.")
         if still:
             video.capture()
+            self.maps.write(Path(self.output), video.grid, video.grid.kernel, video.view)

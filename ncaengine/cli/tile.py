@@ -1,6 +1,6 @@
 """`ncaengine tile`."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from ncaengine.cli.shared.engine import find_kernels, load_models, open_simulation
+from ncaengine.cli.shared.map_flags import MapFlags, Maps
 from ncaengine.cli.shared.options import (
     BackendChoice,
     Half,
@@ -61,9 +62,11 @@ class Tile:
     threads: Threads = None
     half: Half = False
     plugins: Plugins = ()
+    maps: Maps = field(default_factory=MapFlags)
 
     def run(self) -> None:
-        """Grow the texture with a progress bar, write its picture, and print how its edges meet."""
+        """Grow the texture with a progress bar, write its picture and maps, and print how the picture's edges meet."""
+        self.maps.check()
         from ncaengine.core import framing
         from ncaengine.io import picture_files, tiles
 
@@ -73,8 +76,10 @@ class Tile:
         stretched, size, view = framing.tile(catalogue.get(self.kernel), self.pixels, self.cell)
         view = replace(view, smooth=self.smooth)
         with open_simulation(catalogue, self.backend, self.half, threads=self.threads) as sim:
-            picture = tiles.draw_tile(self._grow(sim, model, size), stretched, view)
-        picture_files.write_picture(picture, self.output, self.dpi)
+            grid = self._grow(sim, model, size)
+            picture = tiles.draw_tile(grid, stretched, view)
+            picture_files.write_picture(picture, self.output, self.dpi)
+            self.maps.write(self.output, grid, stretched, view)
         seams = tiles.find_seams(picture, stretched, view)
         if any(seam.visible for seam in seams):
             print_notice("The edges of the picture don't meet as well as its other cells do.")

@@ -105,9 +105,27 @@ def _check(pixels: Size) -> None:
 def smooth(rgb: F32, kernel: Kernel, view: View) -> U8:
     """Return the picture of a view whose cells blend into each other: (height, width, 3) uint8.
 
-    Cubic interpolation (Catmull-Rom): along the rows of cells, then between them.
-
     rgb: what each cell shows, (rows, columns, 3) float32, 0 to 1.
+    """
+    picture = np.empty((view.height, view.width, 3), np.uint8)
+    for top, part in _blended(rgb, kernel, view):
+        picture[top : top + ROWS] = np.clip(part * 255 + 0.5, 0, 255)
+    return picture
+
+
+def blend(values: F32, kernel: Kernel, view: View) -> F32:
+    """Return a number of each cell at each pixel of a view: (height, width) float32.
+
+    values: (rows, columns) float32.
+    """
+    return np.concatenate([part[..., 0] for _, part in _blended(values[..., None], kernel, view)])
+
+
+def _blended(values: F32, kernel: Kernel, view: View) -> Iterator[tuple[int, F32]]:
+    """Yield what `values` (rows, columns, n) are at the pixels of a view, ROWS rows at a time, with the first's number.
+
+    They follow a cubic B-spline, along the rows of cells, then between them: curves that go through the cells' own
+    values have kinks in their slopes, which edges of hexagonal grids show as beads.
     """
     (ax, _), (bx, by) = kernel.basis
     x = (np.arange(view.width) + 0.5) / view.scale + view.x
@@ -116,27 +134,20 @@ def smooth(rgb: F32, kernel: Kernel, view: View) -> U8:
     lines = np.arange(first, last + 1)[:, None]
     place = x / ax - lines * (bx / ax)
     column = np.floor(place).astype(np.int64)
-    size = rgb.shape[1], rgb.shape[0]
-    across = np.zeros((len(lines), view.width, 3), np.float32)
-    for offset, share in enumerate(_cubic(place - column), -1):
+    size = values.shape[1], values.shape[0]
+    across = np.zeros((len(lines), view.width, values.shape[2]), np.float32)
+    for offset, share in enumerate(_b_spline(place - column), -1):
         stored, row = on_torus(kernel, size, column + offset, lines + 0 * column)
-        across += rgb[row, stored] * share[..., None]
-    picture = np.empty((view.height, view.width, 3), np.uint8)
+        across += values[row, stored] * share[..., None].astype(np.float32)
     for top in range(0, view.height, ROWS):
         part = y[top : top + ROWS]
         row = np.floor(part).astype(np.int64)
-        shares = _cubic(part - row)
-        out = sum(across[row + offset - first] * share[:, None, None] for offset, share in enumerate(shares, -1))
-        picture[top : top + ROWS] = np.clip(np.asarray(out) * 255 + 0.5, 0, 255)
-    return picture
+        out = np.zeros((len(part), *across.shape[1:]), np.float32)
+        for offset, share in enumerate(_b_spline(part - row), -1):
+            out += across[row + offset - first] * share[:, None, None].astype(np.float32)
+        yield top, out
 
 
-def _cubic(t: F64) -> list[F32]:
+def _b_spline(t: F64) -> tuple[F64, ...]:
     """Return the shares of the four points around a place that lies `t`, 0 to 1, after the second."""
-    shares = (
-        ((2 - t) * t - 1) * t / 2,
-        ((3 * t - 5) * t * t + 2) / 2,
-        ((4 - 3 * t) * t + 1) * t / 2,
-        (t - 1) * t * t / 2,
-    )
-    return [share.astype(np.float32) for share in shares]
+    return (1 - t) ** 3 / 6, ((3 * t - 6) * t * t + 4) / 6, (((3 - 3 * t) * t + 3) * t + 1) / 6, t**3 / 6

@@ -5,14 +5,17 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from ncaengine.core import files
 from ncaengine.core.errors import NCAError
-from ncaengine.core.types import U8
+from ncaengine.core.types import U8, U16
 
 FORMATS = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 """Pillow's names of the formats, by the name's ending."""
+DEEP = ("PNG", "TIFF")
+"""Those that have 16 bits."""
 SIDES = {"JPEG": 65_500, "WEBP": 16_383}
 """The most pixels a side, of those that have a limit."""
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -40,15 +43,18 @@ def check_output(path: Path, width: int = 1, height: int = 1) -> None:
         raise NCAError(f"{path}: cannot be written (Permission denied).")
 
 
-def write_picture(picture: U8, path: Path, dpi: float | None = None) -> None:
+def write_picture(picture: U8 | U16, path: Path, dpi: float | None = None) -> None:
     """Write a picture in the format of the name's ending, whole or not at all. Raises NCAError if it can't be written.
 
-    picture: (height, width, 3) uint8, or 4 with opacity, which JPEG has not.
+    picture: (height, width, 3) uint8, or 4 with opacity, which JPEG has not; or (height, width) uint16, a grey picture,
+        of which JPEG and WebP keep 8 bits.
     dpi: Pixels an inch on paper, stored in the file; None stores nothing.
     """
     check_output(path, picture.shape[1], picture.shape[0])
     kind, file = FORMATS[path.suffix.lower()], io.BytesIO()
     options = dict(_OPTIONS[kind])
+    if picture.dtype == np.uint16 and kind not in DEEP:
+        picture = np.round(picture / 257).astype(np.uint8)
     if dpi and kind == "WEBP":  # it has no field for this but Exif
         exif = Image.Exif()
         exif.update(dict.fromkeys(_PER_UNIT, dpi) | {_UNIT: _INCH})

@@ -188,6 +188,11 @@ class Recording(Film):
             left += part.width + GAP
         return out
 
+    @property
+    def view(self) -> View:
+        """What the frames show of the first grid as of now."""
+        return self._parts[0].view
+
     def capture(self) -> None:
         """Add a frame. Raises NCAError if a grid was removed or the encoder has failed, for example on a full disk."""
         self.add(self.picture())
@@ -216,8 +221,9 @@ class _Part:
         self.width, self.height = shape.width, shape.height
         self._extent = lattice.extent(grid.kernel, grid.size)
 
-    def picture(self) -> U8:
-        """Return the grid's picture: (height, width, 3 or 4) uint8."""
+    @property
+    def view(self) -> View:
+        """What is shown of the grid as of now."""
         kernel, shape = self._grid.kernel, self._shape
         # In whole pixels, so a grid that has kept its size is drawn exactly as before.
         x, y = (
@@ -226,8 +232,11 @@ class _Part:
                 (shape.x, shape.y), lattice.extent(kernel, self._grid.size), self._extent, strict=True
             )
         )
-        view = replace(shape, x=x, y=y)
-        picture = picture_over(self._grid, self._background, view, self._raw)
+        return replace(shape, x=x, y=y)
+
+    def picture(self) -> U8:
+        """Return the grid's picture: (height, width, 3 or 4) uint8."""
+        picture = picture_over(self._grid, self._background, self.view, self._raw)
         if picture.shape[:2] != (self.height, self.width):
             picture = np.take(np.take(picture, range(self.height), 0, mode="wrap"), range(self.width), 1, mode="wrap")
         return picture

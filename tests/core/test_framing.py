@@ -66,15 +66,23 @@ def test_impossible_pictures_are_refused(pixels, scale):
         framing.cells_for(SQUARE, pixels, scale)
 
 
-def test_smooth_pictures_go_through_the_colours_of_cells_and_are_cubic_between_them():
-    rgb = np.random.default_rng(0).random((6, 8, 3), np.float32) * 0.6 + 0.2
-    view = View(8 * 3, 6 * 3, 3.0, -0.5, -0.5, smooth=True)
-    picture = framing.smooth(rgb, SQUARE, view)
-    np.testing.assert_allclose(picture[1::3, 1::3], rgb * 255, atol=0.51)  # the middles of the cells
-    # One third of the way from row 5 to row 0 of the torus, by the textbook's polynomial.
-    a, b, c, d, t = rgb[4], rgb[5], rgb[0], rgb[1], 1 / 3
-    cubic = b + t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a))) / 2
-    np.testing.assert_allclose(picture[17, 1::3], np.clip(cubic, 0, 1) * 255, atol=0.51)
+def spline(x):
+    """The cubic B-spline, as textbooks write it."""
+    x = abs(x)
+    return 2 / 3 - x**2 + x**3 / 2 if x < 1 else (2 - x) ** 3 / 6 if x < 2 else 0.0
+
+
+def test_smooth_pictures_are_splines_of_the_cells_colours_on_the_torus():
+    rgb = np.random.default_rng(0).random((4, 5, 3), np.float32)
+    view = View(5 * 3, 4 * 3, 3.0, -0.5, -0.5, smooth=True)
+    expected = np.zeros((12, 15, 3))
+    for i, j in np.ndindex(12, 15):
+        y, x = (i + 0.5) / 3 - 0.5, (j + 0.5) / 3 - 0.5
+        for row, column in np.ndindex(12, 13):
+            share = spline(y - (row - 4)) * spline(x - (column - 4))
+            expected[i, j] += share * rgb[(row - 4) % 4, (column - 4) % 5]
+    np.testing.assert_allclose(framing.smooth(rgb, SQUARE, view), expected * 255, atol=0.51)
+    np.testing.assert_allclose(framing.blend(rgb[..., 1], SQUARE, view), expected[..., 1], atol=1e-6)
 
 
 def test_smooth_hexagonal_pictures_show_a_wave_in_its_true_shape_and_meet_at_the_edges():
@@ -87,7 +95,8 @@ def test_smooth_hexagonal_pictures_show_a_wave_in_its_true_shape_and_meet_at_the
     view = View(*pixels, 10.0, -0.5, -by / 2, smooth=True)
     picture = canvas.draw(state, HEXAGONAL, Colour(1.0, 0.5), view)
     px, py = (np.arange(400) + 0.5) / 10 - 0.5, (np.arange(398)[:, None] + 0.5) / 10 - by / 2
-    wave = 0.5 + 0.3 * np.sin(2 * np.pi * (3 * px / size[0] + 2 * py / (46 * by)))
+    lost = (2 + np.cos(2 * np.pi * 3 / 40)) / 3 * (2 + np.cos(2 * np.pi * 2 / 46)) / 3  # what a spline leaves of a wave
+    wave = 0.5 + 0.3 * lost * np.sin(2 * np.pi * (3 * px / size[0] + 2 * py / (46 * by)))
     np.testing.assert_allclose(picture[..., 0], wave * 255, atol=1.5)
 
 
