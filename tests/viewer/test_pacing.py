@@ -1,11 +1,16 @@
 """Pacing, meters and the camera."""
 
 import math
+from collections.abc import Callable
 
 import pytest
+from apps import Clock
 
 from ncaengine.core import kernels, lattice
 from ncaengine.simulation.clock import TICKS_PER_SECOND
+from ncaengine.simulation.commands import Set
+from ncaengine.viewer.state import slowness
+from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.camera import Camera
 from ncaengine.viewer.state.pacing import LONGEST_GAP, Meter, Pacer
 
@@ -234,3 +239,32 @@ def test_a_step_longer_than_a_frame_goes_on_while_frames_are_drawn():
         assert machine.now - start <= 0.0121
         frames += 1
     assert frames > 3 * 0.5 / 0.0221 - 5
+
+
+def test_a_slow_grid_says_why_and_what_helps(make: Callable[..., App]) -> None:
+    app, clock = make(2), Clock()
+    pane = app.panes[0]
+    pane.meter = Meter(clock=clock)
+    app.submit(Set(2, "paused", True))
+
+    def run_at(rate):
+        for count in (0, rate):
+            pane.meter.update(count)
+            clock.now += 1
+
+    run_at(29)
+    assert not slowness.is_slow(pane)
+    pane.meter = Meter(clock=clock)
+    run_at(4)
+    assert slowness.is_slow(pane)
+    text = slowness.why_slow(app, pane)
+    assert "makes 4.0 of the 30 steps a second: 12 × 10 cells are more" in text
+    assert "6 × 5 cells" in text
+    assert "paired" not in text
+    app.submit(Set(2, "paused", False), Set(1, "antithetic", False), Set(1, "fire_rate", 0.5))
+    text = slowness.why_slow(app, pane)
+    assert "beside 1 other grid:" in text
+    assert "to pause the other grids" in text
+    assert "paired firing" in text
+    app.submit(Set(1, "paused", True))
+    assert not slowness.is_slow(pane)

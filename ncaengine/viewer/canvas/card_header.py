@@ -6,6 +6,7 @@ from ncaengine.core.settings import SETTINGS
 from ncaengine.viewer.actions import display_modes, grids
 from ncaengine.viewer.kit import icons, theme, widgets
 from ncaengine.viewer.kit.theme import em, u32
+from ncaengine.viewer.state import slowness
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.pane import Pane
 
@@ -51,14 +52,17 @@ class CardHeader:
 
     def _speed(self, app: App, pane: Pane, x: float, end: float, y: float) -> float:
         """Draw the measured and the requested speed if they fit between x and `end`. Return where they start."""
-        measured, requested, colour = _speed_texts(app, pane)
+        (measured, requested, colour), whole = _speed_texts(app, pane), end
         with theme.use_font(self._fonts.bold):
             width = imgui.calc_text_size(measured).x
         if end - x < width:
             return end
         if end - x > width + imgui.calc_text_size(requested).x + em(LEAST_NAME):
             end = self._text_before(requested, theme.DIM, end, y)
-        return self._text_before(measured, colour, end, y, self._fonts.bold) - em(0.8)
+        left = self._text_before(measured, colour, end, y, self._fonts.bold)
+        if colour == theme.AMBER:
+            _explain(app, pane, left, y, whole - left)
+        return left - em(0.8)
 
     def _second_line(self, app: App, pane: Pane, x: float, end: float, y: float, roomy: bool) -> None:
         """Draw kernel, size, step and buttons."""
@@ -140,6 +144,17 @@ class CardHeader:
         return x
 
 
+def _explain(app: App, pane: Pane, x: float, y: float, width: float) -> None:
+    """Let the amber speed say why it is low; a click opens the section that helps."""
+    imgui.set_cursor_screen_pos((x, y))
+    if imgui.invisible_button(f"slow{pane.grid.id}", (max(width, 1), imgui.get_text_line_height())):
+        app.select_grid(pane.grid.id)
+        app.open_section("Size")
+    if imgui.is_item_hovered():
+        imgui.set_mouse_cursor(imgui.MouseCursor_.hand)
+        widgets.tooltip(slowness.why_slow(app, pane))
+
+
 def _speed_texts(app: App, pane: Pane) -> tuple[str, str, ImVec4]:
     """Return the measured speed, the requested speed, and the colour that shows whether it is reached."""
     requested = pane.grid.settings.steps_per_second
@@ -147,10 +162,9 @@ def _speed_texts(app: App, pane: Pane) -> tuple[str, str, ImVec4]:
         return f"{icons.RECORD}  {app.recorder.clock}", "", theme.RED
     if pane.grid.settings.paused:
         return f"{icons.PAUSE}  Paused", "", theme.DIM
-    rate = pane.meter.rate
-    measured = widgets.format_count(rate) if rate >= 10 else f"{rate:.1f}"
+    measured = widgets.format_count(pane.meter.rate) if pane.meter.rate >= 10 else pane.meter.text
     if requested >= SETTINGS["steps_per_second"].high:
         return measured, " / unlimited", theme.ACCENT
-    if rate < 0.9 * requested - 1:
+    if slowness.is_slow(pane):
         return f"{icons.SLOW} {measured}", f" / {requested:.4g} steps/s", theme.AMBER
     return measured, f" / {requested:.4g} steps/s", theme.ACCENT

@@ -121,3 +121,8 @@ class Meter:
             return 0.0
         (t0, c0), (t1, c1) = self._seen[0], self._seen[-1]
         return (c1 - c0) / (t1 - t0) if t1 > t0 else 0.0
+
+    @property
+    def text(self) -> str:
+        """The rate as the window shows it."""
+        return f"{self.rate:.0f}" if self.rate >= 10 else f"{self.rate:.1f}"
