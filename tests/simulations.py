@@ -16,7 +16,9 @@ NOISE = Seed("noise", 1.0)
 A = random_model(small(SELFORG, hidden=3, channels=5, name="a"), 1)
 B = random_model(Config(channels=3, hidden=2, seed=NOISE, name="b"), 2)
 C = random_model(Config(channels=5, hidden=2, seed=NOISE, name="c"), 3)
-MODELS = {m.config.name: m for m in (A, B, C)}
+CODES = {"red": (1.0, 0.0), "green": (0.0, 1.0), "blue": (-1.0, 0.5)}
+D = random_model(Config(channels=5, hidden=2, extra=("embed_0", "embed_1"), textures=CODES, seed=NOISE, name="d"), 4)
+MODELS = {m.config.name: m for m in (A, B, C, D)}
 Make = Callable[..., Simulation]
 AnyBackend = TorchBackend | GLBackend
 

@@ -16,7 +16,7 @@ from ncaengine.core.types import F32, F64, I32, I64, U8, Size
 Coordinate = Annotated[float, bounds.COORDINATE.meta]
 Point = tuple[Coordinate, Coordinate]
 """A place on the endless plane of the screen, in cell widths, y downwards; (0, 0) is the middle of cell (0, 0)."""
-Tool = Literal["erase", "noise", "image", "patch", "rate", "scale", "angle", "model"]
+Tool = Literal["erase", "noise", "image", "patch", "rate", "scale", "angle", "model", "texture"]
 Pattern = Literal["even", "halves", "stripes", "ramp", "checks", "polar", "bipolar", "polar-distill", "dipole"]
 OF_ANGLES: tuple[Pattern, ...] = ("polar", "bipolar", "polar-distill", "dipole")
 """Patterns of directions, for the field `angle` only."""

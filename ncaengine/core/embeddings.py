@@ -15,7 +15,7 @@ from msgspec import structs
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.fields import FIELDS
-from ncaengine.core.names import did_you_mean
+from ncaengine.core.names import did_you_mean, unique_name
 from ncaengine.core.types import F32
 
 if TYPE_CHECKING:
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 NAMES = tuple(f"embed_{n}" for n in range(8))
 """The inputs that hold an embedding, in order."""
 Embedding = tuple[float, ...]
+Placed = tuple[int, Embedding]
+"""What a cell holds to make a texture: the slot of its model among the grid's, and its embedding."""
+Wanted = str | Mapping[str, float]
+"""A texture's name, or the shares of several."""
 
 
 def size(config: Config) -> int:
@@ -48,13 +52,36 @@ def of(config: Config, texture: str) -> Embedding:
     return config.textures[texture]
 
 
-def mixed(config: Config, shares: Mapping[str, float]) -> Embedding:
-    """Return the weighted mean of textures' embeddings. Raises NCAError for unknown names or shares without a sum."""
-    total = sum(shares.values())
-    if not total > 0 or min(shares.values()) < 0:
+def palette(models: Sequence[Model]) -> dict[str, Placed]:
+    """Return the textures that a grid's cells can make, by names that differ. A model without textures is one."""
+    found: dict[str, Placed] = {}
+    numbers = len(first(*(model.config for model in models)))
+    for slot, config in enumerate(model.config for model in models):
+        for name, code in (config.textures or {config.name: ()}).items():
+            found[unique_name(name, found.__contains__)] = slot, (*code, *[0.0] * (numbers - len(code)))
+    return found
+
+
+def placed(models: Sequence[Model], wanted: Wanted) -> Placed:
+    """Return what a cell holds to make a texture, or a mixture of one model's textures by shares of at least 0.
+
+    Raises NCAError that lists the names, or says what can't be mixed.
+    """
+    known, shares = palette(models), {wanted: 1.0} if isinstance(wanted, str) else wanted
+    for name in shares:
+        if name not in known:
+            choose = f"{did_you_mean(name, known)}; choose from: {', '.join(known)}"
+            raise NCAError(f"The grid has no texture {name[:100]!r}{choose}.")
+    slots, total = {known[name][0] for name in shares}, sum(shares.values())
+    if len(slots) > 1:
+        raise NCAError(
+            "A cell can't mix textures of different models; mix those of one model, or paint with a soft brush."
+        )
+    if not (0 < total < np.inf and min(shares.values()) >= 0):
         raise NCAError("A mixture needs shares of at least 0, and one above 0.")
-    codes = np.array([of(config, name) for name in shares])
-    return tuple((np.array([*shares.values()]) @ codes / total).tolist())
+    codes = np.array([known[name][1] for name in shares])
+    mixed = np.array([*shares.values()]) @ codes / total
+    return slots.pop(), tuple(mixed.astype(np.float32).tolist())
 
 
 def columns(config: Config) -> list[int]:

@@ -11,7 +11,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from ncaengine.core import bounds, fields, states
+from ncaengine.core import bounds, embeddings, fields, states
 from ncaengine.core import model as models
 from ncaengine.core.errors import NCAError
 from ncaengine.core.looks import RGB, Look
@@ -176,11 +176,14 @@ def _check_grid(grid: SavedGrid, found: dict[str, Model], tensors: dict[str, Any
     if state.ndim != 3 or state.shape[2] != channels or state.dtype != np.float32:
         raise NCAError(f"contains a state for grid {grid.id} that does not fit its model.")
     states.check_size((state.shape[1], state.shape[0]))
-    if maps is not None and (maps.dtype != np.float32 or maps.shape != (*state.shape[:2], len(fields.FIELDS))):
+    planes = len(fields.FIELDS) + len(embeddings.first(*(found[name].config for name in grid.models)))
+    if maps is not None and (maps.dtype != np.float32 or maps.shape != (*state.shape[:2], planes)):
         raise NCAError(f"contains maps for grid {grid.id} that do not fit its state.")
     for name, info in fields.FIELDS.items():
         plane = np.zeros(1) + info.default if maps is None else maps[..., fields.PLANE[name]]
         if not (plane.min() >= info.low and plane.max() <= info.high):  # which is false for NaN, too
             raise NCAError(f"contains a map ({info.title}) for grid {grid.id} with values out of its range.")
+    if maps is not None and not np.isfinite(maps).all():
+        raise NCAError(f"contains embeddings for grid {grid.id} that are not finite.")
     if Fraction(grid.pace) >= 1:
         raise NCAError(f"contains a pace for grid {grid.id} that is no fraction of a step.")

@@ -34,6 +34,13 @@ RngSeed = Annotated[int, bounds.SEED.meta]
 """Taken modulo 2**32; the range is what a journal can hold."""
 
 
+Texture = (
+    Annotated[str, msgspec.Meta(max_length=100)]
+    | Annotated[dict[str, Share], msgspec.Meta(min_length=1, max_length=32)]
+)
+"""The name of one of the grid's textures, or the shares of several of one model; see embeddings.palette."""
+
+
 class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
     """Base of all commands."""
 
@@ -108,7 +115,7 @@ class Paint(OnGrid, frozen=True):
     tool: Tool
     """What to paint: "erase" the initial state; "noise" uniform noise within ±`value`; "image" the colours of `image`,
     one pixel a cell, repeated from the picture's corner; "patch" the copied cells, around the last point of `path`.
-    The name of a field paints `value` into that field."""
+    "texture" lets cells make `texture`. The name of a field paints `value` into that field."""
     path: Annotated[tuple[Point, ...], msgspec.Meta(min_length=1, max_length=int(bounds.POINTS.high))]
     """Points (x, y) in cell widths, on the infinite plane in which the torus repeats; see lattice."""
     radius: Annotated[float, msgspec.Meta(gt=0, le=bounds.RADIUS.high)] = 8.0
@@ -122,6 +129,9 @@ class Paint(OnGrid, frozen=True):
     """The name of a registered image."""
     more: bool = False
     """Whether this continues the previous stroke, so one undo takes back both."""
+    texture: Texture | msgspec.UnsetType = msgspec.UNSET
+    """What "texture" paints. A soft border blends textures of one model; between two models, each cell makes one of the
+    two at random."""
 
 
 class Fill(OnGrid, frozen=True):
@@ -135,6 +145,22 @@ class Fill(OnGrid, frozen=True):
     """The number of stripes, or of squares on each side of a checkerboard."""
     fuzz: Annotated[float, bounds.FUZZ.meta] = 0.0
     """The width over which halves, stripes and checks blend into each other, in cell widths; 0 is sharp."""
+
+
+class Blend(OnGrid, frozen=True):
+    """Let all cells make a texture, or two in a pattern; see brushes.pattern."""
+
+    texture: Texture
+    other: Texture = ""
+    """The pattern's second texture; "even" has none."""
+    pattern: Pattern = "even"
+    count: Annotated[int, bounds.PARTS.meta] = 4
+    """The number of stripes, or of squares on each side of a checkerboard."""
+    fuzz: Annotated[float, bounds.FUZZ.meta] = 0.0
+    """The width over which halves, stripes and checks blend into each other, in cell widths; 0 is sharp. Between two
+    models, each cell there makes one of the two at random."""
+    more: bool = False
+    """Whether this continues the previous blend, as a slider does, so one undo takes back both."""
 
 
 class Copy(OnGrid, frozen=True):
@@ -195,7 +221,7 @@ class Reseed(OnGrid, frozen=True):
     """The random seed of the initial state and of all fire masks."""
 
 
-AnyEdit = SetModel | SetKernel | Resize | Reseed | Paint | Fill | Load | Set
+AnyEdit = SetModel | SetKernel | Resize | Reseed | Paint | Fill | Blend | Load | Set
 """The commands that change what a grid's cells become."""
 AnyCommand = AnyEdit | AddGrid | RemoveGrid | Revive | Duplicate | Copy | Undo | Redo | Rewind | Show | Step
 

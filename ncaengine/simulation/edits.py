@@ -2,17 +2,17 @@
 
 import numpy as np
 
-from ncaengine.core import brushes, fields, lattice, states
+from ncaengine.core import brushes, embeddings, lattice, states
 from ncaengine.core.brushes import Patch, Point
 from ncaengine.core.errors import NCAError
-from ncaengine.core.fields import PLANE
+from ncaengine.core.fields import FIELDS, PLANE
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Model
 from ncaengine.core.settings import Settings
 from ncaengine.core.states import Keep
 from ncaengine.core.types import F32, U8, Size
 from ncaengine.simulation import painting
-from ncaengine.simulation.commands import Fill, Paint
+from ncaengine.simulation.commands import Blend, Fill, Paint
 from ncaengine.simulation.grid import Grid
 from ncaengine.simulation.library import Array
 
@@ -26,7 +26,12 @@ def use(grid: Grid, models: tuple[Model, ...] | None = None, kernel: Kernel | No
     grid.cells.specialise(models[0], kernel, models[1:])
     if state is not None:
         grid.cells.write(state)
+    known = [model.config.textures for model in grid.models] == [model.config.textures for model in models]
     grid.models, grid.kernel = models, kernel
+    if not known and grid.fields is not None:  # what its embeddings mean has changed
+        maps = grid.default_fields(*grid.size)
+        maps[..., : len(FIELDS)] = grid.fields[..., : len(FIELDS)]
+        _use_fields(grid, maps)
 
 
 def set_model(grid: Grid, slot: int, model: Model | None) -> None:
@@ -44,7 +49,7 @@ def resize(grid: Grid, size: Size, keep: Keep) -> None:
     fresh = states.initial(grid.model, size, grid.rng_seed)
     maps = grid.fields
     if maps is not None:
-        maps = states.resized(maps, fields.default_fields(*size), keep, grid.kernel)
+        maps = states.resized(maps, grid.default_fields(*size), keep, grid.kernel)
     grid.write(states.resized(grid.state(), fresh, keep, grid.kernel), maps)
 
 
@@ -63,7 +68,11 @@ def adjust(grid: Grid, settings: Settings) -> None:
 def paint(grid: Grid, command: Paint, image: U8 | None, patch: Patch | None) -> None:
     """Paint a stroke. Raises NCAError if its value is out of range or there is nothing to paint with."""
     surface = painting.Surface(grid.model, grid.kernel, grid.size, grid.rng_seed, grid.edit_count)
-    if command.tool in PLANE:
+    if command.tool == "texture":
+        texture = embeddings.placed(grid.models, command.texture or "")
+        painting.on_texture(surface, command, texture, maps := _own(grid))
+        _use_fields(grid, maps)
+    elif command.tool in PLANE:
         maps = _own(grid)
         if command.tool == "model" and not 0 <= command.value < len(grid.models):
             raise NCAError(f"The grid has {len(grid.models)} models and none in slot {command.value:g}.")
@@ -79,16 +88,41 @@ def fill(grid: Grid, command: Fill) -> None:
     painting.check(command.field, *command.values)
     if command.pattern in brushes.OF_ANGLES and command.field != "angle":
         raise NCAError(f"A {command.pattern} pattern consists of angles and can only fill the alignment.")
-    values = (0.0, 1.0) if command.field == "model" else command.values
-    plane = brushes.pattern(grid.kernel, grid.size, command.pattern, values, command.count, command.fuzz)
     if command.field == "model":
-        row, column = (axis.ravel().astype(np.int32) for axis in np.indices(plane.shape))
-        second = brushes.dither(plane.ravel(), np.stack([column, row], 1), grid.edit_count, grid.rng_seed)
         first, other = (np.float32(round(value)) for value in command.values)
-        plane = np.where(second.reshape(plane.shape), other, first)
+        plane = np.where(_dithered(grid, _pattern(grid, command, (0.0, 1.0))) == 1, other, first)
+    else:
+        plane = _pattern(grid, command, command.values)
     maps = _own(grid)
     maps[..., PLANE[command.field]] = plane
     _use_fields(grid, maps)
+
+
+def blend(grid: Grid, command: Blend) -> None:
+    """Let all cells make a texture, or two in a pattern. Raises NCAError if one isn't the grid's."""
+    if command.pattern in brushes.OF_ANGLES:
+        raise NCAError(f"A {command.pattern} pattern consists of angles and cannot blend textures.")
+    first = embeddings.placed(grid.models, command.texture)
+    second = first if command.pattern == "even" else embeddings.placed(grid.models, command.other)
+    share = _pattern(grid, command, (0.0, 1.0))
+    if first[0] != second[0]:
+        share = _dithered(grid, share)
+    maps, codes = _own(grid), [np.array(code, np.float32) for _, code in (first, second)]
+    maps[..., len(FIELDS) :] = codes[0] + share[..., None] * (codes[1] - codes[0])
+    maps[share == 1, len(FIELDS) :] = codes[1]  # exactly, so that a whole grid of it is one texture
+    maps[..., PLANE["model"]] = np.where(share == 1, second[0], first[0])
+    _use_fields(grid, maps)
+
+
+def _pattern(grid: Grid, command: Fill | Blend, values: tuple[float, float]) -> F32:
+    return brushes.pattern(grid.kernel, grid.size, command.pattern, values, command.count, command.fuzz)
+
+
+def _dithered(grid: Grid, share: F32) -> F32:
+    """Return 1 for the cells that a random number below their share chooses, else 0."""
+    row, column = (axis.ravel().astype(np.int32) for axis in np.indices(share.shape))
+    chosen = brushes.dither(share.ravel(), np.stack([column, row], 1), grid.edit_count, grid.rng_seed)
+    return chosen.reshape(share.shape).astype(np.float32)
 
 
 def load(grid: Grid, array: Array) -> None:
@@ -102,12 +136,12 @@ def load(grid: Grid, array: Array) -> None:
 
 def _own(grid: Grid) -> F32:
     """Return a copy of the grid's fields; moments of the timeline share the original."""
-    return fields.default_fields(*grid.size) if grid.fields is None else grid.fields.copy()
+    return grid.default_fields(*grid.size) if grid.fields is None else grid.fields.copy()
 
 
 def _use_fields(grid: Grid, maps: F32) -> None:
     """Run with these fields; with none if all have their defaults, which is faster."""
-    grid.fields = None if (maps == fields.default_fields(1, 1)).all() else maps
+    grid.fields = None if (maps == grid.default_fields(1, 1)).all() else maps
     grid.cells.write_fields(grid.fields)
 
 

@@ -7,8 +7,9 @@ from fractions import Fraction
 from operator import itemgetter
 
 from ncaengine.backends.base import Backend
-from ncaengine.core import canvas, fields, lattice, looks, pcg
+from ncaengine.core import canvas, embeddings, fields, lattice, looks, pcg
 from ncaengine.core.display import Displayed
+from ncaengine.core.embeddings import Placed
 from ncaengine.core.errors import NCAError
 from ncaengine.core.fields import FIELDS, PLANE, Field
 from ncaengine.core.lattice import View
@@ -52,7 +53,7 @@ class Grid(Displayed):
         kernel: The neighbourhood.
         settings: See settings.Settings.
         rng_seed: Decides, with the step, which cells fire.
-        fields: (height, width, 4) float32, or None where all have their defaults.
+        fields: (height, width, 4) float32, or more with embeddings; None where all have their defaults.
         look: What is shown of its cells.
         edit_count: Edits made to it so far; undo takes some back.
         changes: Grows with every change of what the grid shows.
@@ -95,8 +96,20 @@ class Grid(Displayed):
 
     def field(self, name: Field) -> F32:
         """Return a copy of a field: (height, width) float32."""
-        width, height = self.size
-        return (fields.default_fields(width, height) if self.fields is None else self.fields)[..., PLANE[name]].copy()
+        return (self.default_fields(*self.size) if self.fields is None else self.fields)[..., PLANE[name]].copy()
+
+    @property
+    def textures(self) -> dict[str, Placed]:
+        """What its cells can make, by name: the slot of the model and the embedding; see embeddings.palette."""
+        return embeddings.palette(self.models)
+
+    def embedding(self) -> F32:
+        """Return a copy of the cells' embeddings: (height, width, numbers) float32; 0 numbers if no model reads any."""
+        return (self.default_fields(*self.size) if self.fields is None else self.fields)[..., len(FIELDS) :].copy()
+
+    def default_fields(self, width: int, height: int) -> F32:
+        """Return the fields of a grid of this size whose cells all make the first texture."""
+        return fields.default_fields(width, height, embeddings.first(*(model.config for model in self.models)))
 
     def image(self, scale: int = 1, raw: bool = False) -> U8:
         """Return a picture of the whole grid: (height, width, 3) uint8, in the lattice's true shape.

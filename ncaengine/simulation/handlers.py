@@ -205,6 +205,10 @@ def _plan_fill(_world: World, grid: Grid, command: c.Fill) -> tuple[str, Callabl
     return FIELDS[command.field].title, partial(edits.fill, grid, command)
 
 
+def _plan_blend(_world: World, grid: Grid, command: c.Blend) -> tuple[str, Callable[[], None]]:
+    return "Texture", partial(edits.blend, grid, command)
+
+
 def _plan_load(world: World, grid: Grid, command: c.Load) -> tuple[str, Callable[[], None]]:
     return "Load", partial(edits.load, grid, world.library.state(command.array))
 
@@ -255,6 +259,7 @@ HANDLERS: dict[type[c.Command], Handler] = {
     c.Reseed: _edit(_plan_reseed),
     c.Paint: _edit(_plan_paint, _check_paint),
     c.Fill: _edit(_plan_fill),
+    c.Blend: _edit(_plan_blend),
     c.Load: _edit(_plan_load, lambda world, command: world.library.state(command.array)),
     c.Set: Handler(_set, lambda world, command: with_setting(Settings(), command.setting, command.value)),
 }

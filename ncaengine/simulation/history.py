@@ -31,7 +31,7 @@ class Moment:
     state: F32
     """(height, width, channels) float32."""
     fields: F32 | None
-    """(height, width, 4) float32, or None where all have their defaults."""
+    """(height, width, 4) float32, or more with embeddings; None where all have their defaults."""
     models: tuple[Model, ...]
     kernel: Kernel
     settings: Settings

@@ -6,6 +6,7 @@ import numpy as np
 
 from ncaengine.core import brushes, lattice, pcg, states
 from ncaengine.core.brushes import Patch
+from ncaengine.core.embeddings import Placed
 from ncaengine.core.errors import NCAError
 from ncaengine.core.fields import FIELDS, PLANE, Field
 from ncaengine.core.kernels import Kernel
@@ -100,6 +101,22 @@ def on_field(surface: Surface, command: Paint, name: Field, fields: F32) -> None
         plane[row, column] = (turned + 180) % 360 - 180
     else:
         plane[row, column] = now + weight * (value - now)
+
+
+def on_texture(surface: Surface, command: Paint, texture: Placed, fields: F32) -> None:
+    """Let cells make a texture, in place: blend the embeddings of those that run its model already."""
+    cells, weight = brushes.stroke(surface.kernel, surface.size, command.path, command.radius, command.softness)
+    weight = weight * np.float32(command.strength)
+    mine = brushes.dither(weight, cells, surface.number, surface.rng_seed)
+    at, model, count = (cells[:, 1], cells[:, 0]), PLANE["model"], len(FIELDS)
+    slot, code = np.float32(texture[0]), np.array(texture[1], np.float32)
+    now = fields[at]
+    same = np.round(now[:, model]) == slot
+    share = np.where(same, weight, mine)[:, None]
+    now[:, count:] += share * (code - now[:, count:])
+    now[share[:, 0] == 1, count:] = code  # exactly, so that a whole grid of it is one texture
+    now[~same & mine, model] = slot
+    fields[at] = now
 
 
 def check(name: Field, *values: float) -> None:

@@ -35,13 +35,14 @@ from ncaengine.simulation.history import BYTES
 from ncaengine.simulation.library import Array
 from ncaengine.simulation.log import Log
 from ncaengine.simulation.shown import Shown
+from ncaengine.simulation.texturing import Texturing
 from ncaengine.simulation.world import Origin, World
 
 Which = Grid | int | None
 """A grid, its number, or None for the first one."""
 
 
-class Simulation(Shown):
+class Simulation(Shown, Texturing):
     """Grids that run together.
 
     Every change goes through `submit`. A command that can't be carried out raises NCAError and changes nothing; one

@@ -69,7 +69,7 @@ def test_without_a_map_cells_make_the_first_texture(device: Backend, catalogue: 
 def test_one_embedding_for_all_cells_is_a_plain_model(backend: Backend, catalogue: Catalogue) -> None:
     model, square = conditioned(), catalogue.get("square")
     before = random_state(37, 53, model.config.channels)
-    code = embeddings.mixed(model.config, {"zebra": 1, "coral": 3})
+    code = embeddings.placed([model], {"zebra": 1, "coral": 3})[1]
     truth = stepped(TorchCells(), [embeddings.folded(model, code)], square, before, None)
     ours = stepped(backend.cells(), [model], square, before, default_fields(37, 53, code))
     assert np.abs(ours - truth).max() <= TOLERANCE

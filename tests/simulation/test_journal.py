@@ -17,6 +17,7 @@ from ncaengine.core.looks import Look
 from ncaengine.simulation import commands
 from ncaengine.simulation.commands import (
     AddGrid,
+    Blend,
     Copy,
     Duplicate,
     Fill,
@@ -41,8 +42,9 @@ NUMBER = st.sampled_from([1, 1, 1, 2, 2, 3])
 KERNEL = st.sampled_from(["square", "hexagonal", "square-wide"])
 RATE = st.sampled_from([0.0, 1.0, 24.0, 60.0, 59.94, 480.0])
 PLACE = st.tuples(st.sampled_from([0.0, 1.5, -7.0]), st.sampled_from([0.0, 2.25, 40.0]))
+TEXTURE = st.sampled_from(["red", "blue", "b", {"red": 0.25, "green": 0.5}])
 ON_GRID = st.one_of(
-    st.builds(SetModel, NUMBER, st.sampled_from("abc")),
+    st.builds(SetModel, NUMBER, st.sampled_from("abcd")),
     st.builds(SetKernel, NUMBER, KERNEL),
     st.builds(Resize, NUMBER, SIZE, st.sampled_from(["centre", "tile", "nothing"])),
     st.builds(Set, NUMBER, st.just("steps_per_second"), RATE),
@@ -53,11 +55,13 @@ ON_GRID = st.one_of(
     st.builds(RemoveGrid, NUMBER),
     st.builds(commands.Revive, NUMBER),
     st.builds(Duplicate, NUMBER),
-    st.builds(SetModel, NUMBER, st.sampled_from("abc"), st.integers(0, 2)),
+    st.builds(SetModel, NUMBER, st.sampled_from("abcd"), st.integers(0, 2)),
     st.builds(Set, NUMBER, st.sampled_from(["scale", "angle"]), st.sampled_from([0.5, 1.0, 0.0, 45.0])),
     st.builds(Paint, NUMBER, st.sampled_from(get_args(Tool)), st.lists(PLACE, min_size=1, max_size=3).map(tuple),
               st.sampled_from([0.5, 2.0]), st.just(0.75), st.just(0.5), st.sampled_from([0.5, 1.0]), st.just("image"),
-              st.booleans()),
+              st.booleans(), TEXTURE),
+    st.builds(Blend, NUMBER, TEXTURE, TEXTURE, st.sampled_from(get_args(Pattern)), st.integers(1, 3),
+              st.sampled_from([0.0, 2.0]), st.booleans()),
     st.builds(Fill, NUMBER, st.sampled_from(list(PLANE)), st.sampled_from(get_args(Pattern)),
               st.just((0.5, 1.0)), st.integers(1, 3), st.sampled_from([0.0, 2.0])),
     st.builds(Copy, NUMBER, PLACE, st.sampled_from([0.5, 2.5])),
@@ -67,7 +71,7 @@ ON_GRID = st.one_of(
     st.builds(Rewind, NUMBER, st.integers(-5, 9)),
     st.builds(Show, NUMBER, st.builds(Look, st.sampled_from(["rgb", "update"]))),
 )  # fmt: skip
-ADD = st.builds(AddGrid, st.sampled_from("abc"), SIZE, KERNEL, RATE, st.none() | st.just(0.75), st.integers(0, 99))
+ADD = st.builds(AddGrid, st.sampled_from("abcd"), SIZE, KERNEL, RATE, st.none() | st.just(0.75), st.integers(0, 99))
 SUBMIT = st.tuples(ADD, st.none()) | st.tuples(ON_GRID, st.none()) | st.tuples(ON_GRID, st.integers(0, 12))
 STORY = st.lists(SUBMIT | st.integers(0, 150), min_size=1, max_size=14)
 

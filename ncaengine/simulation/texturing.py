@@ -1,0 +1,77 @@
+"""The part of a Simulation's methods that chooses which textures cells make."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+
+from ncaengine.core import embeddings
+from ncaengine.core.brushes import Pattern, Point
+from ncaengine.core.embeddings import Wanted
+from ncaengine.core.errors import NCAError
+from ncaengine.simulation import commands
+from ncaengine.simulation.commands import AnyCommand
+from ncaengine.simulation.grid import Grid
+
+MORPH_PARTS = 64
+"""The most changes that a morph makes on its way."""
+
+
+class Texturing:
+    """See Simulation; `texture` is the name of one of the grid's textures (Grid.textures), or {name: share}."""
+
+    @abstractmethod
+    def submit(self, command: AnyCommand, at_step: int | None = None) -> Grid | None:
+        """See Simulation.submit."""
+
+    @abstractmethod
+    def grid(self, which: Grid | int | None = None) -> Grid:
+        """See Simulation.grid."""
+
+    def paint_texture(
+        self, texture: Wanted, path: Point | Sequence[Point], radius: float = 8.0, *, strength: float = 1.0,
+        softness: float = 0.3, grid: Grid | int | None = None,
+    ) -> None:  # fmt: skip
+        """Let cells along points (x, y) in cell widths make a texture; see commands.Paint. Raises NCAError."""
+        points, number = commands.as_path(path), self.grid(grid).id
+        self.submit(commands.Paint(number, "texture", points, radius, strength, softness, texture=_plain(texture)))
+
+    def blend(
+        self, texture: Wanted, other: Wanted = "", pattern: Pattern = "even", count: int = 4, fuzz: float = 0.0,
+        grid: Grid | int | None = None,
+    ) -> None:  # fmt: skip
+        """Let all cells make a texture, or two in a pattern; see commands.Blend. Raises NCAError."""
+        number = self.grid(grid).id
+        self.submit(commands.Blend(number, _plain(texture), _plain(other), pattern, count, fuzz))
+
+    def morph(self, start: Wanted, end: Wanted, steps: int, grid: Grid | int | None = None) -> None:
+        """Turn one texture into another of the same model over the next steps, evenly in at most MORPH_PARTS changes.
+
+        It waits for the steps, as commands that are submitted with `at_step` do, and is part of the journal.
+
+        Raises NCAError if a texture isn't the grid's, or `steps` is below 1.
+        """
+        found = self.grid(grid)
+        if steps < 1:
+            raise NCAError(f"A morph takes at least 1 step, not {steps}.")
+        first, last = (_shares(texture) for texture in (start, end))
+        embeddings.placed(found.models, {**first, **last})
+        parts, now = min(steps, MORPH_PARTS), found.step
+        for part in range(1, parts + 1):
+            share = part / parts
+            mixture = {n: first.get(n, 0.0) * (1 - share) + last.get(n, 0.0) * share for n in {**first, **last}}
+            self.submit(commands.Blend(found.id, mixture, more=part > 1), at_step=now + round(steps * share))
+
+
+def _shares(texture: Wanted) -> dict[str, float]:
+    """Return shares that add up to 1. Raises NCAError if they can't."""
+    if isinstance(texture, str):
+        return {texture: 1.0}
+    total = sum(texture.values())
+    if not 0 < total < np.inf:
+        raise NCAError("A mixture needs shares of at least 0, and one above 0.")
+    return {name: share / total for name, share in texture.items()}
+
+
+def _plain(texture: Wanted) -> str | dict[str, float]:
+    return texture if isinstance(texture, str) else _shares(texture)
