@@ -10,7 +10,7 @@ import tyro
 from ncaengine.cli.shared.options import OutputFile, Plugins
 from ncaengine.cli.shared.training_runs import run_all
 from ncaengine.core.errors import NCAError
-from ncaengine.training.config import DeviceName, TrainingSettings
+from ncaengine.training.config import DeviceName, TrainingSettings, together_settings
 
 if TYPE_CHECKING:
     from ncaengine.training.run import TrainingJob
@@ -30,6 +30,9 @@ class Train:
     output: OutputFile = Path("model.pt")
     """The model to write, .pt or .safetensors; for several images, a folder. Next to it, a folder whose name
     ends in .training holds pictures of the training and the checkpoint for --resume."""
+    together: bool = False
+    """Train one model that makes the textures of all images, 2 to 32, instead of one model for each. The defaults are
+    then 16 channels, 128 hidden units, a batch of 8 and a fresh seed in each iteration."""
     resume: bool = False
     """Continue a training that was stopped, with the settings that it had."""
     start: Annotated[Path | None, FROM] = None
@@ -68,6 +71,8 @@ class Train:
         from ncaengine.training.run import TrainingJob
 
         excitation = self.settings.loss == "excitation"
+        if self.together:
+            return [self._together()]
         if excitation and self.images:
             raise NCAError("--loss excitation takes no image; leave out the images.")
         if not excitation and not self.images:
@@ -92,3 +97,15 @@ class Train:
             dataclasses.replace(job, target=name, output=path, resume=False)
             for name, path in zip(names, outputs, strict=True)
         ]
+
+    def _together(self) -> "TrainingJob":
+        from ncaengine.training import targets
+        from ncaengine.training.run import TrainingJob
+
+        if self.output.suffix not in (".pt", ".safetensors"):
+            raise NCAError(f"{self.output}: the name of the model must end in .pt or .safetensors.")
+        credit = tuple((k, v) for k, v in (("author", self.author), ("licence", self.licence)) if v)
+        return TrainingJob(
+            "", self.output, together_settings(self.settings), self.features, self.start, self.resume,
+            self.device, self.compile, self.log_dir, credit, tuple(targets.collect_targets(self.images)),
+        )  # fmt: skip

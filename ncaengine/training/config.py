@@ -2,7 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ncaengine.core.errors import NCAError
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 METHOD = "Niklasson et al., Self-Organising Textures, Distill 2021"
 ARTICLE_GAINS = {"identity": 1.0, "gradient_x": 8.0, "gradient_y": 8.0, "laplacian": 4.0}
 """The gains in the article's notebook, whose stencils are not normalised; other stencils have gain 1."""
+
+TOGETHER: dict[str, Any] = {"channels": 16, "hidden": 128, "batch": 8, "fresh": 1.0}
+"""Defaults for one model of many textures, where they differ."""
 
 LossName = Literal["transport", "gram", "excitation"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
@@ -101,6 +104,13 @@ class TrainingSettings:
         return model.Config(
             channels=self.channels, hidden=self.hidden, features=features, kernels=self.kernels, name=name
         )
+
+
+def together_settings(given: TrainingSettings) -> TrainingSettings:
+    """Return the settings for many textures: where a number is the default, that for many textures."""
+    plain = TrainingSettings()
+    changes = {name: value for name, value in TOGETHER.items() if getattr(given, name) == getattr(plain, name)}
+    return dataclasses.replace(given, **changes)
 
 
 FIXED = ("size", "target_size", "pool", "kernels", "channels", "hidden", "stencils", "loss", "neuron", "seed")

@@ -54,7 +54,7 @@ class SlicedTransport:
         self.net, self.directions, self.places = net, directions, places
         with torch.no_grad():
             self.target = [fmap.flatten(2) for fmap in net(target)]
-        self.scales = [_scale(fmap) for fmap in self.target]
+        self.scales = [scale(fmap) for fmap in self.target]
 
     def __call__(self, pictures: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return the loss, see `Loss`; at least 0. The generator picks the directions."""
@@ -73,7 +73,7 @@ class SlicedTransport:
         n = values.shape[2]
         if n > self.places:
             values = values[..., torch.randperm(n, generator=generator, device=values.device)[: self.places]]
-        return _ascending(values)
+        return ascending(values)
 
 
 class Gram:
@@ -90,7 +90,7 @@ class Gram:
         self.net = net
         with torch.no_grad():
             maps = net(target)
-            self.scales = [_scale(fmap) for fmap in maps]
+            self.scales = [scale(fmap) for fmap in maps]
             self.target = [_gram(fmap * scale) for fmap, scale in zip(maps, self.scales, strict=True)]
 
     def __call__(self, pictures: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -116,7 +116,7 @@ class Excitation:
         noise = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
         with torch.no_grad():
             fmap = net.layer(noise.to(net.get_buffer("mean").device), layer)
-        self.scale, channels = _scale(fmap), fmap.shape[1]
+        self.scale, channels = scale(fmap), fmap.shape[1]
         if not 0 <= channel < channels:
             raise NCAError(f"Layer {layer} has no channel {channel}; choose one from 0 to {channels - 1}.")
 
@@ -178,12 +178,12 @@ def make_loss(
     return Gram(net, target) if name == "gram" else SlicedTransport(net, target, directions)
 
 
-def _scale(fmap: Tensor) -> float:
+def scale(fmap: Tensor) -> float:
     """Return the factor that gives a target's map a root mean square of about 1."""
     return float(1 / (fmap.square().mean().sqrt() + FLOOR))
 
 
-def _ascending(values: Tensor) -> Tensor:
+def ascending(values: Tensor) -> Tensor:
     """Sort values (batch, rows, places) along the last axis; gradients pass through."""
     if not values.is_cpu or torch.get_num_threads() > SLOW_SORT:
         return values.sort(2).values

@@ -20,16 +20,17 @@ from PIL import Image
 from ncaengine.core import files, kernels
 from ncaengine.core.canvas import draw
 from ncaengine.core.errors import NCAError
-from ncaengine.core.kernels import Catalogue
+from ncaengine.core.kernels import Catalogue, Kernel
 from ncaengine.core.lattice import whole_view
 from ncaengine.core.looks import quantise
-from ncaengine.core.model import Model
+from ncaengine.core.model import Config, Model
 from ncaengine.core.types import F32
 from ncaengine.formats import model_files
 from ncaengine.io import charts, contact_sheets
 from ncaengine.training import checkpoint, losses, targets
 from ncaengine.training.config import METHOD, TrainingSettings, merge_settings
 from ncaengine.training.features import extractor
+from ncaengine.training.features.extractor import Features
 from ncaengine.training.step import can_compile
 from ncaengine.training.trainer import Trainer, initial_model
 
@@ -60,6 +61,8 @@ class TrainingJob:
     """A folder for TensorBoard logs."""
     attribution: tuple[tuple[str, str], ...] = ()
     """Entries of the model's attribution, such as ("author", "…")."""
+    together: tuple[str, ...] = ()
+    """Image files or patterns for one model of many textures, instead of `target`; see `together_run`."""
 
     @property
     def folder(self) -> Path:
@@ -94,20 +97,18 @@ class TrainingRun:
         if saved and saved.state.get("iteration", 0) >= self.settings.iterations:
             raise NCAError(f"{path}: already has {len(saved.losses)} iterations; give a larger --iterations.")
         self.device = pick_device(job.device)
-        self.target = targets.load_target(job.target, self.settings.target_size) if job.target else None
+        self.targets = self._load_targets()
         net, notice = _open_nets(job.nets)
         if notice:
             notify(notice)
-        picture = None if self.target is None else losses.picture_tensor(self.target).to(self.device)
-        loss = losses.make_loss(self.settings.loss, net.to(self.device), picture, neuron=self.settings.neuron)
         found = catalogue or kernels.discover()
         trained_on = [found.get(name) for name in self.settings.kernels]
         compiled = job.compiled and can_compile(self.device)
         if compiled:
             notify("Compiling the step: the first iterations take up to a minute.")
-        self.trainer = Trainer(self._initial_model(saved), loss, self.settings, trained_on, self.device, compiled)
+        self.trainer = self._make_trainer(self._initial_model(saved), net.to(self.device), trained_on, compiled)
         self.losses: list[float] = saved.losses if saved else []
-        self.origin = _fingerprint(self.target, net.names, self.settings.neuron)
+        self.origin = _fingerprint([*self.targets.values()], net.names, self.settings.neuron)
         if saved:
             self._restore(saved, path)
             notify(f"{job.output}: resuming after iteration {self.trainer.iteration:,}.")
@@ -144,6 +145,17 @@ class TrainingRun:
         """Whether all iterations are done."""
         return self.trainer.iteration >= self.settings.iterations
 
+    def _load_targets(self) -> dict[str, F32]:
+        """Return the pictures to learn from, by name; none if a neuron is excited."""
+        name = self.job.target
+        return {"target": targets.load_target(name, self.settings.target_size)} if name else {}
+
+    def _make_trainer(self, start: Model, net: Features, trained_on: Sequence[Kernel], compiled: bool) -> Trainer:
+        pictures = [losses.picture_tensor(target).to(self.device) for target in self.targets.values()]
+        s = self.settings
+        loss = losses.make_loss(s.loss, net, pictures[0] if pictures else None, neuron=s.neuron)
+        return Trainer(start, loss, s, trained_on, self.device, compiled)
+
     def _initial_model(self, saved: checkpoint.Checkpoint | None) -> Model:
         """Return the weights to start from; a checkpoint's own are restored afterwards."""
         job, s = self.job, self.settings
@@ -157,10 +169,14 @@ class TrainingRun:
                     raise NCAError(f"{job.start}: has {count} {name}; leave out --{name}, or start without --from.")
             config = structs.replace(start.config, kernels=s.kernels, name=job.output.stem)
         else:
-            config = s.model_config(job.output.stem)
+            config = self._config()
             start = initial_model(config, s.seed)
         credit = dict(job.attribution) | {"method": METHOD}
         return dataclasses.replace(start, config=structs.replace(config, attribution=credit))
+
+    def _config(self) -> Config:
+        """Return the configuration of a new model."""
+        return self.settings.model_config(self.job.output.stem)
 
     def _restore(self, saved: checkpoint.Checkpoint, path: Path) -> None:
         if saved.origin != self.origin:
@@ -219,10 +235,8 @@ class TrainingRun:
         """Draw the target and `count` grids of each kernel's pool, as they look on the screen."""
         t, side = self.trainer, self.settings.size
         scale, tiles = max(1, 256 // side), []
-        if self.target is not None:
-            tiles.append(
-                contact_sheets.Tile(contact_sheets.frame_target(quantise(self.target), (side, side), scale), "target")
-            )
+        for name, target in self.targets.items():
+            tiles.append(contact_sheets.Tile(contact_sheets.frame_target(quantise(target), (side, side), scale), name))
         for kernel, pool in zip(t.kernels, t.pools, strict=True):
             states = pool[:count].permute(0, 2, 3, 1).cpu().numpy()
             view = whole_view(kernel, (side, side), scale)
@@ -250,10 +264,12 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _fingerprint(target: F32 | None, net_names: Sequence[str], neuron: str) -> str:
+def _fingerprint(pictures: Sequence[F32], net_names: Sequence[str], neuron: str) -> str:
     """Return a text that differs wherever the loss compares with something else."""
-    digest = hashlib.sha256(b"" if target is None else np.ascontiguousarray(target).tobytes()).hexdigest()[:16]
-    return f"{digest} {' '.join(net_names)} {neuron}".strip()
+    digest = hashlib.sha256()
+    for picture in pictures:
+        digest.update(np.ascontiguousarray(picture).tobytes())
+    return f"{digest.hexdigest()[:16]} {' '.join(net_names)} {neuron}".strip()
 
 
 def _make_folder(folder: Path) -> None:

@@ -17,15 +17,15 @@ import torch
 from torch import Tensor
 
 from ncaengine.backends.reference import Reference
-from ncaengine.core import files, stencils
+from ncaengine.core import embeddings, files, stencils
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Config
 
 Taps = list[tuple[int, int, float]]
 """A stencil times its gain: (row, column, weight), with row and column relative to the cell."""
 _FAST_STEP_NEEDS_DEFAULT = (
-    "clips", "activation", "padding", "fire_rate", "firing", "absolute", "extra", "scales", "diffusion", "alive",
-    "stencils", "integrator",
+    "clips", "activation", "padding", "fire_rate", "firing", "absolute", "scales", "diffusion", "alive", "stencils",
+    "integrator",
 )  # fmt: skip
 """Fields of Config that must have their defaults, the article's notebook's values, for the paired step."""
 
@@ -36,8 +36,11 @@ class TrainingStep(Protocol):
     def mask(self, batch: int, generator: torch.Generator) -> Tensor:
         """Draw the cells that fire, in the form that this step needs."""
 
-    def __call__(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Return the states (batch, channels, size, size) float32 after one step from `x`, of the same shape."""
+    def __call__(self, x: Tensor, mask: Tensor, embedding: Tensor | None = None) -> Tensor:
+        """Return the states (batch, channels, size, size) float32 after one step from `x`, of the same shape.
+
+        embedding: each cell's, (batch, numbers, size, size); None for the model's first texture.
+        """
 
 
 def make_step(nca: Reference, size: int, compiled: bool) -> TrainingStep:
@@ -50,7 +53,8 @@ def unusual_settings(config: Config) -> list[str]:
     usual = Config()
     found = [name for name in _FAST_STEP_NEEDS_DEFAULT if getattr(config, name) != getattr(usual, name)]
     partial = any(feature.channels is not None for feature in config.features)
-    return found + ["features"] * partial + ["hidden"] * (not config.hidden)
+    other = set(config.extra) - set(embeddings.NAMES)
+    return found + ["features"] * partial + ["hidden"] * (not config.hidden) + ["extra"] * bool(other)
 
 
 def can_compile(device: torch.device) -> bool:
@@ -73,9 +77,9 @@ class ReferenceStep:
         coins = torch.rand(batch, each, self.size, self.size, generator=generator, device=generator.device)
         return (coins < c.fire_rate).float()
 
-    def __call__(self, x: Tensor, mask: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, mask: Tensor, embedding: Tensor | None = None) -> Tensor:
         """Make one step, see `TrainingStep`."""
-        return cast(Tensor, self.nca(x, mask))
+        return cast(Tensor, self.nca(x, mask, None, embedding))
 
 
 class PairedStep:
@@ -83,17 +87,20 @@ class PairedStep:
 
     def __init__(self, nca: Reference, size: int, compiled: bool) -> None:
         self.nca, self.size = nca, size
-        self.function = _function(nca.kernel, taps_of(nca), compiled)
+        self.function = _function(nca.kernel, nca.config.channels, taps_of(nca), compiled)
 
     def mask(self, batch: int, generator: torch.Generator) -> Tensor:
         """Draw (batch, size/2, size, 1) bool: True where the upper cell of a pair fires, else the lower one does."""
         coins = torch.rand(batch, self.size // 2, self.size, 1, generator=generator, device=generator.device)
         return coins < 0.5
 
-    def __call__(self, x: Tensor, mask: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, mask: Tensor, embedding: Tensor | None = None) -> Tensor:
         """Make one step, see `TrainingStep`."""
         n = self.nca
-        y = self.function.apply(x.permute(0, 2, 3, 1).contiguous(), mask, n.w1, n.b1, n.w2, n.b2)
+        if embedding is None and n.config.extra:
+            embedding = x.new_tensor(embeddings.first(n.config))[:, None, None].expand(len(x), -1, *x.shape[2:])
+        last = None if embedding is None else embedding.permute(0, 2, 3, 1).contiguous()
+        y = self.function.apply(x.permute(0, 2, 3, 1).contiguous(), mask, n.w1, n.b1, n.w2, n.b2, last)
         return cast(Tensor, y.permute(0, 3, 1, 2))
 
 
@@ -144,8 +151,8 @@ def _warn(why: str) -> None:
     )
 
 
-def _function(kernel: Kernel, taps: list[Taps], compiled: bool) -> type[torch.autograd.Function]:
-    """Return the step as an autograd function of (x, mask, w1, b1, w2, b2), with x (batch, height, width, channels).
+def _function(kernel: Kernel, channels: int, taps: list[Taps], compiled: bool) -> type[torch.autograd.Function]:
+    """Return the step as an autograd function of what `paired_forward` takes.
 
     The backward pass has three pieces, because a compiler fuses nothing across a matrix product or a
     concatenation: the network's gradient, its scatter to the cells, and the transposed stencils.
@@ -160,12 +167,16 @@ def _function(kernel: Kernel, taps: list[Taps], compiled: bool) -> type[torch.au
     if compiled:
         pieces = tuple(map(compile_function, pieces))
     forward, net_gradient, scatter, stencil_gradient = pieces
+    inputs = len(taps) * channels
 
     class StepFunction(torch.autograd.Function):
         @staticmethod
-        def forward(ctx: Any, x: Tensor, mask: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
+        def forward(
+            ctx: Any, x: Tensor, mask: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor, embedding: Tensor | None
+        ) -> Tensor:
             # Detached because the compiler reads .grad, which warns for tensors that are not leaves.
-            y, perceived, hidden = forward(x.detach(), mask, w1, b1, w2, b2)
+            fixed = None if embedding is None else embedding.detach()
+            y, perceived, hidden = forward(x.detach(), mask, w1, b1, w2, b2, fixed)
             ctx.save_for_backward(mask, perceived, hidden, w1, w2)
             return cast(Tensor, y)
 
@@ -174,7 +185,9 @@ def _function(kernel: Kernel, taps: list[Taps], compiled: bool) -> type[torch.au
             mask, perceived, hidden, w1, w2 = ctx.saved_tensors
             g = g.contiguous()
             gradient, *weights = net_gradient(g, mask, perceived, hidden, w1, w2)
-            return stencil_gradient(g, scatter(gradient, mask)), None, *weights
+            seen, own = gradient.split([inputs, gradient.shape[3] - inputs], 3)
+            embedding = _to_cells(own, mask) if ctx.needs_input_grad[6] else None
+            return stencil_gradient(g, scatter(seen, mask)), None, *weights, embedding
 
     return StepFunction
 
@@ -200,23 +213,24 @@ def apply_stencil(padded: Tensor, radius: int, taps: Taps, sign: int) -> Tensor:
 
 
 def paired_forward(radius: int, kernel: Kernel, taps: list[Taps]) -> Callable[..., tuple[Tensor, Tensor, Tensor]]:
-    """Return the paired step as a function of (x, mask, w1, b1, w2, b2).
+    """Return the paired step as a function of (x, mask, w1, b1, w2, b2, embedding).
 
     x: states, (batch, height, width, channels).
     mask: (batch, height/2, width, 1) bool; True where the upper cell of a pair fires.
+    embedding: (batch, height, width, numbers), None if the net reads none.
 
     The function returns the new states and, of the cells that fired, their perception and their hidden units,
     (batch * height/2 * width, …), for the backward pass.
     """
 
     def forward(
-        x: Tensor, mask: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor
+        x: Tensor, mask: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor, embedding: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
         b, h, w, c = x.shape
         k = h // 2
         padded = wrap_torus(x, radius, kernel.row_shift(h))
-        maps = [apply_stencil(padded, radius, t, 1) for t in taps]
-        perceived = torch.cat([torch.where(mask, p[:, :k], p[:, k:]) for p in maps], -1).view(-1, len(taps) * c)
+        maps = [apply_stencil(padded, radius, t, 1) for t in taps] + ([] if embedding is None else [embedding])
+        perceived = torch.cat([torch.where(mask, p[:, :k], p[:, k:]) for p in maps], -1).flatten(0, 2)
         hidden = torch.relu(torch.addmm(b1, perceived, w1.T))
         update = torch.addmm(b2, hidden, w2.T).view(b, k, w, c)
         upper, lower = x[:, :k], x[:, k:]
@@ -229,7 +243,7 @@ def paired_forward(radius: int, kernel: Kernel, taps: list[Taps]) -> Callable[..
 def _net_gradient(
     g: Tensor, mask: Tensor, perceived: Tensor, hidden: Tensor, w1: Tensor, w2: Tensor
 ) -> tuple[Tensor, ...]:
-    """Return the gradients of the fired cells' perception, (b, h/2, w, inputs), and of w1, b1, w2 and b2.
+    """Return the gradients of the fired cells' inputs, (b, h/2, w, inputs), and of w1, b1, w2 and b2.
 
     g: the gradient of the new states, (b, h, w, c).
     """
@@ -241,11 +255,16 @@ def _net_gradient(
     return gradient, inner.T @ perceived, inner.sum(0), update.T @ hidden, update.sum(0)
 
 
+def _to_cells(gradient: Tensor, mask: Tensor) -> Tensor:
+    """Return the fired cells' gradients, (b, h/2, w, n), as those of all cells, (b, h, w, n)."""
+    return torch.cat([torch.where(mask, gradient, 0.0), torch.where(mask, 0.0, gradient)], 1)
+
+
 def _scatter_function(radius: int, kernel: Kernel) -> Callable[[Tensor, Tensor], Tensor]:
     """Return the function that puts the fired cells' gradients, (b, h/2, w, n), into all cells, with the torus."""
 
     def scatter(gradient: Tensor, mask: Tensor) -> Tensor:
-        whole = torch.cat([torch.where(mask, gradient, 0.0), torch.where(mask, 0.0, gradient)], 1)
+        whole = _to_cells(gradient, mask)
         return wrap_torus(whole, radius, kernel.row_shift(whole.shape[1]))
 
     return scatter

@@ -29,6 +29,8 @@ RUNAWAY = 20.0
 """A state with a larger absolute value does not return to the pool."""
 KEEP_EVERY = 20
 """Iterations between two copies of the weights, kept to roll back to."""
+EMBEDDING_GAIN = 1 / 3
+"""By this, initial weights of embeddings are divided: textures then differ from the start."""
 MAX_ROLLBACKS = 8
 """The most rollbacks in succession; after that the run fails."""
 
@@ -41,6 +43,7 @@ def initial_model(config: model.Config, seed: int) -> Model:
     rng = np.random.default_rng(seed)
     bound = config.inputs**-0.5
     gains = np.repeat([feature.gain for feature in config.features], config.channels)
+    gains = np.append(gains, [EMBEDDING_GAIN] * len(config.extra))
     w1 = rng.uniform(-bound, bound, (config.hidden, config.inputs)) / gains
     b1 = rng.uniform(-bound, bound, config.hidden)
     w2, b2 = np.zeros((config.channels, config.hidden), np.float32), np.zeros(config.channels, np.float32)
@@ -77,7 +80,7 @@ class Trainer:
         for nca, name in product(ncas[1:], model.WEIGHTS):  # all kernels share one set of weights
             setattr(nca, name, getattr(ncas[0], name))
         self.nca, self.steps = ncas[0], [make_step(nca, size, compiled) for nca in ncas]
-        self.optimizer = torch.optim.Adam(self.nca.parameters(), settings.learning_rate)
+        self.optimizer = torch.optim.Adam(self._parameters(), settings.learning_rate)
         each = max(settings.batch, settings.pool // len(ncas))
         seed = torch.from_numpy(states.initial(start, (size, size), settings.seed)).permute(2, 0, 1)
         self.pools = seed.to(self.device).repeat(len(ncas), each, 1, 1, 1)
@@ -100,32 +103,52 @@ class Trainer:
         rng = np.random.default_rng((s.seed, self.iteration))
         generator = torch.Generator(self.device).manual_seed(int(rng.integers(2**62)))
         chosen = torch.from_numpy(rng.choice(self.pools.shape[1], s.batch, replace=False)).to(self.device)
-        x = self.pools[turn, chosen]
-        if rng.random() < s.fresh:
-            x[0] = self._fresh(int(rng.integers(2**32)))
-        x = self._rollout(self.steps[turn], x, int(rng.integers(s.rollout[0], s.rollout[1] + 1)), generator)
+        x, embedding = self._batch(turn, chosen, rng, generator)
+        x = self._rollout(self.steps[turn], x, int(rng.integers(s.rollout[0], s.rollout[1] + 1)), generator, embedding)
         pictures = x[:, :3] * self.config.colour.scale + self.config.colour.offset
         if self.config.colour.alpha:
             background = torch.tensor(self.config.colour.background, device=x.device)[:, None, None]
             pictures = pictures + (1 - x[:, 3:4].clamp(0, 1)) * background
-        loss = self.loss(losses.on_screen(pictures, self.kernels[turn]), generator)
+        loss = self._compare(losses.on_screen(pictures, self.kernels[turn]), turn, generator)
         loss = loss + s.overflow * losses.overflow(x)
         if not (math.isfinite(value := float(loss.detach())) and self._update(loss)):
             self._roll_back()
             return math.nan
-        x = x.detach()
-        sane = x.abs().amax((1, 2, 3), keepdim=True) < RUNAWAY  # False for NaN too
-        self.pools[turn, chosen] = torch.where(sane, x, self._fresh(self.iteration))
+        self._keep(turn, chosen, x.detach())
         if self.iteration % KEEP_EVERY == 0:
             self._older, self._good, self._in_succession = self._good, self._weights(), 0
         return value
+
+    def _parameters(self) -> list[dict[str, Any]]:
+        """Return the groups of what is learnt; "share" is a group's share of the learning rate."""
+        return [{"params": list(self.nca.parameters())}]
+
+    def _batch(
+        self, turn: int, chosen: Tensor, rng: np.random.Generator, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the chosen grids, (batch, channels, size, size), and their embeddings, None for one texture."""
+        x = self.pools[turn, chosen]
+        if rng.random() < self.settings.fresh:
+            x[0] = self._fresh(int(rng.integers(2**32)))
+        return x, None
+
+    def _compare(self, pictures: Tensor, turn: int, generator: torch.Generator) -> Tensor:
+        """Return the loss of a batch's pictures, as they look on the screen."""
+        return self.loss(pictures, generator)
+
+    def _keep(self, turn: int, chosen: Tensor, x: Tensor) -> None:
+        """Put a batch back into the pool."""
+        sane = x.abs().amax((1, 2, 3), keepdim=True) < RUNAWAY  # False for NaN too
+        self.pools[turn, chosen] = torch.where(sane, x, self._fresh(self.iteration))
 
     def _fresh(self, seed: int) -> Tensor:
         """Return an initial state, (channels, size, size)."""
         side = self.settings.size
         return torch.from_numpy(states.initial(self.start, (side, side), seed)).permute(2, 0, 1).to(self.device)
 
-    def _rollout(self, step: TrainingStep, x: Tensor, steps: int, generator: torch.Generator) -> Tensor:
+    def _rollout(
+        self, step: TrainingStep, x: Tensor, steps: int, generator: torch.Generator, embedding: Tensor | None
+    ) -> Tensor:
         """Make `steps` steps from `x`, (batch, channels, size, size).
 
         If their memory would not fit, make them in segments that the backward pass computes again (gradient
@@ -135,7 +158,7 @@ class Trainer:
 
         def run(x: Tensor, start: int, stop: int) -> Tensor:
             for mask in masks[start:stop]:
-                x = step(x, mask)
+                x = step(x, mask, embedding)
             return x
 
         segment = segment_length(steps, self.bytes_a_step, free_memory(self.device))
@@ -162,7 +185,7 @@ class Trainer:
         for gradient in gradients:
             gradient.div_(gradient.norm() + 1e-8)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate
+            group["lr"] = self.learning_rate * group.get("share", 1.0)
         self.optimizer.step()
         return True
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ncaengine.backends.reference import Reference
 from ncaengine.core import kernels, model
+from ncaengine.core.embeddings import NAMES
 from ncaengine.core.errors import NCAError
 from ncaengine.training import losses
 from ncaengine.training.config import FIXED, TrainingSettings, merge_settings
@@ -48,9 +49,13 @@ def weights(run: Trainer) -> np.ndarray:
     return np.concatenate([getattr(run.model(), name).ravel() for name in model.WEIGHTS])
 
 
+CONDITIONED = {"extra": NAMES[:3], "textures": {"a": (1.0, 0.0, 0.0), "b": (0.0, 0.6, 0.8)}}
+
+
+@pytest.mark.parametrize("config", [{}, CONDITIONED], ids=["plain", "conditioned"])
 @pytest.mark.parametrize("name", sorted(kernels.discover().kernels))
-def test_the_paired_step_and_its_gradients_equal_the_references(name: str) -> None:
-    nca = reference(name)
+def test_the_paired_step_and_its_gradients_equal_the_references(name: str, config: dict[str, Any]) -> None:
+    nca = reference(name, **config)
     step = make_step(nca, 12, compiled=False)
     assert isinstance(step, PairedStep)
     generator = torch.Generator().manual_seed(2)
@@ -58,13 +63,15 @@ def test_the_paired_step_and_its_gradients_equal_the_references(name: str) -> No
     fires = torch.cat([mask, ~mask], 1).permute(0, 3, 1, 2).float()
     x = torch.randn(2, 12, 12, 12, generator=generator) * 0.3
     weight = torch.randn(2, 12, 12, 12, generator=generator)
+    own = torch.randn(2, 3, 12, 12, generator=generator) if config else None
     found, gradients = [], []
-    for run in (lambda x: step(x, mask), lambda x: nca(x, fires)):
-        given = x.clone().requires_grad_()
-        found.append(run(given))
+    for run in (lambda x, e: step(x, mask, e), lambda x, e: nca(x, fires, None, e)):
+        given, map_ = x.clone().requires_grad_(), own.clone().requires_grad_() if config else None
+        found.append(run(given, map_))
         nca.zero_grad()
         (found[-1] * weight).sum().backward()
-        gradients.append([given.grad, *(p.grad.clone() for p in nca.parameters() if p.grad is not None)])
+        inputs = [given.grad, *([map_.grad] if config else [])]
+        gradients.append([*inputs, *(p.grad.clone() for p in nca.parameters() if p.grad is not None)])
     torch.testing.assert_close(*found, rtol=1e-5, atol=1e-5)
     for one, other in zip(*gradients, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4 * float(other.abs().max()))

@@ -39,7 +39,7 @@ def run_all(
         raise NCAError(f"--threads is {threads}; it must be from 0 to 1024.")
     from ncaengine.core import claims, kernels
     from ncaengine.training import targets, trainer
-    from ncaengine.training.run import TrainingRun
+    from ncaengine.training.together_run import start_run
 
     for job in jobs[1:]:  # find a broken image now, not after hours of training
         targets.load_target(job.target, job.settings.target_size)
@@ -53,7 +53,7 @@ def run_all(
             with suppress(OSError):  # said by the run, in its own words
                 job.output.parent.mkdir(parents=True, exist_ok=True)
             with claims.claimed(job.folder, called=job.output):
-                run = TrainingRun(dataclasses.replace(job, resume=started) if resume else job, catalogue, print_notice)
+                run = start_run(dataclasses.replace(job, resume=started) if resume else job, catalogue, print_notice)
                 title = f"{job.output.stem} {number}/{len(jobs)}" if len(jobs) > 1 else job.output.stem
                 _train(run, title, stopped, watch)
             if not run.finished:
