@@ -127,7 +127,8 @@ def _parse(args: list[str]) -> Any:
     """Parse a command and its flags into an instance of the command's class."""
     if args[0] in COMMANDS:  # this command alone, so that a mistyped flag is not searched in the others
         command, program = join_help_lines(load_command(args[0])), f"ncaengine {args[0]}"
-        return usage.parse(program, lambda rest: tyro.cli(command, prog=program, args=rest), args[1:])
+        own = {"default": command.defaults(args[1:])} if hasattr(command, "defaults") else {}
+        return usage.parse(program, lambda rest: tyro.cli(command, prog=program, args=rest, **own), args[1:])
     if args[0] == COMPLETION:
         usage.check_completion(args)
     elif args[0] not in ("--help", "-h"):

@@ -10,7 +10,7 @@ import tyro
 from ncaengine.cli.shared.options import OutputFile, Plugins
 from ncaengine.cli.shared.training_runs import run_all
 from ncaengine.core.errors import NCAError
-from ncaengine.training.config import DeviceName, TrainingSettings, together_settings
+from ncaengine.training.config import TOGETHER, DeviceName, TrainingSettings
 
 if TYPE_CHECKING:
     from ncaengine.training.run import TrainingJob
@@ -60,6 +60,11 @@ class Train:
     """The model's licence; stored in the file."""
     plugins: Plugins = ()
 
+    @classmethod
+    def defaults(cls, args: list[str]) -> "Train":
+        """Return the command with the defaults that these flags leave it."""
+        return cls(settings=TOGETHER) if "--together" in args else cls()
+
     def run(self) -> None:
         """Train one model per image with a progress bar, and print what was written."""
         self.settings.check()
@@ -106,6 +111,6 @@ class Train:
             raise NCAError(f"{self.output}: the name of the model must end in .pt or .safetensors.")
         credit = tuple((k, v) for k, v in (("author", self.author), ("licence", self.licence)) if v)
         return TrainingJob(
-            "", self.output, together_settings(self.settings), self.features, self.start, self.resume,
+            "", self.output, self.settings, self.features, self.start, self.resume,
             self.device, self.compile, self.log_dir, credit, tuple(targets.collect_targets(self.images)),
         )  # fmt: skip

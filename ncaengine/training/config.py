@@ -2,7 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from ncaengine.core.errors import NCAError
 
@@ -12,9 +12,6 @@ if TYPE_CHECKING:
 METHOD = "Niklasson et al., Self-Organising Textures, Distill 2021"
 ARTICLE_GAINS = {"identity": 1.0, "gradient_x": 8.0, "gradient_y": 8.0, "laplacian": 4.0}
 """The gains in the article's notebook, whose stencils are not normalised; other stencils have gain 1."""
-
-TOGETHER: dict[str, Any] = {"channels": 16, "hidden": 128, "batch": 8, "fresh": 1.0}
-"""Defaults for one model of many textures, where they differ."""
 
 LossName = Literal["transport", "gram", "excitation"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
@@ -106,26 +103,25 @@ class TrainingSettings:
         )
 
 
-def together_settings(given: TrainingSettings) -> TrainingSettings:
-    """Return the settings for many textures: where a number is the default, that for many textures."""
-    plain = TrainingSettings()
-    changes = {name: value for name, value in TOGETHER.items() if getattr(given, name) == getattr(plain, name)}
-    return dataclasses.replace(given, **changes)
-
-
+TOGETHER = TrainingSettings(channels=16, hidden=128, batch=8, fresh=1.0)
+"""The defaults for one model of many textures."""
 FIXED = ("size", "target_size", "pool", "kernels", "channels", "hidden", "stencils", "loss", "neuron", "seed")
 """Settings that can't change when a run is resumed."""
 
 
-def merge_settings(saved: TrainingSettings, given: TrainingSettings) -> TrainingSettings:
+def merge_settings(
+    saved: TrainingSettings, given: TrainingSettings, plain: TrainingSettings | None = None
+) -> TrainingSettings:
     """Return the settings to resume with: the saved ones, except where `given` differs from the defaults.
+
+    plain: the defaults; None for those of one texture.
 
     Raises NCAError if one of FIXED would change.
     """
     changes = {}
     for field in dataclasses.fields(TrainingSettings):
         value = getattr(given, field.name)
-        if value in (field.default, getattr(saved, field.name)):
+        if value in (getattr(plain or TrainingSettings(), field.name), getattr(saved, field.name)):
             continue
         if field.name in FIXED:
             raise NCAError(

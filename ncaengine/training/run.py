@@ -77,6 +77,9 @@ IterationReport = Callable[[int, float], None]
 class TrainingRun:
     """A training that is ready to start or to resume; `train` runs it."""
 
+    defaults = TrainingSettings()
+    """The settings of a user who gives none."""
+
     def __init__(
         self, job: TrainingJob, catalogue: Catalogue | None = None, notify: Callable[[str], None] = lambda line: None
     ) -> None:
@@ -90,7 +93,7 @@ class TrainingRun:
         if path.exists() and not job.resume:
             raise NCAError(f"{path}: belongs to a run that was stopped; add --resume to continue it, or delete it.")
         saved = checkpoint.load_checkpoint(path) if job.resume else None
-        self.settings = merge_settings(saved.settings, job.settings) if saved else job.settings
+        self.settings = merge_settings(saved.settings, job.settings, self.defaults) if saved else job.settings
         self.settings.check()
         if job.output.is_dir():
             raise NCAError(f"{job.output}: is a folder; choose another name for the model.")
@@ -165,7 +168,7 @@ class TrainingRun:
             start = model_files.load(job.start)
             for name in ("channels", "hidden"):
                 count = getattr(start.config, name)
-                if getattr(s, name) not in (count, getattr(TrainingSettings(), name)):
+                if getattr(s, name) not in (count, getattr(self.defaults, name)):
                     raise NCAError(f"{job.start}: has {count} {name}; leave out --{name}, or start without --from.")
             config = structs.replace(start.config, kernels=s.kernels, name=job.output.stem)
         else:

@@ -16,6 +16,7 @@ from ncaengine.core.model import Config, Model
 from ncaengine.core.types import F32
 from ncaengine.io import contact_sheets
 from ncaengine.training import losses, targets
+from ncaengine.training.config import TOGETHER
 from ncaengine.training.features.extractor import Features
 from ncaengine.training.regional import RegionalTransport
 from ncaengine.training.run import TrainingJob, TrainingRun
@@ -36,6 +37,7 @@ class TogetherRun(TrainingRun):
     """A training of many textures that is ready to start or to resume."""
 
     trainer: TogetherTrainer
+    defaults = TOGETHER
 
     def _load_targets(self) -> dict[str, F32]:
         images = self.job.together
