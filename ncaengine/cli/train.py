@@ -33,6 +33,9 @@ class Train:
     together: bool = False
     """Train one model that makes the textures of all images, 2 to 32, instead of one model for each. The defaults are
     then 16 channels, 128 hidden units, a batch of 8 and a fresh seed in each iteration."""
+    add: bool = False
+    """Add the textures of the images to the model --from, which was trained with --together. It is trained on its own
+    textures, too, so that it does not forget them; the folder .training next to it holds their targets."""
     resume: bool = False
     """Continue a training that was stopped, with the settings that it had."""
     start: Annotated[Path | None, FROM] = None
@@ -63,7 +66,7 @@ class Train:
     @classmethod
     def defaults(cls, args: list[str]) -> "Train":
         """Return the command with the defaults that these flags leave it."""
-        return cls(settings=TOGETHER) if "--together" in args else cls()
+        return cls(settings=TOGETHER) if {"--together", "--add"} & {*args} else cls()
 
     def run(self) -> None:
         """Train one model per image with a progress bar, and print what was written."""
@@ -76,17 +79,16 @@ class Train:
         from ncaengine.training.run import TrainingJob
 
         excitation = self.settings.loss == "excitation"
-        if self.together:
+        if self.together or self.add:
             return [self._together()]
         if excitation and self.images:
             raise NCAError("--loss excitation takes no image; leave out the images.")
         if not excitation and not self.images:
             raise NCAError("Name an image to train on.")
         names = targets.collect_targets(self.images) if self.images else [""]
-        credit = tuple((k, v) for k, v in (("author", self.author), ("licence", self.licence)) if v)
         job = TrainingJob(
             names[0], self.output, self.settings, self.features, self.start, self.resume,
-            self.device, self.compile, self.log_dir, credit,
+            self.device, self.compile, self.log_dir, self._credit(),
         )  # fmt: skip
         if len(names) == 1 and self.output.suffix in (".pt", ".safetensors"):
             return [job]
@@ -109,8 +111,12 @@ class Train:
 
         if self.output.suffix not in (".pt", ".safetensors"):
             raise NCAError(f"{self.output}: the name of the model must end in .pt or .safetensors.")
-        credit = tuple((k, v) for k, v in (("author", self.author), ("licence", self.licence)) if v)
+        if not self.images:
+            raise NCAError("Name the images to train on.")
         return TrainingJob(
-            "", self.output, self.settings, self.features, self.start, self.resume,
-            self.device, self.compile, self.log_dir, credit, tuple(targets.collect_targets(self.images)),
+            "", self.output, self.settings, self.features, self.start, self.resume, self.device, self.compile,
+            self.log_dir, self._credit(), tuple(targets.collect_targets(self.images)), self.add,
         )  # fmt: skip
+
+    def _credit(self) -> tuple[tuple[str, str], ...]:
+        return tuple((k, v) for k, v in (("author", self.author), ("licence", self.licence)) if v)

@@ -40,7 +40,7 @@ def draw_share(rng: np.random.Generator, size: int) -> F32:
     if kind < ONE + REGIONS:
         distance = _strip(rng, size) if rng.random() < 0.5 else _blobs(rng, size)
         width = max(1e-3, float(rng.uniform(-2, WIDEST_BORDER)))  # a fifth of the borders are sharp
-        return np.clip(0.5 + distance / width, 0, 1).astype(np.float32)
+        return np.asarray(np.clip(0.5 + distance / width, 0, 1), np.float32)
     return np.full((size, size), rng.uniform(0.2, 0.8), np.float32)
 
 

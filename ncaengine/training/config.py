@@ -41,6 +41,8 @@ class TrainingSettings:
     """How many numbers a cell's state has."""
     hidden: int = 96
     """Hidden units of each cell's network."""
+    embedding: int = 4
+    """How many numbers tell the cells of a model of many textures which one to make; only with --together."""
     stencils: tuple[str, ...] = tuple(ARTICLE_GAINS)
     """What a cell sees of its neighbourhood: names of stencils, which every kernel has."""
     loss: LossName = "transport"
@@ -67,6 +69,7 @@ class TrainingSettings:
             ("fresh", 0, 1),
             ("channels", 3, 256),
             ("hidden", 1, 1024),
+            ("embedding", 1, 8),
             ("overflow", 0, 1_000_000),
             ("learning_rate", 1e-8, 1),
             ("seed", 0, 2**32 - 1),
@@ -105,7 +108,19 @@ class TrainingSettings:
 
 TOGETHER = TrainingSettings(channels=16, hidden=128, batch=8, fresh=1.0)
 """The defaults for one model of many textures."""
-FIXED = ("size", "target_size", "pool", "kernels", "channels", "hidden", "stencils", "loss", "neuron", "seed")
+FIXED = (
+    "size",
+    "target_size",
+    "pool",
+    "kernels",
+    "channels",
+    "hidden",
+    "embedding",
+    "stencils",
+    "loss",
+    "neuron",
+    "seed",
+)
 """Settings that can't change when a run is resumed."""
 
 

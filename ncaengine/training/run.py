@@ -63,6 +63,8 @@ class TrainingJob:
     """Entries of the model's attribution, such as ("author", "…")."""
     together: tuple[str, ...] = ()
     """Image files or patterns for one model of many textures, instead of `target`; see `together_run`."""
+    add: bool = False
+    """Whether these are added to the textures of `start`."""
 
     @property
     def folder(self) -> Path:
@@ -115,7 +117,7 @@ class TrainingRun:
         if saved:
             self._restore(saved, path)
             notify(f"{job.output}: resuming after iteration {self.trainer.iteration:,}.")
-        _make_folder(job.folder)
+        make_folder(job.folder)
         self.board = _open_board(job.log_dir, job.output.stem)
 
     def train(self, report: IterationReport | None = None, stopped: Callable[[], bool] = lambda: False) -> Model:
@@ -170,6 +172,8 @@ class TrainingRun:
                 count = getattr(start.config, name)
                 if getattr(s, name) not in (count, getattr(self.defaults, name)):
                     raise NCAError(f"{job.start}: has {count} {name}; leave out --{name}, or start without --from.")
+            if start.config.textures and not job.together:
+                raise NCAError(f"{job.start}: makes many textures; add --together, or start from one of them.")
             config = structs.replace(start.config, kernels=s.kernels, name=job.output.stem)
         else:
             config = self._config()
@@ -215,7 +219,7 @@ class TrainingRun:
     def _write_model(self) -> None:
         model_files.save(self.trainer.model(), self.job.output)
         folder, name = self.job.folder, self.job.output.stem
-        _make_folder(folder)
+        make_folder(folder)
         preview = self.preview()
         for file, picture in (
             ("preview.png", preview),
@@ -229,7 +233,7 @@ class TrainingRun:
             self.board.add_image("preview", np.asarray(preview), self.trainer.iteration, dataformats="HWC")
 
     def _write_checkpoint(self) -> None:
-        _make_folder(self.job.folder)
+        make_folder(self.job.folder)
         t = self.trainer
         saved = checkpoint.Checkpoint(self.settings, t.config, t.state(), self.losses, self.origin)
         checkpoint.save_checkpoint(saved, self.job.folder / "checkpoint.pt")
@@ -275,7 +279,8 @@ def _fingerprint(pictures: Sequence[F32], net_names: Sequence[str], neuron: str)
     return f"{digest.hexdigest()[:16]} {' '.join(net_names)} {neuron}".strip()
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Create a run's folder. Raises NCAError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -4,7 +4,7 @@ An embedding of a few numbers tells the cells which texture it is; see core.embe
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,6 @@ from ncaengine.training.config import TrainingSettings
 from ncaengine.training.regional import RegionalTransport
 from ncaengine.training.trainer import Trainer
 
-LENGTH = 4
-"""The numbers of an embedding."""
 FIXED_UNTIL, CODE_RATE = 0.2, 0.1
 """Embeddings are learnt after this share of the run, at this share of the learning rate."""
 NOISE = 0.05
@@ -33,7 +31,7 @@ MEMORY = 0.95
 """How much of a texture's running loss stays when it is measured again."""
 
 
-def spread(count: int, length: int = LENGTH, given: Sequence[Embedding] = (), seed: int = 0) -> list[Embedding]:
+def spread(count: int, length: int, given: Sequence[Embedding] = (), seed: int = 0) -> list[Embedding]:
     """Return `count` points far from each other, and from those given, on the unit sphere.
 
     They repel each other as charges do, until they rest.
@@ -45,7 +43,7 @@ def spread(count: int, length: int = LENGTH, given: Sequence[Embedding] = (), se
         points /= np.linalg.norm(points, axis=1, keepdims=True)
         away = points[:, None] - np.concatenate([points, fixed])[None]
         distance = np.linalg.norm(away, axis=2, keepdims=True) + 1e-9
-        points = points + 0.1 * 0.99**round_ * (away / distance**3).sum(1)
+        points = points + 0.2 * 0.99**round_ * (away / distance**3).sum(1)
     points /= np.linalg.norm(points, axis=1, keepdims=True)
     return [tuple(point) for point in points.astype(np.float32).tolist()]
 
@@ -54,6 +52,16 @@ def conditioned(config: model.Config, textures: Mapping[str, Embedding]) -> mode
     """Return a plain model's configuration as that of a model of these textures."""
     length = len(next(iter(textures.values())))
     return structs.replace(config, extra=NAMES[:length], textures=dict(textures))
+
+
+def with_textures(start: Model, known: Mapping[str, Embedding], names: Iterable[str]) -> Model:
+    """Return the model with textures of these names, in this order; those that it does not know get new embeddings."""
+    names = list(names)
+    new = [name for name in names if name not in known]
+    length = len(next(iter(known.values())))
+    added = dict(zip(new, spread(len(new), length, [*known.values()]), strict=True)) if new else {}
+    textures = {name: {**known, **added}[name] for name in names}
+    return dataclasses.replace(start, config=structs.replace(start.config, textures=textures))
 
 
 class TogetherTrainer(Trainer):
@@ -73,8 +81,7 @@ class TogetherTrainer(Trainer):
         start: a model with textures, in the order of the loss's targets.
         """
         self.codes = nn.Parameter(torch.tensor([*start.config.textures.values()]))
-        super().__init__(start, lambda pictures, generator=None: pictures.sum(), settings, trained_on, device, compiled)
-        self.regional = loss
+        super().__init__(start, loss, settings, trained_on, device, compiled)
         grids, textures = self.pools.shape[:2], len(self.codes)
         self.running = torch.zeros(textures)
         self.turns = 0
@@ -139,7 +146,7 @@ class TogetherTrainer(Trainer):
     def _compare(self, pictures: Tensor, turn: int, generator: torch.Generator) -> Tensor:
         pairs, shares = self._maps
         found = areas.parts(pairs, shares.to(self.device))
-        each = self.regional(pictures, found, self.kernels[turn], generator)
+        each = self.loss(pictures, found, self.kernels[turn], generator)
         mean, total = float(self.running.mean()), pictures.new_zeros(())
         for part, loss in zip(found, each, strict=True):
             usual = sum(share * float(self.running[texture]) for texture, share in part.shares)

@@ -1,12 +1,13 @@
 """The run of one model for many textures: names of the textures, copies of the targets, and the preview."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
+from torch import Tensor
 
+from ncaengine.core import embeddings
 from ncaengine.core.canvas import draw
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue, Kernel
@@ -14,13 +15,15 @@ from ncaengine.core.lattice import whole_view
 from ncaengine.core.looks import quantise
 from ncaengine.core.model import Config, Model
 from ncaengine.core.types import F32
+from ncaengine.formats import model_files
 from ncaengine.io import contact_sheets
 from ncaengine.training import losses, targets
+from ncaengine.training.checkpoint import Checkpoint
 from ncaengine.training.config import TOGETHER
 from ncaengine.training.features.extractor import Features
 from ncaengine.training.regional import RegionalTransport
-from ncaengine.training.run import TrainingJob, TrainingRun
-from ncaengine.training.together import TogetherTrainer, conditioned, spread
+from ncaengine.training.run import TrainingJob, TrainingRun, make_folder
+from ncaengine.training.together import TogetherTrainer, conditioned, spread, with_textures
 
 FEWEST, MOST = 2, 32
 """How many textures one model learns."""
@@ -40,62 +43,102 @@ class TogetherRun(TrainingRun):
     defaults = TOGETHER
 
     def _load_targets(self) -> dict[str, F32]:
-        images = self.job.together
-        if not FEWEST <= len(images) <= MOST:
-            raise NCAError(f"--together trains {FEWEST} to {MOST} textures; you named {len(images)}.")
         if self.settings.loss != "transport":
-            raise NCAError(f"--together works with --loss transport, not {self.settings.loss}.")
+            raise NCAError(f"Many textures are trained with --loss transport, not {self.settings.loss}.")
+        images = [*self._kept(), *((texture_name(image), image) for image in self.job.together)]
+        if not FEWEST <= len(images) <= MOST:
+            raise NCAError(f"--together trains {FEWEST} to {MOST} textures; these are {len(images)}.")
         found: dict[str, F32] = {}
-        for image in images:
-            if (name := texture_name(image)) in found:
+        for name, image in images:
+            if name in found:
                 raise NCAError(f"Two images would give the texture {name}; rename one.")
             found[name] = targets.load_target(image, self.settings.target_size)
         return found
 
+    def _kept(self) -> Iterator[tuple[str, str]]:
+        """Yield the textures that the model has already, with the files of their targets, if others are added."""
+        start = self.job.start
+        if not self.job.add:
+            return
+        if start is None:
+            raise NCAError("--add needs --from MODEL, the model that gets another texture.")
+        for name in _textures_of(model_files.load(start), start):
+            places = (target_copy(start, name), start.parent / f"{name}_target.png")
+            image = next((place for place in places if place.is_file()), None)
+            if image is None:
+                raise NCAError(
+                    f"{start}: the target of its texture {name} is missing; put the image at {places[0]}, so that "
+                    "the model does not forget the texture."
+                )
+            yield name, str(image)
+
     def _config(self) -> Config:
-        names = list(self.targets)
-        return conditioned(super()._config(), dict(zip(names, spread(len(names)), strict=True)))
+        names, length = list(self.targets), self.settings.embedding
+        return conditioned(super()._config(), dict(zip(names, spread(len(names), length), strict=True)))
+
+    def _initial_model(self, saved: Checkpoint | None) -> Model:
+        start = super()._initial_model(saved)
+        if saved or not self.job.start:
+            return start
+        return with_textures(start, _textures_of(start, self.job.start), self.targets)
 
     def _make_trainer(
         self, start: Model, net: Features, trained_on: Sequence[Kernel], compiled: bool
     ) -> TogetherTrainer:
         pictures = [losses.picture_tensor(target).to(self.device) for target in self.targets.values()]
-        return TogetherTrainer(
-            start, RegionalTransport(net, pictures), self.settings, trained_on, self.device, compiled
-        )
+        loss = RegionalTransport(net, pictures)
+        return TogetherTrainer(start, loss, self.settings, trained_on, self.device, compiled)
+
+    def _write_model(self) -> None:
+        super()._write_model()
+        for name, target in self.targets.items():  # for --add
+            path = target_copy(self.job.output, name)
+            if not path.exists():
+                make_folder(path.parent)
+                contact_sheets.save_picture(Image.fromarray(quantise(target)), path)
 
     def preview(self, count: int = 3) -> Image.Image:
         """Draw a row for each texture, its target and grids of it, and a row of mixtures and borders."""
         side = self.settings.size
-        scale = max(1, 128 // side)
-        rows = [
-            [
-                contact_sheets.Tile(contact_sheets.frame_target(quantise(target), (side, side), scale), name),
-                *self._grids(lambda pair, share, n=n: pair[0] == n and not share.any(), count, scale),
-            ]
-            for n, (name, target) in enumerate(self.targets.items())
-        ]
-        rows.append(self._grids(lambda pair, share: bool(share.any()), count + 1, scale))
+        scale, rows = max(1, 128 // side), []
+        for n, (name, target) in enumerate(self.targets.items()):
+            picture = contact_sheets.frame_target(quantise(target), (side, side), scale)
+            grids = self._grids(lambda pair, share, n=n: pair[0] == n and not share.any(), count, scale)  # type: ignore[misc]
+            rows.append([contact_sheets.Tile(picture, name), *grids])
+        rows.append(self._grids(lambda pair, share: bool(share.any()), count, scale))
         return contact_sheets.contact_sheet(rows, f"{self.job.output.stem}, iteration {self.trainer.iteration:,}")
 
-    def _grids(
-        self, wanted: Callable[[torch.Tensor, torch.Tensor], bool], count: int, scale: int
-    ) -> list[contact_sheets.Tile]:
+    def _grids(self, wanted: Callable[[Tensor, Tensor], bool], count: int, scale: int) -> list[contact_sheets.Tile]:
         """Return tiles of up to `count` grids of each kernel's pool whose maps are wanted."""
         t, names, tiles = self.trainer, list(self.targets), []
         for turn, kernel in enumerate(t.kernels):
             found = [n for n in range(t.pools.shape[1]) if wanted(t.pairs[turn, n], t.shares[turn, n])]
             for n in found[:count]:
-                state = t.pools[turn, n].permute(1, 2, 0).cpu().numpy()
-                view = whole_view(kernel, state.shape[1::-1], scale)
+                state = np.ascontiguousarray(t.pools[turn, n].permute(1, 2, 0).cpu().numpy())
+                view = whole_view(kernel, (self.settings.size,) * 2, scale)
                 one, other = (names[k] for k in t.pairs[turn, n].tolist())
                 share = float(t.shares[turn, n].mean())
-                title = kernel.name if not share else f"{one} {1 - share:.0%}, {other}"
-                tiles.append(contact_sheets.Tile(draw(np.ascontiguousarray(state), kernel, t.config.colour, view), title))
+                title = f"{one} {1 - share:.0%}, {other}" if share else kernel.name
+                tiles.append(contact_sheets.Tile(draw(state, kernel, t.config.colour, view), title))
         return tiles
 
 
+def _textures_of(model: Model, path: Path) -> dict[str, embeddings.Embedding]:
+    """Return a model's textures. Raises NCAError if it makes only one."""
+    if not model.config.textures:
+        raise NCAError(f"{path}: makes only one texture; name a model that was trained with --together.")
+    return model.config.textures
+
+
+def target_copy(output: Path, texture: str) -> Path:
+    """Return where the run of a model keeps a copy of a texture's target."""
+    return output.with_suffix(".training") / "targets" / f"{texture}.png"
+
+
 def texture_name(image: str) -> str:
-    """Return what a texture is called: an image's file name without its ending, at most 100 printable characters."""
+    """Return what a texture is called: an image's file name without its ending, at most 100 printable characters.
+
+    An ending _target is left out, too: the project's own targets have it.
+    """
     stem = Path(image).stem
     return "".join(c if c.isprintable() else "_" for c in stem.removesuffix("_target") or stem)[:100]

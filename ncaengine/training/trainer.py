@@ -6,10 +6,10 @@ of steps, changes the weights to lower the loss of the grids' pictures, and puts
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import product
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -60,7 +60,7 @@ class Trainer:
     def __init__(
         self,
         start: Model,
-        loss: losses.Loss,
+        loss: Callable[..., Any],
         settings: TrainingSettings,
         trained_on: Sequence[Kernel],
         device: torch.device | None = None,
@@ -68,6 +68,7 @@ class Trainer:
     ) -> None:
         """Prepare the first iteration.
 
+        loss: a `losses.Loss`, unless a subclass compares the pictures.
         trained_on: the kernels that the settings name.
         compiled: whether to compile the step.
 
@@ -134,7 +135,7 @@ class Trainer:
 
     def _compare(self, pictures: Tensor, turn: int, generator: torch.Generator) -> Tensor:
         """Return the loss of a batch's pictures, as they look on the screen."""
-        return self.loss(pictures, generator)
+        return cast(Tensor, self.loss(pictures, generator))
 
     def _keep(self, turn: int, chosen: Tensor, x: Tensor) -> None:
         """Put a batch back into the pool."""
