@@ -130,12 +130,12 @@ class TogetherTrainer(Trainer):
         for n in range(s.batch):
             fresh = rng.random() < s.fresh / s.batch
             if fresh:
-                x[n] = self._fresh(int(rng.integers(2**32)))
+                x[n] = self.fresh_state(int(rng.integers(2**32)))
             if fresh or rng.random() < SWITCHED:
                 pairs[n], shares[n] = self._new_map(rng)
             elif rng.random() < HOLES:
                 hole = torch.from_numpy(hole_of(rng, s.size)).to(x.device)
-                x[n] = torch.where(hole, self._fresh(int(rng.integers(2**32))), x[n])
+                x[n] = torch.where(hole, self.fresh_state(int(rng.integers(2**32))), x[n])
         self._maps = pairs, shares
         codes = self.codes if self.learns_codes else self.codes.detach()
         noise = torch.randn(*pairs.shape, codes.shape[1], generator=generator, device=self.device)

@@ -130,7 +130,7 @@ class Trainer:
         """Return the chosen grids, (batch, channels, size, size), and their embeddings, None for one texture."""
         x = self.pools[turn, chosen]
         if rng.random() < self.settings.fresh:
-            x[0] = self._fresh(int(rng.integers(2**32)))
+            x[0] = self.fresh_state(int(rng.integers(2**32)))
         return x, None
 
     def _compare(self, pictures: Tensor, turn: int, generator: torch.Generator) -> Tensor:
@@ -140,9 +140,9 @@ class Trainer:
     def _keep(self, turn: int, chosen: Tensor, x: Tensor) -> None:
         """Put a batch back into the pool."""
         sane = x.abs().amax((1, 2, 3), keepdim=True) < RUNAWAY  # False for NaN too
-        self.pools[turn, chosen] = torch.where(sane, x, self._fresh(self.iteration))
+        self.pools[turn, chosen] = torch.where(sane, x, self.fresh_state(self.iteration))
 
-    def _fresh(self, seed: int) -> Tensor:
+    def fresh_state(self, seed: int) -> Tensor:
         """Return an initial state, (channels, size, size)."""
         side = self.settings.size
         return torch.from_numpy(states.initial(self.start, (side, side), seed)).permute(2, 0, 1).to(self.device)
