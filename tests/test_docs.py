@@ -20,6 +20,7 @@ from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.cli import load_command, main
 from ncaengine.formats import model_files
 from ncaengine.io import journals, scripts
+from ncaengine.simulation import addresses
 from ncaengine.simulation.clock import TICKS_PER_SECOND
 from ncaengine.simulation.simulation import Simulation
 from ncaengine.viewer import keymap_markdown
@@ -200,6 +201,11 @@ def test_the_guide_names_what_is_in_its_files() -> None:
 def test_the_table_of_keys_is_the_windows() -> None:
     [shown] = re.findall(r"<!-- keys -->\n(.*?)<!-- /keys -->", TEXTS["docs/window.md"], re.DOTALL)
     assert shown == keymap_markdown.table(), "run: python assets/pictures/make.py keys"
+
+
+def test_the_table_of_addresses_is_that_of_the_commands() -> None:
+    [shown] = re.findall(r"<!-- addresses -->\n(.*?)<!-- /addresses -->", TEXTS["docs/osc.md"], re.DOTALL)
+    assert shown == addresses.markdown(), "run: python assets/pictures/make.py addresses"
 
 
 def test_the_reference_has_every_public_name() -> None:

@@ -121,13 +121,24 @@ def keys() -> None:
     """Write the table of keys into docs/window.md."""
     from ncaengine.viewer.keymap_markdown import table
 
-    path = ASSETS.parent / "docs/window.md"
-    text = path.read_text("utf-8")
-    head, _, rest = text.partition("<!-- keys -->\n")
-    path.write_text(f"{head}<!-- keys -->\n{table()}<!-- /keys -->{rest.partition('<!-- /keys -->')[2]}", "utf-8")
+    _write("docs/window.md", "keys", table())
 
 
-PICTURES = (growth, portraits, window, maps, cells, keys)
+def addresses() -> None:
+    """Write the table of OSC's addresses into docs/osc.md."""
+    from ncaengine.simulation.addresses import markdown
+
+    _write("docs/osc.md", "addresses", markdown())
+
+
+def _write(page: str, mark: str, table: str) -> None:
+    """Write a table into a page, between <!-- mark --> and <!-- /mark -->."""
+    path = ASSETS.parent / page
+    head, _, rest = path.read_text("utf-8").partition(f"<!-- {mark} -->\n")
+    path.write_text(f"{head}<!-- {mark} -->\n{table}<!-- /{mark} -->{rest.partition(f'<!-- /{mark} -->')[2]}", "utf-8")
+
+
+PICTURES = (growth, portraits, window, maps, cells, keys, addresses)
 
 if __name__ == "__main__":
     for make in PICTURES:

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import re
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +21,7 @@ from ncaengine.cli.shared.options import (
     Half,
     KernelName,
     OptionalFile,
+    Osc,
     Pixels,
     Plugins,
     Range,
@@ -37,6 +39,7 @@ from ncaengine.core.names import unique_name
 
 if TYPE_CHECKING:
     from ncaengine.core.kernels import Catalogue
+    from ncaengine.io.osc import Listener
     from ncaengine.io.video import Recording
     from ncaengine.simulation.grid import Grid
     from ncaengine.simulation.simulation import Simulation
@@ -105,6 +108,7 @@ class Record:
     backend: BackendChoice = "auto"
     threads: Threads = None
     half: Half = False
+    osc: Osc = None
     plugins: Plugins = ()
     maps: Maps = field(default_factory=MapFlags)
     settings: SettingFlags = field(default_factory=dict)
@@ -231,6 +235,16 @@ class Record:
                 self._capture(video, moments(), "frames", frames)
         return video, grids[0]
 
+    def _listener(self, video: "Recording") -> "AbstractContextManager[Listener | None]":
+        """Listen for OSC, if that was asked for."""
+        if self.osc is None:
+            return nullcontext()
+        from ncaengine.io.osc import Listener, parse_place
+
+        listener = Listener(video.sim, parse_place(self.osc))
+        print_notice(listener.greeting)
+        return listener
+
     def _capture(self, video: "Recording", moments: Iterator[int], unit: str, total: int) -> None:
         """Record a frame at each moment, or the last state if the output is a still.
 
@@ -239,10 +253,12 @@ class Record:
         from ncaengine.io.encoders import is_still
 
         still, pace = is_still(self.output), Pace()
-        with progress_bar(unit) as progress:
+        with self._listener(video) as listener, progress_bar(unit) as progress:
             task = progress.add_task(Path(self.output).name, total=total)
             try:
                 for done in moments:
+                    for problem in listener.poll() if listener else ():
+                        print_notice(problem)
                     if not still and done > self.skip:
                         video.capture()
                         left = (total - done) * video.frames / (done - self.skip)

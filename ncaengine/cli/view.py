@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 
 from ncaengine.cli.shared.engine import find_kernels, load_models
-from ncaengine.cli.shared.options import SIZE, BackendChoice, Half, KernelName, Plugins, Seed, Threads
+from ncaengine.cli.shared.options import SIZE, BackendChoice, Half, KernelName, Osc, Plugins, Seed, Threads
 from ncaengine.cli.shared.output import plural
 from ncaengine.cli.shared.pages import kept_page, open_page, page_text, start_settings
 from ncaengine.core.errors import NCAError
@@ -44,6 +44,7 @@ class View:
     browser: bool = False
     """Show the models in the browser instead, on a page that ncaengine writes: where no window can be opened. With two
     models, two grids lie side by side."""
+    osc: Osc = None
     plugins: Plugins = ()
 
     def run(self) -> None:
@@ -52,12 +53,14 @@ class View:
             self._show_page()
             return
         from ncaengine.formats import model_files
+        from ncaengine.io.osc import parse_place
         from ncaengine.viewer.state.file_watch import ModelWatch
         from ncaengine.viewer.state.options import Options
         from ncaengine.viewer.window import show
 
+        place = None if self.osc is None else parse_place(self.osc)
         if any(path.suffix.lower() in SESSION_ENDINGS for path in self.models):
-            self._show_session()
+            self._show_session(place)
             return
         watch = ModelWatch(plugins=self.plugins)
         paths = [model_files.find_file(path) for path in self.models or (model_files.default_model(),)]
@@ -65,7 +68,15 @@ class View:
         models = [watch.open(path) for path in firsts]
         collection = next((path for path, first in zip(paths, firsts, strict=True) if path != first), None)
         options = Options(
-            self.size, self.kernel, self.steps_per_second, self.seed, collection, self.half, self.backend, self.threads
+            self.size,
+            self.kernel,
+            self.steps_per_second,
+            self.seed,
+            collection,
+            self.half,
+            self.backend,
+            self.threads,
+            place,
         )
         show(models, options, find_kernels(self.plugins, self.kernel, models), watch)
 
@@ -74,6 +85,8 @@ class View:
 
         if any(path.suffix.lower() in SESSION_ENDINGS for path in self.models):
             raise NCAError("A page shows models, not sessions; leave out --browser.")
+        if self.osc is not None:
+            raise NCAError("A page takes no messages of other programs; leave out --browser or --osc.")
         if self.backend != "auto" or self.threads is not None or self.half:
             raise NCAError("A page runs on the browser's graphics; leave out --backend, --threads and --half.")
         models = load_models(self.models or (model_files.default_model(),))
@@ -85,7 +98,7 @@ class View:
         print(f"{plural(len(models), 'model')} in {path}")
         open_page(path)
 
-    def _show_session(self) -> None:
+    def _show_session(self, place: tuple[str, int] | None) -> None:
         from ncaengine.io import sessions
         from ncaengine.viewer.state.file_watch import ModelWatch
         from ncaengine.viewer.state.options import Options
@@ -93,11 +106,19 @@ class View:
 
         if len(self.models) > 1:
             raise NCAError("A session opens alone; add models to it in the window.")
-        if self != View(self.models, plugins=self.plugins, backend=self.backend, threads=self.threads, half=self.half):
+        if self != View(
+            self.models, plugins=self.plugins, backend=self.backend, threads=self.threads, half=self.half, osc=self.osc
+        ):
             raise NCAError(
                 "A session opens as it was saved; leave out --size, --kernel, --steps-per-second and --seed."
             )
         sessions.load_session(self.models[0])  # report a broken file before a window opens
         catalogue = find_kernels(self.plugins, self.kernel, [])
         watch = ModelWatch(plugins=self.plugins)
-        show([], Options(half=self.half, backend=self.backend, threads=self.threads), catalogue, watch, self.models[0])
+        show(
+            [],
+            Options(half=self.half, backend=self.backend, threads=self.threads, osc=place),
+            catalogue,
+            watch,
+            self.models[0],
+        )

@@ -14,9 +14,10 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Model
 from ncaengine.core.types import U8
+from ncaengine.io.osc import Listener
 from ncaengine.simulation.simulation import Simulation
 from ncaengine.viewer import host
-from ncaengine.viewer.actions import open_files, recording, session_files
+from ncaengine.viewer.actions import messages, open_files, recording, session_files
 from ncaengine.viewer.actions.autosave import PERIOD, Autosave, default_folder
 from ncaengine.viewer.actions.hot_reload import HotReload
 from ncaengine.viewer.actions.session_claim import SessionClaim
@@ -39,8 +40,9 @@ FRAME = 1 / 60
 BUDGET, LONGEST = 0.012, 0.028
 """Least seconds of a frame for the simulation. If drawing takes longer than half of that, the simulation gets twice the
 time of drawing, but both together at most LONGEST."""
-AWAKE, NAP = 1.0, 0.25
-"""Seconds of drawing after the last input, and seconds between checks for input when nothing moves."""
+AWAKE, NAP, LIVE_NAP = 1.0, 0.25, 0.02
+"""Seconds of drawing after the last input, and seconds between checks for input when nothing moves; and for messages of
+other programs."""
 
 
 def show(
@@ -144,6 +146,9 @@ class Window:
         self.app = App(self.sim, not runs_on_gpu(backend), watch, self._prefs)
         if notice:
             self.app.notify(notice)
+        self.osc = Listener(self.sim, options.osc) if options.osc else None
+        if self.osc:
+            self.app.notify(self.osc.greeting)
         self.hot_reload = HotReload(self.app)
         self.session_claim = SessionClaim(self.app)
         self.layout = Layout(self.ctx, self._fonts)
@@ -184,6 +189,8 @@ class Window:
         self.hot_reload.poll()
         self._open_dropped()
         self.session_claim.update()
+        if messages.take(self.app, self.osc):
+            self._last_input = time.perf_counter()
         self._advance()
         if self.autosave:
             self.autosave.update()
@@ -252,7 +259,8 @@ class Window:
         if self._growing or self._busy or now - self._last_input <= AWAKE or self.app.recorder.active:
             return FRAME
         speeds = [grid.settings.steps_per_second for grid in self.sim.grids.values() if not grid.settings.paused]
-        return min(max(FRAME, 1 / max([*speeds, 1 / NAP])), NAP)
+        longest = LIVE_NAP if self.osc else NAP
+        return min(max(FRAME, 1 / max([*speeds, 1 / NAP])), longest)
 
     def end(self) -> None:
         """Close the window without asking, as when its user logs out."""
@@ -278,9 +286,10 @@ class Window:
         """Wait without drawing for input, a changed file, a notice that expires, an autosave or a cursor's blink."""
         while not self.closed:
             start = time.perf_counter()
-            host.wait_for_input(NAP)
+            nap = LIVE_NAP if self.osc else NAP
+            host.wait_for_input(nap)
             waited = time.perf_counter() - start
-            if waited < NAP * 0.98:
+            if waited < nap * 0.98 or messages.take(self.app, self.osc):
                 self._last_input = time.perf_counter()
                 return
             expired = any(toast.until < time.monotonic() for toast in self.app.toasts)
@@ -306,6 +315,8 @@ class Window:
         if self.autosave:
             self.autosave.close(crashed)
         self.session_claim.release()
+        if self.osc:
+            self.osc.close()
         if self._saves_prefs:
             size = imgui.get_io().display_size
             self._prefs.size = max(int(size.x), host.SMALLEST[0]), max(int(size.y), host.SMALLEST[1])

@@ -137,6 +137,22 @@ Threads = Annotated[
     ),
     Range(1, 256),
 ]
+Osc = Annotated[
+    str | None,
+    PrimitiveConstructorSpec(
+        nargs="*",
+        metavar="[PORT]",
+        instance_from_str=" ".join,
+        is_instance=lambda value: value is None or isinstance(value, str),
+        str_from_instance=lambda value: [value or ""],
+    ),
+    tyro.conf.arg(
+        help="Take commands from other programs by Open Sound Control, on this port (9000 if none is given) from this "
+        "machine alone, or on ADDRESS:PORT from others, too.",
+        help_behavior_hint="(default: off)",
+    ),
+]
+"""Where to listen for OSC; '' is the default port, None not to listen."""
 Half = Annotated[
     bool,
     tyro.conf.arg(

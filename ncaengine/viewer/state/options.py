@@ -27,6 +27,9 @@ class Options:
     threads: int | None = None
     """Threads of the processor that compute steps; None for as many as this process may use."""
 
+    osc: tuple[str, int] | None = None
+    """Where to listen for Open Sound Control: an address of this machine and a port; None for nowhere."""
+
     def rates(self, count: int) -> tuple[float, ...]:
         """Return the steps per second of each of `count` grids. Raise NCAError if their number doesn't fit."""
         if len(self.steps_per_second) == 1:
