@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ncaengine.io.video import Film, Recording
     from ncaengine.simulation.commands import (
         AddGrid,
+        Blend,
         Copy,
         Duplicate,
         Fill,
@@ -48,8 +49,8 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "simulation.commands": [
-        "AddGrid", "Copy", "Duplicate", "Fill", "Load", "Paint", "Redo", "RemoveGrid", "Reseed", "Resize", "Revive",
-        "Rewind", "Set", "SetKernel", "SetModel", "Show", "Step", "Undo",
+        "AddGrid", "Blend", "Copy", "Duplicate", "Fill", "Load", "Paint", "Redo", "RemoveGrid", "Reseed", "Resize",
+        "Revive", "Rewind", "Set", "SetKernel", "SetModel", "Show", "Step", "Undo",
     ],
     "core.errors": ["NCAError"],
     "formats.model_files": ["load", "save"],
@@ -62,7 +63,7 @@ _NAMES = {
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
-    "AddGrid", "Copy", "Duplicate", "Fill", "Film", "Load", "Look", "NCAError", "Paint", "Recording", "Redo",
+    "AddGrid", "Blend", "Copy", "Duplicate", "Fill", "Film", "Load", "Look", "NCAError", "Paint", "Recording", "Redo",
     "RemoveGrid", "Reseed", "Resize", "Revive", "Rewind", "Set", "SetKernel", "SetModel", "Show", "Simulation", "Step",
     "Undo", "fingerprint", "load", "open_backend", "open_session", "save", "save_session",
 ]  # fmt: skip

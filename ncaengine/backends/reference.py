@@ -6,7 +6,7 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from ncaengine.core import embeddings
+from ncaengine.core import embedding_inputs, embeddings
 from ncaengine.core import stencils as own_stencils
 from ncaengine.core.fields import FIELDS, PLANE
 from ncaengine.core.integration import integrate
@@ -116,8 +116,8 @@ class Reference(nn.Module):
     def _extra_input(self, name: Extra, x: Tensor, frame: CellFrame | None, embedding: Tensor | None) -> Tensor:
         """Return one of the further inputs: (batch, 1, height, width). See model.Extra."""
         b, _, h, w = x.shape
-        if name in embeddings.NAMES:
-            number = embeddings.NAMES.index(name)
+        if name in embedding_inputs.NAMES:
+            number = embedding_inputs.NAMES.index(name)
             if embedding is None:
                 return x.new_tensor(embeddings.first(self.config)[number]).expand(b, 1, h, w)
             return embedding[:, number, None].expand(b, 1, h, w)

@@ -59,6 +59,8 @@ class Export:
 
     def run(self) -> None:
         """Write the file and print what it holds."""
+        from ncaengine.core import embeddings
+
         form = self.form or FORMS.get(self.output.suffix.lower())
         if form is None:
             raise NCAError(f"{self.output}: this ending is not known; use .html, .json, .pt or .glsl, or give --form.")
@@ -68,7 +70,10 @@ class Export:
             raise NCAError("Name a model to export.")
         if form not in ("page", "atlas") and len(self.models) > 1:
             raise NCAError(f"The form {form} holds one model, not {len(self.models)}; export them one by one.")
-        models = load_models(self.models)
+        models = [one for model in load_models(self.models) for one in embeddings.each(model)]
+        if form not in ("page", "atlas") and len(models) > 1:
+            path, name = self.models[0], models[0].config.name
+            raise NCAError(f"{path}: makes {len(models)} textures; the form {form} holds one, as {path}:{name}.")
         match form:
             case "page":
                 self._write_text(self._page(models))

@@ -5,25 +5,18 @@ kept in the state (Catrina, Plajer & Băicoianu, arXiv:2407.05991). Where it is 
 the weights is a constant: each texture is then an ordinary model, see `folded`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from msgspec import structs
 
+from ncaengine.core.embedding_inputs import NAMES, Embedding
 from ncaengine.core.errors import NCAError
 from ncaengine.core.fields import FIELDS
+from ncaengine.core.model import Config, Model
 from ncaengine.core.names import did_you_mean, unique_name
 from ncaengine.core.types import F32
 
-if TYPE_CHECKING:
-    from ncaengine.core.model import Config, Model
-
-NAMES = tuple(f"embed_{n}" for n in range(8))
-"""The inputs that hold an embedding, in order."""
-Embedding = tuple[float, ...]
 Placed = tuple[int, Embedding]
 """What a cell holds to make a texture: the slot of its model among the grid's, and its embedding."""
 Wanted = str | Mapping[str, float]
@@ -134,17 +127,6 @@ def texture(model: Model, name: str) -> Model:
     return folded(model, of(model.config, name), name)
 
 
-def check(extra: Sequence[str], textures: Mapping[str, Embedding]) -> None:
-    """Raise NCAError, without a file's name, unless the textures' embeddings fit the inputs."""
-    used = [name for name in extra if name in NAMES]
-    if used != [*NAMES[: len(used)]]:
-        raise NCAError(f"the configuration names the embedding's inputs {', '.join(used)}; they count up from embed_0.")
-    if bool(used) != bool(textures):
-        raise NCAError("the configuration has inputs for an embedding without textures, or textures without inputs.")
-    for name, code in textures.items():
-        if len(code) != len(used):
-            raise NCAError(f"the texture {name[:100]!r} has {len(code)} numbers; the model reads {len(used)}.")
-        if not np.isfinite(np.array(code, np.float64).astype(np.float32)).all():
-            raise NCAError(f"the embedding of the texture {name[:100]!r} holds a number that is not finite.")
-        if not name or len(name) > 100 or not name.isprintable():
-            raise NCAError(f"the name of a texture, {name[:100]!r}, is empty, over 100 characters or not printable.")
+def each(model: Model) -> list[Model]:
+    """Return all of the model's textures as ordinary models, or the model itself if it makes one."""
+    return [texture(model, name) for name in model.config.textures] or [model]

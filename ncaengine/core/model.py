@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import numpy as np
 
-from ncaengine.core import bounds, display, embeddings
+from ncaengine.core import bounds, display, embedding_inputs
 from ncaengine.core.display import Displayed
 from ncaengine.core.errors import NCAError
 from ncaengine.core.settings import FireRate
@@ -302,7 +302,7 @@ def _check_config(c: Config) -> None:
     for feature in c.features:
         if not (feature.stencil.isidentifier() and len(feature.stencil) <= 100):
             raise NCAError(f"the configuration names a stencil {feature.stencil[:100]!r}, which is not a name.")
-    embeddings.check(c.extra, c.textures)
+    embedding_inputs.check(c.extra, c.textures)
 
 
 def _finite(numbers: Sequence[float]) -> bool:

@@ -21,8 +21,9 @@ _NO_HINTS = Hints()
 
 
 def load(path: str | Path, hints: Hints = _NO_HINTS) -> Model:
-    """Open a model: a file of ncaengine, or one of a published family; FILE:NAME is one of several in a file.
+    """Open a model: a file of ncaengine, or one of a published family.
 
+    FILE:NAME is one of several models in a file, or one texture of a model of several, as an ordinary model.
     A bare name, as zebra, is that of a shipped model; see `find_file`. No code in a file is ever run.
     Raises NCAError with the file's name and what to do.
     """
@@ -85,6 +86,9 @@ def find_file(name: str | Path, folder: Path = Path()) -> Path:
     if name.suffix or len(name.parts) != 1 or os.path.isfile(path):
         return path
     shipped = {model.stem: model for model in shipped_models()}
+    stem, colon, texture = name.name.partition(":")
+    if colon and stem in shipped and not os.path.exists(path):
+        return Path(f"{shipped[stem]}:{texture}")
     if name.name not in shipped and not os.path.exists(path):
         guess, all_of_them = did_you_mean(name.name, shipped), ", ".join(shipped)
         raise NCAError(f"{name}: is neither a file nor a shipped model{guess}; the shipped ones are: {all_of_them}.")

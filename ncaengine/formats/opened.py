@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from ncaengine.core import files
+from ncaengine.core import embeddings, files
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Model
+from ncaengine.core.names import did_you_mean
 
 MAX_NAMES_SHOWN = 8
 """Names of models that a message lists."""
@@ -90,10 +91,17 @@ class Opened:
     def model(self, name: str = "") -> Model:
         """Return the model called `name`, see `find_name`, or without a name the only or the default one.
 
+        The name of a texture of the only model gives that as an ordinary model.
+
         Raises NCAError if there is no such model, or several and no name.
         """
         names = list(self.models)
         name = name or self.default
+        if len(names) == 1 and name not in ("", names[0]) and (textures := self.models[names[0]].config.textures):
+            if name in textures:
+                return embeddings.texture(self.models[names[0]], name)
+            guess = did_you_mean(name, textures)
+            raise NCAError(f"{self.path}: holds no texture {name[:100]!r}{guess}; choose from: {', '.join(textures)}.")
         if not name and len(names) > 1:
             shown = ", ".join(names[:MAX_NAMES_SHOWN]) + (", …" if len(names) > MAX_NAMES_SHOWN else "")
             raise NCAError(

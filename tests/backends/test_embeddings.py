@@ -10,7 +10,7 @@ from one_step import SMALL, TOLERANCE, random_fields, stepped
 from ncaengine.backends.base import Backend
 from ncaengine.backends.reference import Reference
 from ncaengine.backends.torch import TorchCells
-from ncaengine.core import embeddings
+from ncaengine.core import embedding_inputs, embeddings
 from ncaengine.core.fields import FIELDS, default_fields
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Config, Model
@@ -22,7 +22,7 @@ SIZES = [(1, 7), (37, 53), (64, 32)]
 
 def conditioned(name: str = "notebook", numbers: int = 4, **changes: object) -> Model:
     """A small model of two textures whose embedding changes what cells do about as much as the rest does."""
-    extra = ("row", *embeddings.NAMES[:numbers])
+    extra = ("row", *embedding_inputs.NAMES[:numbers])
     rng = np.random.default_rng(numbers)
     textures = {text: tuple(rng.normal(size=numbers).tolist()) for text in ("zebra", "coral")}
     config: Config = msgspec.structs.replace(SMALL[name], extra=extra, textures=textures, **changes)

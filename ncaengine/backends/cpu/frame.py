@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ncaengine.backends.cpu.emit import Code
 from ncaengine.backends.cpu.records import Record
 from ncaengine.backends.cpu.values import F32, I32, Value
-from ncaengine.core import embeddings
+from ncaengine.core import embedding_inputs
 from ncaengine.core.fields import FIELDS, PLANE
 from ncaengine.core.kernels import LAPLACIAN_COS, LAPLACIAN_SIN
 from ncaengine.core.model import Extra
@@ -79,9 +79,9 @@ def _as_word(value: Value) -> Value:
 
 def extra_input(name: Extra, grid: Record, x: Value, y: Value, frame: Frame | None) -> Value:
     """Emit one of the net's further inputs; see model.Extra and tables.places."""
-    if name in embeddings.NAMES:
+    if name in embedding_inputs.NAMES:
         fields = grid.array("fields", F32).since((y * grid["width"] + x) * grid["field_stride"])
-        return fields[len(FIELDS) + embeddings.NAMES.index(name)]
+        return fields[len(FIELDS) + embedding_inputs.NAMES.index(name)]
     if name in ("cos_angle", "sin_angle"):
         if frame is None:
             return grid.code.constant(1.0 if name == "cos_angle" else 0.0, F32)

@@ -90,6 +90,8 @@ def _features(c: Config) -> list[str]:
 def _optional_rows(c: Config) -> list[tuple[str, str]]:
     """Return rows that only some models have."""
     found = []
+    if c.textures:
+        found.append(("textures", f"{len(c.textures)}: {', '.join(c.textures)}; open one as FILE:NAME"))
     if c.scales != (0,):
         found.append(("scales", "mean of " + ", ".join(f"1/{2**s}" if s else "1" for s in c.scales)))
     if c.diffusion:

@@ -34,8 +34,10 @@ def page_text(
     start: see ncaengine.formats.exporters.page.
     Raises NCAError if a kernel does not exist or the page can't run a model.
     """
+    from ncaengine.core import embeddings
     from ncaengine.io import pages
 
+    models = [one for model in models for one in embeddings.each(model)]
     made_for = [name for model in models for name in model.config.kernels] if more or not kernels else []
     names = list(dict.fromkeys([*kernels, *made_for]))
     catalogue = find_kernels(plugins, names[0], models)

@@ -101,6 +101,7 @@ def require_page(config: Config, kernels: Sequence[Kernel]) -> None:
     layers = perception.layers(config)
     found = layers * len(perception.stencils(config, "stretched")) if perception.coarse_scales(config) else layers
     problems = {
+        f"makes {len(config.textures)} textures; name one of them, as FILE:NAME": bool(config.textures),
         f"has {config.inputs} inputs of its net, more than {MOST_INPUTS}": config.inputs > MOST_INPUTS,
         f"perceives through more than {MOST_LAYERS} layers at coarser scales": found > MOST_LAYERS,
     }

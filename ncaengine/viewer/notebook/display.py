@@ -11,7 +11,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ncaengine import backends
-from ncaengine.core import kernels, lattice
+from ncaengine.core import embeddings, kernels, lattice
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue, Kernel
 from ncaengine.core.lattice import View
@@ -54,14 +54,16 @@ def of_model(model: Model, kernel: str = "", controls: bool = True, height: int 
     """Return the display of a model; see Model.show. Raises NCAError if it can't run on the kernel."""
     catalogue = kernels.discover()
     first = catalogue.get(kernel or next((n for n in model.config.kernels if n in catalogue.kernels), "square"))
-    small, large = _pictures_of(model, first)
+    models = embeddings.each(model)
+    (small, large), *more = (_pictures_of(one, first) for one in models)
+    shown = [pages.small_picture(picture) for picture in (small, *(one[0] for one in more))]
     try:
-        page.require_page(model.config, [first])
-        offered = _offered(first, [model], catalogue)
-        text = page.page([model], offered, [pages.small_picture(small)], model.config.name, {"embed": not controls})
+        page.require_page(models[0].config, [first])
+        offered = _offered(first, models, catalogue)
+        text = page.page(models, offered, shown, model.config.name, {"embed": not controls})
     except NCAError as error:
         return frame.still(frame.png_of(large), str(error))
-    return frame.framed(text, frame.png_of(large), pages.small_picture(small), model.config.name, height)
+    return frame.framed(text, frame.png_of(large), shown[0], model.config.name, height)
 
 
 @of.register

@@ -16,7 +16,7 @@ from typing import Literal
 
 import numpy as np
 
-from ncaengine.core import embeddings
+from ncaengine.core import embedding_inputs, embeddings
 from ncaengine.core import stencils as own_stencils
 from ncaengine.core.kernels import LAPLACIAN_COS, LAPLACIAN_SIN, Kernel
 from ncaengine.core.model import Config, Extra, Feature, Range
@@ -34,7 +34,7 @@ fires. listed: those that pick.comp listed."""
 GRADIENTS = ("gradient_x", "gradient_y")
 _EXTRA: dict[Extra | str, str] = {
     "row": "place.y", "column": "place.x", "cos_angle": "cos_angle", "sin_angle": "sin_angle",
-    **{name: f"embedding_{n // 4}.{'xyzw'[n % 4]}" for n, name in enumerate(embeddings.NAMES)},
+    **{name: f"embedding_{n // 4}.{'xyzw'[n % 4]}" for n, name in enumerate(embedding_inputs.NAMES)},
 }  # fmt: skip
 _TAKEN = {
     "state",
