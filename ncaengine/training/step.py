@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ncaengine.backends.reference import Reference
-from ncaengine.core import embeddings, files, stencils
+from ncaengine.core import embedding_inputs, embeddings, files, stencils
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Config
 
@@ -53,7 +53,7 @@ def unusual_settings(config: Config) -> list[str]:
     usual = Config()
     found = [name for name in _FAST_STEP_NEEDS_DEFAULT if getattr(config, name) != getattr(usual, name)]
     partial = any(feature.channels is not None for feature in config.features)
-    other = set(config.extra) - set(embeddings.NAMES)
+    other = set(config.extra) - set(embedding_inputs.NAMES)
     return found + ["features"] * partial + ["hidden"] * (not config.hidden) + ["extra"] * bool(other)
 
 

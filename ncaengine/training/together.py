@@ -13,7 +13,7 @@ from msgspec import structs
 from torch import Tensor, nn
 
 from ncaengine.core import model
-from ncaengine.core.embeddings import NAMES, Embedding
+from ncaengine.core.embedding_inputs import NAMES, Embedding
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Model
 from ncaengine.training import areas

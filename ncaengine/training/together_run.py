@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from ncaengine.core import embeddings
 from ncaengine.core.canvas import draw
+from ncaengine.core.embedding_inputs import Embedding
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue, Kernel
 from ncaengine.core.lattice import whole_view
@@ -123,7 +123,7 @@ class TogetherRun(TrainingRun):
         return tiles
 
 
-def _textures_of(model: Model, path: Path) -> dict[str, embeddings.Embedding]:
+def _textures_of(model: Model, path: Path) -> dict[str, Embedding]:
     """Return a model's textures. Raises NCAError if it makes only one."""
     if not model.config.textures:
         raise NCAError(f"{path}: makes only one texture; name a model that was trained with --together.")

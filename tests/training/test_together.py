@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from ncaengine import cli
-from ncaengine.core import embeddings, kernels, model
+from ncaengine.core import embedding_inputs, embeddings, kernels, model
 from ncaengine.formats import model_files
 from ncaengine.training import areas, losses
 from ncaengine.training.areas import Part
@@ -263,7 +263,7 @@ def test_the_command_trains_resumes_and_adds_a_texture(
     assert train("--together", "coral", "plain.png", "-o", "many.safetensors") == 0
     made = model_files.load(Path("many.safetensors"))
     assert (list(made.config.textures), made.config.channels) == (["coral", "plain"], TOGETHER.channels)
-    assert made.config.extra == embeddings.NAMES[:4]
+    assert made.config.extra == embedding_inputs.NAMES[:4]
     copies = Path("many.training/targets")
     assert sorted(p.name for p in copies.iterdir()) == ["coral.png", "plain.png"]
     with Image.open("many.training/preview.png") as picture:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ncaengine.backends.reference import Reference
 from ncaengine.core import kernels, model
-from ncaengine.core.embeddings import NAMES
+from ncaengine.core.embedding_inputs import NAMES
 from ncaengine.core.errors import NCAError
 from ncaengine.training import losses
 from ncaengine.training.config import FIXED, TrainingSettings, merge_settings
