@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from msgspec.inspect import (
     BoolType,
+    DictType,
     Field,
     FloatType,
     IntType,
@@ -47,12 +48,13 @@ class Value:
 
     name: str
     type: Type
-    default: Any
-    """NODEFAULT if it can't be left out."""
+    needed: bool
+    default: Any = None
 
     def __str__(self) -> str:
-        default = "" if self.default in (msgspec.NODEFAULT, None, "") else f", default {_plain(self.default)}"
-        left_out = "" if default or self.default is msgspec.NODEFAULT else ", may be left out"
+        told = not self.needed and self.default not in (msgspec.NODEFAULT, None, "")
+        default = f", default {_plain(self.default)}" if told else ""
+        left_out = "" if told or self.needed else ", may be left out"
         return f"{self.name}: {_in_words(self.type)}{default}{left_out}"
 
 
@@ -108,7 +110,7 @@ def _made(address: Address, content: dict[str, Any]) -> Any:
 
 def _content(address: Address, values: Sequence[Plain]) -> dict[str, Any]:
     """Return the fields of a command, without its grid. Raises NCAError if there are too many values or too few."""
-    most, least = len(address.values), sum(value.default is msgspec.NODEFAULT for value in address.values)
+    most, least = len(address.values), sum(value.needed for value in address.values)
     if not least <= len(values) <= most:
         names = ", ".join(value.name for value in address.values)
         count = f"{least} to {most}" if least < most else f"{most or 'no'}"
@@ -160,7 +162,7 @@ def _addresses() -> Iterator[Address]:
         if form is Set:
             for key, setting in SETTINGS.items():
                 kind = BoolType() if isinstance(setting.default, bool) else FloatType(ge=setting.low, le=setting.high)
-                value = Value("value", kind, msgspec.NODEFAULT)
+                value = Value("value", kind, needed=True)
                 yield Address(
                     f"{path}/{key}", form, fields, "setting", key, (value,), f"{setting.title}. {setting.help}"
                 )
@@ -184,7 +186,8 @@ def _values(fields: Iterable[Field]) -> Iterator[Value]:
         leaves = _leaves(each.type)
         numbered = [f"{each.name} {place}" for place in range(1, len(leaves) + 1)] if len(leaves) > 1 else [each.name]
         defaults = each.default if isinstance(each.default, tuple) else [each.default] * len(leaves)
-        yield from map(Value, PARTS.get(each.name, numbered), leaves, defaults)
+        for name, leaf, default in zip(PARTS.get(each.name, numbered), leaves, defaults, strict=True):
+            yield Value(name, leaf, each.required, default)
 
 
 def _plain(value: Any) -> str:
@@ -203,8 +206,9 @@ def _in_words(type_: Type) -> str:
             return f"{low:g} to {high:g}" + (", whole" if kind != "number" else "") if bounded else f"a {kind}"
         case LiteralType():
             return ", ".join(filter(None, map(str, type_.values)))
-        case UnionType():
-            return " or ".join(filter(None, (_in_words(t) for t in type_.types if not isinstance(t, NoneType))))
+        case UnionType():  # tables don't come in messages
+            words = (_in_words(each) for each in type_.types if not isinstance(each, NoneType | DictType))
+            return " or ".join(filter(None, words))
     return "a text"
 
 
