@@ -30,8 +30,8 @@ class Kernels:
             console.print(heading)
             for line in details:
                 console.print(Padding(escape(line), (0, 0, 0, 4)))
-        for path, reason in catalogue.broken.items():
-            console.print(f"[bold red]broken[/] {escape(f'{path}: {reason}')}", soft_wrap=True)
+        for complaint in catalogue.complaints():
+            console.print(f"[bold red]broken[/] {escape(complaint)}", soft_wrap=True)
 
 
 def _describe_kernel(kernel: "Kernel") -> list[str]:
@@ -42,4 +42,5 @@ def _describe_kernel(kernel: "Kernel") -> list[str]:
     verdict = "[yellow]not matched[/]" if unmatched else "[green]matched[/]"
     size = f"{len(neighbours):2} neighbours, radius {kernel.radius}"
     heading = f"[bold]{kernel.name:18}[/] {size}  gains {gains}  {verdict}"
-    return [heading, *filter(None, [kernel.description]), *unmatched]
+    cures = (f"{name} matches with divisor = {value:.7g}" for name, value in kernel.matching_divisors().items())
+    return [heading, *filter(None, [kernel.description]), *unmatched, *cures]

@@ -10,9 +10,17 @@ class NCAError(Exception):
     The command line prints it and exits with 1; the window shows it and runs on.
     """
 
-    def __init__(self, sentence: str) -> None:
-        # Parts of it may come from a file: leave out the middle of a very long one, which starts with what is wrong and
-        # ends with what to do, and remove line breaks, and codes that control a terminal.
-        if len(sentence) > MOST_LETTERS:
-            sentence = f"{sentence[: MOST_LETTERS * 2 // 3]} … {sentence[-MOST_LETTERS // 3 :]}"
-        super().__init__("".join(c if c.isprintable() else " " for c in sentence))
+    def __init__(self, sentence: str, *others: str) -> None:
+        """Describe a problem, or several at once, a line each."""
+        super().__init__("\n".join(map(_cleaned, (sentence, *others))))
+
+
+def _cleaned(sentence: str) -> str:
+    """Return a sentence without what a file may have put into it.
+
+    The middle of a very long one is left out, because it starts with what is wrong and ends with what to do; so are
+    line breaks, and codes that control a terminal.
+    """
+    if len(sentence) > MOST_LETTERS:
+        sentence = f"{sentence[: MOST_LETTERS * 2 // 3]} … {sentence[-MOST_LETTERS // 3 :]}"
+    return "".join(c if c.isprintable() else " " for c in sentence)

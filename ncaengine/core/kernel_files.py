@@ -53,31 +53,30 @@ class KernelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read_kernel_file(path: Path) -> KernelFile:
-    """Read and check one kernel.toml. Raises NCAError that names the file, the key and the cure."""
+    """Read and check one kernel.toml. Raises NCAError that names the file, and the key and the cure of each problem."""
     try:
         table = inputs.parse_toml(inputs.read_input(path, MAX_FILE_BYTES))
     except NCAError as error:
         raise NCAError(f"{path}: {error}") from None
     except OSError as error:
         raise unreadable(path, error) from None
-    key = ""
-    form: type = KernelFile
     try:
         file = msgspec.convert(table, KernelFile, strict=False)
-        for name in file.stencils:  # one by one, because msgspec doesn't say which entry of a dict is wrong
-            key, form = f"stencils.{name}", Stencil
-            file.stencils[name] = msgspec.convert(file.stencils[name], Stencil, strict=False)
     except msgspec.ValidationError as error:
-        raise NCAError(f"{path}: {explain_invalid(error, form, prefix=key)}") from None
-    if problem := _problem(file):
-        raise NCAError(f"{path}: {problem}")
+        raise NCAError(f"{path}: {explain_invalid(error, KernelFile)}") from None
+    if problems := [*filter(None, [_name_problem(file), _basis_problem(file)]), *_stencil_problems(file)]:
+        raise NCAError(*(f"{path}: {problem}" for problem in problems))
     return file
 
 
-def _problem(file: KernelFile) -> str:
-    """Return the first thing wrong with a well-formed file, or ''."""
+def _name_problem(file: KernelFile) -> str:
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", file.name):
         return f"`name` is {shown(file.name)}; use up to 40 small letters, digits and hyphens."
+    return ""
+
+
+def _basis_problem(file: KernelFile) -> str:
+    """Return what is wrong with the basis, or ''."""
     (ax, ay), (bx, by) = file.basis
     if not all(math.isfinite(v) and abs(v) <= bounds.BASIS.high for v in (ax, ay, bx, by)):
         return "`basis` must hold finite numbers from -16 to 16."
@@ -85,15 +84,24 @@ def _problem(file: KernelFile) -> str:
         return "`basis`: the first step must lie along +x and the second lead down, as [[1, 0], [0.5, 0.866]]."
     if min(ax, by) < 1 / 16:
         return "`basis`: cells must be at least 1/16 wide and high."
+    return ""
+
+
+def _stencil_problems(file: KernelFile) -> Iterator[str]:
+    """Turn the tables of a file into Stencils, and yield what is wrong with them."""
     if "identity" in file.stencils:
-        return "`stencils.identity` is built in; remove it."
+        yield "`stencils.identity` is built in; remove it."
     for name in REQUIRED:
         if name not in file.stencils:
-            return f"`stencils.{name}` is missing; every kernel needs {', '.join(REQUIRED)}."
-    for name, stencil in file.stencils.items():
-        if problem := _stencil_problem(name, stencil):
-            return f"`stencils.{name}{problem}"
-    return ""
+            yield f"`stencils.{name}` is missing; every kernel needs {', '.join(REQUIRED)}."
+    for name, table in file.stencils.items():  # one by one, so that each has its message
+        try:
+            file.stencils[name] = msgspec.convert(table, Stencil, strict=False)
+        except msgspec.ValidationError as error:
+            yield explain_invalid(error, Stencil, prefix=f"stencils.{name}")
+        else:
+            if problem := _stencil_problem(name, file.stencils[name]):
+                yield f"`stencils.{name}{problem}"
 
 
 def _stencil_problem(name: str, stencil: Stencil) -> str:

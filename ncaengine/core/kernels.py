@@ -47,6 +47,9 @@ _POLYNOMIALS = {
     "stretch": "x²−y²",
     "shear": "2xy",
 }
+TOLERANCE = 1e-4
+"""How far a matched kernel's moments may be off. A gradient reacts to second-order terms only if it is asymmetric, an
+error of that size; so one bound serves for all moments."""
 _TRUE_MOMENTS = {
     "gradient_x": Moments(0, 1, 0, 0, 0, 0),
     "gradient_y": Moments(0, 0, 1, 0, 0, 0),
@@ -135,11 +138,19 @@ class Kernel:
             found = self.moments(name)
             for key, polynomial in _POLYNOMIALS.items():
                 a, b = getattr(found, key), getattr(true, key)
-                # A gradient reacts to second-order terms only if it is asymmetric, which is an error of that size;
-                # one bound serves for all moments.
-                if abs(a - b) > 1e-4:
+                if abs(a - b) > TOLERANCE:
                     sentences.append(f"{name} on {polynomial} gives {a:.3g}, not {b:.3g}")
         return sentences
+
+    def matching_divisors(self) -> dict[str, float]:
+        """Return the divisor that would match each stencil which is off by a factor alone, by its name."""
+        found = {}
+        for name, true in _TRUE_MOMENTS.items():
+            here, there = (np.array(msgspec.structs.astuple(each)) for each in (self.moments(name), true))
+            factor = float(here[there != 0][0] / there[there != 0][0])
+            if factor and np.abs(here / factor - there).max() <= TOLERANCE < np.abs(here - there).max():
+                found[name] = self.stencils[name].divisor * factor
+        return found
 
     def dense(self, stencil: str) -> F32:
         """Return the weights of a stencil (see taps): (2r + 1, 2r + 1) float32, padded to the kernel's radius r."""
@@ -176,15 +187,21 @@ class Catalogue:
     kernels: Mapping[str, Kernel]
     """By name."""
     broken: Mapping[Path, str]
-    """What is wrong with each broken file, as a sentence."""
+    """What is wrong with each broken file, a sentence a line."""
 
     def get(self, name: str) -> Kernel:
         """Return the kernel called `name`. Raises NCAError that lists the available ones."""
         if name in self.kernels:
             return self.kernels[name]
-        broken = "".join(f" Broken: {path}: {reason}" for path, reason in self.broken.items())
         guess = did_you_mean(name, self.kernels)
-        raise NCAError(f"There is no kernel {name!r}; choose from: {', '.join(self.kernels)}{guess}.{broken}")
+        raise NCAError(
+            f"There is no kernel {name!r}; choose from: {', '.join(self.kernels)}{guess}.",
+            *(f"Broken: {complaint}" for complaint in self.complaints()),
+        )
+
+    def complaints(self) -> list[str]:
+        """Return a sentence for each thing that is wrong with a broken file, beginning with the file."""
+        return [f"{path}: {line}" for path, reason in self.broken.items() for line in reason.splitlines()]
 
 
 def discover(folders: Iterable[Path] = ()) -> Catalogue:
@@ -208,7 +225,7 @@ def discover(folders: Iterable[Path] = ()) -> Catalogue:
                 if first.source.resolve() != path.resolve():
                     raise NCAError(f"`name`: {kernel.name!r} is taken by {first.source}; choose another.")
             except NCAError as error:
-                broken[path] = str(error).removeprefix(f"{path}: ")
+                broken[path] = str(error).replace(f"{path}: ", "")
     return Catalogue(kernels, broken)
 
 

@@ -44,6 +44,9 @@ Texture = (
 class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
     """Base of all commands."""
 
+    def check(self) -> None:
+        """Raise NCAError for what the types of its fields can't say, or say less well. The types are checked later."""
+
 
 class OnGrid(Command, frozen=True):
     """Base of the commands to one grid."""
@@ -207,6 +210,11 @@ class Set(OnGrid, frozen=True):
     """The name of a field of settings.Settings."""
     value: Amount | bool
 
+    def check(self) -> None:
+        """Raise NCAError if there is no such setting, or its value lies outside the setting's own range."""
+        if isinstance(self.value, int | float) and isinstance(self.setting, str):
+            with_setting(Settings(), self.setting, self.value)
+
 
 class Step(OnGrid, frozen=True):
     """Make steps now, paused or not, in addition to those that the clock makes."""
@@ -235,8 +243,7 @@ def checked(command: AnyCommand) -> AnyCommand:
     name = type(command).__name__
     if name not in FORMS:
         raise NCAError(f"A command cannot be of the type {name}; choose from: {', '.join(FORMS)}.")
-    if isinstance(command, Set) and isinstance(command.value, int | float) and isinstance(command.setting, str):
-        with_setting(Settings(), command.setting, command.value)  # its sentence names the setting's own range
+    command.check()
     try:
         plain = msgspec.to_builtins(command, enc_hook=operator.methodcaller("item"))  # NumPy's numbers
         found: AnyCommand = msgspec.convert(plain, AnyCommand)

@@ -261,6 +261,6 @@ HANDLERS: dict[type[c.Command], Handler] = {
     c.Fill: _edit(_plan_fill),
     c.Blend: _edit(_plan_blend),
     c.Load: _edit(_plan_load, lambda world, command: world.library.state(command.array)),
-    c.Set: Handler(_set, lambda world, command: with_setting(Settings(), command.setting, command.value)),
+    c.Set: Handler(_set),
 }
 """The handler of each type of command."""

@@ -93,6 +93,19 @@ def test_a_broken_manifest_is_reported_with_file_key_and_cure(tmp_path: Path, ca
     assert "\n" not in message
 
 
+def test_several_problems_are_reported_a_line_each(tmp_path: Path) -> None:
+    text = replaced("-12", "-11").replace('"mine"', '"My Kernel"').replace("divisor = 8", 'divisor = "x"', 1)
+    path = write(tmp_path, text)
+    with pytest.raises(NCAError) as caught:
+        kernels.load_kernel(path)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith(f"{path}: `") and line.endswith(".") for line in lines)
+    for line, part in zip(lines, ("`name`", "`stencils.gradient_x.divisor`", "must sum to 0"), strict=True):
+        assert part in line
+    assert kernels.discover([tmp_path]).complaints() == lines
+
+
 @pytest.mark.parametrize(
     ("content", "part"),
     [

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kernel_plugins import VALID, replaced, write
 
+from ncaengine.cli import main
 from ncaengine.core import kernel_files, kernels
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue, Kernel
@@ -89,6 +90,28 @@ def test_a_changed_weight_is_reported(tmp_path: Path) -> None:
     assert kernel.unmatched() == ["laplacian on x²+y² gives 8, not 4"]
 
 
+@pytest.mark.parametrize(
+    ("stencil", "divisor", "wrong"), [("gradient_x", 8, 3), ("gradient_y", 8, -8), ("laplacian", 4, 7)]
+)
+def test_a_divisor_that_would_match_is_found_and_matches(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], stencil: str, divisor: float, wrong: float
+) -> None:
+    head, tail = VALID.split(f"[stencils.{stencil}]\n")
+    text = f"{head}[stencils.{stencil}]\n{tail.replace(f'divisor = {divisor}', f'divisor = {wrong}', 1)}"
+    kernel = kernels.load_kernel(write(tmp_path, text))
+    assert kernel.unmatched()
+    assert kernel.matching_divisors() == {stencil: pytest.approx(divisor)}
+    assert main(["kernels", "--plugins", str(tmp_path)]) == 0
+    assert f"{stencil} matches with divisor = {divisor} " in capsys.readouterr().out
+
+
+def test_no_divisor_matches_a_stencil_of_another_shape(tmp_path: Path) -> None:
+    skewed = VALID.replace("[[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]", "[[-1, 0, 1], [-2, 0, 2], [-1, 1, 0]]")
+    kernel = kernels.load_kernel(write(tmp_path, skewed))
+    assert kernel.unmatched()
+    assert kernel.matching_divisors() == {}
+
+
 def test_a_broken_plugin_is_listed_and_stops_no_other(tmp_path: Path) -> None:
     bad = write(tmp_path, replaced("divisor = 4", "divisor = 0"), "a-bad")
     write(tmp_path, VALID, "good")
@@ -130,7 +153,7 @@ def test_a_name_that_is_taken_counts_as_broken(tmp_path: Path, monkeypatch: pyte
 
 def test_an_unknown_name_names_broken_plugins(tmp_path: Path) -> None:
     write(tmp_path, VALID.replace('"mine"', '"My kernel"'))
-    with pytest.raises(NCAError, match=r"no kernel 'mine'.*Broken: .*kernel\.toml: `name`"):
+    with pytest.raises(NCAError, match=r"no kernel 'mine'.*\nBroken: .*kernel\.toml: `name`"):
         kernels.discover([tmp_path]).get("mine")
 
 

@@ -144,8 +144,8 @@ def _plugins(part: str) -> Iterator[Finding]:
 
     catalogue = kernels.discover()
     yield Finding(part, "good", f"{len(catalogue.kernels)} kernels: {', '.join(catalogue.kernels)}")
-    for path, reason in catalogue.broken.items():
-        yield Finding(part, "broken", f"{path}: {reason}", "Correct this file, or delete it.")
+    for complaint in catalogue.complaints():
+        yield Finding(part, "broken", complaint, "Correct this file, or delete it.")
 
 
 def _models(part: str) -> Iterator[Finding]:

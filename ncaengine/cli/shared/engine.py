@@ -35,8 +35,8 @@ def find_kernels(plugins: Sequence[Path], wanted: str, models: "Sequence[Model]"
 
     catalogue = kernels.discover(plugins)
     catalogue.get(wanted)
-    for path, reason in catalogue.broken.items():
-        print_notice(f"Skipped a broken plugin, {path}: {reason}")
+    for complaint in catalogue.complaints():
+        print_notice(f"Skipped a broken plugin, {complaint}")
     for config in (model.config for model in models):
         if wanted not in config.kernels:
             made_for = " and ".join(config.kernels)
