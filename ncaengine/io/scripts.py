@@ -115,8 +115,8 @@ class Script:
         made = 0
         for due in self.at_ticks:
             with _errors_at(due.place):
-                sim.check(due.command)
-                if isinstance(due.command, OnGrid) and not 1 <= due.command.grid < sim.next_id + made:
+                sim.engine.check(due.command)
+                if isinstance(due.command, OnGrid) and not 1 <= due.command.grid < sim.engine.world.next_id + made:
                     raise NCAError(f"There is no grid {due.command.grid}.")
             made += isinstance(due.command, commands.AddGrid | commands.Duplicate)
 

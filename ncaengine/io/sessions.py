@@ -65,16 +65,16 @@ def pack_session(
     paths: The files that models came from, by registered name.
     window: See SessionHeader.window.
     """
-    sim.work()
+    sim.engine.work()
     chosen = [grid.snapshot() for grid in (sim.grids.values() if grids is None else grids)]
     used = dict.fromkeys(model for grid in chosen for model in grid.moment.models)
-    present = Origin(sim.tick, sim.next_id, tuple(chosen))
+    present = Origin(sim.tick, sim.engine.world.next_id, tuple(chosen))
     return _pack(sim, present, list(used), {} if grids is not None else sim.arrays, paths or {}, window or {})
 
 
 def pack_origin(sim: Simulation) -> bytes:
     """Return what the journal begins with, and all models and arrays, as the bytes of a session file."""
-    return _pack(sim, sim.origin, list(sim.models.values()), sim.arrays, {}, {})
+    return _pack(sim, sim.engine.origin, list(sim.models.values()), sim.arrays, {}, {})
 
 
 def _pack(
@@ -120,7 +120,7 @@ def restore_session(sim: Simulation, session: Session) -> None:
         for saved, kernel in zip(header.grids, kernels, strict=True):
             state = session.tensors[f"grid.{saved.id}.state"]
             used = tuple(sim.models[names[name]] for name in saved.models)
-            sim.check_size((state.shape[1], state.shape[0]), used[0])
+            sim.engine.world.check_size((state.shape[1], state.shape[0]), used[0])
             maps = session.tensors.get(f"grid.{saved.id}.fields")
             moment = Moment(
                 saved.age, saved.marks, saved.step, state, maps, used, kernel, saved.settings, saved.rng_seed
@@ -132,7 +132,7 @@ def restore_session(sim: Simulation, session: Session) -> None:
             grid.cells.release()
         raise
     sim.arrays.update(session.arrays)
-    sim.take_over(fresh, header.tick, header.next_id)
+    sim.engine.take_over(fresh, header.tick, header.next_id)
 
 
 def write_session(path: Path, data: bytes) -> None:
@@ -186,7 +186,7 @@ def read_checked(path: Path, read: Callable[[bytes], Opened], most: int = bounds
 
 def fingerprint(sim: Simulation) -> str:
     """Return a SHA-256 of all grids' steps, states and fields, in hexadecimal; equal only if they are, bit for bit."""
-    sim.work()
+    sim.engine.work()
     digest = hashlib.sha256()
     for number, grid in sorted(sim.grids.items()):
         digest.update(f"{number} {grid.size} {grid.step} {grid.kernel.name} {grid.rng_seed}\n".encode())

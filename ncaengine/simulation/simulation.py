@@ -8,7 +8,6 @@ sim.paint("erase", (100, 80), radius=30)
 picture = sim.image(scale=2)
 """
 
-import operator
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -18,8 +17,8 @@ import numpy.typing as npt
 
 from ncaengine import backends
 from ncaengine.backends.base import Backend
-from ncaengine.core import bounds, kernels
-from ncaengine.core.brushes import Patch, Pattern, Point, Tool
+from ncaengine.core import kernels
+from ncaengine.core.brushes import Pattern, Point, Tool
 from ncaengine.core.errors import NCAError
 from ncaengine.core.fields import Field
 from ncaengine.core.kernels import Catalogue
@@ -27,16 +26,15 @@ from ncaengine.core.model import Model
 from ncaengine.core.states import Keep
 from ncaengine.core.types import F32, U8, Size
 from ncaengine.formats import model_files
-from ncaengine.simulation import commands, handlers
-from ncaengine.simulation.clock import TICKS_PER_SECOND
-from ncaengine.simulation.commands import AnyCommand, JournalEntry, OnGrid
+from ncaengine.simulation import commands
+from ncaengine.simulation.commands import AnyCommand, JournalEntry
+from ncaengine.simulation.engine import Engine
 from ncaengine.simulation.grid import Grid
 from ncaengine.simulation.history import BYTES
 from ncaengine.simulation.library import Array
-from ncaengine.simulation.log import Log
 from ncaengine.simulation.shown import Shown
 from ncaengine.simulation.texturing import Texturing
-from ncaengine.simulation.world import Origin, World
+from ncaengine.simulation.world import World
 
 Which = Grid | int | None
 """A grid, its number, or None for the first one."""
@@ -51,12 +49,10 @@ class Simulation(Shown, Texturing):
     Attributes:
         backend: The device that steps and draws the grids.
         grids: The grids by number.
-        removed: Snapshots of the removed grids that can be brought back, by number.
         models: Registered models by name.
         arrays: Registered images and states by name.
-        tick: The time that has passed, in 1/TICKS_PER_SECOND s.
         journal: Every command since the start.
-        origin: What the journal begins with.
+        engine: What lets time pass in parts, and holds what people rarely need.
     """
 
     def __init__(
@@ -68,77 +64,34 @@ class Simulation(Shown, Texturing):
         catalogue: None finds the built-in kernels and installed plugins.
         history: Bytes that each grid may use for undo and rewind; 0 for none.
         """
-        self._world = World(backend or backends.open_backend()[0], catalogue or kernels.discover(), history)
-        self.backend = self._world.backend
-        self.grids, self.removed = self._world.grids, self._world.removed
-        self.models, self.arrays = self._world.library.models, self._world.library.arrays
-        self.tick = 0
-        self.journal = Log()
-        self.origin = Origin()
+        world = World(backend or backends.open_backend()[0], catalogue or kernels.discover(), history)
+        self.engine = Engine(world)
+        self.backend, self.grids, self.journal = world.backend, world.grids, self.engine.journal
+        self.models, self.arrays = world.library.models, world.library.arrays
 
     @property
     def catalogue(self) -> Catalogue:
         """The kernels; a new catalogue can be set, for example when a plugin has changed."""
-        return self._world.catalogue
+        return self.engine.world.catalogue
 
     @catalogue.setter
     def catalogue(self, catalogue: Catalogue) -> None:
-        self._world.catalogue = catalogue
+        self.engine.world.catalogue = catalogue
 
     @property
     def history(self) -> int:
         """The bytes that each new grid may use for undo and rewind; 0 for none."""
-        return self._world.history
+        return self.engine.world.history
 
     @history.setter
     def history(self, history: int) -> None:
-        self._world.history = history
-
-    @property
-    def next_id(self) -> int:
-        """The number of the next grid."""
-        return self._world.next_id
-
-    @property
-    def patch(self) -> Patch | None:
-        """The cells that were copied last."""
-        return self._world.patch
+        self.engine.world.history = history
 
     # Commands
 
     def submit(self, command: AnyCommand, at_step: int | None = None) -> Grid | None:
         """Carry out a command now, or once its grid has made `at_step` steps. Return the grid that it made, if any."""
-        made = self._submit(command, at_step)
-        self._raise_late()
-        return made
-
-    def _submit(self, command: AnyCommand, at_step: int | None) -> Grid | None:
-        command = commands.checked(command)
-        if at_step is not None:  # a step that has passed, or will never come, as the journal can hold it
-            at_step = min(max(operator.index(at_step), 0), int(bounds.MADE.high))
-        made = None
-        if isinstance(command, commands.Copy):
-            handlers.catch_up(self._world)  # a grid that is behind may still have to paste the previous patch
-        if isinstance(command, OnGrid) and command.grid in self.grids:
-            handlers.catch_up_grid(self._world, self.grids[command.grid])
-        if at_step is None:
-            made = handlers.carry_out(self._world, command)
-        elif not isinstance(command, OnGrid) or not handlers.HANDLERS[type(command)].may_wait:
-            raise NCAError(f"{type(command).__name__} can't wait for a step; submit it when it is due.")
-        else:
-            self.check(command)
-            self._world.grid(command.grid).wait_for_step(at_step, len(self.journal), command)
-        self.journal.append(JournalEntry(self.tick, command, at_step))
-        return made
-
-    def check(self, command: AnyCommand) -> None:
-        """Raise NCAError if a command is already known to fail."""
-        handlers.check(self._world, command)
-
-    def _raise_late(self) -> None:
-        late, self._world.late = self._world.late, []
-        if late:
-            raise late[0]
+        return self.engine.submit(command, at_step)
 
     def replay(
         self,
@@ -152,56 +105,19 @@ class Simulation(Shown, Texturing):
 
         progress: Called with the tick, at least once per second of simulated time.
         """
-        for entry in journal:
-            self._pass_time(entry.tick, progress)
-            self._submit(entry.command, entry.at_step)
-        self._pass_time(until_tick or 0, progress)
-        self._world.late.clear()
-
-    def _pass_time(self, until_tick: int, progress: Callable[[int], object] | None) -> None:
-        stride = TICKS_PER_SECOND if progress else until_tick
-        while until_tick > self.tick:
-            self.begin(min(until_tick - self.tick, stride))
-            handlers.catch_up(self._world)
-            if progress:
-                progress(self.tick)
+        self.engine.replay(journal, until_tick, progress)
 
     # Time
 
+    @property
+    def tick(self) -> int:
+        """The time that has passed, in 1/TICKS_PER_SECOND s."""
+        return self.engine.tick
+
     def advance(self, ticks: int = 1) -> None:
         """Let time pass: every grid that is not paused makes the steps that are due."""
-        self.begin(ticks)
-        self.work()
-
-    def begin(self, ticks: int) -> None:
-        """Let time pass, and leave the steps that are due to `work`, which can make them in parts.
-
-        Steps that are still due from before are made at once. A command to a grid makes that grid's steps first.
-        """
-        handlers.catch_up(self._world)
-        self.tick += ticks
-        for grid in self.grids.values():
-            grid.let_time_pass(ticks)
-
-    @property
-    def busy(self) -> bool:
-        """Whether steps may be due."""
-        return any(grid.behind for grid in self.grids.values())
-
-    @property
-    def demand(self) -> float:
-        """The cell-steps per tick of all grids together."""
-        running = (grid for grid in self.grids.values() if not grid.settings.paused)
-        return sum((g.settings.steps_per_second * g.size[0] * g.size[1] for g in running), 0.0) / TICKS_PER_SECOND
-
-    def work(self, most: float = float("inf")) -> int:
-        """Make steps that are due, grid by grid in turn, until `most` cell-steps are made. Return how many were.
-
-        At least one step is made, if any is due.
-        """
-        made = handlers.catch_up(self._world, most)
-        self._raise_late()
-        return made
+        self.engine.begin(ticks)
+        self.engine.work()
 
     # Grids, models and arrays
 
@@ -239,26 +155,15 @@ class Simulation(Shown, Texturing):
             if not self.grids:
                 raise NCAError("There is no grid yet; add one.")
             return next(iter(self.grids.values()))
-        return self._world.grid(int(which.__index__()))
+        return self.engine.world.grid(int(which.__index__()))
 
     def register(self, model: Model, name: str = "") -> str:
         """Make a model known to commands; see Library.register."""
-        return self._world.library.register(model, name)
+        return self.engine.world.library.register(model, name)
 
     def register_array(self, name: str, array: Array) -> str:
         """Make an image or a state known to commands; see Library.register_array."""
-        return self._world.library.register_array(name, array)
-
-    def check_size(self, size: Size, model: Model | None = None) -> None:
-        """Raise NCAError if a grid can't have this size here, or there is no memory for it to run a model."""
-        self._world.check_size(size, model)
-
-    def take_over(self, grids: Iterable[Grid], tick: int, next_id: int) -> None:
-        """Replace all grids by a session's. This is not a command: the journal starts again from here."""
-        self._world.replace_all(grids, next_id)
-        self.tick = tick
-        self.origin = Origin(tick, self.next_id, tuple(grid.snapshot() for grid in self.grids.values()))
-        self.journal.clear()
+        return self.engine.world.library.register_array(name, array)
 
     def release(self) -> None:
         """Give the device's memory back."""
@@ -322,7 +227,7 @@ class Simulation(Shown, Texturing):
         A negative number goes forward again; the result is then negative, too.
         """
         found = self.grid(grid)
-        self.work()  # steps that are due count among those to go back
+        self.engine.work()  # steps that are due count among those to go back
         before = found.age
         self.submit(commands.Rewind(found.id, steps))
         return before - found.age
@@ -330,6 +235,20 @@ class Simulation(Shown, Texturing):
     def undo(self, grid: Which = None) -> None:
         """Undo the last edit."""
         self.submit(commands.Undo(self.grid(grid).id))
+
+    def redo(self, grid: Which = None) -> None:
+        """Make the last undone edit again."""
+        self.submit(commands.Redo(self.grid(grid).id))
+
+    def duplicate(self, grid: Which = None) -> Grid:
+        """Add a grid that equals this one, and return it."""
+        copy = self.submit(commands.Duplicate(self.grid(grid).id))
+        assert copy is not None
+        return copy
+
+    def remove(self, grid: Which = None) -> None:
+        """Remove a grid."""
+        self.submit(commands.RemoveGrid(self.grid(grid).id))
 
     def load(self, state: npt.ArrayLike, grid: Which = None) -> None:
         """Replace the state: (height, width, channels) of any number type; it becomes float32."""

@@ -108,7 +108,7 @@ class Window:
         self._create(size or self._prefs.size, hidden, tests)
         try:
             self._compose(options, catalogue, watch, hidden)
-            self._pacer = Pacer(self.sim, self.sim.backend.finish, clock)
+            self._pacer = Pacer(self.sim.engine, self.sim.backend.finish, clock)
             if session:
                 session_files.open_session(self.app, session)
             else:

@@ -52,7 +52,7 @@ def assert_holds_the_three_grids(sim: Simulation) -> None:
     assert [[m.config.name for m in g.models] for g in sim.grids.values()] == [["a", "b"], ["c"], ["a", "b"]]
     assert [g.fields is not None for g in sim.grids.values()] == [True, False, True]
     assert [g.waiting for g in sim.grids.values()] == [[], [(500, 23, Reseed(2, 77))], []]
-    assert (sim.tick, sim.next_id) == (LAST_TICK, 4)
+    assert (sim.tick, sim.engine.world.next_id) == (LAST_TICK, 4)
 
 
 def test_an_old_session_opens(sim: Simulation) -> None:

@@ -67,7 +67,7 @@ def test_readings_that_differ_only_in_colours_run_once(gl: GLBackend, simulate: 
     first, second = settling.run_trials(sim, [("a", STILL), ("b", other)], made.append)
     assert sum(made) == 2 * settling.STEPS
     assert not sim.grids
-    assert sim.next_id == 2, "one grid was made"
+    assert sim.engine.world.next_id == 2, "one grid was made"
     assert first.largest == second.largest
     assert first.clipped != second.clipped
 

@@ -1,16 +1,32 @@
 """The methods that submit commands: NumPy arrays in and out, and errors that name the argument."""
 
 import inspect
+import re
 
 import numpy as np
 import pytest
-from helpers import random_model
+from helpers import ROOT, random_model
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Config
 from ncaengine.formats import model_files
 from ncaengine.simulation.clock import TICKS_PER_SECOND
-from ncaengine.simulation.commands import Fill, Load, Paint, Reseed, Resize, Rewind, Set, SetKernel, Show, Step, Undo
+from ncaengine.simulation.commands import (
+    Duplicate,
+    Fill,
+    Load,
+    Paint,
+    Redo,
+    RemoveGrid,
+    Reseed,
+    Resize,
+    Rewind,
+    Set,
+    SetKernel,
+    Show,
+    Step,
+    Undo,
+)
 from ncaengine.simulation.simulation import Simulation
 
 MODEL = random_model(Config(channels=4, hidden=3, name="a"), 1)
@@ -42,6 +58,29 @@ def test_each_method_is_one_command(backend, simulate):
     ]  # fmt: skip
     assert sim.image(scale=2).shape == (16, 24, 3)  # the step before the resize
     assert sim.grid().step == 4
+
+
+def test_methods_about_whole_grids_and_the_last_edit(backend, simulate):
+    sim = simulate(backend)
+    grid = sim.add(MODEL, (12, 8))
+    sim.resize(6)
+    sim.undo()
+    sim.redo()
+    copy = sim.duplicate()
+    assert (grid.size, copy.size, copy.id) == ((6, 6), (6, 6), 2)
+    sim.remove(copy)
+    assert list(sim.grids) == [1]
+    assert [entry.command for entry in sim.journal[2:]] == [Undo(1), Redo(1), Duplicate(1), RemoveGrid(2)]
+
+
+def test_a_simulation_lists_what_people_use(backend, simulate):
+    sim = simulate(backend)
+    sim.add(MODEL, 4)
+    page = (ROOT / "docs/api.md").read_text("utf-8")
+    [members] = re.findall(r"autoclass:: ncaengine.Simulation\n   :members: (.*)", page)
+    attributes = re.findall(r"^        (\w+): ", Simulation.__doc__ or "", re.MULTILINE)
+    properties = {"catalogue", "history", "tick"}
+    assert {name for name in dir(sim) if not name.startswith("_")} == {*members.split(", "), *attributes, *properties}
 
 
 def test_every_method_has_a_docstring():
@@ -148,7 +187,7 @@ def test_rewind_returns_the_steps_gone_back(backend, simulate):
     sim = simulate(backend)
     grid = sim.add(MODEL, 4)
     sim.step(5)
-    sim.begin(TICKS_PER_SECOND // 20)  # three steps that are still to be made
+    sim.engine.begin(TICKS_PER_SECOND // 20)  # three steps that are still to be made
     assert (sim.rewind(4), grid.step) == (4, 4)
     assert (sim.rewind(-3), grid.step) == (-3, 7)
     assert (sim.rewind(10**9), grid.step) == (7, 0)

@@ -96,11 +96,11 @@ def test_a_copied_patch_does_not_depend_on_which_grid_is_ahead(catalogue: Catalo
                 sim.add(random_model(Config(channels=4, hidden=3, seed=Seed("noise", 1.0)), 1), (9, 7), rng_seed=seed)
             sim.submit(commands.Copy(1, (2.0, 2.0), 2.0))
             sim.submit(commands.Paint(2, "patch", ((5.0, 3.0),)), at_step=5)
-            sim.begin(TICKS_PER_SECOND // 4)
+            sim.engine.begin(TICKS_PER_SECOND // 4)
             if whole:
-                sim.work()
+                sim.engine.work()
             sim.submit(commands.Copy(1, (7.0, 5.0), 3.0))
-            sim.work()
+            sim.engine.work()
             states.append(sim.grids[2].state())
     assert np.array_equal(*states)
 

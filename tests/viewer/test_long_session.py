@@ -129,10 +129,10 @@ def performance(folder: Path) -> None:
 
         def pass_time(ticks: int) -> None:
             for part in (ticks // 3, ticks - ticks // 3):
-                sim.begin(part)
-                while sim.busy:
+                sim.engine.begin(part)
+                while sim.engine.busy:
                     with contextlib.suppress(NCAError):  # of a command that waited
-                        sim.work(500)
+                        sim.engine.work(500)
             if next(drawn) % 20 == 0:
                 window.frame()  # which also advances it by the wall clock
 

@@ -60,7 +60,7 @@ def test_undo_restores_the_last_removed_grid(app: App) -> None:
 
 def test_with_no_grid_left_nothing_fails(app: App) -> None:
     app.submit(commands.RemoveGrid(1))
-    app.sim.removed.clear()
+    app.sim.engine.world.removed.clear()
     app.sync()
     history.undo(app)
     recording.save_still(app)

@@ -111,7 +111,7 @@ class Autosave:
     def _version(self) -> object:
         """Return a value that changes with the session."""
         sim = self._app.sim
-        return sim.origin, len(sim.journal), [(grid.id, grid.age) for grid in sim.grids.values()]
+        return sim.engine.origin, len(sim.journal), [(grid.id, grid.age) for grid in sim.grids.values()]
 
     def update(self) -> None:
         """Save if it is due: read the states now and write the file while the next frames are drawn."""
@@ -128,7 +128,7 @@ class Autosave:
 
     def _save(self) -> None:
         start = self._clock()
-        self._app.attempt(self._app.sim.work)  # which shows its errors; errors of saving are not shown
+        self._app.attempt(self._app.sim.engine.work)  # which shows its errors; errors of saving are not shown
         version = self._version()
         try:
             self._own = self._own or self._own_file()

@@ -87,7 +87,7 @@ def _remove(app: App, number: int) -> None:
     app.selected -= before
     if len(app.linked & set(app.sim.grids)) < 2:
         app.linked.clear()
-    if number in app.sim.removed:
+    if number in app.sim.engine.world.removed:
         app.notify("Removed a grid; Ctrl Z brings it back.")
 
 

@@ -33,7 +33,7 @@ def _last_removed(app: App) -> int | None:
     """Return the grid that was removed last, unless something was edited since."""
     for entry in reversed(app.sim.journal):
         match entry.command:
-            case RemoveGrid(number) if number in app.sim.removed:
+            case RemoveGrid(number) if number in app.sim.engine.world.removed:
                 return number
             case RemoveGrid() | Set():
                 pass

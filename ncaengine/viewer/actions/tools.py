@@ -48,7 +48,7 @@ def use_picture(app: App, path: Path) -> None:
 
 def outline_radius(app: App) -> float:
     """Return the radius of what a click paints: the brush's, or that of the copied cells."""
-    patch = app.sim.patch
+    patch = app.sim.engine.world.patch
     return patch.radius if app.brush.tool == "patch" and patch else app.brush.radius
 
 

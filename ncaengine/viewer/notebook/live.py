@@ -169,6 +169,6 @@ class StreamWidget(LiveWidget):
 
     def _run(self, seconds: float) -> None:
         """Let time pass, unless steps are still due from before."""
-        if not self.sim.busy:
-            self.sim.begin(round(seconds * TICKS_PER_SECOND))
-        self.sim.work(MOST_WORK)
+        if not self.sim.engine.busy:
+            self.sim.engine.begin(round(seconds * TICKS_PER_SECOND))
+        self.sim.engine.work(MOST_WORK)
