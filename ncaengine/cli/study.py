@@ -1,6 +1,5 @@
 """`ncaengine study`."""
 
-import csv
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from ncaengine.cli.shared.options import OutputFolder
 from ncaengine.cli.shared.training_runs import run_all
 from ncaengine.core.errors import NCAError
 from ncaengine.training.config import DeviceName, TrainingSettings
+from ncaengine.training.curves import read_losses
 
 if TYPE_CHECKING:
     from ncaengine.training.run import TrainingJob
@@ -65,7 +65,7 @@ class Study:
         base = TrainingJob(self.image, self.output, settings, self.features, device=self.device, compiled=self.compile)
         jobs = study.study_jobs(base, counts)
         run_all(jobs, self.resume, self.threads)
-        curves = {f"{c} channels": _read_losses(job.folder / "loss.csv") for c, job in zip(counts, jobs, strict=True)}
+        curves = {f"{c} channels": read_losses(job.folder / "loss.csv") for c, job in zip(counts, jobs, strict=True)}
         report = self._write_report(base, jobs, curves)
         print(f"Report: {report}, with pictures.png, loss.png and report.json in the same folder")
 
@@ -95,12 +95,3 @@ class Study:
             rows = study.compare_models(sim, models, list(curves.values()), loss)
             tiles = study.grow_pictures(sim, models, Tile(quantise(picture), "target"))
             return study.write_report(base, rows, tiles, curves, sim.backend.description)
-
-
-def _read_losses(path: Path) -> list[float]:
-    """Return the losses in a run's loss.csv."""
-    try:
-        with open(path, newline="") as file:
-            return [float(row["loss"]) for row in csv.DictReader(file)]
-    except (OSError, KeyError, ValueError):
-        raise NCAError(f"{path}: is not the loss curve of a training; train that model again.") from None

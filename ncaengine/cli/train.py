@@ -1,24 +1,47 @@
 """`ncaengine train`."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
+from tyro.constructors import PrimitiveConstructorSpec
 
-from ncaengine.cli.shared.options import OutputFile, Plugins
-from ncaengine.cli.shared.training_runs import run_all
+from ncaengine.cli.shared.options import OutputFile, Plugins, Range
+from ncaengine.cli.shared.ray_runs import run_on_ray
+from ncaengine.cli.shared.training_runs import run_all, write_report
 from ncaengine.core.errors import NCAError
 from ncaengine.training.config import TOGETHER, DeviceName, TrainingSettings
 
 if TYPE_CHECKING:
+    from ncaengine.training.ray_driver import Outcome
     from ncaengine.training.run import TrainingJob
 
 IMAGES = tyro.conf.arg(metavar="IMAGE [IMAGE ...]", help_behavior_hint="(required, except for --loss excitation)")
 FROM = tyro.conf.arg(name="from", metavar="MODEL", help_behavior_hint="(default: none)")
 TEXT = tyro.conf.arg(metavar="TEXT", help_behavior_hint="(default: none)")
+SWEEP = tyro.conf.arg(metavar="NAME=VALUE,VALUE... [...]", help_behavior_hint="(default: none)")
+ADDRESS = tyro.conf.arg(help_behavior_hint="(default: without Ray, one model after the other)")
+GPUS = tyro.conf.arg(metavar="FLOAT", help_behavior_hint="(default: 1 where the cluster has any)")
 LOGS = tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: none)")
+
+
+def _one_address(words: Sequence[str]) -> str:
+    """Return the address in the words after --ray, '' if there is none. Raises NCAError."""
+    if len(words) > 1 or any(Path(word).exists() for word in words):
+        raise NCAError("--ray takes at most one address, HOST:PORT; put the images before it.")
+    return "".join(words)
+
+
+RAY = PrimitiveConstructorSpec(
+    nargs="*",
+    metavar="[ADDRESS]",
+    instance_from_str=_one_address,
+    is_instance=lambda value: value is None or isinstance(value, str),
+    str_from_instance=lambda value: [value or ""],
+)
 
 
 @dataclass(frozen=True)
@@ -46,15 +69,24 @@ class Train:
     """The networks that compare pictures: vgg16, vgg19 or googlenet (their weights are downloaded once), random (needs
     no weights), or files with the weights of such networks. auto: vgg19, or random if its weights cannot be
     downloaded."""
+    sweep: Annotated[tuple[str, ...], SWEEP] = ()
+    """Train a model for each combination of some settings, for example channels=8,12,16 learning_rate=0.001,0.002."""
     settings: Annotated[TrainingSettings, tyro.conf.arg(name="")] = field(default_factory=TrainingSettings)
     device: DeviceName = "auto"
     """What to train on."""
     threads: int = 0
-    """CPU threads; 0 lets torch choose."""
+    """CPU threads; 0 lets torch choose. With --ray, those of each training; 0 divides the cluster evenly."""
     compile: bool = True
     """Compile the step: the start is slower, all that follows faster. On CPUs this needs a C++ compiler."""
     format: Literal["pt", "safetensors"] = "pt"
     """File format of the models, if there are several images."""
+    checkpoint_every: Annotated[float, Range(0.1, 86400)] = 90.0
+    """Seconds between two checkpoints: what a crash can cost."""
+    ray: Annotated[str | None, RAY, ADDRESS] = None
+    """Train all models at the same time on a Ray cluster, whose address is HOST:PORT, or auto for that of this machine;
+    without an address, on all cores of this machine. If a machine is lost, its trainings go on elsewhere."""
+    gpus: Annotated[float | None, GPUS, Range(0, 64)] = None
+    """GPUs of each training with --ray; 0.25 lets four trainings share one."""
     log_dir: Annotated[Path | None, LOGS] = None
     """Also write TensorBoard logs to this folder."""
     author: Annotated[str, TEXT] = ""
@@ -71,11 +103,23 @@ class Train:
     def run(self) -> None:
         """Train one model per image with a progress bar, and print what was written."""
         self.settings.check()
-        jobs = self._jobs()
-        run_all(jobs, self.resume and not self.output.suffix, self.threads, self.plugins, self.watch)
+        jobs, resume = self._jobs(), self.resume and not self.output.suffix
+        if self.ray is None:
+            if self.gpus is not None:
+                raise NCAError("--gpus works only with --ray; leave it out.")
+            run_all(jobs, resume, self.threads, self.plugins, self.watch)
+            outcomes: Sequence[Outcome] = ()
+        else:
+            if self.watch or self.log_dir:
+                raise NCAError(f"{'--watch' if self.watch else '--log-dir'} does not work with --ray; leave it out.")
+            outcomes = run_on_ray(jobs, self.resume, self.ray, self.threads, self.gpus, self.plugins)
+        if not self.output.suffix:
+            write_report(self.output, jobs, outcomes)
+        if any(outcome.problem for outcome in outcomes):
+            raise NCAError("Some trainings failed; the same command with --resume tries them again.")
 
     def _jobs(self) -> "list[TrainingJob]":
-        from ncaengine.training import targets
+        from ncaengine.training import sweeps, targets
         from ncaengine.training.run import TrainingJob
 
         excitation = self.settings.loss == "excitation"
@@ -88,34 +132,43 @@ class Train:
         names = targets.collect_targets(self.images) if self.images else [""]
         job = TrainingJob(
             names[0], self.output, self.settings, self.features, self.start, self.resume,
-            self.device, self.compile, self.log_dir, self._credit(),
+            self.device, self.compile, self.log_dir, self._credit(), checkpoint_every=self.checkpoint_every,
         )  # fmt: skip
-        if len(names) == 1 and self.output.suffix in (".pt", ".safetensors"):
-            return [job]
-        if excitation:
+        variants = sweeps.combinations(self.sweep, self.settings)
+        if len(names) == len(variants) == 1 and self.output.suffix in (".pt", ".safetensors"):
+            return [dataclasses.replace(job, settings=variants[0][1])]
+        if excitation and not self.sweep:
             raise NCAError(f"{self.output}: the name of the model must end in .pt or .safetensors.")
         if self.output.suffix:
             raise NCAError(f"{self.output}: must end in .pt or .safetensors (one image), or be a folder (several).")
-        outputs = [self.output / f"{Path(name).stem}.{self.format}" for name in names]
+        several = [
+            dataclasses.replace(
+                job, target=name, settings=settings, resume=False,
+                output=self.output / f"{'-'.join(filter(None, (Path(name).stem, label)))}.{self.format}",
+            )
+            for name in names
+            for label, settings in variants
+        ]  # fmt: skip
+        outputs = [each.output for each in several]
         duplicates = sorted({str(path) for path in outputs if outputs.count(path) > 1})
         if duplicates:
             raise NCAError(f"Several images would be written to {', '.join(duplicates)}; rename some.")
-        return [
-            dataclasses.replace(job, target=name, output=path, resume=False)
-            for name, path in zip(names, outputs, strict=True)
-        ]
+        return several
 
     def _together(self) -> "TrainingJob":
         from ncaengine.training import targets
         from ncaengine.training.run import TrainingJob
 
+        for flag, given in (("--ray", self.ray is not None), ("--sweep", self.sweep)):
+            if given:
+                raise NCAError(f"{flag} does not work with --together or --add, which train one model; leave it out.")
         if self.output.suffix not in (".pt", ".safetensors"):
             raise NCAError(f"{self.output}: the name of the model must end in .pt or .safetensors.")
         if not self.images:
             raise NCAError("Name the images to train on.")
         return TrainingJob(
             "", self.output, self.settings, self.features, self.start, self.resume, self.device, self.compile,
-            self.log_dir, self._credit(), tuple(targets.collect_targets(self.images)), self.add,
+            self.log_dir, self._credit(), tuple(targets.collect_targets(self.images)), self.add, self.checkpoint_every,
         )  # fmt: skip
 
     def _credit(self) -> tuple[tuple[str, str], ...]:

@@ -35,7 +35,7 @@ from ncaengine.training.step import can_compile
 from ncaengine.training.trainer import Trainer, initial_model
 
 PICTURES_EVERY, CHECKPOINT_EVERY = 15.0, 90.0
-"""Seconds between two writes of the model with its pictures, and of the checkpoint, which is larger."""
+"""Seconds between two writes of the model with its pictures, and usually of the checkpoint, which is larger."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,8 @@ class TrainingJob:
     """Image files or patterns for one model of many textures, instead of `target`; see `together_run`."""
     add: bool = False
     """Whether these are added to the textures of `start`."""
+    checkpoint_every: float = CHECKPOINT_EVERY
+    """Seconds between two writes of the checkpoint."""
 
     @property
     def folder(self) -> Path:
@@ -126,8 +128,8 @@ class TrainingRun:
         Raises NCAError if the files can't be written at the end, or if the training keeps diverging.
         """
         now = time.monotonic()
-        due = {self._write_model: now, self._write_checkpoint: now + CHECKPOINT_EVERY}
-        every = {self._write_model: PICTURES_EVERY, self._write_checkpoint: CHECKPOINT_EVERY}
+        every = {self._write_model: PICTURES_EVERY, self._write_checkpoint: self.job.checkpoint_every}
+        due = {self._write_model: now, self._write_checkpoint: now + self.job.checkpoint_every}
         while not self.finished and not stopped():
             loss = self.trainer.iterate()
             self._record(loss)

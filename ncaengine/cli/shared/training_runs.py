@@ -1,9 +1,7 @@
 """Training runs with a progress bar, which stop in an orderly way when asked."""
 
 import dataclasses
-import math
 import signal
-import statistics
 import subprocess
 import sys
 import time
@@ -12,10 +10,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ncaengine.cli.shared.engine import open_simulation
 from ncaengine.cli.shared.output import plural, print_notice
 from ncaengine.core.errors import NCAError
+from ncaengine.training.curves import median_loss
 
 if TYPE_CHECKING:
+    from ncaengine.training.ray_driver import Outcome
     from ncaengine.training.run import TrainingJob, TrainingRun
 
 WATCHED_SPEED = 10.0
@@ -47,8 +48,7 @@ def run_all(
     with trainer.torch_threads(threads), stop_signals() as stopped:
         for number, job in enumerate(jobs, 1):
             started = (job.folder / "checkpoint.pt").exists()
-            if resume and job.output.exists() and not started:
-                print_notice(f"{job.output}: already trained; skipped.")
+            if resume and is_done(job):
                 continue
             with suppress(OSError):  # said by the run, in its own words
                 job.output.parent.mkdir(parents=True, exist_ok=True)
@@ -62,6 +62,14 @@ def run_all(
                 raise KeyboardInterrupt
             loss = f"loss {median_loss(run.losses[-50:]):.3g}"
             print(f"{job.output}: {plural(len(run.losses), 'iteration')}, {loss}; pictures in {job.folder}/")
+
+
+def is_done(job: "TrainingJob") -> bool:
+    """Return whether an earlier call has finished a training, and say so."""
+    done = job.output.exists() and not (job.folder / "checkpoint.pt").exists()
+    if done:
+        print_notice(f"{job.output}: already trained; skipped.")
+    return done
 
 
 @contextmanager
@@ -141,13 +149,25 @@ class _Pace:
         return (time.monotonic() - self._start) / max(iteration - self._first, 1) * (total - iteration)
 
 
-def median_loss(losses: Sequence[float]) -> float:
-    """Return the median of the finite losses, not a number if there are none."""
-    finite = [loss for loss in losses if math.isfinite(loss)]
-    return statistics.median(finite) if finite else math.nan
-
-
 def open_window(path: Path) -> None:
     """Run `ncaengine view` in its own process, which outlives the training and ignores Ctrl-C pressed here."""
     command = [sys.executable, "-m", "ncaengine", "view", str(path), "--steps-per-second", f"{WATCHED_SPEED:g}"]
     subprocess.Popen(command, start_new_session=True)
+
+
+def write_report(folder: Path, jobs: "Sequence[TrainingJob]", outcomes: "Sequence[Outcome]" = ()) -> None:
+    """Compare the models of several trainings, and print where the report is.
+
+    outcomes: of those that Ray ran.
+    Raises NCAError if a file can't be read or written.
+    """
+    from rich.console import Console
+
+    from ncaengine.training import reports
+
+    problems = {outcome.job.output: outcome.problem for outcome in outcomes if outcome.problem}
+    resumed = {outcome.job.output: outcome.progress.starts[1:] for outcome in outcomes}
+    finished = [job for job in jobs if job.output not in problems]
+    with open_simulation() as sim, Console(stderr=True).status("Comparing the models"):
+        report = reports.write_report(folder, finished, sim, problems, resumed)
+    print(f"Report: {report}, with models.png, loss.png and report.json in the same folder")

@@ -1,0 +1,24 @@
+"""Losses of a training as numbers to show; imports neither torch nor NumPy."""
+
+import csv
+import math
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+
+from ncaengine.core.errors import NCAError
+
+
+def median_loss(losses: Sequence[float]) -> float:
+    """Return the median of the finite losses, not a number if there are none."""
+    finite = [loss for loss in losses if math.isfinite(loss)]
+    return statistics.median(finite) if finite else math.nan
+
+
+def read_losses(path: Path) -> list[float]:
+    """Return the losses in a run's loss.csv, one an iteration. Raises NCAError if it can't be read."""
+    try:
+        with open(path, newline="") as file:
+            return [float(row["loss"]) for row in csv.DictReader(file)]
+    except (OSError, KeyError, ValueError):
+        raise NCAError(f"{path}: is not the loss curve of a training; train that model again.") from None
