@@ -10,6 +10,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -135,14 +136,29 @@ class Keeper:
         return Look(self._progress, lines, newer)
 
 
+class Line:
+    """Calls the keeper from a thread of its own.
+
+    While the main thread of a task waits for something, Ray gives its processors to another task.
+    """
+
+    def __init__(self, keeper: Any) -> None:
+        self._keeper, self._thread = keeper, ThreadPoolExecutor(1)
+
+    def call(self, method: str, *arguments: object) -> Future[Any]:
+        """Call a method of the keeper, after those that were called before."""
+        import ray
+
+        return self._thread.submit(lambda: ray.get(getattr(self._keeper, method).remote(*arguments)))
+
+
 def train(work: Work, common: Common, keeper: Any) -> Files | str | None:
     """Train on a worker of Ray, from the newest checkpoint if there is one.
 
     Returns the files of the finished training, a sentence about what went wrong, or None if it was told to stop.
     """
-    import ray
-
-    found, stopping = ray.get(keeper.begin.remote(work.number))
+    line = Line(keeper)
+    found, stopping = line.call("begin", work.number).result()
     if stopping:
         return None
     # A worker that was killed on this machine left its folder; the next one replaces it.
@@ -151,7 +167,7 @@ def train(work: Work, common: Common, keeper: Any) -> Files | str | None:
     try:
         folder.mkdir(mode=0o700)
         with trainer.torch_threads(common.threads):
-            return _train(unpack(work, common, found or work.checkpoint, folder), work.number, common, keeper)
+            return _train(unpack(work, common, found or work.checkpoint, folder), work.number, common, line)
     except NCAError as error:
         return str(error)
     finally:
@@ -181,15 +197,16 @@ def unpack(work: Work, common: Common, checkpoint: bytes | None, folder: Path) -
     return job
 
 
-def _train(job: TrainingJob, number: int, common: Common, keeper: Any) -> Files | None:
-    import ray
+def _train(job: TrainingJob, number: int, common: Common, line: Line) -> Files | None:
+    def notify(text: str) -> None:
+        line.call("say", number, text)
 
-    run = TrainingRun(job, common.catalogue, lambda line: keeper.say.remote(number, line))
-    ray.get(keeper.started.remote(number, socket.gethostname(), run.trainer.iteration))
-    courier = _Courier(run, number, keeper)
+    run = TrainingRun(job, common.catalogue, notify)
+    line.call("started", number, socket.gethostname(), run.trainer.iteration)
+    courier = _Courier(run, number, line)
     run.train(courier.report, lambda: courier.stopping)
     if not run.finished:
-        courier.send_checkpoint()
+        courier.send_checkpoint().result()
         return None
     paths = [job.output, *(path for path in job.folder.iterdir() if path.is_file())]
     return {path.relative_to(job.output.parent).as_posix(): path.read_bytes() for path in paths}
@@ -198,29 +215,29 @@ def _train(job: TrainingJob, number: int, common: Common, keeper: Any) -> Files 
 class _Courier:
     """Brings the keeper a training's progress, and its checkpoints when they have been written."""
 
-    def __init__(self, run: TrainingRun, number: int, keeper: Any) -> None:
-        self._run, self._number, self._keeper = run, number, keeper
+    def __init__(self, run: TrainingRun, number: int, line: Line) -> None:
+        self._run, self._number, self._line = run, number, line
         self._path = run.job.folder / "checkpoint.pt"
         self._due, self._sent = 0.0, self._version()
+        self._told: Future[bool] | None = None
         self.stopping = False
 
     def _version(self) -> int:
         return self._path.stat().st_mtime_ns if self._path.exists() else 0
 
     def report(self, iteration: int, loss: float) -> None:
-        """Do so after an iteration, if it is time."""
-        import ray
-
+        """Do so after an iteration, if it is time and the keeper has got what was sent before."""
+        if self._told is not None:
+            if not self._told.done():
+                return
+            self.stopping = self._told.result()
         if self._version() != self._sent:
             self.send_checkpoint()
         if time.monotonic() >= self._due:
-            losses = self._run.losses[-SHOWN:]
-            self.stopping = ray.get(self._keeper.tell.remote(self._number, iteration, losses))
+            self._told = self._line.call("tell", self._number, iteration, self._run.losses[-SHOWN:])
             self._due = time.monotonic() + TELL_EVERY
 
-    def send_checkpoint(self) -> None:
-        """Bring the checkpoint as it is on the disk, and wait until the keeper has it."""
-        import ray
-
+    def send_checkpoint(self) -> Future[Any]:
+        """Send the checkpoint as it is on the disk."""
         self._sent = self._version()
-        ray.get(self._keeper.keep.remote(self._number, self._path.read_bytes()))
+        return self._line.call("keep", self._number, self._path.read_bytes())

@@ -5,9 +5,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -95,6 +98,41 @@ def test_a_worker_that_is_killed_costs_no_training(tmp_path: Path) -> None:
     undisturbed = TrainingRun(TrainingJob(victim, tmp_path / "u.pt", SETTINGS, ("random",), compiled=False)).train()
     trained = model_files.load(folder / f"{victim}.safetensors")
     assert all(np.array_equal(getattr(trained, name), getattr(undisturbed, name)) for name in WEIGHTS)
+
+
+class Direct:
+    """Stands for an actor: its methods are called at once, by `remote`, whose result stands for a reference."""
+
+    def __init__(self, actor: object) -> None:
+        self._actor = actor
+
+    def __getattr__(self, name: str) -> SimpleNamespace:
+        return SimpleNamespace(remote=getattr(self._actor, name))
+
+
+def test_a_worker_tells_the_keeper_everything_but_never_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray takes the processor from a task whose main thread waits, and more of them run than there are processors."""
+    waited: list[bool] = []
+
+    def get(reference: object) -> object:
+        waited.append(threading.current_thread() is threading.main_thread())
+        return reference
+
+    monkeypatch.setattr("ray.get", get)
+    keeper = Keeper(1)
+    job = TrainingJob("coral", tmp_path / "m.pt", replace(SETTINGS, iterations=8), ("random",), compiled=False,
+                      checkpoint_every=0)  # fmt: skip
+    files = ray_worker.train(Work(0, job, None), Common("id", kernels.discover(), {}, None, 1), Direct(keeper))
+    assert isinstance(files, dict)
+    assert sorted(files) == ["m.pt", "m.training/loss.csv", "m.training/loss.png", "m.training/preview.png"]
+    assert not any(waited)
+    look = keeper.look({})
+    assert look.progress[0].starts == [0]
+    assert 1 <= look.progress[0].iteration <= 8
+    assert set(look.checkpoints) == {0}
+    assert list(tmp_path.iterdir()) == []  # of the machine that sent it
+    keeper.stop()
+    assert ray_worker.train(Work(0, job, None), Common("id", kernels.discover(), {}, None, 1), Direct(keeper)) is None
 
 
 def test_a_worker_goes_on_from_what_it_is_sent(tmp_path: Path) -> None:
