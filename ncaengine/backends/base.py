@@ -66,7 +66,13 @@ class Cells(Protocol):
         """
 
     def draw_newest(self, view: View, look: Look = RGB, lines: float = 0.0) -> U8:
-        """Do the same as `draw`, but show the state before a step that is being made rather than wait for it."""
+        """Do the same as `draw`, but show the state before a step that is being made rather than wait for it.
+
+        While steps are being made, another thread may call it.
+        """
+
+    version: int
+    """Grows when what `draw_newest` shows changes; for steps and edits that are being made, when they are done."""
 
     @property
     def busy(self) -> bool:

@@ -23,20 +23,24 @@ class TorchCells:
     def __init__(self) -> None:
         self._x = self._previous = torch.zeros(1, 1, 1, 1)
         self._fields: Tensor | None = None
+        self.version = 0
 
     def specialise(self, model: Model, kernel: Kernel, others: Sequence[Model] = ()) -> None:
         check_models([model, *others])
         self._nets = [Reference(each, kernel) for each in (model, *others)]
         self._kernel, self._config = kernel, model.config
+        self.version += 1
 
     def write(self, state: F32) -> None:
         self._x = self._previous = torch.from_numpy(state.copy()).permute(2, 0, 1)[None].contiguous()
+        self.version += 1
 
     def read(self) -> F32:
         return _plain(self._x[0]).copy()
 
     def write_fields(self, fields: F32 | None) -> None:
         self._fields = None if fields is None else torch.from_numpy(fields.copy()).permute(2, 0, 1).contiguous()
+        self.version += 1
 
     def read_cells(self, cells: I32) -> F32:
         column, row = torch.from_numpy(cells.astype("int64")).T
@@ -58,6 +62,7 @@ class TorchCells:
         if self._previous is self._x:
             self._previous = x
         self._x = x
+        self.version += 1
 
     @torch.no_grad()
     def step(self, number: int, rng_seed: int, settings: Settings) -> None:
@@ -72,6 +77,7 @@ class TorchCells:
             for slot, net in enumerate(self._nets[1:], 1):
                 x = torch.where(slots == slot, net.step(before, number, rng_seed, settings, fields), x)
         self._previous, self._x = before, x
+        self.version += 1
 
     def draw_newest(self, view: View, look: Look = RGB, lines: float = 0.0) -> U8:
         return self.draw(view, look, lines)

@@ -208,6 +208,7 @@ class Window:
     def _advance(self) -> None:
         """Let time pass: a frame of the recording's time, or what the wall clock asks for."""
         recorder = self.app.recorder
+        self.app.warn_of_runaways()  # now, since steps that went on beside the last frame may be done
         if recorder.active:
             recording.advance_frame(self.app)
         if recorder.recording is None and self.app.running:
@@ -215,7 +216,8 @@ class Window:
             self.app.attempt(partial(self._pacer.frame, budget))
         else:
             self._pacer.restart()
-        self.app.warn_of_runaways()
+            if self._busy:  # a single step
+                self.sim.backend.finish(BUDGET)
 
     def _draw(self) -> None:
         """Draw a frame and raise the error that a callback had."""

@@ -1,6 +1,8 @@
 """One grid on the processor: two states in main memory, and the steps that another thread makes of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from threading import Lock
 
 import numpy as np
 
@@ -41,6 +43,8 @@ class CPUCells:
         self._fields: F32 | None = None
         self._plan: Plan | IntegratedPlan | None = None
         self._asked = self._made = 0  # steps; each is changed by one thread only
+        self._locks = Lock(), Lock()  # of the states: another thread may draw one
+        self.version = 0  # changed by the thread of jobs, or by this one while there are none
 
     def specialise(self, model: Model, kernel: Kernel, others: Sequence[Model] = ()) -> None:
         models = [model, *others]
@@ -49,6 +53,7 @@ class CPUCells:
             stencils.require(each.config, kernel)
         self._settle()
         self._models, self._kernel, self._plan = models, kernel, None
+        self.version += 1
         for each in models:
             self._programs.prepare(stage_config(each.config), kernel)
 
@@ -59,7 +64,17 @@ class CPUCells:
             self._states = [np.zeros((width * height + 1, channels), np.float32) for _ in range(2)]
             self._shape, self._plan = (height, width, channels), None
         self._odd, self._stepped = 0, False
-        self._now[...] = state
+        with self._locked(0, 1):
+            self._now[...] = state
+        self.version += 1
+
+    @contextmanager
+    def _locked(self, *states: int) -> Iterator[None]:
+        """Keep other threads from drawing or changing some states, whose numbers ascend, inside a `with` block."""
+        with ExitStack() as stack:
+            for number in states:
+                stack.enter_context(self._locks[number])
+            yield
 
     def _settle(self) -> None:
         """Wait for all jobs. Raises the error of one."""
@@ -81,9 +96,17 @@ class CPUCells:
         return self._now.copy()
 
     def write_fields(self, fields: F32 | None) -> None:
-        self._settle()
-        self._fields = None if fields is None else np.array(fields, np.float32, order="C")
-        self._plan = None
+        own = None if fields is None else np.array(fields, np.float32, order="C")
+        if own is None or self._fields is None or own.shape != self._fields.shape:
+            self._settle()
+            self.take_fields(own)
+        else:  # a stroke on a map, which shall not wait for a long step
+            self._jobs.add(_Fields(self, own))
+
+    def take_fields(self, fields: F32 | None) -> None:
+        """Do what `write_fields` asks for."""
+        self._fields, self._plan = fields, None
+        self.version += 1
 
     def read_cells(self, cells: I32) -> F32:
         self._settle()
@@ -100,7 +123,9 @@ class CPUCells:
         """Do what `blend` asks for."""
         column, row = cells.T
         part = self._now[..., : target.shape[1]]
-        part[row, column] = blended(part[row, column], weight[:, None], target)
+        with self._locked(self._odd):
+            part[row, column] = blended(part[row, column], weight[:, None], target)
+        self.version += 1
 
     def step(self, number: int, rng_seed: int, settings: Settings) -> None:
         self._asked += 1
@@ -114,10 +139,12 @@ class CPUCells:
             self._plan = kind(
                 self._programs, self._models, self._kernel, self._states, self._shape, self._fields, settings
             )
-        self._plan.step(self._workers, number, rng_seed, self._odd, count, threads)
+        with self._locked(*((0, 1) if count > 1 else (self._odd ^ 1,))):
+            self._plan.step(self._workers, number, rng_seed, self._odd, count, threads)
         self._odd ^= count & 1
         self._stepped = True
         self._made += count
+        self.version += 1
 
     @property
     def steps_a_part(self) -> int:
@@ -129,7 +156,7 @@ class CPUCells:
         return self._draw(self._odd, view, look, lines)
 
     def draw_newest(self, view: View, look: Look = RGB, lines: float = 0.0) -> U8:
-        # The state before a single step stays whole until the next one, which only this thread can ask for.
+        # Of several steps, the states change too often.
         if self._asked - self._made > 1 or look.mode == "update":
             self._settle()
         return self._draw(self._odd, view, look, lines)
@@ -139,6 +166,11 @@ class CPUCells:
         return self._asked != self._made
 
     def _draw(self, odd: int, view: View, look: Look, lines: float) -> U8:
+        """Draw a state, which no step may replace meanwhile."""
+        with self._locked(*((0, 1) if look.mode == "update" else (odd,))):
+            return self._draw_locked(odd, view, look, lines)
+
+    def _draw_locked(self, odd: int, view: View, look: Look, lines: float) -> U8:
         assert self._kernel is not None
         state, before = self._state(odd), self._state(odd ^ self._stepped)
         colour = self._models[0].config.colour
@@ -177,6 +209,25 @@ class _Steps:
         ):
             return False
         self.steps += other.steps
+        return True
+
+
+class _Fields:
+    """One call of CPUCells.write_fields."""
+
+    def __init__(self, cells: CPUCells, fields: F32) -> None:
+        self._cells, self._values = cells, fields
+        self.done = False
+
+    def take(self) -> Callable[[int], object]:
+        self.done = True
+        return lambda _: self._cells.take_fields(self._values)
+
+    def absorb(self, other: Job) -> bool:
+        """Drop these fields if others come at once, unless they are being written."""
+        if self.done or not isinstance(other, _Fields):
+            return False
+        self._values = other._values
         return True
 
 

@@ -48,6 +48,7 @@ class GLCells:
         self._programs: dict[tuple[int, FrameKind, Cover, int], StepPrograms] = {}
         self._kernel: Kernel | None = None
         self._size = (0, 0)
+        self.version = 0
         self._maps = CellMaps(backend.device)
         self._fields: F32 | None = None
         self._frame: FrameKind = ""
@@ -79,6 +80,7 @@ class GLCells:
         self._weights = [self._upload(source.pack_weights(each)) for each in models]
         self._models, self._kernel = models, kernel
         self._programs = programs if len(self._backend.device.forms) == 1 else {}  # other devices try the forms first
+        self.version += 1
 
     def write(self, state: F32) -> None:
         height, width, channels = state.shape
@@ -91,6 +93,7 @@ class GLCells:
         self._images.forget()
         self._backend.state_images.fill(self._images.now, state)
         self._size = (width, height)
+        self.version += 1
 
     def _drop_images(self) -> None:
         if self._images is not None:
@@ -108,6 +111,7 @@ class GLCells:
     def write_fields(self, fields: F32 | None) -> None:
         self._maps.write(fields)
         self._fields = fields
+        self.version += 1
         if self._kernel and any(model.config.textures for model in self._given):
             self._run(self._given, self._kernel, fields)
 
@@ -119,6 +123,7 @@ class GLCells:
 
     def blend(self, cells: I32, weight: F32, target: F32) -> None:
         self._backend.cell_access.blend(self._now, cells, weight, self._backend.device.storage.clip(target))
+        self.version += 1
 
     def _cover(self, model: Model, settings: Settings) -> Cover:
         if model.config.firing == "channel":
@@ -161,6 +166,7 @@ class GLCells:
             let_die(programs.alive, self._kernel, images.now, stepped, after, self._size)
             images.give(stepped)
         images.advance(after)
+        self.version += 1
 
     def _euler_step(
         self, settings: Settings, uniforms: dict[str, object], pair: Size,

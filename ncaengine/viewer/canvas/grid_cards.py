@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import moderngl
 import msgspec
@@ -75,6 +76,7 @@ class GridCards:
 
     def __init__(self, ctx: moderngl.Context, fonts: theme.Fonts) -> None:
         self._ctx, self._fonts = ctx, fonts
+        self._painter = ThreadPoolExecutor(1, "ncaengine-pictures")
         self.pictures: dict[int, Picture] = {}
         self.viewports: dict[int, Viewport] = {}
         self._header, self._cell_overlay = CardHeader(fonts), CellOverlay()
@@ -104,6 +106,7 @@ class GridCards:
         """Free all textures."""
         for picture in self.pictures.values():
             picture.release()
+        self._painter.shutdown()
         self._map_outline.release()
 
     def _empty(self, app: App) -> None:
@@ -186,12 +189,12 @@ class GridCards:
         lines = LINES if app.prefs.lines and placed.view.scale >= LINES_FROM else 0.0
         tinted = tools.tints(app, pane.grid)
         look = pane.grid.look if tinted else msgspec.structs.replace(pane.grid.look, overlay="")
-        picture = self.pictures.setdefault(pane.grid.id, Picture(self._ctx))
-        texture = imgui.ImTextureRef(picture.draw(pane.grid, placed.view, look, lines))
+        picture = self.pictures.setdefault(pane.grid.id, Picture(self._ctx, self._painter))
+        texture = picture.draw(pane.grid, placed.view, look, lines, waits=app.recorder.active)
         left, top = at.x + placed.left / ratio, at.y + placed.top / ratio
         viewport = Viewport(pane, placed.view, left, top, ratio, hovered, active)
         _fill_between(draw, well, (left, top, viewport.right, viewport.bottom), theme.WELL)
-        draw.add_image(texture, (left, top), (viewport.right, viewport.bottom))
+        _add_picture(draw, texture, viewport, picture.view)
         self.viewports[pane.grid.id] = viewport
         self._map_outline.show(viewport, tinted)
         self._cell_overlay.show(app, viewport)
@@ -251,6 +254,19 @@ def _columns_and_rows(panes: Sequence[Pane], width: float, height: float) -> tup
         if card_header.lines_in((height - gap * (rows - 1)) / rows) >= lines:
             break
     return columns, rows
+
+
+def _add_picture(draw: imgui.ImDrawList, texture: int, viewport: Viewport, shown: lattice.View | None) -> None:
+    """Draw a picture where it belongs, also one that still shows an earlier view."""
+    low, high = (viewport.left, viewport.top), (viewport.right, viewport.bottom)
+    if shown is None or shown == viewport.view:
+        draw.add_image(imgui.ImTextureRef(texture), low, high)
+        return
+    end = shown.x + shown.width / shown.scale, shown.y + shown.height / shown.scale
+    draw.push_clip_rect(low, high, True)
+    draw.add_rect_filled(low, high, u32(theme.WELL))
+    draw.add_image(imgui.ImTextureRef(texture), viewport.to_window(shown.x, shown.y), viewport.to_window(*end))
+    draw.pop_clip_rect()
 
 
 def _fill_between(draw: imgui.ImDrawList, outer: Box, inner: Box, colour: ImVec4) -> None:

@@ -183,9 +183,12 @@ class App:
         self.toasts.append(Toast(text, kind, time.monotonic() + notices.SECONDS[kind]))
 
     def warn_of_runaways(self) -> None:
-        """Say once of each grid whose states run away that they do, and why that may be."""
+        """Say once of each grid whose states run away that they do, and why that may be.
+
+        A grid is not looked at while a step is being made: that would wait for it.
+        """
         for grid in self.sim.grids.values():
-            if sentence := self.runaway.look(grid):
+            if not grid.cells.busy and (sentence := self.runaway.look(grid)):
                 self.notify(sentence, "error")
 
     def ask_question(self, text: str, *buttons: Button) -> None:
