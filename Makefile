@@ -4,6 +4,8 @@ BIN := .venv/bin
 DEMO := bubbles
 # Textures of the contact sheet; `make gallery` starts each from the weights of pebbles.
 GALLERY := bubbles giraffe zebra cracks lichen scales coral leopard honeycomb weave
+# Textures of the model of many textures.
+MANY := zebra bubbles scales honeycomb giraffe coral cracks pebbles
 # Feature nets for `make gallery`: names or files, as for `ncaengine train --features`.
 FEATURES ?= auto
 # Minutes of `make soak`; formats of `make fuzz`, all if empty.
@@ -64,6 +66,7 @@ page: setup  ## Write docs/gallery.html, the page with all shipped models
 gallery: setup  ## Retrain the models in assets/ (some hours on a CPU)
 	$(TRAIN) pebbles -o build/gallery --format safetensors --iterations 5000 --resume
 	$(TRAIN) $(GALLERY) -o build/gallery --format safetensors --iterations 1600 --from build/gallery/pebbles.safetensors --resume
+	$(TRAIN) --together $(MANY) -o build/gallery/many.safetensors --iterations 4700 --batch 4
 	cp build/gallery/*.safetensors assets/
 
 study: setup  ## Repeat the study of channels (an hour on a CPU)

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ncaengine.formats import model_files
+
 Page = Any  # Opened in conftest.py
 
 
@@ -155,7 +157,8 @@ def test_the_gallery_runs_all_shipped_models(open_page: Any) -> None:
     file = Path(__file__).parents[2] / "docs" / "gallery.html"
     assert file.stat().st_size <= 500_000
     page = open_page("#size=24x24&paused=1", file=file)
-    shipped = {path.stem for path in (file.parents[1] / "assets").glob("*.safetensors")}
+    paths = (file.parents[1] / "assets").glob("*.safetensors")
+    shipped = {name for path in paths for name in model_files.load(path).config.textures or [path.stem]}
     assert set(page.evaluate("app.data.models.map(({ name }) => name)")) == shipped
     for index in range(len(shipped)):
         page.evaluate(f"commands.model({index}), pane().grid.step(2)")
