@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from ncaengine.core.errors import NCAError
     from ncaengine.core.looks import Look
     from ncaengine.formats.model_files import load, save
+    from ncaengine.io.film import Film
     from ncaengine.io.sessions import fingerprint, open_session, save_session
-    from ncaengine.io.video import Film, Recording
+    from ncaengine.io.video import Recording
     from ncaengine.simulation.commands import (
         AddGrid,
         Blend,
@@ -54,7 +55,8 @@ _NAMES = {
     ],
     "core.errors": ["NCAError"],
     "formats.model_files": ["load", "save"],
-    "io.video": ["Film", "Recording"],
+    "io.film": ["Film"],
+    "io.video": ["Recording"],
     "io.sessions": ["fingerprint", "open_session", "save_session"],
     "simulation.simulation": ["Simulation"],
     "backends": ["open_backend"],

@@ -32,7 +32,8 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.model import config_to_dict
 from ncaengine.formats import model_files
 from ncaengine.io import contact_sheets, journals, sessions, stills
-from ncaengine.io.video import Film
+from ncaengine.io.film import Film
+from ncaengine.io.video import Recording
 
 OLD, NEW = (48, 64), (64, 96)
 """Height and width of the pictures of the older recording, and of newer ones."""
@@ -107,6 +108,13 @@ def frame_sizes(folder: Path) -> list[tuple[int, int]]:
     return [size for name in names for size in picture_sizes(f"fr/{name}")(folder)]
 
 
+def numbered_sizes(folder: Path) -> None:
+    """Each file is whole; older ones with higher numbers stay, as ffmpeg leaves them."""
+    names = sorted(path.name for path in folder.glob("n_*"))
+    assert names == [f"n_{k:03}.png" for k in range(len(names))]
+    assert all(picture_sizes(name)(folder)[0] in (OLD, NEW) for name in names)
+
+
 def model(number: int = 0) -> Any:
     return random_model(small(NOTEBOOK_CONFIG, name="m"), number % 2)
 
@@ -126,6 +134,21 @@ def simulation_writer(write: Callable[[Any, Path], object]) -> Callable[[], Writ
         return lambda folder, number: write(simulations[number % 2], folder)
 
     return prepare
+
+
+def write_cells(name: str) -> Callable[[Any, Path], None]:
+    def write(sim: Any, folder: Path) -> None:
+        with Recording(folder / name, sim) as video:
+            video.capture()
+
+    return write
+
+
+def check_exr(folder: Path) -> None:
+    import OpenEXR
+
+    with OpenEXR.File(str(folder / "a.exr"), separate_channels=True) as file:
+        assert file.channels()["state.00"].pixels.shape == (80, 90)
 
 
 def write_still(sim: Any, folder: Path) -> None:
@@ -195,8 +218,14 @@ WRITERS = {
     "mp4": Writer(recorder("a.mp4"), whole_recording(video_sizes("a.mp4"))),
     "mov": Writer(recorder("a.mov"), whole_recording(video_sizes("a.mov"))),
     "gif": Writer(recorder("a.gif"), whole_recording(picture_sizes("a.gif"))),
+    "webm": Writer(recorder("a.webm"), whole_recording(video_sizes("a.webm"))),
     "webp": Writer(recorder("a.webp"), whole_recording(picture_sizes("a.webp"))),
     "png": Writer(recorder("a.png"), whole_recording(picture_sizes("a.png"))),
+    "apng": Writer(recorder("a.apng"), whole_recording(picture_sizes("a.apng"))),
+    "avif": Writer(recorder("a.avif"), whole_recording(picture_sizes("a.avif"))),
+    "numbered": Writer(recorder("n_%03d.png"), numbered_sizes),
+    "npy": Writer(simulation_writer(write_cells("a.npy")), lambda folder: np.load(folder / "a.npy")[79, 89]),
+    "exr": Writer(simulation_writer(write_cells("a.exr")), check_exr),
     "frames": Writer(recorder("fr/"), whole_recording(frame_sizes)),
     "session": Writer(
         simulation_writer(lambda sim, folder: sessions.write_session(folder / "a.nca", sessions.pack_session(sim))),

@@ -18,10 +18,18 @@ def lively(hidden: int = 8) -> Model:
 
 
 def frames_of(path: str | Path) -> list[np.ndarray]:
-    if Path(path).is_dir() or str(path).endswith(".png"):
-        found = sorted(Path(path).glob("*.png")) if Path(path).is_dir() else [Path(path)]
-        return [np.asarray(Image.open(p)) for p in found]
-    if str(path).endswith(".webp"):  # ffmpeg reads no animated WebP
+    """Read a recording by a decoder that is not ours. A pattern is read as the files that it names."""
+    path = Path(path)
+    if "%" in path.name or path.is_dir():
+        stem, ending = ("*", ".png") if path.is_dir() else (path.name.partition("%")[0] + "*", path.suffix)
+        folder = path if path.is_dir() else path.parent
+        return [frame for found in sorted(folder.glob(stem + ending)) for frame in frames_of(found)]
+    if path.suffix == ".npy":
+        return [np.load(path)]
+    if path.suffix in (".png", ".avif"):
+        with Image.open(path) as file:
+            return [np.asarray(file)]
+    if path.suffix in (".webp", ".apng"):  # ffmpeg reads no animated WebP
         with Image.open(path) as file:
             return [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(file)]
     with av.open(str(path)) as container:

@@ -1,6 +1,7 @@
 """Make the pictures of the README and docs/: `python assets/pictures/make.py [NAME ...]`, by default all."""
 
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +132,13 @@ def addresses() -> None:
     _write("docs/osc.md", "addresses", markdown())
 
 
+def formats() -> None:
+    """Write the table of kinds of recordings into docs/recording.md."""
+    from ncaengine.io.kinds import markdown
+
+    _write("docs/recording.md", "formats", markdown())
+
+
 def _write(page: str, mark: str, table: str) -> None:
     """Write a table into a page, between <!-- mark --> and <!-- /mark -->."""
     path = ASSETS.parent / page
@@ -138,9 +146,37 @@ def _write(page: str, mark: str, table: str) -> None:
     path.write_text(f"{head}<!-- {mark} -->\n{table}<!-- /{mark} -->{rest.partition(f'<!-- /{mark} -->')[2]}", "utf-8")
 
 
-PICTURES = (growth, portraits, window, maps, cells, keys, addresses)
+def sizes() -> None:
+    """Print the megabytes of a second, or of a picture, that io/kinds.py states."""
+    from ncaengine.io.film import Film
+    from ncaengine.io.kinds import KINDS
+
+    with nca.Simulation() as sim, tempfile.TemporaryDirectory() as folder:
+        grid = sim.add("zebra", (512, 512))
+        sim.step(600, grid)
+        states = []
+        for _ in range(60):
+            sim.step(2, grid)
+            states.append(grid.image())
+        for kind in KINDS:
+            path = Path(folder) / f"a{kind.ending}"
+            if kind.states:
+                with nca.Recording(path, sim, grid) as video:
+                    video.capture()
+            else:
+                with Film(path if path.suffix else f"{path}/") as film:
+                    for picture in states[: kind.fps]:
+                        film.add(picture)
+            files = list(path.iterdir()) if path.is_dir() else [path]
+            print(f"{kind.ending}: {sum(file.stat().st_size for file in files) / 1e6:.2g} MB", flush=True)
+    print(f"y4m, rgb24, rgba: {512 * 512 * 3 * 60 / 1e6:.2g} MB, rgba a third more")
+
+
+PICTURES = (growth, portraits, window, maps, cells, keys, addresses, formats)
+"""What is made by default."""
+MEASURED = (sizes,)
 
 if __name__ == "__main__":
-    for make in PICTURES:
-        if len(sys.argv) < 2 or make.__name__ in sys.argv[1:]:
+    for make in (*PICTURES, *MEASURED):
+        if make.__name__ in (sys.argv[1:] or [each.__name__ for each in PICTURES]):
             make()

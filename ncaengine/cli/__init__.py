@@ -128,7 +128,12 @@ def _parse(args: list[str]) -> Any:
     if args[0] in COMMANDS:  # this command alone, so that a mistyped flag is not searched in the others
         command, program = join_help_lines(load_command(args[0])), f"ncaengine {args[0]}"
         own = {"default": command.defaults(args[1:])} if hasattr(command, "defaults") else {}
-        return usage.parse(program, lambda rest: tyro.cli(command, prog=program, args=rest, **own), args[1:])
+        try:
+            return usage.parse(program, lambda rest: tyro.cli(command, prog=program, args=rest, **own), args[1:])
+        except SystemExit:  # after --help
+            if more := getattr(command, "more_help", None):
+                print(more())
+            raise
     if args[0] == COMPLETION:
         usage.check_completion(args)
     elif args[0] not in ("--help", "-h"):

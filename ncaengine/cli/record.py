@@ -3,15 +3,17 @@
 import dataclasses
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from ncaengine.cli.shared import setting_flags
+from ncaengine.cli.shared import output_flags, setting_flags
 from ncaengine.cli.shared.engine import find_kernels, load_models, open_simulation
 from ncaengine.cli.shared.map_flags import MapFlags, Maps
 from ncaengine.cli.shared.options import (
@@ -31,11 +33,13 @@ from ncaengine.cli.shared.options import (
     size_text,
 )
 from ncaengine.cli.shared.output import plural, print_notice, print_warning, progress_bar
+from ncaengine.cli.shared.output_flags import Fps, OutputFlags
 from ncaengine.cli.shared.pace import Pace
 from ncaengine.cli.shared.setting_flags import SettingFlags
 from ncaengine.cli.shared.usage import UsageError
 from ncaengine.core.errors import NCAError
 from ncaengine.core.names import unique_name
+from ncaengine.io.kinds import FORMATS, PIPE, Rate, kind_of
 
 if TYPE_CHECKING:
     from ncaengine.core.kernels import Catalogue
@@ -49,7 +53,7 @@ HINT = "(default: the source's name, as in zebra.mp4, or zebra-2.mp4 if that exi
 OUTPUT = tyro.conf.arg(aliases=["-o"], metavar="FILE", help_behavior_hint=HINT)
 MODEL = tyro.conf.arg(metavar="[MODEL]", help_behavior_hint="")
 GRIDS = tyro.conf.arg(metavar="N [N ...]", help_behavior_hint="(default: all grids at the start)")
-FPS = tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 60; GIFs: 50)")
+FORMAT = tyro.conf.arg(metavar="{" + ",".join(FORMATS) + "}", help_behavior_hint=f"(default: {next(iter(FORMATS))})")
 STEPS = tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 600)")
 BACKGROUND = tyro.conf.arg(metavar="TEXT", help_behavior_hint="(default: the model's, white)")
 SECONDS = tyro.conf.arg(metavar="FLOAT", help_behavior_hint="(default: sessions: 10; models: from --steps)")
@@ -67,8 +71,8 @@ class Record:
     """Record a model, a saved session or a script as a video, a GIF, a single picture or a folder of frames."""
 
     output: Annotated[str, OUTPUT] = ""
-    """The file to write: .mp4, .mov, .webp, .gif, .png (the last state only), or a name that ends in / (a folder of PNG
-    frames). Existing files and frames are overwritten, unless the name is left out."""
+    """The file to write; its ending sets the format, see the table below. f_%04d.png numbers the frames, - is standard
+    output. Existing files and frames are overwritten, unless the name is left out."""
     model: Annotated[Path | None, MODEL, tyro.conf.Positional] = None
     """A model file, ncaengine's or published (FILE:NAME picks one of several models in a file), or the name of a
     shipped model, for example zebra."""
@@ -92,8 +96,11 @@ class Record:
     """Steps that a model makes before the recording begins, for example 300 to start with a grown texture."""
     steps_per_frame: Count = 2
     """Steps between two frames."""
-    fps: Annotated[int | None, FPS] = None
-    """Frames per second; 3600 must be divisible by this number."""
+    fps: Fps = None
+    """Frames per second: a number or a fraction, as 30, 23.976 or 24000/1001."""
+    format: Annotated[Literal[tuple(FORMATS)] | None, FORMAT] = None  # type: ignore[valid-type]
+    """What goes to standard output with -o -."""
+    flags: OutputFlags = field(default_factory=dict)
     kernel: KernelName = "square"
     seed: Seed = 0
     """Random seed: decides which cells fire, and any noise that the grid starts from. The same number gives the same
@@ -113,6 +120,11 @@ class Record:
     maps: Maps = field(default_factory=MapFlags)
     settings: SettingFlags = field(default_factory=dict)
 
+    @staticmethod
+    def more_help() -> str:
+        """Return what `--help` prints after the flags."""
+        return output_flags.table()
+
     def run(self) -> None:
         """Record with a progress bar, and print what was written."""
         self._check_sources()
@@ -122,7 +134,8 @@ class Record:
         video, grid = self._record_model(self.model) if self.model else self._record_session_or_script()
         frames = plural(video.frames, "frame")
         cells = f" from {size_text(grid.size)} cells" if self.pixels else ""
-        print(f"{self.output}: {frames}, step {grid.step}, {video.width}x{video.height} pixels{cells}")
+        said = f"{self.output}: {frames}, step {grid.step}, {video.width}x{video.height} pixels{cells}"
+        print(said, file=sys.stderr if self.output == PIPE else sys.stdout)
 
     def _free_name(self) -> str:
         """Return the name of a video in this folder that does not exist yet."""
@@ -147,7 +160,7 @@ class Record:
         if self.pixels and self.scale and (self.size or not self.model):
             raise NCAError("--pixels chooses the scale of a grid that has its size already; leave out --scale.")
         self.maps.check()
-        if self.maps.maps and (self.raw or not self.output.lower().endswith(".png")):
+        if self.maps.maps and (self.raw or kind_of(self.output or ".mp4", self.format or "").ending != ".png"):
             raise NCAError("--maps are written beside a still picture; give a name that ends in .png, without --raw.")
         if self.skip and not self.model:
             raise NCAError("--skip works only with a model; a session continues where it was saved.")
@@ -170,8 +183,9 @@ class Record:
         from ncaengine.io.video import Recording
 
         behind = parse_background(self.background) if self.background else None
+        options = {**self.flags, **({"format": self.format} if self.format else {})}
         return Recording(
-            self.output, sim, grids, self.fps, self.scale or 1, self.raw, behind, self.pixels, self.smooth
+            self.output, sim, grids, self.fps, self.scale or 1, self.raw, behind, self.pixels, self.smooth, options
         )  # fmt: skip
 
     def _cells(self, catalogue: "Catalogue") -> tuple[int, int]:
@@ -182,7 +196,7 @@ class Record:
             return self.size or DEFAULT_SIZE
         return framing.cells_for(catalogue.get(self.kernel), self.pixels, self.scale)
 
-    def _count_steps(self, fps: int) -> int:
+    def _count_steps(self, fps: Rate) -> int:
         if self.seconds is not None:
             return max(1, round(self.seconds * fps)) * self.steps_per_frame
         return STEPS_OF_A_MODEL if self.steps is None else self.steps
@@ -223,11 +237,12 @@ class Record:
             grids = [sim.grid(number) for number in self.grids or sim.grids]
             setting_flags.apply(self.settings, sim, grids)
             with self._open(sim, grids) as video:
-                frames = round(script.seconds * TICKS_PER_SECOND) // video.ticks_per_frame
+                ticks = TICKS_PER_SECOND / Fraction(video.fps)
+                frames = round(script.seconds * TICKS_PER_SECOND) // ticks
                 watch = Watch()
 
                 def moments() -> Iterator[int]:
-                    for number, _ in enumerate(script.play(sim, video.ticks_per_frame), 1):
+                    for number, _ in enumerate(script.play(sim, ticks), 1):
                         for grid in grids:
                             print_warning(watch.look(grid, now=number == frames))
                         yield number
@@ -250,9 +265,7 @@ class Record:
 
         moments: yields how many of `total` units are done.
         """
-        from ncaengine.io.encoders import is_still
-
-        still, pace = is_still(self.output), Pace()
+        still, pace = video.kind.still, Pace()
         with self._listener(video) as listener, progress_bar(unit) as progress:
             task = progress.add_task(Path(self.output).name, total=total)
             try:
@@ -262,7 +275,7 @@ class Record:
                     if not still and done > self.skip:
                         video.capture()
                         left = (total - done) * video.frames / (done - self.skip)
-                        print_warning(pace.after_frame(video.fps, left))
+                        print_warning(pace.after_frame(float(video.fps), left))
                     progress.update(task, completed=done)
             except KeyboardInterrupt:
                 print_notice("Stopped; what was recorded until then is kept.")

@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fractions import Fraction
 from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -120,11 +121,11 @@ class Script:
                     raise NCAError(f"There is no grid {due.command.grid}.")
             made += isinstance(due.command, commands.AddGrid | commands.Duplicate)
 
-    def play(self, sim: Simulation, ticks_per_frame: int) -> Iterator[int]:
+    def play(self, sim: Simulation, ticks_per_frame: int | Fraction) -> Iterator[int]:
         """Run frame by frame to the script's end, submit each command at its tick, and yield the ticks passed."""
         waiting, start = list(self.at_ticks), sim.tick
-        end = round(self.seconds * TICKS_PER_SECOND) // ticks_per_frame * ticks_per_frame
-        for tick in range(ticks_per_frame, end + 1, ticks_per_frame):
+        for number in range(1, int(round(self.seconds * TICKS_PER_SECOND) / Fraction(ticks_per_frame)) + 1):
+            tick = round(number * ticks_per_frame)
             while waiting and waiting[0].at <= tick:
                 due = waiting.pop(0)
                 self._advance_to(sim, start + due.at)

@@ -38,10 +38,13 @@ def save_still(path: Path, picture: U8, text: dict[str, str], blob: bytes | None
     replace_file(path, png(Image.fromarray(picture), info))
 
 
-def png(picture: Image.Image, info: PngImagePlugin.PngInfo | None = None) -> bytes:
-    """Return a picture as a PNG file, with some information in it."""
+def png(picture: Image.Image, info: PngImagePlugin.PngInfo | None = None, level: int = 6) -> bytes:
+    """Return a picture as a PNG file, with some information in it.
+
+    level: 0 to 9: how hard to compress.
+    """
     file = io.BytesIO()
-    picture.save(file, "PNG", pnginfo=info)
+    picture.save(file, "PNG", pnginfo=info, compress_level=level)
     return file.getvalue()
 
 

@@ -1,17 +1,22 @@
-"""Files that grow frame by frame and replace an older one as soon as they can be played; .mp4, .mov and .gif."""
+"""Files that grow frame by frame and replace an older one as soon as they can be played: .mp4, .mov, .webm and .gif."""
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
-from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import av
 import av.filter
 
 from ncaengine.core.files import NewFile
 from ncaengine.core.types import U8
+from ncaengine.io.kinds import Job
 
+Options = dict[str, str | int | None]
+"""Of ffmpeg, by name; None leaves one out."""
+LAMBDA = 118
+"""ffmpeg's unit of quality."""
 HEADER = 100
 """More bytes than an MP4 or a QuickTime file has before its first fragment."""
 
@@ -85,80 +90,108 @@ class Streamed:
             return sum(packet.size > 0 for packet in container.demux(video=0))
 
 
-class _Fragmented(Streamed):
-    """A video in fragments of a quarter of a second, which plays even if the recording was killed."""
+class _Video(Streamed):
+    """A video in parts of a quarter of a second, which plays even if the recording was killed."""
 
     def __init__(
-        self,
-        path: Path,
-        fps: int,
-        size: tuple[int, int],
-        container: str,
-        codec: str,
-        pixels: str,
-        options: dict[str, str],
+        self, job: Job, container: str, flags: dict[str, str], codec: str, pixels: tuple[str, str], options: Options
     ) -> None:
-        """size: (width, height) in pixels. container, codec, pixels, options: ffmpeg's names."""
-        super().__init__(path)
-        flags = {"movflags": "hybrid_fragmented", "frag_duration": "250000", "flush_packets": "1"}
-        self._container = av.open(_Output(self._file), "w", format=container, options=flags)
-        self._stream = cast(av.VideoStream, self._container.add_stream(codec, rate=fps, options=options))
-        (self._stream.width, self._stream.height), self._stream.pix_fmt = size, pixels
-        context = self._stream.codec_context
+        """container, flags, codec, pixels, options: ffmpeg's. pixels: without opacity and with it."""
+        super().__init__(job.path)
+        self._job, self._pixels, self._codec, self._options = job, pixels, codec, options
+        self._container = av.open(_Output(self._file), "w", format=container, options={**flags, "flush_packets": "1"})
+        self._stream: av.VideoStream | None = None
+        self._header = HEADER  # what a file has before its first part
+
+    def _open(self, pixels: str) -> av.VideoStream:
+        options = {name: str(value) for name, value in self._options.items() if value is not None}
+        stream = cast(av.VideoStream, self._container.add_stream(self._codec, rate=self._job.fps, options=options))
+        stream.width, stream.height, stream.pix_fmt = self._job.width, self._job.height, pixels
+        context = stream.codec_context
         context.color_primaries = context.color_trc = context.colorspace = 1  # bt709
         context.color_range = 1  # limited, as players expect
-        self._base, self._pixels = Fraction(1, fps), pixels
+        return stream
 
     def _add(self, picture: U8) -> None:
-        frame = av.VideoFrame.from_ndarray(picture, format="rgba" if picture.shape[2] == 4 else "rgb24")
-        frame = frame.reformat(format=self._pixels, dst_colorspace="ITU709", dst_color_range="MPEG")
-        frame.pts, frame.time_base = self._count, self._base
+        has_opacity = picture.shape[2] == 4
+        if self._stream is None:
+            self._stream = self._open(self._pixels[has_opacity])
+            self._container.start_encoding()
+            self._header = max(HEADER, self._file.size)
+        frame = av.VideoFrame.from_ndarray(picture, format="rgba" if has_opacity else "rgb24")
+        frame = frame.reformat(format=self._stream.pix_fmt, dst_colorspace="ITU709", dst_color_range="MPEG")
+        frame.pts, frame.time_base = self._count, self._job.frame
         self._container.mux(self._stream.encode(frame))
 
     def _playable(self) -> bool:
-        return self._file.size > HEADER
+        return self._file.size > self._header
 
     def _end(self) -> None:
         try:
-            if self._count:
+            if self._stream is not None and self._count:
                 self._container.mux(self._stream.encode())
         finally:
             self._container.close()
 
 
-class Mp4(_Fragmented):
+FRAGMENTS = {"movflags": "hybrid_fragmented", "frag_duration": "250000"}
+THREADS = str(min(8, os.cpu_count() or 1))
+
+
+class Mp4(_Video):
     """H.264 that plays everywhere."""
 
-    def __init__(self, path: Path, fps: int, width: int, height: int) -> None:
+    def __init__(self, job: Job) -> None:
         # As sharp as "fast" with crf 16 in a third of its time; files are a quarter larger (measured on bubbles).
         # The encoder keeps some frames back to compare them, and one for each thread: never those of a whole second.
-        options = {"crf": "13", "preset": "veryfast", "threads": str(min(8, os.cpu_count() or 1))}
-        if fps < 24:
+        given = job.options
+        options: Options = {"preset": given["preset"], "threads": THREADS, **_rate(given)}
+        if job.fps < 24:
             options["tune"] = "zerolatency"
-        super().__init__(path, fps, (width, height), "mp4", "libx264", "yuv420p", options)
+        super().__init__(job, "mp4", FRAGMENTS, job.kind.codec, ("yuv420p",) * 2, options)
 
 
-class Mov(_Fragmented):
+class Mov(_Video):
     """QuickTime's ProRes 4444 for editing programs: opacity, and ten bits for each colour of each pixel."""
 
-    def __init__(self, path: Path, fps: int, width: int, height: int) -> None:
-        options = {"profile": "4444", "vendor": "apl0"}
-        super().__init__(path, fps, (width, height), "mov", "prores_ks", "yuva444p10le", options)
+    def __init__(self, job: Job) -> None:
+        options: Options = {"profile": "4444", "vendor": "apl0"}
+        if (quality := job.options["qscale:v"]) is not None:
+            options |= {"flags": "+qscale", "global_quality": quality * LAMBDA}
+        super().__init__(job, "mov", FRAGMENTS, job.kind.codec, ("yuva444p10le",) * 2, options)
+
+
+class WebM(_Video):
+    """VP9 for web pages, with opacity if there is any."""
+
+    def __init__(self, job: Job) -> None:
+        # Frames are not kept back, so that each quarter of a second is on the disk at once.
+        speed: Options = {"deadline": "good", "cpu-used": 5, "row-mt": 1, "threads": THREADS, "lag-in-frames": 0}
+        options: Options = {"auto-alt-ref": 0, "b": 0, **speed, **_rate(job.options)}
+        flags = {"cluster_time_limit": "250"}
+        super().__init__(job, "webm", flags, job.kind.codec, ("yuv420p", "yuva420p"), options)
+
+
+def _rate(given: Mapping[str, Any]) -> Options:
+    """Return ffmpeg's options of quality: bits a second if these are given."""
+    return {"crf": given["crf"]} if given["b:v"] is None else {"b": given["b:v"]}
 
 
 class Gif(Streamed):
     """GIF with a palette of 256 colours for each frame, so each frame can be written at once."""
 
-    def __init__(self, path: Path, fps: int, width: int, height: int) -> None:
-        super().__init__(path)
+    def __init__(self, job: Job) -> None:
+        super().__init__(job.path)
+        width, height = job.width, job.height
         self._container = av.open(_Output(self._file), "w", format="gif", options={"flush_packets": "1"})
-        self._stream = self._container.add_stream("gif", rate=fps)
+        self._stream = cast(av.VideoStream, self._container.add_stream(job.kind.codec, rate=job.fps))
         self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "pal8"
-        self._base = Fraction(1, fps)
+        self._base = job.frame
         graph = self._graph = av.filter.Graph()
         source = graph.add_buffer(width=width, height=height, format=av.VideoFormat("rgb24"), time_base=self._base)
         split = graph.add("split")
-        palette = graph.add("palettegen", "stats_mode=single:reserve_transparent=0")
+        most = job.options["max_colors"]
+        palette = graph.add("palettegen", f"stats_mode=single:reserve_transparent=0:max_colors={most}")
         # An ordered pattern stays in place from frame to frame; diffused errors would shimmer.
         apply = graph.add("paletteuse", "new=1:dither=bayer:bayer_scale=4")
         sink = graph.add("buffersink")

@@ -11,7 +11,12 @@ from videos import frames_of
 
 from ncaengine.core import files
 from ncaengine.core.errors import NCAError
-from ncaengine.io import encoders
+from ncaengine.io import animations, encoders
+from ncaengine.io.frame_files import FRAME
+from ncaengine.io.kinds import KINDS
+
+NAMES = [f"a{kind.ending}" for kind in KINDS]
+PICTURES = [f"a{kind.ending}" for kind in KINDS if not kind.states]
 
 
 def noise(height: int = 5, width: int = 7, seed: int = 0) -> np.ndarray:
@@ -46,7 +51,7 @@ def test_an_unclosed_webp_plays(tmp_path):
 
 
 def test_a_webp_stops_before_its_length_overflows(tmp_path, monkeypatch):
-    monkeypatch.setattr(encoders, "MAX_RIFF", 400)
+    monkeypatch.setattr(animations, "MAX_RIFF", 400)
     sink = encoders.open_encoder(f"{tmp_path}/a.webp", 50, 7, 5)
     count = 0
     with contextlib.suppress(OSError):
@@ -61,7 +66,7 @@ def test_a_webp_stops_before_its_length_overflows(tmp_path, monkeypatch):
     assert (tmp_path / "a.webp").stat().st_size <= 400
 
 
-@pytest.mark.parametrize("name", ["a.webp", "a.mp4", "a.mov", "a.gif", "a.png", "a/"])
+@pytest.mark.parametrize("name", NAMES)
 def test_large_pictures_and_missing_folders_are_refused(tmp_path, name):
     with pytest.raises(NCAError, match="too large"):
         encoders.check_output(f"{tmp_path}/{name}", 50, 70000, 10)
@@ -70,10 +75,15 @@ def test_large_pictures_and_missing_folders_are_refused(tmp_path, name):
             encoders.open_encoder(f"{tmp_path}/no/{name}", 50, 10, 10)
 
 
-KINDS = [("a.mp4", 60), ("a.mp4", 24), ("a.mp4", 2), ("a.mov", 24), ("a.gif", 50), ("a.gif", 10), ("a.webp", 24)]
+VIDEOS = [
+    *(("a.mp4", fps) for fps in (60, 24, 2)),
+    *(("a.webm", fps) for fps in (60, 24)),
+    *((name, 24) for name in ("a.mov", "a.webp", "a.apng")),
+    *(("a.gif", fps) for fps in (50, 10)),
+]
 
 
-@pytest.mark.parametrize(("name", "fps"), KINDS)
+@pytest.mark.parametrize(("name", "fps"), VIDEOS)
 def test_a_video_replaces_the_older_one_when_it_plays_and_within_its_first_second(tmp_path, name, fps):
     path = tmp_path / name
     path.write_bytes(b"older")
@@ -88,16 +98,18 @@ def test_a_video_replaces_the_older_one_when_it_plays_and_within_its_first_secon
     assert [found.name for found in tmp_path.iterdir()] == [name]
 
 
-@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.gif", "a.webp", "a.png", "fr/"])
+@pytest.mark.parametrize("name", [*NAMES, "f%02d.png"])
 def test_a_recording_without_frames_leaves_the_older_output(tmp_path, name):
-    older = tmp_path / ("fr/frame_000000.png" if name == "fr/" else name)
+    older = tmp_path / ("a/frame_000000.png" if name == "a/" else name.replace("%02d", "00"))
     older.parent.mkdir(exist_ok=True)
     older.write_bytes(b"older")
     encoders.open_encoder(f"{tmp_path}/{name}", 50, 64, 48).close()
     assert older.read_bytes() == b"older"
 
 
-@pytest.mark.parametrize("name", ["10:30.mp4", "file:x.mp4", "tcp:127.0.0.1:9.mov", "pipe:1.gif", "concat:a.webp"])
+@pytest.mark.parametrize(
+    "name", ["10:30.mp4", "file:x.mp4", "tcp:127.0.0.1:9.mov", "pipe:1.gif", "concat:a.webp", "fd:1.webm"]
+)
 def test_names_are_never_protocols(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     sink = encoders.open_encoder(name, 50, 64, 48)
@@ -108,7 +120,7 @@ def test_names_are_never_protocols(tmp_path, monkeypatch, name):
     assert len(frames_of(tmp_path / name)) == 3
 
 
-@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.gif", "a.webp", "a.png", "fr/"])
+@pytest.mark.parametrize("name", [*PICTURES, "f%02d.png"])
 def test_a_failed_recording_keeps_the_frames_that_it_says(tmp_path, monkeypatch, name):
     """Every system call fails in turn, and all after it."""
     asked = files.system
@@ -136,7 +148,7 @@ def test_a_failed_recording_keeps_the_frames_that_it_says(tmp_path, monkeypatch,
             sink.close()
         monkeypatch.undo()
         saved = sink.saved() if hasattr(sink, "saved") else count
-        assert len(frames_of(path) if path.exists() else []) == saved <= max(count, 1)
+        assert len(frames_of(path) if path.exists() or "%" in name else []) == saved <= max(count, 1)
         assert not list(path.parent.rglob("*.part"))
         kept.add(saved)
     assert len(kept) > 1
@@ -147,14 +159,14 @@ def test_frames_of_an_older_recording_go_at_once_and_other_files_stay(tmp_path, 
         for other in ([], ["notes.txt"]):
             folder = tmp_path / f"fr-{is_exchanged}-{len(other)}"
             folder.mkdir()
-            for name in [encoders.FRAME.format(k) for k in range(9)] + other:
+            for name in [FRAME.format(k) for k in range(9)] + other:
                 (folder / name).write_bytes(b"older")
             if not is_exchanged:
                 monkeypatch.setattr(files, "_exchange", lambda *_: False)
             sink = encoders.open_encoder(f"{folder}/", 50, 7, 5)
             for count in range(1, 4):
                 sink.write(noise())
-                frames = [encoders.FRAME.format(k) for k in range(count)]
+                frames = [FRAME.format(k) for k in range(count)]
                 assert sorted(found.name for found in folder.iterdir()) == frames + other
                 assert len(frames_of(folder)) == count
     assert not list(tmp_path.rglob("*.part"))

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -17,7 +18,8 @@ from ncaengine.backends.torch import TorchBackend
 from ncaengine.core.errors import NCAError
 from ncaengine.formats import model_files
 from ncaengine.io import encoders
-from ncaengine.io.video import BACK, GAP, Film, Recording
+from ncaengine.io.film import BACK, Film
+from ncaengine.io.video import GAP, Recording
 from ncaengine.simulation import commands
 from ncaengine.simulation.simulation import Simulation
 
@@ -28,7 +30,11 @@ def start(size=(13, 9), kernel="square", rate=120.0):
 
 
 @pytest.mark.parametrize(
-    ("name", "count"), [("a.mp4", 6), ("a.mov", 6), ("a.gif", 5), ("a.webp", 6), ("a.png", 1), ("a/", 6)]
+    ("name", "count"),
+    [
+        *((name, 6) for name in ("a.mp4", "a.mov", "a.webm", "a.webp", "a.apng", "a/", "f_%03d.png", "f%d.avif")),
+        *(("a.gif", 5), ("a.png", 1), ("a.avif", 1)),
+    ],
 )
 def test_every_output_contains_the_frames_and_the_last_state(tmp_path, name, count):
     sim, grid = start()
@@ -211,7 +217,10 @@ def test_a_shorter_recording_removes_only_left_over_frames(tmp_path):
         ("no/such/folder/a.mp4", {}, "folder does not exist"),
         ("a.gif", {"fps": 60}, "GIF"),
         ("a.webp", {"fps": 100}, "use at most 90"),
-        ("a.mp4", {"fps": 7}, "divisor"),
+        ("a.mp4", {"fps": 3601}, "can't be recorded"),
+        ("a.mp4", {"fps": Fraction(1, 10**7)}, "can't be recorded"),
+        ("a.gif", {"fps": Fraction(24000, 1001)}, "GIF"),
+        ("a.npy", {"scale": 0}, "scale"),
         ("a.mp4", {"fps": -60}, "can't be recorded"),
         ("a.mp4", {"fps": 0}, "can't be recorded"),
         ("a.mp4", {"scale": 0}, "scale"),

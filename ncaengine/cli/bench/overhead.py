@@ -21,7 +21,7 @@ from ncaengine.core.kernels import Catalogue, Kernel
 from ncaengine.core.model import Model
 from ncaengine.core.settings import Settings
 from ncaengine.core.types import F32, Size
-from ncaengine.io.video import Film
+from ncaengine.io.film import Film
 from ncaengine.simulation.clock import TICKS_PER_SECOND
 from ncaengine.simulation.commands import RemoveGrid
 from ncaengine.simulation.grid import Grid

@@ -15,11 +15,10 @@ from typing import Any, Literal
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.optional import INSTALL
+from ncaengine.io.kinds import KINDS
 
 Verdict = Literal["good", "slow", "missing", "broken"]
 """good; works, but slowly; an optional part is absent; something that is wanted fails."""
-ENCODERS = {"mp4": "libx264", "mov": "prores_ks", "webp": "libwebp", "gif": "gif", "png": "png"}
-"""The encoder of FFmpeg that makes each kind of output."""
 PATIENCE = 60
 """Seconds that a driver may take to answer."""
 OPENGL = """
@@ -129,8 +128,9 @@ def _torch(part: str) -> Iterator[Finding]:
 def _encoders(part: str) -> Iterator[Finding]:
     import av
 
-    missing = [f".{ending} ({codec})" for ending, codec in ENCODERS.items() if codec not in av.codecs_available]
-    found = f"PyAV {av.__version__}: {', '.join(f'.{ending}' for ending in ENCODERS)}"
+    needed = [kind for kind in KINDS if kind.codec]
+    missing = [f"{kind.ending} ({kind.codec})" for kind in needed if kind.codec not in av.codecs_available]
+    found = f"PyAV {av.__version__}: {', '.join(kind.ending for kind in needed)}"
     if missing:
         yield Finding(
             part, "broken", f"{found}, but not {', '.join(missing)}", "Install PyAV's own wheel: pip install av"

@@ -84,7 +84,7 @@ def parsed_by(parse: Callable[[str], T], show: Callable[[T], str], metavar: str)
         nargs=1,
         metavar=metavar,
         instance_from_str=lambda words: parse(words[0]),
-        is_instance=lambda value: value is None or isinstance(value, tuple),
+        is_instance=lambda value: value is None or not isinstance(value, str),
         str_from_instance=lambda value: [show(value) if value else ""],
     )
 

@@ -12,6 +12,7 @@ from typing import Any
 from ncaengine.core.fields import FIELDS
 from ncaengine.core.settings import SETTINGS, SettingInfo
 from ncaengine.formats import model_files
+from ncaengine.io.kinds import KINDS
 from ncaengine.viewer import keymap
 from ncaengine.viewer.actions import display_modes, grids, open_files, running, session_files, tools
 from ncaengine.viewer.dialogs.palette_numbers import NUMBER, as_float, number_command, number_in
@@ -23,7 +24,7 @@ from ncaengine.viewer.state import file_kinds, preferences
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.brush import BRUSH_SETTINGS, PAINTED_VALUES, TOOLS
 from ncaengine.viewer.state.fuzzy import PaletteCommand, ranked
-from ncaengine.viewer.state.recorder import FORMATS, SCALES
+from ncaengine.viewer.state.recorder import SCALES
 
 IN_USE = "in use"
 SIZE = re.compile(r"(\d{1,5})(?:\s*[x×, ]\s*(\d{1,5}))?$")
@@ -208,9 +209,9 @@ def recording(app: App, typed: str) -> Iterator[PaletteCommand]:
 
     for source, title, help_ in record.SOURCES:
         yield option(title, "source", source, f"recording source {title}", f"record {title}", hint=help_)
-    for ending in FORMATS:
-        title, help_ = record.FORMAT_TITLES[ending]
-        yield option(title, "ending", ending, f"format {title}", f"recording format {title}", hint=help_)
+    for kind in KINDS:
+        names = f"format {kind.title}", f"recording format {kind.title}"
+        yield option(kind.title, "ending", kind.ending, *names, hint=kind.help)
     for fps in recorder.rates:
         yield option(f"{fps} frames/s", "fps", fps, f"fps {fps}", f"{fps} fps", f"frame rate {fps}")
     for scale in SCALES:

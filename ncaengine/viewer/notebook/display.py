@@ -19,7 +19,8 @@ from ncaengine.core.model import Model
 from ncaengine.core.types import U8
 from ncaengine.formats.exporters import page
 from ncaengine.io import pages
-from ncaengine.io.video import Film
+from ncaengine.io.film import Film
+from ncaengine.io.kinds import KINDS
 from ncaengine.simulation.grid import Grid
 from ncaengine.simulation.rollout import rollout
 from ncaengine.simulation.simulation import Simulation, Which
@@ -30,13 +31,7 @@ SCALE = 4
 """Pixels a cell in a model's picture."""
 MOST_VIDEO = 2**26
 """Bytes of a video in a notebook's file."""
-KINDS = {
-    ".mp4": "video/mp4",
-    ".mov": "video/quicktime",
-    ".gif": "image/gif",
-    ".webp": "image/webp",
-    ".png": "image/png",
-}
+SHOWN = {kind.ending: kind.media for kind in KINDS if kind.media}
 """Media types by the endings of recordings."""
 
 _grown: WeakKeyDictionary[Model, dict[str, tuple[U8, U8]]] = WeakKeyDictionary()
@@ -85,7 +80,7 @@ def _(sim: Simulation) -> Display | None:
 @of.register
 def _(film: Film) -> Display | None:
     path = Path(film.path)
-    kind, size = KINDS.get(path.suffix.lower()), path.stat().st_size if path.is_file() else 0
+    kind, size = SHOWN.get(path.suffix.lower()), path.stat().st_size if path.is_file() else 0
     if not film.closed or kind is None or not 0 < size <= MOST_VIDEO:
         return None
     return frame.moving(kind, path.read_bytes(), path.name)

@@ -5,11 +5,12 @@ from imgui_bundle import imgui
 from ncaengine.core import lattice
 from ncaengine.core.errors import NCAError
 from ncaengine.core.settings import SettingInfo
+from ncaengine.io.kinds import KINDS
 from ncaengine.viewer.actions import recording
 from ncaengine.viewer.kit import icons, theme, widgets
 from ncaengine.viewer.kit.theme import em
 from ncaengine.viewer.state.app import App
-from ncaengine.viewer.state.recorder import FORMATS, SCALES, Source
+from ncaengine.viewer.state.recorder import SCALES, Source
 
 SOURCES: tuple[tuple[Source, str, str], ...] = (
     ("grid", "The selected grid", "The whole grid, even where it isn't visible."),
@@ -17,20 +18,12 @@ SOURCES: tuple[tuple[Source, str, str], ...] = (
     ("window", "The window", "Everything that this window shows, pixel by pixel."),
 )
 """(value, title, help)."""
-FORMAT_TITLES = {
-    ".mp4": ("MP4", "H.264 video, which plays everywhere."),
-    ".mov": ("MOV", "ProRes 4444 for editing programs; keeps opacity."),
-    ".gif": ("GIF", "256 colours a frame, at most 50 frames a second."),
-    ".webp": ("WebP", "A lossless animation for web pages."),
-    "/": ("PNGs", "A folder of numbered lossless pictures."),
-    ".png": ("PNG", "Only the last picture."),
-}
-"""(title, help) of each format."""
 STEPS = (1, 2, 4, 8, 16, 32, 64, 128)
 PACE, PACE_SHORT = "Each grid at its own speed", "At their own speed"
 PACE_HELP = "The video shows the grids at their steps per second."
 FILE_HELP = "Leave it empty for a new name. The ending sets the format; / makes a folder of pictures."
-BACKGROUND_HELP = "Behind transparent cells: transparent (not in MP4 and GIF), or a colour such as black or #ff8800."
+OPAQUE = " and ".join(kind.title for kind in KINDS if not kind.alpha and not kind.states)
+BACKGROUND_HELP = f"Behind transparent cells: transparent (not in {OPAQUE}), or a colour such as black or #ff8800."
 SCALE_HELP = "Pixels a cell, also for stills."
 LENGTH_HELP = "Seconds of video; 0 records until you stop."
 DELAY = SettingInfo("delay", "Recording delay", "Seconds to count down first.", 0, 60, "s")
@@ -60,10 +53,10 @@ def _file_options(app: App) -> None:
     widgets.row_label("Format", "The kind of file and its frames per second.")
     width = widgets.equal_width(2)
     imgui.set_next_item_width(width)
-    formats = ((ending, *FORMAT_TITLES[ending]) for ending in FORMATS)
-    if ending := widgets.drop_down("##format", FORMAT_TITLES[recorder.ending][0], formats, recorder.ending):
+    formats = ((kind.ending, kind.title, kind.help) for kind in KINDS)
+    if ending := widgets.drop_down("##format", recorder.kind.title, formats, recorder.ending):
         recorder.ending = ending
-    widgets.tooltip(FORMAT_TITLES[recorder.ending][1])
+    widgets.tooltip(recorder.kind.help)
     imgui.same_line()
     imgui.set_next_item_width(width)
     rates = ((str(fps), f"{fps} frames/s", "") for fps in recorder.rates)

@@ -13,22 +13,24 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.names import unique_name
 from ncaengine.core.settings import SETTINGS
 from ncaengine.core.types import U8, Size
+from ncaengine.io.kinds import KINDS, Kind
 from ncaengine.simulation.commands import Reseed, Set, Step
 from ncaengine.simulation.grid import Grid
 from ncaengine.simulation.simulation import Simulation
 
 if TYPE_CHECKING:
     from ncaengine.io.backgrounds import Background
-    from ncaengine.io.video import Film
+    from ncaengine.io.film import Film
 
 Source = Literal["grid", "all", "window"]
 
 FRAME_RATES, GIF_FRAME_RATES = (24, 25, 30, 50, 60), (10, 20, 25, 50)
+"""Frames per second that are offered; the second ones last whole hundredths of a second."""
 SCALES = (1, 2, 3, 4, 6, 8)
 LARGEST_USUAL = 1024
 """Pixels of the larger side of a picture at its usual scale."""
-FORMATS = (".mp4", ".mov", ".gif", ".webp", "/", ".png")
-"""Endings of file names. / makes a folder of pictures; .png stores only the last picture."""
+FORMATS = tuple(kind.ending for kind in KINDS)
+"""Endings of file names."""
 
 
 def usual_scale(size: Size) -> int:
@@ -88,14 +90,19 @@ class Recorder:
         self.free_ending = ending
 
     @property
+    def kind(self) -> Kind:
+        """What the file is."""
+        return next(kind for kind in KINDS if kind.ending == self.ending)
+
+    @property
     def rates(self) -> tuple[int, ...]:
         """The frame rates that the format offers."""
-        return GIF_FRAME_RATES if self.ending == ".gif" else FRAME_RATES
+        return GIF_FRAME_RATES if self.kind.unit else FRAME_RATES
 
     @property
     def rate(self) -> int:
         """Frames per second: `fps`, or the nearest rate that a GIF can have."""
-        return min(self.rates, key=lambda rate: abs(rate - self.fps)) if self.ending == ".gif" else self.fps
+        return min(self.rates, key=lambda rate: abs(rate - self.fps)) if self.kind.unit else self.fps
 
     def path(self, grid: Grid) -> str:
         """Return the file's name if `grid` is the selected one."""
@@ -127,7 +134,7 @@ class Recorder:
         """The length of the video so far; if negative, the time until it begins."""
         if self._start_time is not None:
             return min(0.0, self._now() - self._start_time)
-        return self.recording.frames / self.recording.fps if self.recording else 0.0
+        return float(self.recording.frames / self.recording.fps) if self.recording else 0.0
 
     @property
     def clock(self) -> str:
@@ -167,7 +174,8 @@ class Recorder:
 
     def _begin(self) -> None:
         """Open the file. If asked for, restart the grids from their seeds and let them run."""
-        from ncaengine.io.video import Film, Recording
+        from ncaengine.io.film import Film
+        from ncaengine.io.video import Recording
 
         self._start_time = None
         if self.grids:

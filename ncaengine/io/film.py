@@ -1,0 +1,167 @@
+"""A film: pictures from any source, encoded in a thread of their own."""
+
+import queue
+import threading
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from ncaengine.core.claims import Claim
+from ncaengine.core.display import Displayed
+from ncaengine.core.errors import NCAError
+from ncaengine.core.files import reason
+from ncaengine.core.types import F32, U8
+from ncaengine.io import encoders, kinds
+from ncaengine.io.kinds import PIPE, Rate
+from ncaengine.simulation.clock import TICKS_PER_SECOND
+
+QUEUE = 8
+"""Frames that can wait for the encoder; when more come, the simulation waits."""
+BACK = (18, 19, 22)
+"""The colour that shows where nothing lies."""
+
+
+class Film(Displayed):
+    """Writes pictures from any source as a video, which a notebook displays once it is finished.
+
+    Attributes:
+        path: The output; see encoders.
+        fps: Frames per second.
+        kind: What the output is.
+        frames: The number of frames so far.
+        taken: The number of moments so far, of which a loop writes the first ones only at its end.
+        width: Pixels, 0 before the first frame.
+        height: Pixels, 0 before the first frame.
+        closed: Whether the file is finished.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        fps: Rate | None = None,
+        size: tuple[int, int] | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Open the output. Raises NCAError if it can't be written.
+
+        path: See kinds; - is standard output.
+        fps: A number or a fraction up to 3600; None takes 60, or 50 for a GIF.
+        size: (width, height) of the frames in pixels; None takes that of the first picture. Larger pictures are cut
+            off at the right and bottom edges, smaller ones are padded there.
+        options: Flags of the kind, such as {"crf": 20}, and the "format" of standard output.
+        """
+        self.path, self.frames, self._options = str(path), 0, dict(options or {})
+        form = self._options.get("format", "")
+        self.fps = kinds.kind_of(self.path, form).fps if fps is None else fps
+        self.kind = encoders.check_output(self.path, self.fps, form=form)
+        self.width = self.height = self.taken = 0
+        self.closed = False
+        self._encoder: _EncoderThread | None = None
+        if size is not None:
+            self._open(*size)
+
+    @property
+    def ticks_per_frame(self) -> int:
+        """The time until the next frame, in 1/TICKS_PER_SECOND s; what a frame lacks, the next ones have."""
+        before, after = (round(n * TICKS_PER_SECOND / Fraction(self.fps)) for n in (self.taken, self.taken + 1))
+        return after - before
+
+    def _open(self, width: int, height: int) -> "_EncoderThread":
+        even = self.kind.even
+        self.width, self.height = width + (even and width % 2), height + (even and height % 2)
+        self._encoder = _EncoderThread(self.path, self.fps, self.width, self.height, self._options)
+        return self._encoder
+
+    def add(self, picture: U8 | F32) -> None:
+        """Add a frame, (height, width, 3) uint8, or 4 with opacity, which must not change afterwards; or a state.
+
+        Raises NCAError if the encoder has failed, for example on a full disk.
+        """
+        if self.kind.states != (picture.dtype == np.float32):
+            raise NCAError(f"{self.path}: this kind holds the cells of a grid, not pictures; record one grid.")
+        encoder = self._encoder or self._open(picture.shape[1], picture.shape[0])
+        encoder.put(picture if self.kind.states else _cut_or_pad(picture, self.width, self.height))
+        self.frames += 1
+        self.taken += 1
+
+    def close(self) -> None:
+        """Finish the file. Raises NCAError if that fails."""
+        if self._encoder is not None:
+            self._encoder.close()
+        self.closed = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+def _cut_or_pad(picture: U8 | F32, width: int, height: int) -> U8 | F32:
+    """Return the picture cut off or padded at the right and bottom edges, to (height, width, 3 or 4) uint8."""
+    if picture.shape[:2] == (height, width):
+        return picture
+    back = BACK if picture.shape[2] == 3 else (0, 0, 0, 0)
+    out = np.full((height, width, len(back)), back, np.uint8)
+    part = picture[:height, :width]
+    out[: part.shape[0], : part.shape[1]] = part
+    return out
+
+
+class _EncoderThread:
+    """Runs an encoder in a thread of its own, behind a bounded queue. Encoders release the GIL."""
+
+    def __init__(self, path: str, fps: Rate, width: int, height: int, options: Mapping[str, Any]) -> None:
+        """Claim and open the output; see encoders. Raises NCAError."""
+        self._path, self._claim = path, None if path == PIPE else Claim(path)
+        try:
+            self._encoder = encoders.open_encoder(path, fps, width, height, options)
+        except BaseException:
+            self._release()
+            raise
+        self._waiting: queue.Queue[U8 | F32 | None] = queue.Queue(QUEUE)
+        self._error: Exception | None = None
+        self._written = 0
+        self._closed = self._raised = False
+        self._thread = threading.Thread(target=self._work, name="encoder", daemon=True)
+        self._thread.start()
+
+    def _release(self) -> None:
+        if self._claim is not None:
+            self._claim.release()
+
+    def _work(self) -> None:
+        while (picture := self._waiting.get()) is not None:
+            if self._error is None:
+                try:
+                    self._encoder.write(picture)
+                    self._written += 1
+                except Exception as error:  # raised in the simulation's thread at its next frame
+                    self._error = error
+        try:
+            self._encoder.close()
+        except Exception as error:
+            self._error = self._error or error
+
+    def put(self, picture: U8 | F32) -> None:
+        if self._error is None:
+            self._waiting.put(picture)
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """Finish the file. Raises NCAError once if it, or a frame, couldn't be written."""
+        if not self._closed:
+            self._closed = True
+            self._waiting.put(None)
+            self._thread.join()
+            self._release()
+        if self._error is not None and not self._raised:
+            self._raised = True
+            count = getattr(self._encoder, "saved", lambda: self._written)()
+            saved = f"{count} frame{'s were' if count != 1 else ' was'} saved" if count else "nothing was saved"
+            raise NCAError(f"{self._path}: cannot be written ({reason(self._error)}); {saved}.")
