@@ -19,7 +19,7 @@ from ncaengine.backends.base import Backend
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.cli import load_command, main
 from ncaengine.formats import model_files
-from ncaengine.io import journals, scripts
+from ncaengine.io import journals, kinds, scripts
 from ncaengine.simulation import addresses
 from ncaengine.simulation.clock import TICKS_PER_SECOND
 from ncaengine.simulation.simulation import Simulation
@@ -196,6 +196,11 @@ def test_the_guide_names_what_is_in_its_files() -> None:
         else:
             gone = [name for name in re.findall(r"`(\w+\.py)`", text) if not (ROOT / path / name).is_file()]
         assert not gone, path
+
+
+def test_the_table_of_formats_is_the_declared_one() -> None:
+    [shown] = re.findall(r"<!-- formats -->\n(.*?)<!-- /formats -->", TEXTS["docs/recording.md"], re.DOTALL)
+    assert shown == kinds.markdown(), "run: python assets/pictures/make.py formats"
 
 
 def test_the_table_of_keys_is_the_windows() -> None:

@@ -101,7 +101,7 @@ class Kind:
     unit: int = 0
     """Frames last whole parts of a second, of which there are so many; 0 for any time."""
     megabytes: float = 0.0
-    """The size of a second of zebra at 512x512 pixels and the usual rate, or of a picture; see assets/pictures."""
+    """The size of a second of zebra at 512x512 pixels and the usual rate, or of a picture; see assets/pictures/make.py."""
     options: Mapping[str, Values] = field(default_factory=dict)
     """The flags that it takes."""
 
@@ -110,37 +110,37 @@ _X264 = {"crf": Values(13, 0, 51), "preset": Values("veryfast", choices=_PRESETS
 _LEVEL = {"compression_level": Values(6, 0, 9)}
 KINDS = (
     Kind(".mp4", "MP4", "H.264 video, which plays everywhere.", "video_files:Mp4", "video/mp4", "libx264",
-         even=True, side=16384, megabytes=1.0, options=_X264),
+         even=True, side=16384, megabytes=0.59, options=_X264),
     Kind(".mov", "MOV", "ProRes 4444 for editing programs; keeps opacity.", "video_files:Mov", "video/quicktime",
-         "prores_ks", alpha=True, side=16384, megabytes=1.0, options={"qscale:v": Values(None, 1, 32)}),
+         "prores_ks", alpha=True, side=16384, megabytes=40, options={"qscale:v": Values(None, 1, 32)}),
     Kind(".webm", "WebM", "VP9 video for web pages; keeps opacity.", "video_files:WebM", "video/webm", "libvpx-vp9",
-         alpha=True, side=16384, megabytes=1.0, options={"crf": Values(24, 0, 63), "b:v": Values(None)}),
+         alpha=True, side=16384, megabytes=0.39, options={"crf": Values(24, 0, 63), "b:v": Values(None)}),
     Kind(".gif", "GIF", "256 colours a frame, at most 50 frames a second.", "video_files:Gif", "image/gif", "gif",
-         repeats=True, fps=50, fastest=50, unit=100, megabytes=1.0, options={"max_colors": Values(256, 4, 256)}),
+         repeats=True, fps=50, fastest=50, unit=100, megabytes=13, options={"max_colors": Values(256, 4, 256)}),
     Kind(".webp", "WebP", "A lossless animation for web pages.", "animations:WebP", "image/webp", "libwebp",
-         alpha=True, repeats=True, side=16383, fastest=90, megabytes=1.0, options={"quality": Values(None, 0, 100)}),
+         alpha=True, repeats=True, side=16383, fastest=90, megabytes=28, options={"quality": Values(None, 0, 100)}),
     Kind(".apng", "APNG", "A lossless animation, larger than WebP, for programs that read PNG.", "animations:Apng",
-         "image/apng", "png", alpha=True, repeats=True, megabytes=1.0, options=_LEVEL),
-    Kind("/", "PNGs", "A folder of numbered lossless pictures.", "frame_files:Frames", alpha=True, megabytes=1.0,
+         "image/apng", "png", alpha=True, repeats=True, megabytes=32, options=_LEVEL),
+    Kind("/", "PNGs", "A folder of numbered lossless pictures.", "frame_files:Frames", alpha=True, megabytes=32,
          options=_LEVEL),
     Kind(".png", "PNG", "Only the last picture.", "frame_files:Png", "image/png", "png", alpha=True, still=True,
-         megabytes=1.0, options=_LEVEL),
+         megabytes=0.54, options=_LEVEL),
     Kind(".avif", "AVIF", "Only the last picture, some times as small as PNG.", "frame_files:Avif", "image/avif",
-         alpha=True, still=True, side=16384, megabytes=1.0, options={"quality": Values(90, 0, 100)}),
+         alpha=True, still=True, side=16384, megabytes=0.1, options={"quality": Values(90, 0, 100)}),
     Kind(".npy", "NPY", "All channels of the last state, for NumPy: (height, width, channels) float32.",
-         "frame_files:Npy", still=True, states=True, megabytes=1.0),
+         "frame_files:Npy", still=True, states=True, megabytes=13),
     Kind(".exr", "EXR", "All channels of the last state, and its colours in linear light, for compositing.",
-         "frame_files:Exr", still=True, states=True, megabytes=1.0),
+         "frame_files:Exr", still=True, states=True, megabytes=15),
 )  # fmt: skip
 """By the ending of the name."""
 FORMATS = {
     kind.ending: kind
     for kind in (
         Kind("y4m", "y4m", "Frames as YUV 4:4:4 (BT.601) with their size and rate, which ffmpeg and players read.",
-             "pipes:Y4m", piped=True, megabytes=1.0),
-        Kind("rgb24", "rgb24", "Frames as bare bytes, three for each pixel.", "pipes:Raw", piped=True, megabytes=1.0),
+             "pipes:Y4m", piped=True, megabytes=47),
+        Kind("rgb24", "rgb24", "Frames as bare bytes, three for each pixel.", "pipes:Raw", piped=True, megabytes=47),
         Kind("rgba", "rgba", "Frames as bare bytes, four for each pixel.", "pipes:Raw", alpha=True, piped=True,
-             megabytes=1.0),
+             megabytes=63),
     )
 }  # fmt: skip
 """What goes to PIPE, by the format's name; the first one is usual."""
