@@ -101,7 +101,7 @@ class Kind:
     unit: int = 0
     """Frames last whole parts of a second, of which there are so many; 0 for any time."""
     megabytes: float = 0.0
-    """The size of a second of zebra at 512x512 pixels and the usual rate, or of a picture; see assets/pictures/make.py."""
+    """The size of a second of zebra at 512x512 pixels and the usual rate, or of a picture, by `make.py sizes`."""
     options: Mapping[str, Values] = field(default_factory=dict)
     """The flags that it takes."""
 
