@@ -1,8 +1,9 @@
 """Recording: frames of running grids at exact ticks."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from ncaengine.io import kinds
 from ncaengine.io.backgrounds import Background, picture_over, require_opacity
 from ncaengine.io.film import BACK, Film
 from ncaengine.io.kinds import Rate
+from ncaengine.io.loops import Loop
 from ncaengine.io.state_frames import colours_and_state
 from ncaengine.simulation.grid import Grid
 from ncaengine.simulation.simulation import Simulation
@@ -43,6 +45,7 @@ class Recording(Film):
         pixels: Size | None = None,
         smooth: bool = False,
         options: Mapping[str, Any] | None = None,
+        loop: float = 0.0,
     ) -> None:
         """Open the output. Raises NCAError if it can't be written.
 
@@ -54,6 +57,8 @@ class Recording(Film):
         pixels: (width, height) of the frames, which one grid then fills, at any scale; see framing.view_filled.
         smooth: Blend cells that are larger than a pixel into each other.
         options: See Film.
+        loop: Seconds over which the end turns into the start, so that it can be repeated; see loops. Those of the start
+            are shown only there: the frames begin after them.
         """
         if grid is None:
             grid = list(sim.grids.values())[:1]
@@ -64,6 +69,8 @@ class Recording(Film):
         self._check()
         form = (options or {}).get("format", "")
         kind = kinds.kind_of(str(path), form)
+        if loop and kind.still:
+            raise NCAError(f"{path}: one picture can't be a loop; use a video, a GIF, a WebP, an APNG or f_%04d.png.")
         if kind.states and len(self.grids) > 1:
             raise NCAError(f"{path}: this kind holds the cells of one grid; name one of them.")
         if background is not None:
@@ -87,6 +94,7 @@ class Recording(Film):
         if width * height > lattice.MAX_PIXELS:
             raise NCAError(f"Pictures of {width}x{height} pixels are too large; use a smaller scale.")
         super().__init__(path, fps, self.grid.size if kind.states else (width, height), options)
+        self.loop = Loop(sim, self.grids, round(loop * self.fps)) if loop else None
 
     def _check_pixels(self, pixels: Size, raw: bool, even: bool) -> None:
         if len(self.grids) > 1:
@@ -103,14 +111,17 @@ class Recording(Film):
                 raise NCAError(f"Grid {grid.id} was removed and can't be recorded.")
 
     def picture(self) -> U8:
-        """Return the frame as of now: (height, width, 3 or 4) uint8. Raises NCAError if a grid was removed."""
+        """Return the picture as of now: (height, width, 3 or 4) uint8. Raises NCAError if a grid was removed."""
         self._check()
+        return self._picture(self.grids)
+
+    def _picture(self, grids: Sequence[Grid]) -> U8:
         if len(self._parts) == 1:
-            return self._parts[0].picture()
+            return self._parts[0].picture(grids[0])
         out, left = np.full((self.height, self.width, len(self._between)), self._between, np.uint8), 0
-        for part in self._parts:
+        for part, grid in zip(self._parts, grids, strict=True):
             top = (self.height - part.height) // 2
-            out[top : top + part.height, left : left + part.width] = part.picture()
+            out[top : top + part.height, left : left + part.width] = part.picture(grid)
             left += part.width + GAP
         return out
 
@@ -121,7 +132,39 @@ class Recording(Film):
 
     def capture(self) -> None:
         """Add a frame. Raises NCAError if a grid was removed or the encoder has failed, for example on a full disk."""
-        self.add(colours_and_state(self.grid) if self.kind.states else self.picture())
+        self._check()
+        if self.loop is not None and self.loop.keeps():
+            self.taken += 1
+        else:
+            self._add(self.grids)
+
+    def _add(self, grids: Sequence[Grid]) -> None:
+        self.add(colours_and_state(grids[0]) if self.kind.states else self._picture(grids))
+
+    def ending(self) -> Iterator[int]:
+        """Turn the end of a loop into its start, a frame at each step; yield how many frames that are. `close` does it.
+
+        Raises NCAError if that can't be done; the frames until then are kept.
+        """
+        loop, self.loop = self.loop, None
+        if loop is not None and not self.frames:
+            raise NCAError(f"{self.path}: is too short for a loop; it needs more than {loop.frames} frames.")
+        for number, copies in enumerate(loop.ending() if loop else (), 1):
+            self._add(copies)
+            yield number
+
+    def close(self) -> None:
+        """Finish the file, and a loop before. Raises NCAError if that fails."""
+        try:
+            for _ in self.ending():
+                pass
+        finally:
+            super().close()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if kind is not None:
+            self.loop = None
+        super().__exit__(kind, error, at)
 
     def run(self, seconds: float, each: Callable[[], None] = lambda: None) -> None:
         """Record some seconds of simulated time; `each` is called after every frame."""
@@ -160,9 +203,9 @@ class _Part:
         )
         return replace(shape, x=x, y=y)
 
-    def picture(self) -> U8:
-        """Return the grid's picture: (height, width, 3 or 4) uint8."""
-        picture = picture_over(self._grid, self._background, self.view, self._raw)
+    def picture(self, grid: Grid) -> U8:
+        """Return the picture of the grid or of a copy: (height, width, 3 or 4) uint8."""
+        picture = picture_over(grid, self._background, self.view, self._raw)
         if picture.shape[:2] != (self.height, self.width):
             picture = np.take(np.take(picture, range(self.height), 0, mode="wrap"), range(self.width), 1, mode="wrap")
         return picture
