@@ -38,21 +38,21 @@ class WebP(Streamed):
         packed = io.BytesIO()
         lossless = self._quality is None  # a slower method would save little
         Image.fromarray(picture).save(packed, "WEBP", lossless=lossless, quality=self._quality or 20, method=0)
-        if not self._count:
+        if not self._written:
             animated, endless = struct.pack("<I", 0x12 if picture.shape[2] == 4 else 2), bytes(6)
             self._append(b"RIFF\0\0\0\0WEBP" + _riff(b"VP8X", animated + self._sides) + _riff(b"ANIM", endless))
-        before, after = (round(n * 1000 * self._frame) for n in (self._count, self._count + 1))  # no rounding drift
+        before, after = (round(n * 1000 * self._frame) for n in (self._written, self._written + 1))  # no rounding drift
         corner, opaque, inner = bytes(6), b"\2", packed.getvalue()[len("RIFFsizeWEBP") :]
         self._append(_riff(b"ANMF", corner + self._sides + _u24(after - before) + opaque + inner))
         self._written += 1
 
     def _append(self, data: bytes) -> None:
-        length = self._file.seek(0, os.SEEK_END) + len(data)
+        length = self.file.seek(0, os.SEEK_END) + len(data)
         if length > MAX_RIFF:
             raise OSError(errno.EFBIG, "a WebP can have at most 4 GB")
-        self._file.write(data)
-        self._file.seek(4)
-        self._file.write(struct.pack("<I", length - 8))
+        self.file.write(data)
+        self.file.seek(4)
+        self.file.write(struct.pack("<I", length - 8))
 
     def _frames_in(self, file: BinaryIO) -> int:
         return self._written
@@ -81,17 +81,17 @@ class Apng(Streamed):
         chunks = list(_png_chunks(png(Image.fromarray(picture), level=self._level)))
         data = b"".join(content for kind, content in chunks if kind == b"IDAT")
         if not self._written:
-            self._file.write(PNG + _png_chunk(*chunks[0]))
-            self._place = self._file.size
-            self._file.write(self._counted(1))
+            self.file.write(PNG + _png_chunk(*chunks[0]))
+            self._place = self.file.size
+            self.file.write(self._counted(1))
         control = self._sides + bytes(8) + self._lasts + bytes(2)  # the whole picture, in place of the one before
         first = not self._written
-        self._file.seek(0, os.SEEK_END)
+        self.file.seek(0, os.SEEK_END)
         control = _png_chunk(b"fcTL", self._number() + control)
-        self._file.write(control + (_png_chunk(b"IDAT", data) if first else _png_chunk(b"fdAT", self._number() + data)))
+        self.file.write(control + (_png_chunk(b"IDAT", data) if first else _png_chunk(b"fdAT", self._number() + data)))
         if not first:
-            self._file.seek(self._place)
-            self._file.write(self._counted(self._written + 1))
+            self.file.seek(self._place)
+            self.file.write(self._counted(self._written + 1))
         self._written += 1
 
     def _number(self) -> bytes:
@@ -103,8 +103,8 @@ class Apng(Streamed):
 
     def _end(self) -> None:
         if self._written:
-            self._file.seek(0, os.SEEK_END)
-            self._file.write(_png_chunk(b"IEND", b""))
+            self.file.seek(0, os.SEEK_END)
+            self.file.write(_png_chunk(b"IEND", b""))
 
     def _frames_in(self, file: BinaryIO) -> int:
         return self._written

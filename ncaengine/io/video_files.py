@@ -37,21 +37,25 @@ class _Output:
 
 
 class Streamed:
-    """A file that grows frame by frame. It replaces an older one as soon as it can be played."""
+    """A file that grows frame by frame. It replaces an older one as soon as it can be played.
+
+    Attributes:
+        file: What is written so far.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._file = NewFile(path)
+        self.file = NewFile(path)
         self._count = 0
         self._whole = 0
         """The size up to which the file can be played; 0 before it can."""
 
     def write(self, picture: U8) -> None:
         self._add(picture)
-        self._file.check()
+        self.file.check()
         self._count += 1
         if self._playable():
-            self._whole = self._file.size
-            self._file.place()
+            self._whole = self.file.size
+            self.file.place()
 
     def _add(self, picture: U8) -> None:
         """Write a frame. Raises OSError."""
@@ -67,21 +71,21 @@ class Streamed:
     def close(self) -> None:
         try:
             self._end()
-            self._file.check()
+            self.file.check()
         except BaseException:
             with suppress(OSError):
-                self._file.cut(self._whole)
-            self._file.discard()
+                self.file.cut(self._whole)
+            self.file.discard()
             raise
         if self._count:
-            self._file.finish()
+            self.file.finish()
         else:
-            self._file.discard()
+            self.file.discard()
 
     def saved(self) -> int:
-        if not self._file.placed:
+        if not self.file.placed:
             return 0
-        with open(self._file.path, "rb") as file:
+        with open(self.file.path, "rb") as file:
             return self._frames_in(file)
 
     def _frames_in(self, file: BinaryIO) -> int:
@@ -99,7 +103,7 @@ class _Video(Streamed):
         """container, flags, codec, pixels, options: ffmpeg's. pixels: without opacity and with it."""
         super().__init__(job.path)
         self._job, self._pixels, self._codec, self._options = job, pixels, codec, options
-        self._container = av.open(_Output(self._file), "w", format=container, options={**flags, "flush_packets": "1"})
+        self._container = av.open(_Output(self.file), "w", format=container, options={**flags, "flush_packets": "1"})
         self._stream: av.VideoStream | None = None
         self._header = HEADER  # what a file has before its first part
 
@@ -117,14 +121,14 @@ class _Video(Streamed):
         if self._stream is None:
             self._stream = self._open(self._pixels[has_opacity])
             self._container.start_encoding()
-            self._header = max(HEADER, self._file.size)
+            self._header = max(HEADER, self.file.size)
         frame = av.VideoFrame.from_ndarray(picture, format="rgba" if has_opacity else "rgb24")
         frame = frame.reformat(format=self._stream.pix_fmt, dst_colorspace="ITU709", dst_color_range="MPEG")
         frame.pts, frame.time_base = self._count, self._job.frame
         self._container.mux(self._stream.encode(frame))
 
     def _playable(self) -> bool:
-        return self._file.size > self._header
+        return self.file.size > self._header
 
     def _end(self) -> None:
         try:
@@ -183,7 +187,7 @@ class Gif(Streamed):
     def __init__(self, job: Job) -> None:
         super().__init__(job.path)
         width, height = job.width, job.height
-        self._container = av.open(_Output(self._file), "w", format="gif", options={"flush_packets": "1"})
+        self._container = av.open(_Output(self.file), "w", format="gif", options={"flush_packets": "1"})
         self._stream = cast(av.VideoStream, self._container.add_stream(job.kind.codec, rate=job.fps))
         self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "pal8"
         self._base = job.frame
@@ -209,7 +213,7 @@ class Gif(Streamed):
         self._drain()
 
     def _playable(self) -> bool:
-        return self._file.size > 0  # each frame is written when the next one is known
+        return self.file.size > 0  # each frame is written when the next one is known
 
     def _drain(self) -> None:
         while True:
