@@ -49,11 +49,14 @@ if TYPE_CHECKING:
     from ncaengine.simulation.simulation import Simulation
 
 DEFAULT_SIZE = (256, 256)
+GROWN = 600
+"""Steps before a loop, after which textures change slowly and growing pictures are whole."""
 HINT = "(default: the source's name, as in zebra.mp4, or zebra-2.mp4 if that exists)"
 OUTPUT = tyro.conf.arg(aliases=["-o"], metavar="FILE", help_behavior_hint=HINT)
 MODEL = tyro.conf.arg(metavar="[MODEL]", help_behavior_hint="")
 GRIDS = tyro.conf.arg(metavar="N [N ...]", help_behavior_hint="(default: all grids at the start)")
 FORMAT = tyro.conf.arg(metavar="{" + ",".join(FORMATS) + "}", help_behavior_hint=f"(default: {next(iter(FORMATS))})")
+SKIP = tyro.conf.arg(metavar="INT", help_behavior_hint=f"(default: 0; loops: {GROWN})")
 STEPS = tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 600)")
 BACKGROUND = tyro.conf.arg(metavar="TEXT", help_behavior_hint="(default: the model's, white)")
 SECONDS = tyro.conf.arg(metavar="FLOAT", help_behavior_hint="(default: sessions: 10; models: from --steps)")
@@ -92,8 +95,11 @@ class Record:
     smooth: Smooth = False
     steps: Annotated[int | None, STEPS, Range(1)] = None
     """How many steps a model makes, after those of --skip."""
-    skip: Annotated[int, Range(0, 2**31)] = 0
+    skip: Annotated[int | None, SKIP, Range(0, 2**31)] = None
     """Steps that a model makes before the recording begins, for example 300 to start with a grown texture."""
+    loop: bool = False
+    """Let the end meet the start without a jump: a model grows first, and in the last second (or third, if that is
+    less) its cells turn back into those of the start, patch by patch."""
     steps_per_frame: Count = 2
     """Steps between two frames."""
     fps: Fps = None
@@ -135,6 +141,8 @@ class Record:
         frames = plural(video.frames, "frame")
         cells = f" from {size_text(grid.size)} cells" if self.pixels else ""
         said = f"{self.output}: {frames}, step {grid.step}, {video.width}x{video.height} pixels{cells}"
+        if self.loop:
+            said += f"; a loop: its last {float(video.turned / video.fps):.2g} s turn into its start"
         print(said, file=sys.stderr if self.output == PIPE else sys.stdout)
 
     def _free_name(self) -> str:
@@ -162,6 +170,8 @@ class Record:
         self.maps.check()
         if self.maps.maps and (self.raw or kind_of(self.output or ".mp4", self.format or "").ending != ".png"):
             raise NCAError("--maps are written beside a still picture; give a name that ends in .png, without --raw.")
+        if self.loop and kind_of(self.output or ".mp4", self.format or "").still:
+            raise NCAError("One picture can't be a loop; name a video, a .gif, .webp or .apng, or as f_%04d.png.")
         if self.skip and not self.model:
             raise NCAError("--skip works only with a model; a session continues where it was saved.")
 
@@ -172,20 +182,31 @@ class Record:
         with open_simulation(catalogue, self.backend, self.half, threads=self.threads) as sim:
             grid = sim.add(model, self._cells(catalogue), self.kernel, rng_seed=self.seed)
             setting_flags.apply(self.settings, sim, [grid])
-            with self._open(sim, grid) as video:
-                steps = self.skip + self._count_steps(video.fps)
+            count = self._count_steps(self._fps)
+            with self._open(sim, grid, -(-count // self.steps_per_frame)) as video:
+                steps = self._skipped + count
                 self._capture(video, self._step(sim, grid, steps), "steps", steps)
         return video, grid
 
-    def _open(self, sim: "Simulation", grids: "Grid | list[Grid]") -> "Recording":
-        """Open the output."""
+    @property
+    def _fps(self) -> Rate:
+        return self.fps or kind_of(self.output, self.format or "").fps
+
+    @property
+    def _skipped(self) -> int:
+        return (GROWN if self.loop else 0) if self.skip is None else self.skip
+
+    def _open(self, sim: "Simulation", grids: "Grid | list[Grid]", frames: int) -> "Recording":
+        """Open the output, for so many frames."""
         from ncaengine.io.backgrounds import parse_background
+        from ncaengine.io.loops import turn_of
         from ncaengine.io.video import Recording
 
         behind = parse_background(self.background) if self.background else None
         options = {**self.flags, **({"format": self.format} if self.format else {})}
         return Recording(
-            self.output, sim, grids, self.fps, self.scale or 1, self.raw, behind, self.pixels, self.smooth, options
+            self.output, sim, grids, self.fps, self.scale or 1, self.raw, behind, self.pixels, self.smooth, options,
+            loop=turn_of(float(frames / self._fps)) if self.loop else 0.0,
         )  # fmt: skip
 
     def _cells(self, catalogue: "Catalogue") -> tuple[int, int]:
@@ -208,8 +229,8 @@ class Record:
 
         watch = Watch()
         while grid.step < steps:
-            skipping = grid.step < self.skip
-            end, most = (self.skip, SKIPPED_AT_ONCE) if skipping else (steps, self.steps_per_frame)
+            skipping = grid.step < self._skipped
+            end, most = (self._skipped, SKIPPED_AT_ONCE) if skipping else (steps, self.steps_per_frame)
             sim.submit(Step(grid.id, min(most, end - grid.step)))
             print_warning(watch.look(grid, now=grid.step >= steps))
             yield grid.step
@@ -236,9 +257,9 @@ class Record:
             script.start(sim)
             grids = [sim.grid(number) for number in self.grids or sim.grids]
             setting_flags.apply(self.settings, sim, grids)
-            with self._open(sim, grids) as video:
-                ticks = TICKS_PER_SECOND / Fraction(video.fps)
-                frames = round(script.seconds * TICKS_PER_SECOND) // ticks
+            ticks = TICKS_PER_SECOND / Fraction(self._fps)
+            frames = round(script.seconds * TICKS_PER_SECOND) // ticks
+            with self._open(sim, grids, frames) as video:
                 watch = Watch()
 
                 def moments() -> Iterator[int]:
@@ -265,20 +286,24 @@ class Record:
 
         moments: yields how many of `total` units are done.
         """
-        still, pace = video.kind.still, Pace()
+        still, pace, skipped = video.kind.still, Pace(), self._skipped if self.model else 0
         with self._listener(video) as listener, progress_bar(unit) as progress:
             task = progress.add_task(Path(self.output).name, total=total)
             try:
                 for done in moments:
                     for problem in listener.poll() if listener else ():
                         print_notice(problem)
-                    if not still and done > self.skip:
+                    if not still and done > skipped:
                         video.capture()
-                        left = (total - done) * video.frames / (done - self.skip)
+                        left = (total - done) * video.taken / (done - skipped)
                         print_warning(pace.after_frame(float(video.fps), left))
                     progress.update(task, completed=done)
             except KeyboardInterrupt:
                 print_notice("Stopped; what was recorded until then is kept.")
+            if video.loop:
+                task = progress.add_task("Turning the end into the start", total=video.loop.frames)
+                for done in video.ending():
+                    progress.update(task, completed=done)
         if still:
             video.capture()
             self.maps.write(Path(self.output), video.grid, video.grid.kernel, video.view)

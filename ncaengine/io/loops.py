@@ -32,6 +32,14 @@ LARGEST = 65504.0
 """The largest 16-bit float."""
 
 
+def turn_of(seconds: float | None) -> float:
+    """Return over how many seconds the end of a loop should turn: one, or a third if it is short.
+
+    seconds: the loop's length; None if it is not known.
+    """
+    return 1.0 if seconds is None else min(1.0, seconds / 3)
+
+
 class Loop:
     """Keeps the first states of some grids, and turns the last ones into them."""
 

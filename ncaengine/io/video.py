@@ -94,6 +94,7 @@ class Recording(Film):
         if width * height > lattice.MAX_PIXELS:
             raise NCAError(f"Pictures of {width}x{height} pixels are too large; use a smaller scale.")
         super().__init__(path, fps, self.grid.size if kind.states else (width, height), options)
+        self.turned = 0
         self.loop = Loop(sim, self.grids, round(loop * self.fps)) if loop else None
 
     def _check_pixels(self, pixels: Size, raw: bool, even: bool) -> None:
@@ -149,9 +150,9 @@ class Recording(Film):
         loop, self.loop = self.loop, None
         if loop is not None and not self.frames:
             raise NCAError(f"{self.path}: is too short for a loop; it needs more than {loop.frames} frames.")
-        for number, copies in enumerate(loop.ending() if loop else (), 1):
+        for self.turned, copies in enumerate(loop.ending() if loop else (), 1):
             self._add(copies)
-            yield number
+            yield self.turned
 
     def close(self) -> None:
         """Finish the file, and a loop before. Raises NCAError if that fails."""
