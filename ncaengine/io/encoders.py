@@ -45,11 +45,12 @@ def check_output(output: str, fps: Rate, width: int = 1, height: int = 1, form: 
 def open_encoder(output: str, fps: Rate, width: int, height: int, options: Mapping[str, Any] | None = None) -> Encoder:
     """Open the output. Raises NCAError if it can't be written.
 
-    options: values of `kinds.FLAGS`, and the `format` of what goes to standard output.
+    options: values of `kinds.FLAGS`, the `format` of what goes to standard output, and `loop` if it is one.
     """
     given = dict(options or {})
     kind = check_output(output, fps, width, height, given.pop("format", ""))
-    job = Job(output, kind, fps, width, height, kinds.with_defaults(kind, given))
+    is_loop = given.pop("loop", False)
+    job = Job(output, kind, fps, width, height, kinds.with_defaults(kind, given, is_loop), is_loop)
     encoder: type[Encoder] = pkgutil.resolve_name(f"ncaengine.io.{kind.encoder}")
     try:
         return encoder(job)

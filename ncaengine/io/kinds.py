@@ -104,13 +104,15 @@ class Kind:
     """The size of a second of zebra at 512x512 pixels and the usual rate, or of a picture, by `make.py sizes`."""
     options: Mapping[str, Values] = field(default_factory=dict)
     """The flags that it takes."""
+    looped: Mapping[str, int | str] = field(default_factory=dict)
+    """What these are for loops unless they are given: losses must not show where the end meets the start."""
 
 
 _X264 = {"crf": Values(13, 0, 51), "preset": Values("veryfast", choices=_PRESETS), "b:v": Values(None)}
 _LEVEL = {"compression_level": Values(6, 0, 9)}
 KINDS = (
     Kind(".mp4", "MP4", "H.264 video, which plays everywhere.", "video_files:Mp4", "video/mp4", "libx264",
-         even=True, side=16384, megabytes=0.59, options=_X264),
+         even=True, side=16384, megabytes=0.59, options=_X264, looped={"crf": 3, "preset": "medium"}),
     Kind(".mov", "MOV", "ProRes 4444 for editing programs; keeps opacity.", "video_files:Mov", "video/quicktime",
          "prores_ks", alpha=True, side=16384, megabytes=40, options={"qscale:v": Values(None, 1, 32)}),
     Kind(".webm", "WebM", "VP9 video for web pages; keeps opacity.", "video_files:WebM", "video/webm", "libvpx-vp9",
@@ -205,7 +207,7 @@ def flag_of(option: str) -> str:
     return f"--{option.replace('_', '-')}"
 
 
-def with_defaults(kind: Kind, given: Mapping[str, Any]) -> dict[str, Any]:
+def with_defaults(kind: Kind, given: Mapping[str, Any], is_loop: bool = False) -> dict[str, Any]:
     """Return the values of all flags of a kind, the given ones checked. Raises NCAError."""
     for name, value in given.items():
         if name not in kind.options:
@@ -213,7 +215,8 @@ def with_defaults(kind: Kind, given: Mapping[str, Any]) -> dict[str, Any]:
             raise NCAError(f"{flag_of(name)} has no effect on {kind.title}{f'; it takes {takes}' if takes else ''}.")
         if value not in kind.options[name]:
             raise NCAError(f"{flag_of(name)} is {value}; for {kind.title} it must be {kind.options[name]}.")
-    return {name: given.get(name, values.default) for name, values in kind.options.items()}
+    usual = {name: values.default for name, values in kind.options.items()}
+    return {**usual, **(kind.looped if is_loop else {}), **given}
 
 
 @dataclass(frozen=True)
@@ -227,6 +230,8 @@ class Job:
     height: int
     options: Mapping[str, Any] = field(default_factory=dict)
     """The values of all flags of the kind."""
+    is_loop: bool = False
+    """Whether the end meets the start."""
 
     @property
     def path(self) -> Path:

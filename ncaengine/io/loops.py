@@ -26,7 +26,7 @@ SHARE = 0.35
 """How long a patch takes, as a share of the time in which they all begin. Chosen by eye, as are PATCH and POWER."""
 POWER = 3
 """How gently a patch begins: it is drawn by the cube of its time. More is sudden, less blurs."""
-DONE = 0.96
+DONE = 0.88
 """When all patches are at the start, as a share of the time."""
 LARGEST = 65504.0
 """The largest 16-bit float."""

@@ -93,7 +93,12 @@ class Recording(Film):
         height = max(part.height for part in self._parts)
         if width * height > lattice.MAX_PIXELS:
             raise NCAError(f"Pictures of {width}x{height} pixels are too large; use a smaller scale.")
-        super().__init__(path, fps, self.grid.size if kind.states else (width, height), options)
+        super().__init__(
+            path,
+            fps,
+            self.grid.size if kind.states else (width, height),
+            {**(options or {}), **({"loop": True} if loop else {})},
+        )
         self.turned = 0
         self.loop = Loop(sim, self.grids, round(loop * self.fps)) if loop else None
 
@@ -109,6 +114,7 @@ class Recording(Film):
     def _check(self) -> None:
         for grid in self.grids:
             if self.sim.grids.get(grid.id) is not grid:
+                self.loop = None
                 raise NCAError(f"Grid {grid.id} was removed and can't be recorded.")
 
     def picture(self) -> U8:
@@ -148,6 +154,8 @@ class Recording(Film):
         Raises NCAError if that can't be done; the frames until then are kept.
         """
         loop, self.loop = self.loop, None
+        if loop is not None:
+            self._check()
         if loop is not None and not self.frames:
             raise NCAError(f"{self.path}: is too short for a loop; it needs more than {loop.frames} frames.")
         for self.turned, copies in enumerate(loop.ending() if loop else (), 1):

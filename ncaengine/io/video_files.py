@@ -150,6 +150,8 @@ class Mp4(_Video):
         # The encoder keeps some frames back to compare them, and one for each thread: never those of a whole second.
         given = job.options
         options: Options = {"preset": given["preset"], "threads": THREADS, **_rate(given)}
+        if job.is_loop:  # else the last frames, on which none depend, are coded worse than the first
+            options["x264-params"] = "mbtree=0"
         if job.fps < 24:
             options["tune"] = "zerolatency"
         super().__init__(job, "mp4", FRAGMENTS, job.kind.codec, ("yuv420p",) * 2, options)

@@ -158,6 +158,65 @@ def test_all_grids_are_recorded_side_by_side(recorder, tmp_path):
     assert (first.step, second.step) == (3, 1)
 
 
+@pytest.mark.parametrize("length", [0.4, None])
+def test_a_loop_takes_some_more_frames_to_turn(recorder, tmp_path, length):
+    first, _ = grids(recorder)
+    recorder.name, recorder.fps, recorder.loop, recorder.length = "a.apng", 30, True, length
+    recorder.start(first)
+    for _ in range(12 if length else 45):
+        assert recorder.frame() == ""
+    if not length:
+        assert recorder.end() == ""  # as the button does
+    assert recorder.turning
+    state, said = first.state(), ""
+    turned = 4 if length else 30
+    for _ in range(turned):
+        assert recorder.active
+        said = recorder.frame()
+    assert said == ""
+    said = recorder.frame()
+    frames = 12 if length else 45
+    assert said.endswith(f"{frames} frames, {frames / 30:.1f} s; the last {turned / 30:.1f} s turn into the start.")
+    assert not recorder.turning
+    assert len(frames_of(tmp_path / "a.apng")) == frames
+    assert first.step == 2 * (frames + turned + 1) or not length
+    assert not np.array_equal(first.state(), state)  # the grid itself goes on
+
+
+def test_a_loop_that_is_stopped_is_finished_at_once(recorder, tmp_path):
+    first, _ = grids(recorder)
+    recorder.name, recorder.fps, recorder.loop, recorder.length = "a.apng", 30, True, 0.4
+    recorder.start(first)
+    for _ in range(13):
+        recorder.frame()
+    assert recorder.end().endswith("the last 0.1 s turn into the start.")
+    assert len(frames_of(tmp_path / "a.apng")) == 12
+
+
+def test_a_loop_whose_grid_is_removed_keeps_its_frames(recorder, tmp_path):
+    first, second = grids(recorder)
+    recorder.name, recorder.fps, recorder.loop, recorder.length = "a.apng", 30, True, 0.6
+    recorder.start(second)
+    for _ in range(12):
+        recorder.frame()
+    recorder.sim.submit(commands.RemoveGrid(second.id))
+    with pytest.raises(NCAError, match="Grid 2 was removed"):
+        recorder.frame()
+    assert not recorder.active
+    assert len(frames_of(tmp_path / "a.apng")) == 6
+
+
+def test_the_window_and_stills_are_no_loops(recorder):
+    recorder.loop = True
+    assert recorder.can_loop
+    recorder.name = "a.png"
+    assert not recorder.can_loop
+    recorder.name, recorder.source = "a.mp4", "window"
+    assert not recorder.can_loop
+    recorder.start(grids(recorder)[0])
+    assert recorder.end() == "Nothing was recorded."
+
+
 def test_the_window_is_recorded_from_its_pixels(recorder, tmp_path):
     first, second = grids(recorder)
     recorder.source, recorder.length, recorder.name = "window", 0.05, "w.webp"

@@ -14,7 +14,7 @@ from ncaengine.viewer.state.app import App
 def toggle(app: App) -> None:
     """Start to record, or finish the recording."""
     if app.recorder.active:
-        finish(app)
+        app.report(app.recorder.end)
     elif not app.panes:
         app.notify("There is no grid to record; open a model first.", "error")
     else:

@@ -26,7 +26,9 @@ OPAQUE = " and ".join(kind.title for kind in KINDS if not kind.alpha and not kin
 BACKGROUND_HELP = f"Behind transparent cells: transparent (not in {OPAQUE}), or a colour such as black or #ff8800."
 SCALE_HELP = "Pixels a cell, also for stills."
 LENGTH_HELP = "Seconds of video; 0 records until you stop."
+LOOP_HELP = "The end meets the start without a jump: in the last second, cells turn into those of the start."
 DELAY = SettingInfo("delay", "Recording delay", "Seconds to count down first.", 0, 60, "s")
+SEED, LOOP = "From seed", "Loop"
 LENGTH = SettingInfo("length", "Recording length", LENGTH_HELP, 0, 3600, "s")
 CLAMPED = imgui.SliderFlags_.always_clamp
 
@@ -98,20 +100,31 @@ def _time_options(app: App) -> None:
     if picked is not None:
         recorder.steps_per_frame = int(picked) if picked else None
     widgets.row_label("Start", "When the recording begins, and from which state.")
-    seed, space = "From seed", imgui.get_style()
-    box = imgui.get_frame_height() + space.item_inner_spacing.x + imgui.calc_text_size(seed).x
-    imgui.set_next_item_width(-box - space.item_spacing.x)
+    _leave_room(SEED)
     form = "In %.1f s" if recorder.delay else "At once"
     _, recorder.delay = imgui.drag_float("##delay", recorder.delay, 0.05, DELAY.low, DELAY.high, form, CLAMPED)
     widgets.tooltip(f"{DELAY.help} Drag, or double-click to type.")
     imgui.same_line()
-    _, recorder.from_seed = imgui.checkbox(seed, recorder.from_seed)
+    _, recorder.from_seed = imgui.checkbox(SEED, recorder.from_seed)
     widgets.tooltip("Restart each grid from its seed, so that the video can be reproduced.")
     widgets.row_label("Length", LENGTH_HELP)
+    _leave_room(LOOP)
     form = "%.1f s" if recorder.length else "Until stopped"
     _, length = imgui.drag_float("##length", recorder.length or 0, 0.1, LENGTH.low, LENGTH.high, form, CLAMPED)
     recorder.length = round(length, 1) or None
     widgets.tooltip(f"{LENGTH_HELP} Drag, or double-click to type.")
+    imgui.same_line()
+    imgui.begin_disabled(not recorder.can_loop)
+    _, recorder.loop = imgui.checkbox(LOOP, recorder.loop)
+    imgui.end_disabled()
+    widgets.tooltip(LOOP_HELP)
+
+
+def _leave_room(title: str) -> None:
+    """Make the next item so wide that a box with a title comes after it."""
+    space = imgui.get_style()
+    box = imgui.get_frame_height() + space.item_inner_spacing.x + imgui.calc_text_size(title).x
+    imgui.set_next_item_width(-box - space.item_spacing.x)
 
 
 def button(app: App, id_: str, width: float, shows_time: bool = False) -> None:
@@ -148,6 +161,8 @@ def _progress(app: App) -> None:
     width = imgui.get_content_region_avail().x
     widgets.text_in(theme.RED, f"{icons.RECORD}  {recorder.clock}")
     frames = "" if film is None else f"{widgets.format_count(film.frames)} frames"
+    if recorder.turning:
+        frames = "Turning the end into the start"
     imgui.same_line(em(theme.PADDING) + width - imgui.calc_text_size(frames).x)
     imgui.text_unformatted(frames)
     if recorder.progress is not None:

@@ -7,16 +7,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ncaengine._version import __version__
 from ncaengine.core.claims import is_claimed
 from ncaengine.core.errors import NCAError
 from ncaengine.core.names import unique_name
-from ncaengine.core.settings import SETTINGS
 from ncaengine.core.types import U8, Size
 from ncaengine.io.kinds import KINDS, Kind
 from ncaengine.simulation.commands import Reseed, Set, Step
 from ncaengine.simulation.grid import Grid
 from ncaengine.simulation.simulation import Simulation
+from ncaengine.viewer.state.still_text import describe
 
 if TYPE_CHECKING:
     from ncaengine.io.backgrounds import Background
@@ -53,6 +52,7 @@ class Recorder:
     background: what lies behind transparent cells, as for `ncaengine record`; '' for the model's own colour. Grids
         without transparent cells don't need it.
     from_seed: whether the grids restart from their seeds first.
+    loop: whether the end turns into the start, see io.loops; not in recordings of the window and of stills.
     steps_per_frame: steps of what is recorded between two frames, while everything else stands still.
         None lets every grid run at its own speed in the video's time.
     delay: seconds before the start.
@@ -65,7 +65,8 @@ class Recorder:
         self.sim, self._now = sim, now
         self.name, self.free_ending, self.fps, self.scale, self.from_seed = "", ".mp4", 60, 1, False
         self.source: Source = "grid"
-        self.background = ""
+        self.background, self.loop = "", False
+        self._ending: Iterator[int] | None = None
         self.steps_per_frame: int | None = None
         self.delay = 0.0
         self.length: float | None = None
@@ -125,6 +126,16 @@ class Recorder:
         return self.counting or self.recording is not None
 
     @property
+    def can_loop(self) -> bool:
+        """Whether what the form says could be a loop."""
+        return self.source != "window" and not self.kind.still
+
+    @property
+    def turning(self) -> bool:
+        """Whether a loop's end turns into its start."""
+        return self._ending is not None
+
+    @property
     def wants_pixels(self) -> bool:
         """Whether `take` waits for the window's picture."""
         return self.recording is not None and not self.grids
@@ -134,7 +145,7 @@ class Recorder:
         """The length of the video so far; if negative, the time until it begins."""
         if self._start_time is not None:
             return min(0.0, self._now() - self._start_time)
-        return float(self.recording.frames / self.recording.fps) if self.recording else 0.0
+        return float(self.recording.taken / self.recording.fps) if self.recording else 0.0
 
     @property
     def clock(self) -> str:
@@ -175,12 +186,16 @@ class Recorder:
     def _begin(self) -> None:
         """Open the file. If asked for, restart the grids from their seeds and let them run."""
         from ncaengine.io.film import Film
+        from ncaengine.io.loops import turn_of
         from ncaengine.io.video import Recording
 
         self._start_time = None
         if self.grids:
             behind = self._behind(self.grids)
-            self.recording = Recording(self.output, self.sim, self.grids, self.rate, self.scale, background=behind)
+            turn = turn_of(self.length) if self.loop and self.can_loop else 0.0
+            self.recording = Recording(
+                self.output, self.sim, self.grids, self.rate, self.scale, background=behind, loop=turn
+            )
         else:
             self.recording = Film(self.output, self.rate)
         if self.from_seed:
@@ -221,6 +236,8 @@ class Recorder:
             else:
                 for grid in self._recorded_grids():
                     self.sim.submit(Step(grid.id, self.steps_per_frame))
+            if self._ending is not None:
+                return self.stop() if next(self._ending, None) is None else ""
             if isinstance(self.recording, Recording):
                 self.recording.capture()
                 return self._stop_at_length()
@@ -239,8 +256,8 @@ class Recorder:
 
     def _stop_at_length(self) -> str:
         assert self.recording is not None
-        reached = self.length and self.recording.frames >= max(1, round(self.length * self.recording.fps))
-        return self.stop() if reached else ""
+        reached = self.length and self.recording.taken >= max(1, round(self.length * self.recording.fps))
+        return self.end() if reached else ""
 
     @contextmanager
     def _stopping_on_error(self) -> Iterator[None]:
@@ -252,17 +269,35 @@ class Recorder:
                 self.stop()
             raise
 
+    def end(self) -> str:
+        """End the recording; a loop takes some more frames. Return what was saved, as text; '' if it goes on.
+
+        Ended once more, a loop is finished at once. Raises NCAError if the file can't be finished.
+        """
+        from ncaengine.io.video import Recording
+
+        film = self.recording
+        if self._ending is None and isinstance(film, Recording) and film.loop is not None and film.frames:
+            self._ending = film.ending()
+            return ""
+        return self.stop()
+
     def stop(self) -> str:
         """Finish the file. Return what was saved, as text. Raise NCAError if it can't be finished."""
-        counting, recording, seconds = self.counting, self.recording, self.seconds
-        self._start_time, self.recording, self.grids = None, None, ()
+        counting, recording, ending = self.counting, self.recording, self._ending
+        self._start_time, self.recording, self._ending, self.grids = None, None, None, ()
+        for _ in ending or ():
+            pass
         if recording is None:
             return "The recording was cancelled." if counting else ""
         recording.close()
         if not recording.frames:
             return "Nothing was recorded."
         frames = f"{recording.frames} frame{'s' if recording.frames != 1 else ''}"
-        return f"Saved {_name_and_folder(recording.path)}: {frames}, {seconds:.1f} s."
+        lasts = f"{float(recording.frames / recording.fps):.1f} s"
+        turned = getattr(recording, "turned", 0)
+        loop = f"; the last {float(turned / recording.fps):.1f} s turn into the start" if turned else ""
+        return f"Saved {_name_and_folder(recording.path)}: {frames}, {lasts}{loop}."
 
     def still(self, grid: Grid, path: str = "", session: bytes | None = None) -> str:
         """Save a PNG of a grid with its settings as metadata. Return what was saved, as text.
@@ -280,28 +315,6 @@ class Recorder:
         picture = whole_picture(grid, self._behind((grid,)), self.scale)
         stills.save_still(Path(path), picture, describe(grid), session)
         return f"Saved {_name_and_folder(path)}: {picture.shape[1]} × {picture.shape[0]} px, step {grid.step}."
-
-
-def describe(grid: Grid) -> dict[str, str]:
-    """Return what a grid shows as text, for a picture's metadata."""
-    settings = {
-        spec.title: _value_text(getattr(grid.settings, spec.name), spec.unit)
-        for spec in SETTINGS.values()
-        if spec.name != "paused"
-    }
-    return {
-        "Software": f"ncaengine {__version__}",
-        "Model": grid.model.config.name,
-        "Kernel": grid.kernel.name,
-        "Size": f"{grid.size[0]} × {grid.size[1]} cells",
-        "Seed": str(grid.rng_seed),
-        "Step": str(grid.step),
-        **settings,
-    }
-
-
-def _value_text(value: float | bool, unit: str) -> str:
-    return ("yes" if value else "no") if isinstance(value, bool) else f"{value:g} {unit}".rstrip()
 
 
 def _name_and_folder(path: str) -> str:
