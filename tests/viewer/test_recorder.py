@@ -194,7 +194,7 @@ def test_a_loop_that_is_stopped_is_finished_at_once(recorder, tmp_path):
 
 
 def test_a_loop_whose_grid_is_removed_keeps_its_frames(recorder, tmp_path):
-    first, second = grids(recorder)
+    _, second = grids(recorder)
     recorder.name, recorder.fps, recorder.loop, recorder.length = "a.apng", 30, True, 0.6
     recorder.start(second)
     for _ in range(12):
