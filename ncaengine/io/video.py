@@ -15,7 +15,7 @@ from ncaengine.core.types import U8, Size
 from ncaengine.io import kinds
 from ncaengine.io.backgrounds import Background, picture_over, require_opacity
 from ncaengine.io.film import BACK, Film
-from ncaengine.io.kinds import Rate
+from ncaengine.io.kinds import Kind, Rate
 from ncaengine.io.loops import Loop
 from ncaengine.io.state_frames import colours_and_state
 from ncaengine.simulation.grid import Grid
@@ -67,17 +67,8 @@ class Recording(Film):
             raise NCAError("There is no grid to record; add one first.")
         self.grid, self.scale, self.raw = self.grids[0], scale, raw
         self._check()
-        form = (options or {}).get("format", "")
-        kind = kinds.kind_of(str(path), form)
-        if loop and kind.still:
-            raise NCAError(f"{path}: one picture can't be a loop; use a video, a GIF, a WebP, an APNG or f_%04d.png.")
-        if kind.states and len(self.grids) > 1:
-            raise NCAError(f"{path}: this kind holds the cells of one grid; name one of them.")
-        if background is not None:
-            for each in self.grids:
-                require_opacity(each)
-            if background == "transparent":
-                kinds.check_transparent(str(path), form)
+        given = {**(options or {}), **({"loop": True} if loop else {})}
+        kind = self._checked_kind(str(path), given, background)
         even = kind.even and len(self.grids) == 1  # one more pixel of its torus is drawn
         if pixels:
             self._check_pixels(pixels, raw, kind.even)
@@ -93,14 +84,23 @@ class Recording(Film):
         height = max(part.height for part in self._parts)
         if width * height > lattice.MAX_PIXELS:
             raise NCAError(f"Pictures of {width}x{height} pixels are too large; use a smaller scale.")
-        super().__init__(
-            path,
-            fps,
-            self.grid.size if kind.states else (width, height),
-            {**(options or {}), **({"loop": True} if loop else {})},
-        )
+        super().__init__(path, fps, self.grid.size if kind.states else (width, height), given)
         self.turned = 0
         self.loop = Loop(sim, self.grids, round(loop * self.fps)) if loop else None
+
+    def _checked_kind(self, path: str, options: Mapping[str, Any], background: Background | None) -> Kind:
+        """Return the output's kind. Raises NCAError if it can't hold what is recorded."""
+        form = options.get("format", "")
+        kind = kinds.kind_of(path, form)
+        if kind.still and "loop" in options:
+            raise NCAError(f"{path}: one picture can't be a loop; use a video, a GIF, a WebP, an APNG or f_%04d.png.")
+        if kind.states and len(self.grids) > 1:
+            raise NCAError(f"{path}: this kind holds the cells of one grid; name one of them.")
+        for each in self.grids if background is not None else ():
+            require_opacity(each)
+        if background == "transparent":
+            kinds.check_transparent(path, form)
+        return kind
 
     def _check_pixels(self, pixels: Size, raw: bool, even: bool) -> None:
         if len(self.grids) > 1:
