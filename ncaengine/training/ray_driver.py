@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ RETRIES = 20
 """How often a training goes on elsewhere after its worker was lost."""
 LOOK_EVERY = 1.0
 """Seconds between two looks at the trainings."""
+PATIENCE = 10.0
+"""Seconds to wait for a cluster's answer."""
 MISSING = "--ray needs ray, which is not installed; install it with: pip install 'ncaengine[ray]'"
 
 
@@ -59,6 +62,7 @@ def connected(address: str = "") -> Iterator[None]:
         raise NCAError(MISSING if isinstance(error, ModuleNotFoundError) else f"--ray: {error}") from None
     where = address or os.environ.get("RAY_ADDRESS") or "local"
     try:
+        _knock(where)
         dashboard = False if where == "local" else None
         ray.init(where, include_dashboard=dashboard, logging_level=logging.ERROR, log_to_driver=False)
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
@@ -68,6 +72,13 @@ def connected(address: str = "") -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _knock(where: str) -> None:
+    """Raise OSError if nothing answers at a HOST:PORT; Ray would try for minutes."""
+    host, _, port = where.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
 
 
 def share_of(jobs: Sequence[TrainingJob], threads: int, gpus: float | None) -> Share:

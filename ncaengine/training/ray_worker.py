@@ -5,6 +5,7 @@ it wrote goes back whole when it is finished. Until then the keeper has its newe
 can go on if this one is lost.
 """
 
+import os
 import shutil
 import socket
 import tempfile
@@ -169,7 +170,7 @@ def train(work: Work, common: Common, keeper: Any) -> Files | str | None:
         with trainer.torch_threads(common.threads):
             return _train(unpack(work, common, found or work.checkpoint, folder), work.number, common, line)
     except NCAError as error:
-        return str(error)
+        return _without(folder, str(error))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -199,7 +200,7 @@ def unpack(work: Work, common: Common, checkpoint: bytes | None, folder: Path) -
 
 def _train(job: TrainingJob, number: int, common: Common, line: Line) -> Files | None:
     def notify(text: str) -> None:
-        line.call("say", number, text)
+        line.call("say", number, _without(job.output.parent, text))
 
     run = TrainingRun(job, common.catalogue, notify)
     line.call("started", number, socket.gethostname(), run.trainer.iteration)
@@ -210,6 +211,11 @@ def _train(job: TrainingJob, number: int, common: Common, line: Line) -> Files |
         return None
     paths = [job.output, *(path for path in job.folder.iterdir() if path.is_file())]
     return {path.relative_to(job.output.parent).as_posix(): path.read_bytes() for path in paths}
+
+
+def _without(folder: Path, text: str) -> str:
+    """Return a sentence without a folder that means nothing to the user."""
+    return text.replace(f"{folder}{os.sep}", "")
 
 
 class _Courier:

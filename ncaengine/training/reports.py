@@ -123,11 +123,7 @@ def _tiles(job: TrainingJob, row: Row, sim: Simulation) -> list[Tile]:
 def _markdown(rows: Sequence[Row], problems: Mapping[Path, str]) -> str:
     changed = [name.replace("_", " ") for name in rows[0].changes] if rows else []
     ordered = sorted(rows, key=lambda row: (row.target, math.isnan(row.loss), row.loss))
-    lines = [
-        "# Trainings",
-        "",
-        f"{len(rows)} finished, {len(problems)} failed.",
-        "",
+    table = [
         _line("model", "target", *changed, "iterations", "loss"),
         "|---|---|" + "---:|" * (len(changed) + 2),
         *(
@@ -138,6 +134,7 @@ def _markdown(rows: Sequence[Row], problems: Mapping[Path, str]) -> str:
         "Loss: the median of the last 50 iterations. Losses of different targets can't be compared.",
         "",
     ]
+    lines = ["# Trainings", "", f"{len(rows)} finished, {len(problems)} failed.", "", *(table if rows else [])]
     lines += [
         f"- {row.model}: another worker went on after iteration {' and '.join(f'{n:,}' for n in row.resumed)}."
         for row in ordered

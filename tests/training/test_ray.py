@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -201,6 +202,9 @@ def test_what_ray_cannot_do_is_told_in_a_sentence(
     assert "--ray does not work with --together" in problem(
         capsys, "train", "coral", "zebra", *out, "--together", "--ray"
     )
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        nobody = f"127.0.0.1:{server.getsockname()[1]}"
+    assert f"--ray {nobody}: cannot be reached" in problem(capsys, "train", "coral", *out, "--ray", nobody)
     monkeypatch.setitem(sys.modules, "ray", None)
     assert "pip install 'ncaengine[ray]'" in problem(capsys, "train", "coral", *out, "--ray")
     assert not (tmp_path / "m").exists()

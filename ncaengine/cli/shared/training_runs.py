@@ -170,4 +170,4 @@ def write_report(folder: Path, jobs: "Sequence[TrainingJob]", outcomes: "Sequenc
     finished = [job for job in jobs if job.output not in problems]
     with open_simulation() as sim, Console(stderr=True).status("Comparing the models"):
         report = reports.write_report(folder, finished, sim, problems, resumed)
-    print(f"Report: {report}, with models.png, loss.png and report.json in the same folder")
+    print(f"Report: {report}" + ", with models.png, loss.png and report.json in the same folder" * bool(finished))
