@@ -53,8 +53,10 @@ def outline_radius(app: App) -> float:
 
 
 def value_text(app: App, grid: Grid, default: bool = False) -> str:
-    """Return the value that the tool paints into a field, as text; '' for tools that paint the state."""
+    """Return what the tool paints into a map, as text; '' for tools that paint the state."""
     brush = app.brush
+    if brush.tool == "texture":
+        return texture_for(app, grid, default)
     if brush.field is None:
         return ""
     spec = fields.FIELDS[brush.field]
@@ -125,10 +127,14 @@ def _begin(app: App, pane: Pane, point: Point, default: bool) -> None:
     brush = app.brush
     if brush.tool == "image" and brush.image not in app.sim.arrays:
         raise NCAError("There is no picture to paint with; open one under Brush.")
+    if brush.tool == "texture" and len(pane.grid.textures) == 1:
+        raise NCAError("This grid makes one texture; open a model of several, or add a model under Maps.")
     if brush.tool == "model" and lacks_model(app, pane.grid) and not default:
         raise NCAError("Choose another model under Brush first.")
     along = brush.tool == "angle" and brush.along and not default
     brush.stroke = Stroke(pane, point, _value(app, pane.grid, default), along)
+    if brush.tool == "texture":
+        brush.stroke.texture = texture_for(app, pane.grid, default)
     _show_field(app, pane.grid)
     if not along:
         _paint(app, brush.stroke, point)
@@ -167,6 +173,7 @@ def _paint(app: App, stroke: Stroke, *path: Point) -> None:
         brush.image if brush.tool == "image" else "",
         # After another command in between, such as an undo, the rest is a stroke of its own.
         more=stroke.journal_length == len(app.sim.journal),
+        texture=stroke.texture or msgspec.UNSET,
     )
     if app.submit(paint):
         stroke.journal_length = len(app.sim.journal)
@@ -190,7 +197,13 @@ def paint_at_middle(app: App) -> None:
     release(app)
 
 
-# Models
+# Models and textures
+
+
+def texture_for(app: App, grid: Grid, default: bool = False) -> str:
+    """Return the texture that the brush paints on a grid: the chosen one, or the second. `default`: the first."""
+    names = list(grid.textures)
+    return app.brush.texture if app.brush.texture in names and not default else names[not default and len(names) > 1]
 
 
 def model_for(app: App, grid: Grid) -> str:

@@ -16,6 +16,7 @@ ALONG = "Paint the direction in which the pointer moves."
 DEFAULT = "Paint the map's default, to erase (or hold Shift)."
 PICTURE_HELP = "The picture to paint: one pixel a cell, repeated over the whole grid."
 MODEL_HELP = "The model that painted cells run. It is added to the grid's models under Maps."
+TEXTURE_HELP = "The texture that painted cells make. Hold Shift to paint the first one."
 SHOW_MAP = "Tint the cells by the map while a tool that paints it is selected."
 
 
@@ -35,6 +36,9 @@ def show(app: App) -> None:
     if brush.tool == "model":
         widgets.row_label("Model", MODEL_HELP)
         model(app)
+    if brush.tool == "texture":
+        widgets.row_label("Texture", TEXTURE_HELP)
+        texture(app)
     if info := PAINTED_VALUES.get(brush.tool):
         _painted_value(app, info)
     for name in settings_of(brush.tool):
@@ -81,6 +85,14 @@ def model(app: App) -> None:
         app.attempt(lambda: open_files.paint_with(app, Path(picked)))
     elif picked == "":
         app.show_gallery = app.gallery_paints = True
+
+
+def texture(app: App) -> None:
+    """Draw the drop-down of the texture to paint."""
+    current = tools.texture_for(app, app.grid)
+    picked = widgets.drop_down("##brush-texture", current, ((name, name, "") for name in app.grid.textures), current)
+    if picked:
+        app.brush.texture = picked
 
 
 def _more_models(app: App) -> Iterator[widgets.DropDownItem]:

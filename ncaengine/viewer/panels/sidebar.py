@@ -9,7 +9,7 @@ from ncaengine.viewer import keymap
 from ncaengine.viewer.actions import running
 from ncaengine.viewer.kit import icons, theme, widgets
 from ncaengine.viewer.kit.theme import em
-from ncaengine.viewer.panels import brush, grids, look, record, session, settings
+from ncaengine.viewer.panels import brush, grids, look, record, session, settings, textures
 from ncaengine.viewer.panels.maps import MapsPanel
 from ncaengine.viewer.panels.model import ModelPanel
 from ncaengine.viewer.panels.probe import ProbePanel
@@ -20,6 +20,7 @@ from ncaengine.viewer.state.app import App
 Show = Callable[[App], None]
 SECTIONS: tuple[tuple[str, Callable[[theme.Fonts], Show]], ...] = (
     ("Model", lambda _: ModelPanel().show),
+    (textures.TITLE, lambda _: textures.TexturesPanel().show),
     ("Size", lambda _: SizePanel().show),
     ("Brush", lambda _: brush.show),
     ("View", lambda _: look.show),
@@ -47,6 +48,8 @@ class SideBar:
         self._heading(app)
         _run_buttons(app)
         for title, show in self._sections:
+            if title == textures.TITLE and not textures.blendable(app.grid):
+                continue
             start, was_closed = imgui.get_cursor_screen_pos().y, title in app.prefs.closed
             if widgets.section(title, app.prefs.closed):
                 show(app)

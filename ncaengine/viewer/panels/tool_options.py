@@ -82,7 +82,7 @@ def _controls(app: App) -> list[Control]:
             (em(SLIDER), partial(_mode, app)),
         ]
     controls: list[Control] = []
-    if brush.tool in ("image", "model"):
+    if brush.tool in ("image", "model", "texture"):
         controls.append((em(SLIDER), partial(_choice, app)))
     if info := PAINTED_VALUES.get(brush.tool):
         controls.append((em(SLIDER), partial(_value, app, info)))
@@ -105,6 +105,9 @@ def _choice(app: App, width: float) -> None:
     if app.brush.tool == "image":
         panel.picture(app)
         widgets.tooltip(panel.PICTURE_HELP)
+    elif app.brush.tool == "texture":
+        panel.texture(app)
+        widgets.tooltip(panel.TEXTURE_HELP)
     else:
         panel.model(app)
         widgets.tooltip(panel.MODEL_HELP)

@@ -30,6 +30,7 @@ ICONS: dict[ToolName, str] = {
     "scale": icons.EXPAND,
     "angle": icons.COMPASS,
     "model": icons.SEEDLING,
+    "texture": icons.BRUSH,
 }
 GROUP_STARTS: tuple[ToolName, ...] = ("erase", "rate")
 """The first tools of the groups that paint the state and the maps."""

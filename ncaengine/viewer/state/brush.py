@@ -8,7 +8,7 @@ from ncaengine.core.fields import FIELDS, Field, FieldInfo
 from ncaengine.core.settings import SETTINGS, SettingInfo
 from ncaengine.viewer.state.pane import Pane
 
-ToolName = Literal["look", "erase", "noise", "image", "copy", "patch", "rate", "scale", "angle", "model"]
+ToolName = Literal["look", "erase", "noise", "image", "copy", "patch", "rate", "scale", "angle", "model", "texture"]
 Point = tuple[float, float]
 """A point (x, y) of the plane, in cell widths."""
 RADIUS_NOTCH, STRENGTH_NOTCH = 1.15, 0.05
@@ -40,6 +40,7 @@ TOOLS: dict[ToolName, Tool] = {
         Tool("scale", "Cell scale", "D", "Paint the size of cells: below 1 the texture is larger, above 1 finer."),
         Tool("angle", "Alignment", "A", "Paint the direction of the cells' x axis: the texture turns with it."),
         Tool("model", "Model", "M", "Paint cells that run another model: textures grow into each other."),
+        Tool("texture", "Texture", "U", "Paint another of the grid's textures; a soft brush blends them."),
     )
 }
 
@@ -82,6 +83,8 @@ class Stroke:
     value: float
     along: bool = False
     """Whether the value is the direction of the movement."""
+    texture: str = ""
+    """What the Texture tool paints."""
     journal_length: int | None = None
     """Commands in the journal right after its last part; None before its first."""
 
@@ -109,6 +112,8 @@ class Brush:
     """The picture to paint: a name in sim.arrays, '' for none."""
     model: str = ""
     """The model to paint: a name in app.models, '' for the first that isn't the grid's own."""
+    texture: str = ""
+    """The texture to paint, '' for the grid's second."""
     asks_picture: bool = False
     """Whether to open the dialog for the picture to paint."""
     shows_map: bool = True
