@@ -365,6 +365,9 @@ def every_control() -> None:
         engine.item_input_value("**/##length", 0.2)
         engine.item_click("**/From seed")
         assert (recorder.delay, recorder.length, recorder.from_seed) == (0.5, 0.2, True)
+        engine.item_click("**/Loop")
+        assert recorder.loop
+        engine.item_click("**/Loop")
         pick(engine, "##source", "The window")
         assert recorder.source == "window"
         pick(engine, "##source", "The selected grid")

@@ -30,6 +30,8 @@ LOOP_HELP = "The end meets the start without a jump: in the last second, cells t
 DELAY = SettingInfo("delay", "Recording delay", "Seconds to count down first.", 0, 60, "s")
 SEED, LOOP = "From seed", "Loop"
 LENGTH = SettingInfo("length", "Recording length", LENGTH_HELP, 0, 3600, "s")
+NARROWEST = 3.5
+"""Letters' heights that a number needs; where there is less room, what follows comes below it."""
 CLAMPED = imgui.SliderFlags_.always_clamp
 
 
@@ -100,31 +102,36 @@ def _time_options(app: App) -> None:
     if picked is not None:
         recorder.steps_per_frame = int(picked) if picked else None
     widgets.row_label("Start", "When the recording begins, and from which state.")
-    _leave_room(SEED)
+    is_wide = _leave_room(SEED)
     form = "In %.1f s" if recorder.delay else "At once"
     _, recorder.delay = imgui.drag_float("##delay", recorder.delay, 0.05, DELAY.low, DELAY.high, form, CLAMPED)
     widgets.tooltip(f"{DELAY.help} Drag, or double-click to type.")
-    imgui.same_line()
+    if is_wide:
+        imgui.same_line()
     _, recorder.from_seed = imgui.checkbox(SEED, recorder.from_seed)
     widgets.tooltip("Restart each grid from its seed, so that the video can be reproduced.")
     widgets.row_label("Length", LENGTH_HELP)
-    _leave_room(LOOP)
+    is_wide = _leave_room(LOOP)
     form = "%.1f s" if recorder.length else "Until stopped"
     _, length = imgui.drag_float("##length", recorder.length or 0, 0.1, LENGTH.low, LENGTH.high, form, CLAMPED)
     recorder.length = round(length, 1) or None
     widgets.tooltip(f"{LENGTH_HELP} Drag, or double-click to type.")
-    imgui.same_line()
+    if is_wide:
+        imgui.same_line()
     imgui.begin_disabled(not recorder.can_loop)
     _, recorder.loop = imgui.checkbox(LOOP, recorder.loop)
     imgui.end_disabled()
     widgets.tooltip(LOOP_HELP)
 
 
-def _leave_room(title: str) -> None:
-    """Make the next item so wide that a box with a title comes after it."""
+def _leave_room(title: str) -> bool:
+    """Make the next item so wide that a box with a title has room after it; return whether it has."""
     space = imgui.get_style()
     box = imgui.get_frame_height() + space.item_inner_spacing.x + imgui.calc_text_size(title).x
-    imgui.set_next_item_width(-box - space.item_spacing.x)
+    room = imgui.get_content_region_avail().x - box - space.item_spacing.x
+    is_wide = room > em(NARROWEST)
+    imgui.set_next_item_width(room if is_wide else -1)
+    return is_wide
 
 
 def button(app: App, id_: str, width: float, shows_time: bool = False) -> None:
