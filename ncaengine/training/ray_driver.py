@@ -66,8 +66,10 @@ def connected(address: str = "") -> Iterator[None]:
         dashboard = False if where == "local" else None
         ray.init(where, include_dashboard=dashboard, logging_level=logging.ERROR, log_to_driver=False)
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
-        reason = str(error).partition("\n")[0]
-        raise NCAError(f"--ray {where}: cannot be reached ({reason}); give HOST:PORT of a cluster, or none.") from None
+        raise NCAError(
+            f"--ray {where}: cannot be reached ({files.reason(error)}); give HOST:PORT of a cluster, or none. Newer "
+            "versions of Ray also want a token, see docs.ray.io/en/latest/ray-security/token-auth.html."
+        ) from None
     try:
         yield
     finally:
