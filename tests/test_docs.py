@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+import scenes
 from helpers import NOTEBOOK_CONFIG, ROOT, SELFORG, apart, random_model, small
 from PIL import Image
 
@@ -40,6 +41,7 @@ QUICK = {
     "record": ["--steps=4", "--size=24x16"],
     "sheet": ["--steps", "2", "--size=8"],
     "tile": ["--steps=2", "--pixels=64"],
+    "fill": ["--steps=2"],
     "evaluate": ["--features", "random", "--rollouts=1", "--steps", "2", "--size=64", "--target-size=64",
                  "--heal-steps=2"],
     "info": ["--no-picture"],
@@ -121,6 +123,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     row = [weights.w1.ravel(), weights.b1, weights.w2.ravel(), weights.b2]
     np.concatenate(row).astype("<f4").tofile(here / "row.bin")
     Image.fromarray(np.arange(32 * 32 * 3, dtype=np.uint8).reshape(32, 32, 3)).save(here / "zebra.jpg")
+    scene = scenes.hills(48)
+    for name, picture in (("photo", scene.picture), ("areas", scene.labels), ("mask", scene.labels.convert("1"))):
+        picture.save(here / f"{name}.png")
     with nca.Simulation(nca.open_backend("torch")[0]) as sim:
         sim.add(random_model(small(NOTEBOOK_CONFIG)), (16, 16))
         sim.step(2)

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 import ncaengine as nca
+from ncaengine.cli import main
 from ncaengine.core import kernels
 from ncaengine.core.model import Model
 from ncaengine.simulation.grid import Grid
@@ -118,6 +119,16 @@ def cells(steps: int = 600) -> None:
     screenshot(models, options, kernels.discover(), HERE / "cells.png", (1280, 640), prepare=prepare)
 
 
+def filled(size: int = 400) -> None:
+    """Make filled.jpg: a landscape whose hills are filled, as by the first command of docs/filling.md."""
+    sys.path.append(str(ASSETS.parent / "tests"))
+    from scenes import write
+
+    with tempfile.TemporaryDirectory() as folder:
+        *command, _ = write("hills", Path(folder), size)
+        main([*map(str, command), str(HERE / "filled.jpg")])
+
+
 def keys() -> None:
     """Write the table of keys into docs/window.md."""
     from ncaengine.viewer.keymap_markdown import table
@@ -172,7 +183,7 @@ def sizes() -> None:
     print(f"y4m, rgb24, rgba: {512 * 512 * 3 * 60 / 1e6:.2g} MB, rgba a third more")
 
 
-PICTURES = (growth, portraits, window, maps, cells, keys, addresses, formats)
+PICTURES = (growth, portraits, window, maps, cells, filled, keys, addresses, formats)
 """What is made by default."""
 MEASURED = (sizes,)
 

@@ -27,6 +27,7 @@ COMMANDS = {
     "study": "study:Study",
     "sheet": "sheet:Sheet",
     "tile": "tile:Tile",
+    "fill": "fill:Fill",
     "evaluate": "evaluate:Evaluate",
     "import": "import_models:Import",
     "export": "export:Export",

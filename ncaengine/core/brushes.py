@@ -158,7 +158,7 @@ def _squared(x: F64, y: F64, start: F64, along: F64) -> F64:
     return squared
 
 
-def _places(kernel: Kernel, size: Size, column: I32, row: I32) -> tuple[F64, F64]:
+def places(kernel: Kernel, size: Size, column: I32, row: I32) -> tuple[F64, F64]:
     """Return where the picture's rectangle shows cells: their middles from its upper left corner, in cell widths."""
     (ax, _), (bx, by) = kernel.basis
     width = size[0] * ax
@@ -193,7 +193,7 @@ def pattern(
         on its sides differ; with an odd `count` they don't.
     """
     across, down = lattice.extent(kernel, size)
-    x, y = _places(kernel, size, *np.meshgrid(*(np.arange(side, dtype=np.int32) for side in size)))
+    x, y = places(kernel, size, *np.meshgrid(*(np.arange(side, dtype=np.int32) for side in size)))
     if which in OF_ANGLES:
         degrees = _dipole(size) if which == "dipole" else _poles(which, x - across / 2, y - down / 2, across / 4)
         return ((values[0] + degrees + 180) % 360 - 180).astype(np.float32)
@@ -315,7 +315,7 @@ def image_at(image: U8, kernel: Kernel, size: Size, cells: I32) -> F32:
         and repeated endlessly.
     cells: (n, 2) int32 (column, row); each takes the pixel that contains its middle.
     """
-    x, y = _places(kernel, size, cells[:, 0], cells[:, 1])
+    x, y = places(kernel, size, cells[:, 0], cells[:, 1])
     row, column = np.floor(y).astype(np.int64) % image.shape[0], np.floor(x).astype(np.int64) % image.shape[1]
     colours: F32 = image[row, column].astype(np.float32) / np.float32(255)
     return colours

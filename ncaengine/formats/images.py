@@ -1,6 +1,8 @@
 """Image files of any kind: targets to train on and pictures to paint with."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,29 @@ FORMATS = (
 """Those that Pillow decodes itself: for others, as EPS, it starts programs."""
 
 
+@contextmanager
+def opened(name: str | Path, advice: str) -> Iterator[Image.Image]:
+    """Open an image file, for `with`; what goes wrong inside becomes an NCAError that starts with the file's name.
+
+    advice: What to do about a file with too many pixels.
+    """
+    try:
+        with warnings.catch_warnings(action="ignore"):  # about odd metadata, which no user can act on
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with inputs.open_input(name, bounds.PICTURE_BYTES) as file, Image.open(file, formats=FORMATS) as image:
+                yield image
+    except NCAError as error:
+        raise NCAError(f"{name}: {error}") from None
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError, MemoryError):
+        raise NCAError(f"{name}: has too many pixels; {advice}.") from None
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise files.unreadable(name, error) from None
+    except UnidentifiedImageError:
+        raise NCAError(f"{name}: is not an image of a known format; save it as PNG or JPEG.") from None
+    except Exception as error:  # on damaged files Pillow raises nearly anything
+        raise NCAError(f"{name}: cannot be read ({error}); copy it again, or save it as PNG or JPEG.") from None
+
+
 def load_image(name: str | Path, longest: int) -> tuple[F32, tuple[int, int]]:
     """Return an image, with its longer side at most `longest` pixels, and its original (width, height).
 
@@ -40,24 +65,9 @@ def load_image(name: str | Path, longest: int) -> tuple[F32, tuple[int, int]]:
     White is 65535 in 16-bit grey and 32-bit integers, 1 in floats, or the largest value if that is larger.
     Raises NCAError if the image can't be read or is too large.
     """
-    try:
-        with warnings.catch_warnings(action="ignore"):  # about odd metadata, which no user can act on
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with inputs.open_input(name, bounds.PICTURE_BYTES) as file, Image.open(file, formats=FORMATS) as image:
-                size = image.size
-                picture = _rgb(image, longest)
-    except NCAError as error:
-        raise NCAError(f"{name}: {error}") from None
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError, MemoryError):
-        raise NCAError(
-            f"{name}: has too many pixels; scale it down to about {4 * longest} pixels a side first."
-        ) from None
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise files.unreadable(name, error) from None
-    except UnidentifiedImageError:
-        raise NCAError(f"{name}: is not an image of a known format; save it as PNG or JPEG.") from None
-    except Exception as error:  # on damaged files Pillow raises nearly anything
-        raise NCAError(f"{name}: cannot be read ({error}); copy it again, or save it as PNG or JPEG.") from None
+    with opened(name, f"scale it down to about {4 * longest} pixels a side first") as image:
+        size = image.size
+        picture = _rgb(image, longest)
     return picture, size
 
 

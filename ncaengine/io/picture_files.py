@@ -11,6 +11,7 @@ from PIL import Image
 from ncaengine.core import files
 from ncaengine.core.errors import NCAError
 from ncaengine.core.types import U8, U16
+from ncaengine.io import deep_pictures
 
 FORMATS = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 """Pillow's names of the formats, by the name's ending."""
@@ -43,23 +44,34 @@ def check_output(path: Path, width: int = 1, height: int = 1) -> None:
         raise NCAError(f"{path}: cannot be written (Permission denied).")
 
 
-def write_picture(picture: U8 | U16, path: Path, dpi: float | None = None) -> None:
+def write_picture(
+    picture: U8 | U16, path: Path, dpi: float | None = None, exif: bytes = b"", profile: bytes = b""
+) -> None:
     """Write a picture in the format of the name's ending, whole or not at all. Raises NCAError if it can't be written.
 
-    picture: (height, width, 3) uint8, or 4 with opacity, which JPEG has not; or (height, width) uint16, a grey picture,
-        of which JPEG and WebP keep 8 bits.
+    picture: (height, width, 3) uint8 or uint16, or 4 with opacity, which JPEG has not; or (height, width) uint16, a
+        grey picture. JPEG and WebP keep 8 bits.
     dpi: Pixels an inch on paper, stored in the file; None stores nothing.
+    exif: Stored in the file, if any.
+    profile: The ICC profile of its colours, stored in the file, if any.
     """
     check_output(path, picture.shape[1], picture.shape[0])
     kind, file = FORMATS[path.suffix.lower()], io.BytesIO()
     options = dict(_OPTIONS[kind])
     if picture.dtype == np.uint16 and kind not in DEEP:
         picture = np.round(picture / 257).astype(np.uint8)
+    about = Image.Exif()
+    about.load(exif)
     if dpi and kind == "WEBP":  # it has no field for this but Exif
-        exif = Image.Exif()
-        exif.update(dict.fromkeys(_PER_UNIT, dpi) | {_UNIT: _INCH})
-        options["exif"] = exif
+        about.update(dict.fromkeys(_PER_UNIT, dpi) | {_UNIT: _INCH})
     elif dpi:
         options["dpi"] = (dpi, dpi)
-    Image.fromarray(picture).save(file, kind, **options)
+    if len(about):
+        options["exif"] = about
+    if profile:
+        options["icc_profile"] = profile
+    if picture.ndim == 3 and (picture.dtype == np.uint16 or (kind == "TIFF" and len(about))):
+        deep_pictures.save(picture, file, kind, **options)
+    else:
+        Image.fromarray(picture).save(file, kind, **options)
     files.replace_file(path, file.getbuffer())

@@ -136,7 +136,7 @@ def measure(label: str, model: Model, states: list[F32]) -> Trial:
     contrast = float(last.std((0, 1)).mean())
     near = np.mean([np.abs(last - np.roll(last, 1, axis)).mean() for axis in (0, 1)])
     far = np.mean([np.abs(last - np.roll(last, by, (0, 1))).mean() for by in ((SIDE // 2, 7), (11, SIDE // 3))])
-    levels = np.array([[picture.mean(), picture.std((0, 1)).mean()] for picture in pictures])
+    levels = [(float(picture.mean()), float(picture.std((0, 1)).mean())) for picture in pictures]
     peaks = [float(np.abs(state).max()) for state in states]
     return Trial(
         label,
@@ -145,6 +145,11 @@ def measure(label: str, model: Model, states: list[F32]) -> Trial:
         contrast,
         float(((plain < 0) | (plain > 1)).mean()),
         float(near / far) if far > 0 else 1.0,
-        float(np.ptp(levels, axis=0).max() / max(contrast, 1e-6)),
+        unrest(levels, contrast),
         peaks[-1] / max(peaks[0], 1e-6),
     )
+
+
+def unrest(levels: Sequence[tuple[float, float]], contrast: float) -> float:
+    """Return how much brightness and contrast, in that order, moved over several looks, divided by the contrast."""
+    return float(np.ptp(np.array(levels), axis=0).max() / max(contrast, 1e-6))
