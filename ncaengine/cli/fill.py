@@ -52,8 +52,8 @@ class Fill:
     picture: Annotated[Path, PHOTO, tyro.conf.Positional]
     """The picture, of any usual format. Its opacity stays, and so do 16 bits a colour."""
     output: Annotated[str, OUTPUT]
-    """What to write: a picture (.png, .tif, .jpg, .webp), or a video of how it fills (.mp4, .mov, .webm, .gif, .apng, or a
-    name that ends in / for a folder of frames). An existing file is overwritten."""
+    """What to write: a picture (.png, .tif, .jpg, .webp), or a video of how it fills (.mp4, .mov, .webm, .gif, .apng,
+    or a name that ends in / for a folder of frames). An existing file is overwritten."""
     labels: OptionalFile = None
     """A picture of the same size, in which each area has a colour of its own. Black, white and transparent parts stay,
     unless --map names them."""
@@ -89,6 +89,7 @@ class Fill:
     steps_per_frame: Count = 2
     """Steps between two frames of a video."""
     fps: Fps = None
+    """Frames per second: a number or a fraction."""
     kernel: KernelName = "square"
     seed: Seed = 0
     """Random seed: decides which cells fire, and any noise that the grids start from. Another number gives another
