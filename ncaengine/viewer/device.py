@@ -6,6 +6,7 @@ from ncaengine.backends import best_without_gpu, open_backend
 from ncaengine.backends.base import Backend, BackendChoice
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.backends.gl.device import Device, has_gpu
+from ncaengine.backends.gl.parts import Parts
 from ncaengine.core.errors import NCAError
 
 
@@ -24,11 +25,13 @@ def open_in_window(
         return best_without_gpu(threads) if choice == "auto" else open_backend(choice, half, threads)
     try:
         fragment = True if choice == "fragment" else None
-        return GLBackend(Device(context, since=since, half=half, fragment=fragment)), ""
+        backend = GLBackend(Device(context, since=since, half=half, fragment=fragment))
     except NCAError:  # an old OpenGL
         if choice != "auto" or half:
             raise
         return best_without_gpu(threads)
+    backend.parts = Parts(context)
+    return backend, ""
 
 
 def runs_on_gpu(backend: Backend) -> bool:

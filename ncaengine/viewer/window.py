@@ -39,7 +39,7 @@ FRAME = 1 / 60
 """Least seconds of a frame."""
 BUDGET, LONGEST = 0.012, 0.028
 """Least seconds of a frame for the simulation. If drawing takes longer than half of that, the simulation gets twice the
-time of drawing, but both together at most LONGEST."""
+time of drawing, but both together at most LONGEST, and never less than half the time of drawing."""
 AWAKE, NAP, LIVE_NAP = 1.0, 0.25, 0.02
 """Seconds of drawing after the last input, and seconds between checks for input when nothing moves; and for messages of
 other programs."""
@@ -212,7 +212,8 @@ class Window:
         if recorder.active:
             recording.advance_frame(self.app)
         if recorder.recording is None and self.app.running:
-            budget = max(BUDGET, min(2 * self._drawing_seconds, LONGEST - self._drawing_seconds))
+            drawing = self._drawing_seconds
+            budget = max(BUDGET, drawing / 2, min(2 * drawing, LONGEST - drawing))
             self.app.attempt(partial(self._pacer.frame, budget))
         else:
             self._pacer.restart()

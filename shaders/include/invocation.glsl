@@ -7,6 +7,8 @@ bool within(ivec2 size) { return true; }
 
 ivec2 cell_of_invocation(ivec2 size) { return ivec2(gl_FragCoord.xy); }
 #else
+uniform uint dispatch_start; // a dispatch may begin further on: at which invocation, or with blocks in which row
+
 // The number of the invocation in the dispatch.
 uint ordinal() {
     uint group = gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x;
@@ -15,19 +17,21 @@ uint ordinal() {
 
 #if GROUP_Y == 1
 // Whether the invocation has a cell of its own.
-bool within(ivec2 size) { return ordinal() < uint(size.x * size.y); }
+bool within(ivec2 size) { return dispatch_start + ordinal() < uint(size.x * size.y); }
 
 // Invocations beyond the end repeat the last cell: llvmpipe runs code after an early return, or inside an if, many times
 // slower.
 ivec2 cell_of_invocation(ivec2 size) {
-    int n = int(min(ordinal(), uint(size.x * size.y) - 1u)), row = floor_div(n, size.x);
+    int n = int(min(dispatch_start + ordinal(), uint(size.x * size.y) - 1u)), row = floor_div(n, size.x);
     return ivec2(n - row * size.x, row);
 }
 #else
+ivec2 place() { return ivec2(gl_GlobalInvocationID.xy + uvec2(0u, dispatch_start)); }
+
 // Whether the invocation has a cell of its own.
-bool within(ivec2 size) { return all(lessThan(ivec2(gl_GlobalInvocationID.xy), size)); }
+bool within(ivec2 size) { return all(lessThan(place(), size)); }
 
 // Invocations beyond the edge repeat a cell there.
-ivec2 cell_of_invocation(ivec2 size) { return min(ivec2(gl_GlobalInvocationID.xy), size - 1); }
+ivec2 cell_of_invocation(ivec2 size) { return min(place(), size - 1); }
 #endif
 #endif

@@ -7,7 +7,7 @@ import moderngl
 import numpy as np
 
 from ncaengine.backends.gl.device import Device
-from ncaengine.backends.gl.programs import ComputeProgram, Image, Images, Program, Uniforms
+from ncaengine.backends.gl.programs import ComputeProgram, Image, Images, Program, Rows, Uniforms
 from ncaengine.backends.gl.shader import network, perception, source
 from ncaengine.backends.gl.shader.dialect import Part
 from ncaengine.backends.gl.shader.perception import Cover, Form, FrameKind
@@ -108,19 +108,19 @@ class Passes:
 
     def step(
         self, programs: StepPrograms, size: Size, covered: Size, reads: Images, after: moderngl.TextureArray,
-        uniforms: Uniforms,
+        uniforms: Uniforms, rows: Rows | None = None,
     ) -> None:  # fmt: skip
         """Run the step itself.
 
         size: (width, height) of the grid. covered: that of its part that invocations cover, where cells aren't listed.
+        rows: those of the invocations, of which there are `rows_of`; None for all.
         """
         writes = {"after": after}
         if programs.merge:
-            programs.step.run(covered, reads, {"after": self.fired(covered, after.layers)}, uniforms)
+            programs.step.run(covered, reads, {"after": self.fired(covered, after.layers)}, uniforms, rows)
             return
         if not programs.pick:
-            rows = -(-covered[1] // network.CELLS[programs.form])
-            programs.step.run((covered[0], rows), reads, writes, uniforms)
+            programs.step.run((covered[0], rows_of(programs, covered)), reads, writes, uniforms, rows)
             return
         assert isinstance(programs.step, ComputeProgram)
         listed, turn = self._list_for(size[0] * size[1]), {**uniforms, "turn": self._turn}
@@ -192,6 +192,11 @@ def combine(
         shares.append(stage.shares.get(place, 0.0))
     uniforms = {"size": size, "shares": tuple(shares)}
     programs.combine[stage.into is None].run(size, reads, {"after": result}, uniforms)
+
+
+def rows_of(programs: StepPrograms, covered: Size) -> int:
+    """Return how many rows of invocations step a part of a grid, (width, height)."""
+    return covered[1] if programs.merge else -(-covered[1] // network.CELLS[programs.form])
 
 
 def coarse_size(size: Size, scale: int) -> Size:

@@ -14,6 +14,8 @@ Image = moderngl.Texture | moderngl.TextureArray
 Images = Mapping[str, Image]
 """Images by their names in the shader."""
 Uniforms = Mapping[str, object]
+Rows = tuple[int, int]
+"""The first row of some, and the one after the last."""
 Shader = moderngl.ComputeShader | moderngl.Program
 _SAMPLERS = {0x8B5E, 0x8DC1}
 """GL_SAMPLER_2D, GL_SAMPLER_2D_ARRAY."""
@@ -28,8 +30,11 @@ class Program(Protocol):
     def names(self) -> frozenset[str]:
         """The uniforms and images that the compiler kept."""
 
-    def run(self, size: Size, reads: Images, writes: Images, uniforms: Uniforms) -> None:
-        """Run once for each of (width, height) cells. What is written is not among what is read."""
+    def run(self, size: Size, reads: Images, writes: Images, uniforms: Uniforms, rows: Rows | None = None) -> None:
+        """Run once for each of (width, height) cells. What is written is not among what is read.
+
+        rows: the first row and the one after the last, None for all. Some cells of the next rows may be written, too.
+        """
 
 
 class ComputeProgram:
@@ -40,10 +45,12 @@ class ComputeProgram:
         self._group, self._units = text.group, text.images
         self.names = frozenset(shader)
 
-    def run(self, size: Size, reads: Images, writes: Images, uniforms: Uniforms) -> None:
+    def run(self, size: Size, reads: Images, writes: Images, uniforms: Uniforms, rows: Rows | None = None) -> None:
         """See Program."""
-        self._bind(reads, writes, uniforms)
-        self.shader.run(*source.groups(self._group, size))
+        first, end = rows or (0, size[1])
+        start = first * (size[0] if self._group[1] == 1 else 1)
+        self._bind(reads, writes, {**uniforms, "dispatch_start": start})
+        self.shader.run(*source.groups(self._group, (size[0], end - first)))
         self._ctx.memory_barrier()
 
     def run_listed(
@@ -77,7 +84,7 @@ class FragmentProgram:
         self._parts = shaders
         self.names = frozenset(shaders[0][0])
 
-    def run(self, size: Size, reads: Images, writes: Images, uniforms: Uniforms) -> None:
+    def run(self, size: Size, reads: Images, writes: Images, uniforms: Uniforms, rows: Rows | None = None) -> None:
         """See Program."""
         (written,) = writes.values()
         with self._targets:
@@ -85,9 +92,9 @@ class FragmentProgram:
                 use_samplers(shader, reads)
                 set_uniforms(shader, uniforms)
                 self._targets.attach(written, first, count)
-                rows = max(1, STRIP_CELLS // size[0])
-                for row in range(0, size[1], rows):
-                    self._targets.cover(0, row, size[0], min(rows, size[1] - row))
+                high, (begin, end) = max(1, STRIP_CELLS // size[0]), rows or (0, size[1])
+                for row in range(begin, end, high):
+                    self._targets.cover(0, row, size[0], min(high, end - row))
                     vertices.render(moderngl.TRIANGLES, vertices=3)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import moderngl
 
-from ncaengine.backends.gl.backend import GLCells
+from ncaengine.backends.gl.cells import GLCells
 from ncaengine.core.lattice import View
 from ncaengine.core.looks import Look
 from ncaengine.core.types import U8
