@@ -24,10 +24,14 @@ class ThreeRows(Parts):
         return 3
 
 
-@pytest.fixture(params=["gl", "fragment"])
-def backend(request: pytest.FixtureRequest) -> Iterator[GLBackend]:
-    """A backend that makes whole steps at first, and again afterwards."""
-    found: GLBackend = request.getfixturevalue(request.param)
+@pytest.fixture(params=["gl", "gl looped", "gl blocked", "fragment"])
+def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[GLBackend]:
+    """A backend that makes whole steps at first, and again afterwards; also with the forms of shaders for GPUs."""
+    name, *forms = request.param.split()
+    found: GLBackend = request.getfixturevalue(name)
+    if forms:
+        monkeypatch.setattr(found.device, "forms", tuple(forms))
+        monkeypatch.setattr(found.device, "form", forms[0])
     yield found
     found.parts = None
 
