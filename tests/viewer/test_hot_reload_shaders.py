@@ -122,7 +122,8 @@ def window(folder: Path) -> None:
         shutil.copytree(kernels.resources.folder(name), folder / name)
     kernels.resources._PACKAGE = folder / "ncaengine"
     file = WatchedFile(folder / "zebra.safetensors")
-    options = Options((40, 30), steps_per_second=(60.0,), backend="gl")
+    # Slowly: these random weights run away after some 150 steps, which the window would say.
+    options = Options((40, 30), steps_per_second=(15.0,), backend="gl")
     with module.Window([file.first], options, kernels.discover(), hidden=True, watch=file.watch) as shown:
         app, sim = shown.app, shown.app.sim
         grid = sim.grids[1]
