@@ -20,6 +20,9 @@ WIDTH, HEIGHT = 37, 29
 class ThreeRows(Parts):
     """Parts of three rows, however long they take."""
 
+    def needed(self, cells: int) -> bool:
+        return True
+
     def rows(self, width: int) -> int:
         return 3
 

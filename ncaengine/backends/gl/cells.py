@@ -164,7 +164,7 @@ class GLCells:
             "model_count": len(self._models),
         }
         self.rest = self._step_in_parts(settings, uniforms, pair)
-        if self._backend.parts:
+        if self._backend.parts and self._backend.parts.needed(width * height):
             self._backend.parts.begin(self)
         else:
             self.settle()

@@ -10,8 +10,8 @@ import moderngl
 Result = TypeVar("Result")
 SECONDS = 0.008
 """About how long a part takes."""
-FIRST = 2.0**16
-"""Cells of the first part, whose time is not known yet."""
+FIRST, LEAST = 2.0**16, 2.0**14
+"""Cells of the first part, whose time is not known yet, and the least of any."""
 
 
 class InParts(Protocol):
@@ -36,6 +36,10 @@ class Parts:
     def rows(self, width: int) -> int:
         """Return how many rows of a width in cells are a part."""
         return max(1, int(self._cells / width))
+
+    def needed(self, cells: int) -> bool:
+        """Return whether a step of so many cells takes longer than a part."""
+        return cells > self._cells
 
     def begin(self, grid: InParts) -> None:
         """Note that a grid has a step to make."""
@@ -63,7 +67,7 @@ class Parts:
         self._ctx.finish()
         if cells:
             likely = cells * SECONDS / max(perf_counter() - before, 1e-6)
-            self._cells = min(max(likely, self._cells / 2, 2.0**10), 2 * self._cells)
+            self._cells = min(max(likely, self._cells / 2, LEAST), 2 * self._cells)
         return cells > 0
 
 
