@@ -21,6 +21,7 @@ from ncaengine.cli.shared.options import (
 )
 from ncaengine.cli.shared.output import plural, print_notice, print_warning, progress_bar
 from ncaengine.cli.shared.output_flags import Fps
+from ncaengine.cli.shared.textures import find_textures
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ class Fill:
     unless --map names them."""
     map: Annotated[tuple[str, ...], MAP] = ()
     """Which texture each colour of the labels gets, for example red=zebra '#00ff00'=mine.pt. A texture is a model file
-    (FILE:NAME picks one of several in a file), or the name of a shipped model; `keep` leaves the picture as it is."""
+    (FILE:NAME picks one of several in a file), the name of a shipped model, or an image, which is learnt first and then
+    kept; `keep` leaves the picture as it is."""
     mask: OptionalFile = None
     """Instead of labels, a picture of the same size that is white, or opaque on transparent, where the area is."""
     texture: Annotated[Path | None, TEXTURE] = None
@@ -82,6 +84,8 @@ class Fill:
     """How many steps the textures grow."""
     until_settled: Annotated[bool, SETTLED] = False
     """Grow until each texture has settled, instead."""
+    iterations: Count = 1000
+    """For how many iterations the texture of an image is learnt; the shipped models had 5,000."""
     variants: Annotated[int | None, VARIANTS, Range(2, 100)] = None
     """Write a contact sheet (.png) with so many random seeds, from --seed on."""
     layer: bool = False
@@ -106,7 +110,7 @@ class Fill:
 
         photo = photos.read_photo(self.picture)
         labels, textures = self._areas(photo)
-        models = load_models(textures)
+        models = load_models(find_textures(textures, self.iterations, self.plugins))
         catalogue = find_kernels(self.plugins, self.kernel, models)
         cell = self.cell or filling.cell_for(photo.size)
         angles, scales = self._maps(photo, cell)
@@ -157,7 +161,7 @@ class Fill:
             )
         return kind
 
-    def _areas(self, photo: "Photo") -> "tuple[I32, list[Path]]":
+    def _areas(self, photo: "Photo") -> "tuple[I32, list[str]]":
         """Return which area each pixel belongs to, and the texture of each area. Raises NCAError."""
         import numpy as np
 
@@ -165,7 +169,7 @@ class Fill:
 
         if self.mask:
             assert self.texture
-            return photos.read_mask(self.mask, photo.size, self.picture).astype(np.int32), [_texture(str(self.texture))]
+            return photos.read_mask(self.mask, photo.size, self.picture).astype(np.int32), [str(self.texture)]
         assert self.labels
         wanted: dict[areas.RGB, str] = {}
         for pair in self.map:
@@ -183,7 +187,7 @@ class Fill:
         numbers = np.cumsum([0, *used.values()]).astype(np.int32)
         if not numbers[-1]:
             raise NCAError("--map keeps every colour, so nothing is filled; give one a texture, as red=zebra.")
-        return numbers[found], [_texture(texture) for texture in wanted.values() if texture != KEEP]
+        return numbers[found], [texture for texture in wanted.values() if texture != KEEP]
 
     def _maps(self, photo: "Photo", cell: float) -> "tuple[F32 | None, F32 | None]":
         """Return the maps of angles and scales; None where there is none. Raises NCAError."""
@@ -280,18 +284,3 @@ def _frame(filled: "Filling", layer: bool, opaque: bool = False) -> "U8":
     photo = filled.layer() if layer else filled.picture()
     photo = photos.without_opacity(photo) if opaque else photo
     return photos.to_8_bits(photo.numbers)
-
-
-def _texture(name: str) -> Path:
-    """Return the model of a texture. Raises NCAError if the name is that of a picture."""
-    from PIL import Image
-
-    Image.init()
-    path = Path(name)
-    if path.suffix.lower() in Image.registered_extensions() and path.is_file():
-        model = path.with_suffix(".safetensors")
-        raise NCAError(
-            f"{path}: is a picture, not a model; learn its texture first, by `ncaengine train {path} -o {model}`, then "
-            f"name {model} here."
-        )
-    return path

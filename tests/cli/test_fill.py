@@ -9,6 +9,10 @@ from PIL import Image
 from scenes import SCENES, write
 from videos import frames_of
 
+import ncaengine as nca
+from ncaengine.formats import model_files
+from ncaengine.training.run import TrainingRun
+
 QUICK = ("--backend", "cpu", "--steps", 20)
 
 
@@ -114,6 +118,34 @@ def test_scenes_of_all_kinds_stay_where_nothing_is_filled(
         assert np.array_equal(np.asarray(after.convert("RGB"))[inner], expected[inner])
 
 
+def test_the_texture_of_an_image_is_learnt_once(
+    capsys: pytest.CaptureFixture[str], drawn: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name: drawn / "cache" / name)
+    learnt: list[str] = []
+
+    def train(run: TrainingRun, *others: object) -> None:
+        learnt.append(run.job.target)
+        model_files.save(nca.load("zebra"), run.job.output)
+        run.trainer.iteration = run.settings.iterations
+
+    monkeypatch.setattr("ncaengine.cli.shared.training_runs._train", train)
+    bark, out, plain = drawn / "bark.png", drawn / "out.png", drawn / "plain.png"
+    Image.fromarray(np.random.default_rng(1).integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(bark)
+    command = labelled(drawn, f"red={bark}", "blue=keep")
+    assert "did you mean zebra?" in problem(capsys, *labelled(drawn, f"red={bark}", "blue=zebar"), "-o", out)
+    assert not learnt
+    for _ in range(2):
+        run(capsys, *command, "-o", out)
+        assert learnt == [str(bark)]
+    run(capsys, *labelled(drawn, "red=zebra", "blue=keep"), "-o", plain)
+    assert np.array_equal(opened(out), opened(plain))
+    Image.new("RGB", (40, 40), "green").save(bark)  # another picture under the same name
+    run(capsys, *command, "-o", out)
+    assert len(learnt) == 2
+    assert len([*(drawn / "cache/ncaengine/textures").glob("*-1000/bark.safetensors")]) == 2
+
+
 def test_what_does_not_fit_is_told_in_a_sentence(capsys: pytest.CaptureFixture[str], drawn: Path) -> None:
     out, photo, mask = drawn / "out.png", drawn / "photo.png", drawn / "mask.png"
 
@@ -127,7 +159,6 @@ def test_what_does_not_fit_is_told_in_a_sentence(capsys: pytest.CaptureFixture[s
     assert "write COLOUR=TEXTURE" in says("red")
     assert "did you mean zebra?" in says("red=zebar", "blue=coral")
     assert "keeps every colour" in says("red=keep", "blue=keep")
-    assert "learn its texture first, by `ncaengine train" in says(f"red={photo}", "blue=coral")
     assert "ending can't be written; use .png" in says("red=zebra", "blue=coral", output=drawn / "out.pdf")
     assert "can't be transparent" in says("red=zebra", "blue=coral", flags=("--layer",), output=drawn / "out.jpg")
     assert "contact sheet" in says("red=zebra", "blue=coral", flags=("--variants", 2), output=drawn / "out.jpg")

@@ -1,0 +1,52 @@
+"""Textures that a command names: models, or images whose texture is learnt first."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def find_textures(names: Sequence[str], iterations: int, plugins: Sequence[Path] = ()) -> list[Path]:
+    """Return the model of each texture. Those of images are trained, with progress, and kept in the user's cache.
+
+    names: Model files, shipped models, or images.
+    iterations: Of a training.
+
+    Raises NCAError for an unknown name, before anything is trained.
+    """
+    from ncaengine.formats import model_files
+
+    found = {name: _cached(Path(name), iterations) if is_image(name) else model_files.find_file(name) for name in names}
+    images = {name: path for name, path in found.items() if is_image(name)}
+    if images:
+        _train(images, iterations, plugins)
+    return [found[name] for name in names]
+
+
+def is_image(name: str) -> bool:
+    """Return whether a name is that of an image file."""
+    from PIL import Image
+
+    Image.init()
+    path = Path(name)
+    return path.suffix.lower() in Image.registered_extensions() and path.is_file()
+
+
+def _cached(image: Path, iterations: int) -> Path:
+    """Return where the model of an image is kept, in a folder that its content names: a changed image is new."""
+    import platformdirs
+
+    from ncaengine.core import bounds, inputs
+
+    content = hashlib.sha256(inputs.read_input(image, bounds.PICTURE_BYTES)).hexdigest()
+    folder = platformdirs.user_cache_path("ncaengine") / "textures" / f"{content[:16]}-{iterations}"
+    return folder / f"{image.stem}.safetensors"
+
+
+def _train(images: dict[str, Path], iterations: int, plugins: Sequence[Path]) -> None:
+    """Train the images that are not in the cache; one that was interrupted goes on."""
+    from ncaengine.cli.shared.training_runs import run_all
+    from ncaengine.training.config import TrainingSettings
+    from ncaengine.training.run import TrainingJob
+
+    settings = TrainingSettings(iterations=iterations, size=64, batch=2)  # four times as fast without a GPU
+    run_all([TrainingJob(name, path, settings) for name, path in images.items()], resume=True, plugins=plugins)
