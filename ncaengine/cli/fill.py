@@ -197,10 +197,14 @@ class Fill:
         if self.align in ("edges", "gradient"):
             angles = alignment.directions(photo, self.align, cell)  # type: ignore[arg-type]
         elif self.align:
+            if not Path(self.align).is_file():
+                raise NCAError(f"--align is {self.align}; use edges, gradient, or the file of a picture.")
             angles = alignment.read_angles(Path(self.align))
         try:
             float(self.scale)
         except ValueError:
+            if not Path(self.scale).is_file():
+                raise NCAError(f"--scale is {self.scale}; use a number, or the file of a picture.") from None
             return angles, alignment.read_scales(Path(self.scale))
         return angles, None
 

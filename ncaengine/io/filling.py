@@ -29,6 +29,8 @@ SPARSE = 0.9
 """If a smaller share of a grid's cells is needed, the others rest; a grid without a map of rates is faster."""
 LOOK, LOOKS, MOST = 50, 5, 3000
 """Steps between two looks at a texture that settles, how many looks must be alike, and when to give up."""
+CALM = 0.05
+"""How much these looks may differ: less than where `import` tells a texture from what is none."""
 _APART = 0x9E3779B9
 """Between the random seeds of two areas, so that those of one texture differ."""
 
@@ -71,7 +73,7 @@ class Part:
         colours = to_rgb(self.grid.state(), self.grid.model.config.colour)[self.awake]
         levels.append((float(colours.mean()), float(colours.std(0).mean())))
         contrast, late = levels[-1][1], levels[-LOOKS:]
-        calm = settling.unrest(late, contrast) <= settling.RESTLESS and contrast >= settling.FLATTEST
+        calm = settling.unrest(late, contrast) <= CALM and contrast >= settling.FLATTEST
         return len(late) == LOOKS and calm
 
 

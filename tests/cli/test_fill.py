@@ -172,5 +172,6 @@ def test_what_does_not_fit_is_told_in_a_sentence(capsys: pytest.CaptureFixture[s
     Image.new("L", (6, 4)).save(drawn / "none.png")
     assert "has 6x4 pixels" in problem(capsys, "fill", photo, *empty)
     assert "scale" in says("red=zebra", "blue=keep", flags=("--scale", 9))
-    assert "no such file" in says("red=zebra", "blue=keep", flags=("--align", "edge")).lower()
+    assert "use edges, gradient" in says("red=zebra", "blue=keep", flags=("--align", "edge"))
+    assert "use a number" in says("red=zebra", "blue=keep", flags=("--scale", "big"))
     assert not out.exists()
