@@ -11,8 +11,10 @@ import sys
 import pytest
 from helpers import ROOT
 
+from ncaengine.formats import model_files
+
 LIMIT = 5.0
-"""Seconds."""
+"""Seconds, for models of up to 6,000 numbers, as the article's; larger ones may take longer in proportion."""
 SETTINGS = {
     "plain": {},
     "turned": {"scale": 1.1},
@@ -60,8 +62,6 @@ def seconds(jobs: list[tuple[str, str, str]], model: str) -> list[float]:
 
 def shapes() -> dict[str, str]:
     """A shipped model of each configuration that compiles to a shader of its own."""
-    from ncaengine.formats import model_files
-
     found = {}
     for path in sorted((ROOT / "assets").glob("*.safetensors")):
         config = model_files.load(path).config
@@ -74,9 +74,10 @@ def shapes() -> dict[str, str]:
 def test_every_shipped_variant_compiles_in_time(model: str) -> None:
     jobs = ALL if os.environ.get("NCAENGINE_FULL") else FEW
     took = dict(zip(jobs, seconds(jobs, model), strict=True))
+    limit = LIMIT * max(1, model_files.load(model).parameters / 6000)
     print("\n".join(f"{' '.join(job)}: {time:.1f} s" for job, time in took.items()))
     for _ in range(2):  # who was slow may have been disturbed
-        slow = [job for job, time in took.items() if time >= LIMIT]
+        slow = [job for job, time in took.items() if time >= limit]
         if slow:
             took |= dict(zip(slow, seconds(slow, model), strict=True))
-    assert {job: time for job, time in took.items() if time >= LIMIT} == {}
+    assert {job: time for job, time in took.items() if time >= limit} == {}
