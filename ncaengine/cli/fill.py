@@ -48,7 +48,7 @@ LONGEST = 480
 
 @dataclass(frozen=True, kw_only=True)
 class Fill:
-    """Fill areas of a picture with living textures; the rest of the picture stays as it is."""
+    """Fill areas of a picture with living textures; the rest of the picture stays as it is, beyond a soft edge."""
 
     picture: Annotated[Path, PHOTO, tyro.conf.Positional]
     """The picture, of any usual format. Its opacity stays, and so do 16 bits a colour."""

@@ -62,6 +62,8 @@ def placed(models: Sequence[Model], wanted: Wanted) -> Placed:
     """
     known, shares = palette(models), {wanted: 1.0} if isinstance(wanted, str) else wanted
     for name in shares:
+        if name not in known and len(known) == 1:
+            raise NCAError("The grid makes one texture only; open a model of several, or paint another model.")
         if name not in known:
             choose = f"{did_you_mean(name, known)}; choose from: {', '.join(known)}"
             raise NCAError(f"The grid has no texture {name[:100]!r}{choose}.")

@@ -33,7 +33,10 @@ def parse_background(text: str) -> Background:
 def require_opacity(grid: Grid) -> None:
     """Raise NCAError if no cell of a grid's model is ever transparent."""
     if not grid.model.config.colour.alpha:
-        raise NCAError(f"{grid.model.config.name} has no transparent cells; leave out --background.")
+        raise NCAError(
+            f"{grid.model.config.name} has no transparent cells, which only growing pictures have; "
+            "leave out --background."
+        )
 
 
 def whole_picture(grid: Grid, background: Background | None, scale: int = 1) -> U8:

@@ -12,7 +12,7 @@ size = [256, 128]
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -51,7 +51,7 @@ class ScriptFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seconds: Seconds = 10.0
     """The length of the film."""
     models: dict[str, str] = {}
-    """More models, files or shipped, by the names that commands use."""
+    """More models, files or shipped, by the names that commands use. Shipped ones need no entry."""
     images: dict[str, str] = {}
     """Image files by the names that commands use."""
     commands: Annotated[tuple[dict[str, Any], ...], msgspec.Meta(max_length=int(bounds.COMMANDS.high))] = ()
@@ -159,6 +159,8 @@ def load_script(path: Path) -> Script:
         file = _read_file(path)
         timed = [_parse_command(path, number, table) for number, table in enumerate(file.commands, 1)]
         models = {name: _load_model(path.parent, given) for name, given in file.models.items()}
+        shipped = _shipped(due.command for _, due in timed) - set(models)
+        models |= {name: model_files.load(name) for name in sorted(shipped)}
         images = {name: load_picture(path.parent / given) for name, given in file.images.items()}
         grids = tuple((_load_model(path.parent, grid.model), grid) for grid in file.grids)
     at_ticks = sorted((due for kind, due in timed if kind == "second"), key=attrgetter("at"))
@@ -209,6 +211,12 @@ def _parse_command(path: Path, number: int, table: dict[str, Any]) -> tuple[str,
 def _load_model(folder: Path, given: str) -> Model:
     """Load a model file from the script's folder, or a shipped model by its name."""
     return model_files.load(model_files.find_file(given, folder))
+
+
+def _shipped(given: Iterable[AnyCommand]) -> set[str]:
+    """Return the names of shipped models that commands give."""
+    named = {each.model for each in given if isinstance(each, commands.SetModel | AddGrid)}
+    return named & {path.stem for path in model_files.shipped_models()}
 
 
 def load_picture(path: Path) -> U8:

@@ -154,7 +154,7 @@ TABLE = (
     Shortcut(FILES, "Shift P", (SHIFT | int(Key.p),), "Save a picture that opens as a session", recording.save_still),
     Shortcut(FILES, "Ctrl S", (CTRL | int(Key.s),), "Save the session", session_files.save),
     Shortcut(FILES, "Ctrl Shift S", (CTRL | SHIFT | int(Key.s),), "Save the session as …", _save_as),
-    Shortcut(GRIDS, "K", (int(Key.k),), "Next kernel that suits the model", grids.next_kernel),
+    Shortcut(GRIDS, "K", (int(Key.k),), "Switch between square and hexagonal (next kernel)", grids.next_kernel),
     Shortcut(
         GRIDS, "Shift K", (SHIFT | int(Key.k),), "Next kernel of all", lambda app: grids.next_kernel(app, every=True)
     ),

@@ -99,7 +99,7 @@ def test_kinds_without_opacity_are_refused(sim: Simulation, ending: str) -> None
 
 def test_what_has_no_transparent_cells_is_refused(sim: Simulation, tmp_path: Path) -> None:
     grid = sim.add(random_weights(msgspec.structs.replace(CONFIG, colour=Colour())), SIZE)
-    with pytest.raises(NCAError, match="has no transparent cells; leave out --background"):
+    with pytest.raises(NCAError, match=r"has no transparent cells, which .*; leave out --background"):
         Recording(f"{tmp_path}/a.png", sim, grid, background="transparent")
 
 

@@ -170,6 +170,15 @@ def test_later_commands_can_name_a_grid_that_a_command_adds(folder: Path, catalo
         scripts.load_script(written(folder, TEXT + used + made)).start(sim)
 
 
+def test_a_command_names_a_shipped_model(folder: Path, catalogue: Catalogue) -> None:
+    more = '[[commands]]\nstep = 1\ntype = "SetModel"\ngrid = 1\nmodel = "zebra"\n'
+    (folder / "s.toml").write_text('[[grids]]\nmodel = "coral"\nsize = [9, 7]\n' + more)
+    sim = Simulation(TorchBackend(), catalogue)
+    scripts.load_script(folder / "s.toml").start(sim)
+    sim.step(2)
+    assert sim.grid().model.config.name == "zebra"
+
+
 def test_a_shipped_model_is_found_by_its_name(folder: Path) -> None:
     script = scripts.load_script(written(folder, '[[grids]]\nmodel = "bubbles"\n'))
     assert script.grids[0][0].config.name == "bubbles"
