@@ -31,7 +31,7 @@ const KEYS = {
     ["", "Shift Drag", "Paint a map's default"],
   ],
   Grids: [
-    ["k", "K", "Next kernel that suits the model", () => commands.nextKernel()],
+    ["k", "K", "Switch between square and hexagonal (next kernel)", () => commands.nextKernel()],
     ["1", "1, 2", "Select a grid by number", () => commands.select(0)],
     ["2", "", "", () => commands.select(1)],
     ["delete", "Del", "Remove the grid", () => remove()],

@@ -132,7 +132,7 @@ class _Video(Streamed):
 
     def _end(self) -> None:
         try:
-            if self._stream is not None and self._count:
+            if self._stream is not None:  # without its frames the container crashes
                 self._container.mux(self._stream.encode())
         finally:
             self._container.close()

@@ -292,7 +292,7 @@ class Window:
             nap = LIVE_NAP if self.osc else NAP
             host.wait_for_input(nap)
             waited = time.perf_counter() - start
-            if waited < nap * 0.98 or messages.take(self.app, self.osc):
+            if messages.take(self.app, self.osc) or waited < nap * 0.98:
                 self._last_input = time.perf_counter()
                 return
             expired = any(toast.until < time.monotonic() for toast in self.app.toasts)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from one_step import SMALL, TOLERANCE, both, random_fields, stepped
 
 from ncaengine.backends.base import Backend
-from ncaengine.backends.gl import backend
+from ncaengine.backends.gl import shared
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.backends.gl.shader import network
 from ncaengine.backends.reference import CellFrame, Reference
@@ -93,7 +93,7 @@ def test_hidden_units_in_parts_agree(
 ) -> None:
     """On a pretended device of less memory, so that the cell's frame lives across barriers."""
     config = Config(channels=4, hidden=11)
-    monkeypatch.setattr(backend, "SHARED_BYTES", 16 * (1 + 4 * network.unit_fours(config)))
+    monkeypatch.setattr(shared, "SHARED_BYTES", 16 * (1 + 4 * network.unit_fours(config)))
     assert gl_formed.step_programs(random_model(config), catalogue.get("square"), frame="turned")
     assert_agree(gl_formed, [random_model(config)] * 2, catalogue.get("square"), (37, 11))
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from one_step import assert_one_step_agrees
 
 from ncaengine.backends.base import Backend
-from ncaengine.backends.gl import backend
+from ncaengine.backends.gl import shared
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.backends.gl.device import SHARED_BYTES
 from ncaengine.backends.gl.shader import network, perception, source
@@ -149,7 +149,7 @@ def test_hidden_units_in_parts_agree(
     """On a pretended device of less memory; 11 units in 2, 3 or 4 parts leave a smaller last one."""
     config = Config(channels=4, hidden=11)
     memory = 16 * (perception.layers(config) + -(-config.hidden // parts) * network.unit_fours(config))
-    monkeypatch.setattr(backend, "SHARED_BYTES", memory)
+    monkeypatch.setattr(shared, "SHARED_BYTES", memory)
     assert_parts_agree(gl_formed, config, catalogue.get("square"), memory)
 
 

@@ -86,6 +86,9 @@ class Player:
                 return c.Fill(
                     grid, field, self.one(*get_args(Pattern)), (self.one(0.5, 1.0), 1.0), 3, self.number(0, 3)
                 )
+            case c.Blend:
+                patterns = self.one("even", "halves", "stripes", "checks", "polar")
+                return c.Blend(grid, self.one("a", "b"), self.one("a", "b"), patterns, 3, self.number(0, 3))
             case c.Copy:
                 return c.Copy(grid, self.point(), self.number(1, 5))
             case c.Rewind:

@@ -8,11 +8,11 @@ from ncaengine.viewer.kit.theme import em
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.brush import TOOLS, Tool, ToolName
 
-BUTTON_SIDE = 2.1
+BUTTON_SIDE = 1.9
 """In em."""
 SPACING = 0.2
 """Between two buttons, in em."""
-PADDING = 0.8
+PADDING = 0.5
 """Above and below the buttons, in em."""
 MARGIN = 0.4
 """Left and right of the buttons, in em."""
