@@ -88,7 +88,8 @@ class Player:
                 )
             case c.Blend:
                 patterns = self.one("even", "halves", "stripes", "checks", "polar")
-                return c.Blend(grid, self.one("a", "b"), self.one("a", "b"), patterns, 3, self.number(0, 3))
+                names = [*self.sim.grids[grid].textures]
+                return c.Blend(grid, self.one(*names), self.one(*names), patterns, 3, self.number(0, 3))
             case c.Copy:
                 return c.Copy(grid, self.point(), self.number(1, 5))
             case c.Rewind:
