@@ -99,3 +99,13 @@ def test_a_slider_leaves_the_others_their_proportions(
     shares: dict[str, float], name: str, share: float, wanted: dict[str, float]
 ) -> None:
     assert textures._with_share(shares, name, share) == pytest.approx(wanted)
+
+
+def test_the_shares_follow_the_map() -> None:
+    app, panel = make_app(), textures.TexturesPanel()
+    names = textures.blendable(app.grid)
+    assert panel._shares_of(app.grid, names) == {"red": 1.0}
+    app.sim.blend("red", "blue", "halves")
+    assert panel._shares_of(app.grid, names) == {"red": 0.5, "blue": 0.5}
+    app.sim.undo()
+    assert panel._shares_of(app.grid, names) == {"red": 1.0}

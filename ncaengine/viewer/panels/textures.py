@@ -7,8 +7,9 @@ import numpy as np
 from imgui_bundle import imgui
 
 from ncaengine.core.embedding_inputs import Embedding
+from ncaengine.core.fields import FIELDS
 from ncaengine.core.settings import SettingInfo
-from ncaengine.core.types import F64
+from ncaengine.core.types import F32, F64
 from ncaengine.simulation.commands import Blend
 from ncaengine.simulation.grid import Grid
 from ncaengine.viewer.kit import sliders, theme, widgets
@@ -37,7 +38,7 @@ class TexturesPanel:
     """The Textures section, with the shares that were set last on each grid."""
 
     def __init__(self) -> None:
-        self._shares: dict[int, dict[str, float]] = {}
+        self._shares: dict[int, tuple[F32 | None, dict[str, float]]] = {}  # with the map for which they hold
         self._journal_length = -1  # after the last blend of the drag that goes on
 
     def show(self, app: App) -> None:
@@ -53,16 +54,17 @@ class TexturesPanel:
         widgets.text_in(theme.DIM, PAINT_HELP, wrapped=True)
 
     def _shares_of(self, grid: Grid, names: Mapping[str, Embedding]) -> dict[str, float]:
-        """Return the shares that were set last, or those of the grid's middle cell if they weren't set here."""
-        kept = self._shares.get(grid.id, {})
-        return kept if kept and set(kept) <= set(names) else {next(iter(names)): 1.0}
+        """Return the shares that were set here last; after any other change of the map, those that cells have."""
+        if grid.id not in self._shares or self._shares[grid.id][0] is not grid.fields:
+            self._shares[grid.id] = grid.fields, made(grid, names)  # every edit makes a new array
+        return self._shares[grid.id][1]
 
     def _blend(self, app: App, shares: dict[str, float]) -> None:
-        if shares == self._shares.get(app.grid.id):
+        if shares == self._shares[app.grid.id][1]:
             return
         more = self._journal_length == len(app.sim.journal)
         if app.submit(Blend(app.grid.id, shares, more=more)):
-            self._shares[app.grid.id] = shares
+            self._shares[app.grid.id] = app.grid.fields, shares
             self._journal_length = len(app.sim.journal)
         if not imgui.is_mouse_down(imgui.MouseButton_.left):  # a click is an edit of its own
             self._journal_length = -1
@@ -72,6 +74,17 @@ def blendable(grid: Grid) -> dict[str, Embedding]:
     """Return the textures of the grid's first model of several, by their names on the grid."""
     slots = [slot for slot, model in enumerate(grid.models) if model.config.textures]
     return {name: code for name, (slot, code) in grid.textures.items() if slot in slots[:1]}
+
+
+def made(grid: Grid, names: Mapping[str, Embedding]) -> dict[str, float]:
+    """Return the shares of the grid's cells whose embedding is nearest to each texture's, from a sample of them."""
+    if grid.fields is None:
+        return {next(iter(names)): 1.0}
+    stride = max(1, max(grid.size) // 64)
+    cells = grid.fields[::stride, ::stride, len(FIELDS) :].reshape(-1, 1, len(next(iter(names.values()))))
+    nearest = np.square(cells - np.array([*names.values()], np.float32)).sum(2).argmin(1)
+    counts = np.bincount(nearest, minlength=len(names)) / len(nearest)
+    return {name: round(float(share), 4) for name, share in zip(names, counts, strict=True) if share}
 
 
 def projected(codes: Mapping[str, Embedding]) -> dict[str, Place]:
