@@ -13,6 +13,8 @@ from ncaengine.core import kernels
 from ncaengine.core.model import Model
 from ncaengine.simulation.grid import Grid
 from ncaengine.simulation.rollout import rollout
+from ncaengine.viewer.actions import tools
+from ncaengine.viewer.panels import sidebar
 from ncaengine.viewer.screenshot import screenshot
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.options import Options
@@ -119,6 +121,23 @@ def cells(steps: int = 600) -> None:
     screenshot(models, options, kernels.discover(), HERE / "cells.png", (1280, 640), prepare=prepare)
 
 
+def textures(steps: int = 250) -> None:
+    """Make textures.png: the window with a model of many textures, of which four are painted on one grid."""
+
+    def prepare(app: App) -> None:
+        sim = app.sim
+        app.prefs.closed = [title for title in sidebar.TITLES if title not in ("Model", "Textures")]
+        sim.blend("zebra", "giraffe", "halves", fuzz=8)
+        sim.step(steps)
+        sim.paint_texture("bubbles", (48, 48), radius=22, softness=0.5)
+        sim.paint_texture("scales", (110, 60), radius=24, softness=0.5)
+        sim.step(steps)
+        tools.select(app, "texture")
+
+    models, options = [nca.load(ASSETS / "many.safetensors")], Options(size=(160, 110))
+    screenshot(models, options, kernels.discover(), HERE / "textures.png", prepare=prepare)
+
+
 def filled(size: int = 400) -> None:
     """Make filled.jpg: a landscape whose hills are filled, as by the first command of docs/filling.md."""
     sys.path.append(str(ASSETS.parent / "tests"))
@@ -183,7 +202,7 @@ def sizes() -> None:
     print(f"y4m, rgb24, rgba: {512 * 512 * 3 * 60 / 1e6:.2g} MB, rgba a third more")
 
 
-PICTURES = (growth, portraits, window, maps, cells, filled, keys, addresses, formats)
+PICTURES = (growth, portraits, window, maps, cells, textures, filled, keys, addresses, formats)
 """What is made by default."""
 MEASURED = (sizes,)
 
