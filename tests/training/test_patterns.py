@@ -33,6 +33,15 @@ def test_a_pattern_wraps_without_a_seam(name, axis):
     assert steps[0] <= 1.05 * np.quantile(steps[1:], 0.98)
 
 
+@pytest.mark.parametrize("name", PATTERNS)
+@pytest.mark.parametrize("side", [16, 17, 41])
+def test_a_pattern_can_have_any_side_from_16_pixels(name, side):
+    picture = PATTERNS[name](side)
+    assert picture.shape == (side, side, 3)
+    assert picture.min() >= 0
+    assert picture.max() <= 1
+
+
 def test_a_full_size_pattern_has_its_size():
     assert PATTERNS["scales"](128).shape == (128, 128, 3)
     assert PATTERNS["weave"](side=96, rng_seed=7).shape == (96, 96, 3)

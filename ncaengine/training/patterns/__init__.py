@@ -7,7 +7,17 @@ number `rng_seed`, and returns (side, side, 3) float32 RGB in [0, 1].
 from collections.abc import Callable, Mapping
 
 from ncaengine.core.types import F32
-from ncaengine.training.patterns.organic import bubbles, coral, cracks, giraffe, leopard, lichen, pebbles, zebra
+from ncaengine.training.patterns.organic import (
+    bubbles,
+    coral,
+    cracks,
+    giraffe,
+    leopard,
+    lichen,
+    pebbles,
+    wood,
+    zebra,
+)
 from ncaengine.training.patterns.regular import bricks, honeycomb, knit, scales, waves, weave
 
 PATTERNS: Mapping[str, Callable[..., F32]] = {
@@ -25,5 +35,6 @@ PATTERNS: Mapping[str, Callable[..., F32]] = {
     "knit": knit,
     "honeycomb": honeycomb,
     "waves": waves,
+    "wood": wood,
 }
 """The generators by name: (side, rng_seed) -> picture."""

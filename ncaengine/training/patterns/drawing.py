@@ -119,10 +119,13 @@ def shingles(n: int, columns: int, rows: int, radius: float) -> Shingles:
     return Shingles(x, y, number)
 
 
-def band_pass(side: int, wavelength: float, width: float) -> F64:
-    """Return a ring in the frequency plane around `wavelength` pixels, Gaussian over octaves."""
+def band_pass(side: int, wavelength: float, width: float, stretch: float = 1.0) -> F64:
+    """Return a ring in the frequency plane around `wavelength` pixels, Gaussian over octaves.
+
+    Waves are `stretch` times as long down as across.
+    """
     f = np.fft.fftfreq(side)
-    radius = np.hypot(f[None], f[:, None])
+    radius = np.hypot(f[None], stretch * f[:, None])
     radius[0, 0] = 1e-9
     return np.asarray(np.exp(-0.5 * (np.log2(radius * wavelength) / width) ** 2))
 
@@ -142,9 +145,12 @@ def upsample(field: F64) -> F64:
     return np.asarray(np.fft.ifft2(spectrum).real)
 
 
-def noise(rng: np.random.Generator, side: int, wavelength: float) -> F64:
-    """Return smooth noise for an oversampled picture: deviation 1, with waves of about `wavelength` pixels."""
-    field = upsample(filter_field(rng.standard_normal((side, side)), band_pass(side, wavelength, 0.35)))
+def noise(rng: np.random.Generator, side: int, wavelength: float, stretch: float = 1.0) -> F64:
+    """Return smooth noise for an oversampled picture: deviation 1, with waves of about `wavelength` pixels.
+
+    Waves are `stretch` times as long down as across.
+    """
+    field = upsample(filter_field(rng.standard_normal((side, side)), band_pass(side, wavelength, 0.35, stretch)))
     return np.asarray(field / field.std())
 
 

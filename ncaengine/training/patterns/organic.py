@@ -176,3 +176,29 @@ def lichen(side: int = 128, rng_seed: int = 9) -> F32:
     slate = np.array([0.15, 0.19, 0.30]) * (1 + 0.10 * noise(rng, side, 12)[..., None])
     colour = mix(slate, mix(green, np.array([1.0, 0.50, 0.10]), cup), leaf)
     return downsample(colour * (0.32 + 0.98 * shade[..., None]))
+
+
+def wood(side: int = 128, rng_seed: int = 14) -> F32:
+    """Pine boards: honey rings with dark late wood, that flow around knots as water around a post."""
+    rng = np.random.default_rng(rng_seed)
+    at = pixel_centres(side * OVERSAMPLING)
+    rings = max(2, round(side / 11))
+    knots = spread_points(rng, max(1, round((side / 74.0) ** 2)), 3)
+    shift = 5.0 * noise(rng, side, 44, stretch=2.5) + 0.5 * noise(rng, side, 14, stretch=4)
+    heart = np.full((len(at), len(at)), np.inf)
+    for centre, radius in zip(knots, rng.uniform(5.0, 7.5, len(knots)), strict=True):
+        dx = wrap_offset(at[None] - centre[0]) * side
+        dy = wrap_offset(at[:, None] - centre[1]) * side / 1.5
+        far = np.hypot(dx, dy) / radius
+        shift = shift - dx * np.exp(-((far / 4.5) ** 2)) / np.maximum(far, 1) ** 2
+        heart = np.minimum(heart, far)
+    phase = (at[None] + shift / side) * rings % 1
+    late = phase**1.8 * smoothstep((1 - phase) / 0.14)
+    inside = smoothstep((1.0 - heart) / 0.12)
+    late = late * (1 - inside) + inside * (0.60 + 0.17 * np.cos(2 * np.pi * 2.0 * heart) + 0.25 * (1 - heart))
+    late = late + 0.9 * gaussian(heart, 1.05, 0.16)
+    fibre = noise(rng, side, 3.0, stretch=7)
+    early = (0.0, (0.98, 0.80, 0.50)), (0.35, (0.90, 0.62, 0.31))
+    colour = ramp(late + 0.06 * fibre, *early, (0.7, (0.66, 0.34, 0.13)), (1.1, (0.34, 0.12, 0.06)))
+    pore = smoothstep((noise(rng, side, 4.0, stretch=6) - 1.5) / 0.9)
+    return downsample(mix(colour, np.array([0.50, 0.20, 0.07]), 0.6 * pore))

@@ -68,51 +68,65 @@ def weave(side: int = 128, rng_seed: int = 2) -> F32:
 
 
 def bricks(side: int = 128, rng_seed: int = 3) -> F32:
-    """Bevelled bricks in running bond, from apricot to plum, in pale mortar."""
+    """Old bricks in running bond, from apricot to plum, with worn edges in sandy mortar, each about 25 px wide."""
     rng = np.random.default_rng(rng_seed)
-    columns, rows = max(2, round(side / 21)), _even(side, 10.7)
+    columns, rows = max(2, round(side / 25.6)), _even(side, 12.8)
     n = side * OVERSAMPLING
     row = np.floor(pixel_centres(n) * rows).astype(np.int64)[:, None]
     u = pixel_centres(n)[None] * columns + row % 2 / 2
     number = row * columns + u.astype(np.int64) % columns
     wide, high = side / columns, side / rows  # lengths below are pixels of the picture
     x, y = np.abs(u % 1 - 0.5) * wide, np.abs(pixel_centres(n)[:, None] * rows % 1 - 0.5) * high
-    corner = 2.2
+    corner = 2.4
     beyond = np.hypot(np.clip(x - wide / 2 + corner, 0, None), np.clip(y - high / 2 + corner, 0, None))
-    edge = np.minimum(corner - beyond, np.minimum(wide / 2 - x, high / 2 - y))
-    brick = smoothstep((edge - 0.8) / 0.6)
-    lean = rng.uniform(-0.06, 0.06, columns * rows)[number]  # no two bricks are quite level
-    height = (2.0 + lean * (u % 1) * wide) * smoothstep((edge - 0.4) / 2.8) + 0.15 * noise(rng, side, 8)
+    wear = 0.38 * noise(rng, side, 9) + 0.22 * noise(rng, side, 5)
+    edge = np.minimum(corner - beyond, np.minimum(wide / 2 - x, high / 2 - y)) - wear
+    brick = smoothstep((edge - 1.0) / 0.5)
+    grain = noise(rng, side, 3.5)
+    height = 1.3 * smoothstep((edge - 0.7) / 1.5) + brick * (0.22 * noise(rng, side, 9) + 0.05 * grain)
     shade = lambert_light(height, OVERSAMPLING)
     palette = np.array(
-        [[0.80, 0.33, 0.22], [0.68, 0.22, 0.17], [0.90, 0.48, 0.31], [0.52, 0.17, 0.19], [0.76, 0.28, 0.16]]
+        [[0.84, 0.36, 0.20], [0.72, 0.24, 0.16], [0.95, 0.55, 0.31], [0.50, 0.15, 0.20], [0.80, 0.29, 0.14]]
     )
-    clay = palette[rng.permutation(columns * rows) % len(palette)][number]
-    colour = mix(np.array([0.80, 0.75, 0.68]), clay, brick)
-    return downsample(colour * (0.25 + 1.05 * shade[..., None]))
+    clay = palette[rng.permutation(columns * rows) % len(palette)][number] * (1 + 0.04 * grain[..., None])
+    clay = mix(clay, np.array([0.42, 0.11, 0.17]), 0.45 * smoothstep((noise(rng, side, 12) - 0.5) / 1.2))
+    clay = mix(clay, np.array([1.0, 0.72, 0.48]), 0.32 * gaussian(edge, 1.7, 0.6))  # rubbed bright at the edge
+    mortar = np.array([1.0, 0.92, 0.78]) * (1 + 0.05 * grain[..., None])
+    shadow = np.roll(brick, (5, 4), (0, 1))[..., None]
+    mortar = mortar * (1 - shadow * np.array([0.42, 0.48, 0.42]))
+    return downsample(mix(mortar, clay, brick) * (0.28 + 1.0 * shade[..., None]))
 
 
 def knit(side: int = 128, rng_seed: int = 4) -> F32:
-    """Stockinette in rows of berry and cream: columns of V stitches, each of two plump strands."""
+    """Stockinette of berry wool: columns of V stitches, each of two strands of twisted yarn, about 21 px wide."""
     rng = np.random.default_rng(rng_seed)
-    columns, rows = max(2, round(side / 16)), _even(side, 12.8)
+    columns, rows = _even(side, 21.3), _even(side, 16)
     n = side * OVERSAMPLING
     u, v = np.broadcast_arrays(pixel_centres(n)[None] * columns, pixel_centres(n)[:, None] * rows)
-    x = (u % 1 - 0.5) * 16 / 12.8  # in units of a row's height
-    height, number, depth = np.full((n, n), -1.0), np.zeros((n, n), np.int64), np.zeros((n, n))
+    x = (u % 1 - 0.5) * 4 / 3  # in units of a row's height
+    height, number = np.full((n, n), -1.0), np.zeros((n, n), np.int64)
+    depth, twist = np.zeros((n, n)), np.zeros((n, n))
     for up in (-1, 0, 1):  # a leg reaches into its neighbours above and below
         row = np.floor(v).astype(np.int64) + up
-        along, across = v - row - 0.5, np.abs(x) - 0.31
-        lean = across + 0.34 * along  # a leg runs from the outside above to the middle below
-        body = 1 - (lean / 0.30) ** 2 - (along / 0.86) ** 2
-        leg = np.sqrt(np.clip(body, 0, 1)) * 0.34 + 0.22 * along
+        along, across = v - row - 0.5, np.abs(x) - 0.33
+        lean = (across + 0.42 * along - 0.10 * np.sin(2 * along)) / 0.345  # from the outside above to the middle below
+        body = 1 - lean**2 - np.abs(along / 0.88) ** 2.5
+        leg = np.sqrt(np.clip(body, 0, 1)) * 0.30 + 0.20 * along
         on = (body > 0) & (leg > height)
         height[on], number[on], depth[on] = leg[on], (row % rows * columns + u.astype(np.int64))[on], body[on]
-    shade = lambert_light(np.clip(height, -0.3, 1), n / rows)
-    wools = np.array([[0.78, 0.12, 0.25], [0.97, 0.89, 0.76]])
-    wool = wools[number // columns % 2] * rng.uniform(0.9, 1.06, (columns * rows, 1))[number]
-    colour = wool * (0.22 + 0.95 * shade[..., None]) * (0.45 + 0.55 * smoothstep(depth / 0.5))[..., None]
-    return downsample(mix(np.array([0.16, 0.03, 0.08]), colour, smoothstep(depth / 0.12)))
+        twist[on] = (3.2 * along + 0.8 * np.arcsin(np.clip(lean, -1, 1)))[on]
+    ply = np.abs(np.cos(np.pi * twist))
+    shade = lambert_light(np.clip(height, -0.3, 1) + 0.035 * np.sqrt(ply), n / rows)
+    fibre = 1 + 0.05 * noise(rng, side, 3.0)
+    colour = ramp(
+        shade * (0.55 + 0.45 * smoothstep(depth / 0.6)) * (0.72 + 0.28 * smoothstep(ply / 0.6)) * fibre,
+        (0.1, (0.20, 0.02, 0.16)),
+        (0.45, (0.66, 0.05, 0.26)),
+        (0.75, (0.93, 0.25, 0.34)),
+        (1.0, (1.0, 0.66, 0.56)),
+    )
+    colour = colour * rng.uniform(0.9, 1.06, (columns * rows, 1))[number]
+    return downsample(mix(np.array([0.14, 0.01, 0.13]), colour, smoothstep(depth / 0.12)))
 
 
 def honeycomb(side: int = 128, rng_seed: int = 5) -> F32:
