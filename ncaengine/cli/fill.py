@@ -19,7 +19,7 @@ from ncaengine.cli.shared.options import (
     Seed,
     Threads,
 )
-from ncaengine.cli.shared.output import plural, print_notice, print_warning, progress_bar
+from ncaengine.cli.shared.output import plural, print_notice, progress_bar
 from ncaengine.cli.shared.output_flags import Fps
 from ncaengine.cli.shared.textures import find_textures
 from ncaengine.core.errors import NCAError
@@ -227,14 +227,13 @@ class Fill:
 
     def _grow(self, filled: "Filling", report: "StepReport") -> None:
         from ncaengine.io.filling import MOST
-        from ncaengine.simulation.runaway import Watch
 
         if not self.until_settled:
             filled.run(self.steps, report)
         elif not filled.settle(report):
             print_notice(f"A texture has not settled within {MOST:,} steps; it is shown as it is then.")
         for part in filled.parts:
-            print_warning(Watch().look(part.grid, now=True))
+            filled.sim.engine.world.look(part.grid, now=True)
 
     def _sheet(self, filled: "Filling", count: int) -> None:
         """Write a contact sheet of several random seeds."""

@@ -225,15 +225,13 @@ class Record:
     def _step(self, sim: "Simulation", grid: "Grid", steps: int) -> Iterator[int]:
         """Make `steps` steps; yield how many are made, at each frame and while skipping."""
         from ncaengine.simulation.commands import Step
-        from ncaengine.simulation.runaway import Watch
 
-        watch = Watch()
         while grid.step < steps:
             skipping = grid.step < self._skipped
             end, most = (self._skipped, SKIPPED_AT_ONCE) if skipping else (steps, self.steps_per_frame)
             sim.submit(Step(grid.id, min(most, end - grid.step)))
-            print_warning(watch.look(grid, now=grid.step >= steps))
             yield grid.step
+        sim.engine.world.look(grid, now=True)
 
     def _record_session_or_script(self) -> "tuple[Recording, Grid]":
         """Record a session or a script by its own clock."""
@@ -241,7 +239,6 @@ class Record:
         from ncaengine.io import scripts, sessions
         from ncaengine.simulation.clock import TICKS_PER_SECOND
         from ncaengine.simulation.history import BYTES
-        from ncaengine.simulation.runaway import Watch
 
         with open_simulation(
             kernels.discover(self.plugins), self.backend, self.half, history=BYTES, threads=self.threads
@@ -260,15 +257,10 @@ class Record:
             ticks = TICKS_PER_SECOND / Fraction(self._fps)
             frames = round(script.seconds * TICKS_PER_SECOND) // ticks
             with self._open(sim, grids, frames) as video:
-                watch = Watch()
-
-                def moments() -> Iterator[int]:
-                    for number, _ in enumerate(script.play(sim, ticks), 1):
-                        for grid in grids:
-                            print_warning(watch.look(grid, now=number == frames))
-                        yield number
-
-                self._capture(video, moments(), "frames", frames)
+                moments = (number for number, _ in enumerate(script.play(sim, ticks), 1))
+                self._capture(video, moments, "frames", frames)
+                for grid in grids:
+                    sim.engine.world.look(grid, now=True)
         return video, grids[0]
 
     def _listener(self, video: "Recording") -> "AbstractContextManager[Listener | None]":

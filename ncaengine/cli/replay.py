@@ -8,7 +8,7 @@ import tyro
 
 from ncaengine.cli.shared.engine import open_simulation
 from ncaengine.cli.shared.options import BackendChoice, Half, Plugins, Threads, size_text
-from ncaengine.cli.shared.output import plural, print_warning, progress_bar
+from ncaengine.cli.shared.output import plural, progress_bar
 
 OUTPUT = tyro.conf.arg(aliases=["-o"], metavar="FILE", help_behavior_hint="(default: none)")
 
@@ -34,25 +34,21 @@ class Replay:
         from ncaengine.core import kernels
         from ncaengine.io import journals, sessions
         from ncaengine.simulation.clock import TICKS_PER_SECOND
-        from ncaengine.simulation.runaway import Watch
 
         journal = journals.load_journal(self.journal)
         catalogue = kernels.discover(self.plugins)
         with open_simulation(catalogue, self.backend, self.half, journal.header.history, self.threads) as sim:
             begin = journal.begin.header.tick
             seconds = (journal.header.until - begin) // TICKS_PER_SECOND
-            watch = Watch()
             with progress_bar("s") as bar:
                 task = bar.add_task(self.journal.name, total=seconds)
 
                 def passed(tick: int) -> None:
                     bar.update(task, completed=(tick - begin) // TICKS_PER_SECOND)
-                    for grid in sim.grids.values():
-                        print_warning(watch.look(grid))
 
                 journal.replay(sim, passed)
             for grid in sim.grids.values():
-                print_warning(watch.look(grid, now=True))
+                sim.engine.world.look(grid, now=True)
                 name, kernel = grid.model.config.name, grid.kernel.name
                 print(f"grid {grid.id}: {name}, {kernel}, {size_text(grid.size)}, step {grid.step}")
             commands, time = plural(len(journal.entries), "command"), sim.tick / TICKS_PER_SECOND

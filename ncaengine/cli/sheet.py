@@ -23,7 +23,7 @@ from ncaengine.cli.shared.options import (
     Threads,
     size_text,
 )
-from ncaengine.cli.shared.output import plural, print_warning, progress_bar
+from ncaengine.cli.shared.output import plural, progress_bar
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:
@@ -208,9 +208,7 @@ class Sheet:
         from ncaengine.io.backgrounds import picture_over
         from ncaengine.io.contact_sheets import Tile
         from ncaengine.simulation.rollout import rollout
-        from ncaengine.simulation.runaway import Watch
 
-        watch = Watch()
         with progress_bar("steps") as progress:
             task = progress.add_task("", total=len(models) * len(kernels) * steps[-1])
             for model in models:
@@ -221,7 +219,7 @@ class Sheet:
                     for grid in rollout(
                         sim, model, steps, size, kernel.name, self.seed, lambda made: progress.advance(task, made)
                     ):
-                        print_warning(watch.look(grid, now=True))
+                        sim.engine.world.look(grid, now=True)
                         tiles.append(Tile(picture_over(grid, behind, view), _caption(kernel, grid.step)))
                 yield tiles
 

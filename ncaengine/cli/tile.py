@@ -23,7 +23,7 @@ from ncaengine.cli.shared.options import (
     parsed_by,
     size_text,
 )
-from ncaengine.cli.shared.output import print_notice, print_warning, progress_bar
+from ncaengine.cli.shared.output import print_notice, progress_bar
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:
@@ -102,11 +102,10 @@ class Tile:
 
     def _grow(self, sim: "Simulation", model: "Model", size: tuple[int, int]) -> "Grid":
         from ncaengine.simulation.rollout import run_to
-        from ncaengine.simulation.runaway import Watch
 
         grid = sim.add(model, size, self.kernel, rng_seed=self.seed)
         with progress_bar("steps") as progress:
             task = progress.add_task(self.output.name, total=self.steps)
             for _ in run_to(sim, grid, [self.steps], lambda made: progress.advance(task, made)):
-                print_warning(Watch().look(grid, now=True))
+                sim.engine.world.look(grid, now=True)
         return grid

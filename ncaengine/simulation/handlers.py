@@ -4,6 +4,7 @@ To add a command, add a struct to commands.py, with its type in AnyEdit or AnyCo
 An edit's change itself lies in edits.py.
 """
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -67,14 +68,22 @@ def catch_up(world: World, most: float = float("inf")) -> int:
         # One step at a time where there is a limit, so no grid gets far ahead of the others.
         grid = next((grid for grid in behind if grid.id > world.last_run), behind[0])
         world.last_run = grid.id
-        steps = catch_up_grid(world, grid, None if most == float("inf") else 1)
+        steps = catch_up_grid(world, grid, sys.maxsize if most == float("inf") else 1)
         made += steps * grid.size[0] * grid.size[1]
     return made
 
 
-def catch_up_grid(world: World, grid: Grid, most: int | None = None) -> int:
+def catch_up_grid(world: World, grid: Grid, most: int = sys.maxsize) -> int:
     """Make the steps of one grid that are due, at most `most`, with the commands that waited for them."""
-    return grid.catch_up(partial(carry_out_late, world), most)
+    made, apply = 0, partial(carry_out_late, world)
+    while made < most:
+        wanted = min(world.until_look(grid), most - made)
+        steps = grid.catch_up(apply, wanted)
+        made += steps
+        if steps < wanted:
+            break
+        world.look(grid)
+    return made
 
 
 def check(world: World, command: AnyCommand) -> None:
@@ -143,7 +152,12 @@ def _rewind(_world: World, grid: Grid, command: c.Rewind) -> None:
 
 
 def _step(world: World, grid: Grid, command: c.Step) -> None:
-    grid.run(command.count, partial(carry_out_late, world))
+    left, apply = command.count, partial(carry_out_late, world)
+    while left and grid.id in world.grids:  # a command that waits can remove it
+        steps = min(left, world.until_look(grid))
+        grid.run(steps, apply)
+        left -= steps
+        world.look(grid)
 
 
 def _show(_world: World, grid: Grid, command: c.Show) -> None:

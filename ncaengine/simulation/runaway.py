@@ -33,6 +33,19 @@ class Watch:
         """Return whether the last sentence about a grid still holds."""
         return self._seen.get(grid.id, _Seen()).told
 
+    def wait(self, grid: Grid) -> int:
+        """Return in how many steps of a grid the next look is due, at least 1."""
+        seen = self._seen.get(grid.id, _Seen())
+        return max(self._due(seen) - grid.step, 1) if grid.step >= seen.step else FIRST
+
+    def forget(self, number: int) -> None:
+        """Drop what is known of a grid that is gone."""
+        self._seen.pop(number, None)
+
+    @staticmethod
+    def _due(seen: _Seen) -> int:
+        return max(FIRST, seen.step + min(seen.step, EVERY))
+
     def look(self, grid: Grid, now: bool = False) -> str:
         """Return a sentence if a grid's states have begun to run away; '' otherwise, and until it is cured.
 
@@ -43,7 +56,7 @@ class Watch:
         seen = self._seen.setdefault(grid.id, _Seen())
         if grid.step < seen.step:
             seen = self._seen[grid.id] = _Seen()
-        if not now and grid.step < max(FIRST, seen.step + min(seen.step, EVERY)):
+        if not now and grid.step < self._due(seen):
             return ""
         largest = grid.cells.largest()
         grown = largest > SUSPECT and largest > GROWTH * seen.largest

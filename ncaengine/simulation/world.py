@@ -1,6 +1,8 @@
 """The world that commands change: the grids, and everything that commands call by name."""
 
-from collections.abc import Iterable
+import logging
+import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ncaengine.backends.base import Backend
@@ -12,6 +14,7 @@ from ncaengine.core.model import Model
 from ncaengine.core.types import Size
 from ncaengine.simulation.grid import Grid, Snapshot, Waiting
 from ncaengine.simulation.library import Library
+from ncaengine.simulation.runaway import Watch
 
 MOST_REMOVED = 4
 """The number of removed grids that can be brought back."""
@@ -64,12 +67,24 @@ class World:
         """The number of the grid that made steps last."""
         self.late: list[NCAError] = []
         """The errors of commands that had waited for their step."""
+        self.watch = Watch()
+        self.tell: Callable[[str], object] | None = logging.getLogger("ncaengine").warning
+        """Called once with a sentence when the states of a grid run away; None if nobody looks."""
 
     def grid(self, number: int) -> Grid:
         """Return a grid by its number. Raises NCAError if there is none."""
         if number not in self.grids:
             raise NCAError(f"There is no grid {number}.")
         return self.grids[number]
+
+    def until_look(self, grid: Grid) -> int:
+        """Return how many steps a grid can make before `look` is due."""
+        return self.watch.wait(grid) if self.tell else sys.maxsize
+
+    def look(self, grid: Grid, now: bool = False) -> None:
+        """Tell it if a grid's states have begun to run away; see runaway.Watch.look."""
+        if self.tell and grid.id in self.grids and (sentence := self.watch.look(grid, now)):
+            self.tell(sentence)
 
     def check_size(self, size: Size, model: Model | None = None) -> None:
         """Raise NCAError if a grid can't have this size here, or there is no memory for it to run a model."""
@@ -92,6 +107,7 @@ class World:
                 del self.removed[number]
         grid.release()
         del self.grids[grid.id]
+        self.watch.forget(grid.id)
 
     def revive(self, number: int) -> Grid:
         """Bring a removed grid back under its number, without its timeline. Raises NCAError if it can't be."""

@@ -143,6 +143,7 @@ class Window:
             host.limit_size()
         backend, notice = open_in_window(self.ctx, options.backend, options.half, self._threads_before, options.threads)
         self.sim = Simulation(backend, catalogue)
+        self.sim.engine.world.tell = None  # the app looks, between the frames
         self.app = App(self.sim, not runs_on_gpu(backend), watch, self._prefs)
         if notice:
             self.app.notify(notice)

@@ -14,7 +14,7 @@ from ncaengine.core import kernels
 from ncaengine.core.model import Model
 from ncaengine.core.types import Size
 from ncaengine.formats import model_files
-from ncaengine.simulation.commands import Reseed, Set, Step
+from ncaengine.simulation.commands import RemoveGrid, Reseed, Set, Step
 from ncaengine.simulation.runaway import Watch
 from ncaengine.simulation.simulation import Simulation
 
@@ -169,3 +169,52 @@ def test_replay_says_it(tmp_path: Path, capsys: pytest.CaptureFixture[str], sim)
     journals.save_journal(sim, path := tmp_path / "a.jsonl")
     assert main(["replay", str(path)]) == 0
     assert "diverged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("start", [0, 997])
+@pytest.mark.parametrize("by_clock", [False, True])
+def test_python_hears_it_once_within_100_steps(
+    backend: Backend, simulate, start: int, by_clock: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However many steps one call makes."""
+    sim = simulate(backend)
+    grid, other = (sim.add(growing(1), 9) for _ in range(2))
+
+    def run(steps: int) -> None:
+        if by_clock:
+            sim.advance(steps * 60)
+        else:
+            sim.step(steps, grid)
+
+    run(start)
+    assert not caplog.records
+    spoiled = grid.state()
+    spoiled[3, 4, 1] = np.inf
+    grid.write(spoiled, None)
+    run(300)
+    [record] = caplog.records
+    assert record.name == "ncaengine"
+    assert "no finite numbers any more" in record.message
+    told = int(record.message.partition("at step ")[2].partition(" ")[0])
+    assert start < told <= start + 100
+    assert np.isfinite(other.state()).all()
+    sim.reseed(1, grid)
+    run(30)
+    assert len(caplog.records) == 1
+
+
+def test_looking_changes_no_step(sim) -> None:
+    """Also commands that wait for a step come at that step, and one that removes the grid ends its steps."""
+    states = []
+    for tell in (None, lambda _: None):
+        sim.engine.world.tell = tell
+        grid = sim.add(growing(1.01), 9)
+        for step in (7, 10, 33, 60):
+            sim.submit(Reseed(grid.id, step), at_step=step)
+        sim.step(45, grid)
+        sim.advance(3600)
+        states.append((grid.step, grid.state().tobytes()))
+        sim.submit(RemoveGrid(grid.id), at_step=grid.step + 25)
+        sim.step(10**6, grid)
+        assert not sim.grids
+    assert states[0] == states[1]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ncaengine.cli.shared.output import print_notice
+from ncaengine.cli.shared.output import print_notice, print_warning
 
 if TYPE_CHECKING:
     from ncaengine.backends.base import BackendChoice
@@ -67,4 +67,6 @@ def open_simulation(
     opened, notice = backends.open_backend(backend, half, threads)
     if notice:
         print_notice(notice)
-    return Simulation(opened, catalogue, history)
+    sim = Simulation(opened, catalogue, history)
+    sim.engine.world.tell = print_warning
+    return sim
