@@ -14,11 +14,12 @@ from ncaengine.training.patterns.organic import (
     giraffe,
     leopard,
     lichen,
+    marble,
     pebbles,
     wood,
     zebra,
 )
-from ncaengine.training.patterns.regular import bricks, honeycomb, knit, scales, waves, weave
+from ncaengine.training.patterns.regular import bricks, feathers, honeycomb, knit, scales, waves, weave
 
 PATTERNS: Mapping[str, Callable[..., F32]] = {
     "pebbles": pebbles,
@@ -36,5 +37,7 @@ PATTERNS: Mapping[str, Callable[..., F32]] = {
     "honeycomb": honeycomb,
     "waves": waves,
     "wood": wood,
+    "marble": marble,
+    "feathers": feathers,
 }
 """The generators by name: (side, rng_seed) -> picture."""

@@ -104,16 +104,19 @@ class Shingles(NamedTuple):
     """The number of that disc."""
 
 
-def shingles(n: int, columns: int, rows: int, radius: float) -> Shingles:
-    """Lay discs like roof tiles, each row on top of the row below it; `rows` must be even to avoid a seam."""
+def shingles(n: int, columns: int, rows: int, radius: float, length: float = 1.0) -> Shingles:
+    """Lay discs like roof tiles, each row on top of the row below it; `rows` must be even to avoid a seam.
+
+    Discs are ellipses, `length` times as long down as across.
+    """
     u, v = np.broadcast_arrays(pixel_centres(n)[None] * columns, pixel_centres(n)[:, None] * rows)
     x, y, number = np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n), np.int64)
-    for up in range(-1, 1 + int(radius * rows / columns)):
+    for up in range(-1, 1 + int(length * radius * rows / columns)):
         row = np.floor(v).astype(np.int64) - up
         shift = row % 2 / 2
         column = np.round(u - shift).astype(np.int64)
         across, down = u - shift - column, (v - row) * columns / rows
-        inside = (np.hypot(across, down) < radius) | (up == -1)
+        inside = (np.hypot(across, down / length) < radius) | (up == -1)
         x[inside], y[inside] = across[inside], down[inside]
         number[inside] = (row % rows * columns + column % columns)[inside]
     return Shingles(x, y, number)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ncaengine.core.types import F32
+from ncaengine.core.types import F32, F64
 from ncaengine.training.patterns.drawing import (
     OVERSAMPLING,
     band_pass,
@@ -176,6 +176,31 @@ def lichen(side: int = 128, rng_seed: int = 9) -> F32:
     slate = np.array([0.15, 0.19, 0.30]) * (1 + 0.10 * noise(rng, side, 12)[..., None])
     colour = mix(slate, mix(green, np.array([1.0, 0.50, 0.10]), cup), leaf)
     return downsample(colour * (0.32 + 0.98 * shade[..., None]))
+
+
+def marble(side: int = 128, rng_seed: int = 12) -> F32:
+    """Polished marble: slanting grey veins with gold in warm white, sines of warped noise (Perlin 1985)."""
+    rng = np.random.default_rng(rng_seed)
+    at, waves = pixel_centres(side * OVERSAMPLING), max(1, round(side / 42))
+
+    def veins(x_waves: int, y_waves: int) -> F64:
+        bend = 6.2 * noise(rng, side, 44) + 1.9 * noise(rng, side, 18) + 0.4 * noise(rng, side, 9)
+        density = np.hypot(x_waves, y_waves) / side
+        phase = at[None] * x_waves + at[:, None] * y_waves + bend * density
+        away = (phase + 0.5) % 1 - 0.5
+        slope_x, slope_y = (wrap_offset(np.roll(phase, -1, k) - np.roll(phase, 1, k)) for k in (0, 1))
+        slope = np.hypot(slope_x, slope_y) * OVERSAMPLING / 2
+        return away / np.maximum(slope, 0.35 * density)
+
+    away, fine = veins(waves, waves), veins(2 * waves, -waves)
+    width = 1.15 * np.exp(0.7 * noise(rng, side, 30))
+    thin = 0.45 * np.exp(0.7 * noise(rng, side, 26))
+    stone = ramp(noise(rng, side, 24), (-1.5, (0.93, 0.86, 0.79)), (0.5, (0.99, 0.96, 0.91)), (1.5, (1.0, 0.99, 0.96)))
+    smoke = np.exp(-np.where(away > 0, away / 7.0, -away / 1.8)) * smoothstep((noise(rng, side, 26) + 1.2) / 2.2)
+    stone = mix(stone, np.array([0.42, 0.45, 0.57]), 0.8 * smoke)
+    stone = mix(stone, np.array([0.58, 0.48, 0.46]), 0.65 * smoothstep(1.5 - np.abs(fine) / thin))
+    vein = mix(np.array([0.20, 0.20, 0.31]), np.array([0.90, 0.64, 0.24]), smoothstep(1.3 - np.abs(away + 0.5) / 0.8))
+    return downsample(mix(stone, vein, smoothstep(1.6 - np.abs(away) / width)))
 
 
 def wood(side: int = 128, rng_seed: int = 14) -> F32:

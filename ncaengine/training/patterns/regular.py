@@ -153,15 +153,34 @@ def honeycomb(side: int = 128, rng_seed: int = 5) -> F32:
 
 
 def waves(side: int = 128, rng_seed: int = 6) -> F32:
-    """Seigaiha, the Japanese blue sea: fans of indigo and cream arcs, each row in front of the one above."""
+    """Seigaiha, the Japanese blue sea: fans of cream arcs on indigo to aqua, each row in front of the one above."""
     rng = np.random.default_rng(rng_seed)
-    columns, rows, radius = max(2, round(side / 21)), _even(side, 10.7), 0.58
+    columns, rows, radius = max(2, round(side / 25.6)), _even(side, 9.2), 0.54
     fan = shingles(side * OVERSAMPLING, columns, rows, radius)
-    x, y, number = fan.x[::-1], -fan.y[::-1], fan.number[::-1]
-    away = np.hypot(x, y) / radius
-    arcs = 0.5 + 0.5 * np.cos(4 * np.pi * (away - 0.83))
-    shade = lambert_light(0.035 * arcs + 0.26 * np.sqrt(np.clip(1.2 - away**2, 0, None)), len(away) / columns)
-    ink = ramp(away, (0.2, (0.16, 0.52, 0.78)), (0.6, (0.08, 0.28, 0.62)), (1.0, (0.03, 0.08, 0.32)))
-    ink = ink * rng.uniform(0.8, 1.2, (columns * rows, 1))[number]
-    colour = mix(ink, np.array([1.0, 0.94, 0.80]), smoothstep((arcs - 0.35) / 0.3))
-    return downsample(colour * (0.35 + 0.8 * shade[..., None]))
+    away = np.hypot(fan.x, fan.y)[::-1] / radius
+    tone = away + rng.uniform(-0.14, 0.10, columns * rows)[fan.number[::-1]]
+    deep = (0.75, (0.03, 0.24, 0.56)), (1.0, (0.06, 0.08, 0.36))
+    ink = ramp(tone, (0.05, (0.56, 0.90, 0.84)), (0.4, (0.08, 0.52, 0.74)), *deep)
+    arc = np.abs((1 - away) * 2.75 % 1 - 0.19)
+    return downsample(mix(ink, np.array([1.0, 0.95, 0.83]), smoothstep((0.30 - arc) / 0.12)))
+
+
+def feathers(side: int = 128, rng_seed: int = 7) -> F32:
+    """Pheasant feathers, each row on top of the next: cream barbs, a copper ring, and an eye of teal and indigo."""
+    rng = np.random.default_rng(rng_seed)
+    columns, rows = max(2, round(side / 25.6)), _even(side, 16)
+    feather = shingles(side * OVERSAMPLING, columns, rows, 0.56, length=1.65)
+    x, y = feather.x, feather.y
+    away = np.hypot(x, y / 1.65) / 0.56
+    barb = np.cos(2 * np.pi * (y - 1.3 * np.abs(x)) * 6.4)
+    shade = lambert_light(0.14 * np.sqrt(np.clip(1.1 - away**2, 0, None)) - 0.16 * np.abs(x), len(away) / columns)
+    eye = np.hypot(1.7 * x, 1.15 * (y - 0.46)) + rng.uniform(-0.025, 0.025, columns * rows)[feather.number]
+    ink = (0.10, (0.05, 0.07, 0.34)), (0.14, (0.02, 0.46, 0.60)), (0.20, (0.16, 0.74, 0.64)), (0.22, (0.42, 0.18, 0.10))
+    gold = (0.25, (0.76, 0.32, 0.10)), (0.32, (0.93, 0.54, 0.18)), (0.40, (1.0, 0.86, 0.56)), (0.6, (1.0, 0.93, 0.78))
+    colour = ramp(eye, *ink, *gold)
+    vane = smoothstep((eye - 0.24) / 0.05)
+    colour = mix(colour, colour * np.array([0.84, 0.60, 0.42]), vane * smoothstep((barb + 0.35) / 0.7))
+    colour = colour * (0.40 + 0.92 * shade[..., None])
+    under = smoothstep((1.0 - away + 0.03 * barb) / 0.12)
+    colour = mix(np.array([0.22, 0.04, 0.10]), colour, under)
+    return downsample(colour)
