@@ -190,7 +190,7 @@ def marble(side: int = 128, rng_seed: int = 12) -> F32:
         away = (phase + 0.5) % 1 - 0.5
         slope_x, slope_y = (wrap_offset(np.roll(phase, -1, k) - np.roll(phase, 1, k)) for k in (0, 1))
         slope = np.hypot(slope_x, slope_y) * OVERSAMPLING / 2
-        return away / np.maximum(slope, 0.35 * density)
+        return np.asarray(away / np.maximum(slope, 0.35 * density))
 
     away, fine = veins(waves, waves), veins(2 * waves, -waves)
     width = 1.15 * np.exp(0.7 * noise(rng, side, 30))
