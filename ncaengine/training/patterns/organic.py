@@ -179,7 +179,10 @@ def lichen(side: int = 128, rng_seed: int = 9) -> F32:
 
 
 def marble(side: int = 128, rng_seed: int = 12) -> F32:
-    """Polished marble: slanting grey veins with gold in warm white, sines of warped noise (Perlin 1985)."""
+    """Polished marble: slanting grey veins with gold in warm white.
+
+    Veins are the contours of a slope with noise (Perlin 1985); dividing by its gradient makes their width even.
+    """
     rng = np.random.default_rng(rng_seed)
     at, waves = pixel_centres(side * OVERSAMPLING), max(1, round(side / 42))
 
@@ -187,10 +190,9 @@ def marble(side: int = 128, rng_seed: int = 12) -> F32:
         bend = 6.2 * noise(rng, side, 44) + 1.9 * noise(rng, side, 18) + 0.4 * noise(rng, side, 9)
         density = np.hypot(x_waves, y_waves) / side
         phase = at[None] * x_waves + at[:, None] * y_waves + bend * density
-        away = (phase + 0.5) % 1 - 0.5
-        slope_x, slope_y = (wrap_offset(np.roll(phase, -1, k) - np.roll(phase, 1, k)) for k in (0, 1))
-        slope = np.hypot(slope_x, slope_y) * OVERSAMPLING / 2
-        return np.asarray(away / np.maximum(slope, 0.35 * density))
+        down, across = (wrap_offset(np.roll(phase, -1, axis) - np.roll(phase, 1, axis)) for axis in (0, 1))
+        slope = np.hypot(down, across) * OVERSAMPLING / 2
+        return np.asarray(wrap_offset(phase) / np.maximum(slope, 0.35 * density))  # pixels to the nearest vein
 
     away, fine = veins(waves, waves), veins(2 * waves, -waves)
     width = 1.15 * np.exp(0.7 * noise(rng, side, 30))
