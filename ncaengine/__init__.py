@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Duplicate,
         Fill,
         Load,
+        Mark,
         Paint,
         Redo,
         RemoveGrid,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         Revive,
         Rewind,
         Set,
+        SetBackdrop,
         SetKernel,
         SetModel,
         Show,
@@ -50,8 +52,8 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "simulation.commands": [
-        "AddGrid", "Blend", "Copy", "Duplicate", "Fill", "Load", "Paint", "Redo", "RemoveGrid", "Reseed", "Resize",
-        "Revive", "Rewind", "Set", "SetKernel", "SetModel", "Show", "Step", "Undo",
+        "AddGrid", "Blend", "Copy", "Duplicate", "Fill", "Load", "Mark", "Paint", "Redo", "RemoveGrid", "Reseed",
+        "Resize", "Revive", "Rewind", "Set", "SetBackdrop", "SetKernel", "SetModel", "Show", "Step", "Undo",
     ],
     "core.errors": ["NCAError"],
     "formats.model_files": ["load", "save"],
@@ -65,9 +67,9 @@ _NAMES = {
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
-    "AddGrid", "Blend", "Copy", "Duplicate", "Fill", "Film", "Load", "Look", "NCAError", "Paint", "Recording", "Redo",
-    "RemoveGrid", "Reseed", "Resize", "Revive", "Rewind", "Set", "SetKernel", "SetModel", "Show", "Simulation", "Step",
-    "Undo", "fingerprint", "load", "open_backend", "open_session", "save", "save_session",
+    "AddGrid", "Blend", "Copy", "Duplicate", "Fill", "Film", "Load", "Look", "Mark", "NCAError", "Paint", "Recording",
+    "Redo", "RemoveGrid", "Reseed", "Resize", "Revive", "Rewind", "Set", "SetBackdrop", "SetKernel", "SetModel", "Show",
+    "Simulation", "Step", "Undo", "fingerprint", "load", "open_backend", "open_session", "save", "save_session",
 ]  # fmt: skip
 
 

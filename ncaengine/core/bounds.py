@@ -90,6 +90,8 @@ RADIUS = _bound("journal, script", "a brush's radius, above 0", 0, 4096, "cell w
 COPIED = _bound("journal, script", "a copy's radius, above 0", 0, 1024, "cell widths")
 PARTS = _bound("journal, script", "stripes of a pattern", 1, 1024)
 FUZZ = _bound("journal, script", "width of a pattern's borders", 0, 4096, "cell widths")
+CELL_PIXELS = _bound("session, journal, script", "pixels of a picture a cell", 1, 64)
+FEATHER = _bound("session, journal, script", "the feather of a picture's areas", 0, 1000, "pixels")
 GAIN = _bound("session, journal, script", "gain of what is shown, above 0", 0, 1000)
 
 

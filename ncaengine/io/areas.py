@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageColor, ImageFilter
 
 from ncaengine.core.errors import NCAError
-from ncaengine.core.types import F32, I32, U8
+from ncaengine.core.masks import Bools
+from ncaengine.core.types import I32, U8
 
 RGB = tuple[int, int, int]
-Bools = npt.NDArray[np.bool_]
 TOLERANCE = 24
 """By how much a colour, of 255, may differ from one that it counts as."""
 LEAST = 0.001
@@ -125,45 +124,3 @@ def under_edges(areas: I32, transparent: Bools, reach: int) -> I32:
     areas = areas.copy()
     _spread(areas, (areas > 0) | ~transparent, reach)
     return areas
-
-
-def box_of(area: Bools, margin: int = 0) -> tuple[slice, slice]:
-    """Return the rows and columns that an area touches, with a margin inside the picture."""
-    spans = [np.flatnonzero(area.any(axis)) for axis in (1, 0)]
-    rows, columns = (
-        slice(max(int(span[0]) - margin, 0), min(int(span[-1]) + 1 + margin, side))
-        for span, side in zip(spans, area.shape, strict=True)
-    )
-    return rows, columns
-
-
-def fade_of(feather: float) -> int:
-    """Return how many pixels on either side of an area's edge a fade over `feather` pixels changes."""
-    return round(feather / 2)
-
-
-def faded(area: Bools, reach: int) -> F32:
-    """Return an area's share of each pixel: (height, width) float32, 0 or 1 from `reach` pixels on from its edge.
-
-    Of areas that cover a picture without overlap, the shares add up to 1. At the picture's edges nothing fades.
-    """
-    n = reach + 1
-    sums = np.pad(area, reach, "edge").astype(np.int64)
-    for axis in (0, 0, 1, 1):
-        sums = _windows(sums, n, axis)
-    return (sums / n**4).astype(np.float32)
-
-
-def widened(area: Bools, by: int) -> Bools:
-    """Return an area and all that lies within a square of `by` pixels around it."""
-    sums = np.pad(area, by).astype(np.int64)
-    return np.asarray(_windows(_windows(sums, 2 * by + 1, 0), 2 * by + 1, 1) > 0)
-
-
-def _windows(sums: npt.NDArray[np.int64], n: int, axis: int) -> npt.NDArray[np.int64]:
-    """Return the sums of n neighbours along an axis, which becomes n - 1 shorter."""
-    zero = np.zeros_like(np.take(sums, [0], axis))
-    total = np.concatenate([zero, sums.cumsum(axis)], axis)
-    ends = np.arange(n, total.shape[axis])
-    found: npt.NDArray[np.int64] = np.take(total, ends, axis) - np.take(total, ends - n, axis)
-    return found

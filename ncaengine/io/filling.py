@@ -6,23 +6,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ncaengine.core import brushes, fields, lattice
+from ncaengine.core import backdrops, brushes, fields, lattice, masks
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View
 from ncaengine.core.looks import to_rgb
+from ncaengine.core.masks import Bools
 from ncaengine.core.model import Model
 from ncaengine.core.types import F32, F64, I32, U8, Size
 from ncaengine.io import alignment, areas
-from ncaengine.io.areas import Bools
 from ncaengine.io.photos import Photo, to_depth
 from ncaengine.simulation import settling
 from ncaengine.simulation.grid import Grid
 from ncaengine.simulation.rollout import StepReport, run_to
 from ncaengine.simulation.simulation import Simulation
 
-MARGIN = 12
-"""By how many cells a grid is larger than its area on each side, so that the texture is whole at the area's edge."""
 SIDE = 1000
 """Up to about this many pixels a side, a picture gets a cell for each pixel, if nobody chose."""
 SPARSE = 0.9
@@ -95,7 +93,7 @@ class Filling:
         self.sim, self.photo = sim, photo
         kernel = sim.catalogue.get(how.kernel)
         if photo.alpha is not None:
-            labels = areas.under_edges(labels, photo.alpha < photo.white / 2, areas.fade_of(how.feather) + 1)
+            labels = areas.under_edges(labels, photo.alpha < photo.white / 2, masks.fade_of(how.feather) + 1)
         self.parts = [
             _add(sim, kernel, model, labels == number, replace(how, seed=_seed(how.seed, number)))
             for number, model in enumerate(models, 1)
@@ -129,16 +127,11 @@ class Filling:
     def picture(self) -> Photo:
         """Return the filled picture. What no texture reaches is as it was, bit for bit."""
         colours, share = self._textures()
-        filled = self.photo.rgb / np.float32(self.photo.white) * (1 - share[..., None]) + colours
-        rgb = np.where(share[..., None] > 0, to_depth(self.photo, filled), self.photo.rgb)
-        return replace(self.photo, rgb=rgb)
+        return replace(self.photo, rgb=backdrops.composed(self.photo.rgb, colours, share))
 
     def layer(self) -> Photo:
         """Return the textures alone, transparent where the picture shows."""
-        colours, share = self._textures()
-        rgb = to_depth(self.photo, colours / np.maximum(share, 1e-6)[..., None])
-        alpha = 1.0 if self.photo.alpha is None else self.photo.alpha / np.float32(self.photo.white)
-        return replace(self.photo, rgb=rgb, alpha=to_depth(self.photo, share * alpha))
+        return layer(self.photo, *self._textures())
 
     def _textures(self) -> tuple[F32, F32]:
         """Return the sum of all textures by their shares, (height, width, 3) float32, and the sum of the shares."""
@@ -149,6 +142,31 @@ class Filling:
             colours[part.rows, part.columns] += drawn * (part.share / np.float32(255))[..., None]
             share[part.rows, part.columns] += part.share
         return colours, np.minimum(share, 1)
+
+
+def layer(photo: Photo, colours: F32, share: F32) -> Photo:
+    """Return textures alone, transparent where the picture shows; see backdrops.composed."""
+    rgb = to_depth(photo, colours / np.maximum(share, 1e-6)[..., None])
+    alpha = 1.0 if photo.alpha is None else photo.alpha / np.float32(photo.white)
+    return replace(photo, rgb=rgb, alpha=to_depth(photo, share * alpha))
+
+
+def of_grid(grid: Grid, photo: Photo, alone: bool = False) -> Photo:
+    """Return the picture on which a grid lies, filled by its cells. alone: the textures, see `layer`.
+
+    photo: That picture, perhaps of more bits a colour, or with opacity.
+
+    Raises NCAError if it isn't that picture.
+    """
+    here = grid.backdrop
+    if here is None or here.size != photo.size:
+        raise NCAError("The grid lies on another picture; open this one again, and mark its areas.")
+    view = View(*photo.size, here.cell, *lattice.corner(grid.kernel), smooth=here.cell > 1)
+    share = here.seen(grid.kernel, grid.size, view)[1]
+    if photo.alpha is not None:
+        share = np.where(photo.alpha > 0, share, 0)
+    colours = grid.drawn(view) * (share / np.float32(255))[..., None]
+    return layer(photo, colours, share) if alone else replace(photo, rgb=backdrops.composed(photo.rgb, colours, share))
 
 
 def cell_for(size: Size) -> int:
@@ -163,16 +181,12 @@ def _seed(seed: int, number: int) -> int:
 
 def _add(sim: Simulation, kernel: Kernel, model: Model, area: Bools, how: How) -> Part:
     """Add the grid of an area."""
-    fade = areas.fade_of(how.feather)
-    rows, columns = areas.box_of(area, fade)
+    fade = masks.fade_of(how.feather)
+    rows, columns = masks.box_of(area, fade)
     wide, high = columns.stop - columns.start, rows.stop - rows.start
-    margin = math.ceil(MARGIN * how.cell)
+    margin = math.ceil(backdrops.MARGIN * how.cell)
     ax, by = lattice.extent(kernel, (1, 1))
-    even = 2 if kernel.basis[1][0] else 1  # the rows of a skewed lattice meet over the edge in pairs
-    size = (
-        math.ceil((wide + 2 * margin) / how.cell / ax),
-        math.ceil((high + 2 * margin) / how.cell / by / even) * even,
-    )
+    size = backdrops.grid_size(kernel, (wide + 2 * margin, high + 2 * margin), how.cell)
     x, y = (start + margin / how.cell for start in lattice.corner(kernel))
     view = View(wide, high, how.cell, x, y, how.smooth)
     if max(how.cell * ax, how.cell * by) > lattice.MAX_SCALE:
@@ -180,14 +194,14 @@ def _add(sim: Simulation, kernel: Kernel, model: Model, area: Bools, how: How) -
     grid = sim.add(model, size, kernel.name, rng_seed=how.seed)
     places = brushes.places(kernel, size, *np.meshgrid(*(np.arange(side, dtype=np.int32) for side in size)))
     right, down = (place * how.cell - margin for place in places)
-    near = areas.widened(np.pad(area[rows, columns], margin), margin + fade)
+    near = masks.widened(np.pad(area[rows, columns], margin), margin + fade)
     awake = near[
         np.clip((down + margin).astype(np.int64), 0, near.shape[0] - 1),
         np.clip((right + margin).astype(np.int64), 0, near.shape[1] - 1),
     ]
     across, along = (right + columns.start) / area.shape[1], (down + rows.start) / area.shape[0]
     maps = _fields(grid, awake, how, across, along)
-    share = areas.faded(area[rows, columns], fade)
+    share = masks.faded(area[rows, columns], fade)
     return Part(rows, columns, share, _with_fields(sim, grid, maps), view, awake)
 
 

@@ -1,5 +1,6 @@
 """What a session file holds, and the checks that it has to pass before anything is made of it."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from ncaengine.core import bounds, embeddings, fields, states
+from ncaengine.core import backdrops, bounds, embeddings, fields, states
 from ncaengine.core import model as models
 from ncaengine.core.errors import NCAError
 from ncaengine.core.looks import RGB, Look
@@ -46,6 +47,18 @@ class SavedModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """See weights_hash."""
 
 
+class SavedBackdrop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The picture under a grid. Its areas are the tensor grid.ID.areas, see backdrops.Backdrop."""
+
+    image: str
+    """The registered name of the picture."""
+    cell: Annotated[float, bounds.CELL_PIXELS.meta]
+    feather: Annotated[float, bounds.FEATHER.meta]
+    textures: Annotated[
+        tuple[Annotated[str, msgspec.Meta(max_length=100)], ...], msgspec.Meta(max_length=backdrops.MOST_TEXTURES)
+    ] = ()
+
+
 class SavedGrid(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A grid. Its state and fields are the tensors grid.ID.state and grid.ID.fields."""
 
@@ -65,6 +78,8 @@ class SavedGrid(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     look: Look = RGB
     pace: Annotated[str, msgspec.Meta(max_length=1001, pattern=PACE)] = "0"
     """The fraction of a step that is due, as "1/3"."""
+    backdrop: SavedBackdrop | None = None
+    """The picture on which it lies."""
     waiting: tuple[tuple[Count, Count, AnyCommand], ...] = ()
     """Commands that wait for a step: the step, the order of submission, and the command."""
 
@@ -163,9 +178,20 @@ def _checked_session(header: SessionHeader, tensors: dict[str, Any]) -> Session:
     arrays = {name: library.checked_array(tensors[f"array.{name}"]) for name in header.arrays}
     for grid in header.grids:
         _check_grid(grid, found, tensors)
+        if grid.backdrop:
+            _check_backdrop(grid.id, grid.backdrop, arrays, tensors[f"grid.{grid.id}.areas"])
     if len({grid.id for grid in header.grids}) != len(header.grids):
         raise NCAError("contains two grids with the same number.")
     return Session(header, found, arrays, tensors)
+
+
+def _check_backdrop(number: int, saved: SavedBackdrop, arrays: dict[str, Array], areas: Any) -> None:
+    picture = arrays.get(saved.image)
+    if picture is None or picture.dtype != np.uint8:
+        raise NCAError(f"names a picture for grid {number} that it does not contain.")
+    shape = tuple(math.ceil(side / saved.cell) for side in picture.shape[:2])
+    if areas.dtype != np.uint8 or areas.shape != shape or areas.max() > len(saved.textures):
+        raise NCAError(f"contains areas for grid {number} that do not fit its picture.")
 
 
 def _check_grid(grid: SavedGrid, found: dict[str, Model], tensors: dict[str, Any]) -> None:

@@ -7,23 +7,29 @@ it never runs code from it.
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+import numpy as np
 import safetensors
 import safetensors.numpy
 
-from ncaengine.core import bounds, inputs
+from ncaengine.core import backdrops, bounds, inputs
 from ncaengine.core import model as models
+from ncaengine.core.backdrops import Backdrop
 from ncaengine.core.errors import NCAError
 from ncaengine.core.files import replace_file, unreadable
+from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Model
+from ncaengine.core.types import Size
 from ncaengine.io import stills
 from ncaengine.io.session_format import (
     METADATA_KEY,
     VERSION,
+    SavedBackdrop,
     SavedGrid,
     SavedModel,
     Session,
@@ -69,7 +75,10 @@ def pack_session(
     chosen = [grid.snapshot() for grid in (sim.grids.values() if grids is None else grids)]
     used = dict.fromkeys(model for grid in chosen for model in grid.moment.models)
     present = Origin(sim.tick, sim.engine.world.next_id, tuple(chosen))
-    return _pack(sim, present, list(used), {} if grids is not None else sim.arrays, paths or {}, window or {})
+    arrays = sim.arrays
+    if grids is not None:
+        arrays = {here.name: here.picture for grid in chosen if (here := grid.moment.backdrop)}
+    return _pack(sim, present, list(used), arrays, paths or {}, window or {})
 
 
 def pack_origin(sim: Simulation) -> bytes:
@@ -89,6 +98,8 @@ def _pack(
         tensors[f"grid.{grid.id}.state"] = grid.moment.state
         if grid.moment.fields is not None:
             tensors[f"grid.{grid.id}.fields"] = grid.moment.fields
+        if grid.moment.backdrop is not None:
+            tensors[f"grid.{grid.id}.areas"] = grid.moment.backdrop.labels
     models_ = tuple(SavedModel(names[m], m.config, str(paths.get(names[m], "")), weights_hash(m)) for m in used)
     grids = tuple(_saved_grid(grid, names) for grid in origin.grids)
     header = SessionHeader(VERSION, origin.tick, origin.next_id, models_, grids, tuple(arrays), window)
@@ -101,9 +112,10 @@ def _pack(
 
 def _saved_grid(grid: Snapshot, names: dict[Model, str]) -> SavedGrid:
     m = grid.moment
+    here = SavedBackdrop(b.name, b.cell, b.feather, b.textures) if (b := m.backdrop) else None
     return SavedGrid(
         grid.id, tuple(names[model] for model in m.models), m.kernel.name, m.age, m.step, m.edit_count, m.rng_seed,
-        m.settings, grid.look, str(grid.gathered), grid.waiting,
+        m.settings, grid.look, str(grid.gathered), here, grid.waiting,
     )  # fmt: skip
 
 
@@ -123,8 +135,9 @@ def restore_session(sim: Simulation, session: Session) -> None:
             sim.engine.world.check_size((state.shape[1], state.shape[0]), used[0])
             maps = session.tensors.get(f"grid.{saved.id}.fields")
             moment = Moment(
-                saved.age, saved.marks, saved.step, state, maps, used, kernel, saved.settings, saved.rng_seed
-            )
+                saved.age, saved.marks, saved.step, state, maps, used, kernel, saved.settings, saved.rng_seed,
+                _backdrop(saved, session, kernel, (state.shape[1], state.shape[0])),
+            )  # fmt: skip
             snapshot = Snapshot(saved.id, moment, saved.look, Fraction(saved.pace), saved.waiting)
             fresh.append(Grid(snapshot, sim.backend, sim.history))
     except BaseException:
@@ -133,6 +146,18 @@ def restore_session(sim: Simulation, session: Session) -> None:
         raise
     sim.arrays.update(session.arrays)
     sim.engine.take_over(fresh, header.tick, header.next_id)
+
+
+def _backdrop(saved: SavedGrid, session: Session, kernel: Kernel, size: Size) -> Backdrop | None:
+    """Return the picture under a grid. Raises NCAError if the grid has another size."""
+    if saved.backdrop is None:
+        return None
+    image, cell = session.arrays[saved.backdrop.image], saved.backdrop.cell
+    here = backdrops.backdrop(saved.backdrop.image, image.astype(np.uint8, copy=False), cell, saved.backdrop.feather)
+    if size != backdrops.grid_size(kernel, here.size, cell):
+        raise NCAError(f"Grid {saved.id} has not the size of its picture on the kernel {kernel.name!r}.")
+    areas = session.tensors[f"grid.{saved.id}.areas"].astype(np.uint8)
+    return replace(here, labels=areas, textures=saved.backdrop.textures)
 
 
 def write_session(path: Path, data: bytes) -> None:

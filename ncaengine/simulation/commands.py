@@ -6,7 +6,7 @@ A `grid` may be given as its number or as the Grid itself.
 
 import operator
 from collections.abc import Iterable
-from typing import Annotated, get_args
+from typing import Annotated, Literal, get_args
 
 import msgspec
 import numpy as np
@@ -34,6 +34,8 @@ RngSeed = Annotated[int, bounds.SEED.meta]
 """Taken modulo 2**32; the range is what a journal can hold."""
 
 
+Shape = Literal["brush", "lasso", "wand"]
+"""How an area is marked."""
 Texture = (
     Annotated[str, msgspec.Meta(max_length=100)]
     | Annotated[dict[str, Share], msgspec.Meta(min_length=1, max_length=32)]
@@ -166,6 +168,37 @@ class Blend(OnGrid, frozen=True):
     """Whether this continues the previous blend, as a slider does, so one undo takes back both."""
 
 
+class SetBackdrop(OnGrid, frozen=True):
+    """Lay a picture under the grid, which takes its size and rests until areas of it are marked."""
+
+    image: str
+    """The name of a registered image; '' takes the picture away. That of the present picture keeps its areas."""
+    cell: Annotated[float, bounds.CELL_PIXELS.meta] = 1.0
+    """Pixels a cell width."""
+    feather: Annotated[float, bounds.FEATHER.meta] = 6.0
+    """Pixels over which areas fade into the picture, half of them on either side of their edges."""
+    more: bool = False
+    """Whether this continues the previous change, as a slider does, so one undo takes back both."""
+
+
+class Mark(OnGrid, frozen=True):
+    """Mark an area of the picture under the grid, in which cells make a texture."""
+
+    shape: Shape
+    """"brush" marks what lies within `radius` of the path, "lasso" what it encloses, and "wand" what belongs together
+    around its last point: the area there, or, outside all areas, what is connected and of a like colour."""
+    texture: Annotated[str, msgspec.Meta(max_length=100)]
+    """The name of one of the grid's textures; '' lets the picture show again."""
+    path: Annotated[tuple[Point, ...], msgspec.Meta(min_length=1, max_length=int(bounds.POINTS.high))]
+    """Points (x, y) in cell widths, as those of Paint."""
+    radius: Annotated[float, msgspec.Meta(gt=0, le=bounds.RADIUS.high)] = 8.0
+    """In cell widths."""
+    tolerance: Annotated[int, msgspec.Meta(ge=0, le=255)] = 24
+    """By how much of 255 a colour may differ from that under the wand."""
+    more: bool = False
+    """Whether this continues the previous stroke, so one undo takes back both."""
+
+
 class Copy(OnGrid, frozen=True):
     """Copy the cells around a point, for Paint's "patch"."""
 
@@ -229,7 +262,7 @@ class Reseed(OnGrid, frozen=True):
     """The random seed of the initial state and of all fire masks."""
 
 
-AnyEdit = SetModel | SetKernel | Resize | Reseed | Paint | Fill | Blend | Load | Set
+AnyEdit = SetModel | SetKernel | Resize | Reseed | Paint | Fill | Blend | Load | SetBackdrop | Mark | Set
 """The commands that change what a grid's cells become."""
 AnyCommand = AnyEdit | AddGrid | RemoveGrid | Revive | Duplicate | Copy | Undo | Redo | Rewind | Show | Step
 

@@ -11,7 +11,7 @@ from ncaengine.core.model import Model
 from ncaengine.core.settings import Settings
 from ncaengine.core.states import Keep
 from ncaengine.core.types import F32, U8, Size
-from ncaengine.simulation import painting
+from ncaengine.simulation import backdrops, painting
 from ncaengine.simulation.commands import Blend, Fill, Paint
 from ncaengine.simulation.grid import Grid
 from ncaengine.simulation.library import Array
@@ -31,7 +31,8 @@ def use(grid: Grid, models: tuple[Model, ...] | None = None, kernel: Kernel | No
     if not known and grid.fields is not None:  # what its embeddings mean has changed
         maps = grid.default_fields(*grid.size)
         maps[..., : len(FIELDS)] = grid.fields[..., : len(FIELDS)]
-        _use_fields(grid, maps)
+        backdrops.use_fields(grid, maps)
+    backdrops.refit(grid)
 
 
 def set_model(grid: Grid, slot: int, model: Model | None) -> None:
@@ -45,7 +46,8 @@ def set_model(grid: Grid, slot: int, model: Model | None) -> None:
 
 
 def resize(grid: Grid, size: Size, keep: Keep) -> None:
-    """Change the size; see states.resized. New cells get the fields' defaults."""
+    """Change the size; see states.resized. New cells get the fields' defaults. Raises NCAError on a picture."""
+    backdrops.check_size(grid, size)
     fresh = states.initial(grid.model, size, grid.rng_seed)
     maps = grid.fields
     if maps is not None:
@@ -70,14 +72,14 @@ def paint(grid: Grid, command: Paint, image: U8 | None, patch: Patch | None) -> 
     surface = painting.Surface(grid.model, grid.kernel, grid.size, grid.rng_seed, grid.edit_count)
     if command.tool == "texture":
         texture = embeddings.placed(grid.models, command.texture or "")
-        painting.on_texture(surface, command, texture, maps := _own(grid))
-        _use_fields(grid, maps)
+        painting.on_texture(surface, command, texture, maps := backdrops.own_fields(grid))
+        backdrops.use_fields(grid, maps)
     elif command.tool in PLANE:
-        maps = _own(grid)
+        maps = backdrops.own_fields(grid)
         if command.tool == "model" and not 0 <= command.value < len(grid.models):
             raise NCAError(f"The grid has {len(grid.models)} models and none in slot {command.value:g}.")
         painting.on_field(surface, command, command.tool, maps)
-        _use_fields(grid, maps)
+        backdrops.use_fields(grid, maps)
     else:
         touch = painting.on_state(surface, command, image, patch)
         grid.cells.blend(touch.cells, touch.weight, touch.target)
@@ -93,9 +95,9 @@ def fill(grid: Grid, command: Fill) -> None:
         plane = np.where(_dithered(grid, _pattern(grid, command, (0.0, 1.0))) == 1, other, first)
     else:
         plane = _pattern(grid, command, command.values)
-    maps = _own(grid)
+    maps = backdrops.own_fields(grid)
     maps[..., PLANE[command.field]] = plane
-    _use_fields(grid, maps)
+    backdrops.use_fields(grid, maps)
 
 
 def blend(grid: Grid, command: Blend) -> None:
@@ -107,11 +109,11 @@ def blend(grid: Grid, command: Blend) -> None:
     share = _pattern(grid, command, (0.0, 1.0))
     if first[0] != second[0]:
         share = _dithered(grid, share)
-    maps, codes = _own(grid), [np.array(code, np.float32) for _, code in (first, second)]
+    maps, codes = backdrops.own_fields(grid), [np.array(code, np.float32) for _, code in (first, second)]
     maps[..., len(FIELDS) :] = codes[0] + share[..., None] * (codes[1] - codes[0])
     maps[share == 1, len(FIELDS) :] = codes[1]  # exactly, so that a whole grid of it is one texture
     maps[..., PLANE["model"]] = np.where(share == 1, second[0], first[0])
-    _use_fields(grid, maps)
+    backdrops.use_fields(grid, maps)
 
 
 def _pattern(grid: Grid, command: Fill | Blend, values: tuple[float, float]) -> F32:
@@ -130,19 +132,9 @@ def load(grid: Grid, array: Array) -> None:
     channels = grid.model.config.channels
     if array.shape[2] != channels:
         raise NCAError(f"The state has {array.shape[2]} channels and the model {grid.model.config.name!r} {channels}.")
+    backdrops.check_size(grid, (array.shape[1], array.shape[0]))
     maps = grid.fields if array.shape[:2] == (grid.size[1], grid.size[0]) else None
     grid.write(np.ascontiguousarray(array, np.float32), maps)
-
-
-def _own(grid: Grid) -> F32:
-    """Return a copy of the grid's fields; moments of the timeline share the original."""
-    return grid.default_fields(*grid.size) if grid.fields is None else grid.fields.copy()
-
-
-def _use_fields(grid: Grid, maps: F32) -> None:
-    """Run with these fields; with none if all have their defaults, which is faster."""
-    grid.fields = None if (maps == grid.default_fields(1, 1)).all() else maps
-    grid.cells.write_fields(grid.fields)
 
 
 def copied(grid: Grid, at: Point, radius: float) -> Patch:

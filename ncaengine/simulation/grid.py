@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from operator import itemgetter
 
+import numpy as np
+
 from ncaengine.backends.base import Backend
-from ncaengine.core import canvas, embeddings, fields, lattice, looks, pcg
+from ncaengine.core import backdrops, canvas, embeddings, fields, lattice, looks, pcg
 from ncaengine.core.display import Displayed
 from ncaengine.core.embeddings import Placed
 from ncaengine.core.errors import NCAError
@@ -54,6 +56,7 @@ class Grid(Displayed):
         settings: See settings.Settings.
         rng_seed: Decides, with the step, which cells fire.
         fields: (height, width, 4) float32, or more with embeddings; None where all have their defaults.
+        backdrop: The picture on which it lies, if any.
         look: What is shown of its cells.
         edit_count: Edits made to it so far; undo takes some back.
         changes: Grows with every change of what the grid shows.
@@ -122,11 +125,21 @@ class Grid(Displayed):
     def picture(self, view: View, raw: bool = False) -> U8:
         """Return the picture of a view: (height, width, 3) uint8. `raw` ignores the view.
 
+        A grid that lies on a picture shows it, except where areas are marked.
+        """
+        if raw:
+            return looks.raw_picture(self.state(), self.model.config.colour)
+        if self.backdrop is None:
+            return self.drawn(view)
+        rgb, share = self.backdrop.seen(self.kernel, self.size, view)
+        return backdrops.composed(rgb, self.drawn(view) * (share / np.float32(255))[..., None], share)
+
+    def drawn(self, view: View) -> U8:
+        """Return the picture of a view of the cells alone: (height, width, 3) uint8.
+
         Smooth views are drawn here, not on the device, except those of changes, which only the device knows.
         """
         colour = self.model.config.colour
-        if raw:
-            return looks.raw_picture(self.state(), colour)
         if view.smooth and self.look.mode != "update":
             return canvas.draw(self.state(), self.kernel, colour, view, self.look, None, self.fields)
         return self.cells.draw(view, self.look)
@@ -135,7 +148,7 @@ class Grid(Displayed):
         """Return everything that decides how it goes on."""
         return Moment(
             self.age, self.edit_count, self.step, self.state(), self.fields, self.models, self.kernel,
-            self.settings, self.rng_seed,
+            self.settings, self.rng_seed, self.backdrop,
         )  # fmt: skip
 
     def snapshot(self, number: int | None = None) -> Snapshot:
@@ -233,7 +246,7 @@ class Grid(Displayed):
         self.age, self.edit_count, self.step = moment.age, moment.edit_count, moment.step
         self.models, self.kernel, self.rng_seed = moment.models, moment.kernel, moment.rng_seed
         self.settings = moment.settings.with_clock_of(self.settings)
-        self.fields = moment.fields
+        self.fields, self.backdrop = moment.fields, moment.backdrop
         self.cells.specialise(self.models[0], self.kernel, self.models[1:])
         self.write(moment.state, moment.fields)
 

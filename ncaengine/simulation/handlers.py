@@ -13,13 +13,14 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ncaengine.core import states
+from ncaengine.core.backdrops import grid_size
 from ncaengine.core.brushes import Patch
 from ncaengine.core.errors import NCAError
 from ncaengine.core.fields import FIELDS
 from ncaengine.core.model import Model
 from ncaengine.core.settings import Settings, affects_cells, with_setting
+from ncaengine.simulation import backdrops, edits
 from ncaengine.simulation import commands as c
-from ncaengine.simulation import edits
 from ncaengine.simulation.commands import AnyCommand, OnGrid
 from ncaengine.simulation.grid import Grid, Snapshot, Waiting
 from ncaengine.simulation.history import Edit, Held, Moment
@@ -223,6 +224,18 @@ def _plan_blend(_world: World, grid: Grid, command: c.Blend) -> tuple[str, Calla
     return "Texture", partial(edits.blend, grid, command)
 
 
+def _plan_set_backdrop(world: World, grid: Grid, command: c.SetBackdrop) -> tuple[str, Callable[[], None]]:
+    image = world.library.image(command.image) if command.image else None
+    if image is not None:
+        size = (image.shape[1], image.shape[0])
+        world.check_size(grid_size(grid.kernel, size, command.cell), grid.model)
+    return "Picture", partial(backdrops.lay, grid, command, image)
+
+
+def _plan_mark(_world: World, grid: Grid, command: c.Mark) -> tuple[str, Callable[[], None]]:
+    return "Area", partial(backdrops.mark, grid, command)
+
+
 def _plan_load(world: World, grid: Grid, command: c.Load) -> tuple[str, Callable[[], None]]:
     return "Load", partial(edits.load, grid, world.library.state(command.array))
 
@@ -255,6 +268,11 @@ def _check_paint(world: World, command: c.Paint) -> None:
         world.library.image(command.image)
 
 
+def _check_set_backdrop(world: World, command: c.SetBackdrop) -> None:
+    if command.image:
+        world.library.image(command.image)
+
+
 HANDLERS: dict[type[c.Command], Handler] = {
     c.AddGrid: Handler(_add_grid, _check_add_grid, may_wait=False),
     c.RemoveGrid: _on_grid(_remove_grid),
@@ -274,6 +292,8 @@ HANDLERS: dict[type[c.Command], Handler] = {
     c.Paint: _edit(_plan_paint, _check_paint),
     c.Fill: _edit(_plan_fill),
     c.Blend: _edit(_plan_blend),
+    c.SetBackdrop: _edit(_plan_set_backdrop, _check_set_backdrop),
+    c.Mark: _edit(_plan_mark),
     c.Load: _edit(_plan_load, lambda world, command: world.library.state(command.array)),
     c.Set: Handler(_set),
 }

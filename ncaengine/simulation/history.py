@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ncaengine.core.backdrops import Backdrop
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Model
 from ncaengine.core.settings import Settings
@@ -36,11 +37,13 @@ class Moment:
     kernel: Kernel
     settings: Settings
     rng_seed: int
+    backdrop: Backdrop | None = None
+    """The picture on which the grid lies."""
 
     @property
     def bytes(self) -> int:
         """The memory that it takes."""
-        return self.state.nbytes + (0 if self.fields is None else self.fields.nbytes)
+        return self.state.nbytes + sum(each.nbytes for each in (self.fields, self.backdrop) if each is not None)
 
 
 class Held(Protocol):

@@ -9,9 +9,11 @@ from ncaengine.core import embeddings
 from ncaengine.core.brushes import Pattern, Point
 from ncaengine.core.embeddings import Wanted
 from ncaengine.core.errors import NCAError
+from ncaengine.core.types import U8
 from ncaengine.simulation import commands
 from ncaengine.simulation.commands import AnyCommand
 from ncaengine.simulation.grid import Grid
+from ncaengine.simulation.library import Array
 
 MORPH_PARTS = 64
 """The most changes that a morph makes on its way."""
@@ -23,6 +25,10 @@ class Texturing:
     @abstractmethod
     def submit(self, command: AnyCommand, at_step: int | None = None) -> Grid | None:
         """See Simulation.submit."""
+
+    @abstractmethod
+    def register_array(self, name: str, array: Array) -> str:
+        """See Simulation.register_array."""
 
     @abstractmethod
     def grid(self, which: Grid | int | None = None) -> Grid:
@@ -43,6 +49,27 @@ class Texturing:
         """Let all cells make a texture, or two in a pattern; see commands.Blend. Raises NCAError."""
         number = self.grid(grid).id
         self.submit(commands.Blend(number, _plain(texture), _plain(other), pattern, count, fuzz))
+
+    def lay(self, image: U8 | str, cell: float = 1.0, feather: float = 6.0, grid: Grid | int | None = None) -> None:
+        """Lay a picture under a grid; see commands.SetBackdrop. Raises NCAError.
+
+        image: (height, width, 3) uint8, or the name of a registered one; '' takes the picture away.
+        """
+        name = image if isinstance(image, str) else self.register_array("picture", image)
+        self.submit(commands.SetBackdrop(self.grid(grid).id, name, cell, feather))
+
+    def mark(
+        self, texture: str, path: Point | Sequence[Point], radius: float = 8.0, *, shape: commands.Shape = "brush",
+        tolerance: int = 24, grid: Grid | int | None = None,
+    ) -> None:  # fmt: skip
+        """Mark an area of the picture under a grid, in which cells make a texture; see commands.Mark.
+
+        texture: '' lets the picture show again.
+
+        Raises NCAError.
+        """
+        points, number = commands.as_path(path), self.grid(grid).id
+        self.submit(commands.Mark(number, shape, texture, points, radius, tolerance))
 
     def morph(self, start: Wanted, end: Wanted, steps: int, grid: Grid | int | None = None) -> None:
         """Turn one texture into another of the same model over the next steps, evenly in at most MORPH_PARTS changes.

@@ -9,9 +9,10 @@ from helpers import random_model, small
 from PIL import Image
 
 from ncaengine.backends.cpu.backend import CPUBackend
+from ncaengine.core import backdrops, masks
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Config
-from ncaengine.io import alignment, areas, filling
+from ncaengine.io import alignment, areas
 from ncaengine.io.filling import Filling, How
 from ncaengine.io.photos import Photo
 from ncaengine.simulation.simulation import Simulation
@@ -35,9 +36,9 @@ def marks(*coloured: tuple[tuple[int, int, int], np.ndarray]) -> np.ndarray:
 
 @pytest.mark.parametrize("feather", [0, 1, 6, 17])
 def test_shares_add_up_to_one_and_reach_no_further_than_the_feather(feather: int) -> None:
-    side, reach = 48, areas.fade_of(feather)
+    side, reach = 48, masks.fade_of(feather)
     labels = disc(side, 20, 22, 12) + 2 * disc(side, 45, 30, 9)
-    shares = np.stack([areas.faded(labels == n, reach) for n in range(3)])
+    shares = np.stack([masks.faded(labels == n, reach) for n in range(3)])
     assert np.allclose(shares.sum(0), 1, atol=1e-6)
     for n in range(3):
         row, column = np.indices(labels.shape)
@@ -45,11 +46,11 @@ def test_shares_add_up_to_one_and_reach_no_further_than_the_feather(feather: int
             rows, columns = np.nonzero(other)
             away = np.maximum(np.abs(row[..., None] - rows), np.abs(column[..., None] - columns)).min(2)
             assert (shares[n][away > reach] == certain).all()
-    assert (areas.faded(np.ones((5, 9), np.bool_), reach) == 1).all()
+    assert (masks.faded(np.ones((5, 9), np.bool_), reach) == 1).all()
 
 
 def test_a_fade_is_half_at_a_straight_edge_and_lasts_for_the_feather() -> None:
-    share = areas.faded(np.arange(40)[None].repeat(40, 0) < 20, areas.fade_of(6))[20]
+    share = masks.faded(np.arange(40)[None].repeat(40, 0) < 20, masks.fade_of(6))[20]
     assert share[19] + share[20] == pytest.approx(1)
     assert ((share > 0) & (share < 1)).sum() == 6
     assert (np.diff(share) <= 0).all()
@@ -62,7 +63,7 @@ def test_widened_areas(by: int) -> None:
     for down in range(-by, by + 1):
         for right in range(-by, by + 1):
             expected |= np.roll(area, (down, right), (0, 1))
-    assert np.array_equal(areas.widened(area, by), expected)
+    assert np.array_equal(masks.widened(area, by), expected)
 
 
 def test_smooth_edges_and_noise_of_labels_belong_to_the_areas() -> None:
@@ -113,12 +114,12 @@ def test_the_rest_stays_bit_by_bit_and_the_inside_shows_the_cells(model, deep: b
         filled = Filling(sim, photo(40, deep), labels, [model], How(feather=4, seed=5))
         filled.run(12)
         out, before = filled.picture().rgb, filled.photo.rgb
-        outside, inside = ~areas.widened(labels > 0, 2), ~areas.widened(labels == 0, 2)
+        outside, inside = ~masks.widened(labels > 0, 2), ~masks.widened(labels == 0, 2)
         assert np.array_equal(out[outside], before[outside])
         assert (out[~outside] != before[~outside]).any()
         [part] = filled.parts
         cells = part.grid.image()
-        top, left = part.rows.start - filling.MARGIN, part.columns.start - filling.MARGIN
+        top, left = part.rows.start - backdrops.MARGIN, part.columns.start - backdrops.MARGIN
         rows, columns = np.nonzero(inside)
         shown = cells[rows - top, columns - left]
         assert np.array_equal(out[inside], shown.astype(out.dtype) * (257 if deep else 1))

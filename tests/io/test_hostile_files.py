@@ -134,3 +134,34 @@ def test_a_script_s_values_are_bounded_and_not_repeated(tmp_path: Path, value: s
         with pytest.raises(NCAError) as found:
             scripts.load_script(path).start(Simulation(TorchBackend(), kernels.discover()))
         assert len(str(found.value)) < 500
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda a: a[1:], lambda a: a + 1, lambda a: a.astype(np.float32), lambda a: a[..., None], lambda a: a[:0]]
+)
+def test_areas_that_do_not_fit_their_picture_are_refused(sim: Simulation, spoil: Callable[..., np.ndarray]) -> None:
+    sim.lay(np.zeros((7, 9, 3), np.uint8))
+    session_format.unpack_session(sessions.pack_session(sim))
+    with pytest.raises(NCAError, match="areas for grid 1"):
+        session_format.unpack_session(changed(sim, "grid.1.areas", spoil))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "word"),
+    [
+        ('"cell":1.0', '"cell":0.001', "cell"),
+        ('"image":"picture"', '"image":"state"', "names a picture"),
+        ('"image":"picture"', '"image":"none"', "names a picture"),
+        ('"kernel":"square"', '"kernel":"hexagonal"', "size of its picture"),
+    ],
+)
+def test_pictures_that_a_session_cannot_lay_are_refused(sim: Simulation, old: str, new: str, word: str) -> None:
+    sim.lay(np.zeros((7, 9, 3), np.uint8))
+    data = sessions.pack_session(sim)
+    size = int.from_bytes(data[:8], "little")
+    head = json.loads(data[8 : 8 + size])["__metadata__"]
+    assert old in head[session_format.METADATA_KEY]
+    head[session_format.METADATA_KEY] = head[session_format.METADATA_KEY].replace(old, new)
+    spoiled = safetensors.numpy.save(safetensors.numpy.load(data), head)
+    with pytest.raises(NCAError, match=word):
+        sessions.restore_session(Simulation(sim.backend, sim.catalogue), session_format.unpack_session(spoiled))

@@ -90,6 +90,12 @@ class Player:
                 patterns = self.one("even", "halves", "stripes", "checks", "polar")
                 names = [*self.sim.grids[grid].textures]
                 return c.Blend(grid, self.one(*names), self.one(*names), patterns, 3, self.number(0, 3))
+            case c.SetBackdrop:
+                return c.SetBackdrop(grid, self.one("picture", "picture", ""), self.one(1.0, 1.5), self.number(0, 4))
+            case c.Mark:
+                path = tuple(self.point() for _ in range(int(rng.integers(1, 4))))
+                name = self.one("", *self.sim.grids[grid].textures)
+                return c.Mark(grid, self.one(*get_args(c.Shape)), name, path, self.number(0.5, 6))
             case c.Copy:
                 return c.Copy(grid, self.point(), self.number(1, 5))
             case c.Rewind:
