@@ -74,7 +74,7 @@ def _try(row: Row, path: Path, open_: Callable[[Path], object], alarmed: bool) -
     except NCAError as error:
         row.refused += 1
         message = str(error)
-        if not (message.isprintable() and len(message) < MOST_LETTERS):
+        if not (all(map(str.isprintable, message.split("\n"))) and len(message) < MOST_LETTERS):
             return f"its message is {len(message)} letters long, or holds codes"
         if "not enough memory" in message:
             return message

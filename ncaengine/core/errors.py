@@ -11,8 +11,14 @@ class NCAError(Exception):
     """
 
     def __init__(self, sentence: str, *others: str) -> None:
-        """Describe a problem, or several at once, a line each."""
-        super().__init__("\n".join(map(_cleaned, (sentence, *others))))
+        """Describe a problem, or several at once, a line each; of very many only the first."""
+        lines = [_cleaned(sentence)]
+        for number, other in enumerate(others):
+            lines.append(_cleaned(other))
+            if sum(map(len, lines)) > MOST_LETTERS:
+                lines[-1] = f"There are {len(others) - number} more problems; mend these first."
+                break
+        super().__init__("\n".join(lines))
 
 
 def _cleaned(sentence: str) -> str:

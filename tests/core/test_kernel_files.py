@@ -106,6 +106,17 @@ def test_several_problems_are_reported_a_line_each(tmp_path: Path) -> None:
     assert kernels.discover([tmp_path]).complaints() == lines
 
 
+def test_of_thousands_of_problems_the_first_are_reported(tmp_path: Path) -> None:
+    path = write(tmp_path, "".join(f"[stencils.A{number}]\n" for number in range(3000)))
+    path.write_text('name = "a"\ntitle = "a"\nbasis = [[1, 0], [0, 1]]\n' + path.read_text("utf-8"), "utf-8")
+    with pytest.raises(NCAError) as caught:
+        kernels.load_kernel(path)
+    *lines, last = str(caught.value).splitlines()
+    assert "`stencils.gradient_x` is missing" in lines[0]
+    assert last == f"There are {3003 - len(lines)} more problems; mend these first."
+    assert len(str(caught.value)) < 1200
+
+
 @pytest.mark.parametrize(
     ("content", "part"),
     [
