@@ -21,7 +21,7 @@ from ncaengine.core import kernel_files, kernels, states
 from ncaengine.core.model import Config
 from ncaengine.formats import model_files
 from ncaengine.formats.images import load_image
-from ncaengine.io import journals, scripts, session_format, sessions, stills
+from ncaengine.io import journals, photos, picture_files, scripts, session_format, sessions, stills
 from ncaengine.simulation import commands
 from ncaengine.simulation.commands import Step
 from ncaengine.simulation.simulation import Simulation
@@ -195,6 +195,23 @@ def _pictures(_: Path) -> list[bytes]:
     return made
 
 
+def _photos(folder: Path) -> list[bytes]:
+    """Pictures that `fill` reads: also of 16 bits, with a profile, Exif and a size on paper."""
+    made, pixels = _pictures(folder), np.random.default_rng(1).integers(0, 65536, (20, 33, 4), np.uint16)
+    exif = Image.Exif()
+    exif[0x0112], exif[0x013B] = 6, "a"
+    for name, channels in (("a.png", 4), ("a.png", 3), ("a.tif", 3)):
+        picture_files.write_picture(pixels[..., :channels], folder / name, 300.0, exif.tobytes(), b"profile" * 40)
+        made.append((folder / name).read_bytes())
+    return made
+
+
+def _open_photo(path: Path) -> None:
+    photo = photos.read_photo(path)
+    photo.write(path.with_suffix(".out.png"))
+    photos.read_marks(path, photo.size, path)
+
+
 def _stills(folder: Path) -> list[bytes]:
     blob = sessions.pack_session(_lively())
     stills.save_still(folder / "seed.png", np.zeros((4, 5, 3), np.uint8), {"Model": "a", "Text": "ä" * 99}, blob)
@@ -243,6 +260,7 @@ FORMATS = {
         kernel_files.read_kernel_file,
     ),
     "image": Format(".png", _pictures, _raw, lambda path: load_image(path, 64)),
+    "photo": Format(".png", _photos, _raw, _open_photo),
     "target": Format(".jpg", _pictures, _raw, _load_target),
     "preferences": Format(".json", _preferences, _spoil_json, load_preferences),
 }  # fmt: skip

@@ -7,9 +7,10 @@ import tempfile
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import platformdirs
 
-KEPT = 32 * 2**20
+KEPT = 4 * 2**20
 """Bytes that stay in memory."""
 SEGMENT = 16 * 2**20
 """Bytes of a file; a larger array has a file of its own."""
@@ -24,6 +25,7 @@ class Spill:
     def __init__(self) -> None:
         self._kept = 0  # bytes in memory
         self._segment: mmap.mmap | None = None
+        self._all: npt.NDArray[np.uint8] = np.empty(0, np.uint8)  # of the segment
         self._used = 0  # bytes of it
 
     def kept(self, array: A) -> A:
@@ -36,7 +38,7 @@ class Spill:
             self._kept += array.nbytes
             return array
         segment, start = room
-        copy: Any = np.frombuffer(segment, array.dtype, array.size, start).reshape(array.shape)
+        copy: Any = self._all[start : start + array.nbytes].view(array.dtype).reshape(array.shape)  # one small object
         copy[...] = array
         if hasattr(mmap, "MADV_DONTNEED"):
             segment.madvise(mmap.MADV_DONTNEED)  # the pages stay in the system's cache, which gives them up if needed
@@ -47,6 +49,7 @@ class Spill:
         start = -(-self._used // _ALIGNED) * _ALIGNED
         if self._segment is None or start + size > len(self._segment):
             self._segment, start = _mapped(max(SEGMENT, size)), 0
+            self._all = np.frombuffer(self._segment, np.uint8)
         self._used = start + size
         return self._segment, start
 

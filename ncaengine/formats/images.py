@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ncaengine.core import bounds, files, inputs
@@ -76,7 +75,7 @@ def _rgb(image: Image.Image, longest: int) -> F32:
     image.draft(None, (4 * longest, 4 * longest))  # a huge JPEG is decoded at a smaller size
     ImageOps.exif_transpose(image, in_place=True)
     if image.mode[0] in "IF":
-        return _from_numbers(np.asarray(image), longest)
+        return _from_numbers(image, longest)
     mode = "RGBA" if image.has_transparency_data else "RGB"
     image = image if image.mode == mode else image.convert(mode)  # convert would copy a huge image
     image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
@@ -85,13 +84,16 @@ def _rgb(image: Image.Image, longest: int) -> F32:
     return np.asarray(image, np.float32) / np.float32(255)
 
 
-def _from_numbers(grey: npt.NDArray[np.generic], longest: int) -> F32:
+def _from_numbers(image: Image.Image, longest: int) -> F32:
     """Convert integers of over 8 bits or floats, which Pillow would clip to 8 bits instead of scaling."""
-    white = 65535 if np.issubdtype(grey.dtype, np.integer) else 1.0
-    values = grey.astype(np.float32)
-    if not np.isfinite(values).all():
+    white = 1.0 if image.mode == "F" else 65535.0
+    if image.mode not in ("F", "I", "I;16"):  # which alone become floats at once
+        image = image.convert("I")
+    image = image if image.mode == "F" else image.convert("F")
+    _, highest = image.getextrema()
+    image.thumbnail((longest, longest), Image.Resampling.LANCZOS)  # before all else, since it may be huge
+    values = np.asarray(image)
+    if not (np.isfinite(highest).all() and np.isfinite(values).all()):
         raise NCAError("has values that are not finite; save it as PNG.")
-    values /= max(white, float(values.max()))  # in place, since it may be huge
-    image = Image.fromarray(values)
-    image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
-    return np.repeat(np.asarray(image).clip(0, 1)[..., None], 3, 2)
+    values = values / np.float32(max(white, float(np.max(highest))))
+    return np.repeat(values.clip(0, 1)[..., None], 3, 2)

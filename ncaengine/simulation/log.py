@@ -5,6 +5,10 @@ from collections.abc import Iterator, Sequence
 from operator import eq
 from typing import overload
 
+import numpy as np
+
+from ncaengine.core.spill import Spill
+from ncaengine.core.types import U8
 from ncaengine.simulation import commands
 from ncaengine.simulation.commands import JournalEntry
 
@@ -16,7 +20,8 @@ class Log(Sequence[JournalEntry]):
     """A list of journal entries that grows at its end. It equals a list of the same entries."""
 
     def __init__(self) -> None:
-        self._packed: list[bytes] = []  # blocks of BLOCK entries
+        self._packed: list[U8] = []  # blocks of BLOCK entries
+        self._spill = Spill()
         self._latest: list[JournalEntry] = []
         self._opened: tuple[int, list[JournalEntry]] = (-1, [])  # the block that was read last, by its number
 
@@ -24,12 +29,14 @@ class Log(Sequence[JournalEntry]):
         """Add an entry."""
         self._latest.append(entry)
         if len(self._latest) == 2 * BLOCK:  # so that the last BLOCK are at hand
-            self._packed.append(zlib.compress(commands.encode(self._latest[:BLOCK]), 1))
+            packed = zlib.compress(commands.encode(self._latest[:BLOCK]), 1)
+            self._packed.append(self._spill.kept(np.frombuffer(packed, np.uint8)))
             del self._latest[:BLOCK]
 
     def clear(self) -> None:
         """Remove all entries."""
         self._packed.clear()
+        self._spill = Spill()
         self._latest.clear()
         self._opened = (-1, [])
 
@@ -56,7 +63,7 @@ class Log(Sequence[JournalEntry]):
 
     def _block(self, number: int) -> list[JournalEntry]:
         if self._opened[0] != number:
-            self._opened = number, commands.decode(zlib.decompress(self._packed[number]))
+            self._opened = number, commands.decode(zlib.decompress(self._packed[number].tobytes()))
         return self._opened[1]
 
     def __eq__(self, other: object) -> bool:
