@@ -15,6 +15,7 @@ ARTICLE_GAINS = {"identity": 1.0, "gradient_x": 8.0, "gradient_y": 8.0, "laplaci
 
 LossName = Literal["transport", "gram", "excitation"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+PrecisionName = Literal["auto", "float32", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class TrainingSettings:
     """Learning rate of Adam; gradients are normalised, so it sets the size of an update."""
     drops: tuple[float, ...] = (0.5, 0.8, 0.93)
     """When the learning rate is multiplied by 0.3: fractions of the run, from 0 to 1."""
+    precision: PrecisionName = "auto"
+    """Numbers that are multiplied. bfloat16 has 16 bits; auto chooses it where the device is faster with it."""
     seed: int = 0
     """Random seed; the same number trains the same model on the same machine."""
 

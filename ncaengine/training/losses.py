@@ -60,20 +60,20 @@ class SlicedTransport:
         """Return the loss, see `Loss`; at least 0. The generator picks the directions."""
         loss = pictures.new_zeros(())
         for fmap, target, scale in zip(self.net(pictures), self.target, self.scales, strict=True):
-            flat = fmap.flatten(2)
-            random = torch.randn(self.directions, flat.shape[1], generator=generator, device=flat.device)
+            random = torch.randn(self.directions, fmap.shape[1], generator=generator, device=fmap.device)
             slices = nn.functional.normalize(random, dim=1) * scale
-            found = self._sorted(slices @ flat, generator)
-            want = nn.functional.interpolate(self._sorted(slices @ target, generator), found.shape[2], mode="linear")
+            found = ascending(slices @ self._sample(fmap.flatten(2), generator))
+            want = ascending(slices @ self._sample(target, generator))
+            want = nn.functional.interpolate(want, found.shape[2], mode="linear")
             loss = loss + (found - want).square().mean()
         return loss
 
-    def _sorted(self, values: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Return each row's values, sorted; if there are more than `places`, those of a random sample."""
+    def _sample(self, values: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Return the values, (batch, channels, places); if there are more than `places`, those of a random sample."""
         n = values.shape[2]
         if n > self.places:
             values = values[..., torch.randperm(n, generator=generator, device=values.device)[: self.places]]
-        return ascending(values)
+        return values
 
 
 class Gram:

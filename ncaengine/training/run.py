@@ -31,6 +31,7 @@ from ncaengine.training import checkpoint, losses, targets
 from ncaengine.training.config import METHOD, TrainingSettings, merge_settings
 from ncaengine.training.features import extractor
 from ncaengine.training.features.extractor import Features
+from ncaengine.training.precision import pick_precision
 from ncaengine.training.step import can_compile
 from ncaengine.training.trainer import Trainer, initial_model
 
@@ -113,6 +114,7 @@ class TrainingRun:
         compiled = job.compiled and can_compile(self.device)
         if compiled:
             notify("Compiling the step: the first iterations take up to a minute.")
+        net.speed_up(pick_precision(self.settings.precision, self.device))
         self.trainer = self._make_trainer(self._initial_model(saved), net.to(self.device), trained_on, compiled)
         self.losses: list[float] = saved.losses if saved else []
         self.origin = _fingerprint([*self.targets.values()], net.names, self.settings.neuron)

@@ -43,9 +43,14 @@ class TrainingStep(Protocol):
         """
 
 
-def make_step(nca: Reference, size: int, compiled: bool) -> TrainingStep:
-    """Return the fastest step that computes what `nca` does, on square grids with sides of `size` cells."""
-    return ReferenceStep(nca, size) if unusual_settings(nca.config) or size % 2 else PairedStep(nca, size, compiled)
+def make_step(nca: Reference, size: int, compiled: bool, precision: torch.dtype = torch.float32) -> TrainingStep:
+    """Return the fastest step that computes what `nca` does, on square grids with sides of `size` cells.
+
+    precision: of the numbers that the net multiplies, if the step can choose.
+    """
+    if unusual_settings(nca.config) or size % 2:
+        return ReferenceStep(nca, size)
+    return PairedStep(nca, size, compiled, precision)
 
 
 def unusual_settings(config: Config) -> list[str]:
@@ -85,8 +90,8 @@ class ReferenceStep:
 class PairedStep:
     """The step on half of the cells. Needs an even size and a model without `unusual_settings`."""
 
-    def __init__(self, nca: Reference, size: int, compiled: bool) -> None:
-        self.nca, self.size = nca, size
+    def __init__(self, nca: Reference, size: int, compiled: bool, precision: torch.dtype = torch.float32) -> None:
+        self.nca, self.size, self.precision = nca, size, precision
         self.function = _function(nca.kernel, nca.config.channels, taps_of(nca), compiled)
 
     def mask(self, batch: int, generator: torch.Generator) -> Tensor:
@@ -100,7 +105,8 @@ class PairedStep:
         if embedding is None and n.config.extra:
             embedding = x.new_tensor(embeddings.first(n.config))[:, None, None].expand(len(x), -1, *x.shape[2:])
         last = None if embedding is None else embedding.permute(0, 2, 3, 1).contiguous()
-        y = self.function.apply(x.permute(0, 2, 3, 1).contiguous(), mask, n.w1, n.b1, n.w2, n.b2, last)
+        weights = (weight.to(self.precision) for weight in (n.w1, n.b1, n.w2, n.b2))
+        y = self.function.apply(x.permute(0, 2, 3, 1).contiguous(), mask, *weights, last)
         return cast(Tensor, y.permute(0, 3, 1, 2))
 
 
@@ -186,7 +192,7 @@ def _function(kernel: Kernel, channels: int, taps: list[Taps], compiled: bool) -
             g = g.contiguous()
             gradient, *weights = net_gradient(g, mask, perceived, hidden, w1, w2)
             seen, own = gradient.split([inputs, gradient.shape[3] - inputs], 3)
-            embedding = _to_cells(own, mask) if ctx.needs_input_grad[6] else None
+            embedding = _to_cells(own, mask).float() if ctx.needs_input_grad[6] else None
             return stencil_gradient(g, scatter(seen, mask)), None, *weights, embedding
 
     return StepFunction
@@ -215,7 +221,8 @@ def apply_stencil(padded: Tensor, radius: int, taps: Taps, sign: int) -> Tensor:
 def paired_forward(radius: int, kernel: Kernel, taps: list[Taps]) -> Callable[..., tuple[Tensor, Tensor, Tensor]]:
     """Return the paired step as a function of (x, mask, w1, b1, w2, b2, embedding).
 
-    x: states, (batch, height, width, channels).
+    x: states, (batch, height, width, channels) float32.
+    w1, b1, w2, b2: their dtype is that of the net's products, and of what is returned of the cells that fired.
     mask: (batch, height/2, width, 1) bool; True where the upper cell of a pair fires.
     embedding: (batch, height, width, numbers), None if the net reads none.
 
@@ -230,9 +237,9 @@ def paired_forward(radius: int, kernel: Kernel, taps: list[Taps]) -> Callable[..
         k = h // 2
         padded = wrap_torus(x, radius, kernel.row_shift(h))
         maps = [apply_stencil(padded, radius, t, 1) for t in taps] + ([] if embedding is None else [embedding])
-        perceived = torch.cat([torch.where(mask, p[:, :k], p[:, k:]) for p in maps], -1).flatten(0, 2)
+        perceived = torch.cat([torch.where(mask, p[:, :k], p[:, k:]).to(w1.dtype) for p in maps], -1).flatten(0, 2)
         hidden = torch.relu(torch.addmm(b1, perceived, w1.T))
-        update = torch.addmm(b2, hidden, w2.T).view(b, k, w, c)
+        update = torch.addmm(b2, hidden, w2.T).view(b, k, w, c).to(x.dtype)
         upper, lower = x[:, :k], x[:, k:]
         y = torch.cat([torch.where(mask, upper + update, upper), torch.where(mask, lower, lower + update)], 1)
         return y, perceived, hidden
@@ -249,7 +256,7 @@ def _net_gradient(
     """
     b, h, w, c = g.shape
     k = h // 2
-    update = torch.where(mask, g[:, :k], g[:, k:]).view(-1, c)
+    update = torch.where(mask, g[:, :k], g[:, k:]).view(-1, c).to(w2.dtype)
     inner = torch.where(hidden > 0, update @ w2, 0.0)
     gradient = (inner @ w1).view(b, k, w, -1)
     return gradient, inner.T @ perceived, inner.sum(0), update.T @ hidden, update.sum(0)
@@ -276,7 +283,7 @@ def _stencil_gradient_function(radius: int, taps: list[Taps]) -> Callable[[Tenso
     def stencil_gradient(g: Tensor, padded: Tensor) -> Tensor:
         c = g.shape[3]
         for n, t in enumerate(taps):
-            g = g + apply_stencil(padded[..., n * c : n * c + c], radius, t, -1)
+            g = g + apply_stencil(padded[..., n * c : n * c + c].to(g.dtype), radius, t, -1)
         return g
 
     return stencil_gradient

@@ -23,6 +23,7 @@ from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Model
 from ncaengine.training import losses
 from ncaengine.training.config import TrainingSettings
+from ncaengine.training.precision import pick_precision
 from ncaengine.training.step import TrainingStep, make_step
 
 RUNAWAY = 20.0
@@ -77,10 +78,11 @@ class Trainer:
         self.settings, self.loss, self.kernels = settings, loss, tuple(trained_on)
         self.device = device or torch.device("cpu")
         self.start, self.config, size = start, start.config, settings.size
+        precision = pick_precision(settings.precision, self.device)
         ncas = [Reference(start, kernel).to(self.device) for kernel in self.kernels]
         for nca, name in product(ncas[1:], model.WEIGHTS):  # all kernels share one set of weights
             setattr(nca, name, getattr(ncas[0], name))
-        self.nca, self.steps = ncas[0], [make_step(nca, size, compiled) for nca in ncas]
+        self.nca, self.steps = ncas[0], [make_step(nca, size, compiled, precision) for nca in ncas]
         self.optimizer = torch.optim.Adam(self._parameters(), settings.learning_rate)
         each = max(settings.batch, settings.pool // len(ncas))
         seed = torch.from_numpy(states.initial(start, (size, size), settings.seed)).permute(2, 0, 1)

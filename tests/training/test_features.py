@@ -132,6 +132,18 @@ def test_vgg16_ported_from_caffe_gets_its_own_normalisation(tmp_path: Path) -> N
     assert torch.allclose(net(x)[1], want, rtol=1e-4, atol=1e-3)
 
 
+@shared
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_maps_that_are_computed_faster_are_near_the_exact_ones(precision: torch.dtype) -> None:
+    net, x = opened(VGG, DISTILLED), pictures()
+    exact = net(x)
+    net.speed_up(precision)
+    error = 2**-6 if precision == torch.bfloat16 else 1e-5
+    for fast, slow in zip(net(x), exact, strict=True):
+        assert fast.dtype == torch.float32
+        assert float((fast - slow).norm()) < error * float(slow.norm())
+
+
 def test_layers_by_name_agree_with_the_taps(tmp_path: Path) -> None:
     net, _ = extractor.open_nets([save(VGG16, tmp_path / "vgg.pth"), "random"])
     x = pictures()

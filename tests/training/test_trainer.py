@@ -19,10 +19,11 @@ from ncaengine.core.embedding_inputs import NAMES
 from ncaengine.core.errors import NCAError
 from ncaengine.training import losses
 from ncaengine.training.config import FIXED, TrainingSettings, merge_settings
+from ncaengine.training.precision import pick_precision
 from ncaengine.training.step import PairedStep, ReferenceStep, make_step
 from ncaengine.training.trainer import MAX_ROLLBACKS, Trainer, initial_model, segment_length
 
-TINY = TrainingSettings(iterations=40, size=16, batch=2, pool=8, rollout=(4, 8), hidden=16)
+TINY = TrainingSettings(iterations=40, size=16, batch=2, pool=8, rollout=(4, 8), hidden=16, precision="float32")
 TARGET = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(1)) * 0.4
 
 
@@ -75,6 +76,33 @@ def test_the_paired_step_and_its_gradients_equal_the_references(name: str, confi
     torch.testing.assert_close(*found, rtol=1e-5, atol=1e-5)
     for one, other in zip(*gradients, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4 * float(other.abs().max()))
+
+
+def test_the_step_of_short_numbers_is_near_the_exact_one() -> None:
+    nca = reference()
+    x = torch.randn(2, 12, 32, 32, generator=torch.Generator().manual_seed(1)) * 0.3
+    steps = [make_step(nca, 32, False, precision) for precision in (torch.float32, torch.bfloat16)]
+    mask = steps[0].mask(2, torch.Generator().manual_seed(2))
+    found, gradients = [], []
+    for step in steps:
+        nca.zero_grad()
+        found.append(step(x, mask))
+        found[-1].square().sum().backward()
+        gradients.append([p.grad.clone().flatten() for p in nca.parameters() if p.grad is not None])
+    exact, short = (y.detach() - x for y in found)
+    assert 0 < float((short - exact).norm()) < 2**-7 * float(exact.norm())  # bfloat16 has 8 significant bits
+    for one, other in zip(*gradients, strict=True):
+        assert float(torch.nn.functional.cosine_similarity(one, other, 0)) > 0.999
+
+
+def test_precision_is_what_is_asked_for_or_what_the_device_does_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = torch.device("cpu")
+    assert [pick_precision(name, cpu) for name in ("float32", "bfloat16")] == [torch.float32, torch.bfloat16]
+    for found, expected in (({"avx512_bf16": True}, torch.bfloat16), ({"avx2": True}, torch.float32)):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda found=found: found, raising=False)
+        assert pick_precision("auto", cpu) == expected
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert pick_precision("auto", cpu) == torch.float32
 
 
 def test_models_that_the_paired_step_cannot_compute_use_the_reference() -> None:

@@ -35,7 +35,7 @@ from ncaengine.training import checkpoint
 from ncaengine.training.config import TrainingSettings
 from ncaengine.training.run import TrainingJob, TrainingRun, pick_device
 
-TINY = TrainingSettings(iterations=20, size=32, batch=2, pool=8, rollout=(4, 8), hidden=16)
+TINY = TrainingSettings(iterations=20, size=32, batch=2, pool=8, rollout=(4, 8), hidden=16, precision="float32")
 FLAGS = "--iterations 20 --size 32 --batch 2 --pool 8 --rollout 4 8 --hidden 16 --features random --no-compile"
 
 
