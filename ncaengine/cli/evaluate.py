@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
@@ -11,7 +12,6 @@ from ncaengine.cli.shared.engine import find_kernels, load_models, open_simulati
 from ncaengine.cli.shared.options import (
     BackendChoice,
     Count,
-    KernelName,
     Models,
     Plugins,
     Range,
@@ -21,16 +21,22 @@ from ncaengine.cli.shared.options import (
     size_text,
 )
 from ncaengine.cli.shared.output import plural, print_json, print_notice, progress_bar
+from ncaengine.cli.shared.reports import Against, make_report
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:
     from ncaengine.core.model import Model
     from ncaengine.simulation.simulation import Simulation
+    from ncaengine.training.appraisal import Plan
     from ncaengine.training.evaluation import EvaluationPlan, EvaluationResult
     from ncaengine.training.losses import Loss
 
 DIRECTIONS = 128
 """Directions of sliced transport; more than in training, where later iterations take other directions."""
+STEPS, ROLLOUTS = (300, 1000), 16
+"""When the table measures, and how often."""
+MOMENTS = tyro.conf.arg(metavar="STEP [STEP ...]", help_behavior_hint="(default: 300 1000; for a report also 10000)")
+KERNELS = tyro.conf.arg(metavar="NAME [NAME ...]", help_behavior_hint="(default: square; for a report also hexagonal)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,18 +53,23 @@ class Evaluate:
     """How features are compared: sliced optimal transport, or Gram matrices."""
     features: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NET [NET ...]")] = ("auto",)
     """The networks that compute the features, as for `ncaengine train`: names, or files of weights."""
-    steps: Annotated[tuple[int, ...], tyro.conf.arg(metavar="STEP [STEP ...]"), Range(1)] = (300, 1000)
-    """When to measure, in steps from the seed."""
+    report: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: none)")] = None
+    """Write a report instead, as one page (.html) or one picture (.png): pictures, loss, healing, drift, size of the
+    structure, spectrum and speed of all models. The numbers go to a file .json next to it."""
+    steps: Annotated[tuple[int, ...] | None, MOMENTS, Range(1)] = None
+    """When to measure, in steps from the seed; for a report, when to take pictures."""
     heal: bool = False
     """After the last step, cut out a disc half as wide as the grid, and measure again after --heal-steps more
     steps."""
     heal_steps: Count = 300
     """How many steps a grid has to heal."""
-    rollouts: Count = 16
+    rollouts: Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 16; for a report 4)"),
+                        Range(1)] = None  # fmt: skip
     """How often each model is grown, each time with another random seed."""
     seed: Seed = 0
     """Random seed of the first time; the others count up from it."""
-    kernel: KernelName = "square"
+    kernel: Annotated[tuple[str, ...], KERNELS] = ()
+    """The neighbourhood; for a report there may be several. `ncaengine kernels` lists them all."""
     size: Size = (128, 128)
     """Size of the grids in cells: width x height, or one number for a square."""
     json: bool = False
@@ -68,24 +79,30 @@ class Evaluate:
     plugins: Plugins = ()
 
     def run(self) -> None:
-        """Measure with a progress bar; print a table or JSON."""
+        """Measure with a progress bar; print a table or JSON, or write a report."""
         self._check()
         from ncaengine.training import evaluation, losses, targets
         from ncaengine.training.features import extractor
 
-        steps = tuple(sorted(set(self.steps)))
-        plan = evaluation.EvaluationPlan(
-            self.kernel, self.size, steps, self.rollouts, self.seed, self.heal_steps * self.heal
-        )
+        kernels = self.kernel or (("square", "hexagonal") if self.report else ("square",))
         models = load_models(self.models)
-        target = losses.picture_tensor(targets.load_target(self.target, self.target_size))
-        catalogue = find_kernels(self.plugins, self.kernel, models)
+        picture = targets.load_target(self.target, self.target_size)
+        target = losses.picture_tensor(picture)
+        for name in kernels:
+            catalogue = find_kernels(self.plugins, name, models)
         net, notice = extractor.open_nets(self.features)
         if notice:
             print_notice("The weights of VGG-19 could not be downloaded; random filters compare the pictures instead.")
         loss = losses.make_loss(self.loss, net, target, directions=DIRECTIONS)
         loss_of_target = evaluation.picture_loss(target, loss)
         with open_simulation(catalogue, self.backend, threads=self.threads) as sim:
+            if self.report:
+                against = Against(Path(self.target).stem, picture, loss, loss_of_target, self.loss, net.names)
+                make_report(sim, models, self.models, against, self._report_plan(kernels), self.report)
+                return
+            steps = tuple(sorted(set(self.steps or STEPS)))
+            heal = self.heal_steps * self.heal
+            plan = evaluation.EvaluationPlan(kernels[0], self.size, steps, self.rollouts or ROLLOUTS, self.seed, heal)
             results = _measure(sim, models, loss, plan)
         if self.json:
             self._print_json(results, plan, net.names, loss_of_target)
@@ -95,11 +112,31 @@ class Evaluate:
     def _check(self) -> None:
         if not self.models:
             raise NCAError("Name a model to evaluate.")
-        if not self.steps:
+        if self.steps == ():
             raise NCAError("--steps needs numbers, for example --steps 300 1000.")
-        if self.seed + self.rollouts > 2**32:
-            raise NCAError(f"--seed is {self.seed}; with --rollouts {self.rollouts} it must be at most "
-                           f"{2**32 - self.rollouts}.")  # fmt: skip
+        if self.report is None and len(self.kernel) > 1:
+            raise NCAError("--kernel takes several names only with --report; give one.")
+        if self.report is not None and (self.json or self.heal):
+            flag = "--json" if self.json else "--heal"
+            raise NCAError(f"A report has {'its numbers in a file .json' if self.json else 'the healing'} by itself; "
+                           f"leave {flag} out.")  # fmt: skip
+        if len(set(self.kernel)) < len(self.kernel):
+            raise NCAError("--kernel names a neighbourhood twice; leave one out.")
+        rollouts = self.rollouts or ROLLOUTS
+        if self.seed + rollouts > 2**32:
+            raise NCAError(f"--seed is {self.seed}; with --rollouts {rollouts} it must be at most "
+                           f"{2**32 - rollouts}.")  # fmt: skip
+        if self.report is not None:
+            from ncaengine.training.report_files import check_output
+
+            check_output(self.report)
+
+    def _report_plan(self, kernels: tuple[str, ...]) -> "Plan":
+        from ncaengine.training.appraisal import Plan
+
+        plan = Plan(kernels, self.size, seed=self.seed, heal=self.heal_steps)
+        steps = tuple(sorted(set(self.steps or plan.steps)))
+        return replace(plan, steps=steps, rollouts=self.rollouts or plan.rollouts)
 
     def _print_table(
         self, results: "Sequence[EvaluationResult]", plan: "EvaluationPlan", loss_of_target: float

@@ -1,0 +1,72 @@
+"""Reports of models, with a progress bar."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ncaengine.cli.shared.output import progress_bar
+from ncaengine.core.errors import NCAError
+
+if TYPE_CHECKING:
+    from ncaengine.core.model import Model
+    from ncaengine.core.types import F32
+    from ncaengine.simulation.simulation import Simulation
+    from ncaengine.training.appraisal import Plan, Report
+    from ncaengine.training.losses import Loss
+
+
+@dataclass(frozen=True)
+class Against:
+    """What models are compared with."""
+
+    name: str
+    picture: "F32"
+    """(height, width, 3) in [0, 1]."""
+    loss: "Loss"
+    own_loss: float
+    """Of the target itself."""
+    kind: str
+    """The loss's name."""
+    features: Sequence[str]
+
+
+def make_report(
+    sim: "Simulation", models: "Sequence[Model]", paths: Sequence[Path], against: Against, plan: "Plan", output: Path
+) -> "Report":
+    """Measure models, write a report of them, print where it is, and return it. Raises NCAError."""
+    from ncaengine.training import appraisal, measures, report_files
+
+    names = _names(paths)
+    with progress_bar("steps") as progress:
+        task = progress.add_task("", total=plan.total(models, sim))
+        subjects = appraisal.appraise(
+            sim, models, names, against.loss, plan,
+            lambda steps: progress.advance(task, steps), lambda name: progress.update(task, description=name),
+        )  # fmt: skip
+    curves = map(_training_losses, paths)
+    report = appraisal.Report(
+        against.name, against.picture, against.own_loss, measures.correlation_length(against.picture),
+        measures.spectrum(against.picture), against.kind, tuple(against.features), sim.backend.description, plan,
+        tuple(replace(subject, curve=curve) for subject, curve in zip(subjects, curves, strict=True)),
+    )  # fmt: skip
+    numbers = report_files.write_report(report, output)
+    print(f"{output}: a report of {' and '.join(names) if len(names) < 3 else f'{len(names)} models'}; its numbers are "
+          f"in {numbers}")  # fmt: skip
+    return report
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Return short names of models: their files' names, with the folders where these are equal."""
+    names = [path.stem for path in paths]
+    return [path.stem if names.count(path.stem) == 1 else str(path.with_suffix("")) for path in paths]
+
+
+def _training_losses(path: Path) -> tuple[float, ...]:
+    """Return the losses of a model's training, if its folder is still there."""
+    from ncaengine.training.curves import read_losses
+
+    try:
+        return tuple(read_losses(path.with_suffix(".training") / "loss.csv"))
+    except NCAError:
+        return ()

@@ -1,0 +1,172 @@
+"""Charts of a report: lines with bands around them, as SVG whose colours follow a page's theme, or as pictures."""
+
+import io
+import re
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from PIL import Image
+
+from ncaengine.core.types import F64
+from ncaengine.io.contact_sheets import BACK, DIM, INK
+
+DPI = 100
+WIDTH, HEIGHT = 520, 300
+"""Of a chart, in pixels of a page."""
+LEFT, RIGHT, TOP, BOTTOM = 52, 14, 14, 50
+COLOURS = ("#6fc3a6", "#e0b05c", "#7fa8e8", "#e5645c", "#ba8ee0", "#5fc4d6", "#d890b8", "#a8b866")
+"""Of lines, on dark ground; a page has its own variables --line-0, --line-1, …"""
+DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)))
+"""Of the first eight lines, of the next eight, and of those that follow."""
+GRID = "#2a2c31"
+_VARIABLES = {INK: "text", DIM: "dim", GRID: "line", BACK: "card"} | {c: f"line-{n}" for n, c in enumerate(COLOURS)}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a chart; where a number is not finite it has a gap."""
+
+    name: str
+    x: F64
+    y: F64
+    low: F64 | None = None
+    """The lower edge of the band around it."""
+    high: F64 | None = None
+    number: int | None = 0
+    """Which colour it has, from 0; None is the target's dashed one."""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """What a chart shows."""
+
+    lines: Sequence[Line]
+    x_label: str
+    unit: str
+    """What y is; a page writes it above the chart."""
+    log_x: bool = True
+    log_y: bool = True
+    """Both take logarithmic axes only where all numbers are above 0."""
+    limits: tuple[float, float] | None = field(default=None)
+    """The range of y; see `shared_limits`."""
+
+
+def shared_limits(charts: Sequence[Chart]) -> tuple[float, float] | None:
+    """Return a range of y that shows all lines of several charts, with their bands; None if there is nothing to show.
+
+    On a linear axis it begins at 0.
+    """
+    found = [part[np.isfinite(part)] for chart in charts for line in chart.lines for part in _heights(line)]
+    values = np.concatenate(found) if found else np.empty(0)
+    if not values.size:
+        return None
+    low, high = float(values.min()), float(values.max())
+    if charts[0].log_y and low > 0:
+        room = max((high / low) ** 0.06, 1.05)
+        return low / room, high * room
+    return min(low, 0.0), high + 0.06 * (high - min(low, 0.0)) or 1.0
+
+
+def svg(chart: Chart) -> str:
+    """Return a chart as an SVG element for a page: its colours are CSS variables, its letters the page's own."""
+    file = io.StringIO()
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": repr(chart.limits)}):
+        FigureCanvasSVG(_figure(chart)).print_svg(file, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
+    text = file.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>\s*|<!--.*?-->\s*", "", text, flags=re.DOTALL)
+    text = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', "", text, count=1)
+    for colour, name in _VARIABLES.items():
+        text = text.replace(colour, f"var(--{name})")
+    return text
+
+
+def picture(chart: Chart, width: int) -> Image.Image:
+    """Draw a chart on dark ground, `width` pixels wide."""
+    figure = _figure(chart)
+    figure.set_dpi(DPI * width / WIDTH)
+    canvas = FigureCanvasAgg(figure)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # shown as a box
+        canvas.draw()  # type: ignore[no-untyped-call]
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")  # type: ignore[no-untyped-call]
+
+
+def colour(number: int) -> str:
+    """Return the colour of a line on dark ground."""
+    return COLOURS[number % len(COLOURS)]
+
+
+def _figure(chart: Chart) -> Figure:
+    figure = Figure((WIDTH / DPI, HEIGHT / DPI), DPI, facecolor=BACK)
+    inside = (LEFT / WIDTH, BOTTOM / HEIGHT, (WIDTH - LEFT - RIGHT) / WIDTH, (HEIGHT - TOP - BOTTOM) / HEIGHT)
+    axes = figure.add_axes(inside, facecolor=BACK)
+    axes.tick_params(which="both", length=0, pad=7, colors=DIM, labelsize=_points(13))
+    axes.spines[:].set_visible(False)
+    axes.grid(color=GRID)
+    axes.set_axisbelow(True)
+    axes.set_xlabel(chart.x_label, color=DIM, size=_points(13), labelpad=6, parse_math=False)
+    for line in chart.lines:
+        _draw(axes, line)
+    _scale(axes, chart)
+    return figure
+
+
+def _draw(axes: Axes, line: Line) -> None:
+    known = np.isfinite(line.y)
+    x, n = line.x[known], line.number
+    shade = INK if n is None else colour(n)
+    dash = (0, (4, 3)) if n is None else DASHES[min(n // len(COLOURS), len(DASHES) - 1)]
+    if line.low is not None and line.high is not None:
+        axes.fill_between(x, line.low[known], line.high[known], color=shade, alpha=0.2, linewidth=0)
+    axes.plot(
+        x, line.y[known], color=shade, linewidth=1.2 if n is None else 1.9, linestyle=dash,
+        marker="o" if len(x) == 1 else "", markersize=5, solid_capstyle="round", clip_on=False,
+    )  # fmt: skip
+
+
+def _scale(axes: Axes, chart: Chart) -> None:
+    """Set the axes' ranges, scales and numbers."""
+    across = np.concatenate([line.x[np.isfinite(line.y)] for line in chart.lines] or [np.empty(0)])
+    if chart.log_x and across.size and across.min() > 0:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1,) if across.max() > 40 * across.min() else (1, 2, 5)))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.xaxis.set_minor_locator(LogLocator(subs=()))
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
+    if across.size and across.min() < across.max():
+        axes.set_xlim(float(across.min()), float(across.max()))
+    if chart.limits:
+        low, high = chart.limits
+        axes.set_ylim(low, high)
+        if chart.log_y and low > 0:
+            axes.set_yscale("log")
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < low * 300 else (1,), numticks=9))
+            axes.yaxis.set_minor_locator(LogLocator(subs=()))
+            axes.yaxis.set_minor_formatter(NullFormatter())
+            axes.set_ylim(low, high)
+        else:
+            axes.yaxis.set_major_locator(MaxNLocator(5))
+    else:
+        axes.set_ylim(0, 1)
+        axes.text(0.5, 0.5, "nothing to show", color=DIM, ha="center", va="center", transform=axes.transAxes)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+
+
+def _heights(line: Line) -> list[F64]:
+    return [part for part in (getattr(line, f.name) for f in fields(line) if f.name in ("y", "low", "high"))
+            if part is not None]  # fmt: skip
+
+
+def _points(pixels: float) -> float:
+    return pixels * 72 / DPI

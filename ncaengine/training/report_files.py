@@ -1,0 +1,40 @@
+"""Write a report, as a page or a picture, with its numbers beside it."""
+
+import json
+import os
+from pathlib import Path
+
+from ncaengine.core import files
+from ncaengine.core.errors import NCAError
+from ncaengine.io import contact_sheets
+from ncaengine.training.appraisal import Report
+from ncaengine.training.report_figures import report_json
+from ncaengine.training.report_page import report_page
+from ncaengine.training.report_sheet import report_sheet
+
+ENDINGS = (".html", ".png")
+
+
+def check_output(path: Path) -> None:
+    """Raise NCAError unless a report can be written to a path."""
+    if path.suffix.lower() not in ENDINGS:
+        raise NCAError(f"{path}: reports are pages or pictures; choose a name that ends in .html or .png.")
+    if path.suffix.lower() == ".png":
+        contact_sheets.check_output(path)
+    if path.is_dir():
+        raise NCAError(f"{path}: is a folder; choose another name.")
+    if not path.parent.is_dir():
+        raise NCAError(f"{path}: its folder does not exist; create it first.")
+    if not os.access(path.parent, os.W_OK):
+        raise NCAError(f"{path}: cannot be written (Permission denied).")
+
+
+def write_report(report: Report, path: Path) -> Path:
+    """Write a report, and its numbers to a file .json next to it; return the path of that. Raises NCAError."""
+    numbers = path.with_suffix(".json")
+    if path.suffix.lower() == ".png":
+        contact_sheets.save_picture(report_sheet(report), path)
+    else:
+        files.replace_file(path, report_page(report).encode())
+    files.replace_file(numbers, (json.dumps(report_json(report), indent=1) + "\n").encode())
+    return numbers

@@ -1,0 +1,115 @@
+"""A report as one picture: the same as its page, on dark ground."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from ncaengine.core.looks import quantise
+from ncaengine.core.types import U8
+from ncaengine.io import figures
+from ncaengine.io.contact_sheets import BACK, DIM, INK, Tile, contact_sheet, frame_target, shorten, typeface
+from ncaengine.training.appraisal import Report
+from ncaengine.training.report_figures import best, chart_groups, number
+from ncaengine.training.report_figures import figures as all_figures
+from ncaengine.training.report_page import lead, on_kernel, title
+
+TILE, MARGIN, LETTERS = 256, 38, 18
+"""Pixels: the least side of a picture's tile, the page's margin, and the height of letters."""
+NARROWEST = 1400
+"""The least width of the page."""
+
+
+def report_sheet(report: Report) -> Image.Image:
+    """Draw a report. Raises NCAError if it would have too many pixels."""
+    pictures = _pictures(report)
+    width = max(pictures.width, NARROWEST)
+    parts = [pictures, _table(report, width), *_charts(report, width)]
+    page = Image.new("RGB", (width, sum(part.height for part in parts) + MARGIN), BACK)
+    top = 0
+    for part in parts:
+        page.paste(part, (0, top))
+        top += part.height
+    return page
+
+
+def _pictures(report: Report) -> Image.Image:
+    """Draw a row of pictures for each model and kernel: the target, then what grew."""
+    plan, rows, headings = report.plan, [], []
+    target = frame_target(quantise(report.picture), plan.size, 1)
+    names = [*(f"step {step:,}" for step in plan.steps), "hole", f"{plan.heal:,} steps later"]
+    for kernel in plan.kernels:
+        for _, subject, course in on_kernel(report, kernel):
+            tiles = [Tile(_enlarged(target, plan.size[0]), "target")]
+            tiles += [
+                Tile(_enlarged(shown, plan.size[0]), name) for shown, name in zip(course.pictures, names, strict=True)
+            ]
+            rows.append(tiles)
+            headings.append(f"{subject.name}, {kernel}")
+    return contact_sheet(rows, title(report), headings)
+
+
+def _enlarged(picture: U8, cells: int) -> U8:
+    """Return a picture of a grid so many cells wide, enlarged to a whole number of pixels a cell, about TILE wide."""
+    width = cells * max(1, round(TILE / cells))
+    height = round(picture.shape[0] * width / picture.shape[1])
+    how = Image.Resampling.LANCZOS if width % picture.shape[1] else Image.Resampling.NEAREST
+    return np.asarray(Image.fromarray(picture).resize((width, height), how))
+
+
+def _table(report: Report, width: int) -> Image.Image:
+    """Draw the figures; the best of each column on each kernel in the colour of its model."""
+    columns, rows = all_figures(report.plan), list(_rows(report))
+    page = Image.new("RGB", (width, MARGIN + int(2 * LETTERS * (len(rows) + 2.6))), BACK)
+    pen, font, small = ImageDraw.Draw(page), typeface(LETTERS), typeface(LETTERS - 3)
+    first = width // 4
+    each = (width - 2 * MARGIN - first) / len(columns)
+    y = MARGIN + 2 * LETTERS
+    pen.text((MARGIN, MARGIN), shorten(lead(report), font, width - 2 * MARGIN), DIM, font, anchor="ls")
+    for k, column in enumerate(columns):
+        pen.text((MARGIN + first + (k + 1) * each, y), shorten(column.title, small, each - 8), DIM, small, anchor="rs")
+    for name, shade, values, marked in rows:
+        y += 2 * LETTERS
+        pen.text((MARGIN, y), shorten(name, font, first - LETTERS), shade, font, anchor="ls")
+        for k, value in enumerate(values):
+            ink = shade if k in marked else INK
+            pen.text((MARGIN + first + (k + 1) * each, y), value, ink, font, anchor="rs")
+    return page
+
+
+def _rows(report: Report) -> Iterator[tuple[str, str, list[str], set[int]]]:
+    """Yield the table's rows: name, colour, numbers, and which of them are the best of their columns."""
+    columns = all_figures(report.plan)
+    yield "target", DIM, [number(column.target(report)) for column in columns], set()
+    for kernel in report.plan.kernels:
+        shown = list(on_kernel(report, kernel))
+        values = [[column.value(report, s, c) for column in columns] for _, s, c in shown]
+        of_columns = zip(columns, zip(*values, strict=True), strict=False)
+        winners = [best(column, each, column.target(report)) for column, each in of_columns]
+        for row, (n, subject, _) in enumerate(shown):
+            marked = {k for k, winner in enumerate(winners) if winner == row}
+            yield f"{subject.name}, {kernel}", figures.colour(n), [*map(number, values[row])], marked
+
+
+def _charts(report: Report, width: int) -> Iterator[Image.Image]:
+    """Yield a strip for each thing that is measured: its title, and its charts side by side."""
+    font, head = typeface(LETTERS), typeface(LETTERS + 6)
+    for group in chart_groups(report):
+        across = max(len(report.plan.kernels), 2)
+        each = (width - MARGIN * (across + 1)) // across
+        drawn = [figures.picture(chart, each) for chart in group.charts.values()]
+        top = MARGIN + 4 * LETTERS
+        strip = Image.new("RGB", (width, top + drawn[0].height), BACK)
+        pen = ImageDraw.Draw(strip)
+        pen.text((MARGIN, MARGIN + LETTERS), group.title, INK, head, anchor="ls")
+        for k, (name, chart) in enumerate(zip(group.charts, drawn, strict=True)):
+            left = MARGIN + k * (each + MARGIN)
+            pen.text(
+                (left, top - LETTERS // 2),
+                shorten(f"{name}, {group.charts[name].unit}".lstrip(", "), font, each),
+                DIM,
+                font,
+                anchor="ls",
+            )
+            strip.paste(chart, (left, top))
+        yield strip
