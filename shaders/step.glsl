@@ -63,7 +63,7 @@ vec4 load_weight(int i) { return LOAD_2D(weights, ivec2(i % WEIGHTS_WIDTH, i / W
 #ifdef FRAGMENT
 #define WEIGHT(i) load_weight(i)
 #else
-// The weights of as many units as fit, loaded by the whole workgroup.
+// The weights of as many units as fit, loaded by the whole workgroup; FIRST_WEIGHTS of them before the first units.
 shared vec4 shared_weights[SHARED_WEIGHTS];
 #define WEIGHT(i) shared_weights[i]
 
@@ -161,7 +161,7 @@ void store_cell(Cell c, vec4 update[LAYERS]) {
 void main() {
 #ifndef FRAGMENT
     // The weights are loaded first: on llvmpipe, every value that lives across a barrier goes through memory.
-    load_weights(0, SHARED_WEIGHTS);
+    load_weights(0, FIRST_WEIGHTS);
 #endif
 
     Cell cell_a = choose_cell(0);

@@ -43,33 +43,59 @@ def unit_fours(config: Config) -> int:
     return -(-(1 + config.inputs + config.channels) // 4) if config.hidden else layers(config)
 
 
+def chunks(config: Config, form: Form, most: int) -> list[range]:
+    """Divide the units into those whose weights are in memory at a time, at most `most`; the first are the fewest.
+
+    In the unrolled form the others are as many as fit. llvmpipe takes longest to compile those before a barrier: the
+    time grows with the square of their number.
+    """
+    units = unit_count(config)
+    size = most if form == "unrolled" else -(-units // -(-units // most))
+    return [range(max(0, end - size), end) for end in range(units, 0, -size)][::-1]
+
+
 def network(
-    config: Config, form: Form, chunk: int, frame: FrameKind, part: Part, constants: F32 | None = None
+    config: Config, form: Form, chunks: list[range], frame: FrameKind, part: Part, constants: F32 | None = None
 ) -> list[str]:
-    """Compute the update: b2 and what each unit adds; the weights of `chunk` units are in memory at a time.
+    """Compute the update: b2 and what each unit adds; the weights of one of the chunks are in memory at a time.
 
     constants: the packed weights, (n, 4) float32, if they are to be constants of a program without loops.
     """
-    out = _network(config, form, chunk, frame, part)
+    out = _network(config, form, chunks, frame, part)
     return out if constants is None else [_WEIGHT.sub(partial(_constant, constants), line) for line in out]
 
 
-_WEIGHT = re.compile(r"WEIGHT\(([\d +]+)\)(?:\.([xyzw]))?")
+_WEIGHT = re.compile(r"WEIGHT\((\d+)\)")
+_LOAD = re.compile(r"WEIGHT\(\d+\)|cell_a\.inputs\[\d+\]")
 
 
 def _constant(weights: F32, match: re.Match[str]) -> str:
-    values = weights[sum(map(int, match[1].split("+")))]
-    return f"({number(values['xyzw'.index(match[2])])})" if match[2] else four([number(v) for v in values])
+    return four([number(value) for value in weights[int(match[1])]])
 
 
-def _network(config: Config, form: Form, chunk: int, frame: FrameKind, part: Part) -> list[str]:
+def _loaded_once(lines: list[str]) -> list[str]:
+    """Load each four of weights and inputs before the first line that reads it.
+
+    Mesa and LLVM compile all loads that are written, one by one, and Mesa compares each with all others.
+    """
+    out, names = ["{"], dict[str, str]()
+    for line in lines:
+        for load in dict.fromkeys(_LOAD.findall(line)):
+            if load not in names:
+                names[load] = f"four_{len(names)}"
+                out.append(f"vec4 {names[load]} = {load};")
+        out.append(_LOAD.sub(lambda match: names[match[0]], line))
+    return [*out, "}"]
+
+
+def _network(config: Config, form: Form, chunks: list[range], frame: FrameKind, part: Part) -> list[str]:
     fours, most, cells = unit_fours(config), TOGETHER[form], NAMES[: CELLS[form]]
     written = part.of(layers(config))
     biases = [f"update_{{c}}[{k}] = WEIGHT({k});" for k in written]
     out = [f"vec4 update_{c}[LAYERS]; {' '.join(biases).format(c=c)}" for c in cells]
     out += [f"float {', '.join(f'hidden_{j}_{c}' for j in range(most))};" for c in cells]
-    for first in range(0, unit_count(config), chunk):
-        count = min(chunk, unit_count(config) - first)
+    for chunk in chunks:
+        first, count = chunk.start, len(chunk)
         start = 0 if first else layers(config)  # b2 precedes the first chunk, which step.glsl loads
         if first:
             out += ["barrier();", f"load_weights({layers(config) + first * fours}, {count * fours});"]
@@ -77,10 +103,9 @@ def _network(config: Config, form: Form, chunk: int, frame: FrameKind, part: Par
             for j in range(count):
                 out += _add_input(written, cells, first + j, start + j * fours)
         elif form == "unrolled":
-            for j in range(0, count, most):
-                out += _add_units(
-                    config, written, cells, [str(start + i * fours) for i in range(j, min(j + most, count))]
-                )
+            places = [str(start + j * fours) for j in range(count)]
+            sides = [_add_units(config, written, cells, places[j : j + most]) for j in range(0, count, most)]
+            out += _loaded_once([line for lines in sides for line in lines])
         else:
             together = next(n for n in range(most, 0, -1) if count % n == 0)
             out.append(f"for (int base = {start}; base < {start + count * fours}; base += {together * fours}) {{")

@@ -94,11 +94,14 @@ def step_source(
     Raises NCAError if the kernel lacks a stencil that the model perceives.
     """
     stencils.require(config, kernel)
-    fours, chunk = network.unit_fours(config), network.unit_count(config)
+    fours, most = network.unit_fours(config), network.unit_count(config)
     if not part.dialect.fragment:
-        chunk = _chunk(config, shared_bytes)
+        most = _most_units(config, shared_bytes)
+    chunks = network.chunks(config, form, most)
+    first_weights = layers(config) + len(chunks[0]) * fours
     defines = {
-        "SHARED_WEIGHTS": layers(config) + chunk * fours,
+        "SHARED_WEIGHTS": max(first_weights, len(chunks[-1]) * fours),
+        "FIRST_WEIGHTS": first_weights,
         "WEIGHTS_WIDTH": WEIGHTS_WIDTH,
         "LAYERS": layers(config),
         "INPUTS": -(-config.inputs // 4),
@@ -114,7 +117,7 @@ def step_source(
         "perception": perception.perception(config, kernel, frame),
         "fill_cell": perception.fill_cell(config, kernel, frame),
         "network": network.network(
-            config, form, chunk, frame, part, None if constants is None else constants.reshape(-1, 4)
+            config, form, chunks, frame, part, None if constants is None else constants.reshape(-1, 4)
         ),
         "store": network.store(config, cover, part),
         "copy": network.copy(config),
@@ -127,13 +130,12 @@ def vertex_source(name: str, dialect: Dialect) -> str:
     return f"#version {dialect.version}\n{(resources.folder('shaders') / name).read_text('utf-8')}"
 
 
-def _chunk(config: Config, shared_bytes: int) -> int:
-    """Return the units whose weights a workgroup loads at a time."""
-    count = network.unit_count(config)
-    fits = min(count, (shared_bytes // 16 - layers(config)) // network.unit_fours(config))
+def _most_units(config: Config, shared_bytes: int) -> int:
+    """Return the most units whose weights fit into a workgroup's memory."""
+    fits = min(network.unit_count(config), (shared_bytes // 16 - layers(config)) // network.unit_fours(config))
     if fits < 1:
         raise NCAError(f"The model {config.name!r} has too many inputs for this device's workgroup memory.")
-    return -(-count // -(-count // fits))
+    return fits
 
 
 def pick_source(config: Config, form: Form, frame: FrameKind = "", copied: bool = False) -> ShaderSource:
