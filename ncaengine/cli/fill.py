@@ -1,23 +1,19 @@
 """`ncaengine fill`."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from ncaengine.cli.shared.engine import find_kernels, load_models, open_simulation
+from ncaengine.cli.shared.engine import Engine, EngineFlags, load_models
 from ncaengine.cli.shared.options import (
-    BackendChoice,
     Count,
-    Half,
     KernelName,
     OptionalFile,
-    Plugins,
     Range,
     Seed,
-    Threads,
 )
 from ncaengine.cli.shared.output import plural, print_notice, progress_bar
 from ncaengine.cli.shared.output_flags import Fps
@@ -98,10 +94,7 @@ class Fill:
     seed: Seed = 0
     """Random seed: decides which cells fire, and any noise that the grids start from. Another number gives another
     picture."""
-    backend: BackendChoice = "auto"
-    threads: Threads = None
-    half: Half = False
-    plugins: Plugins = ()
+    engine: Engine = field(default_factory=EngineFlags)
 
     def run(self) -> None:
         """Fill with a progress bar, write the picture or the video, and print what was filled."""
@@ -110,12 +103,12 @@ class Fill:
 
         photo = photos.read_photo(self.picture)
         labels, textures = self._areas(photo)
-        models = load_models(find_textures(textures, self.iterations, self.plugins))
-        catalogue = find_kernels(self.plugins, self.kernel, models)
+        models = load_models(find_textures(textures, self.iterations, self.engine.plugins))
+        catalogue = self.engine.kernels(self.kernel, models)
         cell = self.cell or filling.cell_for(photo.size)
         angles, scales = self._maps(photo, cell)
         how = filling.How(self.kernel, cell, self.feather, self.smooth, self.seed, angles, scales)
-        with open_simulation(catalogue, self.backend, self.half, threads=self.threads) as sim:
+        with self.engine.simulation(catalogue) as sim:
             filled = filling.Filling(sim, photo, labels, models, how)
             for part in filled.parts:
                 sim.set("angle", self.angle, part.grid)

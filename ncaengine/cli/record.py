@@ -14,22 +14,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from ncaengine.cli.shared import output_flags, setting_flags
-from ncaengine.cli.shared.engine import find_kernels, load_models, open_simulation
+from ncaengine.cli.shared.engine import Engine, EngineFlags, load_models
 from ncaengine.cli.shared.map_flags import MapFlags, Maps
 from ncaengine.cli.shared.options import (
     SIZE,
-    BackendChoice,
     Count,
-    Half,
     KernelName,
     OptionalFile,
     Osc,
     Pixels,
-    Plugins,
     Range,
     Seed,
     Smooth,
-    Threads,
     size_text,
 )
 from ncaengine.cli.shared.output import plural, print_notice, print_warning, progress_bar
@@ -118,11 +114,8 @@ class Record:
     opacity), or a colour such as black or #ff8800."""
     raw: bool = False
     """Draw each cell as one pixel, in the order in which cells are stored; for exact comparisons."""
-    backend: BackendChoice = "auto"
-    threads: Threads = None
-    half: Half = False
+    engine: Engine = field(default_factory=EngineFlags)
     osc: Osc = None
-    plugins: Plugins = ()
     maps: Maps = field(default_factory=MapFlags)
     settings: SettingFlags = field(default_factory=dict)
 
@@ -167,7 +160,6 @@ class Record:
             raise NCAError("--steps works only with a model; for a session use --seconds.")
         if self.pixels and self.scale and (self.size or not self.model):
             raise NCAError("--pixels chooses the scale of a grid that has its size already; leave out --scale.")
-        self.maps.check()
         if self.maps.maps and (self.raw or kind_of(self.output or ".mp4", self.format or "").ending != ".png"):
             raise NCAError("--maps are written beside a still picture; give a name that ends in .png, without --raw.")
         if self.loop and kind_of(self.output or ".mp4", self.format or "").still:
@@ -178,8 +170,8 @@ class Record:
     def _record_model(self, path: Path) -> "tuple[Recording, Grid]":
         """Record a model from its seed."""
         [model] = load_models([path])
-        catalogue = find_kernels(self.plugins, self.kernel, [model])
-        with open_simulation(catalogue, self.backend, self.half, threads=self.threads) as sim:
+        catalogue = self.engine.kernels(self.kernel, [model])
+        with self.engine.simulation(catalogue) as sim:
             grid = sim.add(model, self._cells(catalogue), self.kernel, rng_seed=self.seed)
             setting_flags.apply(self.settings, sim, [grid])
             count = self._count_steps(self._fps)
@@ -240,9 +232,7 @@ class Record:
         from ncaengine.simulation.clock import TICKS_PER_SECOND
         from ncaengine.simulation.history import BYTES
 
-        with open_simulation(
-            kernels.discover(self.plugins), self.backend, self.half, history=BYTES, threads=self.threads
-        ) as sim:
+        with self.engine.simulation(kernels.discover(self.engine.plugins), BYTES) as sim:
             if self.script:
                 script = scripts.load_script(self.script)
                 if warning := script.late_commands():

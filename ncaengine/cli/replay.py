@@ -1,13 +1,13 @@
 """`ncaengine replay`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from ncaengine.cli.shared.engine import open_simulation
-from ncaengine.cli.shared.options import BackendChoice, Half, Plugins, Threads, size_text
+from ncaengine.cli.shared.engine import Engine, EngineFlags
+from ncaengine.cli.shared.options import size_text
 from ncaengine.cli.shared.output import plural, progress_bar
 
 OUTPUT = tyro.conf.arg(aliases=["-o"], metavar="FILE", help_behavior_hint="(default: none)")
@@ -24,10 +24,7 @@ class Replay:
     """A journal that the window or a program saved (.jsonl)."""
     output: Annotated[Path | None, OUTPUT] = None
     """Save the final state as a session (.nca)."""
-    backend: BackendChoice = "auto"
-    threads: Threads = None
-    half: Half = False
-    plugins: Plugins = ()
+    engine: Engine = field(default_factory=EngineFlags)
 
     def run(self) -> None:
         """Replay; print a line for each grid and the fingerprint of all states."""
@@ -36,8 +33,8 @@ class Replay:
         from ncaengine.simulation.clock import TICKS_PER_SECOND
 
         journal = journals.load_journal(self.journal)
-        catalogue = kernels.discover(self.plugins)
-        with open_simulation(catalogue, self.backend, self.half, journal.header.history, self.threads) as sim:
+        catalogue = kernels.discover(self.engine.plugins)
+        with self.engine.simulation(catalogue, journal.header.history) as sim:
             begin = journal.begin.header.tick
             seconds = (journal.header.until - begin) // TICKS_PER_SECOND
             with progress_bar("s") as bar:

@@ -1,26 +1,22 @@
 """`ncaengine sheet`."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from ncaengine.cli.shared.engine import find_kernels, load_models, open_simulation
+from ncaengine.cli.shared.engine import Engine, EngineFlags, load_models
 from ncaengine.cli.shared.options import (
     SIZE,
-    BackendChoice,
-    Half,
     Models,
     OutputFile,
     Pixels,
-    Plugins,
     Range,
     Seed,
     Smooth,
-    Threads,
     size_text,
 )
 from ncaengine.cli.shared.output import plural, progress_bar
@@ -76,10 +72,7 @@ class Sheet:
     NAME_target.png next to the model file is found automatically."""
     columns: Annotated[int | None, COLUMNS, Range(1)] = None
     """Pictures per row, if each model has one picture."""
-    backend: BackendChoice = "auto"
-    threads: Threads = None
-    half: Half = False
-    plugins: Plugins = ()
+    engine: Engine = field(default_factory=EngineFlags)
 
     def run(self) -> None:
         """Grow the models with a progress bar, write the sheet and print what it shows."""
@@ -90,7 +83,7 @@ class Sheet:
         models = load_models(self.models)
         behind = self._background(models)
         for name in self.kernels:
-            catalogue = find_kernels(self.plugins, name, models)
+            catalogue = self.engine.kernels(name, models)
         kernels = [catalogue.get(name) for name in dict.fromkeys(self.kernels)]
         steps = sorted(set(self.steps))
         names = _names(self.models, models)
@@ -102,7 +95,7 @@ class Sheet:
         self._check_pictures(models, kernels, places, len(steps))
         cells = (tile[0] // self.scale, tile[1] // self.scale) if tile else places[0][0]
         rows = self._target_tiles(targets, cells) if targets else [[] for _ in models]
-        with open_simulation(catalogue, self.backend, self.half, threads=self.threads) as sim:
+        with self.engine.simulation(catalogue) as sim:
             grown = self._grow(sim, models, kernels, places, steps, behind)
             rows = [[*row, *tiles] for row, tiles in zip(rows, grown, strict=True)]
         page = self._page(rows, is_grid, names)

@@ -7,18 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from ncaengine.cli.shared.engine import find_kernels, load_models, open_simulation
+from ncaengine.cli.shared.engine import Engine, EngineFlags, load_models
 from ncaengine.cli.shared.map_flags import MapFlags, Maps
 from ncaengine.cli.shared.options import (
-    BackendChoice,
-    Half,
     KernelName,
     OutputFile,
-    Plugins,
     Range,
     Seed,
     Smooth,
-    Threads,
     parse_size,
     parsed_by,
     size_text,
@@ -58,24 +54,20 @@ class Tile:
     seed: Seed = 0
     """Random seed: decides which cells fire, and any noise that the grid starts from. Another number gives another
     picture."""
-    backend: BackendChoice = "auto"
-    threads: Threads = None
-    half: Half = False
-    plugins: Plugins = ()
+    engine: Engine = field(default_factory=EngineFlags)
     maps: Maps = field(default_factory=MapFlags)
 
     def run(self) -> None:
         """Grow the texture with a progress bar, write its picture and maps, and print how the picture's edges meet."""
-        self.maps.check()
         from ncaengine.core import framing
         from ncaengine.io import picture_files, tiles
 
         picture_files.check_output(self.output, *self.pixels)
         model = self._load()
-        catalogue = find_kernels(self.plugins, self.kernel, [model])
+        catalogue = self.engine.kernels(self.kernel, [model])
         stretched, size, view = framing.tile(catalogue.get(self.kernel), self.pixels, self.cell)
         view = replace(view, smooth=self.smooth)
-        with open_simulation(catalogue, self.backend, self.half, threads=self.threads) as sim:
+        with self.engine.simulation(catalogue) as sim:
             grid = self._grow(sim, model, size)
             picture = tiles.draw_tile(grid, stretched, view)
             picture_files.write_picture(picture, self.output, self.dpi)

@@ -1,13 +1,13 @@
 """`ncaengine view`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from ncaengine.cli.shared.engine import find_kernels, load_models
-from ncaengine.cli.shared.options import SIZE, BackendChoice, Half, KernelName, Osc, Plugins, Seed, Threads
+from ncaengine.cli.shared.engine import Engine, EngineFlags, load_models
+from ncaengine.cli.shared.options import SIZE, KernelName, Osc, Seed
 from ncaengine.cli.shared.output import plural
 from ncaengine.cli.shared.pages import kept_page, open_page, page_text, start_settings
 from ncaengine.core.errors import NCAError
@@ -38,14 +38,11 @@ class View:
     steps_per_second: Annotated[tuple[float, ...], SPEED] = (Settings().steps_per_second,)
     seed: Seed = 0
     """Random seed: decides which cells fire, and any noise that the grid starts from."""
-    backend: BackendChoice = "auto"
-    threads: Threads = None
-    half: Half = False
+    engine: Engine = field(default_factory=EngineFlags)
     browser: bool = False
     """Show the models in the browser instead, on a page that ncaengine writes: where no window can be opened. With two
     models, two grids lie side by side."""
     osc: Osc = None
-    plugins: Plugins = ()
 
     def run(self) -> None:
         """Open the window and return when it is closed; or open the page."""
@@ -62,7 +59,7 @@ class View:
         if any(path.suffix.lower() in SESSION_ENDINGS for path in self.models):
             self._show_session(place)
             return
-        watch = ModelWatch(plugins=self.plugins)
+        watch = ModelWatch(plugins=self.engine.plugins)
         paths = [model_files.find_file(path) for path in self.models or (model_files.default_model(),)]
         firsts = [watch.first_path(path) for path in paths]
         models = [watch.open(path) for path in firsts]
@@ -73,12 +70,12 @@ class View:
             self.steps_per_second,
             self.seed,
             collection,
-            self.half,
-            self.backend,
-            self.threads,
+            self.engine.half,
+            self.engine.backend,
+            self.engine.threads,
             place,
         )
-        show(models, options, find_kernels(self.plugins, self.kernel, models), watch)
+        show(models, options, self.engine.kernels(self.kernel, models), watch)
 
     def _show_page(self) -> None:
         from ncaengine.formats import model_files
@@ -87,14 +84,14 @@ class View:
             raise NCAError("A page shows models, not sessions; leave out --browser.")
         if self.osc is not None:
             raise NCAError("A page takes no messages of other programs; leave out --browser or --osc.")
-        if self.backend != "auto" or self.threads is not None or self.half:
+        if self.engine.backend != "auto" or self.engine.threads is not None or self.engine.half:
             raise NCAError("A page runs on the browser's graphics; leave out --backend, --threads and --half.")
         models = load_models(self.models or (model_files.default_model(),))
         speeds = (*self.steps_per_second, *self.steps_per_second[-1:])
         start = start_settings(self.size, self.seed) | {"kernel": self.kernel, "speed": speeds[0]}
         if len(models) > 1:
             start["grids"] = [{"model": models[1].config.name, "speed": speeds[1]}]
-        path = kept_page(page_text(models, [self.kernel], self.plugins, start, more=True), models)
+        path = kept_page(page_text(models, [self.kernel], self.engine.plugins, start, more=True), models)
         print(f"{plural(len(models), 'model')} in {path}")
         open_page(path)
 
@@ -106,18 +103,16 @@ class View:
 
         if len(self.models) > 1:
             raise NCAError("A session opens alone; add models to it in the window.")
-        if self != View(
-            self.models, plugins=self.plugins, backend=self.backend, threads=self.threads, half=self.half, osc=self.osc
-        ):
+        if self != View(self.models, engine=self.engine, osc=self.osc):
             raise NCAError(
                 "A session opens as it was saved; leave out --size, --kernel, --steps-per-second and --seed."
             )
         sessions.load_session(self.models[0])  # report a broken file before a window opens
-        catalogue = find_kernels(self.plugins, self.kernel, [])
-        watch = ModelWatch(plugins=self.plugins)
+        catalogue = self.engine.kernels(self.kernel, [])
+        watch = ModelWatch(plugins=self.engine.plugins)
         show(
             [],
-            Options(half=self.half, backend=self.backend, threads=self.threads, osc=place),
+            Options(half=self.engine.half, backend=self.engine.backend, threads=self.engine.threads, osc=place),
             catalogue,
             watch,
             self.models[0],

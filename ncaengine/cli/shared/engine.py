@@ -1,13 +1,17 @@
 """Opening what commands run on: the kernels and a simulation."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import tyro
+
+from ncaengine.cli.shared.options import BackendChoice, Half, Plugins, Threads
 from ncaengine.cli.shared.output import print_notice, print_warning
 
 if TYPE_CHECKING:
-    from ncaengine.backends.base import BackendChoice
+    from ncaengine.backends import base
     from ncaengine.core.kernels import Catalogue
     from ncaengine.core.model import Model
     from ncaengine.simulation.simulation import Simulation
@@ -48,7 +52,7 @@ def find_kernels(plugins: Sequence[Path], wanted: str, models: "Sequence[Model]"
 
 def open_simulation(
     catalogue: "Catalogue | None" = None,
-    backend: "BackendChoice" = "auto",
+    backend: "base.BackendChoice" = "auto",
     half: bool = False,
     history: int = 0,
     threads: int | None = None,
@@ -70,3 +74,25 @@ def open_simulation(
     sim = Simulation(opened, catalogue, history)
     sim.engine.world.tell = print_warning
     return sim
+
+
+@dataclass(frozen=True)
+class EngineFlags:
+    """What computes the steps, and folders of kernels."""
+
+    backend: BackendChoice = "auto"
+    threads: Threads = None
+    half: Half = False
+    plugins: Plugins = ()
+
+    def kernels(self, wanted: str, models: "Sequence[Model]") -> "Catalogue":
+        """See find_kernels."""
+        return find_kernels(self.plugins, wanted, models)
+
+    def simulation(self, catalogue: "Catalogue", history: int = 0) -> "Simulation":
+        """See open_simulation."""
+        return open_simulation(catalogue, self.backend, self.half, history, self.threads)
+
+
+Engine = Annotated[EngineFlags, tyro.conf.arg(name="")]
+"""The type of the one field that adds these flags to a command."""

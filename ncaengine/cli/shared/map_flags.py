@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from ncaengine.cli.shared.options import Range, check_ranges
+from ncaengine.cli.shared.options import Range
 
 if TYPE_CHECKING:
     from ncaengine.core.kernels import Kernel
@@ -41,10 +41,6 @@ class MapFlags:
     maps_from: Annotated[str, FROM] = "luminance"
     maps_strength: Annotated[float, STRENGTH, Range(-1000, 1000)] = 4.0
     maps_directx: Annotated[bool, DIRECTX] = False
-
-    def check(self) -> None:
-        """Raise NCAError if a number lies outside its range."""
-        check_ranges(self)
 
     def write(self, picture: Path, grid: "Grid", kernel: "Kernel", view: "View") -> None:
         """Write the maps of a picture, and print their names.

@@ -6,7 +6,7 @@ tyro parses a type as it says here; `check_ranges` then checks the numbers of a 
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar, get_type_hints
@@ -43,6 +43,8 @@ def check_ranges(command: object) -> None:
     """Raise NCAError if a number in a command's flags lies outside its Range."""
     for name, hint in get_type_hints(type(command), include_extras=True).items():
         value = getattr(command, name)
+        if is_dataclass(value):
+            check_ranges(value)
         numbers = value if isinstance(value, tuple) else () if value is None else (value,)
         for allowed in (extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, Range)):
             for number in numbers:
