@@ -14,7 +14,7 @@ from ncaengine.core.embedding_inputs import NAMES, Embedding
 from ncaengine.core.errors import NCAError
 from ncaengine.core.fields import FIELDS
 from ncaengine.core.model import Config, Model
-from ncaengine.core.names import did_you_mean, unique_name
+from ncaengine.core.names import choices, unique_name
 from ncaengine.core.types import F32
 
 Placed = tuple[int, Embedding]
@@ -40,8 +40,7 @@ def first(*configs: Config) -> Embedding:
 def of(config: Config, texture: str) -> Embedding:
     """Return a texture's embedding by its name. Raises NCAError that lists the names."""
     if texture not in config.textures:
-        choose = f"{did_you_mean(texture, config.textures)}; choose from: {', '.join(config.textures)}"
-        raise NCAError(f"{config.name} has no texture {texture[:100]!r}{choose if config.textures else ''}.")
+        raise NCAError(f"{config.name} has no texture {texture[:100]!r}{choices(texture, config.textures)}.")
     return config.textures[texture]
 
 
@@ -65,8 +64,7 @@ def placed(models: Sequence[Model], wanted: Wanted) -> Placed:
         if name not in known and len(known) == 1:
             raise NCAError("The grid makes one texture only; open a model of several, or paint another model.")
         if name not in known:
-            choose = f"{did_you_mean(name, known)}; choose from: {', '.join(known)}"
-            raise NCAError(f"The grid has no texture {name[:100]!r}{choose}.")
+            raise NCAError(f"The grid has no texture {name[:100]!r}{choices(name, known)}.")
     slots, total = {known[name][0] for name in shares}, sum(shares.values())
     if len(slots) > 1:
         raise NCAError(

@@ -27,3 +27,9 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ' (did you mean zebra?)' for a mistyped name, '' if nothing is like it."""
     near = nearest(name, known)
     return f" (did you mean {' or '.join(near)}?)" if near else ""
+
+
+def choices(name: str, known: Iterable[str]) -> str:
+    """Return ' (did you mean zebra?); choose from: coral, zebra' for the end of a message; '' if there is no choice."""
+    known = list(known)
+    return f"{did_you_mean(name, known)}; choose from: {', '.join(known)}" if known else ""

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, get_type_hints
 import msgspec
 
 from ncaengine.core.errors import NCAError
-from ncaengine.core.names import did_you_mean
+from ncaengine.core.names import choices
 from ncaengine.core.validation import explain_invalid
 
 Reader = Literal["clock", "firing", "cell"]
@@ -141,8 +141,7 @@ OF_CELLS = tuple(name for name, info in SETTINGS.items() if info.reader == "cell
 def with_setting(settings: Settings, name: str, value: float | bool) -> Settings:
     """Return `settings` with one value replaced. Raises NCAError for an unknown name or a value out of range."""
     if name not in SETTINGS:
-        guess = did_you_mean(name, SETTINGS)
-        raise NCAError(f"There is no setting {name!r}; choose from: {', '.join(SETTINGS)}{guess}.")
+        raise NCAError(f"There is no setting {name!r}{choices(name, SETTINGS)}.")
     info = SETTINGS[name]
     if not isinstance(value, bool) and not info.low <= value <= info.high:
         raise NCAError(

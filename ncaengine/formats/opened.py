@@ -9,7 +9,7 @@ from pathlib import Path
 from ncaengine.core import embeddings, files
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Model
-from ncaengine.core.names import did_you_mean
+from ncaengine.core.names import choices
 
 MAX_NAMES_SHOWN = 8
 """Names of models that a message lists."""
@@ -100,8 +100,7 @@ class Opened:
         if len(names) == 1 and name not in ("", names[0]) and (textures := self.models[names[0]].config.textures):
             if name in textures:
                 return embeddings.texture(self.models[names[0]], name)
-            guess = did_you_mean(name, textures)
-            raise NCAError(f"{self.path}: holds no texture {name[:100]!r}{guess}; choose from: {', '.join(textures)}.")
+            raise NCAError(f"{self.path}: holds no texture {name[:100]!r}{choices(name, textures)}.")
         if not name and len(names) > 1:
             shown = ", ".join(names[:MAX_NAMES_SHOWN]) + (", …" if len(names) > MAX_NAMES_SHOWN else "")
             raise NCAError(

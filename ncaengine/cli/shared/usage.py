@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from ncaengine.core.errors import NCAError
-from ncaengine.core.names import did_you_mean, nearest
+from ncaengine.core.names import choices, did_you_mean, nearest
 
 T = TypeVar("T")
 
@@ -98,8 +98,8 @@ def _sentence(lines: list[str], flags: dict[str, str]) -> str:
     if found := re.search(r"Unrecognized options: (.+)", said):
         return f"{found[1]!r} is too much; leave it out, or write the flag that it belongs to before it."
     if found := re.search(r"invalid choice '(.*)' for argument '(.*)'\. Expected one of \((.*)\)", said):
-        choices = re.findall(r"'([^']*)'", found[3])
-        return f"{found[2]} cannot be {found[1]!r}{did_you_mean(found[1], choices)}; choose from: {', '.join(choices)}."
+        known = re.findall(r"'([^']*)'", found[3])
+        return f"{found[2]} cannot be {found[1]!r}{choices(found[1], known)}."
     if found := re.search(r"Missing value for argument (.*?)\. Expected", said):
         name = re.findall(r"[\w-]+", found[1])[-1]
         return f"{name} needs a value: {flags[name]}." if name in flags else f"{name.upper()} is missing."

@@ -12,7 +12,7 @@ import numpy as np
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Model, equal_models
-from ncaengine.core.names import did_you_mean
+from ncaengine.core.names import choices
 from ncaengine.core.types import F32
 from ncaengine.formats.importers import (
     dense,
@@ -173,8 +173,7 @@ def identify(decoded: Decoded, hints: Hints = _NO_HINTS) -> Identified:
     if hints.family:
         by_name = {family.name: family for family in FAMILIES}
         if hints.family not in by_name:
-            guess = did_you_mean(hints.family, by_name)
-            raise NCAError(f"There is no family {hints.family!r}; choose from: {', '.join(by_name)}{guess}.")
+            raise NCAError(f"There is no family {hints.family!r}{choices(hints.family, by_name)}.")
         named = by_name[hints.family]
         if reason := named.recognise(decoded, hints):
             return Identified(decoded, hints, named, reason, stated=stated)

@@ -1,6 +1,7 @@
 """The side bar: everything about the selected grid, in sections that can be folded."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from imgui_bundle import imgui
 
@@ -17,23 +18,32 @@ from ncaengine.viewer.panels.size import SizePanel
 from ncaengine.viewer.state import credits
 from ncaengine.viewer.state.app import App
 
-Show = Callable[[App], None]
-SECTIONS: tuple[tuple[str, Callable[[theme.Fonts], Show]], ...] = (
-    ("Model", lambda _: ModelPanel().show),
-    (textures.TITLE, lambda _: textures.TexturesPanel().show),
-    ("Size", lambda _: SizePanel().show),
-    ("Brush", lambda _: brush.show),
-    ("View", lambda _: look.show),
-    ("Record", lambda _: record.show),
-    ("Settings", lambda _: settings.show),
-    ("Grids", lambda _: grids.show),
-    ("Maps", lambda _: MapsPanel().show),
-    ("Cells", lambda _: ProbePanel().show),
-    ("Session", lambda _: session.show),
+
+class Section(NamedTuple):
+    """A section of the side bar."""
+
+    title: str
+    """Preferences keep the titles of the folded sections."""
+    make: Callable[[], Callable[[App], None]]
+    """Returns the function that draws it."""
+    applies: Callable[[App], bool] = lambda _: True
+    """Whether it is shown for the selected grid."""
+
+
+SECTIONS = (
+    Section("Model", lambda: ModelPanel().show),
+    Section("Textures", lambda: textures.TexturesPanel().show, lambda app: bool(textures.blendable(app.grid))),
+    Section("Size", lambda: SizePanel().show),
+    Section("Brush", lambda: brush.show),
+    Section("View", lambda: look.show),
+    Section("Record", lambda: record.show),
+    Section("Settings", lambda: settings.show),
+    Section("Grids", lambda: grids.show),
+    Section("Maps", lambda: MapsPanel().show),
+    Section("Cells", lambda: ProbePanel().show),
+    Section("Session", lambda: session.show),
 )
-"""The title of each section, and a function that makes the function that draws it. Add a section here."""
-TITLES = tuple(title for title, _ in SECTIONS)
-"""Preferences keep the titles of the folded sections."""
+"""Add a section here."""
 
 
 class SideBar:
@@ -41,16 +51,17 @@ class SideBar:
 
     def __init__(self, fonts: theme.Fonts) -> None:
         self._fonts = fonts
-        self._sections = tuple((title, make(fonts)) for title, make in SECTIONS)
+        self._sections = tuple((section, section.make()) for section in SECTIONS)
 
     def show(self, app: App) -> None:
         """Draw the side bar into the current window."""
         self._heading(app)
         _run_buttons(app)
-        for title, show in self._sections:
-            if title == textures.TITLE and not textures.blendable(app.grid):
+        for section, show in self._sections:
+            if not section.applies(app):
                 continue
-            start, was_closed = imgui.get_cursor_screen_pos().y, title in app.prefs.closed
+            title, start = section.title, imgui.get_cursor_screen_pos().y
+            was_closed = title in app.prefs.closed
             if widgets.section(title, app.prefs.closed):
                 show(app)
                 if was_closed:

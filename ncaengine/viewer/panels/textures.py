@@ -16,7 +16,6 @@ from ncaengine.viewer.kit import sliders, theme, widgets
 from ncaengine.viewer.kit.theme import em, u32
 from ncaengine.viewer.state.app import App
 
-TITLE = "Textures"
 PAD_HEIGHT, PAD_MARGIN = 11.0, 1.6
 """Of the pad, and from its edge to the outermost textures, in em."""
 NEAREST = 3
