@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from ncaengine.cli.shared.engine import open_simulation
-from ncaengine.cli.shared.output import print_json
+from ncaengine.cli.shared.output import plural, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ class Info:
 
     model: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
     """A model file, ncaengine's or published; FILE:NAME picks one of several models in a file. For a folder, one line
-    is printed for each file in it."""
+    is printed for each model file in it, and one that names the other files."""
     json: bool = False
     """Print one JSON object instead of a table."""
     picture: bool = True
@@ -103,10 +103,13 @@ class Info:
         if self.json:
             print_json({"folder": str(folder), "files": found})
             return
-        name_width, family_width = (max(len(str(file.get(key, ""))) for file in found) for key in ("file", "family"))
-        for file in found:
-            summary = file.get("problem") or f"{file['family']:{family_width}}  {file['models']:4}  {file['licence']}"
-            print(f"{file['file']:{name_width}}  {summary}")
+        shown = [file for file in found if file["recognised"]]
+        names, families = (max((len(file.get(key, "")) for file in shown), default=0) for key in ("file", "family"))
+        for file in shown:
+            summary = file.get("problem") or f"{file['family']:{families}}  {file['models']:4}  {file['licence']}"
+            print(f"{file['file']:{names}}  {summary}")
+        if others := [file["file"] for file in found if not file["recognised"]]:
+            print(f"No model in {plural(len(others), 'other file')}: {', '.join(others)}")
 
 
 def _table(title: str, rows: "Sequence[tuple[str, str]]") -> "Table":

@@ -21,6 +21,10 @@ class NCAError(Exception):
         super().__init__("\n".join(lines))
 
 
+class UnknownFamilyError(NCAError):
+    """A file can be read, but no family of models recognises what it holds."""
+
+
 def _cleaned(sentence: str) -> str:
     """Return a sentence without what a file may have put into it.
 

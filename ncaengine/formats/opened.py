@@ -25,7 +25,7 @@ def errors_named(path: Path) -> Iterator[None]:
         yield
     except NCAError as error:
         message = str(error)
-        raise NCAError(message if message.startswith(f"{path}: ") else f"{path}: {message}") from None
+        raise type(error)(message if message.startswith(f"{path}: ") else f"{path}: {message}") from None
     except (OSError, MemoryError) as error:
         raise files.unreadable(path, error) from None
 

@@ -56,13 +56,17 @@ def test_info_lists_the_files_of_a_folder(capsys: pytest.CaptureFixture[str], tm
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep/lizard.json").write_text(json.dumps(growing()))
     (tmp_path / "torn.json").write_text("{")
-    first, second, third = run(capsys, "info", tmp_path).splitlines()
+    for name in ("notes.json", "list.json"):
+        (tmp_path / name).write_text('{"colour": "red"}')
+    first, second, third, others = run(capsys, "info", tmp_path).splitlines()
     assert first.split()[:3] == ["atlas.json", "selforg-textures", "3"]
     assert second.split()[:3] == ["deep/lizard.json", "growing", "1"]
     assert "CC BY 4.0, if published by the project" in second
     assert "is not JSON" in third
+    assert others == "No model in 2 other files: list.json, notes.json"
     printed = json.loads(run(capsys, "info", tmp_path, "--json"))
-    assert [file.get("models") for file in printed["files"]] == [3, 1, None]
+    assert [file.get("models") for file in printed["files"]] == [3, 1, None, None, None]
+    assert [file["recognised"] for file in printed["files"]] == [True, True, False, False, True]
     (tmp_path / "none").mkdir()
     assert "holds no file that could be a model" in problem(capsys, "info", tmp_path / "none")
 

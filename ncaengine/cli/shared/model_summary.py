@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ncaengine.core.errors import NCAError
+from ncaengine.core.errors import NCAError, UnknownFamilyError
 from ncaengine.core.model import Config, Model
 from ncaengine.formats import model_files
 from ncaengine.formats.opened import MAX_NAMES_SHOWN
@@ -142,6 +142,8 @@ def _authors(c: Config) -> str:
 def of_folder(folder: Path) -> Iterator[dict[str, Any]]:
     """Yield, for each possible model file in a folder and its subfolders, its family, models and licence, or a problem.
 
+    "recognised" is false where no family of models recognises what the file holds.
+
     Raises NCAError if there is no such file.
     """
     for path in model_files.find_files(folder):
@@ -149,9 +151,11 @@ def of_folder(folder: Path) -> Iterator[dict[str, Any]]:
         try:
             models = list(model_files.open_file(path).models.values())
         except NCAError as error:
-            yield {"file": name, "problem": str(error).removeprefix(f"{path}: ")}
+            known = not isinstance(error, UnknownFamilyError)
+            yield {"file": name, "recognised": known, "problem": str(error).removeprefix(f"{path}: ")}
             continue
         licences = [m.config.attribution.get("licence", "") for m in models]
         yield {
-            "file": name, "family": models[0].config.family, "models": len(models), "licence": _counted(licences),
+            "file": name, "recognised": True,
+            "family": models[0].config.family, "models": len(models), "licence": _counted(licences),
         }  # fmt: skip

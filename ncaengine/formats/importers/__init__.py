@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from ncaengine.core.errors import NCAError
+from ncaengine.core.errors import NCAError, UnknownFamilyError
 from ncaengine.core.model import Model, equal_models
 from ncaengine.core.names import choices
 from ncaengine.core.types import F32
@@ -184,7 +184,8 @@ def identify(decoded: Decoded, hints: Hints = _NO_HINTS) -> Identified:
         return Identified(decoded, hints, family, reason, "", tuple(other.name for other, _ in recognised), stated)
     if decoded.form == "floats":
         dense.read_net(decoded, hints)  # raises NCAError that says which hints are missing
-    raise NCAError(f"is none of {', '.join(f.name for f in FAMILIES)}: it holds {_described(decoded)}.{_why(decoded)}")
+    families = ", ".join(family.name for family in FAMILIES)
+    raise UnknownFamilyError(f"is none of {families}: it holds {_described(decoded)}.{_why(decoded)}")
 
 
 def fits(tensors: Mapping[str, F32], hints: Hints = _NO_HINTS) -> bool:
