@@ -17,7 +17,7 @@ from helpers import NOTEBOOK_CONFIG, random_model, small
 
 from ncaengine.core import kernels
 from ncaengine.core.model import Clips
-from ncaengine.viewer.panels.sidebar import TITLES
+from ncaengine.viewer.panels.sidebar import SECTIONS
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.options import Options
 from ncaengine.viewer.state.preferences import Preferences
@@ -83,7 +83,7 @@ def drive(options: Options, count: int, script: Callable[[Any, App], None], size
 
 def only(*titles: str) -> Preferences:
     """Return preferences that unfold only these sections; the engine finds only items near the visible part."""
-    return Preferences(closed=[title for title in TITLES if title not in titles], fill=False)
+    return Preferences(closed=[section.title for section in SECTIONS if section.title not in titles], fill=False)
 
 
 def wait_until(engine: Any, condition: Callable[[], bool], frames: int = 600) -> None:
