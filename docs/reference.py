@@ -5,6 +5,8 @@ import dataclasses
 import inspect
 import re
 import textwrap
+from collections.abc import Iterator
+from pkgutil import resolve_name
 from typing import Any, get_type_hints
 
 import msgspec
@@ -12,6 +14,8 @@ from sphinx.application import Sphinx
 
 FIELD = re.compile(r"[a-z]\w*(, \w+)*: ")
 """How a line of a docstring begins that describes a field or an argument."""
+DIRECTIVE = re.compile(r"\.\. auto(?:class|function):: (?P<path>[\w.]+).*(?:\n   :members:(?P<members>.*))?")
+"""How a page names what it describes."""
 HEADING = re.compile(r"(Attributes|Arguments|Args|Fields|Raises|Returns):")
 
 
@@ -103,3 +107,34 @@ def bare(annotation: ast.expr) -> ast.expr:
         assert isinstance(annotation.slice, ast.Tuple)
         return annotation.slice.elts[0]
     return annotation
+
+
+def overview(page: str) -> str:
+    """Return a table of the classes, functions and methods that a page describes, a line each, in its order."""
+    rows = [row for found in DIRECTIVE.finditer(page) for row in _rows(found["path"], found["members"])]
+    return "\n".join(["| name | what it does |", "|---|---|", *rows]) + "\n"
+
+
+def _rows(path: str, members: str | None) -> Iterator[str]:
+    module, _, name = path.rpartition(".")
+    thing = getattr(resolve_name(module), name)
+    yield _row(f"nca.{name}" if module == "ncaengine" else name, thing)
+    methods = (
+        [each for each, value in vars(thing).items() if inspect.isfunction(value)] if inspect.isclass(thing) else []
+    )
+    for member in re.findall(r"\w+", members or "") or methods:
+        value = getattr(thing, member, None)
+        if not member.startswith("_") and (inspect.isfunction(value) or isinstance(value, property)):
+            yield _row(f"{name}.{member}", value)
+
+
+def _row(name: str, thing: Any) -> str:
+    called = thing.__init__ if inspect.isclass(thing) and "__init__" in vars(thing) else thing
+    taken = (
+        "" if isinstance(thing, property) else f"({', '.join(each for each in _parameters(called) if each != 'self')})"
+    )
+    return f"| `{name}{taken}` | {inspect.getdoc(thing).splitlines()[0]} |"  # type: ignore[union-attr]
+
+
+def _parameters(thing: Any) -> list[str]:
+    return [] if inspect.isclass(thing) and issubclass(thing, Exception) else list(inspect.signature(thing).parameters)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -216,6 +217,13 @@ def test_the_table_of_keys_is_the_windows() -> None:
 def test_the_table_of_addresses_is_that_of_the_commands() -> None:
     [shown] = re.findall(r"<!-- addresses -->\n(.*?)<!-- /addresses -->", TEXTS["docs/osc.md"], re.DOTALL)
     assert shown == addresses.markdown(), "run: python assets/pictures/make.py addresses"
+
+
+def test_the_table_of_names_is_that_of_the_docstrings() -> None:
+    [shown] = re.findall(r"<!-- names -->\n(.*?)<!-- /names -->", TEXTS["docs/api.md"], re.DOTALL)
+    made = runpy.run_path(str(ROOT / "docs/reference.py"))["overview"](TEXTS["docs/api.md"])
+    assert shown == made, "run: python assets/pictures/make.py names"
+    assert all(f"`nca.{name}" in shown for name in nca.__all__)
 
 
 def test_the_reference_has_every_public_name() -> None:

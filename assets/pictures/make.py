@@ -169,6 +169,16 @@ def formats() -> None:
     _write("docs/recording.md", "formats", markdown())
 
 
+def names() -> None:
+    """Write the table of public names into docs/api.md."""
+    from runpy import run_path
+
+    docs = ASSETS.parent / "docs"
+    _write(
+        "docs/api.md", "names", run_path(str(docs / "reference.py"))["overview"]((docs / "api.md").read_text("utf-8"))
+    )
+
+
 def _write(page: str, mark: str, table: str) -> None:
     """Write a table into a page, between <!-- mark --> and <!-- /mark -->."""
     path = ASSETS.parent / page
@@ -202,7 +212,7 @@ def sizes() -> None:
     print(f"y4m, rgb24, rgba: {512 * 512 * 3 * 60 / 1e6:.2g} MB, rgba a third more")
 
 
-PICTURES = (growth, portraits, window, maps, cells, textures, filled, keys, addresses, formats)
+PICTURES = (growth, portraits, window, maps, cells, textures, filled, keys, addresses, formats, names)
 """What is made by default."""
 MEASURED = (sizes,)
 
