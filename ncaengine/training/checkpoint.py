@@ -26,7 +26,7 @@ class Checkpoint:
     settings: TrainingSettings
     config: Config
     state: dict[str, Any]
-    """The trainer's state, from `Trainer.state`."""
+    """The trainer's state, from `Trainer.state`; empty if the training has only begun."""
     losses: list[float]
     """The loss of each iteration; NaN where an iteration was rolled back."""
     origin: str

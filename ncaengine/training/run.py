@@ -104,6 +104,9 @@ class TrainingRun:
             raise NCAError(f"{job.output}: is a folder; choose another name for the model.")
         if saved and saved.state.get("iteration", 0) >= self.settings.iterations:
             raise NCAError(f"{path}: already has {len(saved.losses)} iterations; give a larger --iterations.")
+        if saved and not saved.state:
+            notify(f"{job.output}: was stopped before its first checkpoint; it starts again.")
+            saved = None
         self.device = pick_device(job.device)
         self.targets = self._load_targets()
         net, notice = _open_nets(job.nets)
@@ -221,6 +224,8 @@ class TrainingRun:
             self.notify(f"{error} The training continues.")
 
     def _write_model(self) -> None:
+        if not (self.finished or (self.job.folder / "checkpoint.pt").exists()):
+            self._write_checkpoint(begins=True)  # or a model without a checkpoint would look finished after a kill
         model_files.save(self.trainer.model(), self.job.output)
         folder, name = self.job.folder, self.job.output.stem
         make_folder(folder)
@@ -236,10 +241,11 @@ class TrainingRun:
         if self.board:
             self.board.add_image("preview", np.asarray(preview), self.trainer.iteration, dataformats="HWC")
 
-    def _write_checkpoint(self) -> None:
+    def _write_checkpoint(self, begins: bool = False) -> None:
         make_folder(self.job.folder)
         t = self.trainer
-        saved = checkpoint.Checkpoint(self.settings, t.config, t.state(), self.losses, self.origin)
+        state, losses = ({}, []) if begins else (t.state(), self.losses)
+        saved = checkpoint.Checkpoint(self.settings, t.config, state, losses, self.origin)
         checkpoint.save_checkpoint(saved, self.job.folder / "checkpoint.pt")
 
     def preview(self, count: int = 3) -> Image.Image:

@@ -107,6 +107,29 @@ def test_a_stopped_run_resumes_to_the_same_curve_and_weights(job: TrainingJob, t
         TrainingRun(replace(job, resume=True))
 
 
+def test_a_run_that_is_killed_before_its_first_checkpoint_starts_again(job: TrainingJob, tmp_path: Path) -> None:
+    """The model that it wrote by then is not taken for a finished one."""
+    expected = TrainingRun(replace(job, output=tmp_path / "whole.safetensors")).train()
+
+    def kill(iteration: int, _: float) -> None:
+        if iteration == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        TrainingRun(job).train(kill)
+    assert job.output.exists()
+    with pytest.raises(NCAError, match="add --resume"):
+        TrainingRun(job)
+    lines: list[str] = []
+    assert not training_runs.is_done(job)
+    again = TrainingRun(replace(job, resume=True, settings=TrainingSettings()), notify=lines.append)
+    assert any("it starts again" in line for line in lines)
+    assert again.settings == TINY
+    found = again.train()
+    assert np.array_equal(found.w1, expected.w1)
+    assert training_runs.is_done(job)
+
+
 def test_a_run_resumes_with_its_own_target_and_settings_only(job: TrainingJob) -> None:
     run = TrainingRun(job)
     run.train(stopped=after(run, 2))
