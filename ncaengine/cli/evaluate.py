@@ -22,6 +22,7 @@ from ncaengine.cli.shared.options import (
 )
 from ncaengine.cli.shared.output import plural, print_json, print_notice, progress_bar
 from ncaengine.cli.shared.reports import Against, make_report
+from ncaengine.core import bounds
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Evaluate:
     """Model files; if there are several, each is compared with the first."""
     target: Annotated[str, tyro.conf.arg(metavar="IMAGE")]
     """The image that the textures should look like: an image file, or the name of a pattern."""
-    target_size: Annotated[int, Range(8)] = 128
+    target_size: Annotated[int, Range(8, 2048)] = 128
     """Longer side of the target in pixels after scaling down, as for `ncaengine train`."""
     loss: Literal["transport", "gram"] = "transport"
     """How features are compared: sliced optimal transport, or Gram matrices."""
@@ -56,7 +57,7 @@ class Evaluate:
     report: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: none)")] = None
     """Write a report instead, as one page (.html) or one picture (.png): pictures, loss, healing, drift, size of the
     structure, spectrum and speed of all models. The numbers go to a file .json next to it."""
-    steps: Annotated[tuple[int, ...] | None, MOMENTS, Range(1)] = None
+    steps: Annotated[tuple[int, ...] | None, MOMENTS, Range(1, bounds.RUN.high)] = None
     """When to measure, in steps from the seed; for a report, when to take pictures."""
     heal: bool = False
     """After the last step, cut out a disc half as wide as the grid, and measure again after --heal-steps more

@@ -14,10 +14,12 @@ from ncaengine.cli.shared.options import (
     OptionalFile,
     Range,
     Seed,
+    Steps,
 )
 from ncaengine.cli.shared.output import plural, print_notice, progress_bar
 from ncaengine.cli.shared.output_flags import Fps
 from ncaengine.cli.shared.textures import find_textures
+from ncaengine.core import bounds
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:
@@ -76,11 +78,11 @@ class Fill:
     mid-grey for 1, white for 2."""
     angle: Annotated[float, Range(-180, 180)] = 0.0
     """Degrees by which the texture is turned clockwise, besides --align."""
-    steps: Annotated[int, Range(0)] = 500
+    steps: Steps = 500
     """How many steps the textures grow."""
     until_settled: Annotated[bool, SETTLED] = False
     """Grow until each texture has settled, instead."""
-    iterations: Count = 1000
+    iterations: Annotated[int, Range(1, bounds.RUN.high)] = 1000
     """For how many iterations the texture of an image is learnt; the shipped models had 5,000."""
     variants: Annotated[int | None, VARIANTS, Range(2, 100)] = None
     """Write a contact sheet (.png) with so many random seeds, from --seed on."""

@@ -33,6 +33,7 @@ from ncaengine.cli.shared.output_flags import Fps, OutputFlags
 from ncaengine.cli.shared.pace import Pace
 from ncaengine.cli.shared.setting_flags import SettingFlags
 from ncaengine.cli.shared.usage import UsageError
+from ncaengine.core import bounds
 from ncaengine.core.errors import NCAError
 from ncaengine.core.names import unique_name
 from ncaengine.io.kinds import FORMATS, PIPE, Rate, kind_of
@@ -89,9 +90,9 @@ class Record:
     """Size of the picture in pixels, for example 3840x2160: the model gets the cells that fill it, and the picture
     tiles. A grid that has its cells already (--size, a session, a script) fills the picture with its middle."""
     smooth: Smooth = False
-    steps: Annotated[int | None, STEPS, Range(1)] = None
+    steps: Annotated[int | None, STEPS, Range(1, bounds.RUN.high)] = None
     """How many steps a model makes, after those of --skip."""
-    skip: Annotated[int | None, SKIP, Range(0, 2**31)] = None
+    skip: Annotated[int | None, SKIP, Range(0, bounds.RUN.high)] = None
     """Steps that a model makes before the recording begins, for example 300 to start with a grown texture."""
     loop: bool = False
     """Let the end meet the start without a jump: a model grows first, and in the last second (or third, if that is
@@ -107,7 +108,7 @@ class Record:
     seed: Seed = 0
     """Random seed: decides which cells fire, and any noise that the grid starts from. The same number gives the same
     frames."""
-    scale: Annotated[int | None, SCALE, Range(1)] = None
+    scale: Annotated[int | None, SCALE, Range(1, bounds.SCALE.high)] = None
     """Pixels per cell. With --pixels, the scale may differ a little, so that the cells fill the picture exactly."""
     background: Annotated[str, BACKGROUND] = ""
     """What lies behind the transparent cells of a growing picture: transparent (.mov, .webp, .png and frames keep
@@ -210,9 +211,12 @@ class Record:
         return framing.cells_for(catalogue.get(self.kernel), self.pixels, self.scale)
 
     def _count_steps(self, fps: Rate) -> int:
-        if self.seconds is not None:
-            return max(1, round(self.seconds * fps)) * self.steps_per_frame
-        return STEPS_OF_A_MODEL if self.steps is None else self.steps
+        if self.seconds is None:
+            return STEPS_OF_A_MODEL if self.steps is None else self.steps
+        steps = max(1, round(self.seconds * fps)) * self.steps_per_frame
+        if steps > bounds.RUN.high:
+            raise NCAError(f"These are {steps:,} steps, more than {bounds.RUN.high:,}; use shorter --seconds.")
+        return steps
 
     def _step(self, sim: "Simulation", grid: "Grid", steps: int) -> Iterator[int]:
         """Make `steps` steps; yield how many are made, at each frame and while skipping."""

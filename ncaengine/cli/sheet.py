@@ -20,6 +20,7 @@ from ncaengine.cli.shared.options import (
     size_text,
 )
 from ncaengine.cli.shared.output import plural, progress_bar
+from ncaengine.core import bounds
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:
@@ -56,13 +57,13 @@ class Sheet:
     pixels: Pixels = None
     """Size of the sheet in pixels, for example 3840x2160; the grids get the cells that fill it. Leave out --size."""
     smooth: Smooth = False
-    steps: Annotated[tuple[int, ...], tyro.conf.arg(metavar="STEP [STEP ...]"), Range(0)] = (500,)
+    steps: Annotated[tuple[int, ...], tyro.conf.arg(metavar="STEP [STEP ...]"), Range(0, bounds.RUN.high)] = (500,)
     """When to take the pictures, in steps from the seed."""
     kernels: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME [NAME ...]")] = ("square",)
     """Neighbourhoods to grow each model on; `ncaengine kernels` lists them all."""
     seed: Seed = 0
     """Random seed: decides which cells fire, and any noise that the grid starts from."""
-    scale: int = 2
+    scale: Annotated[int, Range(1, bounds.SCALE.high)] = 2
     """Pixels per cell."""
     background: Annotated[str, BACKGROUND] = ""
     """What lies behind the transparent cells of growing pictures: transparent (the page then has no background,
@@ -70,7 +71,7 @@ class Sheet:
     targets: Annotated[tuple[str, ...], TARGETS] = ()
     """The image that each model was trained on, one per model; it is shown first in the model's row. An image named
     NAME_target.png next to the model file is found automatically."""
-    columns: Annotated[int | None, COLUMNS, Range(1)] = None
+    columns: Annotated[int | None, COLUMNS, Range(1, bounds.COUNT.high)] = None
     """Pictures per row, if each model has one picture."""
     engine: Engine = field(default_factory=EngineFlags)
 

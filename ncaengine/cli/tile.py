@@ -15,6 +15,7 @@ from ncaengine.cli.shared.options import (
     Range,
     Seed,
     Smooth,
+    Steps,
     parse_size,
     parsed_by,
     size_text,
@@ -48,7 +49,7 @@ class Tile:
     smooth: Smooth = True
     dpi: Annotated[float | None, DPI, Range(1, 10000)] = None
     """Pixels an inch on paper, for example 300, stored in the file for programs that print it."""
-    steps: Annotated[int, Range(0)] = 500
+    steps: Steps = 500
     """How many steps the texture grows."""
     kernel: KernelName = "square"
     seed: Seed = 0

@@ -1,4 +1,4 @@
-"""What a file may hold, in one table: bytes that are read of it, and numbers in it.
+"""What a file or a command may ask for, in one table: bytes that are read, and numbers.
 
 Bytes are checked before they are read, numbers before anything is allocated or run. `Settings` and `FIELDS` bound the
 numbers that they declare; tests/test_bounds.py finds every number of every format that nothing bounds.
@@ -92,6 +92,10 @@ PARTS = _bound("journal, script", "stripes of a pattern", 1, 1024)
 FUZZ = _bound("journal, script", "width of a pattern's borders", 0, 4096, "cell widths")
 CELL_PIXELS = _bound("session, journal, script", "pixels of a picture a cell", 1, 64)
 FEATHER = _bound("session, journal, script", "the feather of a picture's areas", 0, 1000, "pixels")
+RUN = _bound("command line", "steps of a run, or iterations", 0, 10**7)
+COUNT = _bound("command line", "grids, columns, steps between two frames", 1, 10_000)
+SCALE = _bound("command line", "pixels of a cell", 1, 1024)
+WAIT = _bound("Python", "time that passes in one call", 0, 3600 * 86400 * 366, "1/3600 s")
 GAIN = _bound("session, journal, script", "gain of what is shown, above 0", 0, 1000)
 
 

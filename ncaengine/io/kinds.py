@@ -182,6 +182,8 @@ def parse_rate(text: str) -> Rate:
     23.976, 29.97 and 59.94 are the rates of television that people round so: 24000/1001 and so on.
     """
     try:
+        if len(text) > 40 or "e" in text.lower():  # a power of ten can have any number of digits
+            raise ValueError
         rate = Fraction(text)
     except (ValueError, ZeroDivisionError):
         raise NCAError(f"{text!r} is no frame rate; use a number or a fraction, as 30, 23.976 or 24000/1001.") from None

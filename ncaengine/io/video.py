@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ncaengine.core import framing, lattice
+from ncaengine.core import bounds, framing, lattice
 from ncaengine.core.errors import NCAError
 from ncaengine.core.lattice import View
 from ncaengine.core.types import U8, Size
@@ -176,7 +176,9 @@ class Recording(Film):
         super().__exit__(kind, error, at)
 
     def run(self, seconds: float, each: Callable[[], None] = lambda: None) -> None:
-        """Record some seconds of simulated time; `each` is called after every frame."""
+        """Record some seconds of simulated time, at most a day; `each` is called after every frame. Raises NCAError."""
+        if not 0 <= seconds <= bounds.SECONDS.high:
+            raise NCAError(f"{seconds:g} s can't be recorded; a recording takes up to {bounds.SECONDS.high:,} s.")
         for _ in range(round(seconds * self.fps)):
             self.sim.advance(self.ticks_per_frame)
             self.capture()

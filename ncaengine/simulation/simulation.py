@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from ncaengine import backends
 from ncaengine.backends.base import Backend
-from ncaengine.core import kernels
+from ncaengine.core import bounds, kernels
 from ncaengine.core.brushes import Pattern, Point, Tool
 from ncaengine.core.errors import NCAError
 from ncaengine.core.fields import Field
@@ -115,7 +115,12 @@ class Simulation(Shown, Texturing):
         return self.engine.tick
 
     def advance(self, ticks: int = 1) -> None:
-        """Let time pass: every grid that is not paused makes the steps that are due."""
+        """Let time pass: every grid that is not paused makes the steps that are due.
+
+        ticks: At least 0, and at most a year. Raises NCAError.
+        """
+        if not 0 <= ticks <= bounds.WAIT.high:
+            raise NCAError(f"{ticks:.10g} ticks can't pass; give 0 to {bounds.WAIT.high:,}, a year.")
         self.engine.begin(ticks)
         self.engine.work()
 

@@ -3,7 +3,6 @@
 tyro parses a type as it says here; `check_ranges` then checks the numbers of a whole command.
 """
 
-import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, is_dataclass
@@ -14,6 +13,7 @@ from typing import Annotated, Literal, TypeVar, get_type_hints
 import tyro
 from tyro.constructors import PrimitiveConstructorSpec
 
+from ncaengine.core import bounds
 from ncaengine.core.errors import NCAError
 
 T = TypeVar("T")
@@ -25,7 +25,7 @@ class Range:
 
     low: float
     """The smallest number."""
-    high: float = math.inf
+    high: float
     """The largest number."""
     above: bool = False
     """Whether `low` itself is excluded."""
@@ -36,7 +36,7 @@ class Range:
     def __str__(self) -> str:
         if self.above:
             return f"above {self.low:g} and at most {self.high:g}"
-        return f"at least {self.low:g}" if self.high == math.inf else f"from {self.low:.10g} to {self.high:.10g}"
+        return f"from {self.low:.10g} to {self.high:.10g}"
 
 
 def check_ranges(command: object) -> None:
@@ -109,8 +109,10 @@ Pixels = Annotated[
 ]
 """Width and height of a picture in pixels."""
 Smooth = Annotated[bool, tyro.conf.arg(help="Blend cells into each other, instead of drawing each in its own shape.")]
-Count = Annotated[int, Range(1)]
+Count = Annotated[int, Range(1, bounds.COUNT.high)]
 """A number of things, at least 1."""
+Steps = Annotated[int, Range(0, bounds.RUN.high)]
+"""Steps of a run."""
 Seed = Annotated[int, Range(0, 2**32 - 1)]
 """A seed of random choices: a whole number of 32 bits."""
 Models = Annotated[
