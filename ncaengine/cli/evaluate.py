@@ -65,7 +65,7 @@ class Evaluate:
     heal_steps: Count = 300
     """How many steps a grid has to heal."""
     rollouts: Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 16; for a report 4)"),
-                        Range(1)] = None  # fmt: skip
+                        Range(1, bounds.RUN.high)] = None  # fmt: skip
     """How often each model is grown, each time with another random seed."""
     seed: Seed = 0
     """Random seed of the first time; the others count up from it."""
