@@ -89,10 +89,12 @@ def test_every_number_of_every_command_has_a_bound() -> None:
 
 def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     """Run a command that is refused, as a problem or as wrong usage; return what it says."""
+    code: object = None
     try:
-        assert main(list(words)) == 1
+        code = main(list(words))
     except SystemExit as ended:
-        assert ended.code == 2
+        code = ended.code
+    assert code in (1, 2)
     printed = capsys.readouterr().err
     assert "Traceback" not in printed
     assert len(printed) < 1500
@@ -114,7 +116,8 @@ def test_a_huge_number_ends_in_a_sentence(name: str, tmp_path: Path, capsys: pyt
         (*RECORD, "--fps", "1e999999999"), (*RECORD, "--fps", "1/" + "9" * 5000), (*RECORD, "--dt", HUGE),
         (*RECORD, "--crf", HUGE), (*RECORD, "--seconds", "nan"), (*RECORD, "--seconds", "inf"),
         (*RECORD, "--size", "9" * 5000),
-        ("sheet", "zebra", "-o", "{}/a.png", "--steps", "1", HUGE), ("sheet", "zebra", "-o", "{}/a.png", "--scale", "-3"),
+        ("sheet", "zebra", "-o", "{}/a.png", "--steps", "1", HUGE),
+        ("sheet", "zebra", "-o", "{}/a.png", "--scale", "-3"),
         ("tile", "zebra", "-o", "{}/a.png", "--steps", HUGE), ("evaluate", "zebra", "--steps", HUGE),
         (*TRAIN, "--iterations", HUGE), (*TRAIN, "--rollout", "1", HUGE), (*TRAIN, "--channels", HUGE),
     ],
