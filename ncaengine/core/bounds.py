@@ -5,8 +5,10 @@ numbers that they declare; tests/test_bounds.py finds every number of every form
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import msgspec
+if TYPE_CHECKING:  # flags are declared without it
+    import msgspec
 
 KIB, MIB, GIB = 2**10, 2**20, 2**30
 
@@ -23,8 +25,10 @@ class Bound:
     unit: str = ""
 
     @property
-    def meta(self) -> msgspec.Meta:
+    def meta(self) -> "msgspec.Meta":
         """The bound as an annotation of a msgspec type."""
+        import msgspec
+
         return msgspec.Meta(ge=self.low, le=self.high)
 
 
