@@ -13,7 +13,7 @@ from ncaengine.core import kernels
 from ncaengine.core.model import Model
 from ncaengine.simulation.grid import Grid
 from ncaengine.simulation.rollout import rollout
-from ncaengine.viewer.actions import tools
+from ncaengine.viewer.actions import pictures, tools
 from ncaengine.viewer.panels import sidebar
 from ncaengine.viewer.screenshot import screenshot
 from ncaengine.viewer.state.app import App
@@ -148,6 +148,29 @@ def filled(size: int = 400) -> None:
         main([*map(str, command), str(HERE / "filled.jpg")])
 
 
+def areas(size: int = 360) -> None:
+    """Make areas.png: the window with a landscape whose hills and sun the wand marked, and whose shore a lasso."""
+    sys.path.append(str(ASSETS.parent / "tests"))
+    from scenes import write
+
+    def prepare(app: App) -> None:
+        app.prefs.closed = [title for title in sidebar.TITLES if title not in ("Areas", "Brush")]
+        with tempfile.TemporaryDirectory() as folder:
+            write("hills", Path(folder), size)
+            pictures.open_picture(app, Path(folder) / "hills.png")
+        app.sim.remove(1)
+        app.sync()
+        for texture, across, down in (("pebbles", 0.5, 0.9), ("zebra", 0.7, 0.24)):
+            app.sim.mark(texture, (size * across, size * down), shape="wand", grid=app.grid)
+        shore = [(size * x, size * (0.75 + 0.08 * np.sin(5 * x))) for x in np.linspace(0, 1, 40)]
+        app.sim.mark("scales", [*shore, (size, size), (0, size)], shape="lasso", grid=app.grid)
+        app.sim.step(400, app.grid)
+        app.sim.set("paused", True, app.grid)
+
+    models = [nca.load(ASSETS / "many.safetensors")]
+    screenshot(models, Options((64, 64)), kernels.discover(), HERE / "areas.png", seconds=6, prepare=prepare)
+
+
 def keys() -> None:
     """Write the table of keys into docs/window.md."""
     from ncaengine.viewer.keymap_markdown import table
@@ -212,7 +235,7 @@ def sizes() -> None:
     print(f"y4m, rgb24, rgba: {512 * 512 * 3 * 60 / 1e6:.2g} MB, rgba a third more")
 
 
-PICTURES = (growth, portraits, window, maps, cells, textures, filled, keys, addresses, formats, names)
+PICTURES = (growth, portraits, window, maps, cells, textures, filled, areas, keys, addresses, formats, names)
 """What is made by default."""
 MEASURED = (sizes,)
 

@@ -5,7 +5,17 @@ from dataclasses import dataclass
 
 from imgui_bundle import imgui
 
-from ncaengine.viewer.actions import display_modes, grids, history, open_files, recording, running, session_files, tools
+from ncaengine.viewer.actions import (
+    areas,
+    display_modes,
+    grids,
+    history,
+    open_files,
+    recording,
+    running,
+    session_files,
+    tools,
+)
 from ncaengine.viewer.kit import widgets
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.brush import TOOLS, Tool
@@ -68,12 +78,22 @@ def _change_text_size(steps: int) -> Callable[[App], object]:
 def _digit(index: int) -> Shortcut:
     shown = "1 … 9" if index == 0 else ""
     chords = (int(Key._1) + index,)
-    return Shortcut(GRIDS, shown, chords, "Select a grid by number", lambda app: app.select(index), listed=False)
+    return Shortcut(
+        GRIDS,
+        shown,
+        chords,
+        "Select a grid by number; with the tool Areas, a texture",
+        lambda app: areas.choose(app, index),
+        listed=False,
+    )
 
 
 def _tool(tool: Tool) -> Shortcut:
     def select(app: App) -> None:
-        tools.select(app, tool.name)
+        if tool.name == app.brush.tool == "mark":
+            areas.next_shape(app)
+        else:
+            tools.select(app, tool.name)
 
     key = int(getattr(Key, tool.letter.lower()))
     if tool.name == "look":

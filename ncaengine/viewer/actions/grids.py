@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ncaengine.core.errors import NCAError
+from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Model
 from ncaengine.core.settings import SETTINGS, affects_cells
 from ncaengine.core.states import Keep
@@ -21,6 +22,7 @@ from ncaengine.simulation.commands import (
     SetKernel,
     SetModel,
 )
+from ncaengine.viewer.state import thumbnails
 from ncaengine.viewer.state.app import App
 
 MOST_GRIDS = 16
@@ -53,10 +55,10 @@ def _add(app: App) -> None:
 
 def duplicate(app: App) -> None:
     """Add an exact copy of the selected grid."""
-    app.attempt(lambda: _copy(app))
+    app.attempt(lambda: copy(app))
 
 
-def _copy(app: App) -> int:
+def copy(app: App) -> int:
     """Copy the selected grid, select the copy and return its number. Raise NCAError if it can't be made."""
     check_count(app)
     copy = app.sim.submit(Duplicate(app.grid.id))
@@ -133,6 +135,13 @@ def use_model(app: App, name: str) -> None:
         app.submit(*commands_for_model(app, number, app.models[name]))
 
 
+def kernel_for(app: App, model: Model) -> Kernel:
+    """Return the selected grid's kernel if the model is known to grow on it, else the model's first."""
+    if app.panes and app.grid.kernel.name in model.config.kernels:
+        return app.grid.kernel
+    return thumbnails.default_kernel(model, app.sim.catalogue)
+
+
 def kernels(app: App) -> tuple[list[str], list[str]]:
     """Return the kernels on which the selected grid's model is known to grow, and all others, by name."""
     every, known = app.sim.catalogue.kernels, app.grid.model.config.kernels
@@ -193,7 +202,7 @@ def _compare(app: App, changes: Callable[[int], list[AnyCommand]]) -> None:
     """Add a copy of the selected grid, apply the changes and link both."""
 
     def start() -> None:
-        here, new = app.grid.id, _copy(app)
+        here, new = app.grid.id, copy(app)
         try:
             for change in changes(new):
                 app.sim.submit(change)

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from ncaengine.core import stencils
 from ncaengine.core.errors import NCAError
-from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Model
 from ncaengine.formats import model_files
+from ncaengine.io import stills
 from ncaengine.simulation.commands import SetKernel
-from ncaengine.viewer.actions import grids, session_files, tools
-from ncaengine.viewer.state import thumbnails
+from ncaengine.viewer.actions import grids, pictures, session_files, tools
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.file_kinds import PICTURE_ENDINGS, SESSION_ENDINGS, is_model_file, kind_of
+from ncaengine.viewer.state.notices import Button
 from ncaengine.viewer.state.options import Options
 from ncaengine.viewer.state.recorder import usual_scale
 
@@ -40,12 +40,14 @@ def open_gallery(app: App) -> None:
 
 
 def open_path(app: App, path: Path, new_grid: bool = True) -> None:
-    """Open a file: a model in a new grid or in the selected one, a session in place of everything.
+    """Open a file: a model in a new grid or in the selected one, a session in place of everything, a picture to fill.
 
     If a file contains several models and the path doesn't name one, the gallery shows them.
     Raises NCAError if the file can't be opened.
     """
-    if kind_of(path) == "session":
+    if path.suffix.lower() in PICTURE_ENDINGS and path.suffix.lower() not in SESSION_ENDINGS:
+        pictures.open_picture(app, path)
+    elif kind_of(path) == "session":
         session_files.open_session(app, path)
     elif is_open(app, path) or not show_collection(app, path):
         open_model(app, path, new_grid)
@@ -54,14 +56,36 @@ def open_path(app: App, path: Path, new_grid: bool = True) -> None:
 def drop(app: App, paths: Sequence[Path]) -> None:
     """Open the files dropped on the window, each model in a new grid. Show a notice for each file that fails.
 
-    A picture is used to paint with if it can't be a still or if the Picture tool is selected.
+    While the tool Areas is taken, a picture is laid under a new grid. Else it is used to paint with if it can't be a
+    still or if the Picture tool is selected.
     """
     for path in paths[:MOST_DROPPED]:
-        ending = path.suffix.lower()
-        to_paint = ending in PICTURE_ENDINGS and (ending not in SESSION_ENDINGS or app.brush.tool == "image")
-        app.attempt(partial(tools.use_picture if to_paint else open_path, app, path))
+        app.attempt(partial(_drop, app, path))
     if len(paths) > MOST_DROPPED:
         app.notify(f"Opened the first {MOST_DROPPED} of {len(paths)} dropped files; drop fewer at once.", "error")
+
+
+def _drop(app: App, path: Path) -> None:
+    ending = path.suffix.lower()
+    if ending not in PICTURE_ENDINGS:
+        open_path(app, path)
+    elif app.brush.tool == "mark":
+        pictures.open_picture(app, path)
+    elif ending not in SESSION_ENDINGS or app.brush.tool == "image":
+        tools.use_picture(app, path)
+    else:
+        _open_still(app, path)
+
+
+def _open_still(app: App, path: Path) -> None:
+    """Open a still. If it is a picture like any other, offer to fill areas of it. Raise NCAError on error."""
+    if not path.is_file() or stills.read_still(path)[1] is not None:
+        open_path(app, path)
+        return
+    fill = Button("Fill areas", "Mark areas of the picture; textures grow there.", lambda: app.attempt(open_))
+    paint = Button("Paint", "Paint with the picture.", lambda: app.attempt(lambda: tools.use_picture(app, path)))
+    open_ = partial(pictures.open_picture, app, path)
+    app.ask_question(f"{path.name} is a picture without a session.", fill, paint, kind="error")
 
 
 # Models
@@ -99,7 +123,7 @@ def paint_with(app: App, path: Path) -> None:
 def _add_grid(app: App, model: Model) -> None:
     """Add a grid with the size and speed of the selected one."""
     grids.check_count(app)
-    kernel = _kernel_for(app, model).name
+    kernel = grids.kernel_for(app, model).name
     if app.panes:
         like = app.grid
         app.sim.add(model, like.size, kernel, like.settings.steps_per_second, rng_seed=like.rng_seed)
@@ -111,20 +135,13 @@ def _add_grid(app: App, model: Model) -> None:
 
 def _use_model(app: App, model: Model) -> None:
     """Run the model on the selected grid. The kernel changes first if the present one lacks a stencil."""
-    number, now, kernel = app.grid.id, app.grid.kernel, _kernel_for(app, model)
+    number, now, kernel = app.grid.id, app.grid.kernel, grids.kernel_for(app, model)
     commands = grids.commands_for_model(app, number, model)
     if kernel is not now:
         lacks = not stencils.runs_on(model.config, now)
         commands.insert(0 if lacks else 1, SetKernel(number, kernel.name))
     for command in commands:
         app.sim.submit(command)
-
-
-def _kernel_for(app: App, model: Model) -> Kernel:
-    """Return the selected grid's kernel if the model is known to grow on it, else the model's first."""
-    if app.panes and app.grid.kernel.name in model.config.kernels:
-        return app.grid.kernel
-    return thumbnails.default_kernel(model, app.sim.catalogue)
 
 
 def is_open(app: App, path: Path) -> bool:

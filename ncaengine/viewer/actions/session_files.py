@@ -13,11 +13,11 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Model, equal_models
 from ncaengine.core.names import unique_name
 from ncaengine.formats import model_files
-from ncaengine.io import journals, sessions
+from ncaengine.io import journals, picture_files, sessions
 from ncaengine.io.session_format import SavedModel, Session
-from ncaengine.simulation.commands import Fill, Load, Paint
+from ncaengine.simulation.commands import Fill, Load, Mark, Paint, SetBackdrop
 from ncaengine.simulation.grid import Grid
-from ncaengine.viewer.actions import tools
+from ncaengine.viewer.actions import pictures, tools
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.camera import LARGEST, Camera
 from ncaengine.viewer.state.file_kinds import is_model_file
@@ -121,6 +121,8 @@ def suggested_name(app: App, kind: Kind) -> str:
     """Return the file name that the dialog starts with: the session's, or one that no file has yet."""
     if kind == "session" and app.session_file.path is not None:
         return str(app.session_file.path)
+    if kind in ("picture", "layer") and (here := app.grid.backdrop):
+        return free_name(f"{here.name}-{'filled' if kind == 'picture' else kind}".replace("/", "-"), ENDINGS[kind])
     names = {app.name_of(pane.grid.model) for pane in app.panes}
     base = names.pop() if len(names) == 1 else "session"
     return free_name(base.replace("/", "-"), ENDINGS[kind])
@@ -129,15 +131,18 @@ def suggested_name(app: App, kind: Kind) -> str:
 def path_for(kind: Kind, name: str) -> Path:
     """Return the file that a typed name means. The ending may be left out."""
     path = Path(name.strip()).expanduser()
-    return path if path.suffix.lower() == ENDINGS[kind] else path.with_name(path.name + ENDINGS[kind])
+    known = tuple(picture_files.FORMATS) if kind in ("picture", "layer") else (ENDINGS[kind],)
+    return path if path.suffix.lower() in known else path.with_name(path.name + ENDINGS[kind])
 
 
 def write(app: App, kind: Kind, path: Path) -> bool:
-    """Save the session or the journal and show a notice. Return whether it succeeded."""
+    """Save the session, the journal or a picture and show a notice. Return whether it succeeded."""
 
     def save_as() -> str:
         if kind == "session":
             save_session(app, path)
+        elif kind in ("picture", "layer"):
+            pictures.save(app, path, alone=kind == "layer")
         else:
             journals.save_journal(app.sim, path)
         return f"Saved {path.name} in {path.absolute().parent}."
@@ -217,7 +222,10 @@ def _open_model_name(app: App, name: str, model: Model) -> str:
 def unsaved_edits(app: App) -> int:
     """Return the number of strokes and fields made since the session was last opened or saved."""
     made = (entry.command for entry in app.sim.journal[app.session_file.saved_commands :])
-    return sum(isinstance(command, Paint | Fill | Load) and not getattr(command, "more", False) for command in made)
+    return sum(
+        isinstance(command, Paint | Fill | Load | Mark | SetBackdrop) and not getattr(command, "more", False)
+        for command in made
+    )
 
 
 def may_close(app: App) -> bool:

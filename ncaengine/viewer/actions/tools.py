@@ -11,6 +11,7 @@ from ncaengine.core.fields import MAX_MODELS
 from ncaengine.io import scripts
 from ncaengine.simulation.commands import Copy, Paint, SetModel, Show
 from ncaengine.simulation.grid import Grid
+from ncaengine.viewer.actions import areas
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.brush import Point, Stroke, ToolName
 from ncaengine.viewer.state.pane import Pane
@@ -40,7 +41,7 @@ def use_picture(app: App, path: Path) -> None:
     """Select the Picture tool with a picture from a file. Raise NCAError if the file can't be opened."""
     image = scripts.load_picture(path)
     select(app, "image")
-    app.brush.image = app.sim.register_array(path.stem, image)
+    app.brush.image, app.brush.image_file = app.sim.register_array(path.stem, image), path
 
 
 # What the brush paints
@@ -49,6 +50,8 @@ def use_picture(app: App, path: Path) -> None:
 def outline_radius(app: App) -> float:
     """Return the radius of what a click paints: the brush's, or that of the copied cells."""
     patch = app.sim.engine.world.patch
+    if app.brush.tool == "mark" and app.brush.shape != "brush":
+        return 0.0
     return patch.radius if app.brush.tool == "patch" and patch else app.brush.radius
 
 
@@ -57,6 +60,8 @@ def value_text(app: App, grid: Grid, default: bool = False) -> str:
     brush = app.brush
     if brush.tool == "texture":
         return texture_for(app, grid, default)
+    if brush.tool == "mark":
+        return areas.texture_for(app, grid, default) or "the picture"
     if brush.field is None:
         return ""
     spec = fields.FIELDS[brush.field]
@@ -119,6 +124,8 @@ def press(app: App, pane: Pane, point: Point, default: bool = False) -> None:
     if brush.tool == "copy":
         if app.submit(Copy(pane.grid.id, point, brush.radius)):
             select(app, "patch")
+    elif brush.tool == "mark":
+        app.attempt(lambda: areas.press(app, pane, point, default))
     elif brush.active:
         app.attempt(lambda: _begin(app, pane, point, default or brush.default))
 
@@ -145,6 +152,9 @@ def move(app: App, pane: Pane, point: Point) -> None:
     stroke, radius = app.brush.stroke, app.brush.radius
     if stroke is None or stroke.pane is not pane or app.brush.tool == "patch":
         return
+    if app.brush.tool == "mark":
+        areas.move(app, stroke, point)
+        return
     if math.dist(stroke.last, point) < (max(LEAST_MOVE, radius / 4) if stroke.along else radius * SPACING):
         return
     if stroke.along:
@@ -158,6 +168,7 @@ def release(app: App, pane: Pane | None = None) -> None:
     stroke = app.brush.stroke
     if stroke and pane in (None, stroke.pane):
         app.brush.stroke = None
+        areas.finish(app, stroke)
 
 
 def _paint(app: App, stroke: Stroke, *path: Point) -> None:

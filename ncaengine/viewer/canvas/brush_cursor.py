@@ -79,12 +79,24 @@ class BrushCursor:
                 inner = radius * (1 - brush.softness)
                 if brush.softness > 0.02 and radius - inner >= 2 and inner >= LEAST_INNER_RADIUS:
                     _rings(draw, x, y, inner, 0.45 * strength)
+        if brush.stroke and brush.stroke.pane is viewport.pane:
+            _line(draw, [viewport.to_window(*place) for place in (*brush.stroke.points, point)])
         draw.pop_clip_rect()
         text = tools.value_text(app, viewport.pane.grid, default=imgui.get_io().key_shift)
         if time.monotonic() < self._note_until:
             text = f"{text}  {self._note}".strip()
         if text:
             _caption(viewport, text, radius)
+
+
+def _line(draw: imgui.ImDrawList, points: list[tuple[float, float]]) -> None:
+    """Draw a lasso, and thinner where it will be closed, visible on any background."""
+    if len(points) < 2:
+        return
+    for shade, thickness in ((0.0, 3.0), (1.0, 1.5)):
+        ink = imgui.get_color_u32((shade, shade, shade, 0.9))
+        draw.add_polyline([imgui.ImVec2(*place) for place in points], ink, thickness, 0)
+        draw.add_line(points[-1], points[0], ink, thickness / 2)
 
 
 def _caption(viewport: Viewport, text: str, radius: float) -> None:

@@ -14,6 +14,7 @@ from ncaengine.viewer.canvas import card_header
 from ncaengine.viewer.canvas.brush_cursor import BrushCursor
 from ncaengine.viewer.canvas.card_header import CardHeader
 from ncaengine.viewer.canvas.cell_overlay import CellOverlay
+from ncaengine.viewer.canvas.cover import Cover
 from ncaengine.viewer.canvas.map_outline import MapOutline
 from ncaengine.viewer.canvas.picture import Picture
 from ncaengine.viewer.canvas.resize_handle import ResizeHandle
@@ -79,6 +80,7 @@ class GridCards:
         self._painter = ThreadPoolExecutor(1, "ncaengine-pictures")
         self.pictures: dict[int, Picture] = {}
         self.viewports: dict[int, Viewport] = {}
+        self._covers: dict[int, Cover] = {}
         self._header, self._cell_overlay = CardHeader(fonts), CellOverlay()
         self._brush_cursor, self._resize_handle, self._map_outline = BrushCursor(), ResizeHandle(), MapOutline(ctx)
         self._panning_until = 0.0
@@ -88,6 +90,7 @@ class GridCards:
         """Fill the rest of the current window with one card a grid."""
         for number in [n for n in self.pictures if n not in app.sim.grids]:
             self.pictures.pop(number).release()
+            self._covers.pop(number).release()
         if not app.panes:
             self._empty(app)
             return
@@ -106,6 +109,8 @@ class GridCards:
         """Free all textures."""
         for picture in self.pictures.values():
             picture.release()
+        for cover in self._covers.values():
+            cover.release()
         self._painter.shutdown()
         self._map_outline.release()
 
@@ -195,6 +200,7 @@ class GridCards:
         viewport = Viewport(pane, placed.view, left, top, ratio, hovered, active)
         _fill_between(draw, well, (left, top, viewport.right, viewport.bottom), theme.WELL)
         _add_picture(draw, texture, viewport, picture.view)
+        self._covers.setdefault(pane.grid.id, Cover(self._ctx)).show(viewport)
         self.viewports[pane.grid.id] = viewport
         self._map_outline.show(viewport, tinted)
         self._cell_overlay.show(app, viewport)

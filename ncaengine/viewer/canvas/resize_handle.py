@@ -49,7 +49,7 @@ class ResizeHandle:
     def show(self, app: App, viewport: Viewport) -> None:
         """Draw the handles and handle the pointer. While a tool paints, only the corner has one."""
         grid = viewport.pane.grid
-        if viewport.pane.camera.repeat:
+        if viewport.pane.camera.repeat or grid.backdrop:
             return
         x, y = lattice.corner(grid.kernel)
         across, down = lattice.extent(grid.kernel, grid.size)

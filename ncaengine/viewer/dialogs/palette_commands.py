@@ -14,7 +14,7 @@ from ncaengine.core.settings import SETTINGS, SettingInfo
 from ncaengine.formats import model_files
 from ncaengine.io.kinds import KINDS
 from ncaengine.viewer import keymap
-from ncaengine.viewer.actions import display_modes, grids, open_files, running, session_files, tools
+from ncaengine.viewer.actions import display_modes, grids, open_files, pictures, running, session_files, tools
 from ncaengine.viewer.dialogs.palette_numbers import NUMBER, as_float, number_command, number_in
 from ncaengine.viewer.keymap import WITHOUT_GRIDS
 from ncaengine.viewer.kit import theme, widgets
@@ -25,6 +25,7 @@ from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.brush import BRUSH_SETTINGS, PAINTED_VALUES, TOOLS
 from ncaengine.viewer.state.fuzzy import PaletteCommand, ranked
 from ncaengine.viewer.state.recorder import SCALES
+from ncaengine.viewer.state.session_file import Kind
 
 IN_USE = "in use"
 SIZE = re.compile(r"(\d{1,5})(?:\s*[x×, ]\s*(\d{1,5}))?$")
@@ -47,8 +48,14 @@ ALIASES: dict[str, tuple[str, ...]] = {
 }
 """Other words for commands, by their key in the help."""
 SIZES = ("64", "128", "256", "512", "384x256")
-BRUSH_ALIASES = {"radius": ("size", "width"), "strength": ("opacity",), "softness": ("hardness",)}
+BRUSH_ALIASES = {
+    "tolerance": ("wand",),
+    "radius": ("size", "width"),
+    "strength": ("opacity",),
+    "softness": ("hardness",),
+}
 PAINT_ALIASES = ("paint", "press", "stamp", "paint here", "paint without a mouse")
+KINDS_OF_PICTURE: tuple[Kind, Kind] = ("picture", "layer")
 Provider = Callable[[App, str], Iterable[PaletteCommand]]
 
 
@@ -197,6 +204,19 @@ def sessions(app: App, _typed: str) -> Iterator[PaletteCommand]:
             yield PaletteCommand(f"Open {path.name}", f"Replaces everything; in {path.parent}", action)
 
 
+def filling(app: App, _typed: str) -> Iterator[PaletteCommand]:
+    """Yield what can be done with the picture under the selected grid, and a command to open one."""
+    if not app.panes:
+        return
+    yield PaletteCommand("Open a picture to fill", "Textures grow in areas of it", partial(pictures.ask_file, app))
+    if app.grid.backdrop:
+        save, save_layer = (partial(session_files.ask_name, app, kind) for kind in KINDS_OF_PICTURE)
+        yield PaletteCommand("Save the filled picture", "In its own size", save, "", ("export",))
+        yield PaletteCommand("Save the textures as a layer", "Transparent elsewhere", save_layer)
+        yield PaletteCommand("Variants", "Grids with other random seeds", partial(pictures.add_variants, app))
+        yield PaletteCommand("Take the picture away", "", partial(pictures.take_away, app))
+
+
 def recording(app: App, typed: str) -> Iterator[PaletteCommand]:
     """Yield the options of the next recording, while none runs."""
     recorder, number = app.recorder, number_in(typed)
@@ -276,5 +296,6 @@ def _equalise_cards(app: App) -> None:
 
 
 PROVIDERS: list[Provider] = [
-    shortcuts, settings, sizes, choices, map_presets, files, looks, brush_settings, sessions, appearance, recording,
+    shortcuts, settings, sizes, choices, map_presets, files, looks, brush_settings, sessions, filling, appearance,
+    recording,
 ]  # fmt: skip

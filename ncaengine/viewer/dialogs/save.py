@@ -18,6 +18,14 @@ TITLES: dict[Kind, tuple[str, str]] = {
         "Save the journal",
         "All commands since the start, or since a session was opened. Replay them with: ncaengine replay.",
     ),
+    "picture": (
+        "Save the picture",
+        "The picture with its areas filled, of its own size: .png, .tif, .jpg or .webp.",
+    ),
+    "layer": (
+        "Save the layer",
+        "The textures alone, transparent where the picture shows: .png, .tif or .webp.",
+    ),
 }
 """(title, help) of what is saved."""
 NAME = "##save"

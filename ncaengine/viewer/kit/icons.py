@@ -11,4 +11,4 @@ UNDO, REDO, STEP_BACK, ARROW_LEFT, ARROW_UP = "\uf2ea", "\uf2f9", "\uf048", "\uf
 HAND, ERASER, SPRAY, PICTURE, PICK_UP, STAMP = "\uf256", "\uf12d", "\uf5bd", "\uf03e", "\uf1fb", "\uf5bf"
 GAUGE, EXPAND, COMPASS, SEEDLING, BIN = "\uf625", "\uf424", "\uf14e", "\uf4d8", "\uf2ed"
 FOLDER, FOLDER_OPEN, FILE, HOME, SHIPPED = "\uf07b", "\uf07c", "\uf15b", "\uf015", "\uf49e"
-BRUSH = "\uf1fc"
+BRUSH, LASSO = "\uf1fc", "\uf5ee"

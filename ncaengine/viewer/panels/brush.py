@@ -6,7 +6,7 @@ from pathlib import Path
 from imgui_bundle import imgui
 
 from ncaengine.core.settings import SettingInfo
-from ncaengine.viewer.actions import open_files, tools
+from ncaengine.viewer.actions import areas, open_files, tools
 from ncaengine.viewer.kit import sliders, theme, widgets
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.brush import BRUSH_SETTINGS, PAINTED_VALUES, TOOLS, ToolName
@@ -17,6 +17,7 @@ DEFAULT = "Paint the map's default, to erase (or hold Shift)."
 PICTURE_HELP = "The picture to paint: one pixel a cell, repeated over the whole grid."
 MODEL_HELP = "The model that painted cells run. It is added to the grid's models under Maps."
 TEXTURE_HELP = "The texture that painted cells make. Hold Shift to paint the first one."
+SHAPE_HELP = "Brush, lasso, or a wand that takes like colours (J again)."
 SHOW_MAP = "Tint the cells by the map while a tool that paints it is selected."
 
 
@@ -39,9 +40,12 @@ def show(app: App) -> None:
     if brush.tool == "texture":
         widgets.row_label("Texture", TEXTURE_HELP)
         texture(app)
+    if brush.tool == "mark":
+        widgets.row_label("Mark by", SHAPE_HELP)
+        shape(app)
     if info := PAINTED_VALUES.get(brush.tool):
         _painted_value(app, info)
-    for name in settings_of(brush.tool):
+    for name in settings_of(brush.tool) or setting_of_shape(app):
         value = sliders.slider(BRUSH_SETTINGS[name], getattr(brush, name))
         if value is not None:
             setattr(brush, name, value)
@@ -54,7 +58,8 @@ def settings_of(tool: ToolName) -> tuple[str, ...]:
 
     Paste has the radius of what was copied, and Copy takes all of what is inside.
     """
-    return {"patch": ("strength", "softness"), "copy": ("radius",), "look": ()}.get(tool, tuple(BRUSH_SETTINGS))
+    usual = ("radius", "strength", "softness")
+    return {"patch": ("strength", "softness"), "copy": ("radius",), "look": (), "mark": ()}.get(tool, usual)
 
 
 def picture(app: App) -> None:
@@ -93,6 +98,19 @@ def texture(app: App) -> None:
     picked = widgets.drop_down("##brush-texture", current, ((name, name, "") for name in app.grid.textures), current)
     if picked:
         app.brush.texture = picked
+
+
+def shape(app: App) -> None:
+    """Draw the drop-down of how areas are marked."""
+    items = ((name, *about) for name, about in areas.SHAPES.items())
+    if picked := widgets.drop_down("##brush-shape", areas.SHAPES[app.brush.shape][0], items, app.brush.shape):
+        app.brush.shape = picked  # type: ignore[assignment]
+
+
+def setting_of_shape(app: App) -> tuple[str, ...]:
+    """Return the names of the settings that marking areas uses now."""
+    shapes: dict[str, tuple[str, ...]] = {"brush": ("radius",), "wand": ("tolerance",)}
+    return shapes.get(app.brush.shape, ()) if app.brush.tool == "mark" else ()
 
 
 def _more_models(app: App) -> Iterator[widgets.DropDownItem]:

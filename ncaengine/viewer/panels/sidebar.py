@@ -10,7 +10,7 @@ from ncaengine.viewer import keymap
 from ncaengine.viewer.actions import running
 from ncaengine.viewer.kit import icons, theme, widgets
 from ncaengine.viewer.kit.theme import em
-from ncaengine.viewer.panels import brush, grids, look, record, session, settings, textures
+from ncaengine.viewer.panels import areas, brush, grids, look, record, session, settings, textures
 from ncaengine.viewer.panels.maps import MapsPanel
 from ncaengine.viewer.panels.model import ModelPanel
 from ncaengine.viewer.panels.probe import ProbePanel
@@ -32,7 +32,8 @@ class Section(NamedTuple):
 
 SECTIONS = (
     Section("Model", lambda: ModelPanel().show),
-    Section("Textures", lambda: textures.TexturesPanel().show, lambda app: bool(textures.blendable(app.grid))),
+    Section("Areas", lambda: areas.AreasPanel().show, lambda app: app.grid.backdrop is not None),
+    Section("Textures", lambda: textures.TexturesPanel().show, lambda app: textures.applies(app.grid)),
     Section("Size", lambda: SizePanel().show),
     Section("Brush", lambda: brush.show),
     Section("View", lambda: look.show),

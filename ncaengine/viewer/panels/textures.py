@@ -69,6 +69,11 @@ class TexturesPanel:
             self._journal_length = -1
 
 
+def applies(grid: Grid) -> bool:
+    """Return whether the section is for a grid: one of several textures, which are not those of a picture's areas."""
+    return bool(blendable(grid)) and grid.backdrop is None
+
+
 def blendable(grid: Grid) -> dict[str, Embedding]:
     """Return the textures of the grid's first model of several, by their names on the grid."""
     slots = [slot for slot, model in enumerate(grid.models) if model.config.textures]

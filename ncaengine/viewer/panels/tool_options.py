@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from imgui_bundle import imgui
 
 from ncaengine.core.settings import SettingInfo
-from ncaengine.viewer.actions import display_modes, tools
+from ncaengine.viewer.actions import areas, display_modes, pictures, tools
 from ncaengine.viewer.kit import icons, theme, widgets
 from ncaengine.viewer.kit.file_dialog import FileDialog
 from ncaengine.viewer.kit.sliders import compact_slider
@@ -32,7 +33,7 @@ class ToolOptions:
 
     def __init__(self, fonts: theme.Fonts) -> None:
         self._fonts = fonts
-        self._pictures = FileDialog("pictures", "Open a picture to paint with", fonts, PICTURE_ENDINGS, PICTURE_ENDINGS)
+        self._pictures = FileDialog("pictures", "Open a picture", fonts, PICTURE_ENDINGS, PICTURE_ENDINGS)
 
     def show(self, app: App) -> None:
         """Draw the bar into the current region."""
@@ -70,7 +71,8 @@ class ToolOptions:
             app.brush.asks_picture = False
             self._pictures.open()
         if path := self._pictures.show():
-            app.attempt(lambda: tools.use_picture(app, path))
+            use = pictures.open_picture if app.brush.tool == "mark" else tools.use_picture
+            app.attempt(lambda: use(app, path))
 
 
 def _controls(app: App) -> list[Control]:
@@ -81,13 +83,50 @@ def _controls(app: App) -> list[Control]:
             (3 * em(FRAMING) + 2 * em(0.25), lambda width: look.framing(app, (width - 2 * em(0.25)) // 3)),
             (em(SLIDER), partial(_mode, app)),
         ]
+    if brush.tool == "mark":
+        return _marking(app)
     controls: list[Control] = []
     if brush.tool in ("image", "model", "texture"):
         controls.append((em(SLIDER), partial(_choice, app)))
+    if brush.tool == "image" and brush.image_file:
+        controls.append((em(LEAST), partial(_fill_areas, brush.image_file, app)))
     if info := PAINTED_VALUES.get(brush.tool):
         controls.append((em(SLIDER), partial(_value, app, info)))
     controls += [(em(SLIDER), partial(_setting, app, name)) for name in panel.settings_of(brush.tool)]
     return controls
+
+
+def _marking(app: App) -> list[Control]:
+    """Return the controls of the tool Areas: without a picture, a button to open one."""
+    if app.grid.backdrop is None:
+        return [(em(3 * LEAST), partial(_open_picture, app))]
+    sliders = [(em(SLIDER), partial(_setting, app, name)) for name in panel.setting_of_shape(app)]
+    return [(em(LEAST), partial(_shape, app)), (em(SLIDER), partial(_area_texture, app)), *sliders]
+
+
+def _open_picture(app: App, width: float) -> None:
+    if widgets.button("Open a picture, or drop one here …###open-backdrop", width, "Mark areas of it to fill."):
+        app.brush.asks_picture = True
+
+
+def _fill_areas(file: Path, app: App, width: float) -> None:
+    help_ = f"Mark areas of {file.name} instead, and let textures grow there."
+    if widgets.button("Fill areas###fill-areas", width, help_):
+        app.defer(lambda: pictures.open_picture(app, file))
+
+
+def _shape(app: App, width: float) -> None:
+    imgui.set_next_item_width(width)
+    panel.shape(app)
+    widgets.tooltip(panel.SHAPE_HELP)
+
+
+def _area_texture(app: App, width: float) -> None:
+    imgui.set_next_item_width(width)
+    current = areas.texture_for(app, app.grid)
+    if picked := widgets.drop_down("##area-texture", current, ((n, n, "") for n in app.grid.textures), current):
+        app.brush.texture = picked
+    widgets.tooltip("The texture of what you mark (digits 1 to 9). Hold Shift to let the picture show again.")
 
 
 def _mode(app: App, width: float) -> None:

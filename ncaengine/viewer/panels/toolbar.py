@@ -31,6 +31,7 @@ ICONS: dict[ToolName, str] = {
     "angle": icons.COMPASS,
     "model": icons.SEEDLING,
     "texture": icons.BRUSH,
+    "mark": icons.LASSO,
 }
 GROUP_STARTS: tuple[ToolName, ...] = ("erase", "rate")
 """The first tools of the groups that paint the state and the maps."""

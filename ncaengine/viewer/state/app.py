@@ -15,6 +15,7 @@ from ncaengine.core.states import Keep
 from ncaengine.core.types import Size
 from ncaengine.formats import model_files
 from ncaengine.formats.opened import Opened
+from ncaengine.io.photos import Photo
 from ncaengine.simulation.commands import AnyCommand
 from ncaengine.simulation.grid import Grid
 from ncaengine.simulation.runaway import Watch
@@ -42,6 +43,7 @@ class App:
     gallery_paints: whether the gallery's models are for the brush instead of a grid.
     scroll_to: the title of the section to which the side bar scrolls next.
     reload_note: which file was last reloaded, and when.
+    photos: the pictures that were opened under grids, as their files have them, by registered name.
     selected: the place of the selected pane among `panes`.
     linked: the numbers of the grids that change together, see `submit_linked`.
     frames: measures the window's frame rate.
@@ -68,6 +70,7 @@ class App:
         self.session_file = SessionFile()
         self.brush = Brush()
         self.probe = Probe()
+        self.photos: dict[str, Photo] = {}
         self.panes: list[Pane] = []
         self.selected = 0
         self.linked: set[int] = set()
@@ -191,9 +194,9 @@ class App:
             if not grid.cells.busy and (sentence := self.runaway.look(grid)):
                 self.notify(sentence, "error")
 
-    def ask_question(self, text: str, *buttons: Button) -> None:
+    def ask_question(self, text: str, *buttons: Button, kind: notices.Kind = "info") -> None:
         """Show a line with buttons. It stays until it is answered or dismissed."""
-        self.toasts.append(Toast(text, "info", buttons=buttons))
+        self.toasts.append(Toast(text, kind, buttons=buttons))
 
     def give_first_hints(self) -> None:
         """Show three hints, once in all starts."""

@@ -2,13 +2,28 @@
 
 from dataclasses import dataclass
 from dataclasses import field as make
+from pathlib import Path
 from typing import Literal, get_args
 
 from ncaengine.core.fields import FIELDS, Field, FieldInfo
 from ncaengine.core.settings import SETTINGS, SettingInfo
+from ncaengine.simulation.commands import Shape
 from ncaengine.viewer.state.pane import Pane
 
-ToolName = Literal["look", "erase", "noise", "image", "copy", "patch", "rate", "scale", "angle", "model", "texture"]
+ToolName = Literal[
+    "look",
+    "erase",
+    "noise",
+    "image",
+    "copy",
+    "patch",
+    "rate",
+    "scale",
+    "angle",
+    "model",
+    "texture",
+    "mark",
+]
 Point = tuple[float, float]
 """A point (x, y) of the plane, in cell widths."""
 RADIUS_NOTCH, STRENGTH_NOTCH = 1.15, 0.05
@@ -41,6 +56,7 @@ TOOLS: dict[ToolName, Tool] = {
         Tool("angle", "Alignment", "A", "Paint the direction of the cells' x axis: the texture turns with it."),
         Tool("model", "Model", "M", "Paint cells that run another model: textures grow into each other."),
         Tool("texture", "Texture", "U", "Paint another of the grid's textures; a soft brush blends them."),
+        Tool("mark", "Areas", "J", "Mark areas of a picture that textures fill. J again: brush, lasso or wand."),
     )
 }
 
@@ -58,6 +74,14 @@ BRUSH_SETTINGS = {
     ),
     "strength": SettingInfo(
         "brush-strength", "Strength", "Share of the change that cells take (Shift and wheel).", 0, 1, default=1.0
+    ),
+    "tolerance": SettingInfo(
+        "brush-tolerance",
+        "Tolerance",
+        "By how much of 255 a colour may differ from that under the wand.",
+        0,
+        255,
+        default=24.0,
     ),
     "softness": SettingInfo(
         "brush-softness", "Softness", "Share of the radius over which the brush fades out.", 0, 1, default=0.3
@@ -85,6 +109,8 @@ class Stroke:
     """Whether the value is the direction of the movement."""
     texture: str = ""
     """What the Texture tool paints."""
+    points: list[Point] = make(default_factory=list)
+    """Those of a lasso."""
     journal_length: int | None = None
     """Commands in the journal right after its last part; None before its first."""
 
@@ -110,12 +136,18 @@ class Brush:
     """Whether tools for fields paint the field's default."""
     image: str = ""
     """The picture to paint: a name in sim.arrays, '' for none."""
+    image_file: Path | None = None
+    """The file that was opened last as a picture to paint."""
     model: str = ""
     """The model to paint: a name in app.models, '' for the first that isn't the grid's own."""
     texture: str = ""
     """The texture to paint, '' for the grid's second."""
+    shape: Shape = "brush"
+    """How the tool Areas marks them."""
+    tolerance: float = float(BRUSH_SETTINGS["tolerance"].default)
+    """Of the wand, 0 … 255."""
     asks_picture: bool = False
-    """Whether to open the dialog for the picture to paint."""
+    """Whether to open the dialog for the picture to paint, or to mark areas of."""
     shows_map: bool = True
     """Whether a grid shows the field that the tool paints, until another tool is selected."""
     stroke: Stroke | None = None

@@ -6,8 +6,8 @@ from typing import Literal
 
 from ncaengine.io import sessions
 
-Kind = Literal["session", "journal"]
-ENDINGS: dict[Kind, str] = {"session": sessions.ENDING, "journal": ".jsonl"}
+Kind = Literal["session", "journal", "picture", "layer"]
+ENDINGS: dict[Kind, str] = {"session": sessions.ENDING, "journal": ".jsonl", "picture": ".png", "layer": ".png"}
 
 
 @dataclass(eq=False)
