@@ -195,7 +195,8 @@ class Window:
         self._advance()
         if self.autosave:
             self.autosave.update()
-        self._growing = self.gallery.work(self.app, self._drawing_seconds)
+        self._growing = self.gallery.work(self.app, self._drawing_seconds) or self.app.growing
+        self.app.growing = False
         recorder = self.app.recorder
         if recorder.wants_pixels:
             self._grab, self._pixels = True, None

@@ -12,7 +12,7 @@ from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.swatches import Swatches
 
 COLUMNS = 4
-SECONDS = 0.004
+SECONDS = 0.01
 """Of each frame, in which the swatches grow."""
 FEATHER = SettingInfo(
     "feather", "Feather", "Pixels over which areas fade into the picture.", 0, 100, "px", default=6.0
@@ -49,7 +49,8 @@ class AreasPanel:
             if self._swatches:
                 self._swatches.release()
             self._swatches, self._textures = Swatches(app.sim.backend, app.grid), []
-        if not self._swatches.grow(SECONDS):
+        app.growing = self._swatches.grow(SECONDS)
+        if not app.growing:
             return
         for number, picture in enumerate(self._swatches.pictures):
             if number == len(self._textures):

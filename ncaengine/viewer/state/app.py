@@ -41,6 +41,7 @@ class App:
     models: the open models, each in its latest version, by a name that all its versions share.
     collection: the file of several models that the gallery shows, if any.
     gallery_paints: whether the gallery's models are for the brush instead of a grid.
+    growing: whether small pictures in the side bar grow, for which the window stays awake.
     scroll_to: the title of the section to which the side bar scrolls next.
     reload_note: which file was last reloaded, and when.
     photos: the pictures that were opened under grids, as their files have them, by registered name.
@@ -78,6 +79,7 @@ class App:
         self.show_help, self.show_gallery, self.closing = False, False, False
         self.gallery_paints = False
         self.scroll_to = ""
+        self.growing = False
         self.resize_keep: Keep = "centre"
         self.frames = Meter()
         self.runaway = Watch()
