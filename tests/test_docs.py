@@ -79,7 +79,8 @@ def test_python_runs(page: str, tmp_path, monkeypatch, gl: GLBackend) -> None:
     names: dict[str, object] = {}
     for code in blocks(page, "python"):
         exec(compile(code, page, "exec"), names)
-    sides = {"README.md": 256, "docs/python.md": 512, "docs/textures.md": 128, "docs/filling.md": 120}  # before the resize
+    # Before the resize.
+    sides = {"README.md": 256, "docs/python.md": 512, "docs/textures.md": 128, "docs/filling.md": 120}
     assert np.asarray(names["picture"]).shape == (sides[page], sides[page], 3)
     if page == "docs/python.md":
         assert (tmp_path / "pebbles.mp4").stat().st_size > 10_000

@@ -126,7 +126,7 @@ def textures(steps: int = 250) -> None:
 
     def prepare(app: App) -> None:
         sim = app.sim
-        app.prefs.closed = [title for title in sidebar.TITLES if title not in ("Model", "Textures")]
+        app.prefs.closed = [section.title for section in sidebar.SECTIONS if section.title not in ("Model", "Textures")]
         sim.blend("zebra", "giraffe", "halves", fuzz=8)
         sim.step(steps)
         sim.paint_texture("bubbles", (48, 48), radius=22, softness=0.5)
@@ -154,7 +154,7 @@ def areas(size: int = 360) -> None:
     from scenes import write
 
     def prepare(app: App) -> None:
-        app.prefs.closed = [title for title in sidebar.TITLES if title not in ("Areas", "Brush")]
+        app.prefs.closed = [section.title for section in sidebar.SECTIONS if section.title not in ("Areas", "Brush")]
         with tempfile.TemporaryDirectory() as folder:
             write("hills", Path(folder), size)
             pictures.open_picture(app, Path(folder) / "hills.png")
