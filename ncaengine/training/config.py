@@ -28,6 +28,13 @@ class TrainingSettings:
     """Side of the square training grids, in cells. 64 is enough for many textures, and four times as fast."""
     target_size: int = 128
     """Longer side of the target in pixels after scaling down: one pixel for each cell of the texture."""
+    scale: float | Literal["fit", "auto"] = "fit"
+    """How many cells a pixel of the image becomes, for example 0.25. fit: the longer side gets --target-size; auto: as
+    the image's structure needs it. What is larger than --target-size is cropped to its most even part."""
+    crop: str = ""
+    """The part of the image to learn from, in its pixels, as X,Y,WIDTH,HEIGHT; auto: the largest even part."""
+    even_light: bool = False
+    """Remove uneven lighting from the image."""
     batch: int = 4
     """Grids in each iteration. On a CPU, a batch of 2 learns as much in the same time."""
     pool: int = 256
@@ -80,6 +87,9 @@ class TrainingSettings:
             value = getattr(self, name)
             if not lowest <= value <= highest:
                 raise NCAError(f"{_flag(name)} is {value:g}; it must be from {lowest} to {highest}.")
+        if not isinstance(self.scale, str) and not 0.001 <= self.scale <= 16:
+            raise NCAError(f"--scale is {self.scale:g}; it must be from 0.001 to 16, fit or auto.")
+        parse_crop(self.crop)
         if not 1 <= self.rollout[0] <= self.rollout[1] <= 4096:
             raise NCAError(
                 f"--rollout is {self.rollout[0]} {self.rollout[1]}; give the shortest, then the longest, "
@@ -114,6 +124,9 @@ TOGETHER = TrainingSettings(channels=16, hidden=128, batch=8, fresh=1.0)
 FIXED = (
     "size",
     "target_size",
+    "scale",
+    "crop",
+    "even_light",
     "pool",
     "kernels",
     "channels",
@@ -125,6 +138,17 @@ FIXED = (
     "seed",
 )
 """Settings that can't change when a run is resumed."""
+
+
+def parse_crop(text: str) -> tuple[int, int, int, int] | None:
+    """Return the left, upper, width and height of a crop; None for "" and "auto". Raises NCAError."""
+    if text in ("", "auto"):
+        return None
+    words = text.split(",")
+    if len(words) != 4 or not all(word.strip().isdecimal() and len(word) < 10 for word in words):
+        raise NCAError(f"--crop is {text!r}; write it as X,Y,WIDTH,HEIGHT in pixels of the image, or auto.")
+    x, y, width, height = map(int, words)
+    return x, y, width, height
 
 
 def merge_settings(

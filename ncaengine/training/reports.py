@@ -111,7 +111,7 @@ def _tiles(job: TrainingJob, row: Row, sim: Simulation) -> list[Tile]:
     scale = max(1, 256 // side)
     tiles = []
     if job.target:
-        picture = quantise(targets.load_target(job.target, job.settings.target_size))
+        picture = quantise(targets.prepare(job.target, job.settings).picture)
         tiles.append(Tile(contact_sheets.frame_target(picture, (side, side), scale), row.target))
     model = model_files.load(job.output)
     for kernel in job.settings.kernels:

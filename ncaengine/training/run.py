@@ -108,6 +108,7 @@ class TrainingRun:
             notify(f"{job.output}: was stopped before its first checkpoint; it starts again.")
             saved = None
         self.device = pick_device(job.device)
+        self.taken: list[str] = []
         self.targets = self._load_targets()
         net, notice = _open_nets(job.nets)
         if notice:
@@ -160,7 +161,17 @@ class TrainingRun:
     def _load_targets(self) -> dict[str, F32]:
         """Return the pictures to learn from, by name; none if a neuron is excited."""
         name = self.job.target
-        return {"target": targets.load_target(name, self.settings.target_size)} if name else {}
+        return {"target": self.prepared(name)} if name else {}
+
+    def prepared(self, name: str) -> F32:
+        """Return what is taken of an image, and say it."""
+        target = targets.prepare(name, self.settings)
+        if target.taken:
+            self.notify(f"{name}: {target.taken}.")
+            self.taken.append(target.taken)
+        if target.advice:
+            self.notify(target.advice)
+        return target.picture
 
     def _make_trainer(self, start: Model, net: Features, trained_on: Sequence[Kernel], compiled: bool) -> Trainer:
         pictures = [losses.picture_tensor(target).to(self.device) for target in self.targets.values()]
@@ -235,6 +246,8 @@ class TrainingRun:
             ("loss.png", charts.loss_chart({"loss": self.losses}, name)),
         ):
             contact_sheets.save_picture(picture, folder / file)
+        if self.job.target and self.taken:  # for evaluate
+            contact_sheets.save_picture(Image.fromarray(quantise(self.targets["target"])), folder / "target.png")
         text = io.StringIO(newline="")
         csv.writer(text).writerows([("iteration", "loss"), *enumerate(self.losses, 1)])
         files.replace_file(folder / "loss.csv", text.getvalue().encode())
@@ -258,7 +271,7 @@ class TrainingRun:
             states = pool[:count].permute(0, 2, 3, 1).cpu().numpy()
             view = whole_view(kernel, (side, side), scale)
             tiles += [contact_sheets.Tile(draw(state, kernel, t.config.colour, view), kernel.name) for state in states]
-        return contact_sheets.contact_sheet([tiles], f"{self.job.output.stem}, iteration {t.iteration:,}")
+        return contact_sheets.contact_sheet([tiles], f"{self.job.output.stem}, iteration {t.iteration:,}", self.taken)
 
 
 @lru_cache(maxsize=1)

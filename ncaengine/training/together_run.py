@@ -45,14 +45,16 @@ class TogetherRun(TrainingRun):
     def _load_targets(self) -> dict[str, F32]:
         if self.settings.loss != "transport":
             raise NCAError(f"Many textures are trained with --loss transport, not {self.settings.loss}.")
-        images = [*self._kept(), *((texture_name(image), image) for image in self.job.together)]
+        kept = list(self._kept())  # which are targets already
+        images = [*kept, *((texture_name(image), image) for image in self.job.together)]
         if not FEWEST <= len(images) <= MOST:
             raise NCAError(f"--together trains {FEWEST} to {MOST} textures; these are {len(images)}.")
         found: dict[str, F32] = {}
-        for name, image in images:
+        for k, (name, image) in enumerate(images):
             if name in found:
                 raise NCAError(f"Two images would give the texture {name}; rename one.")
-            found[name] = targets.load_target(image, self.settings.target_size)
+            is_kept = k < len(kept)
+            found[name] = targets.load_target(image, self.settings.target_size) if is_kept else self.prepared(image)
         return found
 
     def _kept(self) -> Iterator[tuple[str, str]]:

@@ -42,7 +42,7 @@ def run_on_ray(
         if not resume and (job.folder / "checkpoint.pt").exists():
             raise NCAError(f"{job.output}: was stopped; add --resume to continue it, or delete its folder.")
         if job.target:
-            targets.load_target(job.target, job.settings.target_size)
+            targets.prepare(job.target, job.settings)
     if not jobs:
         return []
     jobs = [dataclasses.replace(job, resume=(job.folder / "checkpoint.pt").exists()) for job in jobs]

@@ -43,7 +43,7 @@ def run_all(
     from ncaengine.training.together_run import start_run
 
     for job in jobs[1:]:  # find a broken image now, not after hours of training
-        targets.load_target(job.target, job.settings.target_size)
+        targets.prepare(job.target, job.settings)
     catalogue = kernels.discover(plugins)
     with trainer.torch_threads(threads), stop_signals() as stopped:
         for number, job in enumerate(jobs, 1):

@@ -1,0 +1,210 @@
+"""A target out of a photograph: how large its structure is, which part is the most even, its light, its tiles.
+
+Pure functions of pictures, (height, width, 3) float32 RGB in [0, 1].
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from numpy.polynomial import polynomial
+from PIL import Image
+
+from ncaengine.core.types import F32, F64
+from ncaengine.training import measures
+
+LENGTH = 4.0
+"""The correlation length of a good target, in cells; those of the shipped models have 2 to 5."""
+PARTS = 4
+"""A part is as even as its PARTS x PARTS pieces are alike."""
+PLACES = 17
+"""Places along each side at which parts are tried."""
+PLAIN = 0.2
+"""A part that varies less than this share of the usual part is a plain border or background."""
+ALIKE = 1.5
+"""The largest part is taken that is at most so many times as uneven as the most even one."""
+SHARES = (1.0, 0.75, 0.5)
+"""Sides of parts that are tried, as shares of the picture's."""
+REPEATS = 0.9
+"""Pixels that are a tile apart correlate at least so much; those of regular textures correlate less."""
+SMALLEST_TILE = 8
+"""In pixels."""
+SEEN, RESOLVED = 512, 3.0
+"""The most pixels of a side that are looked at for the scale, and the least correlation length that is trusted."""
+DARKEST = 1e-3
+"""Light is not evened below this share of white."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A rectangle of a picture, in its pixels."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    def of(self, picture: F32) -> F32:
+        """Return these pixels."""
+        return picture[self.y : self.y + self.height, self.x : self.x + self.width]
+
+
+def found_scale(picture: F32) -> float:
+    """Return how much to scale a picture, so that its correlation length is LENGTH; at most 1.
+
+    Large pictures are first seen from afar, then, if their structure is too fine for that, nearer in the middle.
+    It is 1 for a picture of one colour.
+    """
+    longest = max(picture.shape[:2])
+    share = min(1.0, SEEN / longest)
+    while True:
+        height, width = (min(side, math.ceil(SEEN / share)) for side in picture.shape[:2])
+        top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
+        middle = Part(left, top, width, height).of(picture)
+        length = measures.correlation_length(
+            resized(middle, max(1, round(width * share)), max(1, round(height * share)))
+        )
+        if length >= RESOLVED or share == 1:
+            return min(1.0, LENGTH / length * share) if length else 1.0
+        share = min(1.0, 2 * share)
+
+
+def resized(picture: F32, width: int, height: int) -> F32:
+    """Return a picture at another size."""
+    if picture.shape[:2] == (height, width):
+        return picture
+    channels = [
+        np.asarray(
+            Image.fromarray(np.ascontiguousarray(picture[..., k])).resize((width, height), Image.Resampling.LANCZOS)
+        )
+        for k in range(3)
+    ]
+    return np.stack(channels, -1).clip(0, 1).astype(np.float32)
+
+
+def even_part(picture: F32, width: int, height: int) -> Part:
+    """Return the most even part of a size: its pieces have about the same colours, contrast and detail.
+
+    Plain parts, as of a border, are not taken, and of parts that are as even, the one nearest to the middle.
+    """
+    return _most_even(picture, width, height)[0]
+
+
+def largest_even_part(picture: F32) -> Part:
+    """Return the largest of the most even parts whose sides are SHARES of the picture's."""
+    height, width = picture.shape[:2]
+    found = [_most_even(picture, max(round(share * width), 1), max(round(share * height), 1)) for share in SHARES]
+    least = min(unevenness for _, unevenness in found)
+    return next(part for part, unevenness in found if unevenness <= ALIKE * least)
+
+
+def even_light(picture: F32) -> F32:
+    """Return a picture without the slow changes of its light, those that a polynomial of degree 3 follows.
+
+    The light multiplies linear values of red, green and blue alike, so colours stay. The mean brightness stays, too.
+    """
+    dark = picture / np.float32(12.92)
+    linear = np.where(picture <= 0.04045, dark, ((picture + np.float32(0.055)) / np.float32(1.055)) ** np.float32(2.4))
+    bright = np.log(np.maximum(linear @ np.array([0.2126, 0.7152, 0.0722], np.float32), DARKEST))
+    y, x = (np.linspace(-1, 1, side) for side in bright.shape)
+    apart = math.ceil(max(bright.shape) / 256)  # a few pixels are enough
+    seen = bright[::apart, ::apart]
+    down, across = np.meshgrid(y[::apart], x[::apart], indexing="ij")
+    waves = polynomial.polyvander2d(down.ravel(), across.ravel(), (3, 3))
+    slow = np.add.outer(np.arange(4), np.arange(4)) <= 3
+    weights = np.zeros((4, 4))
+    weights[slow] = np.linalg.lstsq(waves[:, slow.ravel()], seen.ravel(), rcond=None)[0]
+    light = polynomial.polygrid2d(y, x, weights).astype(np.float32)
+    evened = linear * np.exp(light.mean() - light)[..., None]
+    evened *= linear.mean() / max(float(evened.mean()), DARKEST)
+    evened = evened.clip(0, 1)
+    coded = np.where(evened <= 0.0031308, 12.92 * evened, 1.055 * evened ** (1 / 2.4) - 0.055)
+    found: F32 = coded.astype(np.float32)
+    return found
+
+
+def found_tile(picture: F32) -> tuple[int, int] | None:
+    """Return the width and height of the tile that a picture repeats, in pixels; None if there is none.
+
+    Along a side where it doesn't repeat, the tile is as long as the picture.
+    """
+    height, width = picture.shape[:2]
+    across, down = _period(picture), _period(picture.transpose(1, 0, 2))
+    return (across or width, down or height) if across or down else None
+
+
+def edges_meet(picture: F32) -> bool:
+    """Return whether a picture tiles: its opposite edges differ no more than neighbours inside it do."""
+    return all(_meets(side) for side in (picture, picture.transpose(1, 0, 2)))
+
+
+def whole_tiles(length: int, tile: int) -> int:
+    """Return the largest number of pixels up to `length` that is a whole number of tiles; `length` if none fits."""
+    return length // tile * tile or length
+
+
+def _meets(picture: F32) -> bool:
+    changes = np.abs(picture - np.roll(picture, 1, 0)).mean((1, 2))
+    return bool(changes[0] <= np.percentile(changes[1:], 90) and changes[1:].any())
+
+
+def _period(picture: F32) -> int:
+    """Return after how many columns a picture repeats, 0 if it doesn't."""
+    width = picture.shape[1]
+    values = picture - picture.mean((0, 1))
+    spread = (values**2).mean()
+    if spread < 1e-6:
+        return 0
+    waves = np.abs(np.fft.rfft(values, 2 * width, axis=1)) ** 2
+    sums = np.fft.irfft(waves.sum((0, 2)), 2 * width)[: width // 2 + 1]
+    alike = sums / (spread * picture.shape[0] * 3 * (width - np.arange(width // 2 + 1)))
+    below = np.flatnonzero(alike < REPEATS)
+    if not below.size:  # it hardly changes along this side
+        return 0
+    peaks = [n for n in range(max(int(below[0]), SMALLEST_TILE), width // 2 + 1) if alike[n] >= REPEATS]
+    if not peaks:
+        return 0
+    near = peaks[0]
+    hill = [n for n in peaks if n < near + (below[0] or 1) * 2]  # the top of the first hill
+    return max(hill, key=lambda n: float(alike[n]))
+
+
+def _most_even(picture: F32, width: int, height: int) -> tuple[Part, float]:
+    """Return the most even part of a size, and how uneven it is: its pieces' differences by those inside of them."""
+    sums = np.cumsum(np.cumsum(_details(picture), 0), 1)
+    sums = np.pad(sums, ((1, 0), (1, 0), (0, 0)))
+    high, wide = picture.shape[:2]
+    width, height = min(width, wide), min(height, high)
+    left = np.unique(np.linspace(0, wide - width, PLACES).round().astype(int))
+    top = np.unique(np.linspace(0, high - height, PLACES).round().astype(int))
+    between, inside = np.transpose([[_varies(sums, x, y, width, height) for x in left] for y in top], (2, 0, 1))
+    plain = inside < PLAIN * np.median(inside)
+    uneven = np.where(plain, np.inf, between / np.maximum(inside, 1e-9))
+    if not np.isfinite(uneven).any():
+        uneven = between
+    middle = np.hypot(*np.meshgrid(left - (wide - width) / 2, top - (high - height) / 2))
+    order = np.lexsort((middle.ravel(), uneven.round(3).ravel()))
+    row, column = np.unravel_index(order[0], uneven.shape)
+    return Part(int(left[column]), int(top[row]), width, height), float(uneven[row, column])
+
+
+def _details(picture: F32) -> F64:
+    """Return what is compared of each pixel, and its square: colours, and slopes across and down."""
+    grey = picture.mean(2, dtype=np.float64)
+    slopes = [np.abs(np.gradient(grey, axis=axis)) for axis in (0, 1)]
+    details = np.concatenate([picture, np.stack(slopes, -1)], -1).astype(np.float64)
+    return np.concatenate([details, details**2], -1)
+
+
+def _varies(sums: F64, x: int, y: int, width: int, height: int) -> tuple[float, float]:
+    """Return the variance between the pieces of a part, and that inside of them."""
+    rows, columns = (
+        np.linspace(start, start + side, min(PARTS, side) + 1).round().astype(int)
+        for start, side in ((y, height), (x, width))
+    )
+    corners: F64 = sums[np.ix_(rows, columns)]
+    areas: npt.NDArray[np.int64] = np.outer(np.diff(rows), np.diff(columns))[..., None]
+    means = np.diff(np.diff(corners, axis=0), axis=1) / areas
+    mean, square = np.split(means, 2, -1)
+    return float(mean.var((0, 1)).sum()), float((square - mean**2).mean((0, 1)).sum())

@@ -1,0 +1,147 @@
+"""Targets out of photographs: scale, even parts, light and tiles, of pictures whose answers are known."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ncaengine.core.types import F32
+from ncaengine.training import preparation
+from ncaengine.training.patterns import PATTERNS
+
+FEW = settings(max_examples=12, deadline=None)
+TILED = st.sampled_from(["coral", "giraffe", "zebra", "leopard"])
+"""Patterns that don't repeat themselves inside a tile."""
+NAMES = st.sampled_from(["coral", "giraffe", "zebra", "scales", "weave", "leopard"])
+
+
+@FEW
+@given(NAMES, st.floats(1.5, 4))
+def test_an_enlarged_picture_is_scaled_down_as_much_more(name: str, times: float) -> None:
+    picture = PATTERNS[name](128)
+    side = round(128 * times)
+    plain = preparation.LENGTH / preparation.measures.correlation_length(picture)
+    found = preparation.found_scale(preparation.resized(picture, side, side))
+    assert found == pytest.approx(min(1, plain * 128 / side), rel=0.1)
+
+
+def test_large_pictures_are_seen_from_afar_or_near() -> None:
+    picture = PATTERNS["coral"](128)
+    scale = preparation.found_scale(picture)
+    large = np.tile(picture, (10, 12, 1))
+    assert preparation.found_scale(large) == pytest.approx(scale, rel=0.1)
+    huge = preparation.resized(picture, 1536, 1536)
+    assert preparation.found_scale(huge) == pytest.approx(preparation.LENGTH / 12 / 3.97, rel=0.1)
+
+
+def test_fine_structure_is_not_enlarged() -> None:
+    noise = np.random.default_rng(0).random((64, 64, 3), np.float32)
+    assert preparation.found_scale(noise) == 1
+    assert preparation.found_scale(np.full((64, 64, 3), 0.5, np.float32)) == 1
+
+
+def blocks(picture: F32) -> np.ndarray:
+    """The mean brightness of 4x4 blocks."""
+    side = picture.shape[0] // 4 * 4
+    return picture[:side, :side].reshape(4, side // 4, 4, side // 4, 3).mean((1, 3, 4))
+
+
+@FEW
+@given(NAMES, st.floats(-1, 1), st.floats(-1, 1), st.floats(0, 0.6))
+def test_light_that_slopes_or_darkens_at_the_corners_is_evened(
+    name: str, across: float, down: float, dim: float
+) -> None:
+    picture = 0.1 + 0.7 * PATTERNS[name](128)
+    y, x = np.mgrid[-1:1:128j, -1:1:128j]
+    light = np.exp(-0.5 * (across * x + down * y) - dim * (x**2 + y**2))
+    lit = (picture * (light / light.max())[..., None] ** (1 / 2.2)).astype(np.float32)  # light acts on linear values
+    evened = preparation.even_light(lit)
+    assert evened.dtype == np.float32
+    assert 0 <= evened.min() <= evened.max() <= 1
+    uneven = blocks(preparation.even_light(picture)) / blocks(picture)  # what it takes for light in the texture itself
+    ratio = blocks(evened) / blocks(picture)
+    assert ratio.std() / ratio.mean() < 0.05 + 2 * uneven.std() / uneven.mean()
+    before = blocks(lit) / blocks(picture)
+    if before.std() / before.mean() > 0.2:
+        assert ratio.std() / ratio.mean() < 0.5 * before.std() / before.mean()
+
+
+@FEW
+@given(NAMES)
+def test_even_light_stays_and_colours_stay(name: str) -> None:
+    picture = 0.1 + 0.7 * PATTERNS[name](128)
+    evened = preparation.even_light(picture)
+    assert np.corrcoef(evened.ravel(), picture.ravel())[0, 1] > 0.97
+    assert preparation.even_light(np.zeros((20, 20, 3), np.float32)).max() == 0
+
+
+@FEW
+@given(NAMES, st.integers(0, 3), st.booleans())
+def test_the_even_part_of_a_collage_is_its_texture(name: str, corner: int, plain: bool) -> None:
+    """A texture in one corner of a smooth picture, or of a plain page."""
+    y, x = np.mgrid[0:1:192j, 0:1:192j]
+    page = np.ones((192, 192, 3), np.float32)
+    if not plain:
+        page = np.stack([x, y, 0.5 + 0.4 * np.sin(5 * x * y)], -1).astype(np.float32)
+    left, top = 96 * (corner % 2), 96 * (corner // 2)
+    page[top : top + 96, left : left + 96] = PATTERNS[name](96)
+    part = preparation.even_part(page, 72, 72)
+    overlap = [max(0, min(a + 72, b + 96) - max(a, b)) for a, b in ((part.x, left), (part.y, top))]
+    assert overlap[0] * overlap[1] >= 0.9 * 72 * 72
+
+
+@FEW
+@given(NAMES, st.integers(20, 400), st.integers(20, 400))
+def test_parts_lie_inside_and_have_their_size(name: str, width: int, height: int) -> None:
+    picture = PATTERNS[name](96)[:, :80]
+    part = preparation.even_part(picture, width, height)
+    assert part.of(picture).shape == (min(height, 96), min(width, 80), 3)
+    assert part.x >= 0
+    assert part.y >= 0
+
+
+def test_an_even_picture_is_taken_whole_and_a_border_is_left_out() -> None:
+    texture = PATTERNS["scales"](128)
+    assert preparation.largest_even_part(texture) == preparation.Part(0, 0, 128, 128)
+    framed = np.ones((256, 256, 3), np.float32)
+    framed[64:192, 64:192] = texture
+    part = preparation.largest_even_part(framed)
+    assert (part.width, part.height) == (128, 128)
+    assert abs(part.x - 64) <= 8
+    assert abs(part.y - 64) <= 8
+    flat = np.full((64, 64, 3), 0.25, np.float32)
+    assert preparation.largest_even_part(flat).of(flat).shape == (64, 64, 3)
+
+
+@FEW
+@given(TILED, st.integers(24, 60), st.integers(24, 60), st.integers(0, 50))
+def test_tiles_are_found(name: str, width: int, height: int, shift: int) -> None:
+    tile = PATTERNS[name](64)[:height, :width]
+    wall = np.roll(np.tile(tile, (4, 4, 1)), shift, (0, 1))
+    noisy = wall + np.random.default_rng(0).normal(0, 0.02, wall.shape).astype(np.float32)
+    assert preparation.found_tile(noisy) == (width, height)
+
+
+@pytest.mark.parametrize("name", ["coral", "giraffe", "zebra", "leopard", "cracks", "pebbles"])
+def test_textures_without_tiles_have_none(name: str) -> None:
+    assert preparation.found_tile(PATTERNS[name](128)) is None
+    assert preparation.found_tile(np.full((64, 64, 3), 0.5, np.float32)) is None
+
+
+def test_stripes_are_no_tile_along_their_length() -> None:
+    x = np.arange(128)
+    stripes = np.repeat((0.5 + 0.4 * np.sin(2 * np.pi * x / 16))[None, :, None], 96, 0).repeat(3, 2)
+    assert preparation.found_tile(stripes.astype(np.float32)) == (16, 96)
+
+
+def test_patterns_tile_and_their_halves_do_not() -> None:
+    """The project's patterns are drawn on a torus."""
+    for name in ("coral", "scales", "pebbles"):
+        picture = PATTERNS[name](128)
+        assert preparation.edges_meet(picture)
+        assert not preparation.edges_meet(picture[:50, :70])
+    assert not preparation.edges_meet(np.full((64, 64, 3), 0.5, np.float32))
+
+
+def test_whole_tiles() -> None:
+    assert [preparation.whole_tiles(100, tile) for tile in (30, 100, 7, 101)] == [90, 100, 98, 100]

@@ -1,0 +1,154 @@
+"""What a training takes of an image: scale, crop, light and tiles, and what it says about it."""
+
+import dataclasses
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from PIL import Image
+
+from ncaengine.cli import main
+from ncaengine.core.errors import NCAError
+from ncaengine.training import checkpoint, config, targets
+from ncaengine.training.config import TrainingSettings, merge_settings, parse_crop
+from ncaengine.training.patterns import PATTERNS
+
+
+def prepared(path: Path, **settings: object) -> targets.Target:
+    return targets.prepare(str(path), TrainingSettings(**settings))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A texture of 320x320 in the lower right of a plain page of 480x400 pixels."""
+    page = np.ones((400, 480, 3), np.float32)
+    small = Image.fromarray((PATTERNS["coral"](128) * 255).astype(np.uint8))
+    page[80:, 160:] = np.asarray(small.resize((320, 320), Image.Resampling.BICUBIC), np.float32) / 255
+    path = tmp_path / "photo.png"
+    Image.fromarray((page * 255).astype(np.uint8)).save(path)
+    return path
+
+
+def test_without_flags_a_target_is_what_it_was(photo: Path) -> None:
+    found = prepared(photo)
+    assert np.array_equal(found.picture, targets.load_target(str(photo), 128))
+    assert found.taken == ""
+    assert np.array_equal(targets.prepare("coral", TrainingSettings()).picture, PATTERNS["coral"](128))
+
+
+def test_a_crop_is_in_the_images_pixels(photo: Path) -> None:
+    found = prepared(photo, crop="160,80,320,320")
+    assert found.picture.shape == (128, 128, 3)
+    assert np.abs(found.picture - PATTERNS["coral"](128)).mean() < 0.03
+    assert found.taken == "320x320 of 480x400 pixels at 160,80, scaled by 0.4 to 128x128 cells"
+
+
+def test_a_number_scales_and_the_most_even_part_is_taken(photo: Path) -> None:
+    found = prepared(photo, scale=0.5)
+    assert found.picture.shape == (128, 128, 3)
+    assert found.picture.mean() < 0.8  # no plain page
+    assert "256x256 of 480x400 pixels at " in found.taken
+    assert "the most even part, scaled by 0.5 to 128x128 cells" in found.taken
+    small = prepared(photo, scale=0.25)
+    assert small.picture.shape == (100, 120, 3)
+    assert "even" not in small.taken
+
+
+def test_auto_finds_scale_and_part(photo: Path) -> None:
+    found = prepared(photo, scale="auto", crop="160,80,320,320")
+    share = float(found.taken.split("scaled by ")[1].split(" (found)")[0])
+    assert share == pytest.approx(0.4 * 4 / 3.97, rel=0.1)  # the pattern's own length is 3.97
+    share = float(prepared(photo, scale="auto").taken.split("scaled by ")[1].split(" (found)")[0])
+    assert share == pytest.approx(0.4 * 4 / 3.97, rel=0.2)  # a plain border makes no difference
+    whole = prepared(photo, crop="auto")
+    assert "the most even part" in whole.taken
+    assert whole.picture.mean() < 0.8
+
+
+def test_tiles_are_taken_whole(tmp_path: Path) -> None:
+    wall = np.roll(np.tile(PATTERNS["giraffe"](64)[:50, :60], (5, 4, 1)), 13, (0, 1))
+    path = tmp_path / "wall.png"
+    Image.fromarray((wall * 255).astype(np.uint8)).save(path)
+    found = prepared(path, scale=1)
+    assert "of the tiles of 60x50 that it repeats" in found.taken
+    assert found.picture.shape == (100, 120, 3)
+    Image.fromarray((PATTERNS["coral"](200) * 255).astype(np.uint8)).save(path)
+    assert "whole, as its edges meet" in prepared(path, crop="auto").taken
+
+
+def test_light_is_evened_and_turned_photographs_keep_their_pixels(tmp_path: Path) -> None:
+    picture = PATTERNS["leopard"](128)[:, :96] * np.linspace(1, 0.4, 128)[:, None, None]
+    exif, path = Image.Exif(), tmp_path / "a.png"
+    exif[0x0112] = 6  # held upright: the file lies on its side
+    Image.fromarray((picture * 255).astype(np.uint8)).transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
+    plain, evened = prepared(path, crop="0,0,96,128"), prepared(path, crop="0,0,96,128", even_light=True)
+    assert plain.picture.shape == (128, 96, 3)
+    assert plain.picture[:40].mean() > 1.5 * plain.picture[-40:].mean()
+    assert evened.picture[:40].mean() == pytest.approx(evened.picture[-40:].mean(), rel=0.25)
+    assert evened.taken.endswith(", light evened")
+
+
+def test_unfit_targets_are_said(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    y, x = np.mgrid[:128, :128] / 128
+    Image.fromarray((np.stack([x, y, x * y], -1) * 255).astype(np.uint8)).save(path)
+    assert "coarse" in prepared(path).advice
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (128, 128, 3), np.uint8)).save(path)
+    assert "finer" in prepared(path).advice
+    assert not prepared(Path("coral")).advice
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"crop": "0,0,481,10"}, "--crop 0,0,481,10 does not lie inside"),
+        ({"crop": "0,0,0,10"}, "does not lie inside"),
+        ({"crop": "10,10,20,200"}, "13x128 cells"),
+        ({"scale": 0.01}, "5x4 cells"),
+        ({"crop": "1,2,3"}, "X,Y,WIDTH,HEIGHT"),
+        ({"crop": "-1,2,3,4"}, "X,Y,WIDTH,HEIGHT"),
+    ],
+)
+def test_what_cannot_be_taken_is_said(photo: Path, settings: dict[str, object], sentence: str) -> None:
+    with pytest.raises(NCAError, match=sentence):
+        prepared(photo, **settings)
+    with pytest.raises(NCAError, match="coral: is a pattern"):
+        prepared(Path("coral"), scale=0.5)
+
+
+@pytest.mark.parametrize(("text", "want"), [("", None), ("auto", None), ("1,2,3,4", (1, 2, 3, 4))])
+def test_crops_are_parsed(text: str, want: tuple[int, ...] | None) -> None:
+    assert parse_crop(text) == want
+
+
+@pytest.mark.parametrize("scale", [0, 17, float("nan")])
+def test_scales_are_checked(scale: float) -> None:
+    with pytest.raises(NCAError, match="--scale is"):
+        TrainingSettings(scale=scale).check()
+
+
+def test_a_resume_keeps_what_was_taken() -> None:
+    saved = TrainingSettings(scale="auto", crop="auto", even_light=True)
+    assert merge_settings(saved, TrainingSettings()) == saved
+    with pytest.raises(NCAError, match="--scale auto, which can't change"):
+        merge_settings(saved, TrainingSettings(scale=0.5))
+    for settings in (saved, TrainingSettings(scale=0.5)):
+        plain = dataclasses.asdict(settings)
+        assert msgspec.convert(plain, config.TrainingSettings, strict=False) == settings
+        for new in ("scale", "crop", "even_light"):
+            del plain[new]
+        assert msgspec.convert(plain, TrainingSettings, strict=False).scale == "fit"  # a checkpoint of before
+    assert checkpoint.VERSION == 1
+
+
+def test_a_training_says_and_keeps_what_it_takes(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = photo.parent / "m.safetensors"
+    flags = "--scale auto --crop auto --even-light --iterations 1 --size 48 --batch 1 --pool 4 --features random"
+    assert main(["train", str(photo), "-o", str(output), *flags.split(), "--no-compile"]) == 0
+    said = capsys.readouterr().err
+    assert "the most even part, scaled by" in said
+    assert "light evened" in said
+    kept = targets.load_target(str(output.with_suffix(".training") / "target.png"))
+    settings = TrainingSettings(scale="auto", crop="auto", even_light=True)
+    assert np.abs(kept - targets.prepare(str(photo), settings).picture).max() < 1 / 255
