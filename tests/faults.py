@@ -29,7 +29,7 @@ from PIL import Image, ImageSequence
 from ncaengine.cli import main as run_command
 from ncaengine.core import files
 from ncaengine.core.errors import NCAError
-from ncaengine.core.model import config_to_dict
+from ncaengine.core.model_dicts import config_to_dict
 from ncaengine.formats import model_files
 from ncaengine.io import contact_sheets, journals, sessions, stills
 from ncaengine.io.film import Film

@@ -28,7 +28,7 @@ from onnx_files import growing_graph, stacked_graph
 from pickle_parts import boxed, glob, legacy, npy, text, zipped
 from published_forms import atlas, demo_text, graph_model, growing, hexells, numbers, reaction, state_dict
 
-from ncaengine.core import model as models
+from ncaengine.core import model_dicts
 from ncaengine.core.model import Alive, Clips, Colour, Config, Feature, Seed
 
 ODD = 'x"*/\n#version 999\x1b[31m\u202e\0'
@@ -106,7 +106,7 @@ def _tensors() -> Iterator[tuple[str, bytes]]:
         yield ".bin", numbers(count).tobytes()
     for config in CONFIGS:
         image = {"seed": numbers(5, 3, 4)} if config.seed.kind == "image" else {}
-        arrays, plain = random_weights(config, **image).arrays(), models.config_to_dict(config)
+        arrays, plain = random_weights(config, **image).arrays(), model_dicts.config_to_dict(config)
         meta = {"ncaengine": json.dumps({"version": 1, "config": plain})}
         yield ".safetensors", safetensors.numpy.save(arrays, meta)
         held = {k: torch.from_numpy(v.copy()) for k, v in arrays.items()}

@@ -25,8 +25,7 @@ from fuzzing import plainly_named, seeds, spoiled
 from helpers import ROOT, random_weights
 
 from ncaengine.backends.gl.shader import source
-from ncaengine.core import kernels, states
-from ncaengine.core import model as models
+from ncaengine.core import kernels, model_dicts, states
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Clips, Config, Feature, Seed
@@ -118,7 +117,7 @@ def test_tensors_of_other_number_types_are_refused(tmp_path: Path, head: str) ->
 )  # fmt: skip
 def test_numbers_beyond_float32_are_refused(tmp_path: Path, change: dict[str, Any]) -> None:
     config = Config(channels=4, hidden=8)
-    plain = {**models.config_to_dict(config), **json.loads(msgspec.json.encode(change))}
+    plain = {**model_dicts.config_to_dict(config), **json.loads(msgspec.json.encode(change))}
     meta = {"ncaengine": json.dumps({"config": plain})}
     (path := tmp_path / "m.safetensors").write_bytes(safetensors.numpy.save(random_weights(config).arrays(), meta))
     try_file(path, _square(), tally := Tally())

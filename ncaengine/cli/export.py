@@ -86,7 +86,7 @@ class Export:
             case "torch":
                 self._write_tensors(models[0])
         name = models[0].config.name
-        first = f", the first is {name}" if len(models) > 1 else f", {name}"
+        first = f", the first is {name}" if len(models) > 1 else f": {name}"
         print(f"{plural(len(models), 'model')} in {self.output}{first}")
         if form == "page" and self.open:
             open_page(self.output)

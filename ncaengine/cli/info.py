@@ -53,7 +53,7 @@ class Info:
         from rich.console import Console
 
         from ncaengine.cli.shared import model_summary
-        from ncaengine.core.model import config_to_dict
+        from ncaengine.core.model_dicts import config_to_dict
 
         if self.json:
             print_json({

@@ -8,7 +8,6 @@ One step of a cell, for every family (filter-major perception p):
     state *= alive before or after the update, or both
 """
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,6 @@ from ncaengine.core.display import Displayed
 from ncaengine.core.errors import NCAError
 from ncaengine.core.settings import FireRate
 from ncaengine.core.types import F32
-from ncaengine.core.validation import explain_invalid
 
 Range = tuple[float, float]
 Activation = Literal["relu", "linear", "tanh", "sigmoid", "swish"]
@@ -41,7 +39,6 @@ embed_0 …: the numbers of the cell's embedding, which says which texture it ma
 Channel = Annotated[int, msgspec.Meta(ge=0, le=255)]
 Scale = Annotated[int, msgspec.Meta(ge=0, le=3)]
 
-FORMAT_VERSION = 1
 MAX_NUMBERS = int(bounds.NUMBERS.high)
 """The most numbers in the weights of a file; the largest Config has 4.5 million."""
 MAX_INPUTS = 8200
@@ -309,30 +306,3 @@ def _finite(numbers: Sequence[float]) -> bool:
     """Return whether numbers are finite as float32, with which shaders compute."""
     with np.errstate(over="ignore"):
         return bool(np.isfinite(np.array(numbers, np.float32)).all())
-
-
-_PLAIN = Config()
-
-
-def config_to_dict(config: Config) -> dict[str, Any]:
-    """Return the configuration as containers that JSON and torch.save can hold."""
-    plain: dict[str, Any] = json.loads(msgspec.json.encode(config))
-    # Later fields only where they say something: files of other models stay those of earlier versions.
-    for name in ("stencils", "integrator", "textures"):
-        if getattr(config, name) == getattr(_PLAIN, name):
-            del plain[name]
-    if config.alive and config.alive.when == "both":
-        del plain["alive"]["when"]
-    return plain
-
-
-def model_from_dict(config: object, weights: dict[str, F32]) -> Model:
-    """Return a Model from the result of `config_to_dict` and its arrays. Raises NCAError if anything doesn't fit."""
-    try:
-        checked = msgspec.convert(config, Config, strict=False)
-    except msgspec.ValidationError as error:
-        raise NCAError(f"the configuration is not valid: {explain_invalid(error, Config)}") from None
-    missing = [name for name in WEIGHTS if name not in weights]
-    if missing:
-        raise NCAError(f"the weights lack {', '.join(missing)}.")
-    return Model(checked, **{name: weights[name] for name in (*WEIGHTS, SEED) if name in weights})

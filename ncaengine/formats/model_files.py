@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ncaengine.core import files, resources
 from ncaengine.core.errors import NCAError
-from ncaengine.core.model import FORMAT_VERSION, Model, config_to_dict
+from ncaengine.core.model import Model
+from ncaengine.core.model_dicts import FORMAT_VERSION, config_to_dict
 from ncaengine.core.names import did_you_mean
 from ncaengine.formats import importers, partition, sniffing
 from ncaengine.formats.importers import Identified

@@ -10,7 +10,8 @@ import safetensors
 import safetensors.numpy
 
 from ncaengine.core.errors import NCAError
-from ncaengine.core.model import FORMAT_VERSION, MAX_NUMBERS, Model, config_to_dict, model_from_dict
+from ncaengine.core.model import MAX_NUMBERS, Model
+from ncaengine.core.model_dicts import FORMAT_VERSION, config_to_dict, model_from_dict
 from ncaengine.formats.limits import MAX_TENSORS, MAX_TEXT_BYTES, LargeTensor, is_large, too_large
 from ncaengine.formats.pickle.tensors import Array, from_bfloat16
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ncaengine.core import model as models
+from ncaengine.core import model_dicts
 from ncaengine.core.errors import NCAError
 from ncaengine.core.files import as_text
 from ncaengine.core.model import Model
@@ -133,7 +134,7 @@ def _read_pickle(path: Path, stem: str) -> Model | Decoded | Held:
         held = found[KEY]
         if not isinstance(held, Mapping) or not isinstance(held.get("weights"), Mapping):
             raise NCAError(f"has the key {KEY} but lacks its weights; save it again.")
-        return models.model_from_dict(held.get("config"), holders.find_weights(held["weights"]))
+        return model_dicts.model_from_dict(held.get("config"), holders.find_weights(held["weights"]))
     if isinstance(found, weights.Script):
         held = found.tensors()
         return Held(holders.find_tensors(held), stem, SCRIPT, find_plain(held))

@@ -12,8 +12,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from ncaengine.core import backdrops, bounds, embeddings, fields, states
-from ncaengine.core import model as models
+from ncaengine.core import backdrops, bounds, embeddings, fields, model_dicts, states
 from ncaengine.core.errors import NCAError
 from ncaengine.core.looks import RGB, Look
 from ncaengine.core.model import SEED, WEIGHTS, Config, Model
@@ -174,7 +173,7 @@ def _checked_session(header: SessionHeader, tensors: dict[str, Any]) -> Session:
         weights = {name: tensors[f"model.{number}.{name}"] for name in WEIGHTS}
         if (seed := f"model.{number}.{SEED}") in tensors:
             weights[SEED] = tensors[seed]
-        found[saved.name] = models.model_from_dict(models.config_to_dict(saved.config), weights)
+        found[saved.name] = model_dicts.model_from_dict(model_dicts.config_to_dict(saved.config), weights)
     arrays = {name: library.checked_array(tensors[f"array.{name}"]) for name in header.arrays}
     for grid in header.grids:
         _check_grid(grid, found, tensors)

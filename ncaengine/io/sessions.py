@@ -17,8 +17,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from ncaengine.core import backdrops, bounds, inputs
-from ncaengine.core import model as models
+from ncaengine.core import backdrops, bounds, inputs, model_dicts
 from ncaengine.core.backdrops import Backdrop
 from ncaengine.core.errors import NCAError
 from ncaengine.core.files import replace_file, unreadable
@@ -51,7 +50,7 @@ Opened = TypeVar("Opened")
 
 def weights_hash(model: Model) -> str:
     """Return the SHA-256 of a model's configuration and weights, in hexadecimal."""
-    digest = hashlib.sha256(json.dumps(models.config_to_dict(model.config), sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(model_dicts.config_to_dict(model.config), sort_keys=True).encode())
     for array in model.arrays().values():
         digest.update(array.tobytes())
     return digest.hexdigest()
@@ -105,7 +104,7 @@ def _pack(
     header = SessionHeader(VERSION, origin.tick, origin.next_id, models_, grids, tuple(arrays), window)
     plain = msgspec.to_builtins(header)
     for saved, known in zip(plain["models"], header.models, strict=True):
-        saved["config"] = models.config_to_dict(known.config)
+        saved["config"] = model_dicts.config_to_dict(known.config)
     data: bytes = safetensors.numpy.save(tensors, {METADATA_KEY: msgspec.json.encode(plain).decode()})
     return data
 

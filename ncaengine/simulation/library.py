@@ -6,7 +6,8 @@ import json
 import numpy as np
 
 from ncaengine.core.errors import NCAError
-from ncaengine.core.model import Model, config_to_dict
+from ncaengine.core.model import Model
+from ncaengine.core.model_dicts import config_to_dict
 from ncaengine.core.names import unique_name
 from ncaengine.core.spill import Spill
 from ncaengine.core.types import F32, U8

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import torch
 
-from ncaengine.core import bounds, files, inputs, model
+from ncaengine.core import bounds, files, inputs, model_dicts
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Config
 from ncaengine.training.config import TrainingSettings
@@ -38,7 +38,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     plain = {
         KEY: VERSION,
         "settings": dataclasses.asdict(checkpoint.settings),
-        "config": model.config_to_dict(checkpoint.config),
+        "config": model_dicts.config_to_dict(checkpoint.config),
         "state": checkpoint.state,
         "losses": checkpoint.losses,
         "origin": checkpoint.origin,

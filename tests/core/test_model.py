@@ -12,7 +12,7 @@ from helpers import NOTEBOOK_CONFIG, SELFORG, random_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ncaengine.core import model
+from ncaengine.core import model, model_dicts
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Clips, Colour, Config, Feature, Model, Seed
 from ncaengine.formats import model_files
@@ -58,8 +58,8 @@ def assert_equal(a: Model, b: Model) -> None:
 
 @given(CONFIGS)
 def test_a_configuration_survives_plain_containers(config: Config) -> None:
-    plain = json.loads(json.dumps(model.config_to_dict(config)))
-    assert model.model_from_dict(plain, arrays(config)).config == config
+    plain = json.loads(json.dumps(model_dicts.config_to_dict(config)))
+    assert model_dicts.model_from_dict(plain, arrays(config)).config == config
 
 
 @settings(max_examples=25)
@@ -170,18 +170,18 @@ def test_a_huge_claimed_array_is_refused_before_it_is_copied() -> None:
 )
 def test_bad_configurations_are_refused(changes: dict[str, Any], part: str) -> None:
     c = Config(channels=3, hidden=4, features=(Feature("identity"),))
-    plain = model.config_to_dict(c) | changes
+    plain = model_dicts.config_to_dict(c) | changes
     # As many weights as the features ask for, so that nothing but the change is wrong.
     count = len(plain["features"]) if isinstance(plain["features"], list) else 1
     w = arrays(c) | {"w1": np.zeros((4, 3 * count), np.float32)}
     with pytest.raises(NCAError, match=part):
-        model.model_from_dict(plain, w)
+        model_dicts.model_from_dict(plain, w)
 
 
 @pytest.mark.parametrize("plain", [None, 3, "x", [], [1, 2]])
 def test_what_is_no_configuration_is_refused(plain: object) -> None:
     with pytest.raises(NCAError, match="configuration is not valid"):
-        model.model_from_dict(plain, {})
+        model_dicts.model_from_dict(plain, {})
 
 
 def test_missing_weights_are_named() -> None:
@@ -189,12 +189,15 @@ def test_missing_weights_are_named() -> None:
     w = arrays(c)
     del w["b1"], w["w2"]
     with pytest.raises(NCAError, match=r"lack b1, w2\."):
-        model.model_from_dict(model.config_to_dict(c), w)
+        model_dicts.model_from_dict(model_dicts.config_to_dict(c), w)
 
 
 def test_surplus_weights_are_ignored() -> None:
     c = Config(channels=3, hidden=4, features=(Feature("identity"),))
-    assert model.model_from_dict(model.config_to_dict(c), arrays(c) | {"w3": np.zeros(1, np.float32)}).config == c
+    assert (
+        model_dicts.model_from_dict(model_dicts.config_to_dict(c), arrays(c) | {"w3": np.zeros(1, np.float32)}).config
+        == c
+    )
 
 
 @pytest.mark.parametrize(
@@ -229,7 +232,7 @@ def test_safetensors_without_a_configuration_open_as_a_guess(tmp_path: Path, met
 
 def test_safetensors_of_ten_million_numbers_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
-    head = {"ncaengine": json.dumps({"config": model.config_to_dict(Config())})}
+    head = {"ncaengine": json.dumps({"config": model_dicts.config_to_dict(Config())})}
     path.write_bytes(safetensors.numpy.save({"w1": np.zeros(10**7 + 1, np.int8)}, head))
     with pytest.raises(NCAError, match="over ten million numbers"):
         model_files.load(path)

@@ -15,7 +15,7 @@ import ncaengine
 from ncaengine.backends.reference import Reference
 from ncaengine.cli.import_models import Import
 from ncaengine.cli.info import Info
-from ncaengine.core import model, pcg
+from ncaengine.core import model, model_dicts, pcg
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Colour
@@ -37,7 +37,7 @@ def test_a_saved_pt_holds_plain_containers_and_tensors(tmp_path: Path) -> None:
     path = tmp_path / "m.pt"
     model_files.save(random_model(SELFORG), path)
     data = torch.load(path, weights_only=True)
-    assert json.loads(json.dumps(data["ncaengine"]["config"])) == model.config_to_dict(SELFORG)
+    assert json.loads(json.dumps(data["ncaengine"]["config"])) == model_dicts.config_to_dict(SELFORG)
     assert {k: tuple(v.shape) for k, v in data["ncaengine"]["weights"].items()} == {
         "w1": (96, 48), "b1": (96,), "w2": (12, 96), "b2": (12,),
     }  # fmt: skip

@@ -9,7 +9,8 @@ from simulations import CODES, D
 
 from ncaengine.core import embeddings
 from ncaengine.core.errors import NCAError
-from ncaengine.core.model import config_to_dict, equal_models, model_from_dict
+from ncaengine.core.model import equal_models
+from ncaengine.core.model_dicts import config_to_dict, model_from_dict
 from ncaengine.formats import model_files
 
 

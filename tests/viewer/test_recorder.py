@@ -17,15 +17,8 @@ from ncaengine.io import encoders, stills
 from ncaengine.io.video import Recording
 from ncaengine.simulation import commands
 from ncaengine.simulation.simulation import Simulation
-from ncaengine.viewer.state.recorder import (
-    FORMATS,
-    FRAME_RATES,
-    GIF_FRAME_RATES,
-    Recorder,
-    base_name,
-    free_name,
-    usual_scale,
-)
+from ncaengine.viewer.state.file_names import base_name, free_name
+from ncaengine.viewer.state.recorder import FORMATS, FRAME_RATES, GIF_FRAME_RATES, Recorder, usual_scale
 
 
 class Clock:

@@ -195,7 +195,7 @@ def quick(folder: Path) -> None:
     """Press quick chords between slow frames, type a number, press Enter and Tab, and read the next file's name."""
     from imgui_bundle import imgui
 
-    from ncaengine.viewer.state.recorder import base_name, free_name
+    from ncaengine.viewer.state.file_names import base_name, free_name
     from ncaengine.viewer.window import Window
 
     key = imgui.Key

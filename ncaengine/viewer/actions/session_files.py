@@ -21,9 +21,9 @@ from ncaengine.viewer.actions import pictures, tools
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.camera import LARGEST, Camera
 from ncaengine.viewer.state.file_kinds import is_model_file
+from ncaengine.viewer.state.file_names import free_name
 from ncaengine.viewer.state.notices import Button, Toast
 from ncaengine.viewer.state.preferences import Weights
-from ncaengine.viewer.state.recorder import free_name
 from ncaengine.viewer.state.session_file import ENDINGS, Kind
 
 Coordinate = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Literal
 
 from ncaengine.core.claims import is_claimed
 from ncaengine.core.errors import NCAError
-from ncaengine.core.names import unique_name
 from ncaengine.core.types import U8, Size
 from ncaengine.io.kinds import KINDS, Kind
 from ncaengine.simulation.commands import Reseed, Set, Step
 from ncaengine.simulation.grid import Grid
 from ncaengine.simulation.simulation import Simulation
+from ncaengine.viewer.state.file_names import base_name, free_name, name_and_folder
 from ncaengine.viewer.state.still_text import describe
 
 if TYPE_CHECKING:
@@ -297,7 +297,7 @@ class Recorder:
         lasts = f"{float(recording.frames / recording.fps):.1f} s"
         turned = getattr(recording, "turned", 0)
         loop = f"; the last {float(turned / recording.fps):.1f} s turn into the start" if turned else ""
-        return f"Saved {_name_and_folder(recording.path)}: {frames}, {lasts}{loop}."
+        return f"Saved {name_and_folder(recording.path)}: {frames}, {lasts}{loop}."
 
     def still(self, grid: Grid, path: str = "", session: bytes | None = None) -> str:
         """Save a PNG of a grid with its settings as metadata. Return what was saved, as text.
@@ -314,21 +314,4 @@ class Recorder:
             raise NCAError(f"{path}: a still's name must end in .png.")
         picture = whole_picture(grid, self._behind((grid,)), self.scale)
         stills.save_still(Path(path), picture, describe(grid), session)
-        return f"Saved {_name_and_folder(path)}: {picture.shape[1]} × {picture.shape[0]} px, step {grid.step}."
-
-
-def _name_and_folder(path: str) -> str:
-    """Return a file's name and its folder, shortened in the middle, as text."""
-    whole = Path(path).resolve()
-    folder, most = str(whole.parent), 48
-    return f"{whole.name} in {folder if len(folder) <= most else f'{folder[: most // 2]}…{folder[1 - most // 2 :]}'}"
-
-
-def base_name(grid: Grid) -> str:
-    """Return the name for files of a grid, without an ending, such as dots-hexagonal."""
-    return f"{grid.model.config.name}-{grid.kernel.name}"
-
-
-def free_name(base: str, ending: str) -> str:
-    """Return a file name that doesn't exist yet, such as dots-hexagonal-2.mp4."""
-    return unique_name(base, lambda name: Path(name + ending).exists() or is_claimed(name + ending)) + ending
+        return f"Saved {name_and_folder(path)}: {picture.shape[1]} × {picture.shape[0]} px, step {grid.step}."

@@ -1,0 +1,24 @@
+"""Names of the files that the window writes."""
+
+from pathlib import Path
+
+from ncaengine.core.claims import is_claimed
+from ncaengine.core.names import unique_name
+from ncaengine.simulation.grid import Grid
+
+
+def name_and_folder(path: str) -> str:
+    """Return a file's name and its folder, shortened in the middle, as text."""
+    whole = Path(path).resolve()
+    folder, most = str(whole.parent), 48
+    return f"{whole.name} in {folder if len(folder) <= most else f'{folder[: most // 2]}…{folder[1 - most // 2 :]}'}"
+
+
+def base_name(grid: Grid) -> str:
+    """Return the name for files of a grid, without an ending, such as dots-hexagonal."""
+    return f"{grid.model.config.name}-{grid.kernel.name}"
+
+
+def free_name(base: str, ending: str) -> str:
+    """Return a file name that doesn't exist yet, such as dots-hexagonal-2.mp4."""
+    return unique_name(base, lambda name: Path(name + ending).exists() or is_claimed(name + ending)) + ending
