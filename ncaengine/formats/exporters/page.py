@@ -78,11 +78,17 @@ def page(
     }
     text = re.sub(
         r'<link rel="stylesheet" href="([\w.]+)">',
-        lambda match: f"<style>\n{(folder / match[1]).read_text('utf-8')}</style>",
+        lambda match: f"<style>{_dense((folder / match[1]).read_text('utf-8'))}</style>",
         template,
     )
     text = re.sub(r'<script src="([\w.]+)"></script>\n?', lambda match: _inlined(folder, match[1], loader), text)
     return re.sub(r"\{\{(\w+)\}\}", lambda match: filled[match[1]], text)
+
+
+def _dense(style: str) -> str:
+    """Return a style sheet without comments, and without spaces that mean nothing."""
+    spaced = re.sub(r"(?:\s|/\*.*?\*/)+", " ", style, flags=re.DOTALL)
+    return re.sub(r" ?([{};,]) ?", r"\1", spaced).replace(";}", "}").strip()
 
 
 def _inlined(folder: Any, name: str, loader: str) -> str:

@@ -274,7 +274,7 @@ def appearance(app: App, typed: str) -> Iterator[PaletteCommand]:
     for name in theme.THEMES:
         hint = IN_USE if name == prefs.theme else ""
         yield PaletteCommand(f"Theme: {name}", hint, partial(setattr, prefs, "theme", name))
-    for title in (section.title for section in sidebar.SECTIONS if section.applies(app)):
+    for title in (section.title for section in sidebar.SECTIONS):
         hint = "Unfold it" if title in prefs.closed else "Fold it"
         yield PaletteCommand(f"Section: {title}", hint, partial(widgets.toggle_section, title, prefs.closed))
     if len(app.panes) > 1:
