@@ -168,7 +168,7 @@ def areas(size: int = 360) -> None:
         app.sim.set("paused", True, app.grid)
 
     models = [nca.load(ASSETS / "many.safetensors")]
-    screenshot(models, Options((64, 64)), kernels.discover(), HERE / "areas.png", seconds=6, prepare=prepare)
+    screenshot(models, Options((64, 64)), kernels.discover(), HERE / "areas.png", seconds=15, prepare=prepare)
 
 
 def keys() -> None:

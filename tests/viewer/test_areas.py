@@ -177,7 +177,6 @@ def test_the_files_own_depth_and_opacity_are_saved(app: App, tmp_path: Path) -> 
     assert np.array_equal(saved.alpha, numbers[..., 3])
     # A session keeps the picture on white.
     session_files.show_session(app, sessions.unpack_session(session_files.pack(app)))
-    app.photos.clear()
     app.select(2)
     drag(app, (30, 16))
     assert session_files.write(app, "picture", tmp_path / "later.png")

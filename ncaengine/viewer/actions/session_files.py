@@ -169,6 +169,7 @@ def show_session(app: App, session: Session) -> None:
     sessions.restore_session(app.sim, _without_overlays(session))
     app.session_file.mark_saved(None, 0)
     app.session_file.opened = True
+    app.photos.clear()  # their names may mean other pictures now
     if app.recorder.active:
         app.report(app.recorder.stop)
     for saved in session.header.models:
