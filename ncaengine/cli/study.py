@@ -9,6 +9,7 @@ import tyro
 
 from ncaengine.cli.shared.engine import open_simulation
 from ncaengine.cli.shared.options import OutputFolder
+from ncaengine.cli.shared.reports import Against, measure
 from ncaengine.cli.shared.training_runs import run_all
 from ncaengine.core.errors import NCAError
 from ncaengine.training.config import DeviceName, TrainingSettings
@@ -65,9 +66,10 @@ class Study:
         base = TrainingJob(self.image, self.output, settings, self.features, device=self.device, compiled=self.compile)
         jobs = study.study_jobs(base, counts)
         run_all(jobs, self.resume, self.threads)
-        curves = {f"{c} channels": read_losses(job.folder / "loss.csv") for c, job in zip(counts, jobs, strict=True)}
-        report = self._write_report(base, jobs, curves)
-        print(f"Report: {report}, with pictures.png, loss.png and report.json in the same folder")
+        for job in jobs:
+            read_losses(job.folder / "loss.csv")  # raises before the models are measured
+        report = self._write_report(base, jobs)
+        print(f"Report: {report}, and report.html, with pictures.png, loss.png and report.json in the same folder")
 
     def _channel_counts(self) -> list[int]:
         words = self.channels.split(",")
@@ -77,21 +79,21 @@ class Study:
             )
         return [int(word) for word in words]
 
-    def _write_report(self, base: "TrainingJob", jobs: "list[TrainingJob]", curves: dict[str, list[float]]) -> Path:
+    def _write_report(self, base: "TrainingJob", jobs: "list[TrainingJob]") -> Path:
         """Compare the trained models and write the report; return its path."""
-        from rich.console import Console
-
-        from ncaengine.core.looks import quantise
         from ncaengine.formats import model_files
-        from ncaengine.io.contact_sheets import Tile
-        from ncaengine.training import losses, study, targets
+        from ncaengine.training import evaluation, losses, report_files, study, targets
         from ncaengine.training.features import extractor
 
-        models = [model_files.load(job.output) for job in jobs]
+        paths = [job.output for job in jobs]
+        models = [model_files.load(path) for path in paths]
         picture = targets.load_target(self.image, base.settings.target_size)
-        net = extractor.open_nets(self.features)[0]
-        loss = losses.make_loss("transport", net, losses.picture_tensor(picture), directions=128)
-        with open_simulation() as sim, Console(stderr=True).status("Comparing the models"):
-            rows = study.compare_models(sim, models, list(curves.values()), loss)
-            tiles = study.grow_pictures(sim, models, Tile(quantise(picture), "target"))
-            return study.write_report(base, rows, tiles, curves, sim.backend.description)
+        target, net = losses.picture_tensor(picture), extractor.open_nets(self.features)[0]
+        loss = losses.make_loss("transport", net, target, directions=128)
+        own = evaluation.picture_loss(target, loss)
+        against = Against(Path(self.image).stem, picture, loss, own, "transport", net.names)
+        with open_simulation() as sim:
+            report = measure(sim, models, paths, against, study.report_plan(base))
+            rows = study.table_rows(sim, models, report)
+        report_files.write_page(report, base.output / "report.html")
+        return study.write_report(base, rows, report)

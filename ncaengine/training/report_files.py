@@ -35,6 +35,11 @@ def write_report(report: Report, path: Path) -> Path:
     if path.suffix.lower() == ".png":
         contact_sheets.save_picture(report_sheet(report), path)
     else:
-        files.replace_file(path, report_page(report).encode())
+        write_page(report, path)
     files.replace_file(numbers, (json.dumps(report_json(report), indent=1) + "\n").encode())
     return numbers
+
+
+def write_page(report: Report, path: Path) -> None:
+    """Write a report's page alone. Raises NCAError."""
+    files.replace_file(path, report_page(report).encode())

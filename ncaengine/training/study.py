@@ -2,27 +2,25 @@
 
 import json
 import statistics
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ncaengine.core import files
+from ncaengine.core.looks import quantise
 from ncaengine.core.model import Model
 from ncaengine.io import charts, contact_sheets
-from ncaengine.simulation import commands
-from ncaengine.simulation.rollout import rollout
 from ncaengine.simulation.simulation import Simulation
-from ncaengine.training import evaluation
-from ncaengine.training.losses import Loss
+from ncaengine.training import appraisal, evaluation
+from ncaengine.training.appraisal import Plan, Report
 from ncaengine.training.run import TrainingJob
 
 STEPS = (500, 3000)
 """When to take pictures, in steps since the seed."""
 PLAN = evaluation.EvaluationPlan(steps=(500,), rollouts=4)
 """How to measure the losses."""
-TIMED_SIZE, TIMED_STEPS, ROUNDS = (256, 256), 60, 5
-"""How to measure the speed: a grid's width and height in cells, the steps of a round, and the rounds."""
+TIMED_SIZE, TIMED_STEPS = (256, 256), 60
+"""How to measure the speed: a grid's width and height in cells, and the steps of a round."""
 
 
 @dataclass(frozen=True)
@@ -49,82 +47,68 @@ def study_jobs(base: TrainingJob, channels: Sequence[int]) -> list[TrainingJob]:
     ]  # fmt: skip
 
 
-def compare_models(
-    sim: Simulation, models: Sequence[Model], curves: Sequence[Sequence[float]], loss: Loss
-) -> list[StudyRow]:
-    """Measure trained models.
+def report_plan(base: TrainingJob) -> Plan:
+    """Return what the report measures: the models on the kernels that they were trained on."""
+    steps = tuple(sorted({*STEPS, *PLAN.steps}))
+    return Plan(base.settings.kernels, PLAN.size, steps, PLAN.rollouts, PLAN.seed)
 
-    curves: each model's training losses, one an iteration.
-    loss: measures the rollouts.
-    """
-    seconds = _seconds_per_step(sim, models)
+
+def table_rows(sim: Simulation, models: Sequence[Model], report: Report) -> list[StudyRow]:
+    """Return the figures of trained models, with the speeds on a grid of TIMED_SIZE."""
+    kernels = [report.plan.kernels[0]] * len(models)
+    seconds = appraisal.seconds_per_step(sim, models, TIMED_SIZE, kernels, TIMED_STEPS)
+    at = report.plan.moments.index(PLAN.steps[0])
     return [
         StudyRow(
-            m.config.channels,
-            m.parameters,
-            statistics.median(curve[-50:]),
-            float(evaluation.evaluate(sim, m, loss, PLAN).losses.mean()),
+            s.channels,
+            s.parameters,
+            statistics.median(s.curve[-50:]),
+            float(s.courses[0].loss[:, at].mean()),
             1 / each,
         )
-        for m, curve, each in zip(models, curves, seconds, strict=True)
+        for s, each in zip(report.subjects, seconds, strict=True)
     ]
 
 
-def _seconds_per_step(sim: Simulation, models: Sequence[Model]) -> list[float]:
-    """Time the models in turn, so that other work on the machine slows all of them equally."""
-    grids = [sim.add(m, TIMED_SIZE) for m in models]
-    times: list[list[float]] = [[] for _ in grids]
-    for number in range(ROUNDS + 1):
-        for grid, own in zip(grids, times, strict=True):
-            sim.backend.finish()
-            start = time.perf_counter()
-            sim.submit(commands.Step(grid.id, TIMED_STEPS))
-            sim.backend.finish()
-            if number:  # the first round warms up
-                own.append((time.perf_counter() - start) / TIMED_STEPS)
-    for grid in grids:
-        sim.submit(commands.RemoveGrid(grid.id))
-    return [statistics.median(own) for own in times]
-
-
-def grow_pictures(
-    sim: Simulation, models: Sequence[Model], target: contact_sheets.Tile
-) -> list[list[contact_sheets.Tile]]:
+def sheet_rows(report: Report) -> list[list[contact_sheets.Tile]]:
     """Return a row of tiles for each of STEPS: the target, then a grid of each model."""
-    columns = [
-        [
-            contact_sheets.Tile(grid.image(2), f"{m.config.channels} channels")
-            for grid in rollout(sim, m, STEPS, PLAN.size)
-        ]
-        for m in models
-    ]
-    return [[target, *row] for row in zip(*columns, strict=True)]
+    target = contact_sheets.Tile(quantise(report.picture), "target")
+    rows = []
+    for step in STEPS:
+        at = report.plan.steps.index(step)
+        grown = [s.courses[0].pictures[at].repeat(2, 0).repeat(2, 1) for s in report.subjects]
+        named = zip(grown, report.subjects, strict=True)
+        rows.append([target, *(contact_sheets.Tile(picture, f"{s.channels} channels") for picture, s in named)])
+    return rows
 
 
 def write_report(
     base: TrainingJob,
     rows: Sequence[StudyRow],
-    tiles: list[list[contact_sheets.Tile]],
-    curves: dict[str, list[float]],
-    device: str,
+    report: Report,
 ) -> Path:
     """Write report.md with its pictures and report.json into `base.output`, and return the path of report.md.
 
     rows: the models' figures.
-    tiles: from `grow_pictures`.
-    curves: each model's training losses, by the name to show.
-    device: what the speeds were measured on.
+    report: what was measured, which report.html shows.
 
     Raises NCAError if a file can't be written.
     """
     folder, name = base.output, Path(base.target).stem
     contact_sheets.save_picture(
-        contact_sheets.contact_sheet(tiles, name, [f"step {step:,}" for step in STEPS]), folder / "pictures.png"
+        contact_sheets.contact_sheet(sheet_rows(report), name, [f"step {step:,}" for step in STEPS]),
+        folder / "pictures.png",
     )
+    curves = {f"{s.channels} channels": s.curve for s in report.subjects}
     contact_sheets.save_picture(charts.loss_chart(curves, f"{name}: loss by channels"), folder / "loss.png")
-    facts = {"target": name, "settings": asdict(base.settings), "device": device, "rows": [asdict(row) for row in rows]}
+    facts = {
+        "target": name,
+        "settings": asdict(base.settings),
+        "device": report.device,
+        "rows": [asdict(row) for row in rows],
+    }
     files.replace_file(folder / "report.json", (json.dumps(facts, indent=2) + "\n").encode())
-    files.replace_file(folder / "report.md", _markdown(base, name, rows, device).encode())
+    files.replace_file(folder / "report.md", _markdown(base, name, rows, report.device).encode())
     return folder / "report.md"
 
 
@@ -150,9 +134,11 @@ def _markdown(base: TrainingJob, name: str, rows: Sequence[StudyRow], device: st
         f"The model with {best.channels} channels has the lowest rollout loss.",
         "",
         "- Training loss: the median of the last 50 iterations.",
-        f"- Rollout loss: the mean of {PLAN.rollouts} rollouts of {PLAN.size[0]}x{PLAN.size[1]} on {PLAN.kernel}, at "
+        f"- Rollout loss: the mean of {PLAN.rollouts} rollouts of {PLAN.size[0]}x{PLAN.size[1]} on {s.kernels[0]}, at "
         f"step {PLAN.steps[0]:,}.",
         f"- Steps/s: for a grid of {TIMED_SIZE[0]}x{TIMED_SIZE[1]} on {device}.",
+        "",
+        "[report.html](report.html) shows loss over time, healing, drift, structure and spectrum.",
         "",
         "![The target, then the models by channels](pictures.png)",
         "",

@@ -317,7 +317,9 @@ def test_a_study_trains_each_and_reports(tmp_path: Path, gl: GLBackend, monkeypa
         assert (trained.config.channels, trained.parameters) == (row["channels"], row["parameters"])
         assert row["steps_per_second"] > 0
         assert np.isfinite([row["loss"], row["training_loss"]]).all()
-    report = (out / "report.md").read_text()
+    page, report = (out / "report.html").read_text("utf-8"), (out / "report.md").read_text()
+    assert "coral-3 and coral-5 against coral" in page
+    assert "<h2>Training</h2>" in page
     for picture in ("pictures.png", "loss.png"):
         assert f"({picture})" in report
         with Image.open(out / picture) as image:

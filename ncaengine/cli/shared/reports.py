@@ -35,7 +35,21 @@ def make_report(
     sim: "Simulation", models: "Sequence[Model]", paths: Sequence[Path], against: Against, plan: "Plan", output: Path
 ) -> "Report":
     """Measure models, write a report of them, print where it is, and return it. Raises NCAError."""
-    from ncaengine.training import appraisal, measures, report_files
+    from ncaengine.training import report_files
+
+    report = measure(sim, models, paths, against, plan)
+    numbers = report_files.write_report(report, output)
+    names = [subject.name for subject in report.subjects]
+    print(f"{output}: a report of {' and '.join(names) if len(names) < 3 else f'{len(names)} models'}; its numbers are "
+          f"in {numbers}")  # fmt: skip
+    return report
+
+
+def measure(
+    sim: "Simulation", models: "Sequence[Model]", paths: Sequence[Path], against: Against, plan: "Plan"
+) -> "Report":
+    """Measure models with a progress bar, and return what a report shows. Raises NCAError."""
+    from ncaengine.training import appraisal, measures
 
     names = _names(paths)
     with progress_bar("steps") as progress:
@@ -45,15 +59,11 @@ def make_report(
             lambda steps: progress.advance(task, steps), lambda name: progress.update(task, description=name),
         )  # fmt: skip
     curves = map(_training_losses, paths)
-    report = appraisal.Report(
+    return appraisal.Report(
         against.name, against.picture, against.own_loss, measures.correlation_length(against.picture),
         measures.spectrum(against.picture), against.kind, tuple(against.features), sim.backend.description, plan,
         tuple(replace(subject, curve=curve) for subject, curve in zip(subjects, curves, strict=True)),
     )  # fmt: skip
-    numbers = report_files.write_report(report, output)
-    print(f"{output}: a report of {' and '.join(names) if len(names) < 3 else f'{len(names)} models'}; its numbers are "
-          f"in {numbers}")  # fmt: skip
-    return report
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
