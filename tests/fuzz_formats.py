@@ -65,7 +65,10 @@ def _raw(data: bytes, rng: random.Random) -> bytes:
 
 def _sessions(_: Path) -> list[bytes]:
     sim = _lively()
-    return [sessions.pack_session(sim), sessions.pack_session(sim, [sim.grid(2)]), sessions.pack_origin(sim)]
+    made = [sessions.pack_session(sim), sessions.pack_session(sim, [sim.grid(2)]), sessions.pack_origin(sim)]
+    sim.lay("picture", 1.5, grid=1)
+    sim.mark("m1", (1, 1), 1, grid=1)
+    return [*made, sessions.pack_session(sim)]
 
 
 def _spoil_session(data: bytes, rng: random.Random) -> bytes:
