@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import platformdirs
 
-KEPT = 4 * 2**20
+KEPT = 2**20
 """Bytes that stay in memory."""
-SEGMENT = 16 * 2**20
+SEGMENT = 4 * 2**20
 """Bytes of a file; a larger array has a file of its own."""
 _ALIGNED = 64
 

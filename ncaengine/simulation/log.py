@@ -7,6 +7,7 @@ from typing import overload
 
 import numpy as np
 
+from ncaengine.core import memory
 from ncaengine.core.spill import Spill
 from ncaengine.core.types import U8
 from ncaengine.simulation import commands
@@ -32,6 +33,7 @@ class Log(Sequence[JournalEntry]):
             packed = zlib.compress(commands.encode(self._latest[:BLOCK]), 1)
             self._packed.append(self._spill.kept(np.frombuffer(packed, np.uint8)))
             del self._latest[:BLOCK]
+            memory.give_back()  # of the entries, between which small things lie that stay
 
     def clear(self) -> None:
         """Remove all entries."""

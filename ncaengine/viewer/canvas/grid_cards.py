@@ -91,6 +91,7 @@ class GridCards:
         for number in [n for n in self.pictures if n not in app.sim.grids]:
             self.pictures.pop(number).release()
             self._covers.pop(number).release()
+            self.viewports.pop(number, None)  # which holds the grid with its timeline
         if not app.panes:
             self._empty(app)
             return

@@ -18,7 +18,6 @@ from ncaengine.formats.opened import Opened
 from ncaengine.io.photos import Photo
 from ncaengine.simulation.commands import AnyCommand
 from ncaengine.simulation.grid import Grid
-from ncaengine.simulation.runaway import Watch
 from ncaengine.simulation.simulation import Simulation
 from ncaengine.viewer.state import credits, notices
 from ncaengine.viewer.state.brush import Brush
@@ -82,7 +81,7 @@ class App:
         self.growing = False
         self.resize_keep: Keep = "centre"
         self.frames = Meter()
-        self.runaway = Watch()
+        self.runaway = self.sim.engine.world.watch
 
     # The grids
 
