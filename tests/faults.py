@@ -6,7 +6,8 @@ therefore starts no threads. Needs a system with fork and signals.
 """
 
 import argparse
-import importlib
+import gc
+import importlib.util
 import os
 import random
 import resource
@@ -39,6 +40,8 @@ OLD, NEW = (48, 64), (64, 96)
 """Height and width of the pictures of the older recording, and of newer ones."""
 FRAMES = 40
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+SLOWEST = 30
+"""Seconds after which a trial counts as hanging."""
 REFUSED = 3
 """The exit code of a trial that ended in an NCAError."""
 
@@ -354,6 +357,47 @@ def try_full(writer: Writer, folder: Path, most: int) -> bool:
     return ending(forked(work)) in (0, REFUSED) and survived(writer, folder, is_killed=False)
 
 
+def try_memory(writer: Writer, folder: Path, at: int) -> tuple[bool, bool]:
+    """Let Python's allocation number `at` fail, in whatever library. Return whether it did, and whether it survived.
+
+    Any end is allowed but one that takes long: only the file counts.
+    """
+    import _testcapi
+
+    def work() -> None:
+        write = writer.prepare()
+        write(folder, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(SLOWEST)
+        is_done = False
+        _testcapi.set_nomemory(at, at + 1)
+        with suppress(BaseException):
+            write(folder, 1)
+            is_done = True
+        _testcapi.remove_mem_hooks()
+        gc.collect()
+        if not is_done:
+            raise NCAError("It ended with an error.")
+
+    ended = ending(forked(work))
+    crashed = ended not in (0, REFUSED)
+    return ended != 0, ended != -signal.SIGALRM and survived(writer, folder, is_killed=crashed)
+
+
+def allocations(writer: Writer, count: int, chance: random.Random, fresh: Callable[[], Any]) -> Iterator[bool]:
+    """Yield of allocations, each some further than the one before, whether their failure was survived."""
+    at, calm = 0, 0
+    for _ in range(count):
+        at += 1 + int(at * 0.3 * chance.random())
+        with fresh() as folder:
+            (Path(folder) / "out").mkdir()
+            failed, is_survived = try_memory(writer, Path(folder) / "out", at)
+        calm = 0 if failed else calm + 1
+        if calm > 5:  # there are not so many
+            return
+        yield is_survived
+
+
 def trials(writer: Writer, kills: int, errors: int, chance: random.Random) -> Iterator[tuple[str, bool]]:
     """Yield the kind of each trial, and whether it was survived. Each has a folder of its own."""
 
@@ -375,6 +419,8 @@ def trials(writer: Writer, kills: int, errors: int, chance: random.Random) -> It
         with fresh() as folder:
             (Path(folder) / "out").mkdir()
             yield "full", try_full(writer, Path(folder) / "out", chance.choice((0, 100, 3000, 30_000)))
+    if importlib.util.find_spec("_testcapi"):  # of CPython, where its tests are installed
+        yield from (("allocations", each) for each in allocations(writer, 2 * kills, chance, fresh))
 
 
 def main() -> int:
@@ -387,9 +433,9 @@ def main() -> int:
     chance, lost = random.Random(given.seed), 0
     for name in ("ncaengine.backends.torch", "ncaengine.training.checkpoint"):
         importlib.import_module(name)  # once, not in each process
-    print("| writer | kills | errors of the system | full disks |\n|---|---:|---:|---:|")
+    print("| writer | kills | errors of the system | full disks | failed allocations |\n|---|---:|---:|---:|---:|")
     for name in given.writers:
-        counts = {kind: [0, 0] for kind in ("kills", "errors", "full")}
+        counts = {kind: [0, 0] for kind in ("kills", "errors", "full", "allocations")}
         for kind, is_survived in trials(WRITERS[name], given.kills, given.errors, chance):
             counts[kind][0] += 1
             counts[kind][1] += is_survived

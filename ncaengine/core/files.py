@@ -149,6 +149,11 @@ class NewFile:
     def __exit__(self, *_: object) -> None:
         self.discard()
 
+    def __del__(self) -> None:
+        """Remove it if an error, such as a lack of memory, left it before anybody could."""
+        if getattr(self, "_open", None) is not None:
+            self.discard()
+
 
 def replace_file(path: Path, data: bytes | memoryview, beside: Path | None = None) -> None:
     """Write a file, whole or not at all: an older one of that name stays until all of the new one is on the disk.
