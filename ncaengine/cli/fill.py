@@ -9,6 +9,7 @@ import tyro
 
 from ncaengine.cli.shared.engine import Engine, EngineFlags, load_models
 from ncaengine.cli.shared.options import (
+    FROM,
     Count,
     KernelName,
     OptionalFile,
@@ -19,7 +20,6 @@ from ncaengine.cli.shared.options import (
 from ncaengine.cli.shared.output import plural, print_notice, progress_bar
 from ncaengine.cli.shared.output_flags import Fps
 from ncaengine.cli.shared.textures import find_textures
-from ncaengine.core import bounds
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:
@@ -82,8 +82,11 @@ class Fill:
     """How many steps the textures grow."""
     until_settled: Annotated[bool, SETTLED] = False
     """Grow until each texture has settled, instead."""
-    iterations: Annotated[int, Range(1, bounds.RUN.high)] = 1000
-    """For how many iterations the texture of an image is learnt; the shipped models had 5,000."""
+    budget: str = "5m"
+    """How long the texture of an image is learnt, for example 5m, 20m or 2h."""
+    start: Annotated[Path | None, FROM] = None
+    """The model from whose weights it is learnt. auto: the shipped model that is nearest to the image; none: no
+    model."""
     variants: Annotated[int | None, VARIANTS, Range(2, 100)] = None
     """Write a contact sheet (.png) with so many random seeds, from --seed on."""
     layer: bool = False
@@ -105,7 +108,7 @@ class Fill:
 
         photo = photos.read_photo(self.picture)
         labels, textures = self._areas(photo)
-        models = load_models(find_textures(textures, self.iterations, self.engine.plugins))
+        models = load_models(find_textures(textures, self.budget, self.start, self.engine.plugins))
         catalogue = self.engine.kernels(self.kernel, models)
         cell = self.cell or filling.cell_for(photo.size)
         angles, scales = self._maps(photo, cell)

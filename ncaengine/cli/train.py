@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 from tyro.constructors import PrimitiveConstructorSpec
 
-from ncaengine.cli.shared.options import OutputFile, Plugins, Range
+from ncaengine.cli.shared.options import FROM, OutputFile, Plugins, Range
 from ncaengine.cli.shared.ray_runs import run_on_ray
 from ncaengine.cli.shared.training_runs import run_all, write_report
 from ncaengine.core.errors import NCAError
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ncaengine.training.run import TrainingJob
 
 IMAGES = tyro.conf.arg(metavar="IMAGE [IMAGE ...]", help_behavior_hint="(required, except for --loss excitation)")
-FROM = tyro.conf.arg(name="from", metavar="MODEL", help_behavior_hint="(default: none)")
 TEXT = tyro.conf.arg(metavar="TEXT", help_behavior_hint="(default: none)")
 SWEEP = tyro.conf.arg(metavar="NAME=VALUE,VALUE... [...]", help_behavior_hint="(default: none)")
 ADDRESS = tyro.conf.arg(help_behavior_hint="(default: without Ray, one model after the other)")
@@ -55,14 +54,15 @@ class Train:
     ends in .training holds pictures of the training and the checkpoint for --resume."""
     together: bool = False
     """Train one model that makes the textures of all images, 2 to 32, instead of one model for each. The defaults are
-    then 16 channels, 128 hidden units, a batch of 8 and a fresh seed in each iteration."""
+    then 16 channels, 128 hidden units, and a fresh seed in each iteration."""
     add: bool = False
     """Add the textures of the images to the model --from, which was trained with --together. It is trained on its own
     textures, too, so that it does not forget them; the folder .training next to it holds their targets."""
     resume: bool = False
     """Continue a training that was stopped, with the settings that it had."""
     start: Annotated[Path | None, FROM] = None
-    """Start from the weights of another model; if its texture is similar, a third of the iterations is enough."""
+    """Start from the weights of another model, which saves most of the time if its texture is similar. auto takes the
+    shipped model that is nearest to the image, none takes no model; the default is auto with --budget, else none."""
     watch: bool = False
     """Open a window that shows the model while it trains."""
     features: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NET|FILE [...]")] = ("auto",)

@@ -31,6 +31,8 @@ class Checkpoint:
     """The loss of each iteration; NaN where an iteration was rolled back."""
     origin: str
     """A fingerprint of the target and the feature nets; a run resumes only with the same ones."""
+    seconds: float = 0.0
+    """How long the training took so far."""
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
@@ -42,6 +44,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         "state": checkpoint.state,
         "losses": checkpoint.losses,
         "origin": checkpoint.origin,
+        "seconds": checkpoint.seconds,
     }
     file = io.BytesIO()
     torch.save(plain, file)
@@ -61,6 +64,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
             dict(plain["state"]),
             list(plain["losses"]),
             str(plain["origin"]),
+            float(plain.get("seconds", 0.0)),
         )
     except FileNotFoundError:
         raise NCAError(

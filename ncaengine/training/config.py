@@ -1,6 +1,7 @@
 """The settings of a training. --help reads them, so this module imports neither torch nor NumPy."""
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from ncaengine.core.model import Config
 
 METHOD = "Niklasson et al., Self-Organising Textures, Distill 2021"
+LEAST_BATCH = 2
+"""The least batch that is chosen if none is given."""
 ARTICLE_GAINS = {"identity": 1.0, "gradient_x": 8.0, "gradient_y": 8.0, "laplacian": 4.0}
 """The gains in the article's notebook, whose stencils are not normalised; other stencils have gain 1."""
 
@@ -22,10 +25,13 @@ PrecisionName = Literal["auto", "float32", "bfloat16"]
 class TrainingSettings:
     """How a model is trained; the defaults are near those of the article's notebook (see METHOD)."""
 
-    iterations: int = 5000
-    """How often the weights are updated."""
-    size: int = 128
-    """Side of the square training grids, in cells. 64 is enough for many textures, and four times as fast."""
+    iterations: int = 0
+    """How often the weights are updated; 0 makes as many iterations as fit into --budget."""
+    budget: str = ""
+    """How long to train, for example 5m, 20m or 2h. By default 20m; with a GPU, 5,000 iterations instead."""
+    size: int = 0
+    """Side of the square training grids, in cells; 0 chooses what suits --budget, 128 with --iterations. 64 is enough
+    for many textures, and four times as fast."""
     target_size: int = 128
     """Longer side of the target in pixels after scaling down: one pixel for each cell of the texture."""
     scale: float | Literal["fit", "auto"] = "fit"
@@ -35,8 +41,9 @@ class TrainingSettings:
     """The part of the image to learn from, in its pixels, as X,Y,WIDTH,HEIGHT; auto: the largest even part."""
     even_light: bool = False
     """Remove uneven lighting from the image."""
-    batch: int = 4
-    """Grids in each iteration. On a CPU, a batch of 2 learns as much in the same time."""
+    batch: int = 0
+    """Grids in each iteration; 0 chooses what suits --budget, 4 with --iterations. On a CPU, a batch of 2 learns as
+    much in the same time."""
     pool: int = 256
     """Grids kept between iterations, for all kernels together."""
     rollout: tuple[int, int] = (32, 64)
@@ -85,7 +92,7 @@ class TrainingSettings:
             ("seed", 0, 2**32 - 1),
         ):
             value = getattr(self, name)
-            if not lowest <= value <= highest:
+            if not lowest <= value <= highest and not (value == 0 and name in LEFT_OPEN):
                 raise NCAError(f"{_flag(name)} is {value:g}; it must be from {lowest} to {highest}.")
         if not isinstance(self.scale, str) and not 0.001 <= self.scale <= 16:
             raise NCAError(f"--scale is {self.scale:g}; it must be from 0.001 to 16, fit or auto.")
@@ -99,10 +106,13 @@ class TrainingSettings:
             raise NCAError("--kernels must name at least one kernel, and each only once.")
         if not self.stencils:
             raise NCAError("--stencils must name at least one stencil.")
-        if self.pool < self.batch * len(self.kernels):
+        if self.budget:
+            seconds_of(self.budget)
+        batch = self.batch or LEAST_BATCH
+        if self.pool < batch * len(self.kernels):
             raise NCAError(
-                f"--pool is {self.pool}; {len(self.kernels)} kernels with --batch {self.batch} need at least "
-                f"{self.batch * len(self.kernels)}."
+                f"--pool is {self.pool}; {len(self.kernels)} kernels with --batch {batch} need at least "
+                f"{batch * len(self.kernels)}."
             )
         if not all(0 <= drop <= 1 for drop in self.drops):
             raise NCAError("--drops must be fractions of the run, from 0 to 1.")
@@ -119,8 +129,10 @@ class TrainingSettings:
         )
 
 
-TOGETHER = TrainingSettings(channels=16, hidden=128, batch=8, fresh=1.0)
+TOGETHER = TrainingSettings(channels=16, hidden=128, fresh=1.0)
 """The defaults for one model of many textures."""
+LEFT_OPEN = ("iterations", "size", "batch")
+"""Settings that are chosen when the training starts where they are 0; see `budget.planned`."""
 FIXED = (
     "size",
     "target_size",
@@ -172,6 +184,15 @@ def merge_settings(
             )
         changes[field.name] = value
     return dataclasses.replace(saved, **changes)
+
+
+def seconds_of(budget: str) -> float:
+    """Return the seconds of a duration such as 90s, 5m, 2h or 1.5h; a number alone is minutes. Raises NCAError."""
+    found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*([smh]?)", budget.strip())
+    seconds = float(found[1]) * {"s": 1, "h": 3600}.get(found[2], 60) if found else 0.0
+    if not 1 <= seconds <= 30 * 86400:
+        raise NCAError(f"--budget is {budget[:40]}; give a time from 1s to 720h, for example 5m, 20m or 2h.")
+    return seconds
 
 
 def _flag(name: str) -> str:

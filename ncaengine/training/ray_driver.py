@@ -18,7 +18,7 @@ from ncaengine.training import ray_worker
 from ncaengine.training.features import extractor
 from ncaengine.training.patterns import PATTERNS
 from ncaengine.training.ray_worker import Common, Files, Keeper, Progress, Work
-from ncaengine.training.run import TrainingJob
+from ncaengine.training.run import CHOICES, TrainingJob
 
 RETRIES = 20
 """How often a training goes on elsewhere after its worker was lost."""
@@ -164,7 +164,7 @@ def _open_common(
         notify(notice)
     names = tuple(("random" if notice else "vgg19") if name == "auto" else name for name in job.nets)
     nets = {name: Path(name).read_bytes() for name in names if name not in extractor.NET_NAMES}
-    start = model_files.load(job.start) if job.start else None
+    start = model_files.load(job.start) if job.start and job.start not in CHOICES else None
     return names, Common(uuid.uuid4().hex[:12], catalogue, nets, start, share.cpus)
 
 

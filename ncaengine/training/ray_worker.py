@@ -21,7 +21,7 @@ from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Model
 from ncaengine.formats import model_files
 from ncaengine.training import trainer
-from ncaengine.training.run import TrainingJob, TrainingRun
+from ncaengine.training.run import CHOICES, TrainingJob, TrainingRun
 
 TELL_EVERY = 1.0
 """Seconds between two reports of a training to the keeper."""
@@ -181,7 +181,7 @@ def unpack(work: Work, common: Common, checkpoint: bytes | None, folder: Path) -
     given = {name: folder / f"net{number}{Path(name).suffix}" for number, name in enumerate(common.nets)}
     for name, path in given.items():
         path.write_bytes(common.nets[name])
-    target, start = Path(job.target), None
+    target, start = Path(job.target), job.start if job.start in CHOICES else None
     if work.image is not None:
         target = folder / f"target{target.suffix}"
         target.write_bytes(work.image)

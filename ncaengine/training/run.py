@@ -2,39 +2,38 @@
 
 import csv
 import dataclasses
-import hashlib
 import io
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 from msgspec import structs
 from PIL import Image
 
 from ncaengine.core import files, kernels
 from ncaengine.core.canvas import draw
 from ncaengine.core.errors import NCAError
-from ncaengine.core.kernels import Catalogue, Kernel
+from ncaengine.core.kernels import Catalogue
 from ncaengine.core.lattice import whole_view
 from ncaengine.core.looks import quantise
 from ncaengine.core.model import Config, Model
 from ncaengine.core.types import F32
 from ncaengine.formats import model_files
 from ncaengine.io import charts, contact_sheets
-from ncaengine.training import checkpoint, losses, targets
+from ncaengine.training import budget, checkpoint, losses, targets
 from ncaengine.training.config import METHOD, TrainingSettings, merge_settings
+from ncaengine.training.devices import pick_device, pick_precision
 from ncaengine.training.features import extractor
-from ncaengine.training.features.extractor import Features
-from ncaengine.training.precision import pick_precision
+from ncaengine.training.run_files import fingerprint, make_folder, open_board
 from ncaengine.training.step import can_compile
 from ncaengine.training.trainer import Trainer, initial_model
 
+NEAREST, NO_MODEL = CHOICES = Path("auto"), Path("none")
+"""Instead of a model to start from: the shipped one that is nearest to the target, or none."""
 PICTURES_EVERY, CHECKPOINT_EVERY = 15.0, 90.0
 """Seconds between two writes of the model with its pictures, and usually of the checkpoint, which is larger."""
 
@@ -51,7 +50,7 @@ class TrainingJob:
     nets: tuple[str, ...] = ("auto",)
     """Feature nets, by name or weight file; see `extractor.open_nets`."""
     start: Path | None = None
-    """A model whose weights the training starts from."""
+    """A model whose weights the training starts from, or one of CHOICES; None chooses NEAREST if there is a budget."""
     resume: bool = False
     """Whether to continue a training that was stopped."""
     device: str = "auto"
@@ -93,12 +92,14 @@ class TrainingRun:
         catalogue: the kernels to choose from; by default those that are installed.
         notify: called with lines for the user.
         """
-        self.job, self.notify = job, notify
+        self.job, self.notify, began = job, notify, time.monotonic()
         path = job.folder / "checkpoint.pt"
         if path.exists() and not job.resume:
             raise NCAError(f"{path}: belongs to a run that was stopped; add --resume to continue it, or delete it.")
         saved = checkpoint.load_checkpoint(path) if job.resume else None
         self.settings = merge_settings(saved.settings, job.settings, self.defaults) if saved else job.settings
+        if saved and job.settings.iterations:
+            self.settings = dataclasses.replace(self.settings, budget="")
         self.settings.check()
         if job.output.is_dir():
             raise NCAError(f"{job.output}: is a folder; choose another name for the model.")
@@ -107,6 +108,8 @@ class TrainingRun:
         if saved and not saved.state:
             notify(f"{job.output}: was stopped before its first checkpoint; it starts again.")
             saved = None
+            if self.settings.budget:  # which then chooses again
+                self.settings = dataclasses.replace(self.settings, iterations=0)
         self.device = pick_device(job.device)
         self.taken: list[str] = []
         self.targets = self._load_targets()
@@ -114,19 +117,25 @@ class TrainingRun:
         if notice:
             notify(notice)
         found = catalogue or kernels.discover()
-        trained_on = [found.get(name) for name in self.settings.kernels]
+        self.kernels = [found.get(name) for name in self.settings.kernels]
+        net.speed_up(pick_precision(self.settings.precision, self.device))
+        self.net, self.start = net.to(self.device), job.start
+        if not saved:
+            self._plan()
+        self.clock: budget.Clock | None = None
+        if self.settings.budget:
+            self.clock = budget.Clock(self.settings.budget, saved.seconds if saved else 0.0, began)
         compiled = job.compiled and can_compile(self.device)
         if compiled:
             notify("Compiling the step: the first iterations take up to a minute.")
-        net.speed_up(pick_precision(self.settings.precision, self.device))
-        self.trainer = self._make_trainer(self._initial_model(saved), net.to(self.device), trained_on, compiled)
+        self.trainer = self._make_trainer(self._initial_model(saved), self.settings, compiled)
         self.losses: list[float] = saved.losses if saved else []
-        self.origin = _fingerprint([*self.targets.values()], net.names, self.settings.neuron)
+        self.origin = fingerprint([*self.targets.values()], net.names, self.settings.neuron)
         if saved:
             self._restore(saved, path)
             notify(f"{job.output}: resuming after iteration {self.trainer.iteration:,}.")
         make_folder(job.folder)
-        self.board = _open_board(job.log_dir, job.output.stem)
+        self.board = open_board(job.log_dir, job.output.stem)
 
     def train(self, report: IterationReport | None = None, stopped: Callable[[], bool] = lambda: False) -> Model:
         """Train to the end, or until `stopped()` is true after an iteration; write the files and return the model.
@@ -139,6 +148,7 @@ class TrainingRun:
         while not self.finished and not stopped():
             loss = self.trainer.iterate()
             self._record(loss)
+            self._keep_to_budget()
             if report:
                 report(self.trainer.iteration, loss)
             for write in [w for w, when in due.items() if time.monotonic() >= when]:
@@ -151,7 +161,7 @@ class TrainingRun:
             self._write_checkpoint()
         if self.board:
             self.board.close()
-        return self.trainer.model()
+        return self.model()
 
     @property
     def finished(self) -> bool:
@@ -173,25 +183,62 @@ class TrainingRun:
             self.notify(target.advice)
         return target.picture
 
-    def _make_trainer(self, start: Model, net: Features, trained_on: Sequence[Kernel], compiled: bool) -> Trainer:
+    def _plan(self) -> None:
+        """Choose what the settings leave open and the model to start from, and say what to expect."""
+        asked, automatic = self.settings, self.start == NEAREST
+        self.settings = budget.planned(asked, self.device.type != "cpu", self._trial)
+        self.settings.check()
+        if self.start == NO_MODEL:
+            self.start = None
+        elif automatic or (self.settings.budget and not self.start):
+            self.start = self._nearest()
+            if automatic and not self.start:
+                raise NCAError("--from auto finds no shipped model of this kind for this training; leave it out.")
+        if self.settings.budget:
+            name = self.start.stem if self.start else ""
+            self.notify(budget.expectation(self.settings, name, said=bool(asked.budget)))
+
+    def _trial(self, settings: TrainingSettings) -> float:
+        """Return the seconds of an iteration with other settings, not compiled."""
+        trainer = self._make_trainer(initial_model(self._config(), 0), settings, compiled=False)
+        times = []
+        for _ in range(2):
+            before = time.monotonic()
+            trainer.iterate()
+            times.append(time.monotonic() - before)
+        return min(times)
+
+    def _nearest(self) -> Path | None:
+        """Return the shipped model whose texture is nearest to the target; None if none is of this kind."""
+        return budget.nearest_model(self._loss(), self.settings) if self.targets else None
+
+    def _keep_to_budget(self) -> None:
+        """Choose the number of iterations that ends the training in time."""
+        if self.clock:
+            count = self.clock.iterations(self.trainer.iteration, self.settings.iterations)
+            self.settings = self.trainer.settings = dataclasses.replace(self.settings, iterations=count)
+
+    def _loss(self) -> losses.Loss:
         pictures = [losses.picture_tensor(target).to(self.device) for target in self.targets.values()]
         s = self.settings
-        loss = losses.make_loss(s.loss, net, pictures[0] if pictures else None, neuron=s.neuron)
-        return Trainer(start, loss, s, trained_on, self.device, compiled)
+        return losses.make_loss(s.loss, self.net, pictures[0] if pictures else None, neuron=s.neuron)
+
+    def _make_trainer(self, start: Model, settings: TrainingSettings, compiled: bool) -> Trainer:
+        return Trainer(start, self._loss(), settings, self.kernels, self.device, compiled)
 
     def _initial_model(self, saved: checkpoint.Checkpoint | None) -> Model:
         """Return the weights to start from; a checkpoint's own are restored afterwards."""
         job, s = self.job, self.settings
         if saved:
             return initial_model(saved.config, s.seed)
-        if job.start:
-            start = model_files.load(job.start)
+        if self.start:
+            start = model_files.load(self.start)
             for name in ("channels", "hidden"):
                 count = getattr(start.config, name)
                 if getattr(s, name) not in (count, getattr(self.defaults, name)):
-                    raise NCAError(f"{job.start}: has {count} {name}; leave out --{name}, or start without --from.")
+                    raise NCAError(f"{self.start}: has {count} {name}; leave out --{name}, or start without --from.")
             if start.config.textures and not job.together:
-                raise NCAError(f"{job.start}: makes many textures; add --together, or start from one of them.")
+                raise NCAError(f"{self.start}: makes many textures; add --together, or start from one of them.")
             config = structs.replace(start.config, kernels=s.kernels, name=job.output.stem)
         else:
             config = self._config()
@@ -237,7 +284,7 @@ class TrainingRun:
     def _write_model(self) -> None:
         if not (self.finished or (self.job.folder / "checkpoint.pt").exists()):
             self._write_checkpoint(begins=True)  # or a model without a checkpoint would look finished after a kill
-        model_files.save(self.trainer.model(), self.job.output)
+        model_files.save(self.model(), self.job.output)
         folder, name = self.job.folder, self.job.output.stem
         make_folder(folder)
         preview = self.preview()
@@ -258,8 +305,19 @@ class TrainingRun:
         make_folder(self.job.folder)
         t = self.trainer
         state, losses = ({}, []) if begins else (t.state(), self.losses)
-        saved = checkpoint.Checkpoint(self.settings, t.config, state, losses, self.origin)
+        seconds = self.clock.spent if self.clock else 0.0
+        saved = checkpoint.Checkpoint(self.settings, t.config, state, losses, self.origin, seconds)
         checkpoint.save_checkpoint(saved, self.job.folder / "checkpoint.pt")
+
+    def model(self) -> Model:
+        """Return the model with the present weights, and with how it was trained."""
+        model, s = self.trainer.model(), self.settings
+        text = (
+            f"{self.trainer.iteration:,} iterations with {s.batch} grids of {s.size}x{s.size} on "
+            f"{' and '.join(s.kernels)}; loss: {s.loss} of {', '.join(self.net.names)}"
+        ) + (f"; from the weights of {self.start.stem}" if self.start else "")
+        credit = dict(model.config.attribution) | {"training": text}
+        return dataclasses.replace(model, config=structs.replace(model.config, attribution=credit))
 
     def preview(self, count: int = 3) -> Image.Image:
         """Draw the target and `count` grids of each kernel's pool, as they look on the screen."""
@@ -278,47 +336,3 @@ class TrainingRun:
 def _open_nets(names: tuple[str, ...]) -> tuple[extractor.Features, str | None]:
     """Open or download the feature nets, once for all images of a command."""
     return extractor.open_nets(names)
-
-
-def pick_device(name: str) -> torch.device:
-    """Return the torch device called `name`; "auto" is CUDA, else Apple's GPU, else the CPU.
-
-    Raises NCAError if the device is not available.
-    """
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    usable = [key for key, found in available.items() if found]
-    if name == "auto":
-        name = usable[0]
-    if name not in usable:
-        raise NCAError(f"--device {name} is not available; use {' or '.join(usable)}.")
-    return torch.device(name)
-
-
-def _fingerprint(pictures: Sequence[F32], net_names: Sequence[str], neuron: str) -> str:
-    """Return a text that differs wherever the loss compares with something else."""
-    digest = hashlib.sha256()
-    for picture in pictures:
-        digest.update(np.ascontiguousarray(picture).tobytes())
-    return f"{digest.hexdigest()[:16]} {' '.join(net_names)} {neuron}".strip()
-
-
-def make_folder(folder: Path) -> None:
-    """Create a run's folder. Raises NCAError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise NCAError(f"{folder}: cannot be created ({files.reason(error)}); choose another --output.") from None
-
-
-def _open_board(log_dir: Path | None, name: str) -> Any:
-    """Return a TensorBoard writer, or None without `log_dir`. Raises NCAError if tensorboard is not installed."""
-    if log_dir is None:
-        return None
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise NCAError("--log-dir needs tensorboard; install it with: pip install tensorboard") from None
-    try:
-        return SummaryWriter(log_dir / name)
-    except OSError as error:
-        raise files.unwritable(log_dir, error) from None

@@ -1,6 +1,6 @@
 """The run of one model for many textures: names of the textures, copies of the targets, and the preview."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ from torch import Tensor
 from ncaengine.core.canvas import draw
 from ncaengine.core.embedding_inputs import Embedding
 from ncaengine.core.errors import NCAError
-from ncaengine.core.kernels import Catalogue, Kernel
+from ncaengine.core.kernels import Catalogue
 from ncaengine.core.lattice import whole_view
 from ncaengine.core.looks import quantise
 from ncaengine.core.model import Config, Model
@@ -19,10 +19,10 @@ from ncaengine.formats import model_files
 from ncaengine.io import contact_sheets
 from ncaengine.training import losses, targets
 from ncaengine.training.checkpoint import Checkpoint
-from ncaengine.training.config import TOGETHER
-from ncaengine.training.features.extractor import Features
+from ncaengine.training.config import TOGETHER, TrainingSettings
 from ncaengine.training.regional import RegionalTransport
-from ncaengine.training.run import TrainingJob, TrainingRun, make_folder
+from ncaengine.training.run import TrainingJob, TrainingRun
+from ncaengine.training.run_files import make_folder
 from ncaengine.training.together import TogetherTrainer, conditioned, spread, with_textures
 
 FEWEST, MOST = 2, 32
@@ -80,16 +80,17 @@ class TogetherRun(TrainingRun):
 
     def _initial_model(self, saved: Checkpoint | None) -> Model:
         start = super()._initial_model(saved)
-        if saved or not self.job.start:
+        if saved or not self.start:
             return start
-        return with_textures(start, _textures_of(start, self.job.start), self.targets)
+        return with_textures(start, _textures_of(start, self.start), self.targets)
 
-    def _make_trainer(
-        self, start: Model, net: Features, trained_on: Sequence[Kernel], compiled: bool
-    ) -> TogetherTrainer:
+    def _nearest(self) -> None:
+        """Return None: no shipped model makes just these textures."""
+
+    def _make_trainer(self, start: Model, settings: TrainingSettings, compiled: bool) -> TogetherTrainer:
         pictures = [losses.picture_tensor(target).to(self.device) for target in self.targets.values()]
-        loss = RegionalTransport(net, pictures)
-        return TogetherTrainer(start, loss, self.settings, trained_on, self.device, compiled)
+        loss = RegionalTransport(self.net, pictures)
+        return TogetherTrainer(start, loss, settings, self.kernels, self.device, compiled)
 
     def _write_model(self) -> None:
         super()._write_model()

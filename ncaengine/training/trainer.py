@@ -23,7 +23,7 @@ from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Model
 from ncaengine.training import losses
 from ncaengine.training.config import TrainingSettings
-from ncaengine.training.precision import pick_precision
+from ncaengine.training.devices import pick_precision
 from ncaengine.training.step import TrainingStep, make_step
 
 RUNAWAY = 20.0

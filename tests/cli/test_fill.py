@@ -143,7 +143,7 @@ def test_the_texture_of_an_image_is_learnt_once(
     Image.new("RGB", (40, 40), "green").save(bark)  # another picture under the same name
     run(capsys, *command, "-o", out)
     assert len(learnt) == 2
-    assert len([*(drawn / "cache/ncaengine/textures").glob("*-1000/bark.safetensors")]) == 2
+    assert len([*(drawn / "cache/ncaengine/textures").glob("*-5m/bark.safetensors")]) == 2
 
 
 def test_what_does_not_fit_is_told_in_a_sentence(capsys: pytest.CaptureFixture[str], drawn: Path) -> None:

@@ -19,7 +19,7 @@ from ncaengine.core.embedding_inputs import NAMES
 from ncaengine.core.errors import NCAError
 from ncaengine.training import losses
 from ncaengine.training.config import FIXED, TrainingSettings, merge_settings
-from ncaengine.training.precision import pick_precision
+from ncaengine.training.devices import pick_precision
 from ncaengine.training.step import PairedStep, ReferenceStep, make_step
 from ncaengine.training.trainer import MAX_ROLLBACKS, Trainer, initial_model, segment_length
 
@@ -225,9 +225,9 @@ def test_a_resumed_run_keeps_its_settings_except_those_given() -> None:
 @pytest.mark.parametrize(
     "setting",
     [
-        {"iterations": 0}, {"size": 4}, {"batch": 0}, {"pool": 3}, {"rollout": (9, 3)}, {"fresh": 1.5},
-        {"kernels": ()}, {"kernels": ("square", "square")}, {"channels": 2}, {"learning_rate": math.nan},
-        {"drops": (1.5,)}, {"loss": "excitation"}, {"neuron": "conv1_1:3"}, {"seed": -1},
+        {"iterations": -1}, {"size": 4}, {"batch": -1}, {"budget": "soon"}, {"pool": 3}, {"rollout": (9, 3)},
+        {"fresh": 1.5}, {"kernels": ()}, {"kernels": ("square", "square")}, {"channels": 2},
+        {"learning_rate": math.nan}, {"drops": (1.5,)}, {"loss": "excitation"}, {"neuron": "conv1_1:3"}, {"seed": -1},
     ],
 )  # fmt: skip
 def test_settings_out_of_range_are_named(setting: dict[str, Any]) -> None:

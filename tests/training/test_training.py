@@ -33,7 +33,8 @@ from ncaengine.core.settings import Settings
 from ncaengine.formats import model_files
 from ncaengine.training import checkpoint
 from ncaengine.training.config import TrainingSettings
-from ncaengine.training.run import TrainingJob, TrainingRun, pick_device
+from ncaengine.training.devices import pick_device
+from ncaengine.training.run import TrainingJob, TrainingRun
 
 TINY = TrainingSettings(iterations=20, size=32, batch=2, pool=8, rollout=(4, 8), hidden=16, precision="float32")
 FLAGS = "--iterations 20 --size 32 --batch 2 --pool 8 --rollout 4 8 --hidden 16 --features random --no-compile"

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from ncaengine.core import kernels
 from ncaengine.training import losses, targets
 from ncaengine.training.config import DeviceName, TrainingSettings
+from ncaengine.training.devices import pick_device
 from ncaengine.training.features import extractor
-from ncaengine.training.run import pick_device
 from ncaengine.training.step import can_compile
 from ncaengine.training.trainer import Trainer, initial_model, torch_threads
 

@@ -113,6 +113,8 @@ Count = Annotated[int, Range(1, bounds.COUNT.high)]
 """A number of things, at least 1."""
 Steps = Annotated[int, Range(0, bounds.RUN.high)]
 """Steps of a run."""
+FROM = tyro.conf.arg(name="from", metavar="MODEL|auto|none", help_behavior_hint="(default: see above)")
+"""The model whose weights a training starts from."""
 Seed = Annotated[int, Range(0, 2**32 - 1)]
 """A seed of random choices: a whole number of 32 bits."""
 Models = Annotated[

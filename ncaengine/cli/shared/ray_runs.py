@@ -91,10 +91,11 @@ class _Table:
         shown = self._console.is_terminal
         self.bars = Progress(*columns, console=self._console, transient=True, disable=not shown, redirect_stdout=False)
         self._tasks = [
-            self.bars.add_task(job.output.stem, total=job.settings.iterations, loss="…", where="waiting")
+            self.bars.add_task(job.output.stem, total=job.settings.iterations or None, loss="…", where="waiting")
             for job in jobs
         ]
-        self._all = self.bars.add_task("all", total=sum(job.settings.iterations for job in jobs), loss="…", where="")
+        counts = [job.settings.iterations for job in jobs]  # 0 where a budget decides
+        self._all = self.bars.add_task("all", total=sum(counts) if all(counts) else None, loss="…", where="")
         self._last_notice = time.monotonic()
 
     def report(self, progress: "Sequence[Progress]") -> None:
@@ -110,7 +111,7 @@ class _Table:
         if not self._console.is_terminal and time.monotonic() > self._last_notice + NOTICE_SECONDS:
             self._last_notice = time.monotonic()
             running = [
-                f"{job.output.stem} {each.iteration:,}/{job.settings.iterations:,}"
+                f"{job.output.stem} {each.iteration:,}" + (f"/{count:,}" if (count := job.settings.iterations) else "")
                 for job, each in zip(self._jobs, progress, strict=True)
                 if each.state == "training"
             ]

@@ -5,20 +5,26 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def find_textures(names: Sequence[str], iterations: int, plugins: Sequence[Path] = ()) -> list[Path]:
+def find_textures(
+    names: Sequence[str], budget: str, start: Path | None = None, plugins: Sequence[Path] = ()
+) -> list[Path]:
     """Return the model of each texture. Those of images are trained, with progress, and kept in the user's cache.
 
     names: Model files, shipped models, or images.
-    iterations: Of a training.
+    budget: How long each is trained, see `config.seconds_of`.
+    start: The model to train from, see `TrainingJob`.
 
-    Raises NCAError for an unknown name, before anything is trained.
+    Raises NCAError for an unknown name or budget, before anything is trained.
     """
     from ncaengine.formats import model_files
+    from ncaengine.training.config import seconds_of
 
-    found = {name: _cached(Path(name), iterations) if is_image(name) else model_files.find_file(name) for name in names}
+    seconds_of(budget)
+    kind = "-".join([budget, *([start.stem] if start else [])])
+    found = {name: _cached(Path(name), kind) if is_image(name) else model_files.find_file(name) for name in names}
     images = {name: path for name, path in found.items() if is_image(name)}
     if images:
-        _train(images, iterations, plugins)
+        _train(images, budget, start, plugins)
     return [found[name] for name in names]
 
 
@@ -31,22 +37,25 @@ def is_image(name: str) -> bool:
     return path.suffix.lower() in Image.registered_extensions() and path.is_file()
 
 
-def _cached(image: Path, iterations: int) -> Path:
-    """Return where the model of an image is kept, in a folder that its content names: a changed image is new."""
+def _cached(image: Path, kind: str) -> Path:
+    """Return where the model of an image is kept, in a folder that its content names: a changed image is new.
+
+    kind: tells trainings of the same image apart.
+    """
     import platformdirs
 
     from ncaengine.core import bounds, inputs
 
     content = hashlib.sha256(inputs.read_input(image, bounds.PICTURE_BYTES)).hexdigest()
-    folder = platformdirs.user_cache_path("ncaengine") / "textures" / f"{content[:16]}-{iterations}"
+    folder = platformdirs.user_cache_path("ncaengine") / "textures" / f"{content[:16]}-{kind}"
     return folder / f"{image.stem}.safetensors"
 
 
-def _train(images: dict[str, Path], iterations: int, plugins: Sequence[Path]) -> None:
+def _train(images: dict[str, Path], budget: str, start: Path | None, plugins: Sequence[Path]) -> None:
     """Train the images that are not in the cache; one that was interrupted goes on."""
     from ncaengine.cli.shared.training_runs import run_all
     from ncaengine.training.config import TrainingSettings
     from ncaengine.training.run import TrainingJob
 
-    settings = TrainingSettings(iterations=iterations, size=64, batch=2)  # four times as fast without a GPU
-    run_all([TrainingJob(name, path, settings) for name, path in images.items()], resume=True, plugins=plugins)
+    jobs = [TrainingJob(name, path, TrainingSettings(budget=budget), start=start) for name, path in images.items()]
+    run_all(jobs, resume=True, plugins=plugins)

@@ -102,19 +102,20 @@ def _train(run: "TrainingRun", title: str, stopped: Callable[[], bool], watch: b
 
     from ncaengine.io import training_progress
 
-    console, total = Console(stderr=True), run.settings.iterations
+    console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]}"),
         TimeRemainingColumn(),
     )  # fmt: skip
     last_notice, to_open, pace = time.monotonic(), watch, _Pace(run.trainer.iteration)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(title, total=total, completed=run.trainer.iteration, loss="…")
+        task = bar.add_task(title, total=run.settings.iterations, completed=run.trainer.iteration, loss="…")
 
         def report(iteration: int, loss: float) -> None:
             nonlocal last_notice, to_open
             text = f"{median_loss(run.losses[-20:]):.3g}"
-            bar.update(task, completed=iteration, loss=text)
+            total = run.settings.iterations  # a budget changes it
+            bar.update(task, completed=iteration, total=total, loss=text)
             if not console.is_terminal and time.monotonic() > last_notice + NOTICE_SECONDS:
                 last_notice = time.monotonic()
                 print_notice(f"{title}: iteration {iteration:,} of {total:,}, loss {text}")

@@ -1,14 +1,33 @@
-"""Which numbers a training multiplies: 16 bits where the device is faster with them. Sums and states keep 32 bits."""
+"""What a training runs on, and which numbers it multiplies there: 16 bits where these are faster.
+
+Sums and states keep 32 bits.
+"""
 
 from typing import TYPE_CHECKING, Any
 
 import torch
+
+from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:
     from ncaengine.training.config import PrecisionName
 
 FAST_ON = ("avx512_bf16", "amx_bf16")
 """Features of a processor that multiplies bfloat16 faster than float32."""
+
+
+def pick_device(name: str) -> torch.device:
+    """Return the torch device called `name`; "auto" is CUDA, else Apple's GPU, else the CPU.
+
+    Raises NCAError if the device is not available.
+    """
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    usable = [key for key, found in available.items() if found]
+    if name == "auto":
+        name = usable[0]
+    if name not in usable:
+        raise NCAError(f"--device {name} is not available; use {' or '.join(usable)}.")
+    return torch.device(name)
 
 
 def pick_precision(name: "PrecisionName", device: torch.device) -> torch.dtype:

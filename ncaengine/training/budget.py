@@ -1,0 +1,134 @@
+"""How to train in a given time: the grids' size, the batch, the number of iterations and the model to start from."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from ncaengine import backends
+from ncaengine.core.errors import NCAError
+from ncaengine.formats import model_files
+from ncaengine.simulation.simulation import Simulation
+from ncaengine.training.config import TrainingSettings, seconds_of
+from ncaengine.training.evaluation import EvaluationPlan, evaluate
+from ncaengine.training.losses import Loss
+
+PLAIN = "20m"
+"""The budget of a training without a GPU, if nothing is said."""
+GPU_ITERATIONS = 5000
+"""The article's notebook's number of iterations, for a GPU."""
+RUNGS = ((64, 2), (64, 4), (96, 4), (128, 4))
+"""Sides of the grids and batches to choose from. The work of an iteration grows with side² · batch."""
+ENOUGH = 3000
+"""The iterations that a larger size or batch must leave; measured: fewer, larger iterations learn less."""
+GROWN = 300
+"""Steps that a shipped model makes before its picture is compared with a target."""
+EARLIER = 1000
+"""The iterations that the weights of a shipped model replace, roughly."""
+QUALITY = (
+    (800, "the colours and a rough form of the texture; --budget 20m gives a clear one"),
+    (2500, "a recognisable texture; a longer --budget, for example 2h, makes it crisper"),
+    (10**9, "a texture about as good as the shipped models"),
+)
+"""What to expect of so many iterations at most."""
+SHAPE = ("channels", "hidden", "features", "extra")
+"""Fields of Config in which a model that a training starts from must agree with its settings."""
+
+
+def planned(settings: TrainingSettings, gpu: bool, trial: Callable[[TrainingSettings], float]) -> TrainingSettings:
+    """Return the settings with everything chosen that was left open: iterations, size and batch.
+
+    gpu: whether the device is one.
+    trial: returns the seconds of an iteration with some settings.
+    """
+    s = settings
+    if not (s.iterations or s.budget):
+        s = replace(s, iterations=GPU_ITERATIONS) if gpu else replace(s, budget=PLAIN)
+    elif s.iterations and s.budget:
+        raise NCAError("--iterations and --budget both say how long to train; leave one out.")
+    if s.iterations:
+        return replace(s, size=s.size or 128, batch=s.batch or 4)
+    rungs = [(size, batch) for size, batch in RUNGS if s.size in (0, size) and s.batch in (0, batch)]
+    options = [replace(s, size=size, batch=batch) for size, batch in rungs or [(s.size or 64, s.batch or 2)]]
+    least = options[0]
+    count = seconds_of(s.budget) / trial(replace(least, iterations=1))
+    fitting = [replace(o, iterations=round(count * _work(least) / _work(o))) for o in options]
+    enough = [o for o in fitting if o.iterations >= ENOUGH]
+    return enough[-1] if enough else replace(fitting[0], iterations=max(1, fitting[0].iterations))
+
+
+def _work(settings: TrainingSettings) -> int:
+    """Return the cells of an iteration."""
+    return settings.size**2 * settings.batch
+
+
+def expectation(settings: TrainingSettings, start: str, said: bool) -> str:
+    """Return a line on what a training will do, and how good its texture will be.
+
+    settings: with everything chosen.
+    start: the model whose weights it starts from, '' for none.
+    said: whether the user gave the budget.
+    """
+    s = settings
+    head_start = EARLIER if start else 0
+    quality = next(text for most, text in QUALITY if s.iterations + head_start <= most)
+    why = "" if said else ", because there is no GPU and no --budget"
+    origin = f", from the weights of {start}" if start else ""
+    return (
+        f"Training for {s.budget}{why}: about {s.iterations:,} iterations with {s.batch} grids of "
+        f"{s.size}x{s.size}{origin}. Expect {quality}."
+    )
+
+
+class Clock:
+    """How much of a budget is spent, and how many iterations fit into the rest."""
+
+    def __init__(self, budget: str, spent: float = 0.0, begun: float | None = None) -> None:
+        """Start.
+
+        budget: the whole time, see `config.seconds_of`.
+        spent: seconds that were spent before, by a run that is resumed.
+        begun: when this run began, as time.monotonic() says; None for now.
+        """
+        self.budget, self._before = seconds_of(budget), spent
+        self._begun = time.monotonic() if begun is None else begun
+        self._first: tuple[int, float] | None = None
+
+    @property
+    def spent(self) -> float:
+        """The seconds spent so far."""
+        return self._before + time.monotonic() - self._begun
+
+    def iterations(self, iteration: int, planned: int) -> int:
+        """Return how many iterations the whole training has, `iteration` of them made.
+
+        planned: what was thought before; it stays until two iterations were timed.
+        """
+        now = self.spent
+        if now >= self.budget:
+            return iteration
+        if self._first is None:  # the first iteration compiles, so time counts from its end
+            self._first = iteration, now
+        first, since = self._first
+        if iteration < first + 2:
+            return max(planned, iteration + 1)
+        each = (now - since) / (iteration - first)
+        return iteration + max(1, round((self.budget - now) / each))
+
+
+def nearest_model(loss: Loss, settings: TrainingSettings) -> Path | None:
+    """Return the file of the shipped model whose grown picture has the lowest loss.
+
+    loss: compares with the target.
+    settings: the model must have their channels, hidden units and stencils; None is returned if no model has.
+    """
+    wanted = settings.model_config("wanted")
+    plan = EvaluationPlan(settings.kernels[0], (64, 64), (GROWN,), rollouts=1)
+    found: list[tuple[float, Path]] = []
+    sim = Simulation(backends.best_without_gpu()[0])
+    for path in model_files.shipped_models():
+        config = (model := model_files.load(path)).config
+        if all(getattr(config, name) == getattr(wanted, name) for name in SHAPE):
+            found.append((float(evaluate(sim, model, loss, plan).losses.mean()), path))
+    sim.release()
+    return min(found)[1] if found else None
