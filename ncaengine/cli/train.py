@@ -53,8 +53,7 @@ class Train:
     """The model to write, .pt or .safetensors; for several images, a folder. Next to it, a folder whose name
     ends in .training holds pictures of the training and the checkpoint for --resume."""
     together: bool = False
-    """Train one model that makes the textures of all images, 2 to 32, instead of one model for each. The defaults are
-    then 16 channels, 128 hidden units, and a fresh seed in each iteration."""
+    """Train one model that makes the textures of all images, 2 to 32, instead of one model for each."""
     add: bool = False
     """Add the textures of the images to the model --from, which was trained with --together. It is trained on its own
     textures, too, so that it does not forget them; the folder .training next to it holds their targets."""

@@ -31,8 +31,6 @@ QUALITY = (
     (10**9, "a texture about as good as the shipped models"),
 )
 """What to expect of so many iterations at most."""
-SHAPE = ("channels", "hidden", "features", "extra")
-"""Fields of Config in which a model that a training starts from must agree with its settings."""
 
 
 def planned(settings: TrainingSettings, gpu: bool, trial: Callable[[TrainingSettings], float]) -> TrainingSettings:
@@ -120,7 +118,8 @@ def nearest_model(loss: Loss, settings: TrainingSettings) -> Path | None:
     """Return the file of the shipped model whose grown picture has the lowest loss.
 
     loss: compares with the target.
-    settings: the model must have their channels, hidden units and stencils; None is returned if no model has.
+    settings: the model must have their stencils and at most their channels and hidden units; None is returned if no
+        model has.
     """
     wanted = settings.model_config("wanted")
     plan = EvaluationPlan(settings.kernels[0], (64, 64), (GROWN,), rollouts=1)
@@ -128,7 +127,8 @@ def nearest_model(loss: Loss, settings: TrainingSettings) -> Path | None:
     sim = Simulation(backends.best_without_gpu()[0])
     for path in model_files.shipped_models():
         config = (model := model_files.load(path)).config
-        if all(getattr(config, name) == getattr(wanted, name) for name in SHAPE):
+        fits = config.channels <= wanted.channels and config.hidden <= wanted.hidden  # else see trainer.widened
+        if fits and (config.features, config.extra) == (wanted.features, wanted.extra):
             found.append((float(evaluate(sim, model, loss, plan).losses.mean()), path))
     sim.release()
     return min(found)[1] if found else None

@@ -23,7 +23,7 @@ PrecisionName = Literal["auto", "float32", "bfloat16"]
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How a model is trained; the defaults are near those of the article's notebook (see METHOD)."""
+    """How a model is trained. The method is METHOD's; docs/training.md says why the defaults are what they are."""
 
     iterations: int = 0
     """How often the weights are updated; 0 makes as many iterations as fit into --budget."""
@@ -44,17 +44,18 @@ class TrainingSettings:
     batch: int = 0
     """Grids in each iteration; 0 chooses what suits --budget, 4 with --iterations. On a CPU, a batch of 2 learns as
     much in the same time."""
-    pool: int = 256
-    """Grids kept between iterations, for all kernels together."""
+    pool: int = 64
+    """Grids kept between iterations, for all kernels together; in a smaller pool, grids grow older."""
     rollout: tuple[int, int] = (32, 64)
     """The lowest and the highest number of steps that an iteration runs its grids for."""
-    fresh: float = 0.5
-    """Chance that an iteration starts one of its grids again from the seed, from 0 to 1."""
+    fresh: float = 0.1
+    """Chance that an iteration starts one of its grids again from the seed, from 0 to 1. The lower, the older grids
+    grow, and the longer the texture stays as good as it was after some hundred steps."""
     kernels: tuple[str, ...] = ("square", "hexagonal")
     """Neighbourhoods to train on in turn, so that the model grows its texture on all of them."""
-    channels: int = 12
+    channels: int = 16
     """How many numbers a cell's state has."""
-    hidden: int = 96
+    hidden: int = 128
     """Hidden units of each cell's network."""
     embedding: int = 4
     """How many numbers tell the cells of a model of many textures which one to make; only with --together."""
@@ -129,7 +130,7 @@ class TrainingSettings:
         )
 
 
-TOGETHER = TrainingSettings(channels=16, hidden=128, fresh=1.0)
+TOGETHER = TrainingSettings(fresh=0.15, pool=256)
 """The defaults for one model of many textures."""
 LEFT_OPEN = ("iterations", "size", "batch")
 """Settings that are chosen when the training starts where they are 0; see `budget.planned`."""

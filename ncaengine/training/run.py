@@ -30,7 +30,7 @@ from ncaengine.training.devices import pick_device, pick_precision
 from ncaengine.training.features import extractor
 from ncaengine.training.run_files import fingerprint, make_folder, open_board
 from ncaengine.training.step import can_compile
-from ncaengine.training.trainer import Trainer, initial_model
+from ncaengine.training.trainer import Trainer, initial_model, widened
 
 NEAREST, NO_MODEL = CHOICES = Path("auto"), Path("none")
 """Instead of a model to start from: the shipped one that is nearest to the target, or none."""
@@ -233,6 +233,8 @@ class TrainingRun:
             return initial_model(saved.config, s.seed)
         if self.start:
             start = model_files.load(self.start)
+            if self.start != job.start:  # the nearest one, which may be smaller
+                start = widened(start, s.channels, s.hidden, s.seed)
             for name in ("channels", "hidden"):
                 count = getattr(start.config, name)
                 if getattr(s, name) not in (count, getattr(self.defaults, name)):

@@ -14,6 +14,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 import torch.utils.checkpoint
+from msgspec import structs
 from torch import Tensor
 
 from ncaengine.backends.reference import Reference
@@ -49,6 +50,27 @@ def initial_model(config: model.Config, seed: int) -> Model:
     b1 = rng.uniform(-bound, bound, config.hidden)
     w2, b2 = np.zeros((config.channels, config.hidden), np.float32), np.zeros(config.channels, np.float32)
     return Model(config, w1.astype(np.float32), b1.astype(np.float32), w2, b2)
+
+
+def widened(start: Model, channels: int, hidden: int, seed: int) -> Model:
+    """Return a model that steps as `start` does but has more channels and hidden units, which further training uses.
+
+    The new channels stay at zero, and the new units have no effect, because their columns and rows of w2 are zero;
+    their other weights are initial ones (Chen et al., "Net2Net", ICLR 2016, widen by the same principle).
+
+    channels, hidden: at least those of `start`.
+    """
+    old = start.config
+    made = initial_model(structs.replace(old, channels=channels, hidden=hidden), seed)
+    w1, b1, w2, b2 = (getattr(made, name).copy() for name in model.WEIGHTS)
+    inputs, count = len(old.features) * old.channels, len(old.features) * channels
+    columns = [block + n for block in range(0, count, channels) for n in range(old.channels)]
+    columns += range(count, count + start.w1.shape[1] - inputs)
+    w1[np.ix_(range(old.hidden), columns)] = start.w1
+    b1[: old.hidden], b2[: old.channels] = start.b1, start.b2
+    w2[: old.channels, : old.hidden] = start.w2
+    w1[: old.hidden, [n for n in range(w1.shape[1]) if n not in columns]] = 0
+    return Model(made.config, w1, b1, w2, b2)
 
 
 class Trainer:

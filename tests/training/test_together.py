@@ -27,7 +27,16 @@ from ncaengine.training.together_run import texture_name
 from ncaengine.training.trainer import initial_model, torch_threads
 
 TINY = TrainingSettings(
-    iterations=40, size=16, batch=4, pool=16, rollout=(4, 8), hidden=16, embedding=2, fresh=1.0, precision="float32"
+    iterations=40,
+    size=16,
+    batch=4,
+    pool=16,
+    rollout=(4, 8),
+    hidden=16,
+    embedding=2,
+    fresh=1.0,
+    channels=12,
+    precision="float32",
 )
 RED, BLUE = (0.9, 0.2, 0.1), (0.1, 0.3, 0.9)
 FLAGS = "--iterations 6 --size 32 --batch 2 --pool 8 --rollout 2 4 --hidden 8 --features random --no-compile"

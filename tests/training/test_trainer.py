@@ -21,9 +21,11 @@ from ncaengine.training import losses
 from ncaengine.training.config import FIXED, TrainingSettings, merge_settings
 from ncaengine.training.devices import pick_precision
 from ncaengine.training.step import PairedStep, ReferenceStep, make_step
-from ncaengine.training.trainer import MAX_ROLLBACKS, Trainer, initial_model, segment_length
+from ncaengine.training.trainer import MAX_ROLLBACKS, Trainer, initial_model, segment_length, widened
 
-TINY = TrainingSettings(iterations=40, size=16, batch=2, pool=8, rollout=(4, 8), hidden=16, precision="float32")
+TINY = TrainingSettings(
+    iterations=40, size=16, batch=2, pool=8, rollout=(4, 8), fresh=0.5, channels=12, hidden=16, precision="float32"
+)
 TARGET = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(1)) * 0.4
 
 
@@ -234,3 +236,21 @@ def test_settings_out_of_range_are_named(setting: dict[str, Any]) -> None:
     with pytest.raises(NCAError, match="--" + next(iter(setting)).replace("_", "-")):
         replace(TrainingSettings(), **setting).check()
     TrainingSettings().check()
+
+
+@pytest.mark.parametrize("config", [{}, CONDITIONED], ids=["plain", "conditioned"])
+def test_a_widened_model_makes_the_same_steps_and_learns_with_all_its_units(config: dict[str, Any]) -> None:
+    start = reference(**config).model()
+    wide = widened(start, 16, 31, seed=4)
+    assert (wide.config.channels, wide.config.hidden) == (16, 31)
+    x = torch.randn(1, 12, 9, 9, generator=torch.Generator().manual_seed(0)) * 0.3
+    fires = torch.ones(1, 1, 9, 9)
+    kernel = kernels.discover().get("square")
+    expected = Reference(start, kernel)(x, fires)
+    nca = Reference(wide, kernel)
+    found = nca(torch.cat([x, torch.zeros(1, 4, 9, 9)], 1), fires)
+    torch.testing.assert_close(found[:, :12], expected)
+    assert not found[:, 12:].any()
+    found.square().sum().backward()
+    assert nca.w2.grad is not None
+    assert nca.w2.grad[:12, 20:].abs().sum(0).gt(0).any()

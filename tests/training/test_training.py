@@ -36,7 +36,9 @@ from ncaengine.training.config import TrainingSettings
 from ncaengine.training.devices import pick_device
 from ncaengine.training.run import TrainingJob, TrainingRun
 
-TINY = TrainingSettings(iterations=20, size=32, batch=2, pool=8, rollout=(4, 8), hidden=16, precision="float32")
+TINY = TrainingSettings(
+    iterations=20, size=32, batch=2, pool=8, rollout=(4, 8), fresh=0.5, channels=12, hidden=16, precision="float32"
+)
 FLAGS = "--iterations 20 --size 32 --batch 2 --pool 8 --rollout 4 8 --hidden 16 --features random --no-compile"
 
 
