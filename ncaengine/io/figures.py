@@ -21,7 +21,7 @@ from ncaengine.io.contact_sheets import BACK, DIM, INK
 DPI = 100
 WIDTH, HEIGHT = 520, 300
 """Of a chart, in pixels of a page."""
-LEFT, RIGHT, TOP, BOTTOM = 52, 14, 14, 50
+LEFT, RIGHT, TOP, BOTTOM = 62, 30, 14, 50
 COLOURS = ("#6fc3a6", "#e0b05c", "#7fa8e8", "#e5645c", "#ba8ee0", "#5fc4d6", "#d890b8", "#a8b866")
 """Of lines, on dark ground; a page has its own variables --line-0, --line-1, …"""
 DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)))
