@@ -12,6 +12,7 @@ FEATURES ?= auto
 MINUTES ?= 60
 FORMATS ?=
 TRAIN = $(BIN)/ncaengine train --size 64 --batch 2 --author "the ncaengine authors" --licence Apache-2.0 --features $(FEATURES)
+SMALL = --channels 12 --hidden 96 --fresh 0.5 --pool 256
 # OpenGL, with Mesa's software renderer, and what GLFW loads for a window.
 SYSTEM := libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri libx11-6 libxext6 libxcursor1 libxi6 libxinerama1 libxrandr2 libxkbcommon0
 
@@ -62,11 +63,12 @@ pictures: setup  ## Redraw the pictures and the table of keys in the README and 
 page: setup  ## Write docs/gallery.html, the page with all shipped models
 	$(BIN)/ncaengine export $(GALLERY) pebbles -o docs/gallery.html --kernels square hexagonal
 
-# Continues a run that was stopped; delete build/gallery to start over.
+# Continues a run that was stopped; delete build/gallery to start over. The settings are those of the models in assets/.
 gallery: setup  ## Retrain the models in assets/ (some hours on a CPU)
-	$(TRAIN) pebbles -o build/gallery --format safetensors --iterations 5000 --resume
-	$(TRAIN) $(GALLERY) -o build/gallery --format safetensors --iterations 1600 --from build/gallery/pebbles.safetensors --resume
-	$(TRAIN) --together $(MANY) -o build/gallery/many.safetensors --iterations 4700 --batch 4
+	$(TRAIN) $(SMALL) pebbles -o build/gallery --format safetensors --iterations 5000 --resume
+	$(TRAIN) $(SMALL) $(GALLERY) -o build/gallery --format safetensors --iterations 1600 --from build/gallery/pebbles.safetensors --resume
+	$(TRAIN) --together $(MANY) -o build/gallery/young/many.safetensors --iterations 4700 --batch 4 --fresh 1
+	$(TRAIN) --together $(MANY) -o build/gallery/many.safetensors --from build/gallery/young/many.safetensors --iterations 4000 --batch 4 --learning-rate 4e-4 --drops 0.5 0.8
 	cp build/gallery/*.safetensors assets/
 
 study: setup  ## Repeat the study of channels (an hour on a CPU)
