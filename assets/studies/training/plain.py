@@ -1,15 +1,16 @@
-"""Measure how much faster the trainer is than the notebook's loop: in turn, with the same grids and loss.
+"""Measure how much faster the trainer is than the notebook's loop: in turn, with the same grids, nets and directions.
 
     python assets/studies/training/plain.py coral --features random --size 128
 
 The loop is a plain transcription of the PyTorch notebook of Niklasson et al., "Self-Organising Textures" (Distill
-2021): eager, and with every cell computed. Only the loss is ours; both use it.
+2021), in float32: eager, with every cell computed and every place of a layer sorted.
 """
 
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -18,8 +19,8 @@ from torch import Tensor, nn
 
 from ncaengine.core import kernels
 from ncaengine.training import losses, targets
-from ncaengine.training.config import DeviceName, TrainingSettings
-from ncaengine.training.devices import pick_device
+from ncaengine.training.config import DeviceName, PrecisionName, TrainingSettings
+from ncaengine.training.devices import pick_device, pick_precision
 from ncaengine.training.features import extractor
 from ncaengine.training.step import can_compile
 from ncaengine.training.trainer import Trainer, initial_model, torch_threads
@@ -50,6 +51,27 @@ class CA(nn.Module):
         mask = (torch.rand(b, 1, h, w, device=x.device) + 0.5).floor()
         out: Tensor = x + y * mask
         return out
+
+
+class OptimalTransport:
+    """The notebook's loss: each layer's values on random directions, sorted and compared with the target's."""
+
+    def __init__(self, net: losses.FeatureMaps, target: Tensor, directions: int = 32) -> None:
+        self.net, self.directions = net, directions
+        with torch.no_grad():
+            self.target = [fmap.flatten(2) for fmap in net(target)]
+        self.scales = [losses.scale(fmap) for fmap in self.target]
+
+    def __call__(self, pictures: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return the loss, a scalar."""
+        loss = pictures.new_zeros(())
+        for fmap, target, scale in zip(self.net(pictures), self.target, self.scales, strict=True):
+            flat = fmap.flatten(2)
+            slices = nn.functional.normalize(torch.randn(self.directions, flat.shape[1], device=flat.device), dim=1)
+            found, want = ((slices @ each * scale).sort(2).values for each in (flat, target))
+            want = nn.functional.interpolate(want, found.shape[2], mode="nearest")
+            loss = loss + (found - want).square().mean()
+        return loss
 
 
 def notebook(settings: TrainingSettings, loss: losses.Loss, device: torch.device) -> Callable[[], float]:
@@ -98,7 +120,7 @@ class Compare:
     rounds: int = 8
     """Timed iterations of each, in turn."""
     compile: bool = True
-    """Time the compiled trainer, too; compiling takes up to a minute, or several on a busy machine."""
+    """Compile the trainer; this takes up to a minute, or several on a busy machine."""
     threads: int = 0
     """CPU threads; 0 lets torch choose."""
     device: DeviceName = "auto"
@@ -107,24 +129,29 @@ class Compare:
     def run(self) -> None:
         """Print the rates and their ratios."""
         # One rollout length, so that both do the same work, and only the square kernel, like the notebook.
-        s = TrainingSettings(size=self.size, batch=self.batch, pool=16, rollout=(48, 48), kernels=("square",))
+        s = TrainingSettings(
+            size=self.size, batch=self.batch, pool=16, rollout=(48, 48), kernels=("square",), channels=12, hidden=96
+        )
         device = pick_device(self.device)
-        net = extractor.open_nets(self.features)[0].to(device)
         picture = losses.picture_tensor(targets.load_target(self.image, self.size)).to(device)
-        loss = losses.make_loss("transport", net, picture)
-        start = initial_model(s.model_config("plain"), 0)
-        ours = {
-            f"trainer, {'compiled' if compiled else 'not compiled'}": Trainer(
-                start, loss, s, [kernels.discover().get("square")], device, compiled
-            ).iterate
-            for compiled in (True, False)[not (self.compile and can_compile(device)) :]
-        }
-        runs = {"notebook's loop": notebook(s, loss, device), **ours}
+        runs = {"notebook's loop": notebook(s, OptimalTransport(self._net(device), picture), device)}
+        start, trained_on = initial_model(s.model_config("plain"), 0), [kernels.discover().get("square")]
+        compiled = self.compile and can_compile(device)
+        for precision in dict.fromkeys((torch.float32, pick_precision("auto", device))):
+            net = self._net(device)
+            net.speed_up(precision)
+            name = str(precision).removeprefix("torch.")
+            own = replace(s, precision=cast(PrecisionName, name))
+            loss = losses.make_loss("transport", net, picture)
+            runs[f"trainer, {name}"] = Trainer(start, loss, own, trained_on, device, compiled).iterate
         with torch_threads(self.threads):
             times = _alternating(runs, self.rounds)
         base = times["notebook's loop"]
         for name, seconds in times.items():
             print(f"{name:24} {1 / seconds:7.3f} iterations/s   {base / seconds:5.2f} times the notebook's loop")
+
+    def _net(self, device: torch.device) -> extractor.Features:
+        return extractor.open_nets(self.features)[0].to(device)
 
 
 def _alternating(runs: dict[str, Callable[[], float]], rounds: int) -> dict[str, float]:
