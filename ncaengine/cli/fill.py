@@ -85,8 +85,8 @@ class Fill:
     budget: str = "5m"
     """How long the texture of an image is learnt, for example 5m, 20m or 2h."""
     start: Annotated[Path | None, FROM] = None
-    """The model from whose weights it is learnt. auto: the shipped model that is nearest to the image; none: no
-    model."""
+    """The model from whose weights it is learnt. auto, the default: the shipped model that is nearest to the image;
+    none: no model."""
     variants: Annotated[int | None, VARIANTS, Range(2, 100)] = None
     """Write a contact sheet (.png) with so many random seeds, from --seed on."""
     layer: bool = False

@@ -55,8 +55,17 @@ class Study:
     def run(self) -> None:
         """Train the models that do not exist yet, compare all, and print where the report is."""
         settings = TrainingSettings(
-            iterations=self.iterations, size=self.size, batch=self.batch, pool=64, kernels=self.kernels, seed=self.seed
+            iterations=self.iterations,
+            size=self.size,
+            batch=self.batch,
+            pool=64,
+            fresh=0.5,
+            hidden=96,
+            kernels=self.kernels,
+            seed=self.seed,
         )
+        if not (self.iterations and self.size and self.batch):
+            raise NCAError("A study needs --iterations, --size and --batch of at least 1.")
         counts = self._channel_counts()
         for count in counts:
             dataclasses.replace(settings, channels=count).check()

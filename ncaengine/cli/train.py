@@ -119,7 +119,7 @@ class Train:
 
     def _jobs(self) -> "list[TrainingJob]":
         from ncaengine.training import sweeps, targets
-        from ncaengine.training.run import TrainingJob
+        from ncaengine.training.run import NO_MODEL, TrainingJob
 
         excitation = self.settings.loss == "excitation"
         if self.together or self.add:
@@ -134,6 +134,8 @@ class Train:
             self.device, self.compile, self.log_dir, self._credit(), checkpoint_every=self.checkpoint_every,
         )  # fmt: skip
         variants = sweeps.combinations(self.sweep, self.settings)
+        if self.start is None and len({(s.channels, s.hidden) for _, s in variants}) > 1:
+            job = dataclasses.replace(job, start=NO_MODEL)  # or only the larger ones would start from a shipped model
         if len(names) == len(variants) == 1 and self.output.suffix in (".pt", ".safetensors"):
             return [dataclasses.replace(job, settings=variants[0][1])]
         if excitation and not self.sweep:

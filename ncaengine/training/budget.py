@@ -5,8 +5,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from ncaengine import backends
 from ncaengine.core.errors import NCAError
+from ncaengine.core.kernels import Catalogue
 from ncaengine.formats import model_files
 from ncaengine.simulation.simulation import Simulation
 from ncaengine.training.config import TrainingSettings, seconds_of
@@ -26,8 +30,8 @@ GROWN = 300
 EARLIER = 1000
 """The iterations that the weights of a shipped model replace, roughly."""
 QUALITY = (
-    (800, "the colours and a rough form of the texture; --budget 20m gives a clear one"),
-    (2500, "a recognisable texture; a longer --budget, for example 2h, makes it crisper"),
+    (800, "the colours and a rough form of the texture; a longer --budget makes it clear"),
+    (2500, "a recognisable texture; a longer --budget makes it crisper"),
     (10**9, "a texture about as good as the shipped models"),
 )
 """What to expect of so many iterations at most."""
@@ -60,16 +64,17 @@ def _work(settings: TrainingSettings) -> int:
     return settings.size**2 * settings.batch
 
 
-def expectation(settings: TrainingSettings, start: str, said: bool) -> str:
+def expectation(settings: TrainingSettings, start: str, said: bool, textures: int = 1) -> str:
     """Return a line on what a training will do, and how good its texture will be.
 
     settings: with everything chosen.
     start: the model whose weights it starts from, '' for none.
     said: whether the user gave the budget.
+    textures: how many textures the model learns.
     """
     s = settings
     head_start = EARLIER if start else 0
-    quality = next(text for most, text in QUALITY if s.iterations + head_start <= most)
+    quality = next(text for most, text in QUALITY if s.iterations / max(textures, 1) + head_start <= most)
     why = "" if said else ", because there is no GPU and no --budget"
     origin = f", from the weights of {start}" if start else ""
     return (
@@ -114,21 +119,38 @@ class Clock:
         return iteration + max(1, round((self.budget - now) / each))
 
 
-def nearest_model(loss: Loss, settings: TrainingSettings) -> Path | None:
+def timed(iterate: Callable[[], object]) -> float:
+    """Return the seconds of a call, the shorter of two."""
+    times = []
+    for _ in range(2):
+        before = time.monotonic()
+        iterate()
+        times.append(time.monotonic() - before)
+    return min(times)
+
+
+def nearest_model(
+    loss: Loss, device: torch.device, settings: TrainingSettings, catalogue: Catalogue | None = None
+) -> Path | None:
     """Return the file of the shipped model whose grown picture has the lowest loss.
 
-    loss: compares with the target.
+    loss: compares with the target, on `device`.
+    catalogue: the kernels to choose from.
     settings: the model must have their stencils and at most their channels and hidden units; None is returned if no
         model has.
     """
+
+    def compare(pictures: Tensor, generator: torch.Generator | None = None) -> Tensor:  # pictures of the engine
+        return loss(pictures.to(device), torch.Generator(device).manual_seed(0))
+
     wanted = settings.model_config("wanted")
     plan = EvaluationPlan(settings.kernels[0], (64, 64), (GROWN,), rollouts=1)
     found: list[tuple[float, Path]] = []
-    sim = Simulation(backends.best_without_gpu()[0])
+    sim = Simulation(backends.best_without_gpu()[0], catalogue)
     for path in model_files.shipped_models():
         config = (model := model_files.load(path)).config
         fits = config.channels <= wanted.channels and config.hidden <= wanted.hidden  # else see trainer.widened
         if fits and (config.features, config.extra) == (wanted.features, wanted.extra):
-            found.append((float(evaluate(sim, model, loss, plan).losses.mean()), path))
+            found.append((float(evaluate(sim, model, compare, plan).losses.mean()), path))
     sim.release()
     return min(found)[1] if found else None

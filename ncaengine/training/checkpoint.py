@@ -33,6 +33,8 @@ class Checkpoint:
     """A fingerprint of the target and the feature nets; a run resumes only with the same ones."""
     seconds: float = 0.0
     """How long the training took so far."""
+    start: Path | None = None
+    """The model that the training was told to start from."""
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
@@ -45,6 +47,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         "losses": checkpoint.losses,
         "origin": checkpoint.origin,
         "seconds": checkpoint.seconds,
+        "start": str(checkpoint.start or ""),
     }
     file = io.BytesIO()
     torch.save(plain, file)
@@ -65,6 +68,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
             list(plain["losses"]),
             str(plain["origin"]),
             float(plain.get("seconds", 0.0)),
+            Path(start) if (start := str(plain.get("start", ""))) else None,
         )
     except FileNotFoundError:
         raise NCAError(

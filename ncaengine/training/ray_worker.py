@@ -186,7 +186,9 @@ def unpack(work: Work, common: Common, checkpoint: bytes | None, folder: Path) -
         target = folder / f"target{target.suffix}"
         target.write_bytes(work.image)
     if common.start is not None:
-        start = folder / "start.safetensors"
+        assert job.start
+        start = folder / "start" / f"{job.start.stem}.safetensors"
+        start.parent.mkdir()
         model_files.save(common.start, start)
     job = replace(
         job, target=str(target) if job.target else "", output=folder / job.output.name, start=start,

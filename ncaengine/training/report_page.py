@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+import math
 from collections.abc import Iterator
 from string import Template
 
@@ -131,7 +132,8 @@ def _column(report: Report, figure: Figure, shown: list[tuple[int, Subject, Cour
     values = [figure.value(report, subject, course) for _, subject, course in shown]
     winner = best(figure, values, figure.target(report))
     for k, value in enumerate(values):
-        ratio = f"<small>×{value / values[0]:.2f}</small>" if figure.ratio and k and values[0] else ""
+        compares = figure.ratio and k and values[0] and math.isfinite(value / values[0])
+        ratio = f"<small>×{value / values[0]:.2f}</small>" if compares else ""
         marked = ' class="best"' if k == winner else ""
         yield f"<td{marked}>{number(value)}{ratio}</td>"
 

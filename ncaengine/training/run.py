@@ -98,7 +98,7 @@ class TrainingRun:
             raise NCAError(f"{path}: belongs to a run that was stopped; add --resume to continue it, or delete it.")
         saved = checkpoint.load_checkpoint(path) if job.resume else None
         self.settings = merge_settings(saved.settings, job.settings, self.defaults) if saved else job.settings
-        if saved and job.settings.iterations:
+        if saved and job.settings.iterations and not job.settings.budget:
             self.settings = dataclasses.replace(self.settings, budget="")
         self.settings.check()
         if job.output.is_dir():
@@ -107,6 +107,7 @@ class TrainingRun:
             raise NCAError(f"{path}: already has {len(saved.losses)} iterations; give a larger --iterations.")
         if saved and not saved.state:
             notify(f"{job.output}: was stopped before its first checkpoint; it starts again.")
+            self.job = job = dataclasses.replace(job, start=job.start or saved.start)
             saved = None
             if self.settings.budget:  # which then chooses again
                 self.settings = dataclasses.replace(self.settings, iterations=0)
@@ -116,8 +117,8 @@ class TrainingRun:
         net, notice = _open_nets(job.nets)
         if notice:
             notify(notice)
-        found = catalogue or kernels.discover()
-        self.kernels = [found.get(name) for name in self.settings.kernels]
+        self.catalogue = catalogue or kernels.discover()
+        self.kernels = [self.catalogue.get(name) for name in self.settings.kernels]
         net.speed_up(pick_precision(self.settings.precision, self.device))
         self.net, self.start = net.to(self.device), job.start
         if not saved:
@@ -196,21 +197,17 @@ class TrainingRun:
                 raise NCAError("--from auto finds no shipped model of this kind for this training; leave it out.")
         if self.settings.budget:
             name = self.start.stem if self.start else ""
-            self.notify(budget.expectation(self.settings, name, said=bool(asked.budget)))
+            self.notify(budget.expectation(self.settings, name, bool(asked.budget), len(self.targets)))
 
     def _trial(self, settings: TrainingSettings) -> float:
         """Return the seconds of an iteration with other settings, not compiled."""
-        trainer = self._make_trainer(initial_model(self._config(), 0), settings, compiled=False)
-        times = []
-        for _ in range(2):
-            before = time.monotonic()
-            trainer.iterate()
-            times.append(time.monotonic() - before)
-        return min(times)
+        return budget.timed(self._make_trainer(initial_model(self._config(), 0), settings, compiled=False).iterate)
 
     def _nearest(self) -> Path | None:
         """Return the shipped model whose texture is nearest to the target; None if none is of this kind."""
-        return budget.nearest_model(self._loss(), self.settings) if self.targets else None
+        if not self.targets:
+            return None
+        return budget.nearest_model(self._loss(), self.device, self.settings, self.catalogue)
 
     def _keep_to_budget(self) -> None:
         """Choose the number of iterations that ends the training in time."""
@@ -246,6 +243,8 @@ class TrainingRun:
             config = self._config()
             start = initial_model(config, s.seed)
         credit = dict(job.attribution) | {"method": METHOD}
+        if self.start:  # model() adds the rest
+            credit["training"] = f"from the weights of {self.start.stem}"
         return dataclasses.replace(start, config=structs.replace(config, attribution=credit))
 
     def _config(self) -> Config:
@@ -308,7 +307,7 @@ class TrainingRun:
         t = self.trainer
         state, losses = ({}, []) if begins else (t.state(), self.losses)
         seconds = self.clock.spent if self.clock else 0.0
-        saved = checkpoint.Checkpoint(self.settings, t.config, state, losses, self.origin, seconds)
+        saved = checkpoint.Checkpoint(self.settings, t.config, state, losses, self.origin, seconds, self.job.start)
         checkpoint.save_checkpoint(saved, self.job.folder / "checkpoint.pt")
 
     def model(self) -> Model:
@@ -317,8 +316,9 @@ class TrainingRun:
         text = (
             f"{self.trainer.iteration:,} iterations with {s.batch} grids of {s.size}x{s.size} on "
             f"{' and '.join(s.kernels)}; loss: {s.loss} of {', '.join(self.net.names)}"
-        ) + (f"; from the weights of {self.start.stem}" if self.start else "")
-        credit = dict(model.config.attribution) | {"training": text}
+        )
+        credit = dict(model.config.attribution)
+        credit["training"] = "; ".join(filter(None, (text, credit.get("training"))))
         return dataclasses.replace(model, config=structs.replace(model.config, attribution=credit))
 
     def preview(self, count: int = 3) -> Image.Image:

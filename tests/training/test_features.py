@@ -139,7 +139,10 @@ def test_maps_that_are_computed_faster_are_near_the_exact_ones(precision: torch.
     exact = net(x)
     net.speed_up(precision)
     error = 2**-6 if precision == torch.bfloat16 else 1e-5
-    for fast, slow in zip(net(x), exact, strict=True):
+    found = net(x)
+    if precision == torch.bfloat16:
+        assert not torch.equal(found[1], exact[1])
+    for fast, slow in zip(found, exact, strict=True):
         assert fast.dtype == torch.float32
         assert float((fast - slow).norm()) < error * float(slow.norm())
 

@@ -20,7 +20,8 @@ def find_textures(
     from ncaengine.training.config import seconds_of
 
     seconds_of(budget)
-    kind = "-".join([budget, *([start.stem] if start else [])])
+    began = hashlib.sha256(str(start.absolute()).encode()).hexdigest()[:8] if start else ""
+    kind = "-".join(filter(None, (budget, start.stem if start else "", began)))
     found = {name: _cached(Path(name), kind) if is_image(name) else model_files.find_file(name) for name in names}
     images = {name: path for name, path in found.items() if is_image(name)}
     if images:

@@ -42,7 +42,7 @@ def run_all(
     from ncaengine.training import targets, trainer
     from ncaengine.training.together_run import start_run
 
-    for job in jobs[1:]:  # find a broken image now, not after hours of training
+    for job in (job for job in jobs[1:] if job.target):  # find a broken image now, not after hours of training
         targets.prepare(job.target, job.settings)
     catalogue = kernels.discover(plugins)
     with trainer.torch_threads(threads), stop_signals() as stopped:
