@@ -47,8 +47,8 @@ class Backdrop:
 
     @property
     def nbytes(self) -> int:
-        """The memory that the areas take; the picture is the library's."""
-        return self.labels.nbytes
+        """The memory that the areas and the raster take; the picture is the library's."""
+        return self.labels.nbytes + (0 if self.raster is self.picture else self.raster.nbytes)
 
     @property
     def size(self) -> Size:
@@ -113,7 +113,7 @@ def reduced(picture: U8, cell: float) -> U8:
     total, area = picture, np.ones((1, 1))
     for axis in (0, 1):
         side = picture.shape[axis]
-        starts = np.floor(np.arange(np.ceil(side / cell)) * cell).astype(np.int64)
+        starts = np.floor(np.arange(np.ceil(side / cell)) * cell).clip(max=side - 1).astype(np.int64)  # rounding
         total = np.add.reduceat(total, starts, axis, np.uint32)
         area = area * np.expand_dims(np.diff(starts, append=side), 1 - axis)
     return np.round(total / area[..., None]).astype(np.uint8)
@@ -131,7 +131,7 @@ def brushed(shape: Sequence[int], path: Sequence[Point], radius: float) -> Bools
         low, high = np.minimum(start, start + along) - radius - 1, np.maximum(start, start + along) + radius + 1
         left, top = np.clip(np.floor(low), 0, shape[1::-1]).astype(int)
         right, bottom = np.clip(np.ceil(high), 0, shape[1::-1]).astype(int)
-        y, x = np.mgrid[top:bottom, left:right] + 0.5
+        y, x = (axis + 0.5 for axis in np.ogrid[top:bottom, left:right])
         along_squared = max(float(along @ along), 1e-300)
         t = np.clip(((x - start[0]) * along[0] + (y - start[1]) * along[1]) / along_squared, 0, 1)
         away = (x - start[0] - t * along[0]) ** 2 + (y - start[1] - t * along[1]) ** 2

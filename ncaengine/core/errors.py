@@ -16,7 +16,9 @@ class NCAError(Exception):
         for number, other in enumerate(others):
             lines.append(_cleaned(other))
             if sum(map(len, lines)) > MOST_LETTERS:
-                lines[-1] = f"There are {len(others) - number} more problems; mend these first."
+                left = len(others) - number
+                there = "is 1 more problem" if left == 1 else f"are {left} more problems"
+                lines[-1] = f"There {there}; mend these first."
                 break
         super().__init__("\n".join(lines))
 

@@ -43,14 +43,15 @@ def widened(area: Bools, by: int) -> Bools:
 
 def connected(area: Bools, row: int, column: int) -> Bools:
     """Return the part of an area that is connected with a pixel of it, over edges of pixels."""
-    runs = [_runs(area), np.ascontiguousarray(_runs(np.ascontiguousarray(area.T)).T)]
+    numbers = (_runs(area), np.ascontiguousarray(_runs(np.ascontiguousarray(area.T)).T))
+    runs = [(run, int(run.max()) + 1) for run in numbers]
     part = np.zeros(area.shape, np.bool_)
     part[row, column] = area[row, column]
     found = 0
     while (now := int(part.sum())) > found:
         found = now
-        for run in runs:  # from some pixels of a run to all of it
-            reached = np.zeros(int(run.max()) + 1, np.bool_)
+        for run, count in runs:  # from some pixels of a run to all of it
+            reached = np.zeros(count, np.bool_)
             reached[run[part]] = True
             part = reached[run] & area
     return part

@@ -67,4 +67,4 @@ def _drawn(grid: Grid, state: F32, background: tuple[float, ...], view: View, ra
     colour: Colour = msgspec.structs.replace(grid.model.config.colour, background=tuple(background))
     if raw:
         return looks.raw_picture(state, colour)
-    return canvas.draw(state, grid.kernel, colour, view, grid.look, None, None)
+    return grid.over_backdrop(canvas.draw(state, grid.kernel, colour, view, grid.look, None, None), view)

@@ -178,7 +178,9 @@ class Recording(Film):
     def run(self, seconds: float, each: Callable[[], None] = lambda: None) -> None:
         """Record some seconds of simulated time, at most a day; `each` is called after every frame. Raises NCAError."""
         if not 0 <= seconds <= bounds.SECONDS.high:
-            raise NCAError(f"{seconds:g} s can't be recorded; a recording takes up to {bounds.SECONDS.high:,} s.")
+            raise NCAError(
+                f"{str(seconds)[:20]} s can't be recorded; a recording takes up to {bounds.SECONDS.high:,} s."
+            )
         for _ in range(round(seconds * self.fps)):
             self.sim.advance(self.ticks_per_frame)
             self.capture()

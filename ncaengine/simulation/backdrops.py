@@ -37,11 +37,12 @@ def lay(grid: Grid, command: SetBackdrop, picture: U8 | None) -> None:
         grid.backdrop = replace(here, feather=command.feather)
         grid.changes += 1
     else:
-        grid.backdrop = backdrops.backdrop(command.image, picture, command.cell, command.feather)
-        size = backdrops.grid_size(grid.kernel, grid.backdrop.size, command.cell)
+        fresh = backdrops.backdrop(command.image, picture, command.cell, command.feather)
+        size = backdrops.grid_size(grid.kernel, fresh.size, command.cell)
         maps = grid.default_fields(*size)
         maps[..., PLANE["rate"]] = 0
         grid.write(states.initial(grid.model, size, grid.rng_seed), maps)
+        grid.backdrop = fresh
 
 
 def _take_away(grid: Grid) -> None:

@@ -129,10 +129,17 @@ class Grid(Displayed):
         """
         if raw:
             return looks.raw_picture(self.state(), self.model.config.colour)
+        return self.over_backdrop(self.drawn(view), view)
+
+    def over_backdrop(self, drawn: U8, view: View) -> U8:
+        """Return a view's picture of the cells over the picture under the grid, if there is one.
+
+        drawn: (height, width, 3) uint8.
+        """
         if self.backdrop is None:
-            return self.drawn(view)
+            return drawn
         rgb, share = self.backdrop.seen(self.kernel, self.size, view)
-        return backdrops.composed(rgb, self.drawn(view) * (share / np.float32(255))[..., None], share)
+        return backdrops.composed(rgb, drawn * (share / np.float32(255))[..., None], share)
 
     def drawn(self, view: View) -> U8:
         """Return the picture of a view of the cells alone: (height, width, 3) uint8.

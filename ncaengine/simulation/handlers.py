@@ -199,7 +199,10 @@ def _plan_set_model(world: World, grid: Grid, command: c.SetModel) -> tuple[str,
 
 
 def _plan_set_kernel(world: World, grid: Grid, command: c.SetKernel) -> tuple[str, Callable[[], None]]:
-    return "Kernel", partial(edits.use, grid, kernel=world.catalogue.get(command.kernel))
+    kernel = world.catalogue.get(command.kernel)
+    if here := grid.backdrop:  # the grid then covers its picture anew
+        world.check_size(grid_size(kernel, here.size, here.cell), grid.model)
+    return "Kernel", partial(edits.use, grid, kernel=kernel)
 
 
 def _plan_resize(world: World, grid: Grid, command: c.Resize) -> tuple[str, Callable[[], None]]:

@@ -120,7 +120,7 @@ class Simulation(Shown, Texturing):
         ticks: At least 0, and at most a year. Raises NCAError.
         """
         if not 0 <= ticks <= bounds.WAIT.high:
-            raise NCAError(f"{ticks:.10g} ticks can't pass; give 0 to {bounds.WAIT.high:,}, a year.")
+            raise NCAError(f"{str(ticks)[:20]} ticks can't pass; give 0 to {bounds.WAIT.high:,}, a year.")
         self.engine.begin(ticks)
         self.engine.work()
 

@@ -122,6 +122,7 @@ class World:
         """Replace all grids by others."""
         for grid in self.grids.values():
             grid.release()
+            self.watch.forget(grid.id)
         self._replace(grids)
         self.removed.clear()
         self.next_id = max(next_id, max(self.grids, default=0) + 1)

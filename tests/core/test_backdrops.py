@@ -33,6 +33,13 @@ def test_a_pixel_of_the_raster_is_the_mean_of_its_square(cell: float) -> None:
         assert np.abs(square.mean((0, 1)) - raster[row, column]).max() <= 0.5
 
 
+@pytest.mark.parametrize(("side", "cell"), [(153, 10.2), (306, 10.2), (321, 10.7), (276, 11.04), (168, 11.2)])
+def test_a_side_that_is_a_multiple_of_the_cell_but_for_rounding_is_reduced(side: int, cell: float) -> None:
+    raster = backdrops.reduced(np.full((side, 2, 3), 7, np.uint8), cell)
+    assert raster.shape == (math.ceil(side / cell), 1, 3)
+    assert (raster == 7).all()
+
+
 @given(st.lists(PLACES, min_size=1, max_size=5), st.floats(0.6, 9))
 def test_a_brush_marks_what_is_near_its_path(path: list[tuple[float, float]], radius: float) -> None:
     found = backdrops.brushed(SHAPE, path, radius)

@@ -39,6 +39,8 @@ def choose(app: App, index: int) -> None:
 
 def next_shape(app: App) -> None:
     """Mark by the next shape: brush, lasso, wand."""
+    if app.brush.stroke:  # which ends by the shape that it began with
+        return
     shapes = list(SHAPES)
     app.brush.shape = shapes[(shapes.index(app.brush.shape) + 1) % len(shapes)]
 
@@ -99,5 +101,5 @@ def set_feather(app: App, feather: float, more: bool) -> None:
 def _alike(app: App, grid: Grid) -> list[int]:
     """Return the number of a grid, and those of the grids linked with it that lie on the same picture."""
     linked = sorted(app.linked - {grid.id}) if grid.id in app.linked else []
-    pictures = {number: found.backdrop.name for number, found in app.sim.grids.items() if found.backdrop}
+    pictures = {n: (found.backdrop.name, found.backdrop.cell) for n, found in app.sim.grids.items() if found.backdrop}
     return [grid.id, *(number for number in linked if pictures.get(number) == pictures.get(grid.id, ""))]

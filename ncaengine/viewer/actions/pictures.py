@@ -1,5 +1,6 @@
 """Pictures under grids: open one to fill areas of it, grow variants, save what has become of it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from ncaengine.core.errors import NCAError
@@ -32,7 +33,8 @@ def open_picture(app: App, path: Path) -> None:
     except NCAError:
         app.sim.submit(RemoveGrid(grid.id))
         raise
-    app.photos[name] = photo
+    alpha = None if photo.alpha is None else app.spill.kept(photo.alpha)
+    app.photos[name] = replace(photo, rgb=app.spill.kept(photo.rgb), alpha=alpha)
     app.select_grid(grid.id)
     app.pane.camera.fill, app.pane.shows_maps = False, False
     tools.select(app, "mark")

@@ -48,7 +48,10 @@ class AreasPanel:
         if self._swatches is None or not self._swatches.fits(app.grid):
             if self._swatches:
                 self._swatches.release()
-            self._swatches, self._textures = Swatches(app.sim.backend, app.grid), []
+            for texture in self._textures:
+                texture.release()
+            self._swatches, self._textures = None, []
+            self._swatches = Swatches(app.sim.backend, app.grid)
         app.growing = self._swatches.grow(SECONDS)
         if not app.growing:
             return

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Model
+from ncaengine.core.spill import Spill
 from ncaengine.core.states import Keep
 from ncaengine.core.types import Size
 from ncaengine.formats import model_files
@@ -44,6 +45,7 @@ class App:
     scroll_to: the title of the section to which the side bar scrolls next.
     reload_note: which file was last reloaded, and when.
     photos: the pictures that were opened under grids, as their files have them, by registered name.
+    spill: keeps these on the disk beyond some.
     selected: the place of the selected pane among `panes`.
     linked: the numbers of the grids that change together, see `submit_linked`.
     frames: measures the window's frame rate.
@@ -71,6 +73,7 @@ class App:
         self.brush = Brush()
         self.probe = Probe()
         self.photos: dict[str, Photo] = {}
+        self.spill = Spill()
         self.panes: list[Pane] = []
         self.selected = 0
         self.linked: set[int] = set()

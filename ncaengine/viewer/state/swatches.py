@@ -69,9 +69,13 @@ class Swatches:
             maps[place == number, PLANE["model"]] = slot
             maps[place == number, len(FIELDS) :] = code
         cells = self._backend.cells()
-        cells.specialise(self._models[0], self._kernel, self._models[1:])
-        cells.write(states.initial(self._models[0], size, 0))
-        cells.write_fields(maps)
+        try:
+            cells.specialise(self._models[0], self._kernel, self._models[1:])
+            cells.write(states.initial(self._models[0], size, 0))
+            cells.write_fields(maps)
+        except BaseException:
+            cells.release()
+            raise
         return cells
 
     def _drawn(self, cells: Cells, place: int) -> U8:
