@@ -166,7 +166,7 @@ def test_the_same_arguments_make_the_same_sheet(tmp_path, models):
         ([], "Name a model"),
         (["a", "--steps", "-1"], "--steps"),
         (["a", "--columns", "0"], "--columns"),
-        (["a", "--scale", "0"], "scale of 0"),
+        (["a", "--scale", "0"], "--scale is 0"),
         (["a", "--scale", "99"], "scale of 99"),
         (["a", "--seed=-1"], "--seed"),
         (["a", "--kernels", "square", "octagonal"], "octagonal"),

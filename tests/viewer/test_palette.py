@@ -94,6 +94,7 @@ class StandIn:
             config=SimpleNamespace(channels=12, name="dots", kernels=("square",), fire_rate=0.5, seed=Seed())
         )
         self.grid = SimpleNamespace(
+            backdrop=None,
             id=1, settings=Settings(), size=(64, 32), rng_seed=5, kernel=kernel, model=model, models=[model],
             look=Look(),
         )  # fmt: skip
