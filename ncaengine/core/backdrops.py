@@ -22,6 +22,8 @@ from ncaengine.core.types import F32, F64, I32, U8, Size
 Numbers = npt.NDArray[Any]
 MARGIN = 12
 """How many cells around an area grow its texture, too, so that it is whole at the area's edge."""
+MOST_WORK = 2**30
+"""The most pixels of a raster times points of a path: some seconds."""
 MOST_TEXTURES = 255
 """Of one picture."""
 
@@ -123,7 +125,14 @@ def reduced(picture: U8, cell: float) -> U8:
 
 
 def brushed(shape: Sequence[int], path: Sequence[Point], radius: float) -> Bools:
-    """Return the pixels of a raster within `radius` of a path: (rows, columns) bool. The nearest is always one."""
+    """Return the pixels of a raster within `radius` of a path: (rows, columns) bool. The nearest is always one.
+
+    Raises NCAError if that is too much work at once.
+    """
+    if len(path) * min((2 * radius) ** 2, shape[0] * shape[1]) > MOST_WORK:
+        raise NCAError(
+            f"A stroke of {len(path):,} points is too long for so large a brush; use several, or a smaller one."
+        )
     points = np.asarray(path, np.float64)
     starts = points[:-1] if len(points) > 1 else points
     out = np.zeros((shape[0], shape[1]), np.bool_)

@@ -4,7 +4,7 @@ import io
 import re
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 import matplotlib as mpl
 import numpy as np
@@ -164,8 +164,7 @@ def _scale(axes: Axes, chart: Chart) -> None:
 
 
 def _heights(line: Line) -> list[F64]:
-    return [part for part in (getattr(line, f.name) for f in fields(line) if f.name in ("y", "low", "high"))
-            if part is not None]  # fmt: skip
+    return [part for part in (line.y, line.low, line.high) if part is not None]
 
 
 def _points(pixels: float) -> float:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ncaengine.core import backdrops, lattice, masks
 from ncaengine.core.backdrops import MARGIN
+from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.lattice import View
 from ncaengine.core.types import U8
@@ -55,6 +56,11 @@ def test_a_brush_marks_what_is_near_its_path(path: list[tuple[float, float]], ra
         if abs(away - radius) > 0.02:
             under = (math.floor(path[-1][0]), math.floor(path[-1][1])) == (column, row)
             assert found[row, column] == (away < radius or under)
+
+
+def test_a_stroke_that_would_take_minutes_is_refused() -> None:
+    with pytest.raises(NCAError, match="4,096 points"):
+        backdrops.brushed((4096, 4096), [(n, n) for n in range(4096)], 4000)
 
 
 @given(st.lists(PLACES, min_size=1, max_size=7))
