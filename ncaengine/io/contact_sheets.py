@@ -104,6 +104,11 @@ def check_output(path: Path, what: str = "sheets") -> None:
     """Raise NCAError unless the name ends in .png and a file can be written there. `what`: a plural for messages."""
     if path.suffix.lower() != ".png":
         raise NCAError(f"{path}: {what} are written as PNG; choose a name that ends in .png.")
+    check_place(path)
+
+
+def check_place(path: Path) -> None:
+    """Raise NCAError unless a file can be written there."""
     if path.is_dir():
         raise NCAError(f"{path}: is a folder; choose another name.")
     if not path.parent.is_dir():

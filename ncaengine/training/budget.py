@@ -24,7 +24,7 @@ GPU_ITERATIONS = 5000
 RUNGS = ((64, 2), (64, 4), (96, 4), (128, 4))
 """Sides of the grids and batches to choose from. The work of an iteration grows with side² · batch."""
 ENOUGH = 3000
-"""The iterations that a larger size or batch must leave; measured: fewer, larger iterations learn less."""
+"""The iterations that a larger size or batch must leave; a guess, after some short trainings."""
 GROWN = 300
 """Steps that a shipped model makes before its picture is compared with a target."""
 EARLIER = 1000
@@ -34,7 +34,7 @@ QUALITY = (
     (2500, "a recognisable texture; a longer --budget makes it crisper"),
     (10**9, "a texture about as good as the shipped models"),
 )
-"""What to expect of so many iterations at most."""
+"""What to expect of so many iterations at most, judged by eye after some trainings."""
 
 
 def planned(settings: TrainingSettings, gpu: bool, trial: Callable[[TrainingSettings], float]) -> TrainingSettings:
@@ -147,10 +147,12 @@ def nearest_model(
     plan = EvaluationPlan(settings.kernels[0], (64, 64), (GROWN,), rollouts=1)
     found: list[tuple[float, Path]] = []
     sim = Simulation(backends.best_without_gpu()[0], catalogue)
-    for path in model_files.shipped_models():
-        config = (model := model_files.load(path)).config
-        fits = config.channels <= wanted.channels and config.hidden <= wanted.hidden  # else see trainer.widened
-        if fits and (config.features, config.extra) == (wanted.features, wanted.extra):
-            found.append((float(evaluate(sim, model, compare, plan).losses.mean()), path))
-    sim.release()
+    try:
+        for path in model_files.shipped_models():
+            config = (model := model_files.load(path)).config
+            fits = config.channels <= wanted.channels and config.hidden <= wanted.hidden  # smaller ones are widened
+            if fits and (config.features, config.extra) == (wanted.features, wanted.extra):
+                found.append((float(evaluate(sim, model, compare, plan).losses.mean()), path))
+    finally:
+        sim.release()
     return min(found)[1] if found else None

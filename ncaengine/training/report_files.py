@@ -1,7 +1,6 @@
 """Write a report, as a page or a picture, with its numbers beside it."""
 
 import json
-import os
 from pathlib import Path
 
 from ncaengine.core import files
@@ -19,14 +18,7 @@ def check_output(path: Path) -> None:
     """Raise NCAError unless a report can be written to a path."""
     if path.suffix.lower() not in ENDINGS:
         raise NCAError(f"{path}: reports are pages or pictures; choose a name that ends in .html or .png.")
-    if path.suffix.lower() == ".png":
-        contact_sheets.check_output(path)
-    if path.is_dir():
-        raise NCAError(f"{path}: is a folder; choose another name.")
-    if not path.parent.is_dir():
-        raise NCAError(f"{path}: its folder does not exist; create it first.")
-    if not os.access(path.parent, os.W_OK):
-        raise NCAError(f"{path}: cannot be written (Permission denied).")
+    contact_sheets.check_place(path)
 
 
 def write_report(report: Report, path: Path) -> Path:
