@@ -42,6 +42,10 @@ PLACES = ("gl", "cpu", "torch", "window")
 EVERY = 50
 """Commands between two looks at everything."""
 GROWTH = 1.05
+MODELS = 100
+"""Different models that are taken in turn; after each thousand commands there is a new one, too."""
+HISTORY = 2**19
+"""Bytes of a grid's undo and rewind: few, so that they are used up before the memory is first measured."""
 
 
 @dataclass
@@ -75,6 +79,7 @@ class Soak:
         self.row, self.sim, self._folder, self._pass_time = Row(place), sim, folder, pass_time
         self._player, self._watch, self._rng = Player(5, sim), Watch(), np.random.default_rng(5)
         self._memory: list[tuple[float, float]] = []
+        self._known: set[int] = set()  # the grids at the last look
 
     def run(self, seconds: float) -> Row:
         """Go on for some seconds."""
@@ -104,12 +109,13 @@ class Soak:
 
     def _look(self) -> None:
         """Draw, record, save and open again, load a new state, take another model; look for what is wrong."""
-        sim, rng, number = self.sim, self._rng, self.row.commands
+        sim, number = self.sim, self.row.commands
+        seed = number if number % 1000 < EVERY else int(self._rng.integers(MODELS))  # what is new stays: 2 kB a model
         with contextlib.suppress(NCAError):
             grid = next(iter(sim.grids.values()))
-            sim.load(rng.normal(0, 0.4, (*grid.size[::-1], grid.model.config.channels)), grid)
+            sim.load(np.full((*grid.size[::-1], grid.model.config.channels), (seed % 9 - 4) / 10), grid)
             sim.paint("noise", self._player.point(), value=0.3)
-            name = sim.register(random_model(Config(channels=5, hidden=int(rng.integers(3, 9)), name="a"), number), "a")
+            name = sim.register(random_model(Config(channels=5, hidden=3 + seed % 6, name="a"), seed), "a")
             sim.submit(commands.SetModel(grid.id, name))
             grid.image(2)
             with Recording(str(self._folder / "a.mp4"), sim, grid, scale=8) as video:
@@ -117,6 +123,9 @@ class Soak:
             self.row.recordings += 1
             sessions.save_session(sim, self._folder / "a.nca")
             sessions.load_session(self._folder / "a.nca")
+        for gone in self._known - set(sim.grids):
+            self._watch.forget(gone)
+        self._known = set(sim.grids)
         for grid in sim.grids.values():
             self.row.told += bool(self._watch.look(grid, now=True))
             finite = bool(np.isfinite(grid.state()).all())
@@ -137,9 +146,12 @@ def one(place: str, seconds: float) -> None:
             window: Any = stack.enter_context(
                 Window([model("a")], options, kernels.discover(), (420, 320), hidden=True)
             )
+            window.sim.history = HISTORY
+            window.sim.submit(commands.RemoveGrid(next(iter(window.sim.grids))))  # it may keep more
+            window.sim.add(model("a"), (12, 10))
             soak = Soak(place, window.sim, folder, window.frame)
         else:
-            sim = Simulation(backends.open_backend(place)[0], kernels.discover(), history=2**22)  # type: ignore[arg-type]
+            sim = Simulation(backends.open_backend(place)[0], kernels.discover(), history=HISTORY)  # type: ignore[arg-type]
             sim.add(model("a"), (12, 10))
             soak = Soak(place, sim, folder, lambda: sim.advance(600))
         row = soak.run(seconds)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import platformdirs
 
-KEPT = 2**20
+KEPT = 2**18
 """Bytes that stay in memory."""
 SEGMENT = 4 * 2**20
 """Bytes of a file; a larger array has a file of its own."""

@@ -231,6 +231,8 @@ class Window:
         except RuntimeError:  # imgui's complaint about a frame that our own error cut short
             if self._error is None:
                 raise
+        if self._params.app_window_params.hidden:  # nothing is swapped: the driver would keep all it has drawn with
+            self.ctx.finish()
         self._drawing_seconds = time.perf_counter() - start
         self.app.frames.update(imgui.get_frame_count())
         if self._error is not None:

@@ -80,17 +80,17 @@ class GridCards:
         self._painter = ThreadPoolExecutor(1, "ncaengine-pictures")
         self.pictures: dict[int, Picture] = {}
         self.viewports: dict[int, Viewport] = {}
-        self._covers: dict[int, Cover] = {}
+        self._over: dict[int, tuple[Cover, MapOutline]] = {}  # what is drawn over the pictures
         self._header, self._cell_overlay = CardHeader(fonts), CellOverlay()
-        self._brush_cursor, self._resize_handle, self._map_outline = BrushCursor(), ResizeHandle(), MapOutline(ctx)
+        self._brush_cursor, self._resize_handle = BrushCursor(), ResizeHandle()
         self._panning_until = 0.0
         self._columns, self._rows = Splitter("##columns"), Splitter("##rows")
 
     def show(self, app: App) -> None:
         """Fill the rest of the current window with one card a grid."""
         for number in [n for n in self.pictures if n not in app.sim.grids]:
-            self.pictures.pop(number).release()
-            self._covers.pop(number).release()
+            for shown in (self.pictures.pop(number), *self._over.pop(number, ())):
+                shown.release()
             self.viewports.pop(number, None)  # which holds the grid with its timeline
         if not app.panes:
             self._empty(app)
@@ -108,12 +108,10 @@ class GridCards:
 
     def release(self) -> None:
         """Free all textures."""
-        for picture in self.pictures.values():
-            picture.release()
-        for cover in self._covers.values():
-            cover.release()
+        for number, picture in self.pictures.items():
+            for shown in (picture, *self._over.get(number, ())):
+                shown.release()
         self._painter.shutdown()
-        self._map_outline.release()
 
     def _empty(self, app: App) -> None:
         """Draw what a window without grids shows."""
@@ -201,9 +199,10 @@ class GridCards:
         viewport = Viewport(pane, placed.view, left, top, ratio, hovered, active)
         _fill_between(draw, well, (left, top, viewport.right, viewport.bottom), theme.WELL)
         _add_picture(draw, texture, viewport, picture.view)
-        self._covers.setdefault(pane.grid.id, Cover(self._ctx)).show(viewport)
+        cover, outline = self._over.setdefault(pane.grid.id, (Cover(self._ctx), MapOutline(self._ctx)))
+        cover.show(viewport)
         self.viewports[pane.grid.id] = viewport
-        self._map_outline.show(viewport, tinted)
+        outline.show(viewport, tinted)
         self._cell_overlay.show(app, viewport)
         self._brush_cursor.show(app, viewport)
         draw.channels_merge()

@@ -1,7 +1,5 @@
 """Outlines of a grid's maps: lines where a map's value changes, over a picture whose colours stay as they are."""
 
-from weakref import WeakKeyDictionary
-
 import moderngl
 import numpy as np
 import numpy.typing as npt
@@ -86,42 +84,41 @@ def outline(grid: Grid, view: View, fields: tuple[Field, ...]) -> U8:
 
 
 class MapOutline:
-    """Draws outlines. Each is computed again only if its maps or its view changed."""
+    """The outlines of a grid's maps, computed again only if its maps or its view changed."""
 
     def __init__(self, ctx: moderngl.Context) -> None:
         self._ctx = ctx
-        self._textures: WeakKeyDictionary[Grid, tuple[moderngl.Texture, tuple[object, ...]]] = WeakKeyDictionary()
+        self._texture: moderngl.Texture | None = None
+        self._drawn: tuple[object, ...] = ()
 
     def show(self, viewport: Viewport, tinted: bool) -> None:
-        """Draw the outlines of the pane's maps over its picture.
+        """Draw the outlines over the pane's picture.
 
         tinted: whether the picture is tinted by the map that the grid's look names.
         """
-        grid, view = viewport.pane.grid, viewport.view
+        grid = viewport.pane.grid
         if grid.fields is None or not viewport.pane.shows_maps or tinted:
+            self.release()
             return
         overlay = grid.look.overlay
-        fields = (overlay,) if overlay else tuple(FIELDS)
-        texture = imgui.ImTextureRef(self._texture(grid, view, fields).glo)
+        texture = self._updated(grid, viewport.view, (overlay,) if overlay else tuple(FIELDS))
         imgui.get_window_draw_list().add_image(
-            texture, (viewport.left, viewport.top), (viewport.right, viewport.bottom)
+            imgui.ImTextureRef(texture.glo), (viewport.left, viewport.top), (viewport.right, viewport.bottom)
         )
 
-    def _texture(self, grid: Grid, view: View, fields: tuple[Field, ...]) -> moderngl.Texture:
-        texture, drawn = self._textures.get(grid, (None, ()))
+    def _updated(self, grid: Grid, view: View, fields: tuple[Field, ...]) -> moderngl.Texture:
+        if self._texture is None or self._texture.size != (view.width, view.height):
+            self.release()
+            self._texture = self._ctx.texture((view.width, view.height), 4, alignment=1)
+            self._texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
         maps = grid.fields  # every edit makes a new array
-        if texture is None or texture.size != (view.width, view.height):
-            if texture:
-                texture.release()
-            texture, drawn = self._ctx.texture((view.width, view.height), 4, alignment=1), ()
-            texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
-        if len(drawn) != 3 or drawn[0] is not maps or drawn[1:] != (view, fields):
-            texture.write(outline(grid, view, fields).tobytes(), alignment=1)
-            self._textures[grid] = texture, (maps, view, fields)
-        return texture
+        if not self._drawn or self._drawn[0] is not maps or self._drawn[1:] != (view, fields):
+            self._texture.write(outline(grid, view, fields).tobytes(), alignment=1)
+            self._drawn = maps, view, fields
+        return self._texture
 
     def release(self) -> None:
-        """Free the textures."""
-        for texture, _ in self._textures.values():
-            texture.release()
-        self._textures.clear()
+        """Free the texture."""
+        if self._texture is not None:
+            self._texture.release()
+        self._texture, self._drawn = None, ()
