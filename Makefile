@@ -2,8 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := bubbles
-# Textures of the contact sheet; `make gallery` starts each from the weights of pebbles.
-GALLERY := bubbles giraffe zebra cracks lichen scales coral leopard honeycomb weave
+# Textures of the contact sheet and of the page.
+GALLERY := bubbles giraffe zebra knit cracks lichen scales feathers coral leopard marble wood honeycomb weave waves bricks pebbles
 # Textures of the model of many textures.
 MANY := zebra bubbles scales honeycomb giraffe coral cracks pebbles
 # Feature nets for `make gallery`: names or files, as for `ncaengine train --features`.
@@ -11,8 +11,7 @@ FEATURES ?= auto
 # Minutes of `make soak`; formats of `make fuzz`, all if empty.
 MINUTES ?= 60
 FORMATS ?=
-TRAIN = $(BIN)/ncaengine train --size 64 --batch 2 --author "the ncaengine authors" --licence Apache-2.0 --features $(FEATURES)
-SMALL = --channels 12 --hidden 96 --fresh 0.5 --pool 256
+TRAIN = $(BIN)/ncaengine train --batch 2 --author "the ncaengine authors" --licence Apache-2.0 --features $(FEATURES)
 # OpenGL, with Mesa's software renderer, and what GLFW loads for a window.
 SYSTEM := libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri libx11-6 libxext6 libxcursor1 libxi6 libxinerama1 libxrandr2 libxkbcommon0
 
@@ -58,17 +57,18 @@ format: setup  ## Fix style
 pictures: setup  ## Redraw the pictures and the table of keys in the README and docs
 	$(BIN)/python assets/pictures/make.py
 	$(BIN)/python assets/pictures/film.py
-	$(BIN)/ncaengine sheet $(GALLERY:%=assets/%.safetensors) -o assets/pictures/gallery.png --steps 1000 --columns 5
+	$(BIN)/ncaengine sheet $(GALLERY:%=assets/%.safetensors) -o assets/pictures/gallery.png --steps 1000 --columns 6
 
 page: setup  ## Write docs/gallery.html, the page with all shipped models
-	$(BIN)/ncaengine export $(GALLERY) pebbles -o docs/gallery.html --kernels square hexagonal
+	$(BIN)/ncaengine export $(GALLERY) -o docs/gallery.html --kernels square hexagonal
 
-# Continues a run that was stopped; delete build/gallery to start over. The settings are those of the models in assets/.
+# Continues a run that was stopped; delete build/gallery to start over. The file of each model in assets/ says how it was
+# trained: some went this way from older weights of the same texture, and are smaller (12 channels, 96 hidden units).
 gallery: setup  ## Retrain the models in assets/ (some hours on a CPU)
-	$(TRAIN) $(SMALL) pebbles -o build/gallery --format safetensors --iterations 5000 --resume
-	$(TRAIN) $(SMALL) $(GALLERY) -o build/gallery --format safetensors --iterations 1600 --from build/gallery/pebbles.safetensors --resume
-	$(TRAIN) --together $(MANY) -o build/gallery/young/many.safetensors --iterations 4700 --batch 4 --fresh 1
-	$(TRAIN) --together $(MANY) -o build/gallery/many.safetensors --from build/gallery/young/many.safetensors --iterations 4000 --batch 4 --learning-rate 4e-4 --drops 0.5 0.8
+	$(TRAIN) $(filter-out marble wood,$(GALLERY)) -o build/gallery --format safetensors --from auto --size 64 --pool 128 --fresh 0.05 --iterations 2500 --resume
+	$(TRAIN) marble wood -o build/gallery --format safetensors --from auto --size 128 --batch 1 --pool 32 --fresh 0.05 --iterations 1500 --resume
+	$(TRAIN) --together $(MANY) -o build/gallery/young/many.safetensors --size 64 --iterations 4700 --batch 4 --fresh 1
+	$(TRAIN) --together $(MANY) -o build/gallery/many.safetensors --size 64 --from build/gallery/young/many.safetensors --iterations 4000 --batch 4 --learning-rate 4e-4 --drops 0.5 0.8
 	cp build/gallery/*.safetensors assets/
 
 study: setup  ## Repeat the study of channels (an hour on a CPU)

@@ -47,14 +47,6 @@ def growth(steps: tuple[int, ...] = (0, 40, 120, 400, 2000), cells: int = 96, sc
     sheet.save(HERE / "growth.png", optimize=True)
 
 
-def portraits(steps: int = 1000) -> None:
-    """Make NAME.png for each model in assets/."""
-    with nca.Simulation() as sim:
-        for path in sorted(ASSETS.glob("*.safetensors")):
-            for grid in rollout(sim, nca.load(path), [steps], 128, rng_seed=1):
-                Image.fromarray(grid.image(2)).save(HERE / f"{path.stem}.png", optimize=True)
-
-
 def window(steps: int = 600) -> None:
     """Make window.png: the window with one model on a square and on a hexagonal grid."""
 
@@ -235,7 +227,7 @@ def sizes() -> None:
     print(f"y4m, rgb24, rgba: {512 * 512 * 3 * 60 / 1e6:.2g} MB, rgba a third more")
 
 
-PICTURES = (growth, portraits, window, maps, cells, textures, filled, areas, keys, addresses, formats, names)
+PICTURES = (growth, window, maps, cells, textures, filled, areas, keys, addresses, formats, names)
 """What is made by default."""
 MEASURED = (sizes,)
 

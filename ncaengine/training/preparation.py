@@ -179,7 +179,7 @@ def _most_even(picture: F32, width: int, height: int) -> tuple[Part, float]:
     left = np.unique(np.linspace(0, wide - width, PLACES).round().astype(int))
     top = np.unique(np.linspace(0, high - height, PLACES).round().astype(int))
     between, inside = np.transpose([[_varies(sums, x, y, width, height) for x in left] for y in top], (2, 0, 1))
-    plain = inside < PLAIN * np.median(inside)
+    plain = inside < PLAIN * np.quantile(inside, 0.75)
     uneven = np.where(plain, np.inf, between / np.maximum(inside, 1e-9))
     if not np.isfinite(uneven).any():
         uneven = between

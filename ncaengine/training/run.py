@@ -28,7 +28,7 @@ from ncaengine.training import budget, checkpoint, losses, targets
 from ncaengine.training.config import METHOD, TrainingSettings, merge_settings
 from ncaengine.training.devices import pick_device, pick_precision
 from ncaengine.training.features import extractor
-from ncaengine.training.run_files import fingerprint, make_folder, open_board
+from ncaengine.training.run_files import fingerprint, make_folder, open_board, rounded
 from ncaengine.training.step import can_compile
 from ncaengine.training.trainer import Trainer, initial_model, widened
 
@@ -312,9 +312,9 @@ class TrainingRun:
 
     def model(self) -> Model:
         """Return the model with the present weights, and with how it was trained."""
-        model, s = self.trainer.model(), self.settings
+        model, s = rounded(self.trainer.model()), self.settings
         text = (
-            f"{self.trainer.iteration:,} iterations with {s.batch} grids of {s.size}x{s.size} on "
+            f"{self.trainer.iteration:,} iterations, {s.batch} x {s.size}x{s.size} cells each, on "
             f"{' and '.join(s.kernels)}; loss: {s.loss} of {', '.join(self.net.names)}"
         )
         credit = dict(model.config.attribution)

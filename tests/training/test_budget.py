@@ -118,7 +118,7 @@ def test_a_run_ends_with_its_time_and_tells_how_it_was_trained(tmp_path: Path) -
     assert run.trainer.iteration == run.settings.iterations >= 1
     assert "from the weights of bubbles" in " ".join(lines)
     told = dict(model_files.load(job.output).config.attribution)["training"]
-    assert told.startswith(f"{run.trainer.iteration:,} iterations with 2 grids of 32x32 on square and hexagonal")
+    assert told.startswith(f"{run.trainer.iteration:,} iterations, 2 x 32x32 cells each, on square and hexagonal")
     assert told.endswith("from the weights of bubbles")
 
 

@@ -154,28 +154,31 @@ def giraffe(side: int = 128, rng_seed: int = 8) -> F32:
 
 
 def lichen(side: int = 128, rng_seed: int = 9) -> F32:
-    """Lobed rosettes of lichen with pale fringes and orange cups on blue slate.
+    """Leafy rosettes of lichen on slate, about 24 px wide: pale lobes around a rusty cup.
 
     One rosette around each relaxed point (Lloyd 1982), flattened where it meets a neighbour.
     """
     rng = np.random.default_rng(rng_seed)
     at = pixel_centres(side * OVERSAMPLING)
-    count = max(12, round((side / 17.5) ** 2))
+    count = max(6, round((side / 23.5) ** 2))
     rosettes = voronoi_cells(at[None], at[:, None], spread_points(rng, count, 12))
     owner, far = rosettes.owner, np.hypot(rosettes.x, rosettes.y)
     turn = np.arctan2(rosettes.y, rosettes.x) + rng.uniform(0, 2 * np.pi, count)[owner]
-    lobes = np.cos(rng.integers(5, 8, count)[owner] * turn) * smoothstep((far - 0.12) / 0.3)
-    size = rng.uniform(0.52, 0.60, count)[owner]
-    rim = np.minimum(size * (0.90 + 0.12 * lobes) - far, rosettes.edge(16) - 0.02)
-    leaf, cup = smoothstep(rim / 0.05), smoothstep((0.18 - far) / 0.05)
-    height = 0.13 * smoothstep(rim / 0.2) + 0.03 * lobes + 0.11 * np.sqrt(np.clip(1 - (far / 0.2) ** 2, 0, 1))
+    petals = np.abs(np.cos(rng.integers(6, 9, count)[owner] * turn / 2)) ** 0.7  # sharp clefts, round lobes
+    rim = np.minimum(0.385 + 0.155 * petals - far, rosettes.edge(18) - 0.015)
+    leaf, cup = smoothstep(rim / 0.035), smoothstep((0.155 - far) / 0.03)
+    cleft = petals * smoothstep((far - 0.12) / 0.2) + 1 - smoothstep((far - 0.12) / 0.2)
+    height = 0.16 * smoothstep(rim / 0.16) * (0.45 + 0.55 * cleft) + 0.10 * np.sqrt(
+        np.clip(1 - (far / 0.17) ** 2, 0, 1)
+    )
     shade = lambert_light(height, len(at) / np.sqrt(count))
-    fringe = (0.0, (0.96, 1.0, 0.72)), (0.10, (0.80, 0.95, 0.56)), (0.17, (0.42, 0.76, 0.46))
-    green = ramp(rim + 0.04 * lobes, *fringe, (0.36, (0.08, 0.40, 0.34)))
-    green = green * rng.uniform(0.85, 1.10, (count, 1))[owner]
-    slate = np.array([0.15, 0.19, 0.30]) * (1 + 0.10 * noise(rng, side, 12)[..., None])
-    colour = mix(slate, mix(green, np.array([1.0, 0.50, 0.10]), cup), leaf)
-    return downsample(colour * (0.32 + 0.98 * shade[..., None]))
+    green = ramp(
+        rim, (0.0, (0.98, 1.0, 0.80)), (0.07, (0.78, 0.92, 0.62)), (0.2, (0.42, 0.72, 0.50)), (0.4, (0.16, 0.46, 0.40))
+    )
+    green = green * (rng.uniform(0.88, 1.10, (count, 1))[owner] * (0.62 + 0.38 * cleft[..., None]))
+    rust = ramp(far, (0.0, (0.98, 0.52, 0.14)), (0.09, (0.80, 0.30, 0.08)), (0.14, (0.36, 0.12, 0.08)))
+    slate = np.array([0.14, 0.15, 0.24]) * (1 + 0.12 * noise(rng, side, 7)[..., None])
+    return downsample(mix(slate, mix(green, rust, cup), leaf) * (0.32 + 0.98 * shade[..., None]))
 
 
 def marble(side: int = 128, rng_seed: int = 12) -> F32:

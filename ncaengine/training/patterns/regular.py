@@ -43,28 +43,31 @@ def scales(side: int = 128, rng_seed: int = 1) -> F32:
 
 
 def weave(side: int = 128, rng_seed: int = 2) -> F32:
-    """Broad ribbons in straw and blue that pass over and under each other in turn."""
+    """Basketwork: straw and blue strands of four fibres, about 21 px wide, that pass over and under in turn."""
     rng = np.random.default_rng(rng_seed)
-    count = _even(side, 16)
+    count = _even(side, 21.3)
     n = side * OVERSAMPLING
     u, v = np.broadcast_arrays(pixel_centres(n)[None] * count, pixel_centres(n)[:, None] * count)
     column, row = u.astype(np.int64), v.astype(np.int64)
 
-    def ribbon(along: F64, across: F64, lane: I64, phase: int) -> tuple[F64, F64]:
-        inside = 1 - np.abs(2 * (across % 1) - 1) / 0.84
+    def strand(along: F64, across: F64, lane: I64, phase: int) -> tuple[F64, F64, F64]:
+        inside = 1 - np.abs(2 * (across % 1) - 1) / 0.86
         wave = np.cos(np.pi * (along - 0.5 + lane + phase))
-        return np.where(inside > 0, 0.20 * wave + 0.16 * np.sqrt(np.clip(inside * (2 - inside), 0, 1)), -0.5), wave
+        fibre = np.abs(np.sin(4 * np.pi * ((across % 1 - 0.07) / 0.86)))
+        round_top = 0.17 * np.sqrt(np.clip(inside * (2 - inside), 0, 1)) + 0.03 * np.sqrt(fibre)
+        return np.where(inside > 0, 0.24 * wave + round_top, -0.5), wave, fibre
 
-    (level, rise), (upright, plunge) = ribbon(u, v, row, 0), ribbon(v, u, column, 1)
+    (level, rise, grain), (upright, plunge, other) = strand(u, v, row, 0), strand(v, u, column, 1)
     flat = level > upright
-    height, wave = np.maximum(level, upright), np.where(flat, rise, plunge)
-    shade, gloss = lambert_light(height, n / count), specular_light(height, n / count, 12)
-    tint = rng.uniform(0.86, 1.1, (2, count, 1))
-    straw, blue = np.array([0.98, 0.72, 0.30]) * tint[0][row], np.array([0.10, 0.34, 0.62]) * tint[1][column]
-    colour = np.where(flat[..., None], straw, blue)
-    colour = colour * (0.15 + 1.05 * shade[..., None]) + 0.22 * gloss[..., None]
-    colour *= (0.30 + 0.70 * smoothstep((wave + 0.75) / 1.1))[..., None]  # the dive under the neighbour
-    return downsample(np.where(height[..., None] < -0.4, np.array([0.05, 0.03, 0.06]), colour))
+    height, wave, fibre = np.maximum(level, upright), np.where(flat, rise, plunge), np.where(flat, grain, other)
+    shade, gloss = lambert_light(height, n / count), specular_light(height, n / count, 10)
+    tint = rng.uniform(0.88, 1.1, (2, count, 1))
+    straw, blue = np.array([0.99, 0.74, 0.34]) * tint[0][row], np.array([0.13, 0.42, 0.72]) * tint[1][column]
+    worn = np.where(flat, noise(rng, side, 5, 0.3), noise(rng, side, 5, 3.0))
+    colour = np.where(flat[..., None], straw, blue) * (1 + 0.06 * worn[..., None])
+    colour = colour * ((0.15 + 1.05 * shade) * (0.62 + 0.38 * smoothstep(fibre / 0.5)))[..., None]
+    colour = (colour + 0.20 * gloss[..., None]) * (0.25 + 0.75 * smoothstep((wave + 0.75) / 1.1))[..., None]
+    return downsample(np.where(height[..., None] < -0.4, np.array([0.07, 0.04, 0.08]), colour))
 
 
 def bricks(side: int = 128, rng_seed: int = 3) -> F32:
