@@ -20,6 +20,7 @@ from ncaengine.core.errors import NCAError
 from ncaengine.training import losses
 from ncaengine.training.config import FIXED, TrainingSettings, merge_settings
 from ncaengine.training.devices import pick_precision
+from ncaengine.training.run_files import rounded
 from ncaengine.training.step import PairedStep, ReferenceStep, make_step
 from ncaengine.training.trainer import MAX_ROLLBACKS, Trainer, initial_model, segment_length, widened
 
@@ -254,3 +255,16 @@ def test_a_widened_model_makes_the_same_steps_and_learns_with_all_its_units(conf
     found.square().sum().backward()
     assert nca.w2.grad is not None
     assert nca.w2.grad[:12, 20:].abs().sum(0).gt(0).any()
+
+
+def test_weights_are_saved_as_float16_holds_them_except_beyond_its_range() -> None:
+    made = random_model(model.Config(channels=4, hidden=5), 1)
+    made = replace(made, b1=np.array([1e5, 0.1, 0, 1e-9, -2], np.float32))
+    saved = rounded(made)
+    assert equal(saved.w1, made.w1.astype(np.float16))
+    assert not equal(saved.w1, made.w1)
+    assert equal(saved.b1, made.b1)
+
+
+def equal(a: Any, b: Any) -> bool:
+    return bool((a == b).all())
