@@ -308,7 +308,7 @@ def test_a_shipped_model_opens_by_name(capsys, tmp_path, monkeypatch):
     assert [found.config.name for found in shown] == ["zebra"]
     capsys.readouterr()
     for command in ("info", "view"):
-        assert "the shipped ones are: bubbles, " in problem(capsys, command, "zebrra")
+        assert "the shipped ones are: bricks, bubbles, " in problem(capsys, command, "zebrra")
 
 
 def test_a_mistyped_flag_shows_help_of_its_own_command(capsys):

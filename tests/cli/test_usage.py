@@ -89,7 +89,7 @@ def test_a_mistyped_model_names_the_nearest(capsys, typed, meant):
     for command in ("info", "view"):
         assert main([command, typed]) == 1
         printed = capsys.readouterr().err
-        assert f"(did you mean {meant}?); the shipped ones are: bubbles, " in printed
+        assert f"(did you mean {meant}?); the shipped ones are: bricks, bubbles, " in printed
 
 
 def test_mistyped_kernels_patterns_and_families_name_the_nearest(capsys, tmp_path, bare):

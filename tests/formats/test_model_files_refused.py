@@ -21,7 +21,7 @@ def test_an_unknown_bare_name_lists_the_shipped_models(tmp_path: Path, monkeypat
     monkeypatch.chdir(tmp_path)
     message = refused(Path("zebrra"))
     assert message.startswith(
-        "is neither a file nor a shipped model (did you mean zebra?); the shipped ones are: bubbles, "
+        "is neither a file nor a shipped model (did you mean zebra?); the shipped ones are: bricks, bubbles, "
     )
     assert "zebra" in message
     (tmp_path / "models").mkdir()

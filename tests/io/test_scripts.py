@@ -235,7 +235,7 @@ def test_a_shipped_model_is_found_by_its_name(folder: Path) -> None:
         ("size = [9, 7]", 'size = "wide"', "toml: grid 1: `size` must be a list, not a text"),
         ("size = [9, 7]", "size = [-9, 7]", "toml: grid 1: A grid of -9x7"),
         ("rng_seed = 5", "seed = 5", "toml: grid 1: `seed` is unknown; choose from: model, size, .*, rng_seed"),
-        ('"b.safetensors"\nsize', '"bubblez"\nsize', "bubblez: is neither .* the shipped ones are: bubbles, "),
+        ('"b.safetensors"\nsize', '"bubblez"\nsize', "bubblez: is neither .* the shipped ones are: bricks, bubbles, "),
     ],
 )
 def test_each_mistake_is_reported_with_its_place(

@@ -158,7 +158,7 @@ def test_a_model_can_be_given_by_file_or_name(backend, simulate, tmp_path):
     model_files.save(MODEL, tmp_path / "b.safetensors")
     assert sim.add(tmp_path / "b.safetensors", 4).model.config == MODEL.config
     assert sim.add("zebra", 4).model.config.name == "zebra"
-    with pytest.raises(NCAError, match="the shipped ones are: bubbles"):
+    with pytest.raises(NCAError, match="the shipped ones are: bricks, bubbles"):
         sim.add("zebrra", 4)
     with pytest.raises(NCAError, match="not a int"):
         sim.add(5)

@@ -3,6 +3,7 @@
 Frame n shows the state after n steps, the same as the engine's with the same rng_seed.
 """
 
+import textwrap
 from string import Template
 
 import numpy as np
@@ -20,6 +21,8 @@ from ncaengine.formats.exporters.literals import constants, exact, floats, fours
 
 RUNNER = "the GLSL export"
 MAX_TILES = 8
+WIDTH = 117
+"""Characters of a line of the head."""
 _EXTRA: dict[Extra, str] = {"row": "place.y", "column": "place.x", "cos_angle": "1.0", "sin_angle": "0.0"}
 
 
@@ -54,7 +57,8 @@ def _head(model: Model, kernel: Kernel) -> str:
     safe = ["".join(ch if ch.isprintable() and ch != "\\" else " " for ch in fact) for fact in facts]
     inputs = tabs.INPUTS_ALIVE if c.alive else tabs.INPUTS
     how = Template(tabs.HEAD).substitute(INPUTS=inputs, TILES=perception.layers(c))
-    return "\n".join(f"// {line}".rstrip() for line in [*safe, "", *how.strip().splitlines()])
+    lines = [line for fact in safe for line in textwrap.wrap(fact, WIDTH)]
+    return "\n".join(f"// {line}".rstrip() for line in [*lines, "", *how.strip().splitlines()])
 
 
 def _common(c: Config, kernel: Kernel) -> str:
