@@ -63,8 +63,12 @@ def main(args: list[str] | None = None) -> int:
     Wrong usage raises SystemExit(2), --help raises SystemExit(0), as in argparse.
     """
     console.prepare_streams()
-    with console.ended_by_signals() as signals:
-        code = _run(sys.argv[1:] if args is None else args)
+    signals: list[int] = []
+    try:
+        with console.ended_by_signals(signals):
+            code = _run(sys.argv[1:] if args is None else args)
+    except KeyboardInterrupt:  # just before or after the command
+        code = 130
     if code == 2:
         raise SystemExit(2)
     return 128 + signals[0] if signals else code

@@ -1,6 +1,7 @@
-"""Consoles that can't show every letter: commands end well, and say what they have to say."""
+"""Consoles that can't show every letter, and signals: commands end well, and say what they have to say."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from helpers import NOTEBOOK_CONFIG, random_model
 
+from ncaengine import cli
 from ncaengine.formats import model_files
 
 NARROW = {
@@ -81,3 +83,8 @@ def test_standard_streams_that_cannot_be_written(
     assert bool(output) == (redirected in ("2>/dev/full", "2>&-"))
     if words.startswith("record"):  # a file never takes the place of a closed stream
         assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_signal_beside_the_command_ends_it_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "_run", lambda args: os.kill(os.getpid(), signal.SIGTERM))
+    assert cli.main(["--version"]) == 128 + signal.SIGTERM

@@ -95,9 +95,8 @@ def drop_output() -> None:
 
 
 @contextmanager
-def ended_by_signals() -> Iterator[list[int]]:
-    """Raise KeyboardInterrupt at SIGTERM and SIGHUP, so that a command ends in order. Yields those that arrived."""
-    received: list[int] = []
+def ended_by_signals(received: list[int]) -> Iterator[None]:
+    """Raise KeyboardInterrupt at SIGTERM and SIGHUP, so that a command ends in order. Note those that arrive."""
 
     def handle(number: int, frame: object) -> None:
         received.append(number)
@@ -111,7 +110,7 @@ def ended_by_signals() -> Iterator[list[int]]:
     except ValueError:  # not the main thread, which alone may ask
         numbers = []
     try:
-        yield received
+        yield
     finally:
         for number in numbers:
             signal.signal(number, signal.SIG_DFL)
