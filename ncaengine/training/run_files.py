@@ -23,7 +23,7 @@ def fingerprint(pictures: Sequence[F32], net_names: Sequence[str], neuron: str) 
 
 
 def rounded(model: Model) -> Model:
-    """Return a model whose weights are what float16 can hold: no less good, and a page with it is a third smaller.
+    """Return a model whose weights are what float16 can hold, so that a page with it is smaller.
 
     Weights beyond its range stay as they are.
     """
