@@ -209,7 +209,13 @@ def ended_with_edits(folder: Path) -> None:
             super().__init__(*arguments, **named, size=(400, 300), hidden=True, autosave=folder, period=60)
             self.sim.submit(Paint(1, "erase", ((4.0, 4.0),), radius=2.0))
             running.toggle_pause_all(self.app)
-            print(sessions.fingerprint(self.sim), flush=True)
+            self.told = False
+
+        def frame(self) -> None:
+            super().frame()
+            if not self.told:  # after a frame: signals before run() end the process at once
+                self.told = True
+                print(sessions.fingerprint(self.sim), flush=True)
 
     module.Window = Hidden  # type: ignore[misc]
     module.show([model("a"), model("b", 1)], Options((16, 12)), kernels.discover())
