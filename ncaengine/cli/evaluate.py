@@ -75,6 +75,8 @@ class Evaluate:
     """Size of the grids in cells: width x height, or one number for a square."""
     json: bool = False
     """Print one JSON object instead of a table."""
+    note: bool = False
+    """Write the losses into the models' files too, where `ncaengine info` shows them."""
     backend: BackendChoice = "auto"
     threads: Threads = None
     plugins: Plugins = ()
@@ -82,9 +84,14 @@ class Evaluate:
     def run(self) -> None:
         """Measure with a progress bar; print a table or JSON, or write a report."""
         self._check()
+        from ncaengine.formats import model_files
         from ncaengine.training import evaluation, losses, targets
         from ncaengine.training.features import extractor
+        from ncaengine.training.notes import check_notable, note_losses
 
+        if self.note:
+            for path in self.models:
+                check_notable(path)
         kernels = self.kernel or (("square", "hexagonal") if self.report else ("square",))
         models = load_models(self.models)
         picture = targets.load_target(self.target, self.target_size)
@@ -105,6 +112,9 @@ class Evaluate:
             heal = self.heal_steps * self.heal
             plan = evaluation.EvaluationPlan(kernels[0], self.size, steps, self.rollouts or ROLLOUTS, self.seed, heal)
             results = _measure(sim, models, loss, plan)
+        if self.note:
+            for path, model, result in zip(self.models, models, results, strict=True):
+                note_losses(model, model_files.find_file(path), Path(self.target).stem, self.loss, plan, result)
         if self.json:
             self._print_json(results, plan, net.names, loss_of_target)
         else:
@@ -121,6 +131,8 @@ class Evaluate:
             flag = "--json" if self.json else "--heal"
             raise NCAError(f"A report has {'its numbers in a file .json' if self.json else 'the healing'} by itself; "
                            f"leave {flag} out.")  # fmt: skip
+        if self.report is not None and self.note:
+            raise NCAError("--note writes what the table says, so it needs a run without --report.")
         if len(set(self.kernel)) < len(self.kernel):
             raise NCAError("--kernel names a neighbourhood twice; leave one out.")
         rollouts = self.rollouts or ROLLOUTS

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import NOTEBOOK_CONFIG, SELFORG, random_model, small
+from msgspec import structs
 from PIL import Image
 
 from ncaengine.backends.torch import TorchBackend
@@ -17,7 +18,7 @@ from ncaengine.core.model import Colour
 from ncaengine.formats import model_files
 from ncaengine.simulation import commands
 from ncaengine.training import evaluation
-from ncaengine.training.evaluation import EvaluationPlan
+from ncaengine.training.evaluation import EvaluationPlan, EvaluationResult
 
 
 def mean(pictures: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
@@ -166,6 +167,37 @@ def test_a_wrong_argument_is_reported_in_one_line(model, capsys, monkeypatch, fl
     assert error.startswith("ncaengine: ")
     assert error.count("\n") == 1
     assert expected in error
+
+
+def test_losses_are_noted_in_the_file_without_another_change(model, capsys):
+    before = model_files.load(model)
+    asked = ["evaluate", str(model), "--target", str(model.with_name("t.png")), *TINY, *QUICK]
+    assert main([*asked, "--json", "--note"]) == 0
+    first = json.loads(capsys.readouterr().out)["models"][0]["moments"][0]["mean"]
+    assert main([*asked, "--note", "--kernel", "hexagonal", "--size", "32x32"]) == 0
+    after = model_files.load(model)
+    noted = after.config.attribution
+    assert noted["loss on square"].startswith(f"{first:.3g} at step 2, ")
+    assert noted["loss on square"].endswith("; transport against t, mean of 2 of 32x24 cells")
+    assert "loss on hexagonal" in noted
+    plain = structs.replace(after.config, attribution=before.config.attribution)
+    assert plain == before.config
+    assert all(np.array_equal(array, before.arrays()[name]) for name, array in after.arrays().items())
+
+
+def test_losses_are_not_noted_in_what_is_no_file_of_our_own_or_has_changed(model, tmp_path, capsys, monkeypatch):
+    other = random_model(small(NOTEBOOK_CONFIG, name="a"), seed=1)
+    asked = ["--target", str(model.with_name("t.png")), *TINY, *QUICK, "--note"]
+    monkeypatch.setattr("ncaengine.training.evaluation.run_to", lambda *_: pytest.fail("grew"))
+    assert main(["evaluate", "many:zebra", *asked]) == 1
+    assert "--note writes only into a .pt or .safetensors file" in capsys.readouterr().err
+    monkeypatch.setattr(
+        "ncaengine.training.evaluation.evaluate",
+        lambda *_: (model_files.save(other, model), EvaluationResult(np.ones((2, 4)), 1.0))[1],
+    )
+    assert main(["evaluate", str(model), *asked]) == 1
+    assert "has changed since it was opened" in capsys.readouterr().err
+    assert model_files.load(model).config.attribution == {}
 
 
 def test_a_model_is_required(capsys):
