@@ -188,14 +188,18 @@ def check_checkpoint(folder: Path) -> None:
 
 
 def command(*words: str) -> Callable[[], Write]:
-    """A command of the command line; {} is the trial's folder."""
+    """A command; {} is the trial's folder, {model} a model, and {picture} and {mask} are pictures of one size."""
 
     def write(folder: Path, number: int) -> None:
-        source = folder.parent / f"source-{number % 2}.safetensors"
-        if not source.exists():
-            model_files.save(model(number), source)
+        given = {"model": folder.parent / f"source-{number % 2}.safetensors"}
+        if not given["model"].exists():
+            model_files.save(model(number), given["model"])
+        for name in ("picture", "mask"):
+            given[name] = folder.parent / f"{name}.png"
+            if not given[name].exists():
+                contact_sheets.save_picture(Image.fromarray(picture((30, 40), 0) // 128 * 255), given[name])
         with open(os.devnull, "w") as nowhere, redirected(nowhere):
-            if run_command([words[0], str(source), *(word.format(folder) for word in words[1:])]):
+            if run_command([word.format(folder, **given) for word in words]):
                 raise NCAError("The command said why.")
 
     return lambda: write
@@ -254,14 +258,54 @@ WRITERS = {
         lambda folder: model_files.load(folder / "m.pt"),
     ),
     "checkpoint": Writer(write_checkpoint, check_checkpoint),
-    "import": Writer(command("import", "-o", "{}"), lambda folder: model_files.load(folder / "m.pt")),
-    "export pt": Writer(command("export", "-o", "{}/a.pt"), check_state_dict),
+    "import": Writer(command("import", "{model}", "-o", "{}"), lambda folder: model_files.load(folder / "m.pt")),
+    "export pt": Writer(command("export", "{model}", "-o", "{}/a.pt"), check_state_dict),
     "export page": Writer(
-        command("export", "-o", "{}/a.html"),
+        command("export", "{model}", "-o", "{}/a.html"),
         lambda folder: (folder / "a.html").read_text("utf-8").rstrip().index("</html>", -len("</html>")),
     ),
     "export glsl": Writer(
-        command("export", "-o", "{}/a.glsl"), lambda folder: (folder / "a.glsl").read_text().rstrip().index("}", -1)
+        command("export", "{model}", "-o", "{}/a.glsl"),
+        lambda folder: (folder / "a.glsl").read_text().rstrip().index("}", -1),
+    ),
+    "loop": Writer(
+        command(
+            "record",
+            "{model}",
+            "-o",
+            "{}/a.gif",
+            "--loop",
+            "--skip",
+            "2",
+            "--steps",
+            "12",
+            "--size",
+            "16",
+            "--backend",
+            "torch",
+        ),
+        picture_sizes("a.gif"),
+    ),
+    "tile": Writer(
+        command("tile", "{model}", "-o", "{}/a.png", "--pixels", "64", "--steps", "2", "--backend", "torch"),
+        picture_sizes("a.png"),
+    ),
+    "fill": Writer(
+        command(
+            "fill",
+            "{picture}",
+            "--mask",
+            "{mask}",
+            "--texture",
+            "{model}",
+            "-o",
+            "{}/a.png",
+            "--steps",
+            "2",
+            "--backend",
+            "torch",
+        ),
+        picture_sizes("a.png"),
     ),
 }
 
