@@ -62,18 +62,11 @@ class SlicedTransport:
         for fmap, target, scale in zip(self.net(pictures), self.target, self.scales, strict=True):
             random = torch.randn(self.directions, fmap.shape[1], generator=generator, device=fmap.device)
             slices = nn.functional.normalize(random, dim=1) * scale
-            found = ascending(slices @ self._sample(fmap.flatten(2), generator))
-            want = ascending(slices @ self._sample(target, generator))
+            found = ascending(slices @ sampled(fmap.flatten(2), self.places, generator))
+            want = ascending(slices @ sampled(target, self.places, generator))
             want = nn.functional.interpolate(want, found.shape[2], mode="linear")
             loss = loss + (found - want).square().mean()
         return loss
-
-    def _sample(self, values: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Return the values, (batch, channels, places); if there are more than `places`, those of a random sample."""
-        n = values.shape[2]
-        if n > self.places:
-            values = values[..., torch.randperm(n, generator=generator, device=values.device)[: self.places]]
-        return values
 
 
 class Gram:
@@ -191,6 +184,14 @@ def ascending(values: Tensor) -> Tensor:
     if not values.requires_grad:
         return torch.from_numpy(np.sort(plain, 2))
     return values.gather(2, torch.from_numpy(np.argsort(plain, 2)))
+
+
+def sampled(values: Tensor, most: int, generator: torch.Generator | None) -> Tensor:
+    """Return the values, (…, places); if there are more than `most` places, those of a random sample."""
+    n = values.shape[-1]
+    if n > most:
+        values = values[..., torch.randperm(n, generator=generator, device=values.device)[:most]]
+    return values
 
 
 def _gram(fmap: Tensor) -> Tensor:

@@ -63,10 +63,7 @@ class RegionalTransport:
 
     def _sorted(self, slices: Tensor, values: Tensor, generator: torch.Generator | None) -> Tensor:
         """Return the sorted projections, (directions, places), of `values`, (channels, places), or of a sample."""
-        n = values.shape[1]
-        if n > self.places:
-            values = values[:, torch.randperm(n, generator=generator, device=values.device)[: self.places]]
-        return losses.ascending((slices @ values)[None])[0]
+        return losses.ascending((slices @ losses.sampled(values, self.places, generator))[None])[0]
 
 
 def _resampled(ordered: Tensor, count: int) -> Tensor:
