@@ -67,7 +67,7 @@ page: setup  ## Write docs/gallery.html, the page with all shipped models
 gallery: setup  ## Retrain the models in assets/ (some hours on a CPU)
 	$(TRAIN) $(filter-out marble wood,$(GALLERY)) -o build/gallery --format safetensors --from auto --size 64 --pool 128 --fresh 0.05 --iterations 2500 --resume
 	$(TRAIN) marble wood -o build/gallery --format safetensors --from auto --size 128 --batch 1 --pool 32 --fresh 0.05 --iterations 1500 --resume
-	$(TRAIN) --together $(MANY) -o build/gallery/young/many.safetensors --size 64 --iterations 4700 --batch 4 --fresh 1
+	$(TRAIN) --together $(MANY) -o build/gallery/young/many.safetensors --size 64 --iterations 4700 --batch 4 --fresh 0.25
 	$(TRAIN) --together $(MANY) -o build/gallery/many.safetensors --size 64 --from build/gallery/young/many.safetensors --iterations 4000 --batch 4 --learning-rate 4e-4 --drops 0.5 0.8
 	cp build/gallery/*.safetensors assets/
 

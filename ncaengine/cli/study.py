@@ -59,7 +59,7 @@ class Study:
             size=self.size,
             batch=self.batch,
             pool=64,
-            fresh=0.5,
+            fresh=0.25,
             hidden=96,
             kernels=self.kernels,
             seed=self.seed,

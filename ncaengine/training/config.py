@@ -44,13 +44,13 @@ class TrainingSettings:
     batch: int = 0
     """Grids in each iteration; 0 chooses what suits --budget, 4 with --iterations. On a CPU, a batch of 2 learns as
     much in the same time."""
-    pool: int = 64
+    pool: int = 32
     """Grids kept between iterations, for all kernels together; in a smaller pool, grids grow older."""
     rollout: tuple[int, int] = (32, 64)
     """The lowest and the highest number of steps that an iteration runs its grids for."""
-    fresh: float = 0.1
-    """Chance that an iteration starts one of its grids again from the seed, from 0 to 1. The lower, the older grids
-    grow, and the longer the texture stays as good as it was after some hundred steps."""
+    fresh: float = 0.01
+    """Chance that a grid which is taken from the pool starts again from the seed, from 0 to 1. The lower, the older
+    grids grow, and the longer the texture stays as good as it was after some hundred steps."""
     kernels: tuple[str, ...] = ("square", "hexagonal")
     """Neighbourhoods to train on in turn, so that the model grows its texture on all of them."""
     channels: int = 16
@@ -130,7 +130,7 @@ class TrainingSettings:
         )
 
 
-TOGETHER = TrainingSettings(fresh=0.15, pool=256)
+TOGETHER = TrainingSettings(fresh=0.04, pool=256)
 """The defaults for one model of many textures."""
 LEFT_OPEN = ("iterations", "size", "batch")
 """Settings that are chosen when the training starts where they are 0; see `budget.planned`."""

@@ -128,7 +128,7 @@ class TogetherTrainer(Trainer):
         s, here = self.settings, chosen.cpu()
         x, pairs, shares = self.pools[turn, chosen], self.pairs[turn, here], self.shares[turn, here]
         for n in range(s.batch):
-            fresh = rng.random() < s.fresh / s.batch
+            fresh = rng.random() < s.fresh
             if fresh:
                 x[n] = self.fresh_state(int(rng.integers(2**32)))
             if fresh or rng.random() < SWITCHED:

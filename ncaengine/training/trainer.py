@@ -153,8 +153,9 @@ class Trainer:
     ) -> tuple[Tensor, Tensor | None]:
         """Return the chosen grids, (batch, channels, size, size), and their embeddings, None for one texture."""
         x = self.pools[turn, chosen]
-        if rng.random() < self.settings.fresh:
-            x[0] = self.fresh_state(int(rng.integers(2**32)))
+        for n in range(len(x)):
+            if rng.random() < self.settings.fresh:
+                x[n] = self.fresh_state(int(rng.integers(2**32)))
         return x, None
 
     def _compare(self, pictures: Tensor, turn: int, generator: torch.Generator) -> Tensor:

@@ -50,11 +50,11 @@ def trial(seconds: float):  # type: ignore[no-untyped-def]
     ("asked", "seconds", "expected"),
     [
         (replace(OPEN, budget="5m"), 0.1, (64, 2, 1500)),
-        (replace(OPEN, budget="20m"), 0.1, (64, 4, 3000)),
+        (replace(OPEN, budget="20m"), 0.1, (96, 2, 2667)),
         (replace(OPEN, budget="2h"), 0.1, (128, 4, 4500)),
         (replace(OPEN, budget="5m"), 0.001, (128, 4, 18750)),
         (replace(OPEN, budget="1s"), 10, (64, 2, 1)),
-        (replace(OPEN, budget="5m", size=96), 0.001, (96, 4, 33333)),
+        (replace(OPEN, budget="5m", size=96), 0.001, (96, 2, 66667)),
         (replace(OPEN, budget="5m", size=40, batch=3), 0.1, (40, 3, 2560)),
         (replace(OPEN, iterations=7), 0.1, (128, 4, 7)),
         (replace(OPEN, iterations=7, size=32, batch=1), 0.1, (32, 1, 7)),
@@ -73,7 +73,7 @@ def test_without_a_word_a_gpu_makes_the_articles_iterations_and_a_processor_twen
     found = planned(OPEN, False, trial(0.1))
     assert found == planned(replace(OPEN, budget="20m"), False, trial(0.1))
     said = budget.expectation(found, "scales", said=False)
-    assert "no GPU and no --budget: about 3,000 iterations with 4 grids of 64x64, from the weights of scales" in said
+    assert "no GPU and no --budget: about 2,667 iterations with 2 grids of 96x96, from the weights of scales" in said
     assert "longer --budget" in budget.expectation(replace(found, iterations=900), "", said=True)
 
 

@@ -34,7 +34,7 @@ TINY = TrainingSettings(
     rollout=(4, 8),
     hidden=16,
     embedding=2,
-    fresh=1.0,
+    fresh=0.25,
     channels=12,
     precision="float32",
 )
