@@ -21,9 +21,9 @@ PLAIN = "20m"
 """The budget of a training without a GPU, if nothing is said."""
 GPU_ITERATIONS = 5000
 """The article's notebook's number of iterations, for a GPU."""
-RUNGS = ((64, 2), (96, 2), (128, 2), (128, 4))
+RUNGS = ((64, 2), (96, 2), (128, 4))
 """Sides of the grids and batches to choose from. The work of an iteration grows with side² · batch."""
-ENOUGH = 1700
+ENOUGH = 1000
 """The iterations that a larger size or batch must leave; a guess, after some short trainings."""
 GROWN = 300
 """Steps that a shipped model makes before its picture is compared with a target."""
