@@ -4,14 +4,14 @@ import os
 import subprocess
 import sys
 
-import faults
+import fault_writers
 import pytest
 from helpers import ROOT
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system with fork and signals")
 
 
-@pytest.mark.parametrize("name", faults.WRITERS)
+@pytest.mark.parametrize("name", fault_writers.WRITERS)
 def test_an_older_or_a_newer_output_is_whole_whatever_happens(name: str) -> None:
     done = subprocess.run(
         [sys.executable, ROOT / "tests" / "faults.py", "--kills", "2", "--errors", "6", name], capture_output=True,

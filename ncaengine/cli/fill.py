@@ -104,9 +104,13 @@ class Fill:
     def run(self) -> None:
         """Fill with a progress bar, write the picture or the video, and print what was filled."""
         self._check()
-        from ncaengine.io import filling, photos
+        from ncaengine.io import filling, photos, picture_files
 
         photo = photos.read_photo(self.picture)
+        if photo.frames > 1:
+            print_notice(f"{self.picture}: has {photo.frames} pictures; the first one is filled.")
+        if self.video is None and not self.variants:
+            picture_files.check_output(Path(self.output), *photo.size, photo.exif)
         labels, textures = self._areas(photo)
         models = load_models(find_textures(textures, self.budget, self.start, self.engine.plugins))
         catalogue = self.engine.kernels(self.kernel, models)
@@ -262,6 +266,8 @@ class Fill:
 
         # A video whose sides must be even leaves out a last odd row or column.
         width, height = (side - (kind.even and side % 2) for side in filled.photo.size)
+        if not width * height:
+            raise NCAError(f"{self.output}: a video of this kind needs 2x2 pixels or more; use .gif or .apng.")
         with Film(self.output, self.fps, (width, height)) as film, progress_bar("steps") as progress:
             task = progress.add_task(Path(self.output).name, total=self.steps)
             try:

@@ -10,6 +10,7 @@ import tyro
 from ncaengine.cli.shared.engine import Engine, EngineFlags, load_models
 from ncaengine.cli.shared.map_flags import MapFlags, Maps
 from ncaengine.cli.shared.options import (
+    SIDES,
     KernelName,
     OutputFile,
     Range,
@@ -42,7 +43,7 @@ class Tile:
     shipped model, for example zebra."""
     output: OutputFile
     """The picture to write: .png, .tif, .jpg or .webp. An existing file is overwritten."""
-    pixels: Annotated[tuple[int, int], PIXELS] = (1024, 1024)
+    pixels: Annotated[tuple[int, int], PIXELS, SIDES] = (1024, 1024)
     """Size of the picture: width x height, or one number for a square."""
     cell: Annotated[float, Range(1, 64)] = 4.0
     """Pixels a cell, about: the number of cells is the nearest that lets the picture close."""
@@ -65,6 +66,7 @@ class Tile:
 
         picture_files.check_output(self.output, *self.pixels)
         model = self._load()
+        self.maps.check(model)
         catalogue = self.engine.kernels(self.kernel, [model])
         stretched, size, view = framing.tile(catalogue.get(self.kernel), self.pixels, self.cell)
         view = replace(view, smooth=self.smooth)

@@ -155,6 +155,21 @@ class NewFile:
             self.discard()
 
 
+def check_place(path: Path) -> None:
+    """Raise NCAError unless a file can be written there."""
+    folder = path.absolute().parent
+    if path.is_dir():
+        raise NCAError(f"{path}: is a folder; choose another name.")
+    if not folder.is_dir():
+        raise NCAError(f"{path}: its folder does not exist; create it first.")
+    if not os.access(folder, os.W_OK):
+        raise NCAError(f"{path}: cannot be written (Permission denied).")
+    try:
+        _replaceable(path)
+    except OSError as error:
+        raise unwritable(path, error) from None
+
+
 def replace_file(path: Path, data: bytes | memoryview, beside: Path | None = None) -> None:
     """Write a file, whole or not at all: an older one of that name stays until all of the new one is on the disk.
 

@@ -1,6 +1,7 @@
 """The front door to model files: find, open, load and save them by name."""
 
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -141,6 +142,8 @@ def _checked(path: Path) -> os.stat_result:
         raise NCAError(f"cannot be read ({error}).") from None
     if path.is_dir():
         raise NCAError("is a folder; give a model file.")
+    if not stat.S_ISREG(found.st_mode):
+        raise NCAError("is a device or a pipe, not a file; save what comes out of it as a file.")
     if found.st_size == 0:
         raise NCAError("is empty; copy or save it again.")
     if found.st_size > MAX_FILE_BYTES:

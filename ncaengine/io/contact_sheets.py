@@ -1,7 +1,6 @@
 """Contact sheets: labelled pictures in rows, as Pillow images."""
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -104,17 +103,7 @@ def check_output(path: Path, what: str = "sheets") -> None:
     """Raise NCAError unless the name ends in .png and a file can be written there. `what`: a plural for messages."""
     if path.suffix.lower() != ".png":
         raise NCAError(f"{path}: {what} are written as PNG; choose a name that ends in .png.")
-    check_place(path)
-
-
-def check_place(path: Path) -> None:
-    """Raise NCAError unless a file can be written there."""
-    if path.is_dir():
-        raise NCAError(f"{path}: is a folder; choose another name.")
-    if not path.parent.is_dir():
-        raise NCAError(f"{path}: its folder does not exist; create it first.")
-    if not os.access(path.parent, os.W_OK):
-        raise NCAError(f"{path}: cannot be written (Permission denied).")
+    files.check_place(path)
 
 
 def save_picture(picture: Image.Image, path: Path) -> None:

@@ -14,7 +14,7 @@ Rate = int | Fraction
 """Frames per second."""
 PIPE = "-"
 """The output that stands for standard output."""
-FASTEST = 3600
+SLOWEST, FASTEST = 0.001, 3600
 """Frames per second, of all kinds."""
 _PATTERN = re.compile(r"%0?\d{0,2}d")
 _PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
@@ -164,7 +164,10 @@ def kind_of(output: str, form: str = "") -> Kind:
     kind = next((kind for kind in KINDS if name.endswith(kind.ending)), None)
     if kind is None:
         raise NCAError(f"{output}: this ending can't be recorded; {NAMED}")
-    if kind.still and _PATTERN.search(Path(output).name):
+    numbers = _PATTERN.findall(Path(output).name) if kind.still else []
+    if len(numbers) > 1 or (numbers and Path(output).name.count("%") > 1):
+        raise NCAError(f"{output}: numbered files have one %d or %04d in their names, and no other %.")
+    if numbers:
         return replace(kind, still=False, ending=f"%d{kind.ending}")
     return kind
 
@@ -195,8 +198,9 @@ def parse_rate(text: str) -> Rate:
 
 def check_rate(kind: Kind, fps: Rate) -> None:
     """Raise NCAError if a kind can't have so many frames a second."""
-    if not 0 < fps <= FASTEST or Fraction(fps).denominator > 10**6:
-        raise NCAError(f"{fps} frames a second can't be recorded; use 60, 30, 24000/1001 or another up to {FASTEST}.")
+    if not SLOWEST <= fps <= FASTEST or Fraction(fps).denominator > 10**6:
+        raise NCAError(f"{fps} frames a second can't be recorded; use 60, 30, 24000/1001 or another "
+                       f"from {SLOWEST:g} to {FASTEST}.")  # fmt: skip
     if kind.unit and (fps > kind.fastest or (kind.unit / Fraction(fps)).denominator > 1):
         rates = (str(n) for n in range(1, kind.fastest + 1) if kind.unit % n == 0)
         raise NCAError(f"A {kind.title} can't have {fps} frames a second; use {', '.join(rates)}.")

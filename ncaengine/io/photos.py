@@ -17,6 +17,8 @@ from ncaengine.io import picture_files
 
 Numbers = npt.NDArray[Any]
 ADVICE = "scale it down first"
+MOST_DOTS = 1_000_000
+"""More pixels an inch than this are taken for a broken file's, and none are kept."""
 KEPT = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
 """Tags of Exif that stay true of a changed picture: description, maker, model, software, date, artist, copyright."""
 _PARTS, _SIDES = (0x8769, 0x8825), (0xA002, 0xA003)
@@ -46,6 +48,8 @@ class Photo:
     """The ICC profile of its colours."""
     dpi: float | None = None
     """Pixels an inch on paper."""
+    frames: int = 1
+    """How many pictures the file has; this is the first."""
 
     @property
     def size(self) -> Size:
@@ -85,12 +89,14 @@ def read_photo(path: Path) -> Photo:
         if numbers is None:
             ImageOps.exif_transpose(image, in_place=True)
             numbers = np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
-        dots = image.info.get("dpi", (0, 0))[0]
+        dots = float(image.info.get("dpi", (0, 0))[0])
+        frames = int(getattr(image, "n_frames", 1))
         alpha = numbers[..., 3] if numbers.shape[2] == 4 else None
         profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA", "P") else None
         return Photo(
-            np.ascontiguousarray(numbers[..., :3]), alpha, _exif(image), profile or b"", float(dots) if dots else None
-        )
+            np.ascontiguousarray(numbers[..., :3]), alpha, _exif(image), profile or b"",
+            dots if 0 < dots <= MOST_DOTS else None, frames,
+        )  # fmt: skip
 
 
 def read_marks(path: Path, size: Size, of: Path) -> U8:
@@ -147,8 +153,10 @@ def _deep(image: Image.Image, path: Path) -> Numbers | None:
     if image.mode[0] in "IF":
         ImageOps.exif_transpose(image, in_place=True)
         grey = np.asarray(image)
-        if image.mode == "F":  # white is 1, or the largest value if that is larger
-            grey = np.nan_to_num(grey) * (65535 / max(1.0, float(np.nanmax(grey))))
+        if not np.isfinite(grey).all():
+            raise NCAError(f"{path}: has values that are not finite; save it again without them.")
+        white = 1.0 if image.mode == "F" else 65535.0  # or the largest value if that is larger
+        grey = grey * (65535 / max(white, float(grey.max())))
         return np.repeat(grey.clip(0, 65535).astype(np.uint16)[..., None], 3, 2)
     raw = str(getattr(image, "tile", ""))
     if image.format not in ("PNG", "TIFF") or "16" not in raw or image.mode not in ("RGB", "RGBA", "LA"):

@@ -1,7 +1,6 @@
 """Single pictures as files: PNG, TIFF, JPEG and WebP, with their size on paper."""
 
 import io
-import os
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,8 @@ DEEP = ("PNG", "TIFF")
 """Those that have 16 bits."""
 SIDES = {"JPEG": 65_500, "WEBP": 16_383}
 """The most pixels a side, of those that have a limit."""
+MOST_EXIF = 65_000
+"""The most bytes of Exif that a JPEG holds, about."""
 _OPTIONS: dict[str, dict[str, Any]] = {
     "PNG": {},
     "TIFF": {"compression": "tiff_adobe_deflate"},
@@ -29,19 +30,18 @@ _PER_UNIT, _UNIT, _INCH = (0x011A, 0x011B), 0x0128, 2
 """Tags of Exif: pixels a unit of length, across and down; the unit; and its number for an inch."""
 
 
-def check_output(path: Path, width: int = 1, height: int = 1) -> None:
-    """Raise NCAError if no picture of this size can be written under this name."""
+def check_output(path: Path, width: int = 1, height: int = 1, exif: bytes = b"") -> None:
+    """Raise NCAError if no picture of this size, with this Exif, can be written under this name."""
     kind = FORMATS.get(path.suffix.lower())
     if kind is None:
         raise NCAError(f"{path}: pictures are written as .png, .tif, .jpg or .webp; choose one of these endings.")
     if max(width, height) > SIDES.get(kind, width + height):
         raise NCAError(f"{path}: a side has more than {SIDES[kind]:,} pixels; choose .png or .tif.")
-    if path.is_dir():
-        raise NCAError(f"{path}: is a folder; choose another name.")
-    if not path.absolute().parent.is_dir():
-        raise NCAError(f"{path}: its folder does not exist; create it first.")
-    if not os.access(path.absolute().parent, os.W_OK):
-        raise NCAError(f"{path}: cannot be written (Permission denied).")
+    if kind == "JPEG" and len(exif) > MOST_EXIF:
+        raise NCAError(
+            f"{path}: a .jpg can't hold {len(exif):,} bytes of Exif, as the picture has; choose .png or .tif."
+        )
+    files.check_place(path)
 
 
 def write_picture(
@@ -55,7 +55,7 @@ def write_picture(
     exif: Stored in the file, if any.
     profile: The ICC profile of its colours, stored in the file, if any.
     """
-    check_output(path, picture.shape[1], picture.shape[0])
+    check_output(path, picture.shape[1], picture.shape[0], exif)
     kind, file = FORMATS[path.suffix.lower()], io.BytesIO()
     options = dict(_OPTIONS[kind])
     if picture.dtype == np.uint16 and kind not in DEEP:

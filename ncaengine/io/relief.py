@@ -13,7 +13,7 @@ from ncaengine.core import framing, looks
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View
-from ncaengine.core.model import Colour
+from ncaengine.core.model import Colour, Config
 from ncaengine.core.types import F32, U8, U16
 from ncaengine.io import picture_files
 
@@ -57,6 +57,11 @@ def draw_maps(
         else:
             maps[kind] = _normals(heights * np.float32(relief.strength), step, relief.directx)
     return maps
+
+
+def check_source(config: Config, source: str) -> None:
+    """Raise NCAError if a model's cells don't have what heights are to be taken from."""
+    _values(np.zeros((1, 1, config.channels), np.float32), config.colour, source)
 
 
 def _values(state: F32, colour: Colour, source: str) -> F32:

@@ -18,7 +18,7 @@ def check_output(path: Path) -> None:
     """Raise NCAError unless a report can be written to a path."""
     if path.suffix.lower() not in ENDINGS:
         raise NCAError(f"{path}: reports are pages or pictures; choose a name that ends in .html or .png.")
-    contact_sheets.check_place(path)
+    files.check_place(path)
 
 
 def write_report(report: Report, path: Path) -> Path:

@@ -11,6 +11,7 @@ from ncaengine.cli.shared.options import Range
 if TYPE_CHECKING:
     from ncaengine.core.kernels import Kernel
     from ncaengine.core.lattice import View
+    from ncaengine.core.model import Model
     from ncaengine.simulation.grid import Grid
 
 MAPS = tyro.conf.arg(
@@ -41,6 +42,13 @@ class MapFlags:
     maps_from: Annotated[str, FROM] = "luminance"
     maps_strength: Annotated[float, STRENGTH, Range(-1000, 1000)] = 4.0
     maps_directx: Annotated[bool, DIRECTX] = False
+
+    def check(self, model: "Model") -> None:
+        """Raise NCAError if a map is asked for that this model has not the channel for."""
+        from ncaengine.io.relief import check_source
+
+        if self.maps:
+            check_source(model.config, self.maps_from)
 
     def write(self, picture: Path, grid: "Grid", kernel: "Kernel", view: "View") -> None:
         """Write the maps of a picture, and print their names.

@@ -98,6 +98,9 @@ SIZES = parsed_by(
     "WxH,WxH,...",
 )
 
+SIDES = Range(1, 100_000)
+"""Of a picture, in pixels."""
+
 Size = Annotated[tuple[int, int], SIZE]
 """Width and height in cells."""
 Sizes = Annotated[tuple[tuple[int, int], ...], SIZES]
@@ -106,6 +109,7 @@ Pixels = Annotated[
     tuple[int, int] | None,
     parsed_by(partial(parse_size, unit="pixels"), size_text, "WxH"),
     tyro.conf.arg(help_behavior_hint="(default: from --size and --scale)"),
+    SIDES,
 ]
 """Width and height of a picture in pixels."""
 Smooth = Annotated[bool, tyro.conf.arg(help="Blend cells into each other, instead of drawing each in its own shape.")]
