@@ -11,7 +11,7 @@ FEATURES ?= auto
 # Minutes of `make soak`; formats of `make fuzz`, all if empty.
 MINUTES ?= 60
 FORMATS ?=
-TRAIN = $(BIN)/ncaengine train --batch 2 --author "the ncaengine authors" --licence Apache-2.0 --features $(FEATURES)
+TRAIN = $(BIN)/ncaengine train --author "the ncaengine authors" --licence Apache-2.0 --features $(FEATURES)
 # OpenGL, with Mesa's software renderer, and what GLFW loads for a window.
 SYSTEM := libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri libx11-6 libxext6 libxcursor1 libxi6 libxinerama1 libxrandr2 libxkbcommon0
 
@@ -63,10 +63,13 @@ page: setup  ## Write docs/gallery.html, the page with all shipped models
 	$(BIN)/ncaengine export $(GALLERY) -o docs/gallery.html --kernels square hexagonal
 
 # Continues a run that was stopped; delete build/gallery to start over. The file of each model in assets/ says how it was
-# trained: some went this way from older weights of the same texture, and are smaller (12 channels, 96 hidden units).
-gallery: setup  ## Retrain the models in assets/ (some hours on a CPU)
-	$(TRAIN) $(filter-out marble wood,$(GALLERY)) -o build/gallery --format safetensors --from auto --size 64 --pool 128 --fresh 0.05 --iterations 2500 --resume
-	$(TRAIN) marble wood -o build/gallery --format safetensors --from auto --size 128 --batch 1 --pool 32 --fresh 0.05 --iterations 1500 --resume
+# trained: some in shorter or smaller runs, and some are smaller (12 channels, 96 hidden units).
+gallery: setup  ## Retrain the models in assets/ (half a day on two cores)
+	$(TRAIN) $(GALLERY) -o build/gallery --format safetensors --from auto --size 96 --batch 1 --pool 16 --fresh 0.02 --iterations 3500 --resume
+	for name in $(GALLERY); do for kernel in square hexagonal; do \
+	    $(BIN)/ncaengine evaluate build/gallery/$$name.safetensors --target $$name --features $(FEATURES) --kernel $$kernel \
+	        --size 96 --steps 500 1000 10000 --note || exit 1; \
+	done; done
 	$(TRAIN) --together $(MANY) -o build/gallery/young/many.safetensors --size 64 --iterations 4700 --batch 4 --fresh 0.25
 	$(TRAIN) --together $(MANY) -o build/gallery/many.safetensors --size 64 --from build/gallery/young/many.safetensors --iterations 4000 --batch 4 --learning-rate 4e-4 --drops 0.5 0.8
 	cp build/gallery/*.safetensors assets/
