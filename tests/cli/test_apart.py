@@ -49,8 +49,14 @@ def test_an_input_is_not_written_over(
     capsys: pytest.CaptureFixture[str], folder: Path, command: str, lost: str
 ) -> None:
     before = (folder / lost).read_bytes()
-    assert "is read, too" in problem(capsys, *command.split())
+    assert "reads it, so it would be lost" in problem(capsys, *command.split())
     assert (folder / lost).read_bytes() == before
+
+
+def test_a_folder_may_be_read_and_written(folder: Path) -> None:
+    (folder / "both").mkdir()
+    (folder / "m.safetensors").rename(folder / "both/m.safetensors")
+    assert main(["import", "both", "-o", "both"]) == 0
 
 
 @pytest.mark.parametrize(

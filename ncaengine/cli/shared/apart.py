@@ -15,14 +15,13 @@ CONTINUED = ("start",)
 
 
 def check_apart(command: object) -> None:
-    """Raise NCAError if a file that a command writes is one that it reads."""
+    """Raise NCAError if a file that a command writes is one that it reads. Folders may be the same."""
     read = [*_read(command)]
-    for written in _written(command):
-        for name, place in read:
+    for written in filter(os.path.isfile, _written(command)):
+        for name in read:
             with suppress(OSError, ValueError):  # it does not exist, or is no name that a file can have
-                if os.path.samefile(written, place):
-                    flag = "" if name == "models" else f" (--{name.replace('_', '-')})"
-                    raise NCAError(f"{written}: is read, too{flag}, and would be lost; choose another name.")
+                if os.path.samefile(written, name):
+                    raise NCAError(f"{written}: this command reads it, so it would be lost; choose another name.")
 
 
 def _written(command: object) -> Iterator[str]:
@@ -34,14 +33,13 @@ def _written(command: object) -> Iterator[str]:
                 yield str(Path(value).with_suffix(".json"))
 
 
-def _read(command: object) -> Iterator[tuple[str, str]]:
-    """Yield each flag whose text may name a file, and the name: of FILE, FILE:NAME, COLOUR=FILE or COLOUR=FILE:NAME."""
+def _read(command: object) -> Iterator[str]:
+    """Yield the texts of flags that may name a file: as FILE, FILE:NAME, COLOUR=FILE or COLOUR=FILE:NAME."""
     for field in dataclasses.fields(command):  # type: ignore[arg-type]
-        value = getattr(command, field.name)
         if field.name in WRITTEN + CONTINUED:
             continue
+        value = getattr(command, field.name)
         for text in value if isinstance(value, tuple) else (value,):
             if isinstance(text, str | Path):
                 for whole in (str(text), str(text).partition("=")[2]):
-                    yield field.name, whole
-                    yield field.name, whole.rpartition(":")[0]
+                    yield from (whole, whole.rpartition(":")[0])
