@@ -36,8 +36,8 @@ def changes(frames: np.ndarray) -> list[float]:
 @pytest.mark.parametrize("ending", [".gif", ".webp", ".apng", ".mp4", ".webm", ".mov"])
 def test_the_last_frame_meets_the_first(tmp_path, capsys, ending):
     path = tmp_path / f"loop{ending}"
-    # giraffe moves: in a texture that hardly changes, what a video's compression loses would be most of a change
-    command = ["record", "giraffe", "--loop", "-o", str(path), "--size", "64", "--seconds", "1.5", "--fps", "20"]
+    # cracks moves: in a texture that hardly changes, what a video's compression loses would be most of a change
+    command = ["record", "cracks", "--loop", "-o", str(path), "--size", "64", "--seconds", "1.5", "--fps", "20"]
     assert main([*command, "--backend", "cpu", "--skip", "300"]) == 0
     assert "30 frames, step 360, 64x64 pixels; a loop: its last 0.5 s turn into its start" in capsys.readouterr().out
     frames = decoded(path)
@@ -51,7 +51,7 @@ def test_the_last_frame_meets_the_first(tmp_path, capsys, ending):
 
 def simulation(size=(48, 40)) -> tuple[Simulation, nca.Simulation]:
     sim = Simulation(open_backend("cpu")[0])
-    grid = sim.add("giraffe", size, rng_seed=3)
+    grid = sim.add("cracks", size, rng_seed=3)
     sim.step(300, grid)
     return sim, grid
 
