@@ -192,6 +192,14 @@ def test_persistent_nan_ends_the_training_with_a_message() -> None:
         run.iterate()
 
 
+@pytest.mark.parametrize(("fresh", "again"), [(0.0, 0), (1.0, 2)])
+def test_each_grid_of_a_batch_has_its_own_chance_to_start_again(fresh: float, again: int) -> None:
+    run = trainer(replace(TINY, fresh=fresh))
+    run.pools += 1
+    x, _ = run._batch(0, torch.tensor([0, 1]), np.random.default_rng(0), torch.Generator())
+    assert int((x.amax((1, 2, 3)) == 0).sum()) == again
+
+
 def test_a_state_that_grows_too_large_does_not_return_to_the_pool() -> None:
     run = trainer()
     with torch.no_grad():
