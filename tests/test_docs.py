@@ -43,8 +43,7 @@ QUICK = {
     "sheet": ["--steps", "2", "--size=8"],
     "tile": ["--steps=2", "--pixels=64"],
     "fill": ["--steps=2"],
-    "evaluate": ["--features", "random", "--rollouts=1", "--steps", "2", "--size=64", "--target-size=64",
-                 "--heal-steps=2"],
+    "evaluate": ["--features", "random", "--rollouts=1", "--steps", "2", "--size=64", "--target-size=64"],
     "info": ["--no-picture"],
 }  # fmt: skip
 """Arguments that come after a command's own, so that it takes no time."""
@@ -162,6 +161,8 @@ def test_commands_run(page: str, folder: Path, script: Path, monkeypatch, capsys
             quick = ["--seconds=0.1"] if "--session" in rest else []
         elif "--seconds" in rest:
             quick = ["--size=24x16", "--seconds=0.1"]
+        elif {"--heal", "--report"} & set(rest):
+            quick = [*quick, "--heal-steps=2"]
         assert main([name, *rest, *quick]) == 0, f"{page}: {command}\n{capsys.readouterr().err}"
 
 

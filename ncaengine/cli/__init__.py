@@ -16,6 +16,7 @@ import tyro
 from ncaengine._version import __version__
 from ncaengine.cli.shared import console, usage
 from ncaengine.cli.shared.apart import check_apart
+from ncaengine.cli.shared.idle import check_idle
 from ncaengine.cli.shared.options import check_ranges, join_help_lines
 from ncaengine.core.errors import NCAError
 from ncaengine.core.optional import missing
@@ -103,6 +104,7 @@ def _carry_out(args: list[str]) -> None:
     else:
         command = _parse(args)
         check_ranges(command)
+        check_idle(command)
         check_apart(command)
         command.run()
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from ncaengine.cli.shared.engine import find_kernels, load_models, open_simulation
+from ncaengine.cli.shared.idle import Idle, only_with
 from ncaengine.cli.shared.options import (
     BackendChoice,
     Count,
@@ -119,6 +120,10 @@ class Evaluate:
             self._print_json(results, plan, net.names, loss_of_target)
         else:
             self._print_table(results, plan, loss_of_target)
+
+    def idle(self) -> tuple[Idle, ...]:
+        """Return which flags have no effect."""
+        return (only_with("--heal or --report", self.heal or self.report is not None, "heal_steps"),)
 
     def _check(self) -> None:
         if not self.models:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from ncaengine.cli.shared.engine import find_kernels, load_models, open_simulation
+from ncaengine.cli.shared.idle import Idle, only_with
 from ncaengine.cli.shared.options import KernelName, Models, OutputFile, Plugins, Seed, Size
 from ncaengine.cli.shared.output import plural, print_notice, progress_bar
 from ncaengine.cli.shared.pages import open_page, page_text, start_settings
@@ -61,7 +62,7 @@ class Export:
         """Write the file and print what it holds."""
         from ncaengine.core import embeddings
 
-        form = self.form or FORMS.get(self.output.suffix.lower())
+        form = self._form
         if form is None:
             raise NCAError(f"{self.output}: this ending is not known; use .html, .json, .pt or .glsl, or give --form.")
         if not self.output.parent.is_dir():
@@ -90,6 +91,21 @@ class Export:
         print(f"{plural(len(models), 'model')} in {self.output}{first}")
         if form == "page" and self.open:
             open_page(self.output)
+
+    @property
+    def _form(self) -> Form | None:
+        return self.form or FORMS.get(self.output.suffix.lower())
+
+    def idle(self) -> tuple[Idle, ...]:
+        """Return which flags have no effect."""
+        on_one = Idle(
+            self._form == "page", "kernel", "does not work with a page, which may offer several: use --kernels."
+        )
+        return (
+            only_with("a page (.html)", self._form in ("page", None), "kernels size seed open"),
+            on_one,
+            only_with("a page, an atlas or GLSL", self._form != "torch", "kernel plugins"),
+        )
 
     def _kernels(self, models: "list[Model]") -> "Catalogue":
         return find_kernels(self.plugins, self.kernel, models)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from ncaengine.cli.shared.engine import Engine, EngineFlags, load_models
+from ncaengine.cli.shared.idle import Idle, only_with
 from ncaengine.cli.shared.options import (
     FROM,
     Count,
@@ -19,7 +20,7 @@ from ncaengine.cli.shared.options import (
 )
 from ncaengine.cli.shared.output import plural, print_notice, progress_bar
 from ncaengine.cli.shared.output_flags import Fps
-from ncaengine.cli.shared.textures import find_textures
+from ncaengine.cli.shared.textures import find_textures, is_image
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:
@@ -143,8 +144,20 @@ class Fill:
             raise NCAError("--variants writes a contact sheet; give a name that ends in .png.")
         if self.layer and (name.endswith((".jpg", ".jpeg")) or (self.video and not self.video.alpha)):
             raise NCAError(f"{self.output}: this kind can't be transparent; use .png, .tif, .webp or .mov for --layer.")
-        if self.until_settled and self.video:
-            raise NCAError("A video has a length; use --steps instead of --until-settled.")
+
+    def idle(self) -> tuple[Idle, ...]:
+        """Return which flags have no effect."""
+        textures = [pair.partition("=")[2] for pair in self.map] + [str(self.texture)] * bool(self.texture)
+        return (
+            only_with("a video, for example -o film.mp4", bool(self.video), "fps steps_per_frame"),
+            only_with("a texture that is learnt from an image", any(map(is_image, textures)), "budget start"),
+            Idle(
+                bool(self.video),
+                "until_settled",
+                "does not work with a video; use --steps instead.",
+            ),
+            Idle(self.until_settled, "steps", "does not work with --until-settled; leave one of them out."),
+        )
 
     @property
     def video(self) -> "Kind | None":

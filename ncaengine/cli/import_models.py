@@ -147,6 +147,9 @@ class Import:
         opened = model_files.open_file(path, hints)
         if opened.doubt:
             print_notice(f"{path}: {opened.doubt}")
+        if opened.idle:
+            flags = ", ".join(f"--{name.replace('_', '-')}" for name in opened.idle)
+            print_notice(f"{path}: {flags} changed nothing, because the file itself says what it is.")
         one = opened.find_name(name) if name else ""
         wanted = [each for each in opened.models if fnmatch(each, self.name) and one in ("", each)]
         readings = opened.candidates(name=one) if self.detect and wanted else []

@@ -15,7 +15,8 @@ import tyro
 
 from ncaengine.cli.shared import output_flags, setting_flags
 from ncaengine.cli.shared.engine import Engine, EngineFlags, load_models
-from ncaengine.cli.shared.map_flags import MapFlags, Maps
+from ncaengine.cli.shared.idle import Idle, only_with
+from ncaengine.cli.shared.map_flags import MAP_DETAILS, MapFlags, Maps
 from ncaengine.cli.shared.options import (
     SIZE,
     Count,
@@ -155,18 +156,29 @@ class Record:
             raise NCAError("Name one source to record: a model, a --session or a --script.")
         if self.seconds is not None and self.steps is not None:
             raise NCAError("Use --steps or --seconds, not both.")
-        if self.seconds is not None and self.script:
-            raise NCAError("The script sets its length; leave out --seconds, or change `seconds` in the script.")
-        if self.steps is not None and not self.model:
-            raise NCAError("--steps works only with a model; for a session use --seconds.")
         if self.pixels and self.scale and (self.size or not self.model):
             raise NCAError("--pixels chooses the scale of a grid that has its size already; leave out --scale.")
         if self.maps.maps and (self.raw or kind_of(self.output or ".mp4", self.format or "").ending != ".png"):
             raise NCAError("--maps are written beside a still picture; give a name that ends in .png, without --raw.")
         if self.loop and kind_of(self.output or ".mp4", self.format or "").still:
             raise NCAError("One picture can't be a loop; name a video, a .gif, .webp or .apng, or as f_%04d.png.")
-        if self.skip and not self.model:
-            raise NCAError("--skip works only with a model; a session continues where it was saved.")
+
+    def idle(self) -> tuple[Idle, ...]:
+        """Return which flags have no effect."""
+        own = bool(self.session or self.script)
+        still = bool(self.model) and self.seconds is None and kind_of(self.output or ".mp4", self.format or "").still
+        return (
+            Idle(own, "steps", "works only with a model; for a session use --seconds."),
+            Idle(own, "skip", "works only with a model; a session continues where it was saved."),
+            Idle(own, "size kernel seed steps_per_frame",
+                 "works only with a model; a session or a script has its own, so leave it out."),
+            Idle(bool(self.script), "seconds",
+                 "does not work with --script, which sets the length; change `seconds` in the script."),
+            Idle(bool(self.model), "grids", "works only with a session or a script; a model has one grid."),
+            Idle(still, "fps steps_per_frame", "works only with a video, and this is one picture; leave it out."),
+            Idle(self.raw, "scale smooth", "does not work with --raw, which draws a pixel a cell."),
+            only_with("--maps", bool(self.maps.maps), MAP_DETAILS),
+        )  # fmt: skip
 
     def _record_model(self, path: Path) -> "tuple[Recording, Grid]":
         """Record a model from its seed."""

@@ -32,6 +32,8 @@ class Replay:
         from ncaengine.io import journals, sessions
         from ncaengine.simulation.clock import TICKS_PER_SECOND
 
+        if self.output:
+            sessions.check_output(self.output)
         journal = journals.load_journal(self.journal)
         catalogue = kernels.discover(self.engine.plugins)
         with self.engine.simulation(catalogue, journal.header.history) as sim:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from ncaengine.cli.shared.engine import Engine, EngineFlags, load_models
+from ncaengine.cli.shared.idle import Idle, only_with
 from ncaengine.cli.shared.options import (
     SIZE,
     Models,
@@ -88,7 +89,7 @@ class Sheet:
         kernels = [catalogue.get(name) for name in dict.fromkeys(self.kernels)]
         steps = sorted(set(self.steps))
         names = _names(self.models, models)
-        is_grid = len(steps) * len(kernels) == 1 and not self.targets
+        is_grid = self._is_grid
         targets = [] if is_grid else self._find_targets()
         captions = ["target"] * bool(targets) + [_caption(kernel, step) for kernel in kernels for step in steps]
         tile = self._fit(captions, is_grid, names) if self.pixels else None
@@ -104,6 +105,14 @@ class Sheet:
         contact_sheets.save_picture(page, self.output)
         pictures = plural(sum(map(len, rows)), "picture")
         print(f"{self.output}: {plural(len(models), 'model')}, {pictures}, {page.width}x{page.height} pixels")
+
+    @property
+    def _is_grid(self) -> bool:
+        return len(set(self.steps)) * len(set(self.kernels)) == 1 and not self.targets
+
+    def idle(self) -> tuple[Idle, ...]:
+        """Return which flags have no effect."""
+        return (only_with("one picture for each model; with several, each model has a row", self._is_grid, "columns"),)
 
     def _check(self) -> None:
         if self.pixels and self.size:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from ncaengine.cli.shared.engine import Engine, EngineFlags, load_models
-from ncaengine.cli.shared.map_flags import MapFlags, Maps
+from ncaengine.cli.shared.idle import Idle, only_with
+from ncaengine.cli.shared.map_flags import MAP_DETAILS, MapFlags, Maps
 from ncaengine.cli.shared.options import (
     SIDES,
     KernelName,
@@ -84,6 +85,10 @@ class Tile:
                 f"  {edges} edge: {seam.change:.2f} of the change between neighbouring {lines} "
                 f"(up to {seam.most:.2f} elsewhere)"
             )
+
+    def idle(self) -> tuple[Idle, ...]:
+        """Return which flags have no effect."""
+        return (only_with("--maps", bool(self.maps.maps), MAP_DETAILS),)
 
     def _load(self) -> "Model":
         """Open the model. Raises NCAError if it can't tile."""

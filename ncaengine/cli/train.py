@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 from tyro.constructors import PrimitiveConstructorSpec
 
+from ncaengine.cli.shared.idle import Idle, only_with
 from ncaengine.cli.shared.options import FROM, OutputFile, Plugins, Range
 from ncaengine.cli.shared.ray_runs import run_on_ray
 from ncaengine.cli.shared.training_runs import run_all, write_report
@@ -104,18 +105,24 @@ class Train:
         self.settings.check()
         jobs, resume = self._jobs(), self.resume and not self.output.suffix
         if self.ray is None:
-            if self.gpus is not None:
-                raise NCAError("--gpus works only with --ray; leave it out.")
             run_all(jobs, resume, self.threads, self.plugins, self.watch)
             outcomes: Sequence[Outcome] = ()
         else:
-            if self.watch or self.log_dir:
-                raise NCAError(f"{'--watch' if self.watch else '--log-dir'} does not work with --ray; leave it out.")
             outcomes = run_on_ray(jobs, self.resume, self.ray, self.threads, self.gpus, self.plugins)
         if not self.output.suffix:
             write_report(self.output, jobs, outcomes)
         if any(outcome.problem for outcome in outcomes):
             raise NCAError("Some trainings failed; the same command with --resume tries them again.")
+
+    def idle(self) -> tuple[Idle, ...]:
+        """Return which flags have no effect."""
+        return (
+            Idle(self.together or self.add, "ray sweep",
+                 "does not work with --together or --add, which train one model; leave it out."),
+            Idle(self.ray is not None, "watch log_dir", "does not work with --ray; leave it out."),
+            only_with("--ray", self.ray is not None, "gpus"),
+            only_with("several models, in a folder", not self.output.suffix, "format"),
+        )  # fmt: skip
 
     def _jobs(self) -> "list[TrainingJob]":
         from ncaengine.training import sweeps, targets
@@ -160,9 +167,6 @@ class Train:
         from ncaengine.training import targets
         from ncaengine.training.run import TrainingJob
 
-        for flag, given in (("--ray", self.ray is not None), ("--sweep", self.sweep)):
-            if given:
-                raise NCAError(f"{flag} does not work with --together or --add, which train one model; leave it out.")
         if self.output.suffix not in (".pt", ".safetensors"):
             raise NCAError(f"{self.output}: the name of the model must end in .pt or .safetensors.")
         if not self.images:

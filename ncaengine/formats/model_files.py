@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from ncaengine.core import files, resources
@@ -43,12 +44,13 @@ def open_file(path: Path, hints: Hints = _NO_HINTS) -> Opened:
         content = sniffing.read_file(path)
         if isinstance(content, Model):
             models = LazyModels(path, {content.config.name: lambda: content})
-            return Opened(path, current, "", "", "", models, {})
+            return Opened(path, current, "", "", "", models, {}, idle=hints.given())
         if isinstance(content, Held):
             parts = partition.split(content, lambda named: importers.fits(named, hints))
         else:
             parts = [content]
-        return _opened(path, current, [importers.identify(part, hints) for part in parts])
+        opened = _opened(path, current, found := [importers.identify(part, hints) for part in parts])
+        return replace(opened, idle=found[0].idle(hints))
 
 
 def _opened(path: Path, version: Version, found: list[Identified]) -> Opened:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from ncaengine.core import files
 from ncaengine.core.errors import NCAError
-from ncaengine.core.files import unwritable
 from ncaengine.core.types import F32, U8
 from ncaengine.io import kinds
 from ncaengine.io.kinds import Job, Kind, Rate
@@ -37,8 +37,8 @@ def check_output(output: str, fps: Rate, width: int = 1, height: int = 1, form: 
         raise NCAError(
             f"{output}: pictures of {width}x{height} are too large; a side can have at most {kind.side} pixels."
         )
-    if not kind.piped and not output.endswith(("/", os.sep)) and not Path(output).absolute().parent.is_dir():
-        raise NCAError(f"{output}: its folder does not exist; create it first.")
+    if not kind.piped and not output.endswith(("/", os.sep)):
+        files.check_place(Path(output))
     return kind
 
 
@@ -55,4 +55,4 @@ def open_encoder(output: str, fps: Rate, width: int, height: int, options: Mappi
     try:
         return encoder(job)
     except OSError as error:
-        raise unwritable(output, error) from None
+        raise files.unwritable(output, error) from None

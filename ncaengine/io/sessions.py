@@ -20,7 +20,7 @@ import safetensors.numpy
 from ncaengine.core import backdrops, bounds, inputs, model_dicts
 from ncaengine.core.backdrops import Backdrop
 from ncaengine.core.errors import NCAError
-from ncaengine.core.files import replace_file, unreadable
+from ncaengine.core.files import check_place, replace_file, unreadable
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Model
 from ncaengine.core.types import Size
@@ -186,6 +186,13 @@ def read_header(path: Path) -> SessionHeader:
         raise NCAError(f"{path}: {error}") from None
     except OSError as error:
         raise unreadable(path, error) from None
+
+
+def check_output(path: Path) -> None:
+    """Raise NCAError unless a session can be written there."""
+    if path.suffix.lower() != ENDING:
+        raise NCAError(f"{path}: a session's name ends in {ENDING}; change the ending.")
+    check_place(path)
 
 
 def save_session(sim: Simulation, path: str | Path) -> None:

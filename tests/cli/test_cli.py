@@ -352,7 +352,7 @@ def test_record_makes_a_video_of_the_given_seconds(capsys, tmp_path, model):
     ("flags", "message"),
     [
         (["m.pt", "--seconds", "2", "--steps", "9"], "Use --steps or --seconds, not both."),
-        (["--script", "s.toml", "--seconds", "2"], "The script sets its length"),
+        (["--script", "s.toml", "--seconds", "2"], "--seconds does not work with --script"),
         (["--script", "s.toml", "--steps", "2"], "--steps works only with a model"),
         (["--session", "s.nca", "--steps", "2"], "--steps works only with a model"),
     ],

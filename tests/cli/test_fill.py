@@ -88,7 +88,7 @@ def test_layers_settled_textures_and_maps(capsys: pytest.CaptureFixture[str], dr
     run(capsys, *command, "-o", out, "--layer", "--feather", 0)
     alpha = opened(out, "RGBA")[..., 3]
     assert np.array_equal(alpha > 0, opened(drawn / "mask.png", "L") > 0)
-    printed = run(capsys, *command, "-o", out, "--until-settled", "--cell", 4)
+    printed = run(capsys, *command[:-2], "-o", out, "--until-settled", "--cell", 4)
     assert 200 <= int(printed.rsplit(" ", 1)[1].replace(",", "")) <= 3000
     turned = run(capsys, *command, "-o", out, "--align", "edges", "--scale", drawn / "photo.png", "--angle", 30)
     assert "1 area" in turned

@@ -32,8 +32,9 @@ def test_the_name_of_a_model_among_several_is_its_own(capsys, tmp_path, monkeypa
 
 @pytest.mark.parametrize("skip", [0, 7, 120])
 def test_skipped_steps_are_made_but_not_shown(capsys, tmp_path, skip):
-    command = ["record", "zebra", "--size", "12", "--backend", "torch", "--steps-per-frame", "3", "--scale", "1"]
-    assert main([*command, "-o", f"{tmp_path}/late/", "--skip", str(skip), "--steps", "6"]) == 0
+    command = ["record", "zebra", "--size", "12", "--backend", "torch", "--scale", "1"]
+    film = ["--steps-per-frame", "3", "--skip", str(skip), "--steps", "6"]
+    assert main([*command, "-o", f"{tmp_path}/late/", *film]) == 0
     assert f"2 frames, step {skip + 6}," in capsys.readouterr().out
     assert main([*command, "-o", f"{tmp_path}/whole.png", "--steps", str(skip + 6)]) == 0
     assert main([*command, "-o", f"{tmp_path}/first.png", "--steps", str(skip + 3)]) == 0

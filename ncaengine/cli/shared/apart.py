@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from ncaengine.cli.shared.map_flags import MapFlags
 from ncaengine.core.errors import NCAError
 
 WRITTEN = ("output", "report")
@@ -31,6 +32,8 @@ def _written(command: object) -> Iterator[str]:
             yield str(value)
             if name == "report":  # its numbers
                 yield str(Path(value).with_suffix(".json"))
+    if isinstance(maps := getattr(command, "maps", None), MapFlags):
+        yield from map(str, maps.paths(Path(command.output)))  # type: ignore[attr-defined]
 
 
 def _read(command: object) -> Iterator[str]:

@@ -50,6 +50,12 @@ class MapFlags:
         if self.maps:
             check_source(model.config, self.maps_from)
 
+    def paths(self, picture: Path) -> list[Path]:
+        """Return the files that are written beside a picture."""
+        from ncaengine.io.relief import path_beside
+
+        return [path_beside(picture, kind) for kind in self.maps]
+
     def write(self, picture: Path, grid: "Grid", kernel: "Kernel", view: "View") -> None:
         """Write the maps of a picture, and print their names.
 
@@ -63,5 +69,7 @@ class MapFlags:
             print(f"{path}: {path.stem.rpartition('_')[2]} map")
 
 
+MAP_DETAILS = "maps_from maps_strength maps_directx"
+"""Flags that only --maps needs."""
 Maps = Annotated[MapFlags, tyro.conf.arg(name="")]
 """The type of the one field that adds these flags to a command."""

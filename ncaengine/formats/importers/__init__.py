@@ -111,6 +111,26 @@ class Identified:
         config = msgspec.structs.replace(model.config, family=family.name, attribution=attribution)
         return dataclasses.replace(model, config=config)
 
+    def idle(self, given: Hints) -> tuple[str, ...]:
+        """Return the names of hints that change nothing in this file, whatever their value.
+
+        given: The user's; `hints` has what the file says, too.
+        """
+
+        def is_idle(name: str) -> bool:
+            if name in ("channels", "hidden"):
+                return self.decoded.form != "floats"
+            if name not in _CHOICES:
+                return False
+            values = (getattr(_NO_HINTS, name), *_CHOICES[name])
+            try:
+                first, *others = (self._first(dataclasses.replace(self.hints, **{name: value})) for value in values)
+            except NCAError:  # such as a seed that needs more channels
+                return False
+            return all(_same_step(first, other) for other in others)
+
+        return tuple(filter(is_idle, given.given()))
+
     def candidates(self, flags: str | None = None) -> list[tuple[str, Model]]:
         """Return what bare weights may be, each with the flags that choose it, the family's usual choice first.
 

@@ -1,5 +1,6 @@
 """What all importers share: Decoded (a file's content), Hints (what the user knows) and Family (how to read it)."""
 
+import dataclasses
 import functools
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -105,6 +106,10 @@ class Hints:
     """How a step follows the update; '' for the family's."""
     state_clip: float | Range | None = None
     """The largest |state|, 0 for no limit, or the lowest and the highest state; None for the family's."""
+
+    def given(self) -> tuple[str, ...]:
+        """Return the names of the hints that say something."""
+        return tuple(each.name for each in dataclasses.fields(self) if getattr(self, each.name) != each.default)
 
 
 @dataclass(frozen=True)
