@@ -28,7 +28,7 @@ from apps import model
 from test_long_session import Player
 
 from ncaengine import backends
-from ncaengine.core import kernels
+from ncaengine.core import kernels, memory
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Config
 from ncaengine.io import journals, sessions
@@ -168,6 +168,7 @@ def main() -> int:
     parser.add_argument("--one", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
+        memory.share_heap()  # as the command line does
         one(given.one, given.minutes * 60)
         return 0
     places, failed = given.places or PLACES, 0

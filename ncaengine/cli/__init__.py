@@ -106,6 +106,9 @@ def _carry_out(args: list[str]) -> None:
         check_ranges(command)
         check_idle(command)
         check_apart(command)
+        from ncaengine.core.memory import share_heap
+
+        share_heap()
         command.run()
 
 

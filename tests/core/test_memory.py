@@ -1,5 +1,10 @@
 """Large grids: what they need is known before it is taken, and what does not fit is refused with what does."""
 
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from helpers import random_model
@@ -18,6 +23,28 @@ from ncaengine.simulation.commands import Resize
 from ncaengine.simulation.simulation import Simulation
 
 WIDE = random_model(Config(channels=12, hidden=8))
+HEAPS = """
+import ctypes, sys, threading
+from ncaengine.core import memory
+{before}
+libc, together = ctypes.CDLL(None), threading.Barrier(4)
+libc.fopen.restype = ctypes.c_void_p
+libc.malloc.restype = ctypes.c_void_p
+
+def take():
+    libc.malloc(ctypes.c_size_t(100))
+    together.wait()
+
+threads = [threading.Thread(target=take) for _ in range(4)]
+for each in threads:
+    each.start()
+for each in threads:
+    each.join()
+file = ctypes.c_void_p(libc.fopen(sys.argv[1].encode(), b"w"))
+libc.malloc_info(0, file)
+libc.fclose(file)
+"""
+"""A program whose threads take memory at once, and that writes what glibc says of its heaps."""
 
 
 def test_a_grid_that_does_not_fit_is_refused_with_the_largest_that_does(
@@ -112,3 +139,13 @@ def test_a_grid_beyond_the_reach_of_a_dispatch_is_not_listed(
         cells.release()
     first = "every" if gl_formed.device.fragment else "listed"  # fragments have no list
     assert [cover for cover in covers if cover != "pairs"] == [first, "every"]
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="heaps of threads are glibc's")
+def test_threads_share_one_heap(tmp_path: Path) -> None:
+    counts = []
+    for before in ("", "memory.share_heap()"):
+        path = tmp_path / "heaps.xml"
+        subprocess.run([sys.executable, "-c", HEAPS.format(before=before), path], check=True)
+        counts.append(path.read_text("utf-8").count("<heap nr="))
+    assert counts[0] > counts[1] == 1

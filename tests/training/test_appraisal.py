@@ -161,7 +161,7 @@ def test_a_picture_has_all_pictures_and_charts(here):
         (["--report", "no/out.html"], "its folder does not exist"),
         (["--report", "out.html", "--json"], "leave --json out"),
         (["--report", "out.html", "--heal"], "leave --heal out"),
-        (["--kernel", "square", "hexagonal"], "only with --report"),
+        (["--heal", "--kernel", "square", "hexagonal"], "only with --report"),
         (["--report", "out.html", "--kernel", "square", "square"], "twice"),
         (["--report", "out.html", "--size", "2"], "too small"),
     ],
