@@ -23,8 +23,11 @@ async name => {
     const [width, height] = isVideo ? [shown.videoWidth, shown.videoHeight] : [shown.naturalWidth, shown.naturalHeight];
     [canvas.width, canvas.height] = [width, height];
     const pen = canvas.getContext("2d");
-    pen.drawImage(shown, 0, 0);
     const at = x => [...pen.getImageData(x, height / 2, 1, 1).data];
+    for (let tries = 0; tries < 100 && at(8)[3] === 0; tries++) {  // loaded, but a video's frame may not be drawn yet
+        await new Promise(yes => setTimeout(yes, 20 * tries));
+        pen.drawImage(shown, 0, 0);
+    }
     return [width, height, shown.duration || 0, at(8), at(width - 8)];
 }
 """
