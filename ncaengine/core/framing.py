@@ -43,7 +43,7 @@ def cells_for(kernel: Kernel, pixels: Size, scale: float | None = None) -> Size:
         if any(misfit <= MISFIT for *_, misfit in found):
             break
     # Of those that fit equally well to a tenth of a pixel, the one nearest to the wanted scale.
-    columns, rows, *_ = min(found, key=lambda one: (round(one[3], 1), abs(math.log(one[2] / scale))))
+    columns, rows, *_ = min(found, key=lambda one: (one[3] > MISFIT, round(one[3], 1), abs(math.log(one[2] / scale))))
     return columns, rows
 
 

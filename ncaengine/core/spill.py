@@ -5,6 +5,7 @@ import mmap
 import os
 import tempfile
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 import numpy as np
 import numpy.typing as npt
@@ -25,33 +26,39 @@ class Spill:
     def __init__(self) -> None:
         self._kept = 0  # bytes in memory
         self._segment: mmap.mmap | None = None
+        self._segments = WeakSet[mmap.mmap]()  # all that hold an array which is still used
         self._all: npt.NDArray[np.uint8] = np.empty(0, np.uint8)  # of the segment
         self._used = 0  # bytes of it
 
     def kept(self, array: A) -> A:
         """Return an equal array to keep: itself, or a copy on the disk once there are KEPT bytes in memory."""
-        room = None
+        start = None
         if self._kept + array.nbytes > KEPT:
             with contextlib.suppress(OSError, ValueError):  # a full disk: memory has to do
-                room = self._room(array.nbytes)
-        if room is None:
+                start = self._room(array.nbytes)
+        if start is None:
             self._kept += array.nbytes
             return array
-        segment, start = room
         copy: Any = self._all[start : start + array.nbytes].view(array.dtype).reshape(array.shape)  # one small object
         copy[...] = array
-        if hasattr(mmap, "MADV_DONTNEED"):
-            segment.madvise(mmap.MADV_DONTNEED)  # the pages stay in the system's cache, which gives them up if needed
+        self.leave()
         return copy  # type: ignore[no-any-return]
 
-    def _room(self, size: int) -> tuple[mmap.mmap, int]:
-        """Return where so many bytes have room. Raises OSError if the disk is full."""
+    def leave(self) -> None:
+        """Leave what was written or read to the system's cache, which gives it up if memory is needed."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            for segment in self._segments:
+                segment.madvise(mmap.MADV_DONTNEED)
+
+    def _room(self, size: int) -> int:
+        """Return where in the segment so many bytes have room. Raises OSError if the disk is full."""
         start = -(-self._used // _ALIGNED) * _ALIGNED
         if self._segment is None or start + size > len(self._segment):
             self._segment, start = _mapped(max(SEGMENT, size)), 0
+            self._segments.add(self._segment)
             self._all = np.frombuffer(self._segment, np.uint8)
         self._used = start + size
-        return self._segment, start
+        return start
 
 
 def _mapped(size: int) -> mmap.mmap:

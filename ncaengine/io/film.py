@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from ncaengine.core import memory
 from ncaengine.core.claims import Claim
 from ncaengine.core.display import Displayed
 from ncaengine.core.errors import NCAError
@@ -92,6 +93,7 @@ class Film(Displayed):
         """Finish the file. Raises NCAError if that fails."""
         if self._encoder is not None:
             self._encoder.close()
+            memory.give_back()  # encoders take much, and small things that stay come to lie between
         self.closed = True
 
     def __enter__(self) -> Self:

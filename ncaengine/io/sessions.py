@@ -17,7 +17,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from ncaengine.core import backdrops, bounds, inputs, model_dicts
+from ncaengine.core import backdrops, bounds, inputs, memory, model_dicts
 from ncaengine.core.backdrops import Backdrop
 from ncaengine.core.errors import NCAError
 from ncaengine.core.files import check_place, replace_file, unreadable
@@ -106,6 +106,7 @@ def _pack(
     for saved, known in zip(plain["models"], header.models, strict=True):
         saved["config"] = model_dicts.config_to_dict(known.config)
     data: bytes = safetensors.numpy.save(tensors, {METADATA_KEY: msgspec.json.encode(plain).decode()})
+    sim.engine.world.library.leave()
     return data
 
 
@@ -162,6 +163,7 @@ def _backdrop(saved: SavedGrid, session: Session, kernel: Kernel, size: Size) ->
 def write_session(path: Path, data: bytes) -> None:
     """Write the bytes of a session, whole or not at all. Raises NCAError."""
     replace_file(path, data)
+    memory.give_back()  # packing took several times the size
 
 
 def load_session(path: Path) -> Session:
@@ -208,11 +210,13 @@ def open_session(sim: Simulation, path: str | Path) -> None:
 def read_checked(path: Path, read: Callable[[bytes], Opened], most: int = bounds.SESSION_BYTES) -> Opened:
     """Return what `read` makes of a file's bytes, at most `most`. Raises NCAError with the file's name."""
     try:
-        return read(inputs.read_input(path, most))
+        opened = read(inputs.read_input(path, most))
     except NCAError as error:
         raise NCAError(f"{path}: {error}") from None
     except (OSError, MemoryError) as error:
         raise unreadable(path, error) from None
+    memory.give_back()
+    return opened
 
 
 def fingerprint(sim: Simulation) -> str:

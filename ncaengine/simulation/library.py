@@ -68,6 +68,10 @@ class Library:
             self._digests[key] = known, _digest(known)
         return self._digests[key][1]
 
+    def leave(self) -> None:
+        """Take no memory for what was read. Call it after reading all of it; see Spill.leave."""
+        self._spill.leave()
+
     def model(self, name: str) -> Model:
         """Return a registered model. Raises NCAError if there is none of this name."""
         if name not in self.models:

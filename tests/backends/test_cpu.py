@@ -1,17 +1,19 @@
 """The step for processors at every width of vectors that this one has, and the parts that it is made of."""
 
 import ctypes
+import sys
 import threading
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from helpers import NOTEBOOK_CONFIG, SELFORG, random_model, random_state
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from one_step import SMALL, assert_one_step_agrees, random_fields, stepped
 
-from ncaengine.backends.cpu import machine
+from ncaengine.backends.cpu import boxes, machine
 from ncaengine.backends.cpu.backend import CPUBackend
 from ncaengine.backends.cpu.emit import Code
 from ncaengine.backends.cpu.firing import BATCH, BLOCK
@@ -111,6 +113,18 @@ def test_a_damaged_file_of_the_cache_is_made_again(tmp_path: Path, monkeypatch: 
     file.unlink()
     file.mkdir()  # can be neither read nor written
     _product(Compiler(width), width, 3, width.lanes)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory of other systems counts otherwise")
+def test_functions_that_are_linked_again_and_dropped_take_no_memory() -> None:
+    compiler = Compiler(host_width())
+    unit = boxes.pack_colours(compiler.width)
+    for _ in range(20):
+        compiler.address("pack_colours", unit)
+    before = psutil.Process().memory_info().rss
+    for _ in range(1000):
+        compiler.address("pack_colours", unit)
+    assert psutil.Process().memory_info().rss - before < 3 * 2**20  # one linker for all would keep 9 MB
 
 
 def test_the_control_group_limits_the_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,3 +65,15 @@ def test_loaded_states_and_versions_of_a_model_take_no_memory(tmp_path: Path) ->
         del sim.arrays[name]
     journals.save_journal(sim, path := tmp_path / "a.jsonl")
     assert len(journals.load_journal(path).begin.models) == len(sim.models) >= 100
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory of other systems counts otherwise")
+def test_arrays_that_were_read_take_no_memory_once_they_are_left() -> None:
+    kept = Spill()
+    held = [kept.kept(np.full(1_000_000, number, np.uint8)) for number in range(60)]
+    before = psutil.Process().memory_info().rss
+    assert [int(array.sum()) // len(array) for array in held] == list(range(60))
+    assert psutil.Process().memory_info().rss - before > 40 * 2**20
+    kept.leave()
+    assert psutil.Process().memory_info().rss - before < 10 * 2**20
+    assert int(held[7][-1]) == 7

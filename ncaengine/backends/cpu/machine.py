@@ -8,7 +8,6 @@ import os
 import sys
 import threading
 from functools import cache
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +34,8 @@ WIDTHS = {
 LEVELS = {"sse": "x86-64", "avx": "sandybridge", "avx2": "x86-64-v3", "avx512": "x86-64-v4"}
 """The processor to compile for when narrower vectors than its own are asked for."""
 CGROUP = Path("/sys/fs/cgroup/cpu.max")
+LINKS = 16
+"""Functions that one linker links. LLVM frees what it keeps of each, 9 kB, with the linker, once all are dropped."""
 
 
 def host_width() -> Width:
@@ -85,8 +86,7 @@ class Compiler:
         llvm.initialize_native_asmprinter()
         self.width = width
         self._target = _target(width)
-        self._jit = llvm.create_lljit_compiler(_target(width))
-        self._linked = count()
+        self._linked = 0
         self._lock = threading.RLock()
         self._host = f"{llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()} {llvm.llvm_version_info}"
 
@@ -98,8 +98,11 @@ class Compiler:
             return self._link(name, self._machine_code(key, text))
 
     def _link(self, name: str, machine_code: bytes) -> Address:
+        if self._linked % LINKS == 0:
+            self._linker = llvm.create_lljit_compiler(_target(self.width))
+        self._linked += 1
         builder = llvm.JITLibraryBuilder().add_object_img(machine_code).add_current_process()
-        library = builder.export_symbol(name).link(self._jit, str(next(self._linked)))
+        library = builder.export_symbol(name).link(self._linker, str(self._linked))
         address = Address(library[name])
         address.library = library
         return address
