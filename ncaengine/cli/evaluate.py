@@ -23,6 +23,7 @@ from ncaengine.cli.shared.options import (
 )
 from ncaengine.cli.shared.output import plural, print_json, print_notice, progress_bar
 from ncaengine.cli.shared.reports import Against, make_report
+from ncaengine.cli.shared.targets import load_target
 from ncaengine.core import bounds
 from ncaengine.core.errors import NCAError
 
@@ -86,7 +87,7 @@ class Evaluate:
         """Measure with a progress bar; print a table or JSON, or write a report."""
         self._check()
         from ncaengine.formats import model_files
-        from ncaengine.training import evaluation, losses, targets
+        from ncaengine.training import evaluation, losses
         from ncaengine.training.features import extractor
         from ncaengine.training.notes import check_notable, note_losses
 
@@ -95,7 +96,7 @@ class Evaluate:
                 check_notable(path)
         kernels = self.kernel or (("square", "hexagonal") if self.report else ("square",))
         models = load_models(self.models)
-        picture = targets.load_target(self.target, self.target_size)
+        picture = load_target(self.target, self.target_size)
         target = losses.picture_tensor(picture)
         for name in kernels:
             catalogue = find_kernels(self.plugins, name, models)

@@ -252,7 +252,7 @@ class Record:
         with self.engine.simulation(kernels.discover(self.engine.plugins), BYTES) as sim:
             if self.script:
                 script = scripts.load_script(self.script)
-                if warning := script.late_commands():
+                for warning in filter(None, [script.late_commands(), *script.dropped]):
                     print_notice(warning)
             else:
                 assert self.session is not None

@@ -21,6 +21,7 @@ from ncaengine.cli.shared.options import (
     size_text,
 )
 from ncaengine.cli.shared.output import plural, progress_bar
+from ncaengine.cli.shared.targets import load_target
 from ncaengine.core import bounds
 from ncaengine.core.errors import NCAError
 
@@ -188,10 +189,9 @@ class Sheet:
         """
         from ncaengine.core.looks import quantise
         from ncaengine.io import contact_sheets
-        from ncaengine.training import targets
 
         def tile(name: str) -> "Tile":
-            picture = contact_sheets.frame_target(quantise(targets.load_target(name)), cells, self.scale)
+            picture = contact_sheets.frame_target(quantise(load_target(name)), cells, self.scale)
             return contact_sheets.Tile(picture, "target")
 
         return [[tile(name) if name else contact_sheets.EMPTY] for name in names]

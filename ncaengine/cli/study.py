@@ -96,7 +96,7 @@ class Study:
 
         paths = [job.output for job in jobs]
         models = [model_files.load(path) for path in paths]
-        picture = targets.load_target(self.image, base.settings.target_size)
+        picture = targets.load_target(self.image, base.settings.target_size).picture
         target, net = losses.picture_tensor(picture), extractor.open_nets(self.features)[0]
         loss = losses.make_loss("transport", net, target, directions=128)
         own = evaluation.picture_loss(target, loss)

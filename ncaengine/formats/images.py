@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ncaengine.core import bounds, files, inputs
 from ncaengine.core.errors import NCAError
-from ncaengine.core.types import F32
+from ncaengine.core.types import F32, Size
 
 FORMATS = (
     "PNG",
@@ -32,6 +33,18 @@ FORMATS = (
     "DIB",
 )
 """Those that Pillow decodes itself: for others, as EPS, it starts programs."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The picture in an image file."""
+
+    picture: F32
+    """(height, width, 3) float32 RGB in [0, 1]."""
+    size: Size
+    """Its original (width, height) in pixels."""
+    dropped: str = ""
+    """What of the file is not in it, for the user; '' if nothing."""
 
 
 @contextmanager
@@ -57,17 +70,20 @@ def opened(name: str | Path, advice: str) -> Iterator[Image.Image]:
         raise NCAError(f"{name}: cannot be read ({error}); copy it again, or save it as PNG or JPEG.") from None
 
 
-def load_image(name: str | Path, longest: int) -> tuple[F32, tuple[int, int]]:
-    """Return an image, with its longer side at most `longest` pixels, and its original (width, height).
+def load_image(name: str | Path, longest: int) -> Loaded:
+    """Return an image, with its longer side at most `longest` pixels.
 
-    The image is (height, width, 3) float32 RGB in [0, 1], turned as its EXIF says, on white where it is transparent.
-    White is 65535 in 16-bit grey and 32-bit integers, 1 in floats, or the largest value if that is larger.
+    It is turned as its EXIF says, and on white where it is transparent. Of several pictures it is the first. White is
+    65535 in 16-bit grey and 32-bit integers, 1 in floats, or the largest value if that is larger.
     Raises NCAError if the image can't be read or is too large.
     """
     with opened(name, f"scale it down to about {4 * longest} pixels a side first") as image:
-        size = image.size
-        picture = _rgb(image, longest)
-    return picture, size
+        size, dropped = image.size, []
+        if (frames := int(getattr(image, "n_frames", 1))) > 1:
+            dropped.append(f"the first of its {frames} pictures")
+        if image.has_transparency_data:
+            dropped.append("on white where it is transparent")
+        return Loaded(_rgb(image, longest), size, ", ".join(dropped))
 
 
 def _rgb(image: Image.Image, longest: int) -> F32:

@@ -86,6 +86,8 @@ class Script:
     """Commands at steps of their grids."""
     name: str = "script"
     """The file, for messages."""
+    dropped: tuple[str, ...] = ()
+    """What of its images is not used, a sentence each."""
 
     def late_commands(self) -> str:
         """Return a warning about commands that come after the end; '' if there are none."""
@@ -161,11 +163,13 @@ def load_script(path: Path) -> Script:
         models = {name: _load_model(path.parent, given) for name, given in file.models.items()}
         shipped = _shipped(due.command for _, due in timed) - set(models)
         models |= {name: model_files.load(name) for name in sorted(shipped)}
-        images = {name: load_picture(path.parent / given) for name, given in file.images.items()}
+        loaded = {name: load_picture(path.parent / given) for name, given in file.images.items()}
         grids = tuple((_load_model(path.parent, grid.model), grid) for grid in file.grids)
     at_ticks = sorted((due for kind, due in timed if kind == "second"), key=attrgetter("at"))
     at_steps = (due for kind, due in timed if kind == "step")
-    return Script(file.seconds, grids, models, images, tuple(at_ticks), tuple(at_steps), str(path))
+    images = {name: picture for name, (picture, _) in loaded.items()}
+    dropped = tuple(f"{file.images[name]}: {dropped}." for name, (_, dropped) in loaded.items() if dropped)
+    return Script(file.seconds, grids, models, images, tuple(at_ticks), tuple(at_steps), str(path), dropped)
 
 
 def _read_file(path: Path) -> ScriptFile:
@@ -219,6 +223,10 @@ def _shipped(given: Iterable[AnyCommand]) -> set[str]:
     return named & {path.stem for path in model_files.shipped_models()}
 
 
-def load_picture(path: Path) -> U8:
-    """Load a picture to paint with: (height, width, 3) uint8; see images.load_image. Raises NCAError."""
-    return quantise(images.load_image(path, MAX_SIDE)[0])
+def load_picture(path: Path) -> tuple[U8, str]:
+    """Load a picture to paint with; see images.load_image. Raises NCAError.
+
+    Returns the picture, (height, width, 3) uint8, and what of the file is not in it, or ''.
+    """
+    loaded = images.load_image(path, MAX_SIDE)
+    return quantise(loaded.picture), loaded.dropped

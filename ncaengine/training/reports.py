@@ -113,8 +113,8 @@ def _tiles(job: TrainingJob, row: Row, sim: Simulation) -> list[Tile]:
     if job.target:
         kept = job.folder / "target.png"  # what a run took of its image, whatever flags it was resumed with
         name = str(kept) if kept.is_file() else ""
-        taken = targets.load_target(name, side) if name else targets.prepare(job.target, job.settings).picture
-        picture = quantise(taken)
+        target = targets.load_target(name, side) if name else targets.prepare(job.target, job.settings)
+        picture = quantise(target.picture)
         tiles.append(Tile(contact_sheets.frame_target(picture, (side, side), scale), row.target))
     model = model_files.load(job.output)
     for kernel in job.settings.kernels:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image
@@ -34,28 +34,28 @@ class Target:
     picture: F32
     """(height, width, 3) float32 RGB in [0, 1]."""
     taken: str = ""
-    """What was taken of the image; '' if it is the whole, scaled to the training's size."""
+    """What was taken of the image; '' if it is the whole, scaled down."""
     advice: str = ""
     """A sentence for the user if the target seems unfit."""
 
 
-def load_target(name: str, longest: int = 128) -> F32:
+def load_target(name: str, longest: int = 128) -> Target:
     """Return a pattern by name, or an image file scaled down to a longer side of `longest` pixels.
 
-    The result is (height, width, 3) float32 RGB in [0, 1]. Raises NCAError if `name` is neither a pattern nor
-    a readable image, or if the image is too large, too small or too narrow.
+    Raises NCAError if `name` is neither a pattern nor a readable image, or if the image is too large, too small or too
+    narrow.
     """
     if name in PATTERNS:
-        return PATTERNS[name](longest)
+        return Target(PATTERNS[name](longest))
     _check(name)
-    picture, size = images.load_image(name, longest)
-    height, width, _ = picture.shape
+    loaded = images.load_image(name, longest)
+    (height, width, _), size = loaded.picture.shape, loaded.size
     if min(height, width) < min(SHORTEST, longest):
         raise NCAError(
             f"{name}: is {size[0]}x{size[1]} pixels, {width}x{height} at the training's size; a target's shorter side "
             f"needs at least {SHORTEST}. Crop it or use a larger image."
         )
-    return picture
+    return Target(loaded.picture, loaded.dropped)
 
 
 def prepare(name: str, settings: TrainingSettings) -> Target:
@@ -65,17 +65,19 @@ def prepare(name: str, settings: TrainingSettings) -> Target:
     """
     s = settings
     if (s.scale, s.crop, s.even_light) == ("fit", "", False):
-        picture = load_target(name, s.target_size)
-        return Target(picture, advice="" if name in PATTERNS else _advice(name, picture))
+        target = load_target(name, s.target_size)
+        return target if name in PATTERNS else replace(target, advice=_advice(name, target.picture))
     if name in PATTERNS:
         raise NCAError(
             f"{name}: is a pattern, which is drawn as it should be; leave out --scale, --crop and --even-light."
         )
     _check(name)
-    photo, size = images.load_image(name, LARGEST)
+    loaded = images.load_image(name, LARGEST)
+    photo, size = loaded.picture, loaded.size
     if (photo.shape[1] - photo.shape[0]) * (size[0] - size[1]) < 0:  # its EXIF data turned it
         size = size[1], size[0]
-    return _Photo(name, photo, size, s).target()
+    target = _Photo(name, photo, size, s).target()
+    return replace(target, taken=", ".join(filter(None, [loaded.dropped, target.taken])))
 
 
 class _Photo:

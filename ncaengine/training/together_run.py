@@ -54,7 +54,8 @@ class TogetherRun(TrainingRun):
             if name in found:
                 raise NCAError(f"Two images would give the texture {name}; rename one.")
             is_kept = k < len(kept)
-            found[name] = targets.load_target(image, self.settings.target_size) if is_kept else self.prepared(image)
+            kept_size = self.settings.target_size
+            found[name] = targets.load_target(image, kept_size).picture if is_kept else self.prepared(image)
         return found
 
     def _kept(self) -> Iterator[tuple[str, str]]:

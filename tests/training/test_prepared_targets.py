@@ -32,7 +32,7 @@ def photo(tmp_path: Path) -> Path:
 
 def test_without_flags_a_target_is_what_it_was(photo: Path) -> None:
     found = prepared(photo)
-    assert np.array_equal(found.picture, targets.load_target(str(photo), 128))
+    assert np.array_equal(found.picture, targets.load_target(str(photo), 128).picture)
     assert found.taken == ""
     assert np.array_equal(targets.prepare("coral", TrainingSettings()).picture, PATTERNS["coral"](128))
 
@@ -149,6 +149,6 @@ def test_a_training_says_and_keeps_what_it_takes(photo: Path, capsys: pytest.Cap
     said = capsys.readouterr().err
     assert "the most even part, scaled by" in said
     assert "light evened" in said
-    kept = targets.load_target(str(output.with_suffix(".training") / "target.png"))
+    kept = targets.load_target(str(output.with_suffix(".training") / "target.png")).picture
     settings = TrainingSettings(scale="auto", crop="auto", even_light=True)
     assert np.abs(kept - targets.prepare(str(photo), settings).picture).max() < 1 / 255

@@ -15,6 +15,7 @@ from PIL import Image
 
 from ncaengine.core.errors import NCAError
 from ncaengine.training import targets
+from ncaengine.training.config import TrainingSettings
 from ncaengine.training.patterns import PATTERNS
 
 RAMP = np.arange(256, dtype=np.uint8).reshape(1, 256).repeat(32, 0)
@@ -33,7 +34,7 @@ def near(found: Any, image: Image.Image, atol: float = 1 / 255) -> bool:
 
 @pytest.mark.parametrize("name", ["pebbles", "waves"])
 def test_patterns_go_by_name(name: str) -> None:
-    picture = targets.load_target(name, 32)
+    picture = targets.load_target(name, 32).picture
     assert picture.dtype == np.float32
     assert np.array_equal(picture, PATTERNS[name](32))
 
@@ -44,7 +45,7 @@ def test_patterns_go_by_name(name: str) -> None:
 def test_colour_files(tmp_path: Path, ending: str, atol: float) -> None:
     path = tmp_path / f"a.{ending}"
     colours().save(path, quality=95)
-    picture = targets.load_target(str(path))
+    picture = targets.load_target(str(path)).picture
     assert picture.shape == (32, 48, 3)
     assert picture.dtype == np.float32
     assert near(picture, colours(), atol)
@@ -55,12 +56,12 @@ def test_pillows_modes(tmp_path: Path, mode: str) -> None:
     image = colours().convert(mode)
     path = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
     image.save(path)
-    assert near(targets.load_target(str(path)), image)
+    assert near(targets.load_target(str(path)).picture, image)
 
 
 def test_cmyk_jpegs_from_adobe_are_not_negatives(tmp_path: Path) -> None:
     colours().convert("CMYK").save(tmp_path / "a.jpg", quality=95)
-    assert near(targets.load_target(str(tmp_path / "a.jpg")), colours(), 0.05)
+    assert near(targets.load_target(str(tmp_path / "a.jpg")).picture, colours(), 0.05)
 
 
 @given(st.integers(0, 65535), st.integers(0, 65535), st.sampled_from(["I;16", "I", "F"]))
@@ -73,19 +74,19 @@ def test_grey_of_many_bits_is_scaled_not_clipped(tmp_path: Path, low: int, high:
     with Image.open(tmp_path / "deep.tif") as image:
         assert image.mode == mode
     Image.fromarray((values / 257).round().astype(np.uint8)).save(tmp_path / "plain.png")
-    deep, plain = (targets.load_target(str(tmp_path / name)) for name in ("deep.tif", "plain.png"))
+    deep, plain = (targets.load_target(str(tmp_path / name)).picture for name in ("deep.tif", "plain.png"))
     assert np.allclose(deep, plain, atol=1 / 255)
 
 
 def test_grey_of_16_bits_in_png(tmp_path: Path) -> None:
     Image.fromarray(RAMP.astype(np.uint16) * 257).save(tmp_path / "a.png")
-    assert near(targets.load_target(str(tmp_path / "a.png"), 256), Image.fromarray(RAMP), 0)
+    assert near(targets.load_target(str(tmp_path / "a.png"), 256).picture, Image.fromarray(RAMP), 0)
 
 
 def test_values_beyond_white_are_scaled(tmp_path: Path) -> None:
     """Floats up to 255, as some programs write them."""
     Image.fromarray(RAMP.astype(np.float32)).save(tmp_path / "a.tif")
-    assert near(targets.load_target(str(tmp_path / "a.tif"), 256), Image.fromarray(RAMP), 0)
+    assert near(targets.load_target(str(tmp_path / "a.tif"), 256).picture, Image.fromarray(RAMP), 0)
 
 
 @pytest.mark.parametrize("kind", ["RGBA", "LA", "P", "tRNS"])
@@ -102,7 +103,7 @@ def test_transparent_pixels_are_white(tmp_path: Path, kind: str) -> None:
         Image.fromarray(rgba[..., :3]).save(path, transparency=(200, 200, 200))
     else:
         image.convert(kind).save(path)
-    picture = targets.load_target(str(path))
+    picture = targets.load_target(str(path)).picture
     assert np.all(picture[:, :24] == 1)
     assert np.all(picture[:, 24:] == 0)
 
@@ -113,7 +114,7 @@ def test_half_transparent_pixels_blend_with_white_without_fringes(tmp_path: Path
     rgba[...] = (255, 0, 0, 128)
     rgba[::2] = (0, 255, 0, 0)
     Image.fromarray(rgba).save(tmp_path / "a.png")
-    picture = targets.load_target(str(tmp_path / "a.png"), 16)
+    picture = targets.load_target(str(tmp_path / "a.png"), 16).picture
     assert np.allclose(picture[4:-4, 4:-4], (1, 0.75, 0.75), atol=0.02)
 
 
@@ -122,13 +123,24 @@ def test_exif_orientation_is_applied(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     colours().transpose(Image.Transpose.ROTATE_90).save(tmp_path / "a.png", exif=exif)
-    assert near(targets.load_target(str(tmp_path / "a.png")), colours(), 0)
+    assert near(targets.load_target(str(tmp_path / "a.png")).picture, colours(), 0)
 
 
-def test_an_animation_gives_its_first_frame(tmp_path: Path) -> None:
+def test_an_animation_gives_its_first_frame_and_says_so(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (32, 32), colour) for colour in ("red", "blue")]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
-    assert np.all(targets.load_target(str(tmp_path / "a.gif")) == (1, 0, 0))
+    found = targets.load_target(str(tmp_path / "a.gif"))
+    assert np.all(found.picture == (1, 0, 0))
+    assert found.taken == "the first of its 2 pictures"
+
+
+def test_what_was_transparent_is_said(tmp_path: Path) -> None:
+    Image.new("RGBA", (64, 64), (255, 0, 0, 128)).save(tmp_path / "a.png")
+    assert targets.load_target(str(tmp_path / "a.png")).taken == "on white where it is transparent"
+    cropped = targets.prepare(str(tmp_path / "a.png"), TrainingSettings(crop="0,0,32,32"))
+    assert cropped.taken == (
+        "on white where it is transparent, 32x32 of 64x64 pixels at 0,0, scaled by 1 to 32x32 cells"
+    )
 
 
 @given(st.integers(16, 300), st.integers(16, 300), st.integers(16, 128))
@@ -137,7 +149,7 @@ def test_the_longer_side_is_scaled_down_never_up(tmp_path: Path, width: int, hei
     scale = min(1, longest / max(width, height))
     if round(min(width, height) * scale) < 16:
         return
-    found = targets.load_target(str(tmp_path / "a.bmp"), longest)
+    found = targets.load_target(str(tmp_path / "a.bmp"), longest).picture
     assert max(found.shape) == min(longest, max(width, height))
     assert abs(found.shape[0] - height * scale) <= 1
     assert abs(found.shape[1] - width * scale) <= 1
@@ -149,7 +161,7 @@ def test_a_huge_jpeg_is_decoded_small(tmp_path: Path) -> None:
     colours(80, 120).resize((3000, 2000), Image.Resampling.BICUBIC).save(tmp_path / "a.jpg", quality=90)
     with Image.open(tmp_path / "a.jpg") as image:
         want = image.convert("RGB").resize((96, 64), Image.Resampling.LANCZOS)
-    assert near(targets.load_target(str(tmp_path / "a.jpg"), 96), want, 0.02)
+    assert near(targets.load_target(str(tmp_path / "a.jpg"), 96).picture, want, 0.02)
 
 
 def _bomb(path: Path) -> None:
@@ -199,7 +211,7 @@ def test_damaged_files_are_reported(tmp_path: Path, ending: str, garbage: bytes,
     data[where : where + len(garbage)] = garbage
     path.write_bytes(data)
     with contextlib.suppress(NCAError):
-        found = targets.load_target(str(path))
+        found = targets.load_target(str(path)).picture
         assert found.shape[2:] == (3,)
         assert 0 <= found.min() <= found.max() <= 1
 

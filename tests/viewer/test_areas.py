@@ -25,6 +25,7 @@ from ncaengine.simulation.simulation import Simulation
 from ncaengine.viewer.actions import areas, open_files, pictures, session_files, tools
 from ncaengine.viewer.keymap import TABLE
 from ncaengine.viewer.state.app import App
+from ncaengine.viewer.state.brush import ToolName
 from ncaengine.viewer.state.options import Options
 
 
@@ -199,6 +200,17 @@ def test_a_picture_without_a_session_offers_to_be_filled(app: App, photo: Path) 
 def _as_jpeg(photo: Path) -> Path:
     Image.open(photo).save(photo.with_suffix(".jpg"))
     return photo.with_suffix(".jpg")
+
+
+@pytest.mark.parametrize("tool", ["mark", "image"])
+def test_of_several_pictures_the_first_is_taken_which_is_said(app: App, tmp_path: Path, tool: ToolName) -> None:
+    frames = [Image.new("RGB", (20, 20), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    tools.select(app, tool)
+    open_files.drop(app, [tmp_path / "a.gif"])
+    [toast] = app.toasts
+    assert toast.text.startswith("a.gif: the first of its 2 pictures.")
+    assert (app.sim.arrays["a"] == (255, 0, 0)).all()
 
 
 def test_what_is_no_picture_changes_nothing(app: App, tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ def open_picture(app: App, path: Path) -> None:
     app.select_grid(grid.id)
     app.pane.camera.fill, app.pane.shows_maps = False, False
     tools.select(app, "mark")
+    if photo.frames > 1:
+        app.notify(f"{path.name}: the first of its {photo.frames} pictures.")
 
 
 def _shipped(app: App) -> Model:

@@ -39,9 +39,11 @@ def select(app: App, tool: ToolName) -> None:
 
 def use_picture(app: App, path: Path) -> None:
     """Select the Picture tool with a picture from a file. Raise NCAError if the file can't be opened."""
-    image = scripts.load_picture(path)
+    image, dropped = scripts.load_picture(path)
     select(app, "image")
     app.brush.image, app.brush.image_file = app.sim.register_array(path.stem, image), path
+    if dropped:
+        app.notify(f"{path.name}: {dropped}.")
 
 
 # What the brush paints
