@@ -98,8 +98,7 @@ class Evaluate:
         models = load_models(self.models)
         picture = load_target(self.target, self.target_size)
         target = losses.picture_tensor(picture)
-        for name in kernels:
-            catalogue = find_kernels(self.plugins, name, models)
+        catalogue = find_kernels(self.plugins, kernels, models)
         net, notice = extractor.open_nets(self.features)
         if notice:
             print_notice("The weights of VGG-19 could not be downloaded; random filters compare the pictures instead.")

@@ -108,7 +108,7 @@ class Export:
         )
 
     def _kernels(self, models: "list[Model]") -> "Catalogue":
-        return find_kernels(self.plugins, self.kernel, models)
+        return find_kernels(self.plugins, [self.kernel], models)
 
     def _page(self, models: "list[Model]") -> str:
         return page_text(models, self.kernels, self.plugins, start_settings(self.size, self.seed))

@@ -114,7 +114,7 @@ class Fill:
             picture_files.check_output(Path(self.output), *photo.size, photo.exif)
         labels, textures = self._areas(photo)
         models = load_models(find_textures(textures, self.budget, self.start, self.engine.plugins))
-        catalogue = self.engine.kernels(self.kernel, models)
+        catalogue = self.engine.kernels([self.kernel], models)
         cell = self.cell or filling.cell_for(photo.size)
         angles, scales = self._maps(photo, cell)
         how = filling.How(self.kernel, cell, self.feather, self.smooth, self.seed, angles, scales)
@@ -271,7 +271,7 @@ class Fill:
                 tiles.append(contact_sheets.Tile(np.asarray(image), f"--seed {seed % 2**32}"))
         columns = math.ceil(math.sqrt(count))
         rows = [tiles[start : start + columns] for start in range(0, count, columns)]
-        contact_sheets.save_picture(contact_sheets.contact_sheet(rows), Path(self.output))
+        contact_sheets.save_picture(contact_sheets.contact_sheet(rows, transparent=self.layer), Path(self.output))
 
     def _film(self, filled: "Filling", kind: "Kind") -> None:
         """Write a video of how the areas fill."""

@@ -184,7 +184,7 @@ class Record:
         """Record a model from its seed."""
         [model] = load_models([path])
         self.maps.check(model)
-        catalogue = self.engine.kernels(self.kernel, [model])
+        catalogue = self.engine.kernels([self.kernel], [model])
         with self.engine.simulation(catalogue) as sim:
             grid = sim.add(model, self._cells(catalogue), self.kernel, rng_seed=self.seed)
             setting_flags.apply(self.settings, sim, [grid])

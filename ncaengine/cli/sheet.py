@@ -85,8 +85,7 @@ class Sheet:
         contact_sheets.check_output(self.output)
         models = load_models(self.models)
         behind = self._background(models)
-        for name in self.kernels:
-            catalogue = self.engine.kernels(name, models)
+        catalogue = self.engine.kernels(self.kernels, models)
         kernels = [catalogue.get(name) for name in dict.fromkeys(self.kernels)]
         steps = sorted(set(self.steps))
         names = _names(self.models, models)
@@ -178,7 +177,7 @@ class Sheet:
 
     def _find_targets(self) -> list[str]:
         """Return the file of each model's target, '' where it has none; an empty list if no model has one."""
-        found = [path.with_name(f"{path.stem}_target.png") for path in self.models]
+        found = [_target_beside(path) for path in self.models]
         names = [*self.targets] or [str(path) if path.is_file() else "" for path in found]
         return names if any(names) else []
 
@@ -244,6 +243,14 @@ class Sheet:
 
 def _caption(kernel: "Kernel", step: int) -> str:
     return f"{kernel.name}, {step:,}"
+
+
+def _target_beside(given: Path) -> Path:
+    """Return where the target of a model lies if the model was trained here or is shipped."""
+    from ncaengine.formats import model_files
+
+    file, name = model_files.split_path(model_files.find_file(given))
+    return file.with_name(f"{name or file.stem}_target.png")
 
 
 def _names(paths: "Sequence[Path]", models: "Sequence[Model]") -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from ncaengine.cli.shared.engine import open_simulation
-from ncaengine.cli.shared.options import OutputFolder
+from ncaengine.cli.shared.options import OutputFolder, TrainingThreads
 from ncaengine.cli.shared.reports import Against, measure
 from ncaengine.cli.shared.training_runs import run_all
 from ncaengine.core.errors import NCAError
@@ -47,7 +47,7 @@ class Study:
     """Random seed; the same number gives the same models on the same machine."""
     device: DeviceName = "auto"
     """What to train on."""
-    threads: int = 0
+    threads: TrainingThreads = 0
     """CPU threads; 0 lets torch choose."""
     compile: bool = True
     """Compile the step, as for `ncaengine train`."""

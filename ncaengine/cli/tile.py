@@ -68,7 +68,7 @@ class Tile:
         picture_files.check_output(self.output, *self.pixels)
         model = self._load()
         self.maps.check(model)
-        catalogue = self.engine.kernels(self.kernel, [model])
+        catalogue = self.engine.kernels([self.kernel], [model])
         stretched, size, view = framing.tile(catalogue.get(self.kernel), self.pixels, self.cell)
         view = replace(view, smooth=self.smooth)
         with self.engine.simulation(catalogue) as sim:

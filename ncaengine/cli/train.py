@@ -10,7 +10,7 @@ import tyro
 from tyro.constructors import PrimitiveConstructorSpec
 
 from ncaengine.cli.shared.idle import Idle, only_with
-from ncaengine.cli.shared.options import FROM, OutputFile, Plugins, Range
+from ncaengine.cli.shared.options import FROM, OutputFile, Plugins, Range, TrainingThreads
 from ncaengine.cli.shared.ray_runs import run_on_ray
 from ncaengine.cli.shared.training_runs import run_all, write_report
 from ncaengine.core.errors import NCAError
@@ -74,7 +74,7 @@ class Train:
     settings: Annotated[TrainingSettings, tyro.conf.arg(name="")] = field(default_factory=TrainingSettings)
     device: DeviceName = "auto"
     """What to train on."""
-    threads: int = 0
+    threads: TrainingThreads = 0
     """CPU threads; 0 lets torch choose. With --ray, those of each training; 0 divides the cluster evenly."""
     compile: bool = True
     """Compile the step: the start is slower, all that follows faster. On CPUs this needs a C++ compiler."""

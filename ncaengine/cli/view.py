@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 
 from ncaengine.cli.shared.engine import Engine, EngineFlags, load_models
-from ncaengine.cli.shared.options import SIZE, KernelName, Osc, Seed
+from ncaengine.cli.shared.options import SIZE, KernelName, Osc, Range, Seed
 from ncaengine.cli.shared.output import plural
 from ncaengine.cli.shared.pages import kept_page, open_page, page_text, start_settings
 from ncaengine.core.errors import NCAError
@@ -20,6 +20,7 @@ SPEED = tyro.conf.arg(
     metavar="RATE [RATE ...]",
     help=f"{SETTINGS['steps_per_second'].help} Give one number for all grids, or one for each.",
 )
+SPEEDS = Range(SETTINGS["steps_per_second"].low, SETTINGS["steps_per_second"].high)
 SESSION_ENDINGS = (".nca", ".png")
 
 
@@ -35,7 +36,7 @@ class View:
     size: Annotated[tuple[int, int] | None, SIZE, SIZE_HINT] = None
     """Size of each grid in cells: width x height, or one number for a square."""
     kernel: KernelName = "square"
-    steps_per_second: Annotated[tuple[float, ...], SPEED] = (Settings().steps_per_second,)
+    steps_per_second: Annotated[tuple[float, ...], SPEED, SPEEDS] = (Settings().steps_per_second,)
     seed: Seed = 0
     """Random seed: decides which cells fire, and any noise that the grid starts from."""
     engine: Engine = field(default_factory=EngineFlags)
@@ -75,10 +76,12 @@ class View:
             self.engine.threads,
             place,
         )
-        show(models, options, self.engine.kernels(self.kernel, models), watch)
+        show(models, options, self.engine.kernels([self.kernel], models), watch)
 
     def _show_page(self) -> None:
+        from ncaengine.core import embeddings
         from ncaengine.formats import model_files
+        from ncaengine.viewer.state.options import Options
 
         if any(path.suffix.lower() in SESSION_ENDINGS for path in self.models):
             raise NCAError("A page shows models, not sessions; leave out --browser.")
@@ -87,10 +90,12 @@ class View:
         if self.engine.backend != "auto" or self.engine.threads is not None or self.engine.half:
             raise NCAError("A page runs on the browser's graphics; leave out --backend, --threads and --half.")
         models = load_models(self.models or (model_files.default_model(),))
-        speeds = (*self.steps_per_second, *self.steps_per_second[-1:])
+        if len(models) > 2:
+            raise NCAError("A page starts with one or two grids; name one or two models.")
+        speeds = Options(steps_per_second=self.steps_per_second).rates(len(models))
         start = start_settings(self.size, self.seed) | {"kernel": self.kernel, "speed": speeds[0]}
         if len(models) > 1:
-            start["grids"] = [{"model": models[1].config.name, "speed": speeds[1]}]
+            start["grids"] = [{"model": embeddings.each(models[1])[0].config.name, "speed": speeds[1]}]
         path = kept_page(page_text(models, [self.kernel], self.engine.plugins, start, more=True), models)
         print(f"{plural(len(models), 'model')} in {path}")
         open_page(path)
@@ -108,7 +113,7 @@ class View:
                 "A session opens as it was saved; leave out --size, --kernel, --steps-per-second and --seed."
             )
         sessions.load_session(self.models[0])  # report a broken file before a window opens
-        catalogue = self.engine.kernels(self.kernel, [])
+        catalogue = self.engine.kernels([self.kernel], [])
         watch = ModelWatch(plugins=self.engine.plugins)
         show(
             [],

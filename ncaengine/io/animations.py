@@ -17,6 +17,8 @@ from ncaengine.io.video_files import Streamed
 
 MAX_RIFF = 2**32 - 10
 """The most bytes of a WebP file: its length is written in 32 bits."""
+PIXELS = (b"ALPH", b"VP8 ", b"VP8L")
+"""The chunks of a WebP that may stand in a frame of an animation."""
 PNG = b"\x89PNG\r\n\x1a\n"
 LARGEST = 2**16 - 1
 """The largest number in the fraction of a second that an APNG's frame lasts."""
@@ -37,12 +39,14 @@ class WebP(Streamed):
     def _add(self, picture: U8) -> None:
         packed = io.BytesIO()
         lossless = self._quality is None  # a slower method would save little
-        Image.fromarray(picture).save(packed, "WEBP", lossless=lossless, quality=self._quality or 20, method=0)
+        quality = 20 if lossless else self._quality
+        Image.fromarray(picture).save(packed, "WEBP", lossless=lossless, quality=quality, method=0)
         if not self._written:
             animated, endless = struct.pack("<I", 0x12 if picture.shape[2] == 4 else 2), bytes(6)
             self._append(b"RIFF\0\0\0\0WEBP" + _riff(b"VP8X", animated + self._sides) + _riff(b"ANIM", endless))
         before, after = (round(n * 1000 * self._frame) for n in (self._written, self._written + 1))  # no rounding drift
-        corner, opaque, inner = bytes(6), b"\2", packed.getvalue()[len("RIFFsizeWEBP") :]
+        corner, opaque = bytes(6), b"\2"
+        inner = b"".join(_riff(kind, data) for kind, data in _riff_chunks(packed.getvalue()) if kind in PIXELS)
         self._append(_riff(b"ANMF", corner + self._sides + _u24(after - before) + opaque + inner))
         self._written += 1
 
@@ -64,6 +68,15 @@ def _u24(number: int) -> bytes:
 
 def _riff(kind: bytes, data: bytes) -> bytes:
     return kind + struct.pack("<I", len(data)) + data + bytes(len(data) % 2)
+
+
+def _riff_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the type and the content of each chunk of a WebP."""
+    at = len("RIFFsizeWEBP")
+    while at < len(data):
+        kind, length = struct.unpack_from("<4sI", data, at)
+        yield kind, data[at + 8 : at + 8 + length]
+        at += 8 + length + length % 2
 
 
 class Apng(Streamed):

@@ -26,10 +26,14 @@ class _Files:
     """The last picture; or a file for each, numbered from 0, if the name is a pattern as f_%04d.png."""
 
     def __init__(self, job: Job) -> None:
-        self._options, self._pattern = job.options, "" if job.kind.still else str(job.path)
+        self._options, self._path, self._numbered = job.options, job.path, not job.kind.still
         self._last: U8 | F32 | None = None
         self._count = 0
-        self._file = NewFile(job.path if job.kind.still else self._pattern % 0)
+        self._file = self._new_file()
+
+    def _new_file(self) -> NewFile:
+        name = self._path.name % self._count if self._numbered else self._path.name
+        return NewFile(self._path.with_name(name))
 
     def _packed(self, picture: U8 | F32) -> bytes:
         """Return a picture as a file."""
@@ -37,9 +41,9 @@ class _Files:
 
     def write(self, picture: U8 | F32) -> None:
         self._last = picture
-        if self._pattern:
+        if self._numbered:
             if self._count:
-                self._file = NewFile(self._pattern % self._count)
+                self._file = self._new_file()
             self._save()
             self._count += 1
 
@@ -50,13 +54,13 @@ class _Files:
                 self._file.finish()
 
     def close(self) -> None:
-        if not self._pattern:
+        if not self._numbered:
             self._save()
         elif not self._count:
             self._file.discard()
 
     def saved(self) -> int:
-        return self._count if self._pattern else int(self._file.placed)
+        return self._count if self._numbered else int(self._file.placed)
 
 
 class Png(_Files):

@@ -158,8 +158,7 @@ def _deep(image: Image.Image, path: Path) -> Numbers | None:
         white = 1.0 if image.mode == "F" else 65535.0  # or the largest value if that is larger
         grey = grey * (65535 / max(white, float(grey.max())))
         return np.repeat(grey.clip(0, 65535).astype(np.uint16)[..., None], 3, 2)
-    raw = str(getattr(image, "tile", ""))
-    if image.format not in ("PNG", "TIFF") or "16" not in raw or image.mode not in ("RGB", "RGBA", "LA"):
+    if image.format not in ("PNG", "TIFF") or not _is_deep(image) or image.mode not in ("RGB", "RGBA", "LA"):
         return None
     turned = image.getexif().get(0x0112, 1)
     # Pillow has no colours of 16 bits and would keep the upper 8.
@@ -168,6 +167,12 @@ def _deep(image: Image.Image, path: Path) -> Numbers | None:
     numbers = frames[0].reformat(format="rgba64le" if image.has_transparency_data else "rgb48le").to_ndarray()
     image.load()  # for what the file says after its pixels
     return np.ascontiguousarray(_TURNED[turned](numbers) if turned in _TURNED else numbers)
+
+
+def _is_deep(image: Image.Image) -> bool:
+    """Return whether the file has 16 bits a colour."""
+    layouts = [tile[3] for tile in getattr(image, "tile", ())]  # as "RGB;16B", or a tuple that begins with that
+    return any(";16" in (layout if isinstance(layout, str) else str(layout[0])) for layout in layouts)
 
 
 def _stacked(rgb: Numbers, alpha: Numbers) -> Numbers:

@@ -247,6 +247,8 @@ def as_json(value: Any) -> Any:
         return {name: as_json(getattr(value, name)) for name in kept}
     if isinstance(value, np.ndarray):
         return as_json(value.tolist())
+    if isinstance(value, dict):
+        return {name: as_json(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [as_json(each) for each in value]
     if isinstance(value, float):

@@ -15,6 +15,7 @@ from ncaengine.io.contact_sheets import Tile
 from ncaengine.simulation.rollout import rollout
 from ncaengine.simulation.simulation import Simulation
 from ncaengine.training import targets
+from ncaengine.training.appraisal import as_json
 from ncaengine.training.curves import median_loss, read_losses
 from ncaengine.training.run import TrainingJob
 
@@ -67,10 +68,10 @@ def write_report(
         contact_sheets.save_picture(charts.loss_chart(named, "loss"), folder / "loss.png")
         contact_sheets.save_picture(contact_sheets.contact_sheet(*_sheet(jobs, rows, sim)), folder / "models.png")
     facts = {
-        "models": [asdict(row) | {"loss": row.loss if math.isfinite(row.loss) else None} for row in rows],
+        "models": rows,
         "failed": {path.name: problem for path, problem in problems.items()},
     }
-    files.replace_file(folder / "report.json", (json.dumps(facts, indent=2) + "\n").encode())
+    files.replace_file(folder / "report.json", (json.dumps(as_json(facts), indent=2) + "\n").encode())
     files.replace_file(folder / "report.md", _markdown(rows, problems).encode())
     return folder / "report.md"
 

@@ -1,9 +1,8 @@
 """A study of how many channels a texture needs: one model for each number, trained and compared."""
 
 import json
-import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ncaengine.core import files
@@ -13,6 +12,7 @@ from ncaengine.io import charts, contact_sheets
 from ncaengine.simulation.simulation import Simulation
 from ncaengine.training import appraisal, evaluation
 from ncaengine.training.appraisal import Plan, Report
+from ncaengine.training.curves import median_loss
 from ncaengine.training.run import TrainingJob
 
 STEPS = (500, 3000)
@@ -62,7 +62,7 @@ def table_rows(sim: Simulation, models: Sequence[Model], report: Report) -> list
         StudyRow(
             s.channels,
             s.parameters,
-            statistics.median(s.curve[-50:]),
+            median_loss(s.curve[-50:]),
             float(s.courses[0].loss[:, at].mean()),
             1 / each,
         )
@@ -103,11 +103,11 @@ def write_report(
     contact_sheets.save_picture(charts.loss_chart(curves, f"{name}: loss by channels"), folder / "loss.png")
     facts = {
         "target": name,
-        "settings": asdict(base.settings),
+        "settings": base.settings,
         "device": report.device,
-        "rows": [asdict(row) for row in rows],
+        "rows": rows,
     }
-    files.replace_file(folder / "report.json", (json.dumps(facts, indent=2) + "\n").encode())
+    files.replace_file(folder / "report.json", (json.dumps(appraisal.as_json(facts), indent=2) + "\n").encode())
     files.replace_file(folder / "report.md", _markdown(base, name, rows, report.device).encode())
     return folder / "report.md"
 

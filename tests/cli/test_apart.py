@@ -70,6 +70,7 @@ def test_a_folder_may_be_read_and_written(folder: Path) -> None:
         ("record m.safetensors -o t.mp4 --fps 0.000001", "from 0.001 to 3600"),
         ("record m.safetensors -o f_%d_%d.png", "have one %d or %04d in their names"),
         ("record m.safetensors -o 50%_%03d.png", "have one %d or %04d in their names"),
+        ("record m.safetensors --maps normal", "--maps are written beside a still picture"),
         ("sheet pipe.png -o t.png", "is a device or a pipe, not a file"),
         (f"{FILL} -o pipe.png", "is a device or a pipe, not a file"),
         ("fill infinite.tif --mask mask.png --texture zebra -o t.png", "has values that are not finite"),
@@ -93,6 +94,15 @@ def test_bad_input_is_refused_before_anything_grows(
         monkeypatch.chdir(folder)
     assert expected in problem(capsys, *command.split())
     assert not [*folder.glob("t.*"), *folder.glob(".*.part"), *folder.glob(".*.lock")]
+
+
+def test_a_percent_sign_in_the_name_of_a_folder_is_only_a_sign(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()  # grids may grow
+    monkeypatch.chdir(folder)
+    (folder / "50% off").mkdir()
+    out = folder / "50% off" / "f_%02d.png"
+    assert main(["record", "m.safetensors", "-o", str(out), "--size", "8", "--steps", "2", "--fps", "60"]) == 0
+    assert (folder / "50% off" / "f_00.png").is_file()
 
 
 def test_pixels_an_inch_that_are_no_number_are_left_out(folder: Path) -> None:

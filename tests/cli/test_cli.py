@@ -404,6 +404,23 @@ def test_view_shows_models_in_the_browser(capsys, tmp_path, monkeypatch):
     assert f"open {path} in one yourself" in " ".join(capsys.readouterr().err.split())
     assert "not sessions" in problem(capsys, "view", "a.nca", "--browser")
     assert "leave out --backend" in problem(capsys, "view", "zebra", "--browser", "--half")
+    assert "one or two models" in problem(capsys, "view", "zebra", "coral", "knit", "--browser")
+    assert "There is no speed" in problem(capsys, "view", "zebra", "--browser", "-r")
+    assert "3 speeds for 2 models" in problem(capsys, "view", "zebra", "coral", "--browser", "-r", "1", "2", "3")
+    assert "from 0 to 7200" in problem(capsys, "view", "zebra", "-r", "9999")
+
+
+def test_the_second_grid_in_the_browser_begins_with_the_first_of_many_textures(capsys, tmp_path, monkeypatch):
+    import platformdirs
+
+    from ncaengine.cli import view
+
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda *_: tmp_path)
+    monkeypatch.setattr(view, "open_page", lambda path: None)
+    started = []
+    monkeypatch.setattr(view, "page_text", lambda models, kernels, plugins, start, more: started.append(start) or "")
+    assert main(["view", "coral", "many", "--browser"]) == 0
+    assert started[0]["grids"][0]["model"] == "zebra"
 
 
 def test_view_opens_a_session_alone_and_as_it_was_saved(capsys, tmp_path, model, performed, monkeypatch):

@@ -83,6 +83,12 @@ def test_a_contact_sheet_shows_several_seeds(capsys: pytest.CaptureFixture[str],
         assert any(np.array_equal(sheet[y : y + 40, x : x + 60], one) for y, x in places)
 
 
+def test_a_contact_sheet_of_layers_has_opacity(capsys: pytest.CaptureFixture[str], drawn: Path) -> None:
+    command = labelled(drawn, "red=zebra", "blue=keep")
+    run(capsys, *command, "-o", drawn / "sheet.png", "--variants", 2, "--layer", "--feather", 0)
+    assert {0, 255} <= set(np.unique(opened(drawn / "sheet.png", "RGBA")[..., 3]))
+
+
 def test_layers_settled_textures_and_maps(capsys: pytest.CaptureFixture[str], drawn: Path) -> None:
     out, command = drawn / "layer.webp", labelled(drawn, "red=zebra", "blue=keep")
     run(capsys, *command, "-o", out, "--layer", "--feather", 0)

@@ -68,6 +68,24 @@ def test_animations_have_their_fractional_rate_and_opacity(tmp_path, name):
     assert sum(times) == pytest.approx(6 / NTSC, abs=1e-3)
 
 
+def test_a_webp_with_losses_keeps_opacity(tmp_path):
+    write(tmp_path / "a.webp", plates(alpha=True), quality=80)
+    with Image.open(tmp_path / "a.webp") as file:
+        assert file.n_frames == 6
+        for number, picture in enumerate(plates(alpha=True)):
+            file.seek(number)
+            found = np.asarray(file.convert("RGBA")).astype(int)
+            assert np.array_equal(found[..., 3], picture[..., 3])
+            assert np.abs(found[:, :28] - picture[:, :28]).max() < 6
+
+
+def test_the_lowest_quality_is_lower_than_others(tmp_path):
+    noise = [np.random.default_rng(seed).integers(0, 256, (48, 64, 3), np.uint8) for seed in range(3)]
+    for quality in (0, 20):
+        write(tmp_path / f"{quality}.webp", noise, quality=quality)
+    assert (tmp_path / "0.webp").stat().st_size < (tmp_path / "20.webp").stat().st_size
+
+
 def test_a_gif_lasts_hundredths(tmp_path):
     write(tmp_path / "a.gif", plates(), Fraction(100, 3))
     with Image.open(tmp_path / "a.gif") as file:

@@ -43,6 +43,16 @@ def test_16_bits_are_written_and_read_exactly(tmp_path: Path, ending: str, chann
     assert np.array_equal(frame.reformat(format="rgba64le" if channels == 4 else "rgb48le").to_ndarray(), numbers)
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA"])
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_8_bits_stay_as_they_are_at_any_size(tmp_path: Path, ending: str, mode: str) -> None:
+    picture = Image.fromarray(NUMBERS.integers(0, 256, (16, 160, len(mode)), np.uint8), mode)
+    picture.save(tmp_path / f"plain.{ending}")
+    read = photos.read_photo(tmp_path / f"plain.{ending}")
+    assert read.rgb.dtype == np.uint8
+    assert np.array_equal(read.numbers, np.asarray(picture.convert("RGB" if mode == "RGB" else "RGBA")))
+
+
 @pytest.mark.parametrize("deep", [False, True])
 @pytest.mark.parametrize("turned", range(1, 9))
 def test_pictures_are_turned_as_their_exif_says(tmp_path: Path, turned: int, deep: bool) -> None:

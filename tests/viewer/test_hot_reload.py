@@ -106,6 +106,14 @@ def test_grids_of_the_file_continue_with_the_new_model(watching: App, file: Watc
     assert not watching.toasts
 
 
+def test_a_grid_continues_with_the_new_version_of_its_second_model(watching: App, file: WatchedFile) -> None:
+    _, other, _ = watching.sim.grids.values()
+    watching.submit(commands.SetModel(other.id, watching.sim.register(file.first), 1))
+    file.replace(model("zebra", 1))
+    file.reload()
+    assert [same(each, model("zebra", 1)) for each in other.models] == [False, True]
+
+
 @pytest.mark.parametrize("value", [1e3, np.nan])
 def test_an_exploded_grid_restarts_with_the_next_version(watching: App, file: WatchedFile, value: float) -> None:
     first, *others = watching.sim.grids.values()

@@ -78,7 +78,7 @@ class Bench:
         if self.plot:
             contact_sheets.check_output(self.plot, "plots")
         [model] = load_models([self.model or model_files.default_model()])
-        kernel = find_kernels(self.plugins, self.kernel, [model]).get(self.kernel)
+        kernel = find_kernels(self.plugins, [self.kernel], [model]).get(self.kernel)
 
         from ncaengine.cli.bench import timing
 

@@ -202,7 +202,11 @@ def _checked_runners(
         show(f"{shown} {name}: checking")
         try:
             runner = make(name, size)
-            errors[name] = check(runner, size)
+            try:
+                errors[name] = check(runner, size)
+            except BaseException:
+                runner.release()
+                raise
             runners[name] = runner
         except (NCAError, RuntimeError, MemoryError) as error:  # torch's own errors are RuntimeErrors
             refused = isinstance(error, RefusedError)

@@ -32,8 +32,9 @@ def _written(command: object) -> Iterator[str]:
             yield str(value)
             if name == "report":  # its numbers
                 yield str(Path(value).with_suffix(".json"))
-    if isinstance(maps := getattr(command, "maps", None), MapFlags):
-        yield from map(str, maps.paths(Path(command.output)))  # type: ignore[attr-defined]
+    output = getattr(command, "output", None)
+    if output and isinstance(maps := getattr(command, "maps", None), MapFlags):
+        yield from map(str, maps.paths(Path(output)))
 
 
 def _read(command: object) -> Iterator[str]:

@@ -30,23 +30,23 @@ def load_models(paths: Iterable[Path]) -> "list[Model]":
     return models
 
 
-def find_kernels(plugins: Sequence[Path], wanted: str, models: "Sequence[Model]") -> "Catalogue":
-    """Return the kernels; print which plugins are broken and which models were not made for the wanted kernel.
+def find_kernels(plugins: Sequence[Path], wanted: Sequence[str], models: "Sequence[Model]") -> "Catalogue":
+    """Return the kernels; print which plugins are broken and which models were not made for the wanted kernels.
 
-    Raises NCAError if the wanted kernel does not exist.
+    Raises NCAError if a wanted kernel does not exist.
     """
     from ncaengine.core import kernels, stencils
 
     catalogue = kernels.discover(plugins)
-    catalogue.get(wanted)
+    found = [catalogue.get(name) for name in dict.fromkeys(wanted)]
     for complaint in catalogue.complaints():
         print_notice(f"Skipped a broken plugin, {complaint}")
-    for config in (model.config for model in models):
-        if wanted not in config.kernels:
+    for kernel, config in ((kernel, model.config) for kernel in found for model in models):
+        if kernel.name not in config.kernels:
             made_for = " and ".join(config.kernels)
-            print_notice(f"{config.name} was made for {made_for}; on {wanted} it may not grow its texture.")
-        if stencils.fitted(config, catalogue.get(wanted)):
-            print_notice(f"{config.name} has filters of its own; on {wanted} sums of its stencils replace them.")
+            print_notice(f"{config.name} was made for {made_for}; on {kernel.name} it may not grow its texture.")
+        if stencils.fitted(config, kernel):
+            print_notice(f"{config.name} has filters of its own; on {kernel.name} sums of its stencils replace them.")
     return catalogue
 
 
@@ -85,7 +85,7 @@ class EngineFlags:
     half: Half = False
     plugins: Plugins = ()
 
-    def kernels(self, wanted: str, models: "Sequence[Model]") -> "Catalogue":
+    def kernels(self, wanted: Sequence[str], models: "Sequence[Model]") -> "Catalogue":
         """See find_kernels."""
         return find_kernels(self.plugins, wanted, models)
 

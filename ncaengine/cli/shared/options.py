@@ -147,6 +147,7 @@ Threads = Annotated[
     ),
     Range(1, 256),
 ]
+TrainingThreads = Annotated[int, Range(0, 1024)]
 Osc = Annotated[
     str | None,
     PrimitiveConstructorSpec(

@@ -40,7 +40,7 @@ def page_text(
     models = [one for model in models for one in embeddings.each(model)]
     made_for = [name for model in models for name in model.config.kernels] if more or not kernels else []
     names = list(dict.fromkeys([*kernels, *made_for]))
-    catalogue = find_kernels(plugins, names[0], models)
+    catalogue = find_kernels(plugins, names[:1], models)
     offered = [catalogue.get(name) for name in names if name in kernels or name in catalogue.kernels]
     with open_simulation(catalogue) as sim, progress_bar("steps") as bar:
         task = bar.add_task("Growing pictures", total=len(models) * pages.STEPS)

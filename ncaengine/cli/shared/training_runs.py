@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from ncaengine.cli.shared.engine import open_simulation
 from ncaengine.cli.shared.output import plural, print_notice
-from ncaengine.core.errors import NCAError
 from ncaengine.training.curves import median_loss
 
 if TYPE_CHECKING:
@@ -31,13 +30,11 @@ def run_all(
     """Train one model after the other and print what was written.
 
     resume: continue where an earlier call stopped.
-    threads: CPU threads, 0 to 1024; 0 lets torch choose.
+    threads: CPU threads; 0 lets torch choose.
     plugins: more folders of kernel plugins.
     watch: open a window on each model.
     Raises KeyboardInterrupt if it was asked to stop, once everything is saved, and NCAError.
     """
-    if not 0 <= threads <= 1024:
-        raise NCAError(f"--threads is {threads}; it must be from 0 to 1024.")
     from ncaengine.core import claims, kernels
     from ncaengine.training import targets, trainer
     from ncaengine.training.together_run import start_run

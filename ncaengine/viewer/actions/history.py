@@ -14,8 +14,8 @@ def undo(app: App) -> None:
     """Undo the selected grid's last edit, or bring back the grid that was removed since."""
     removed = _last_removed(app)
     if removed is not None:
-        app.submit(Revive(removed))
-        app.select_grid(removed)
+        if app.submit(Revive(removed)):
+            app.select_grid(removed)
     elif not app.panes:
         app.notify("Nothing to undo.")
     elif app.grid.can_undo:

@@ -76,10 +76,15 @@ class HotReload:
         if name is None or isinstance(model, NCAError):  # watched, but never shown
             return
         app.set_model(name, model)
-        running = [number for number, grid in app.sim.grids.items() if app.known_name(grid.model) == name]
+        running = [
+            (number, slot)
+            for number, grid in app.sim.grids.items()
+            for slot, used in enumerate(grid.models)
+            if app.known_name(used) == name
+        ]
         version = app.sim.register(model)
-        done = [app.submit(SetModel(number, version)) for number in running]
-        for number in running:
+        done = [app.submit(SetModel(number, version, slot)) for number, slot in running]
+        for number in dict(running):
             grid = app.sim.grids[number]
             if not np.abs(grid.state()).max() < EXPLODED:  # not >=, because of NaN, from which no model recovers
                 app.submit(Reseed(number, grid.rng_seed))

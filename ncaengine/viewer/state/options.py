@@ -34,6 +34,8 @@ class Options:
         """Return the steps per second of each of `count` grids. Raise NCAError if their number doesn't fit."""
         if len(self.steps_per_second) == 1:
             return self.steps_per_second * count
+        if not self.steps_per_second:
+            raise NCAError("There is no speed after --steps-per-second; give one for all or one for each model.")
         if len(self.steps_per_second) != count:
             models = "1 model" if count == 1 else f"{count} models"
             raise NCAError(f"{len(self.steps_per_second)} speeds for {models}; give one for all or one for each model.")

@@ -286,11 +286,13 @@ class Recorder:
         """Finish the file. Return what was saved, as text. Raise NCAError if it can't be finished."""
         counting, recording, ending = self.counting, self.recording, self._ending
         self._start_time, self.recording, self._ending, self.grids = None, None, None, ()
-        for _ in ending or ():
-            pass
         if recording is None:
             return "The recording was cancelled." if counting else ""
-        recording.close()
+        try:
+            for _ in ending or ():
+                pass
+        finally:
+            recording.close()
         if not recording.frames:
             return "Nothing was recorded."
         frames = f"{recording.frames} frame{'s' if recording.frames != 1 else ''}"
