@@ -45,7 +45,7 @@ COMPLETION = "--tyro-write-completion"
 
 DESCRIPTION = """A real-time engine for texture neural cellular automata.
 
---version prints the version; --debug, anywhere, the traceback of a problem."""
+--version prints the version. --debug, anywhere on the line, prints the traceback of a problem."""
 
 FIRST_STEPS = """ncaengine runs texture neural cellular automata. Three things to do next:
 

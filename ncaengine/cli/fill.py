@@ -50,7 +50,7 @@ class Fill:
     """Fill areas of a picture with living textures; the rest of the picture stays as it is, beyond a soft edge."""
 
     picture: Annotated[Path, PHOTO, tyro.conf.Positional]
-    """The picture, of any usual format. Its opacity stays, and so do 16 bits a colour."""
+    """The picture, of any usual format. Its opacity stays, and so do 16 bits per colour."""
     output: Annotated[str, OUTPUT]
     """What to write: a picture (.png, .tif, .jpg, .webp), or a video of how it fills (.mp4, .mov, .webm, .gif, .apng,
     or a name that ends in / for a folder of frames). An existing file is overwritten."""
@@ -68,7 +68,7 @@ class Fill:
     feather: Annotated[float, Range(0, 1000)] = 6.0
     """Pixels over which a texture fades into its surroundings."""
     cell: Annotated[float | None, CELL, Range(1, 64)] = None
-    """Pixels a cell: larger cells give a coarser texture."""
+    """Pixels per cell: larger cells give a coarser texture."""
     smooth: bool = True
     """Blend cells that are larger than a pixel into each other."""
     align: Annotated[str, ALIGN] = ""
@@ -127,7 +127,7 @@ class Fill:
         names = ", ".join(dict.fromkeys(model.config.name for model in models))
         size = f"{cell:g} pixels" if cell != 1 else "1 pixel"
         what = f"{plural(len(models), 'area')} ({names})"
-        print(f"{self.output}: {what}, {size} a cell, {filled.cells:,} cells, step {steps:,}")
+        print(f"{self.output}: {what}, {size} per cell, {filled.cells:,} cells, step {steps:,}")
 
     def _check(self) -> None:
         """Raise NCAError for flags that don't fit together."""

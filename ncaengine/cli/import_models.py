@@ -51,12 +51,12 @@ class Import:
     """The family of the file: selforg-textures, dynca, noise-nca, growing, growing-tf, growing-torch,
     reaction-diffusion, mu-nca, onnx, monash or notebook."""
     order: Annotated[Literal["channel", "filter"] | None, ORDER] = None
-    """For a file of mere weights: the order of the network's inputs. channel: all filters of channel 0, then of channel
-    1, and so on; filter: all channels of the first filter, then of the second, and so on.
-    The wrong order gives noise."""
+    """For a file that holds only weights: the order of the network's inputs. channel: all filters of channel 0, then of
+    channel 1, and so on; filter: all channels of the first filter, then of the second, and so on. The wrong order gives
+    noise."""
     filters: Annotated[Literal["undivided", "eighths", "unit"] | None, FILTERS] = None
-    """For a file of mere weights: the filters that they were trained with. undivided: Sobel and the 3x3 Laplacian;
-    eighths: both divided by 8; unit: Sobel divided by 8, the Laplacian by 4."""
+    """For a file that holds only weights: the filters that they were trained with. undivided: Sobel and the 3x3
+    Laplacian; eighths: both divided by 8; unit: Sobel divided by 8, the Laplacian by 4."""
     offset: Annotated[float | None, OFFSET] = None
     """Number to add to a cell's first three channels to get its colour (RGB from 0 to 1)."""
     padding: Annotated[Literal["circular", "replicate", "zero"] | None, PADDING] = None
@@ -80,10 +80,10 @@ class Import:
     hidden: Annotated[int, FROM_FILE] = 0
     """Number of hidden units, if the file is only a row of float32 numbers."""
     detect: bool = False
-    """For a file of mere weights: run each possible --order, --filters and --offset for 300 steps, and import what
-    settles to a texture or a picture. If nothing does, or you give all three, try each --padding, --seed-form, --alive,
-    --fire-rate, --integrator and --state-clip too. What you give, and what lies in the file, is not varied. Nor is
-    --gradient-sign, except for nets with a cell's place as an input: other pictures are the same upside down."""
+    """For a file that holds only weights: run each possible --order, --filters and --offset for 300 steps, and import
+    what settles to a texture or a picture. If nothing does, or you give all three, try each --padding, --seed-form,
+    --alive, --fire-rate, --integrator and --state-clip too. What you give, and what lies in the file, is not varied.
+    Nor is --gradient-sign, except for nets with a cell's place as an input: other pictures are the same upside down."""
     author: Annotated[str, TEXT] = ""
     """The models' author; stored in the files."""
     licence: Annotated[str, TEXT] = ""

@@ -112,8 +112,8 @@ class Record:
     scale: Annotated[int | None, SCALE, Range(1, bounds.SCALE.high)] = None
     """Pixels per cell. With --pixels, the scale may differ a little, so that the cells fill the picture exactly."""
     background: Annotated[str, BACKGROUND] = ""
-    """What lies behind the transparent cells of a growing picture: transparent (.mov, .webp, .png and frames keep
-    opacity), or a colour such as black or #ff8800."""
+    """What lies behind the transparent cells of a growing picture: transparent, for outputs
+    that keep opacity, or a colour such as black or #ff8800."""
     raw: bool = False
     """Draw each cell as one pixel, in the order in which cells are stored; for exact comparisons."""
     engine: Engine = field(default_factory=EngineFlags)
@@ -176,7 +176,7 @@ class Record:
                  "does not work with --script, which sets the length; change `seconds` in the script."),
             Idle(bool(self.model), "grids", "works only with a session or a script; a model has one grid."),
             Idle(still, "fps steps_per_frame", "works only with a video, and this is one picture; leave it out."),
-            Idle(self.raw, "scale smooth", "does not work with --raw, which draws a pixel a cell."),
+            Idle(self.raw, "scale smooth", "does not work with --raw, which draws a pixel per cell."),
             only_with("--maps", bool(self.maps.maps), MAP_DETAILS),
         )  # fmt: skip
 

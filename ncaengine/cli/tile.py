@@ -47,7 +47,7 @@ class Tile:
     pixels: Annotated[tuple[int, int], PIXELS, SIDES] = (1024, 1024)
     """Size of the picture: width x height, or one number for a square."""
     cell: Annotated[float, Range(1, 64)] = 4.0
-    """Pixels a cell, about: the number of cells is the nearest that lets the picture close."""
+    """Pixels per cell, about: the number of cells is the nearest that lets the picture close."""
     smooth: Smooth = True
     dpi: Annotated[float | None, DPI, Range(1, 10000)] = None
     """Pixels an inch on paper, for example 300, stored in the file for programs that print it."""
@@ -82,8 +82,8 @@ class Tile:
         print(f"{self.output}: {size_text(self.pixels)} pixels from {size_text(size)} cells, step {self.steps:,}")
         for edges, lines, seam in zip(("left and right", "upper and lower"), ("columns", "rows"), seams, strict=True):
             print(
-                f"  {edges} edge: {seam.change:.2f} of the change between neighbouring {lines} "
-                f"(up to {seam.most:.2f} elsewhere)"
+                f"  {edges} edges differ {seam.change:.2f} times as much as neighbouring {lines} do "
+                f"(elsewhere up to {seam.most:.2f} times)"
             )
 
     def idle(self) -> tuple[Idle, ...]:

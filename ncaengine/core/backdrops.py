@@ -1,6 +1,6 @@
 """A picture that a grid lies on, and the areas of it in which cells grow textures. Only NumPy is used.
 
-Places are in raster pixels, one a cell width, from the picture's upper left corner, whatever the lattice.
+Places are in raster pixels, one per cell width, from the picture's upper left corner, whatever the lattice.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ class Backdrop:
     feather: float
     """Pixels over which an area fades into the picture, half of them on either side of its edge."""
     raster: U8
-    """The picture with one pixel a cell width, (rows, columns, 3)."""
+    """The picture with one pixel per cell width, (rows, columns, 3)."""
     labels: U8
     """Which area each pixel of the raster belongs to, counted from 1; 0 for none."""
     textures: tuple[str, ...] = ()

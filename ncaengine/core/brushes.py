@@ -311,7 +311,7 @@ def paste(patch: Patch, kernel: Kernel, offsets: I32) -> tuple[npt.NDArray[np.bo
 def image_at(image: U8, kernel: Kernel, size: Size, cells: I32) -> F32:
     """Return the colours of an image at cells: (n, 3) float32 in [0, 1].
 
-    image: (h, w, 3) uint8, laid over the plane with one pixel a cell width from the upper left corner of the picture,
+    image: (h, w, 3) uint8, laid over the plane with one pixel per cell width from the upper left corner of the picture,
         and repeated endlessly.
     cells: (n, 2) int32 (column, row); each takes the pixel that contains its middle.
     """

@@ -1,4 +1,4 @@
-"""Embeddings: a few numbers a cell that say which of a model's textures it makes.
+"""Embeddings: a few numbers per cell that say which of a model's textures it makes.
 
 An embedding is an input of the net that no step changes (Extra embed_0 …), so it can't be eaten away as one that is
 kept in the state (Catrina, Plajer & Băicoianu, arXiv:2407.05991). Where it is the same everywhere, its product with

@@ -14,7 +14,7 @@ from ncaengine.core.types import F32, F64, U8, Size
 MOST_CELLS = 2**19
 """About how many cells a picture gets at most where nobody chose: 960x540 for 3840x2160 pixels, and for 1920x1080."""
 REACHES = (0.05, 0.2, 0.5)
-"""How far the pixels a cell may be from those that are wanted, as a share; the first that has a solution counts."""
+"""How far the pixels per cell may be from those that are wanted, as a share; the first that has a solution counts."""
 MISFIT = 0.5
 """By how many pixels the torus may be larger or smaller than the picture, so that its edges still meet."""
 ROWS = 64
@@ -28,7 +28,7 @@ def cells_for(kernel: Kernel, pixels: Size, scale: float | None = None) -> Size:
     near the wanted one makes that possible. `view_filled` returns its view.
 
     pixels: (width, height) of the picture.
-    scale: Pixels a cell; the solution may differ a little. None takes the least whole number that makes at most
+    scale: Pixels per cell; the solution may differ a little. None takes the least whole number that makes at most
         MOST_CELLS cells.
 
     Raises NCAError if there is no such picture.
@@ -37,7 +37,7 @@ def cells_for(kernel: Kernel, pixels: Size, scale: float | None = None) -> Size:
     if scale is None:
         scale = min(max(1, math.ceil(math.sqrt(pixels[0] * pixels[1] / MOST_CELLS))), *pixels)
     if not 1 <= scale <= MAX_SCALE:
-        raise NCAError(f"A scale of {scale:g} pixels a cell is not possible; use 1 to {MAX_SCALE}.")
+        raise NCAError(f"A scale of {scale:g} pixels per cell is not possible; use 1 to {MAX_SCALE}.")
     for reach in REACHES:
         found = list(_near(kernel, pixels, scale, reach))
         if any(misfit <= MISFIT for *_, misfit in found):
@@ -48,7 +48,7 @@ def cells_for(kernel: Kernel, pixels: Size, scale: float | None = None) -> Size:
 
 
 def _near(kernel: Kernel, pixels: Size, scale: float, reach: float) -> Iterator[tuple[int, int, float, float]]:
-    """Yield the sizes near a scale: columns, rows, pixels a cell, and by how many pixels the height is wrong."""
+    """Yield the sizes near a scale: columns, rows, pixels per cell, and by how many pixels the height is wrong."""
     (width, height), (ax, by) = pixels, extent(kernel, (1, 1))
     even = 2 if kernel.basis[1][0] else 1  # the rows of a skewed lattice meet over the edge in pairs
     wanted = max(1, round(width / (scale * ax)))
@@ -65,7 +65,7 @@ def tile(kernel: Kernel, pixels: Size, scale: float) -> tuple[Kernel, Size, View
     stretched so that the torus covers the picture, and sheared so that it closes as a rectangle, both hardly: copies of
     the picture side by side are the endless plane.
 
-    scale: Pixels a cell, about.
+    scale: Pixels per cell, about.
     Raises NCAError if there is no such picture.
     """
     columns, rows = size = cells_for(kernel, pixels, scale)

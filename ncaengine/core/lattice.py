@@ -16,7 +16,7 @@ from ncaengine.core.kernels import Kernel
 from ncaengine.core.types import F64, I32, I64, Size
 
 MAX_SCALE = 64
-"""Pixels a cell."""
+"""Pixels per cell."""
 MAX_PIXELS = 2**28
 """Of a picture."""
 
@@ -37,7 +37,7 @@ class View:
     height: int
     """Of the picture, in pixels."""
     scale: float
-    """Pixels a cell width."""
+    """Pixels per cell width."""
     x: float
     """The picture's left edge, in cell widths."""
     y: float
@@ -85,13 +85,13 @@ def corner(kernel: Kernel) -> tuple[float, float]:
 
 
 def whole_view(kernel: Kernel, size: Size, scale: int = 1, even: bool = False) -> View:
-    """Return the view of a whole grid at `scale` pixels a cell, at least 1x1 pixel.
+    """Return the view of a whole grid at `scale` pixels per cell, at least 1x1 pixel.
 
     even: make both sides even, as video codecs need; the torus is drawn one pixel further.
     Raises NCAError unless `scale` is 1 … MAX_SCALE and the picture has at most MAX_PIXELS.
     """
     if not 1 <= scale <= MAX_SCALE:
-        raise NCAError(f"A scale of {scale} pixels a cell is not possible; use 1 to {MAX_SCALE}.")
+        raise NCAError(f"A scale of {scale} pixels per cell is not possible; use 1 to {MAX_SCALE}.")
     width, height = (max(1, round(side * scale)) for side in extent(kernel, size))
     if even:
         width, height = width + width % 2, height + height % 2

@@ -35,7 +35,7 @@ RAMPS: dict[Mode, F32] = {
     "update": _colours("000004 570f6d bb3754 f98e09 fcffa4"),
     "alive": _colours("14161c 14161c 14161c f4f1ea f4f1ea"),
 }
-"""Five colours, evenly along the values of each mode that shows one number a cell: (5, 3) float32."""
+"""Five colours, evenly along the values of each mode that shows one number per cell: (5, 3) float32."""
 TINTS: dict[Field, F32] = {
     "rate": _colours("0a5fd0 0a5fd0 2a7fe0 4a9ff0 ffb040 ff9a20 ff8000 ff8000"),
     "scale": _colours("0a9080 0a9080 20a090 40b0a0 e070b0 d85aa8 d040a0 d040a0"),
@@ -153,7 +153,7 @@ def quantise(rgb: F32) -> U8:
 
 
 def raw_picture(state: F32, colour: Colour) -> U8:
-    """Return a picture of one pixel a cell in storage order: (height, width, 3) uint8."""
+    """Return a picture of one pixel per cell in storage order: (height, width, 3) uint8."""
     return quantise(to_rgb(state, colour))
 
 

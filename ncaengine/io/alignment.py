@@ -23,7 +23,7 @@ def directions(photo: Photo, along: Along, cell: float) -> F32:
 
     It comes from the structure tensor: "gradient" points from dark to light, "edges" along lines and edges.
 
-    cell: Pixels a cell. The map covers the picture, about one number a cell.
+    cell: Pixels per cell. The map covers the picture, about one number per cell.
     """
     cell = max(cell, *(side / LONGEST for side in photo.size))
     wide, high = (max(2, round(side / cell)) for side in photo.size)

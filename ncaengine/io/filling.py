@@ -39,7 +39,7 @@ class How:
 
     kernel: str = "square"
     cell: float = 1.0
-    """Pixels a cell."""
+    """Pixels per cell."""
     feather: float = 6.0
     """Pixels over which a texture fades into its surroundings, half of them on either side of the edge."""
     smooth: bool = True
@@ -154,7 +154,7 @@ def layer(photo: Photo, colours: F32, share: F32) -> Photo:
 def of_grid(grid: Grid, photo: Photo, alone: bool = False) -> Photo:
     """Return the picture on which a grid lies, filled by its cells. alone: the textures, see `layer`.
 
-    photo: That picture, perhaps of more bits a colour, or with opacity.
+    photo: That picture, perhaps of more bits per colour, or with opacity.
 
     Raises NCAError if it isn't that picture.
     """
@@ -170,7 +170,7 @@ def of_grid(grid: Grid, photo: Photo, alone: bool = False) -> Photo:
 
 
 def cell_for(size: Size) -> int:
-    """Return how many pixels a cell gets in a picture of (width, height), if nobody chose."""
+    """Return how many pixels per cell gets in a picture of (width, height), if nobody chose."""
     return max(1, round(max(size) / SIDE))
 
 

@@ -127,7 +127,7 @@ KINDS = (
          options=_LEVEL),
     Kind(".png", "PNG", "Only the last picture.", "frame_files:Png", "image/png", "png", alpha=True, still=True,
          megabytes=0.54, options=_LEVEL),
-    Kind(".avif", "AVIF", "Only the last picture, some times as small as PNG.", "frame_files:Avif", "image/avif",
+    Kind(".avif", "AVIF", "Only the last picture, several times smaller than PNG.", "frame_files:Avif", "image/avif",
          alpha=True, still=True, side=16384, megabytes=0.1, options={"quality": Values(90, 0, 100)}),
     Kind(".npy", "NPY", "All channels of the last state, for NumPy: (height, width, channels) float32.",
          "frame_files:Npy", still=True, states=True, megabytes=13),

@@ -67,7 +67,9 @@ class Listener:
                 raise
         except OSError as error:
             reason = error.strerror or error
-            raise NCAError(f"OSC can't listen on {place[0]}:{place[1]} ({reason}); choose another port.") from None
+            raise NCAError(
+                f"OSC can't listen on {place[0]}:{place[1]} ({reason}); choose another address or port."
+            ) from None
         self.place: Place = self._socket.getsockname()[:2]
 
     @property

@@ -80,7 +80,7 @@ class Photo:
 
 
 def read_photo(path: Path) -> Photo:
-    """Read a picture, turned as its Exif says. One of 16 bits a colour keeps them; a grey one becomes coloured.
+    """Read a picture, turned as its Exif says. One of 16 bits per colour keeps them; a grey one becomes coloured.
 
     Raises NCAError if it can't be read or is too large.
     """
@@ -170,7 +170,7 @@ def _deep(image: Image.Image, path: Path) -> Numbers | None:
 
 
 def _is_deep(image: Image.Image) -> bool:
-    """Return whether the file has 16 bits a colour."""
+    """Return whether the file has 16 bits per colour."""
     layouts = [tile[3] for tile in getattr(image, "tile", ())]  # as "RGB;16B", or a tuple that begins with that
     return any(";16" in (layout if isinstance(layout, str) else str(layout[0])) for layout in layouts)
 

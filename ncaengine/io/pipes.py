@@ -13,7 +13,7 @@ from ncaengine.io.kinds import Job
 
 
 class Raw:
-    """Pixel after pixel, row after row, frame after frame: three bytes a pixel, or four with opacity."""
+    """Pixel after pixel, row after row, frame after frame: three bytes per pixel, or four with opacity."""
 
     def __init__(self, job: Job) -> None:
         if sys.stdout is None or sys.stdout.isatty():

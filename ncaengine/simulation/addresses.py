@@ -202,8 +202,10 @@ def _in_words(type_: Type) -> str:
         case IntType() | FloatType():
             low, high = (type_.ge if type_.gt is None else type_.gt), (type_.le if type_.lt is None else type_.lt - 1)
             kind = "whole number" if isinstance(type_, IntType) else "number"
-            bounded = low is not None and high is not None and max(abs(low), abs(high)) <= MOST_TOLD
-            return f"{low:g} to {high:g}" + (", whole" if kind != "number" else "") if bounded else f"a {kind}"
+            if low is None or high is None or max(abs(low), abs(high)) > MOST_TOLD:
+                return f"a {kind}"
+            first = f"{low:g} to" if type_.gt is None else f"above {low:g}, up to"
+            return f"{first} {high:g}" + (", whole" if kind != "number" else "")
         case LiteralType():
             return ", ".join(filter(None, map(str, type_.values)))
         case UnionType():  # tables don't come in messages

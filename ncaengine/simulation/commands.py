@@ -119,7 +119,7 @@ class Paint(OnGrid, frozen=True):
 
     tool: Tool
     """What to paint: "erase" the initial state; "noise" uniform noise within ±`value`; "image" the colours of `image`,
-    one pixel a cell, repeated from the picture's corner; "patch" the copied cells, around the last point of `path`.
+    one pixel per cell, repeated from the picture's corner; "patch" the copied cells, around the last point of `path`.
     "texture" lets cells make `texture`. The name of a field paints `value` into that field."""
     path: Annotated[tuple[Point, ...], msgspec.Meta(min_length=1, max_length=int(bounds.POINTS.high))]
     """Points (x, y) in cell widths, on the infinite plane in which the torus repeats; see lattice."""
@@ -174,7 +174,7 @@ class SetBackdrop(OnGrid, frozen=True):
     image: str
     """The name of a registered image; '' takes the picture away. That of the present picture keeps its areas."""
     cell: Annotated[float, bounds.CELL_PIXELS.meta] = 1.0
-    """Pixels a cell width."""
+    """Pixels per cell width."""
     feather: Annotated[float, bounds.FEATHER.meta] = 6.0
     """Pixels over which areas fade into the picture, half of them on either side of their edges."""
     more: bool = False

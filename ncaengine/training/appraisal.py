@@ -98,7 +98,7 @@ class Subject:
     """Median over ROUNDS, on a grid of the plan's size."""
     courses: tuple[Course, ...]
     curve: tuple[float, ...] = ()
-    """Losses of its training, one an iteration, if they are known."""
+    """Losses of its training, one per iteration, if they are known."""
 
 
 @dataclass(frozen=True)

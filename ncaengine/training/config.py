@@ -50,11 +50,11 @@ class TrainingSettings:
     """The lowest and the highest number of steps that an iteration runs its grids for."""
     fresh: float = 0.01
     """Chance that a grid which is taken from the pool starts again from the seed, from 0 to 1. The lower, the older
-    grids grow, and the longer the texture stays as good as it was after some hundred steps."""
+    grids grow, and the longer the texture stays as good as it was after a few hundred steps."""
     kernels: tuple[str, ...] = ("square", "hexagonal")
     """Neighbourhoods to train on in turn, so that the model grows its texture on all of them."""
     channels: int = 16
-    """How many numbers a cell's state has."""
+    """How many numbers per cell's state has."""
     hidden: int = 128
     """Hidden units of each cell's network."""
     embedding: int = 4

@@ -16,7 +16,7 @@ def median_loss(losses: Sequence[float]) -> float:
 
 
 def read_losses(path: Path) -> list[float]:
-    """Return the losses in a run's loss.csv, one an iteration. Raises NCAError if it can't be read."""
+    """Return the losses in a run's loss.csv, one per iteration. Raises NCAError if it can't be read."""
     try:
         with open(path, newline="") as file:
             return [float(row["loss"]) for row in csv.DictReader(file)]

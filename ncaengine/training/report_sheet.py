@@ -50,7 +50,7 @@ def _pictures(report: Report) -> Image.Image:
 
 
 def _enlarged(picture: U8, cells: int) -> U8:
-    """Return a picture of a grid so many cells wide, enlarged to a whole number of pixels a cell, about TILE wide."""
+    """Return a picture of a grid so many cells wide, enlarged to a whole number of pixels per cell, about TILE wide."""
     width = cells * max(1, round(TILE / cells))
     height = round(picture.shape[0] * width / picture.shape[1])
     how = Image.Resampling.LANCZOS if width % picture.shape[1] else Image.Resampling.NEAREST

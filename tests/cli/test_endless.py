@@ -28,16 +28,13 @@ STUDY = ("study", "bubbles", "-o", "{}/study", "--features", "random")
 RECORD = ("record", "zebra", "-o", "{}/a.mp4")
 CHECKED_LATER = {
     "view size": ("view", "zebra", "--size", "{}x{}"),
-    "view steps_per_second": ("view", "zebra", "--steps-per-second", "{}"),
     "record grids": ("record", "--session", "none.nca", "--grids", "{}"),
     "record size": (*RECORD, "--size", "{}x{}"),
     "record fps": (*RECORD, "--fps", "{}"),
-    "train threads": (*TRAIN, "--threads", "{}"),
     "study iterations": (*STUDY, "--iterations", "{}"),
     "study size": (*STUDY, "--size", "{}"),
     "study batch": (*STUDY, "--batch", "{}"),
     "study seed": (*STUDY, "--seed", "{}"),
-    "study threads": (*STUDY, "--threads", "{}"),
     "sheet size": ("sheet", "zebra", "-o", "{}/a.png", "--size", "{}x{}"),
     "fill fps": ("fill", "none.png", "-o", "{}/a.mp4", "--texture", "zebra", "--fps", "{}"),
     "evaluate size": ("evaluate", "zebra", "--target", "zebra", "--features", "random", "--size", "{}x{}"),

@@ -40,7 +40,7 @@ def labelled(drawn: Path, *mapped: str) -> tuple[object, ...]:
 def test_labels_fill_their_areas_and_nothing_else(capsys: pytest.CaptureFixture[str], drawn: Path) -> None:
     out = drawn / "out.png"
     printed = run(capsys, *labelled(drawn, "red=zebra", "#00f=coral"), "-o", out, "--feather", 4)
-    assert "2 areas (zebra, coral), 1 pixel a cell" in printed
+    assert "2 areas (zebra, coral), 1 pixel per cell" in printed
     assert "step 20" in printed
     changed = (opened(out) != opened(drawn / "photo.png")).any(2)
     rows, columns = np.nonzero(changed)

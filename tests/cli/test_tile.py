@@ -42,8 +42,8 @@ def test_hexagonal_pictures_have_the_size_asked_for_and_no_seam(
     with Image.open(out) as read:
         assert round(float(read.info["dpi"][0])) == 600
     assert "don't meet" not in printed
-    assert "left and right edge: " in printed
-    assert "upper and lower edge: " in printed
+    assert "left and right edges differ " in printed
+    assert "upper and lower edges differ " in printed
 
 
 def test_what_cannot_tile_is_told_in_a_sentence(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_a_name_that_is_like_no_command(capsys):
         (["record", "zebra", "--backend", "cpuu"], "did you mean cpu?"),
         (["record", "zebra", "--size"], "--size needs a value: --size WxH"),
         (["info"], "MODEL is missing"),
-        (["info", "zebra", "coral"], "'coral' is too much"),
+        (["info", "zebra", "coral"], "'coral' is unexpected"),
         (["sheet"], "-o FILE is missing"),
         (["tile"], "MODEL is missing"),
         (["record"], "ncaengine record zebra"),

@@ -34,7 +34,7 @@ def test_square_cells_become_squares_of_whole_pixels_where_that_is_possible(pixe
 
 
 def misfits(kernel, pixels, scale):
-    """Yield, for each number of columns near the scale: pixels a cell, and by how many the height is wrong."""
+    """Yield, for each number of columns near the scale: pixels per cell, and by how many the height is wrong."""
     across, down = extent(kernel, (1, 1))
     even = 2 if kernel.basis[1][0] else 1  # no shift where the torus closes
     wanted = max(1, round(pixels[0] / (scale * across)))
@@ -45,7 +45,7 @@ def misfits(kernel, pixels, scale):
 
 
 @given(st.sampled_from(sorted(KERNELS)), st.integers(200, 4000), st.integers(200, 4000), st.integers(1, 4))
-@example("square", 314, 2511, 4)  # nothing near 4 pixels a cell fits
+@example("square", 314, 2511, 4)  # nothing near 4 pixels per cell fits
 @example("hexagonal", 2945, 316, 4)
 @example("hexagonal", 247, 1721, 4)  # only far from it
 @example("square", 500, 3989, 4)  # the nearest is wrong by 0.54 pixels

@@ -153,7 +153,7 @@ def test_other_places_are_refused(text):
 
 
 def test_a_port_that_is_taken_is_told(sim, listener):
-    with pytest.raises(NCAError, match=r"can't listen on 127\.0\.0\.1:\d+ .*choose another port"):
+    with pytest.raises(NCAError, match=r"can't listen on 127\.0\.0\.1:\d+ .*choose another address or port"):
         Listener(sim, listener.place)
 
 

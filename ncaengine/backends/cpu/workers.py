@@ -15,7 +15,7 @@ from ncaengine.backends.cpu.tickets import RUN, SPACING
 MOST_PARTS = 16
 """Parts of the rows in which the threads share a phase."""
 LEAST_CELLS = 512
-"""Cells of a grid for each thread that takes part: waking a thread takes as long as stepping some hundred cells."""
+"""Cells of a grid for each thread that takes part: waking a thread takes as long as stepping a few hundred cells."""
 _Run = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * len(RUN))
 Bytes = npt.NDArray[np.int32]
 

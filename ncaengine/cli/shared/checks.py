@@ -120,7 +120,7 @@ def _torch(part: str) -> Iterator[Finding]:
         yield Finding(part, "good", f"{versions}, on Apple's GPU")
     else:
         compiler = next(filter(None, map(shutil.which, ("c++", "g++", "clang++"))), "")
-        advice = "" if compiler else "Install a C++ compiler (g++): training is then some times as fast."
+        advice = "" if compiler else "Install a C++ compiler (g++): training is then several times faster."
         found = f"{versions}, on the processor, {f'compiled by {compiler}' if compiler else 'without a compiler'}"
         yield Finding(part, "slow", found, advice or "A GPU trains many times as fast.")
 

@@ -143,7 +143,7 @@ BackendChoice = Annotated[
 Threads = Annotated[
     int | None,
     tyro.conf.arg(
-        metavar="N", help="Threads of the processor that compute steps.", help_behavior_hint="(default: one a core)"
+        metavar="N", help="Threads of the processor that compute steps.", help_behavior_hint="(default: one per core)"
     ),
     Range(1, 256),
 ]

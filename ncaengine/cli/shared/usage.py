@@ -96,7 +96,7 @@ def _sentence(lines: list[str], flags: dict[str, str]) -> str:
     above = list(itertools.takewhile(lambda line: not RULE.fullmatch(line.strip()), lines))
     said = " ".join(" ".join(above).split())
     if found := re.search(r"Unrecognized options: (.+)", said):
-        return f"{found[1]!r} is too much; leave it out, or write the flag that it belongs to before it."
+        return f"{found[1]!r} is unexpected; leave it out, or put its flag in front of it."
     if found := re.search(r"invalid choice '(.*)' for argument '(.*)'\. Expected one of \((.*)\)", said):
         known = re.findall(r"'([^']*)'", found[3])
         return f"{found[2]} cannot be {found[1]!r}{choices(found[1], known)}."

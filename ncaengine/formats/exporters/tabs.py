@@ -23,7 +23,7 @@ INPUTS_ALIVE = """
 """.strip("\n")
 
 COMMON = """
-const int TILES = $TILES, ZOOM = $ZOOM; // ZOOM: pixels a cell, at least as many as there are tiles
+const int TILES = $TILES, ZOOM = $ZOOM; // ZOOM: pixels per cell, at least as many as there are tiles
 const vec2 PITCH = $PITCH; // of columns and of rows, in cell widths
 const float SKEW = $SKEW; // columns by which each row is shifted to the right
 

@@ -109,7 +109,7 @@ def _array(decoded: Decoded) -> F32 | None:
 
 
 def _rows(data: Any) -> F32 | None:
-    """Return w from a list of rows of numbers, one a channel; None if it is something else."""
+    """Return w from a list of rows of numbers, one per channel; None if it is something else."""
     if not isinstance(data, list) or len(data) not in FILTERS:
         return None
     try:

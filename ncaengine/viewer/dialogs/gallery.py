@@ -19,7 +19,7 @@ from ncaengine.viewer.state.model_library import ModelLibrary, without_path
 
 Key = imgui.Key
 LEAST_WORK, MOST_WORK = 0.006, 0.04
-"""Limits of the seconds a frame that growing thumbnails may take; between them it is half the time of drawing."""
+"""Limits of the seconds per frame that growing thumbnails may take; between them it is half the time of drawing."""
 WIDTH, HEIGHT, PADDING = 80.0, 54.0, (1.8, 1.5)
 """Of the dialog, in em."""
 FILTER_WIDTH = 14.0

@@ -235,7 +235,7 @@ def recording(app: App, typed: str) -> Iterator[PaletteCommand]:
     for fps in recorder.rates:
         yield option(f"{fps} frames/s", "fps", fps, f"fps {fps}", f"{fps} fps", f"frame rate {fps}")
     for scale in SCALES:
-        yield option(f"{scale} pixels a cell", "scale", scale, f"recording scale {scale}", f"pixels a cell {scale}")
+        yield option(f"{scale} pixels per cell", "scale", scale, f"recording scale {scale}", f"pixels per cell {scale}")
     yield option(record.PACE, "steps_per_frame", None, "steps per frame none", hint=record.PACE_HELP)
     for count in record.STEPS:
         yield option(record.steps_title(count), "steps_per_frame", count, f"steps per frame {count}")

@@ -28,7 +28,7 @@ from ncaengine.viewer.notebook import frame, packed
 from ncaengine.viewer.notebook.frame import HEIGHT, Display
 
 SCALE = 4
-"""Pixels a cell in a model's picture."""
+"""Pixels per cell in a model's picture."""
 MOST_VIDEO = 2**26
 """Bytes of a video in a notebook's file."""
 SHOWN = {kind.ending: kind.media for kind in KINDS if kind.media}

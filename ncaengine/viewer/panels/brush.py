@@ -14,7 +14,7 @@ from ncaengine.viewer.state.brush import BRUSH_SETTINGS, PAINTED_VALUES, TOOLS, 
 OPEN_PICTURE, OPEN_MODEL = "Open a picture…", "From the gallery…"
 ALONG = "Paint the direction in which the pointer moves."
 DEFAULT = "Paint the map's default, to erase (or hold Shift)."
-PICTURE_HELP = "The picture to paint: one pixel a cell, repeated over the whole grid."
+PICTURE_HELP = "The picture to paint: one pixel per cell, repeated over the whole grid."
 MODEL_HELP = "The model that painted cells run. It is added to the grid's models under Maps."
 TEXTURE_HELP = "The texture that painted cells make. Hold Shift to paint the first one."
 SHAPE_HELP = "Brush, lasso, or a wand that takes like colours (J again)."

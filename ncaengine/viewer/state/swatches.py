@@ -14,7 +14,7 @@ from ncaengine.core.types import U8
 from ncaengine.simulation.grid import Grid
 
 SIDE, RIM, SCALE, STEPS, SLICE = 48, 6, 2, 240, 8
-"""Cell widths of a swatch, and of what is cut off around it; pixels a cell; steps in all, and between two pictures."""
+"""Cell widths of a swatch, and cut off around it; pixels per cell; steps in all, and between two pictures."""
 MOST = 32
 """Textures that have a swatch."""
 
