@@ -13,6 +13,7 @@ from ncaengine.cli.shared.detection_table import choose_reading
 from ncaengine.cli.shared.options import OutputFolder
 from ncaengine.cli.shared.output import plural, print_notice
 from ncaengine.core.errors import NCAError
+from ncaengine.core.texts import flag_of
 
 if TYPE_CHECKING:
     from ncaengine.core.model import Model
@@ -148,7 +149,7 @@ class Import:
         if opened.doubt:
             print_notice(f"{path}: {opened.doubt}")
         if opened.idle:
-            flags = ", ".join(f"--{name.replace('_', '-')}" for name in opened.idle)
+            flags = ", ".join(map(flag_of, opened.idle))
             print_notice(f"{path}: {flags} changed nothing, because the file itself says what it is.")
         one = opened.find_name(name) if name else ""
         wanted = [each for each in opened.models if fnmatch(each, self.name) and one in ("", each)]

@@ -144,12 +144,6 @@ def _least(a: F64, b: F64, c: F64) -> F64:
     return np.minimum(np.minimum(a, b), c)
 
 
-def left_column(kernel: Kernel, x: npt.ArrayLike, rows: F64) -> F64:
-    """Return, for places along rows of the unrolled plane, the last column whose middle is not to the right of them."""
-    column: F64 = np.floor(_along_row(kernel, x, rows))
-    return column
-
-
 def nearest_cell(kernel: Kernel, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[I64, I64]:
     """Return (column, row) on the unrolled plane of the cell nearest to each point."""
     columns, rows, inside = (np.stack(np.broadcast_arrays(*each)) for each in nearest_four(kernel, x, y))

@@ -1,9 +1,5 @@
-"""Line charts as pictures: the losses of a training, and the benchmark's times.
+"""Line charts as pictures: the losses of a training, and the benchmark's times."""
 
-matplotlib draws them without pyplot, so nothing global changes and no display is needed.
-"""
-
-import warnings
 from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import cycle, pairwise
@@ -12,18 +8,13 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from PIL import Image, ImageFont
 
 from ncaengine.core.types import F64
-from ncaengine.io.contact_sheets import BACK, DIM, INK, shorten
+from ncaengine.io.contact_sheets import DIM, INK, shorten
+from ncaengine.io.plots import COLOURS, GRID, as_picture, empty_axes, number, points
 
-COLOURS = ("#6fc3a6", "#e0b05c", "#7fa8e8", "#e5645c", "#ba8ee0", "#a0a6ae")
-LINE = "#2a2c31"
-DPI = 100
-"""Pixels an inch: matplotlib measures pictures in inches, and letters in points of 1/72 inch."""
 FONT = "DejaVu Sans"
 """matplotlib brings it."""
 LEFT, TOP, BOTTOM = 84, 88, 68
@@ -66,7 +57,7 @@ def loss_chart(series: Mapping[str, Sequence[float]], title: str = "", log: bool
         axes.set_ylim(0, 1)
         axes.text(0.5, 0.5, "nothing to show yet", color=DIM, ha="center", va="center", transform=axes.transAxes)
     _name_lines(axes, ends)
-    return _picture(axes)
+    return as_picture(axes)
 
 
 def log_log_chart(
@@ -86,17 +77,17 @@ def log_log_chart(
     axes = _axes((960, 620), RIGHT_WITH_NAMES, BOTTOM + 56)
     _write(axes, title, x_label, y_label, note)
     axes.set_xscale("log")
-    axes.grid(axis="x", color=LINE)
+    axes.grid(axis="x", color=GRID)
     ends = {}
     styles = ((colour, style) for style in cycle(("-", "--", ":")) for colour in COLOURS)  # no two lines are alike
-    for (name, points), (colour, style) in zip(series.items(), styles, strict=False):
-        line = sorted(points.items())
+    for (name, places), (colour, style) in zip(series.items(), styles, strict=False):
+        line = sorted(places.items())
         axes.plot([x for x, _ in line], [y for _, y in line], style, color=colour, marker="o", markersize=5.5)
         ends[name] = (*line[-1], colour)
     _make_log(axes)
     _label_x(axes, ticks)
     _name_lines(axes, ends)
-    return _picture(axes)
+    return as_picture(axes)
 
 
 def spread_labels(wanted: Sequence[float], low: float, high: float) -> list[float]:
@@ -116,30 +107,20 @@ def spread_labels(wanted: Sequence[float], low: float, high: float) -> list[floa
 
 def _axes(size: tuple[int, int], right: int, bottom: int) -> Axes:
     """Return empty axes on a dark picture of `size` pixels, with so many pixels free to the right and below."""
-    width, height = size
-    figure = Figure((width / DPI, height / DPI), DPI, facecolor=BACK)
-    inside = (LEFT / width, bottom / height, (width - LEFT - right) / width, (height - TOP - bottom) / height)
-    axes = figure.add_axes(inside, facecolor=BACK)
+    axes = empty_axes(size, LEFT, right, TOP, bottom, grid="y")
     axes.margins(x=0.03, y=0.07)
-    axes.tick_params(which="both", length=0, pad=9, colors=DIM, labelsize=_points(14), labelfontfamily=FONT)
-    axes.spines[:].set_visible(False)
-    axes.grid(axis="y", color=LINE)
-    axes.set_axisbelow(True)
+    axes.tick_params(which="both", labelfontfamily=FONT)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(FuncFormatter(_number))
+        axis.set_major_formatter(FuncFormatter(number))
     return axes
-
-
-def _number(value: float, _: object) -> str:
-    return f"{value:,.6g}"
 
 
 def _make_log(axes: Axes) -> None:
     """Give the y axis a logarithmic scale, labelled at 1, 2, 5, 10, … or, over many decades, at powers of ten."""
     low, high = axes.dataLim.intervaly
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < low * 1e6 else (1,), numticks=12))
-    axes.yaxis.set_major_formatter(FuncFormatter(_number))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < low * 1e3 else (1,), numticks=12))
+    axes.yaxis.set_major_formatter(FuncFormatter(number))
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
@@ -154,7 +135,7 @@ def _write(axes: Axes, title: str, x_label: str, y_label: str, note: str = "") -
         (LEFT, 18, note, DIM, 13, "left"),
     ):
         line, place = shorten(text, _font(size), room), (x / figure.bbox.width, y / figure.bbox.height)
-        figure.text(*place, line, color=colour, size=_points(size), family=FONT, ha=align, parse_math=False)
+        figure.text(*place, line, color=colour, size=points(size), family=FONT, ha=align, parse_math=False)
 
 
 def _label_x(axes: Axes, ticks: Mapping[float, str]) -> None:
@@ -184,7 +165,7 @@ def _name_lines(axes: Axes, ends: Ends) -> None:
         line = {"arrowstyle": "-", "color": colour, "linewidth": 0.7, "shrinkA": 4, "shrinkB": 5}
         axes.annotate(
             shorten(name, font, room), (x, y), (left, height), textcoords="figure pixels", color=colour,
-            size=_points(15), family=FONT, va="center", parse_math=False, annotation_clip=False, arrowprops=line,
+            size=points(15), family=FONT, va="center", parse_math=False, annotation_clip=False, arrowprops=line,
         )  # fmt: skip
 
 
@@ -194,10 +175,6 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(Path(mpl.get_data_path(), "fonts/ttf/DejaVuSans.ttf"), size)
 
 
-def _points(pixels: float) -> float:
-    return pixels * 72 / DPI
-
-
 def _running_median(line: F64) -> tuple[F64, F64]:
     """Return iterations and the median of the finite numbers around each; at most 400 of them."""
     at = np.flatnonzero(np.isfinite(line))
@@ -205,12 +182,3 @@ def _running_median(line: F64) -> tuple[F64, F64]:
     chosen = np.unique(np.linspace(0, at.size - 1, 400).astype(int)) if at.size else at
     medians = [np.median(line[at[max(k - half, 0) : k + half + 1]]) for k in chosen]
     return np.asarray(at[chosen] + 1, np.float64), np.asarray(medians, np.float64)
-
-
-def _picture(axes: Axes) -> Image.Image:
-    """Draw the figure."""
-    canvas = FigureCanvasAgg(axes.figure.figure)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # shown as a box
-        canvas.draw()  # type: ignore[no-untyped-call]
-    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")  # type: ignore[no-untyped-call]

@@ -2,31 +2,26 @@
 
 import io
 import re
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from PIL import Image
 
 from ncaengine.core.types import F64
 from ncaengine.io.contact_sheets import BACK, DIM, INK
+from ncaengine.io.plots import COLOURS, DPI, GRID, as_picture, empty_axes, number, points
 
-DPI = 100
 WIDTH, HEIGHT = 520, 300
 """Of a chart, in pixels of a page."""
 LEFT, RIGHT, TOP, BOTTOM = 62, 30, 14, 50
-COLOURS = ("#6fc3a6", "#e0b05c", "#7fa8e8", "#e5645c", "#ba8ee0", "#5fc4d6", "#d890b8", "#a8b866")
-"""Of lines, on dark ground; a page has its own variables --line-0, --line-1, …"""
 DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)))
 """Of the first eight lines, of the next eight, and of those that follow."""
-GRID = "#2a2c31"
+# The colours of a page, by those on dark ground.
 _VARIABLES = {INK: "text", DIM: "dim", GRID: "line", BACK: "card"} | {c: f"line-{n}" for n, c in enumerate(COLOURS)}
 
 
@@ -79,7 +74,7 @@ def svg(chart: Chart) -> str:
     """Return a chart as an SVG element for a page: its colours are CSS variables, its letters the page's own."""
     file = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": repr(chart.limits)}):
-        FigureCanvasSVG(_figure(chart)).print_svg(file, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
+        FigureCanvasSVG(_axes(chart).figure.figure).print_svg(file, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
     text = file.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>\s*|<!--.*?-->\s*", "", text, flags=re.DOTALL)
@@ -91,13 +86,9 @@ def svg(chart: Chart) -> str:
 
 def picture(chart: Chart, width: int) -> Image.Image:
     """Draw a chart on dark ground, `width` pixels wide."""
-    figure = _figure(chart)
-    figure.set_dpi(DPI * width / WIDTH)
-    canvas = FigureCanvasAgg(figure)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # shown as a box
-        canvas.draw()  # type: ignore[no-untyped-call]
-    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")  # type: ignore[no-untyped-call]
+    axes = _axes(chart)
+    axes.figure.set_dpi(DPI * width / WIDTH)
+    return as_picture(axes)
 
 
 def colour(number: int) -> str:
@@ -105,19 +96,14 @@ def colour(number: int) -> str:
     return COLOURS[number % len(COLOURS)]
 
 
-def _figure(chart: Chart) -> Figure:
-    figure = Figure((WIDTH / DPI, HEIGHT / DPI), DPI, facecolor=BACK)
-    inside = (LEFT / WIDTH, BOTTOM / HEIGHT, (WIDTH - LEFT - RIGHT) / WIDTH, (HEIGHT - TOP - BOTTOM) / HEIGHT)
-    axes = figure.add_axes(inside, facecolor=BACK)
-    axes.tick_params(which="both", length=0, pad=7, colors=DIM, labelsize=_points(13))
-    axes.spines[:].set_visible(False)
-    axes.grid(color=GRID)
-    axes.set_axisbelow(True)
-    axes.set_xlabel(chart.x_label, color=DIM, size=_points(13), labelpad=6, parse_math=False)
+def _axes(chart: Chart) -> Axes:
+    axes = empty_axes((WIDTH, HEIGHT), LEFT, RIGHT, TOP, BOTTOM)
+    axes.tick_params(which="both", pad=7, labelsize=points(13))
+    axes.set_xlabel(chart.x_label, color=DIM, size=points(13), labelpad=6, parse_math=False)
     for line in chart.lines:
         _draw(axes, line)
     _scale(axes, chart)
-    return figure
+    return axes
 
 
 def _draw(axes: Axes, line: Line) -> None:
@@ -160,12 +146,8 @@ def _scale(axes: Axes, chart: Chart) -> None:
         axes.set_ylim(0, 1)
         axes.text(0.5, 0.5, "nothing to show", color=DIM, ha="center", va="center", transform=axes.transAxes)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+        axis.set_major_formatter(FuncFormatter(number))
 
 
 def _heights(line: Line) -> list[F64]:
     return [part for part in (line.y, line.low, line.high) if part is not None]
-
-
-def _points(pixels: float) -> float:
-    return pixels * 72 / DPI

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ncaengine.core.errors import NCAError
+from ncaengine.core.texts import flag_of
 
 Rate = int | Fraction
 """Frames per second."""
@@ -206,11 +207,6 @@ def check_rate(kind: Kind, fps: Rate) -> None:
         raise NCAError(f"A {kind.title} can't have {fps} frames a second; use {', '.join(rates)}.")
     if fps > kind.fastest:
         raise NCAError(f"A {kind.title} can't have {fps} frames a second; use at most {kind.fastest}.")
-
-
-def flag_of(option: str) -> str:
-    """Return an option as it is typed."""
-    return f"--{option.replace('_', '-')}"
 
 
 def with_defaults(kind: Kind, given: Mapping[str, Any], is_loop: bool = False) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import msgspec
 from ncaengine.core import bounds, inputs
 from ncaengine.core.errors import NCAError
 from ncaengine.core.files import replace_file
+from ncaengine.core.texts import duration
 
 STALE = 600.0
 """Seconds after which a training that wrote nothing counts as ended."""
@@ -50,12 +51,5 @@ def text_for(model: Path, now: Callable[[], float] = time.time) -> str:
         return ""
     if not 0 <= now() - progress.written < STALE:
         return ""
-    left = f"{_duration(progress.seconds_left)} left"
+    left = f"{duration(progress.seconds_left)} left"
     return f"training {progress.iteration} of {progress.total}, loss {progress.loss}, {left}"
-
-
-def _duration(seconds: float) -> str:
-    """Return a time in its largest unit, such as 14 min."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ncaengine.core.errors import NCAError
+from ncaengine.core.texts import flag_of
 
 if TYPE_CHECKING:
     from ncaengine.core.model import Config
@@ -94,7 +95,7 @@ class TrainingSettings:
         ):
             value = getattr(self, name)
             if not lowest <= value <= highest and not (value == 0 and name in LEFT_OPEN):
-                raise NCAError(f"{_flag(name)} is {value:g}; it must be from {lowest} to {highest}.")
+                raise NCAError(f"{flag_of(name)} is {value:g}; it must be from {lowest} to {highest}.")
         if not isinstance(self.scale, str) and not 0.001 <= self.scale <= 16:
             raise NCAError(f"--scale is {self.scale:g}; it must be from 0.001 to 16, fit or auto.")
         parse_crop(self.crop)
@@ -180,7 +181,7 @@ def merge_settings(
             continue
         if field.name in FIXED:
             raise NCAError(
-                f"This run began with {_flag(field.name)} {_text(getattr(saved, field.name))}, which can't change; "
+                f"This run began with {flag_of(field.name)} {_text(getattr(saved, field.name))}, which can't change; "
                 "leave the flag out, or start a new training without --resume."
             )
         changes[field.name] = value
@@ -194,11 +195,6 @@ def seconds_of(budget: str) -> float:
     if not 1 <= seconds <= 30 * 86400:
         raise NCAError(f"--budget is {budget[:40]}; give a time from 1s to 720h, for example 5m, 20m or 2h.")
     return seconds
-
-
-def _flag(name: str) -> str:
-    """Return the command line's flag for a setting."""
-    return f"--{name.replace('_', '-')}"
 
 
 def _text(value: object) -> str:

@@ -15,6 +15,7 @@ from ncaengine.core.looks import quantise
 from ncaengine.core.types import U8
 from ncaengine.io import figures
 from ncaengine.io.contact_sheets import frame_target
+from ncaengine.io.plots import COLOURS
 from ncaengine.training.appraisal import Course, Report, Subject
 from ncaengine.training.report_figures import Figure, Measure, best, chart_groups, number
 from ncaengine.training.report_figures import figures as all_figures
@@ -62,7 +63,7 @@ def _key(report: Report) -> Iterator[str]:
 
 
 def _swatch(number: int) -> str:
-    return f'<i style="--shade: var(--line-{number % len(figures.COLOURS)})"></i>'
+    return f'<i style="--shade: var(--line-{number % len(COLOURS)})"></i>'
 
 
 def _pictures(report: Report) -> Iterator[str]:

@@ -65,7 +65,7 @@ def test_series_have_their_own_colours_and_a_single_one_has_no_name():
 @given(st.floats(1e-9, 1e9), st.floats(1.0001, 1e9), st.booleans())
 def test_the_y_axis_has_a_few_lines(low, ratio, log):
     page = charts.loss_chart({"loss": [low, low * ratio]}, log=log)
-    column = near(page, charts.LINE)[:, charts.LEFT + 3]
+    column = near(page, charts.GRID)[:, charts.LEFT + 3]
     assert 1 <= np.count_nonzero(np.diff(column.astype(int)) == 1) <= 13
 
 

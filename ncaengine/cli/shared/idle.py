@@ -4,6 +4,7 @@ import dataclasses
 from typing import Protocol
 
 from ncaengine.core.errors import NCAError
+from ncaengine.core.texts import flag_of
 
 NAMES = {"start": "from"}
 """Flags by their fields, where the names differ."""
@@ -48,4 +49,4 @@ def _given(command: object, name: str) -> str:
     value, default = getattr(holder, name), holder.__dataclass_fields__[name].default
     if value == default:
         return ""
-    return f"--{'no-' * (value is False)}{NAMES.get(name, name).replace('_', '-')}"
+    return flag_of("no_" * (value is False) + NAMES.get(name, name))

@@ -15,6 +15,7 @@ from tyro.constructors import PrimitiveConstructorSpec
 
 from ncaengine.core import bounds
 from ncaengine.core.errors import NCAError
+from ncaengine.core.texts import flag_of
 
 T = TypeVar("T")
 
@@ -50,7 +51,7 @@ def check_ranges(command: object) -> None:
             for number in numbers:
                 if number not in allowed:
                     shown = number if isinstance(number, int) else f"{number:g}"
-                    raise NCAError(f"--{name.replace('_', '-')} is {shown}; it must be {allowed}.")
+                    raise NCAError(f"{flag_of(name)} is {shown}; it must be {allowed}.")
 
 
 def join_help_lines(command: type[T]) -> type[T]:

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+from ncaengine.core.texts import duration
+
 FIRST_LOOK, SLOW = 2.0, 1.5
 """Seconds of recording before anything is said; how much slower than real time is worth a word."""
 
@@ -33,10 +35,4 @@ class Pace:
             return ""
         self._said = True
         times = taken / played
-        return f"The recording is {times:.2g}x slower than real time; about {_duration(left / fps * times)} to go."
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+        return f"The recording is {times:.2g}x slower than real time; about {duration(left / fps * times)} to go."

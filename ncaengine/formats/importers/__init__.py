@@ -13,6 +13,7 @@ import numpy as np
 from ncaengine.core.errors import NCAError, UnknownFamilyError
 from ncaengine.core.model import Model, equal_models
 from ncaengine.core.names import choices
+from ncaengine.core.texts import flag_of
 from ncaengine.core.types import F32
 from ncaengine.formats.importers import (
     dense,
@@ -172,7 +173,7 @@ class Identified:
         return tried
 
     def _candidate(self, chosen: dict[Choice, str | float]) -> tuple[str, Model]:
-        flags = " ".join(f"--{choice.replace('_', '-')} {_flag(value)}" for choice, value in chosen.items())
+        flags = " ".join(f"{flag_of(choice)} {_typed(value)}" for choice, value in chosen.items())
         changes: dict[str, Any] = {str(choice): value for choice, value in chosen.items()}
         return flags, self._first(dataclasses.replace(self.hints, **changes))
 
@@ -263,10 +264,10 @@ def _chosen(flags: str) -> dict[Choice, str | float]:
     words = flags.split()
     found: dict[Choice, str | float] = {}
     for flag, word in zip(words[::2], words[1::2], strict=True):
-        choice = next(choice for choice in _CHOICES if f"--{choice.replace('_', '-')}" == flag)
-        found[choice] = next(value for value in _CHOICES[choice] if _flag(value) == word)
+        choice = next(choice for choice in _CHOICES if flag_of(choice) == flag)
+        found[choice] = next(value for value in _CHOICES[choice] if _typed(value) == word)
     return found
 
 
-def _flag(value: float | str) -> str:
+def _typed(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:g}"
