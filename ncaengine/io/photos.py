@@ -11,6 +11,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from ncaengine.core.errors import NCAError
+from ncaengine.core.srgb import LUMA
 from ncaengine.core.types import F32, F64, U8, U16, Size
 from ncaengine.formats import images
 from ncaengine.io import picture_files
@@ -63,8 +64,7 @@ class Photo:
 
     def luminance(self) -> F32:
         """Return how bright its pixels are: (height, width) float32, 0 to 1."""
-        weights = np.array((0.2126, 0.7152, 0.0722), np.float32) / np.float32(self.white)
-        light: F32 = self.rgb.astype(np.float32) @ weights
+        light: F32 = self.rgb.astype(np.float32) @ (LUMA / np.float32(self.white))
         return light
 
     @property

@@ -14,13 +14,12 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View
 from ncaengine.core.model import Colour, Config
+from ncaengine.core.srgb import LUMA
 from ncaengine.core.types import F32, U8, U16
 from ncaengine.io import picture_files
 
 Kind = Literal["normal", "height"]
 COLOURS = ("red", "green", "blue")
-LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
-"""The shares of red, green and blue in brightness (ITU-R BT.709)."""
 
 
 @dataclass(frozen=True)

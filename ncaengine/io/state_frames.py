@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ncaengine.core import looks
+from ncaengine.core import looks, srgb
 from ncaengine.core.types import F32
 from ncaengine.simulation.grid import Grid
 
@@ -11,5 +11,4 @@ def colours_and_state(grid: Grid) -> F32:
     """Return (height, width, 3 + channels) float32: the model's colours in linear light, 0 to 1, and all channels."""
     state = grid.state()
     rgb = looks.to_rgb(state, grid.model.config.colour)
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)  # as sRGB says
-    return np.concatenate([linear.astype(np.float32), state], -1)
+    return np.concatenate([srgb.to_light(rgb), state], -1)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from numpy.polynomial import polynomial
 from PIL import Image
 
+from ncaengine.core import srgb
 from ncaengine.core.types import F32, F64
 from ncaengine.training import measures
 
@@ -104,9 +105,8 @@ def even_light(picture: F32) -> F32:
 
     The light multiplies linear values of red, green and blue alike, so colours stay. The mean brightness stays, too.
     """
-    dark = picture / np.float32(12.92)
-    linear = np.where(picture <= 0.04045, dark, ((picture + np.float32(0.055)) / np.float32(1.055)) ** np.float32(2.4))
-    bright = np.log(np.maximum(linear @ np.array([0.2126, 0.7152, 0.0722], np.float32), DARKEST))
+    linear = srgb.to_light(picture)
+    bright = np.log(np.maximum(linear @ srgb.LUMA, DARKEST))
     y, x = (np.linspace(-1, 1, side) for side in bright.shape)
     apart = math.ceil(max(bright.shape) / 256)  # a few pixels are enough
     seen = bright[::apart, ::apart]
@@ -118,10 +118,7 @@ def even_light(picture: F32) -> F32:
     light = polynomial.polygrid2d(y, x, weights).astype(np.float32)
     evened = linear * np.exp(light.mean() - light)[..., None]
     evened *= linear.mean() / max(float(evened.mean()), DARKEST)
-    evened = evened.clip(0, 1)
-    coded = np.where(evened <= 0.0031308, 12.92 * evened, 1.055 * evened ** (1 / 2.4) - 0.055)
-    found: F32 = coded.astype(np.float32)
-    return found
+    return srgb.from_light(evened.clip(0, 1).astype(np.float32))
 
 
 def found_tile(picture: F32) -> tuple[int, int] | None:
