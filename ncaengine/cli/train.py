@@ -44,6 +44,10 @@ RAY = PrimitiveConstructorSpec(
 )
 
 
+FILES = (".pt", ".safetensors")
+"""Endings of a model; any other output is a folder of several."""
+
+
 @dataclass(frozen=True)
 class Train:
     """Train a model to grow the texture of an image."""
@@ -125,31 +129,51 @@ class Train:
         )  # fmt: skip
 
     def _jobs(self) -> "list[TrainingJob]":
+        """Return what to train. Raises NCAError if the images or the output don't fit the flags."""
         from ncaengine.training import sweeps, targets
-        from ncaengine.training.run import NO_MODEL, TrainingJob
+        from ncaengine.training.run import NO_MODEL
 
-        excitation = self.settings.loss == "excitation"
-        if self.together or self.add:
-            return [self._together()]
-        if excitation and self.images:
-            raise NCAError("--loss excitation takes no image; leave out the images.")
-        if not excitation and not self.images:
-            raise NCAError("Name an image to train on.")
+        self._check_images()
         names = targets.collect_targets(self.images) if self.images else [""]
-        job = TrainingJob(
-            names[0], self.output, self.settings, self.features, self.start, self.resume,
-            self.device, self.compile, self.log_dir, self._credit(), checkpoint_every=self.checkpoint_every,
-        )  # fmt: skip
-        variants = sweeps.combinations(self.sweep, self.settings)
+        if self.together or self.add:
+            self._check_file()
+            return [dataclasses.replace(self._job(), together=tuple(names), add=self.add)]
+        variants, job = sweeps.combinations(self.sweep, self.settings), self._job()
         if self.start is None and len({(s.channels, s.hidden) for _, s in variants}) > 1:
             job = dataclasses.replace(job, start=NO_MODEL)  # or only the larger ones would start from a shipped model
-        if len(names) == len(variants) == 1 and self.output.suffix in (".pt", ".safetensors"):
-            return [dataclasses.replace(job, settings=variants[0][1])]
-        if excitation and not self.sweep:
+        if len(names) == len(variants) == 1 and self.output.suffix in FILES:
+            return [dataclasses.replace(job, target=names[0], settings=variants[0][1])]
+        if names == [""] and not self.sweep:
+            self._check_file()
+        return self._in_folder(job, names, variants)
+
+    def _check_images(self) -> None:
+        if self.settings.loss == "excitation" and self.images:
+            raise NCAError("--loss excitation takes no image; leave out the images.")
+        if self.settings.loss != "excitation" and not self.images:
+            raise NCAError("Name the images to train on.")
+
+    def _check_file(self) -> None:
+        if self.output.suffix not in FILES:
             raise NCAError(f"{self.output}: the name of the model must end in .pt or .safetensors.")
+
+    def _job(self) -> "TrainingJob":
+        """Return a job of no image yet."""
+        from ncaengine.training.run import TrainingJob
+
+        return TrainingJob(
+            "", self.output, self.settings, nets=self.features, start=self.start, resume=self.resume,
+            device=self.device, compiled=self.compile, log_dir=self.log_dir, attribution=self._credit(),
+            checkpoint_every=self.checkpoint_every,
+        )  # fmt: skip
+
+    def _in_folder(
+        self, job: "TrainingJob", names: Sequence[str], variants: "Sequence[tuple[str, TrainingSettings]]"
+    ) -> "list[TrainingJob]":
+        """Return a job for each image and variant of the settings, whose models lie in the folder `output`."""
         if self.output.suffix:
             raise NCAError(f"{self.output}: must end in .pt or .safetensors (one image), or be a folder (several).")
-        several = [
+        jobs = [
             dataclasses.replace(
                 job, target=name, settings=settings, resume=False,
                 output=self.output / f"{'-'.join(filter(None, (Path(name).stem, label)))}.{self.format}",
@@ -157,24 +181,11 @@ class Train:
             for name in names
             for label, settings in variants
         ]  # fmt: skip
-        outputs = [each.output for each in several]
+        outputs = [each.output for each in jobs]
         duplicates = sorted({str(path) for path in outputs if outputs.count(path) > 1})
         if duplicates:
             raise NCAError(f"Several images would be written to {', '.join(duplicates)}; rename some.")
-        return several
-
-    def _together(self) -> "TrainingJob":
-        from ncaengine.training import targets
-        from ncaengine.training.run import TrainingJob
-
-        if self.output.suffix not in (".pt", ".safetensors"):
-            raise NCAError(f"{self.output}: the name of the model must end in .pt or .safetensors.")
-        if not self.images:
-            raise NCAError("Name the images to train on.")
-        return TrainingJob(
-            "", self.output, self.settings, self.features, self.start, self.resume, self.device, self.compile,
-            self.log_dir, self._credit(), tuple(targets.collect_targets(self.images)), self.add, self.checkpoint_every,
-        )  # fmt: skip
+        return jobs
 
     def _credit(self) -> tuple[tuple[str, str], ...]:
         return tuple((k, v) for k, v in (("author", self.author), ("licence", self.licence)) if v)

@@ -31,7 +31,7 @@ from ncaengine.training.config import TrainingSettings
 from ncaengine.training.ray_worker import Common, Keeper, Work
 from ncaengine.training.run import TrainingJob, TrainingRun
 
-ITERATIONS = 120
+ITERATIONS = 400
 SETTINGS = TrainingSettings(
     iterations=ITERATIONS, size=32, target_size=32, batch=1, pool=4, rollout=(4, 8), channels=4, hidden=8
 )
