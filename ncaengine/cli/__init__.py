@@ -15,9 +15,9 @@ import tyro
 
 from ncaengine._version import __version__
 from ncaengine.cli.shared import console, usage
-from ncaengine.cli.shared.apart import check_apart
-from ncaengine.cli.shared.idle import check_idle
+from ncaengine.cli.shared.flag_effects import check_effects
 from ncaengine.cli.shared.options import check_ranges, join_help_lines
+from ncaengine.cli.shared.overwriting import check_inputs_kept
 from ncaengine.core.errors import NCAError
 from ncaengine.core.optional import missing
 
@@ -104,8 +104,8 @@ def _carry_out(args: list[str]) -> None:
     else:
         command = _parse(args)
         check_ranges(command)
-        check_idle(command)
-        check_apart(command)
+        check_effects(command)
+        check_inputs_kept(command)
         from ncaengine.core.memory import share_heap
 
         share_heap()

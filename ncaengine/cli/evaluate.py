@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from ncaengine.cli.shared.engine import find_kernels, load_models, open_simulation
-from ncaengine.cli.shared.idle import Idle, only_with
+from ncaengine.cli.shared.flag_effects import NoEffect, only_with
 from ncaengine.cli.shared.options import (
     BackendChoice,
     Count,
@@ -121,7 +121,7 @@ class Evaluate:
         else:
             self._print_table(results, plan, loss_of_target)
 
-    def idle(self) -> tuple[Idle, ...]:
+    def no_effects(self) -> tuple[NoEffect, ...]:
         """Return which flags have no effect."""
         return (only_with("--heal or --report", self.heal or self.report is not None, "heal_steps"),)
 

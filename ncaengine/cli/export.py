@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from ncaengine.cli.shared.engine import find_kernels, load_models, open_simulation
-from ncaengine.cli.shared.idle import Idle, only_with
+from ncaengine.cli.shared.flag_effects import NoEffect, only_with
 from ncaengine.cli.shared.options import KernelName, Models, OutputFile, Plugins, Seed, Size
 from ncaengine.cli.shared.output import plural, print_notice, progress_bar
 from ncaengine.cli.shared.pages import open_page, page_text, start_settings
@@ -96,9 +96,9 @@ class Export:
     def _form(self) -> Form | None:
         return self.form or FORMS.get(self.output.suffix.lower())
 
-    def idle(self) -> tuple[Idle, ...]:
+    def no_effects(self) -> tuple[NoEffect, ...]:
         """Return which flags have no effect."""
-        on_one = Idle(
+        on_one = NoEffect(
             self._form == "page", "kernel", "does not work with a page, which may offer several: use --kernels."
         )
         return (

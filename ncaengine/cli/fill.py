@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from ncaengine.cli.shared.engine import Engine, EngineFlags, load_models
-from ncaengine.cli.shared.idle import Idle, only_with
+from ncaengine.cli.shared.flag_effects import NoEffect, only_with
 from ncaengine.cli.shared.options import (
     FROM,
     Count,
@@ -145,18 +145,18 @@ class Fill:
         if self.layer and (name.endswith((".jpg", ".jpeg")) or (self.video and not self.video.alpha)):
             raise NCAError(f"{self.output}: this kind can't be transparent; use .png, .tif, .webp or .mov for --layer.")
 
-    def idle(self) -> tuple[Idle, ...]:
+    def no_effects(self) -> tuple[NoEffect, ...]:
         """Return which flags have no effect."""
         textures = [pair.partition("=")[2] for pair in self.map] + [str(self.texture)] * bool(self.texture)
         return (
             only_with("a video, for example -o film.mp4", bool(self.video), "fps steps_per_frame"),
             only_with("a texture that is learnt from an image", any(map(is_image, textures)), "budget start"),
-            Idle(
+            NoEffect(
                 bool(self.video),
                 "until_settled",
                 "does not work with a video; use --steps instead.",
             ),
-            Idle(self.until_settled, "steps", "does not work with --until-settled; leave one of them out."),
+            NoEffect(self.until_settled, "steps", "does not work with --until-settled; leave one of them out."),
         )
 
     @property

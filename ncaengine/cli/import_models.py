@@ -148,8 +148,8 @@ class Import:
         opened = model_files.open_file(path, hints)
         if opened.doubt:
             print_notice(f"{path}: {opened.doubt}")
-        if opened.idle:
-            flags = ", ".join(map(flag_of, opened.idle))
+        if opened.without_effect:
+            flags = ", ".join(map(flag_of, opened.without_effect))
             print_notice(f"{path}: {flags} changed nothing, because the file itself says what it is.")
         one = opened.find_name(name) if name else ""
         wanted = [each for each in opened.models if fnmatch(each, self.name) and one in ("", each)]

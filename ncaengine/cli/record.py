@@ -15,7 +15,7 @@ import tyro
 
 from ncaengine.cli.shared import output_flags, setting_flags
 from ncaengine.cli.shared.engine import Engine, EngineFlags, load_models
-from ncaengine.cli.shared.idle import Idle, only_with
+from ncaengine.cli.shared.flag_effects import NoEffect, only_with
 from ncaengine.cli.shared.map_flags import MAP_DETAILS, MapFlags, Maps
 from ncaengine.cli.shared.options import (
     SIZE,
@@ -163,20 +163,20 @@ class Record:
         if self.loop and kind_of(self.output or ".mp4", self.format or "").still:
             raise NCAError("One picture can't be a loop; name a video, a .gif, .webp or .apng, or as f_%04d.png.")
 
-    def idle(self) -> tuple[Idle, ...]:
+    def no_effects(self) -> tuple[NoEffect, ...]:
         """Return which flags have no effect."""
         own = bool(self.session or self.script)
         still = bool(self.model) and self.seconds is None and kind_of(self.output or ".mp4", self.format or "").still
         return (
-            Idle(own, "steps", "works only with a model; for a session use --seconds."),
-            Idle(own, "skip", "works only with a model; a session continues where it was saved."),
-            Idle(own, "size kernel seed steps_per_frame",
+            NoEffect(own, "steps", "works only with a model; for a session use --seconds."),
+            NoEffect(own, "skip", "works only with a model; a session continues where it was saved."),
+            NoEffect(own, "size kernel seed steps_per_frame",
                  "works only with a model; a session or a script has its own, so leave it out."),
-            Idle(bool(self.script), "seconds",
+            NoEffect(bool(self.script), "seconds",
                  "does not work with --script, which sets the length; change `seconds` in the script."),
-            Idle(bool(self.model), "grids", "works only with a session or a script; a model has one grid."),
-            Idle(still, "fps steps_per_frame", "works only with a video, and this is one picture; leave it out."),
-            Idle(self.raw, "scale smooth", "does not work with --raw, which draws a pixel per cell."),
+            NoEffect(bool(self.model), "grids", "works only with a session or a script; a model has one grid."),
+            NoEffect(still, "fps steps_per_frame", "works only with a video, and this is one picture; leave it out."),
+            NoEffect(self.raw, "scale smooth", "does not work with --raw, which draws a pixel per cell."),
             only_with("--maps", bool(self.maps.maps), MAP_DETAILS),
         )  # fmt: skip
 

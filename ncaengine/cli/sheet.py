@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from ncaengine.cli.shared.engine import Engine, EngineFlags, load_models
-from ncaengine.cli.shared.idle import Idle, only_with
+from ncaengine.cli.shared.flag_effects import NoEffect, only_with
 from ncaengine.cli.shared.options import (
     SIZE,
     Models,
@@ -110,7 +110,7 @@ class Sheet:
     def _is_grid(self) -> bool:
         return len(set(self.steps)) * len(set(self.kernels)) == 1 and not self.targets
 
-    def idle(self) -> tuple[Idle, ...]:
+    def no_effects(self) -> tuple[NoEffect, ...]:
         """Return which flags have no effect."""
         return (only_with("one picture for each model; with several, each model has a row", self._is_grid, "columns"),)
 

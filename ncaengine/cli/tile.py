@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from ncaengine.cli.shared.engine import Engine, EngineFlags, load_models
-from ncaengine.cli.shared.idle import Idle, only_with
+from ncaengine.cli.shared.flag_effects import NoEffect, only_with
 from ncaengine.cli.shared.map_flags import MAP_DETAILS, MapFlags, Maps
 from ncaengine.cli.shared.options import (
     SIDES,
@@ -86,7 +86,7 @@ class Tile:
                 f"(elsewhere up to {seam.most:.2f} times)"
             )
 
-    def idle(self) -> tuple[Idle, ...]:
+    def no_effects(self) -> tuple[NoEffect, ...]:
         """Return which flags have no effect."""
         return (only_with("--maps", bool(self.maps.maps), MAP_DETAILS),)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 from tyro.constructors import PrimitiveConstructorSpec
 
-from ncaengine.cli.shared.idle import Idle, only_with
+from ncaengine.cli.shared.flag_effects import NoEffect, only_with
 from ncaengine.cli.shared.options import FROM, OutputFile, Plugins, Range, TrainingThreads
 from ncaengine.cli.shared.ray_runs import run_on_ray
 from ncaengine.cli.shared.training_runs import run_all, write_report
@@ -118,12 +118,12 @@ class Train:
         if any(outcome.problem for outcome in outcomes):
             raise NCAError("Some trainings failed; the same command with --resume tries them again.")
 
-    def idle(self) -> tuple[Idle, ...]:
+    def no_effects(self) -> tuple[NoEffect, ...]:
         """Return which flags have no effect."""
         return (
-            Idle(self.together or self.add, "ray sweep",
+            NoEffect(self.together or self.add, "ray sweep",
                  "does not work with --together or --add, which train one model; leave it out."),
-            Idle(self.ray is not None, "watch log_dir", "does not work with --ray; leave it out."),
+            NoEffect(self.ray is not None, "watch log_dir", "does not work with --ray; leave it out."),
             only_with("--ray", self.ray is not None, "gpus"),
             only_with("several models, in a folder", not self.output.suffix, "format"),
         )  # fmt: skip

@@ -44,13 +44,13 @@ def open_file(path: Path, hints: Hints = _NO_HINTS) -> Opened:
         content = sniffing.read_file(path)
         if isinstance(content, Model):
             models = LazyModels(path, {content.config.name: lambda: content})
-            return Opened(path, current, "", "", "", models, {}, idle=hints.given())
+            return Opened(path, current, "", "", "", models, {}, without_effect=hints.given())
         if isinstance(content, Held):
             parts = partition.split(content, lambda named: importers.fits(named, hints))
         else:
             parts = [content]
         opened = _opened(path, current, found := [importers.identify(part, hints) for part in parts])
-        return replace(opened, idle=found[0].idle(hints))
+        return replace(opened, without_effect=found[0].without_effect(hints))
 
 
 def _opened(path: Path, version: Version, found: list[Identified]) -> Opened:

@@ -69,7 +69,7 @@ class Opened:
     _candidates: Mapping[str, Callable[[str | None], list[tuple[str, Model]]]]
     default: str = ""
     """Name of the model that opens if none is named; '' if the file has one model, or several of equal rank."""
-    idle: tuple[str, ...] = ()
+    without_effect: tuple[str, ...] = ()
     """Names of the user's hints that changed nothing, because the file itself says what they say."""
 
     def candidates(self, flags: str | None = None, name: str = "") -> list[tuple[str, Model]]:

@@ -112,13 +112,13 @@ class Identified:
         config = msgspec.structs.replace(model.config, family=family.name, attribution=attribution)
         return dataclasses.replace(model, config=config)
 
-    def idle(self, given: Hints) -> tuple[str, ...]:
+    def without_effect(self, given: Hints) -> tuple[str, ...]:
         """Return the names of hints that change nothing in this file, whatever their value.
 
         given: The user's; `hints` has what the file says, too.
         """
 
-        def is_idle(name: str) -> bool:
+        def has_none(name: str) -> bool:
             if name in ("channels", "hidden"):
                 return self.decoded.form != "floats"
             if name not in _CHOICES:
@@ -130,7 +130,7 @@ class Identified:
                 return False
             return all(_same_step(first, other) for other in others)
 
-        return tuple(filter(is_idle, given.given()))
+        return tuple(filter(has_none, given.given()))
 
     def candidates(self, flags: str | None = None) -> list[tuple[str, Model]]:
         """Return what bare weights may be, each with the flags that choose it, the family's usual choice first.

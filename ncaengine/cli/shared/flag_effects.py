@@ -11,7 +11,7 @@ NAMES = {"start": "from"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Idle:
+class NoEffect:
     """Flags that a command can't use together with its others."""
 
     when: bool
@@ -22,27 +22,27 @@ class Idle:
     """What a message says after the flag's name, with what to do."""
 
 
-class HasIdle(Protocol):
+class HasNoEffects(Protocol):
     """A command of which some flags depend on others."""
 
-    def idle(self) -> tuple[Idle, ...]:
+    def no_effects(self) -> tuple[NoEffect, ...]:
         """Return which flags have no effect."""
 
 
-def only_with(what: str, has: bool, fields: str) -> Idle:
+def only_with(what: str, has: bool, fields: str) -> NoEffect:
     """Return that some flags work only with something. has: whether the command has it."""
-    return Idle(not has, fields, f"works only with {what}; leave it out.")
+    return NoEffect(not has, fields, f"works only with {what}; leave it out.")
 
 
-def check_idle(command: "HasIdle | object") -> None:
+def check_effects(command: "HasNoEffects | object") -> None:
     """Raise NCAError if a flag has a value other than its default, and no effect."""
-    for each in command.idle() if hasattr(command, "idle") else ():
+    for each in command.no_effects() if hasattr(command, "no_effects") else ():
         for name in each.fields.split() if each.when else ():
-            if flag := _given(command, name):
+            if flag := given_flag(command, name):
                 raise NCAError(f"{flag} {each.why}")
 
 
-def _given(command: object, name: str) -> str:
+def given_flag(command: object, name: str) -> str:
     """Return a flag as it was given, '' if it has its default; it may be one of a group of flags."""
     groups = (getattr(command, field.name) for field in dataclasses.fields(command))  # type: ignore[arg-type]
     holder = next(each for each in (command, *groups) if name in getattr(each, "__dataclass_fields__", ()))

@@ -15,7 +15,7 @@ CONTINUED = ("start",)
 """Fields that may name the same file: a model that is trained further."""
 
 
-def check_apart(command: object) -> None:
+def check_inputs_kept(command: object) -> None:
     """Raise NCAError if a file that a command writes is one that it reads. Folders may be the same."""
     read = [*_read(command)]
     for written in filter(os.path.isfile, _written(command)):

@@ -12,7 +12,7 @@ from helpers import NOTEBOOK_CONFIG, random_model, small
 from PIL import Image
 
 from ncaengine.cli import COMMANDS, load_command, main
-from ncaengine.cli.shared.idle import _given
+from ncaengine.cli.shared.flag_effects import given_flag
 from ncaengine.formats import model_files
 
 FILL = "fill p.png --mask p.png --texture m.safetensors"
@@ -67,14 +67,14 @@ def test_a_flag_without_effect_is_refused(
     assert not (folder / command.rsplit("-o ", maxsplit=1)[-1].split(maxsplit=1)[0]).exists()
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if hasattr(load_command(name), "idle")])
+@pytest.mark.parametrize("name", [name for name in COMMANDS if hasattr(load_command(name), "no_effects")])
 def test_every_flag_that_may_be_idle_exists(name: str) -> None:
     command = load_command(name)
     output = "a.mp4" if name in ("record", "fill") else Path("a.png")
     required = {"picture": Path("p"), "output": output, "model": Path("m"), "target": "t"}
     made = command(**{key: value for key, value in required.items() if key in command.__dataclass_fields__})
-    for each in made.idle():
-        assert all(isinstance(_given(made, field), str) for field in each.fields.split())
+    for each in made.no_effects():
+        assert all(isinstance(given_flag(made, field), str) for field in each.fields.split())
 
 
 def test_maps_are_not_written_over_what_is_read(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
