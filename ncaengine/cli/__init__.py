@@ -96,7 +96,16 @@ def _run(args: list[str]) -> int:
     return 0
 
 
+def _check_folder() -> None:
+    """Raise NCAError if the current folder was removed."""
+    try:
+        os.getcwd()
+    except OSError:
+        raise NCAError("The current folder does not exist any more; change to another one.") from None
+
+
 def _carry_out(args: list[str]) -> None:
+    _check_folder()
     if not args:
         print(FIRST_STEPS)
     elif args[0] == "--version":

@@ -198,11 +198,12 @@ class _Output:
 
     def add(self, model: "Model") -> None:
         """Save a model under a name that is not taken yet. Raises NCAError."""
+        from ncaengine.core.files import make_folder
         from ncaengine.core.names import unique_name
         from ncaengine.formats import model_files
 
         if not self.names:
-            _make_folder(self.folder)
+            make_folder(self.folder)
         name = unique_name(model.config.name, self.names.__contains__)  # files of a folder may hold equal names
         self.names.append(name)
         self.renamed += name != model.config.name
@@ -218,12 +219,3 @@ class _Output:
         if self.non_commercial:
             models = plural(self.non_commercial, "model")
             print_notice(f"{models} may not be used commercially; `ncaengine info {self.folder}` shows which")
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        from ncaengine.core import files
-
-        raise NCAError(f"{folder}: cannot create this folder ({files.reason(error)}).") from None

@@ -107,6 +107,7 @@ class Train:
     def run(self) -> None:
         """Train one model per image with a progress bar, and print what was written."""
         self.settings.check()
+        self.settings.check_length()
         jobs, resume = self._jobs(), self.resume and not self.output.suffix
         if self.ray is None:
             run_all(jobs, resume, self.threads, self.plugins, self.watch)
@@ -151,7 +152,7 @@ class Train:
         if self.settings.loss == "excitation" and self.images:
             raise NCAError("--loss excitation takes no image; leave out the images.")
         if self.settings.loss != "excitation" and not self.images:
-            raise NCAError("Name the images to train on.")
+            raise NCAError("Name an image to train on.")
 
     def _check_file(self) -> None:
         if self.output.suffix not in FILES:
@@ -181,10 +182,14 @@ class Train:
             for name in names
             for label, settings in variants
         ]  # fmt: skip
-        outputs = [each.output for each in jobs]
-        duplicates = sorted({str(path) for path in outputs if outputs.count(path) > 1})
-        if duplicates:
-            raise NCAError(f"Several images would be written to {', '.join(duplicates)}; rename some.")
+        taken: dict[Path, str] = {}
+        for each in jobs:
+            if each.output in taken:
+                raise NCAError(
+                    f"{taken[each.output]} and {each.target} would both be written to {each.output}; "
+                    "rename one, or give it once."
+                )
+            taken[each.output] = each.target
         return jobs
 
     def _credit(self) -> tuple[tuple[str, str], ...]:

@@ -25,7 +25,7 @@ def reason(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "not enough memory"
     text = getattr(error, "strerror", None) or str(error).partition("\n")[0]
-    return text or type(error).__name__
+    return text.removesuffix(".") or type(error).__name__
 
 
 def unreadable(path: object, error: BaseException) -> NCAError:
@@ -168,6 +168,16 @@ def check_place(path: Path) -> None:
         _replaceable(path)
     except OSError as error:
         raise unwritable(path, error) from None
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder for outputs, and those around it. Raises NCAError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise NCAError(f"{folder}: is a file, where a folder is needed; choose another --output.") from None
+    except OSError as error:
+        raise NCAError(f"{folder}: cannot be created ({reason(error)}); choose another --output.") from None
 
 
 def replace_file(path: Path, data: bytes | memoryview, beside: Path | None = None) -> None:

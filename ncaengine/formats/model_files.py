@@ -85,6 +85,8 @@ def find_file(name: str | Path, folder: Path = Path()) -> Path:
 
     Raises NCAError with the shipped models' names if a bare name is neither.
     """
+    if not str(name):
+        raise NCAError("The name of the model is empty; name a file or a shipped model.")
     name = Path(name)
     path = folder / name
     if name.suffix or len(name.parts) != 1 or os.path.isfile(path):

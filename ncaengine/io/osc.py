@@ -65,8 +65,8 @@ class Listener:
             except OSError:
                 self._socket.close()
                 raise
-        except OSError as error:
-            reason = error.strerror or error
+        except (OSError, UnicodeError) as error:
+            reason = getattr(error, "strerror", None) or "no such address"
             raise NCAError(
                 f"OSC can't listen on {place[0]}:{place[1]} ({reason}); choose another address or port."
             ) from None

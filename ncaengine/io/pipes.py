@@ -23,6 +23,7 @@ class Raw:
 
     def write(self, picture: U8 | F32) -> None:
         self._out.write(self._packed(picture))
+        self._out.flush()  # so that it is known how many have left
         self._count += 1
 
     def _packed(self, picture: U8 | F32) -> bytes:

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from ncaengine import backends
-from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue
 from ncaengine.formats import model_files
 from ncaengine.simulation.simulation import Simulation
@@ -44,10 +43,9 @@ def planned(settings: TrainingSettings, gpu: bool, trial: Callable[[TrainingSett
     trial: returns the seconds of an iteration with some settings.
     """
     s = settings
+    s.check_length()
     if not (s.iterations or s.budget):
         s = replace(s, iterations=GPU_ITERATIONS) if gpu else replace(s, budget=PLAIN)
-    elif s.iterations and s.budget:
-        raise NCAError("--iterations and --budget both say how long to train; leave one out.")
     if s.iterations:
         return replace(s, size=s.size or 128, batch=s.batch or 4)
     rungs = [(size, batch) for size, batch in RUNGS if s.size in (0, size) and s.batch in (0, batch)]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint. Raises NCAError if it is missing, damaged or from another version."""
     try:
         with inputs.open_input(path, bounds.CHECKPOINT_BYTES) as file:
+            with zipfile.ZipFile(file) as parts:
+                if damaged := parts.testzip():  # torch doesn't look at the sums
+                    raise ValueError(damaged)
+            file.seek(0)
             plain = torch.load(file, map_location="cpu", weights_only=True)
         if plain[KEY] != VERSION:
             raise NCAError("was written by another version of ncaengine; start a new training without --resume.")

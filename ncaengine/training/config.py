@@ -77,6 +77,11 @@ class TrainingSettings:
     seed: int = 0
     """Random seed; with --iterations, the same number trains the same model on the same machine."""
 
+    def check_length(self) -> None:
+        """Raise NCAError if two settings say how long to train, before a training is planned."""
+        if self.iterations and self.budget:
+            raise NCAError("--iterations and --budget both say how long to train; leave one out.")
+
     def check(self) -> None:
         """Raise NCAError, which names the setting, if a value is out of range."""
         for name, lowest, highest in (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from msgspec import structs
 
+from ncaengine.core import files
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Model
 from ncaengine.formats import model_files
@@ -23,6 +24,7 @@ def check_notable(name: Path) -> None:
             f"{name}: --note writes only into a .pt or .safetensors file of ncaengine; "
             "make one with `ncaengine import`, or leave --note out."
         )
+    files.check_place(path)
 
 
 def note_losses(

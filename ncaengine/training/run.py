@@ -17,6 +17,7 @@ from PIL import Image
 from ncaengine.core import files, kernels
 from ncaengine.core.canvas import draw
 from ncaengine.core.errors import NCAError
+from ncaengine.core.files import make_folder
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.lattice import whole_view
 from ncaengine.core.looks import quantise
@@ -28,7 +29,7 @@ from ncaengine.training import budget, checkpoint, losses, targets
 from ncaengine.training.config import METHOD, TrainingSettings, merge_settings
 from ncaengine.training.devices import pick_device, pick_precision
 from ncaengine.training.features import extractor
-from ncaengine.training.run_files import fingerprint, make_folder, open_board, rounded
+from ncaengine.training.run_files import fingerprint, open_board, rounded
 from ncaengine.training.step import can_compile
 from ncaengine.training.trainer import Trainer, initial_model, widened
 

@@ -32,14 +32,6 @@ def rounded(model: Model) -> Model:
     return dataclasses.replace(model, **{name: each for name, each in short.items() if np.isfinite(each).all()})
 
 
-def make_folder(folder: Path) -> None:
-    """Create a run's folder. Raises NCAError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise NCAError(f"{folder}: cannot be created ({files.reason(error)}); choose another --output.") from None
-
-
 def open_board(log_dir: Path | None, name: str) -> Any:
     """Return a TensorBoard writer, or None without `log_dir`. Raises NCAError if tensorboard is not installed."""
     if log_dir is None:

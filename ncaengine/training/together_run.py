@@ -10,6 +10,7 @@ from torch import Tensor
 from ncaengine.core.canvas import draw
 from ncaengine.core.embedding_inputs import Embedding
 from ncaengine.core.errors import NCAError
+from ncaengine.core.files import make_folder
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.lattice import whole_view
 from ncaengine.core.looks import quantise
@@ -22,7 +23,6 @@ from ncaengine.training.checkpoint import Checkpoint
 from ncaengine.training.config import TOGETHER, TrainingSettings
 from ncaengine.training.regional import RegionalTransport
 from ncaengine.training.run import TrainingJob, TrainingRun
-from ncaengine.training.run_files import make_folder
 from ncaengine.training.together import TogetherTrainer, conditioned, spread, with_textures
 
 FEWEST, MOST = 2, 32
@@ -52,7 +52,7 @@ class TogetherRun(TrainingRun):
         found: dict[str, F32] = {}
         for k, (name, image) in enumerate(images):
             if name in found:
-                raise NCAError(f"Two images would give the texture {name}; rename one.")
+                raise NCAError(f"{image}: another image gives the texture {name}, too; rename one, or give it once.")
             is_kept = k < len(kept)
             kept_size = self.settings.target_size
             found[name] = targets.load_target(image, kept_size).picture if is_kept else self.prepared(image)

@@ -51,11 +51,11 @@ def test_names_that_are_no_text_are_printed(tmp_path: Path) -> None:
     assert b"cannot be read" in done.stderr
 
 
-def run(words: str, redirected: str, folder: Path) -> tuple[int, str, str]:
+def run(words: str, redirected: str, folder: Path, before: str = "") -> tuple[int, str, str]:
     """The exit code, stdout and stderr of `ncaengine WORDS` with streams redirected as a shell does it."""
     done = subprocess.run(
-        ["bash", "-c", f'"$0" -m ncaengine {words} {redirected}', sys.executable], cwd=folder, capture_output=True,
-        text=True, check=False, timeout=120, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        ["bash", "-c", f'{before}"$0" -m ncaengine {words} {redirected}', sys.executable], cwd=folder,
+        capture_output=True, text=True, check=False, timeout=120, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr
 
@@ -64,7 +64,7 @@ def run(words: str, redirected: str, folder: Path) -> tuple[int, str, str]:
     ("redirected", "code", "sentence"),
     [
         (">/dev/full", 1, "ncaengine: Standard output cannot be written (No space left on device).\n"),
-        (">&-", 1, "ncaengine: Standard output is closed; there is nowhere to write to.\n"),
+        (">&-", 1, "ncaengine: Standard output is closed: there is nowhere to write to.\n"),
         (">/dev/full 2>/dev/full", 1, ""),
         ("<&- >&- 2>&-", 1, ""),
         ("2>/dev/full", 0, ""),
@@ -83,6 +83,21 @@ def test_standard_streams_that_cannot_be_written(
     assert bool(output) == (redirected in ("2>/dev/full", "2>&-"))
     if words.startswith("record"):  # a file never takes the place of a closed stream
         assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("redirected", [">/dev/full", ">&-"])
+def test_frames_that_found_no_reader_are_not_called_saved(tmp_path: Path, redirected: str) -> None:
+    code, _, messages = run("record zebra -o - --size 8 --steps 2", redirected, tmp_path)
+    assert code == 1
+    assert messages.startswith("ncaengine: -: cannot be written (Standard output ")
+    assert messages.endswith("); nothing was saved.\n")
+    assert ".)" not in messages
+
+
+def test_a_folder_that_was_removed_is_told(tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    code, _, messages = run("doctor", "", tmp_path / "gone", before="rmdir ../gone; ")
+    assert (code, messages) == (1, "ncaengine: The current folder does not exist any more; change to another one.\n")
 
 
 def test_a_signal_beside_the_command_ends_it_in_order(monkeypatch: pytest.MonkeyPatch) -> None:

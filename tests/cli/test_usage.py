@@ -58,6 +58,8 @@ def test_a_name_that_is_like_no_command(capsys):
         (["sheet"], "-o FILE is missing"),
         (["tile"], "MODEL is missing"),
         (["record"], "ncaengine record zebra"),
+        (["import", ""], "An argument is empty"),
+        (["record", "zebra", "-o", ""], "An argument after -o is empty"),
         (["--tyro-write-completion", "dash", "x"], "bash, zsh"),
     ],
 )

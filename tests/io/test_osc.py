@@ -157,6 +157,11 @@ def test_a_port_that_is_taken_is_told(sim, listener):
         Listener(sim, listener.place)
 
 
+def test_a_name_that_no_machine_can_have_is_told(sim):
+    with pytest.raises(NCAError, match=r"can't listen on a+:9000 .*choose another address or port"):
+        Listener(sim, ("a" * 300, 9000))
+
+
 def test_record_listens_between_its_frames(capsys, tmp_path):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind(("127.0.0.1", 0))

@@ -100,7 +100,7 @@ def test_the_clock_follows_the_measured_speed(monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_nearest_shipped_model_is_that_of_the_same_texture() -> None:
     net = extractor.open_nets(["random"])[0]
-    loss = losses.make_loss("transport", net, losses.picture_tensor(targets.load_target("bubbles", 64)))
+    loss = losses.make_loss("transport", net, losses.picture_tensor(targets.load_target("bubbles", 64).picture))
     found = nearest_model(loss, torch.device("cpu"), OPEN)
     assert found is not None
     assert found.stem == "bubbles"
@@ -140,7 +140,7 @@ def test_a_resumed_run_has_what_is_left_of_its_time(tmp_path: Path) -> None:
 
 def test_a_run_starts_where_it_is_told_to(tmp_path: Path) -> None:
     target = tmp_path / "target.png"
-    Image.fromarray(quantise(targets.load_target("zebra", 64))).save(target)
+    Image.fromarray(quantise(targets.load_target("zebra", 64).picture)).save(target)
     job = TrainingJob(str(target), tmp_path / "a.safetensors", TINY, ("random",), compiled=False)
     assert TrainingRun(replace(job, start=NO_MODEL)).start is None
     assert TrainingRun(replace(job, settings=replace(TINY, budget="", iterations=3))).start is None

@@ -316,8 +316,8 @@ def test_the_command_trains_resumes_and_adds_a_texture(
     ("words", "expected"),
     [
         (["--together", "coral"], "2 to 32 textures; these are 1"),
-        (["--together"], "Name the images"),
-        (["--together", "coral", "coral"], "Two images would give the texture coral"),
+        (["--together"], "Name an image"),
+        (["--together", "coral", "coral"], "coral: another image gives the texture coral, too"),
         (["--together", *["coral"] * 33], "these are 33"),
         (["--together", "coral", "text.png"], "text.png"),
         (["--together", "coral", "pebbles", "--loss", "gram"], "--loss transport"),

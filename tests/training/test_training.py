@@ -143,7 +143,10 @@ def test_a_run_resumes_with_its_own_target_and_settings_only(job: TrainingJob) -
     ):
         with pytest.raises(NCAError, match=words):
             TrainingRun(replace(other, resume=True))
-    for content in (b"", b"nonsense", (job.folder / "checkpoint.pt").read_bytes()[:5000]):
+    whole = (job.folder / "checkpoint.pt").read_bytes()
+    middle = len(whole) // 2
+    changed = whole[:middle] + bytes(255 - byte for byte in whole[middle : middle + 40]) + whole[middle + 40 :]
+    for content in (b"", b"nonsense", whole[:5000], changed):
         (job.folder / "checkpoint.pt").write_bytes(content)
         with pytest.raises(NCAError, match="not a complete checkpoint"):
             TrainingRun(replace(job, resume=True))
@@ -235,8 +238,8 @@ def test_train_writes_one_model_an_image(tmp_path: Path, capsys: pytest.CaptureF
         (["empty", "-o", "out"], "empty"),
         (["coral", "-o", "x.jpg"], "must end in .pt or .safetensors"),
         (["coral", "pebbles", "-o", "x.pt"], "be a folder (several)"),
-        (["coral", "coral", "-o", "out"], "Several images would be written to"),
-        (["coral", "-o", "text.png/x.pt"], "x.training: cannot be created"),
+        (["coral", "coral", "-o", "out"], "coral and coral would both be written to"),
+        (["coral", "-o", "text.png/x.pt"], "text.png: is a file, where a folder is needed"),
         (["-o", "x.pt"], "Name an image"),
         (["coral", "-o", "x.pt", "--resume"], "never started"),
         (["coral", "-o", "x.pt", "--from", "missing.pt"], "missing.pt"),
@@ -329,7 +332,7 @@ def test_a_study_trains_each_and_reports(tmp_path: Path, gl: GLBackend, monkeypa
             assert min(image.size) > 50
 
 
-@pytest.mark.parametrize("channels", ["", "4,,8", "4,4", "four", "2,4"])
+@pytest.mark.parametrize("channels", [",", "4,,8", "4,4", "four", "2,4"])
 def test_a_study_with_wrong_channels_is_refused(
     channels: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

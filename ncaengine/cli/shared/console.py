@@ -38,7 +38,7 @@ class _ClosedOutput(_Output):
     def write(self, data: Any) -> int:
         if not self.broken and len(data):
             self.broken = True
-            raise NCAError("Standard output is closed; there is nowhere to write to.")
+            raise NCAError("Standard output is closed: there is nowhere to write to.")
         return len(data)
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,7 @@ def run_on_ray(
     The arguments are those of train_all, share_of and run_all.
     Raises KeyboardInterrupt if it was asked to stop, once everything is saved, and NCAError.
     """
-    from ncaengine.core import claims, kernels
+    from ncaengine.core import claims, files, kernels
     from ncaengine.training import ray_driver, targets
 
     jobs = [job for job in jobs if not (resume and is_done(job))]
@@ -49,8 +49,8 @@ def run_on_ray(
     # Ray has a handler of its own for SIGTERM, so ours comes after it.
     with ray_driver.connected(address), stop_signals() as stopped, ExitStack() as claimed:
         for job in jobs:
-            with suppress(OSError):  # said when the first file is written
-                job.output.parent.mkdir(parents=True, exist_ok=True)
+            files.make_folder(job.output.parent)
+            files.check_place(job.output)
             claimed.enter_context(claims.claimed(job.folder, called=job.output))
         share, table = ray_driver.share_of(jobs, threads, gpus), _Table(jobs)
         with table.bars:

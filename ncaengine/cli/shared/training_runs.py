@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,7 @@ def run_all(
     watch: open a window on each model.
     Raises KeyboardInterrupt if it was asked to stop, once everything is saved, and NCAError.
     """
-    from ncaengine.core import claims, kernels
+    from ncaengine.core import claims, files, kernels
     from ncaengine.training import targets, trainer
     from ncaengine.training.together_run import start_run
 
@@ -47,8 +47,8 @@ def run_all(
             started = (job.folder / "checkpoint.pt").exists()
             if resume and is_done(job):
                 continue
-            with suppress(OSError):  # said by the run, in its own words
-                job.output.parent.mkdir(parents=True, exist_ok=True)
+            files.make_folder(job.output.parent)
+            files.check_place(job.output)
             with claims.claimed(job.folder, called=job.output):
                 run = start_run(dataclasses.replace(job, resume=started) if resume else job, catalogue, print_notice)
                 title = f"{job.output.stem} {number}/{len(jobs)}" if len(jobs) > 1 else job.output.stem

@@ -32,6 +32,12 @@ def parse(program: str, parser: Callable[[list[str]], T], args: list[str]) -> T:
     parser: calls tyro.
     Raises UsageError for wrong usage, SystemExit(0) after --help.
     """
+    if "" in args:
+        before = next((arg for arg in reversed(args[: args.index("")]) if arg.startswith("-")), "")
+        where = f" after {before}" if before else ""
+        raise UsageError(
+            f"An argument{where} is empty, as that of a variable that isn't set; write it, or leave it out."
+        )
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
