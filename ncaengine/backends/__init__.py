@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import get_args
 
 from ncaengine.backends.base import Backend, BackendChoice
 from ncaengine.core.errors import NCAError
@@ -18,8 +19,11 @@ def open_backend(choice: BackendChoice = "auto", half: bool = False, threads: in
         shaders, which gl takes only where it has none.
     half: whether states are float16, which only OpenGL can.
     threads: of the processor; None for as many as this process may use.
-    Raises NCAError if OpenGL, or what only it can do, was asked for and is not available.
+    Raises NCAError if there is no such backend, or if OpenGL, or what only it can do, was asked for and is not
+    available.
     """
+    if choice not in get_args(BackendChoice):
+        raise NCAError(f"There is no backend {choice!r:.60}; choose from: {', '.join(get_args(BackendChoice))}.")
     if half and choice in ("cpu", "torch"):
         raise NCAError(f"Only OpenGL keeps states as 16-bit numbers; omit --half or --backend {choice}.")
     if choice == "auto" and not half:

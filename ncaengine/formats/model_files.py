@@ -127,6 +127,8 @@ def default_model() -> Path:
 
 def save(model: Model, path: str | Path) -> None:
     """Write a model as .pt or .safetensors, whole or not at all. Raises NCAError."""
+    if not isinstance(model, Model):
+        raise NCAError(f"Only a Model can be saved, not {model!r:.60}.")
     path = Path(path)
     writers: dict[str, Callable[[Model], bytes]] = {".safetensors": as_safetensors, ".pt": _as_torch}
     if path.suffix.lower() not in writers:

@@ -199,6 +199,7 @@ def check_output(path: Path) -> None:
 
 def save_session(sim: Simulation, path: str | Path) -> None:
     """Save all grids of a simulation as a session file (.nca). Raises NCAError."""
+    check_output(Path(path))
     write_session(Path(path), pack_session(sim))
 
 

@@ -4,8 +4,9 @@ They carry cells and settings, never pixels, so a journal gives the same states 
 A `grid` may be given as its number or as the Grid itself.
 """
 
+import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal, get_args
 
 import msgspec
@@ -281,6 +282,8 @@ def checked(command: AnyCommand) -> AnyCommand:
         plain = msgspec.to_builtins(command, enc_hook=operator.methodcaller("item"))  # NumPy's numbers
         found: AnyCommand = msgspec.convert(plain, AnyCommand)
     except msgspec.ValidationError as error:
+        if unknown := next((key for key, value in plain.items() if isinstance(value, float) and math.isnan(value)), ""):
+            raise NCAError(f"{name}: `{unknown}` must be a number, not NaN.") from None
         raise NCAError(f"{name}: {explain_invalid(error, type(command))}") from None
     except (msgspec.MsgspecError, TypeError, ValueError, AttributeError, OverflowError):
         raise NCAError(f"{name}: its values must be plain numbers, texts, and lists of these.") from None
@@ -288,18 +291,23 @@ def checked(command: AnyCommand) -> AnyCommand:
 
 
 def as_size(size: Size | int) -> Size:
-    """Return (width, height); one number is the side of a square."""
-    return (int(size), int(size)) if isinstance(size, int | np.integer) else size
+    """Return (width, height); one number is the side of a square. Raises NCAError if it is neither."""
+    if isinstance(size, bool | str) or not isinstance(size, int | np.integer | Sequence):
+        raise NCAError(f"A size is (width, height) in cells, or the side of a square, not {size!r:.60}.")
+    return size if isinstance(size, Sequence) else (int(size), int(size))
 
 
 def as_path(path: npt.ArrayLike) -> tuple[Point, ...]:
     """Return the points of a stroke, given as one (x, y) or as a sequence. Raises NCAError."""
     try:
-        points = np.asarray(path, np.float64)
+        points = np.asarray(path)
+        points = np.empty(0) if np.iscomplexobj(points) else points.astype(np.float64)
     except (TypeError, ValueError, OverflowError):
         points = np.empty(0)
     if points.ndim not in (1, 2) or points.shape[-1] != 2 or not points.size:
         raise NCAError("Paint: `path` must be a point (x, y), or a sequence of at least one.")
+    if not np.isfinite(points).all():
+        raise NCAError("Paint: `path` must hold finite numbers.")
     return tuple((x, y) for x, y in points.reshape(-1, 2).tolist())
 
 

@@ -33,8 +33,10 @@ class Library:
     def register(self, model: Model, name: str = "") -> str:
         """Make a model known to commands. Return its name, with a number added if another model has that name.
 
-        A model that is known already, to the last bit, keeps its name.
+        A model that is known already, to the last bit, keeps its name. Raises NCAError for what is no model.
         """
+        if not isinstance(model, Model):
+            raise NCAError(f"Only a Model can be registered, not {model!r:.60}.")
         models, mine = self.models, _digest(model)
         name = unique_name(
             name or model.config.name, lambda name: name in models and self._digest_of(name, models[name]) != mine
@@ -96,6 +98,8 @@ class Library:
 
 def checked_array(array: Array) -> Array:
     """Return an array as `register_array` keeps it. Raises NCAError, see there."""
+    if not isinstance(array, np.ndarray):
+        raise NCAError(f"An image or a state must be an array, not {array!r:.60}.")
     if array.dtype != np.uint8 and array.dtype.kind in "fiub":
         with np.errstate(over="ignore"):  # numbers that are too large become infinite, and are refused below
             array = array.astype(np.float32)
@@ -103,8 +107,10 @@ def checked_array(array: Array) -> Array:
         raise NCAError(
             "An array must be an image, (height, width, 3) uint8, or a state, (height, width, channels) float32."
         )
-    if (array.dtype == np.uint8 and array.shape[2] != 3) or not np.isfinite(array).all():
-        raise NCAError("An image must have three channels, and a state only finite numbers.")
+    if array.dtype == np.uint8 and array.shape[2] != 3:
+        raise NCAError(f"An image must have three channels, not {array.shape[2]}.")
+    if not np.isfinite(array).all():
+        raise NCAError("A state must have only finite numbers.")
     return array
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ncaengine import backends
-from ncaengine.backends.base import Backend
+from ncaengine.backends.base import Backend, BackendChoice
 from ncaengine.core import bounds, kernels
 from ncaengine.core.brushes import Pattern, Point, Tool
 from ncaengine.core.errors import NCAError
@@ -56,15 +56,19 @@ class Simulation(Shown, Texturing):
     """
 
     def __init__(
-        self, backend: Backend | None = None, catalogue: Catalogue | None = None, history: int = BYTES
+        self, backend: Backend | BackendChoice | None = None, catalogue: Catalogue | None = None, history: int = BYTES
     ) -> None:
         """Start without grids.
 
-        backend: None opens the best one that this machine has.
+        backend: A backend, or a choice as for `open_backend`; None opens the best one that this machine has.
         catalogue: None finds the built-in kernels and installed plugins.
         history: Bytes that each grid may use for undo and rewind; 0 for none.
         """
-        world = World(backend or backends.open_backend()[0], catalogue or kernels.discover(), history)
+        choice = "auto" if backend is None else backend
+        opened = backends.open_backend(choice)[0] if isinstance(choice, str) else choice
+        if not callable(getattr(opened, "cells", None)):
+            raise NCAError(f"{opened!r:.60} is no backend; open one with open_backend.")
+        world = World(opened, catalogue or kernels.discover(), history)
         self.engine = Engine(world)
         self.backend, self.grids, self.journal = world.backend, world.grids, self.engine.journal
         self.models, self.arrays = world.library.models, world.library.arrays
@@ -144,9 +148,7 @@ class Simulation(Shown, Texturing):
         if isinstance(model, str | Path):
             model = model_files.load(model)
         if not isinstance(model, Model):
-            raise NCAError(
-                f"A grid needs a model, a model file or a shipped model's name, not a {type(model).__name__}."
-            )
+            raise NCAError(f"A grid needs a model, a model file or a shipped model's name, not {model!r:.60}.")
         name = self.register(model)
         grid = self.submit(
             commands.AddGrid(name, commands.as_size(size), kernel, steps_per_second, fire_rate, rng_seed)
@@ -160,6 +162,8 @@ class Simulation(Shown, Texturing):
             if not self.grids:
                 raise NCAError("There is no grid yet; add one.")
             return next(iter(self.grids.values()))
+        if isinstance(which, bool) or not hasattr(which, "__index__"):
+            raise NCAError(f"{which!r:.60} is no grid; give a Grid or its number.")
         return self.engine.world.grid(int(which.__index__()))
 
     def register(self, model: Model, name: str = "") -> str:
@@ -215,7 +219,7 @@ class Simulation(Shown, Texturing):
         image: (height, width, 3) uint8, or the name of a registered one.
         """
         points = commands.as_path(path)
-        name = image if isinstance(image, str) else self.register_array("image", image)
+        name = self._image_name("image", image)
         number = self.grid(grid).id
         self.submit(commands.Paint(number, tool, points, radius, strength, softness, value, name))
 

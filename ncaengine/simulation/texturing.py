@@ -1,7 +1,7 @@
 """The part of a Simulation's methods that chooses which textures cells make."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -34,6 +34,14 @@ class Texturing:
     def grid(self, which: Grid | int | None = None) -> Grid:
         """See Simulation.grid."""
 
+    def _image_name(self, name: str, image: U8 | str) -> str:
+        """Return the name of an image, registered under `name` if it is an array. Raises NCAError."""
+        if isinstance(image, str):
+            return image
+        if getattr(image, "dtype", None) != np.uint8:
+            raise NCAError("An image must be the name of a registered one, or an array (height, width, 3) of uint8.")
+        return self.register_array(name, image)
+
     def paint_texture(
         self, texture: Wanted, path: Point | Sequence[Point], radius: float = 8.0, *, strength: float = 1.0,
         softness: float = 0.3, grid: Grid | int | None = None,
@@ -55,7 +63,7 @@ class Texturing:
 
         image: (height, width, 3) uint8, or the name of a registered one; '' takes the picture away.
         """
-        name = image if isinstance(image, str) else self.register_array("picture", image)
+        name = self._image_name("picture", image)
         self.submit(commands.SetBackdrop(self.grid(grid).id, name, cell, feather))
 
     def mark(
@@ -94,6 +102,8 @@ def _shares(texture: Wanted) -> dict[str, float]:
     """Return shares that add up to 1. Raises NCAError if they can't."""
     if isinstance(texture, str):
         return {texture: 1.0}
+    if not isinstance(texture, Mapping):
+        raise NCAError(f"A texture is a name, or shares by name, not {texture!r:.60}.")
     total = sum(texture.values())
     if not 0 < total < np.inf:
         raise NCAError("A mixture needs shares of at least 0, and one above 0.")
