@@ -301,5 +301,6 @@ def test_a_picture_that_is_too_large_is_refused(tmp_path: Path) -> None:
 def test_a_picture_with_transparency_or_a_palette_opens_as_rgb(tmp_path: Path) -> None:
     for mode in ("RGBA", "L", "P", "1", "LA"):
         Image.new(mode, (6, 4)).save(tmp_path / "p.png")
-        image = scripts.load_picture(tmp_path / "p.png")
+        image, dropped = scripts.load_picture(tmp_path / "p.png")
         assert (image.shape, image.dtype) == ((4, 6, 3), np.uint8)
+        assert dropped == ("on white where it is transparent" if mode in ("RGBA", "LA") else "")

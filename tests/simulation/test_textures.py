@@ -131,9 +131,9 @@ def test_another_model_starts_with_its_first_texture(sim: Simulation) -> None:
 def test_textures_of_a_session(sim: Simulation, catalogue: Catalogue, tmp_path: Path) -> None:
     sim.paint_texture({"green": 1, "blue": 1}, (16, 12), radius=4)
     sim.step(2)
-    sessions.save_session(sim, tmp_path / "s.nca-session")
+    sessions.save_session(sim, tmp_path / "s.nca")
     again = simulation(catalogue)
-    sessions.open_session(again, tmp_path / "s.nca-session")
+    sessions.open_session(again, tmp_path / "s.nca")
     assert contents(again)["grids"] == contents(sim)["grids"]
 
 
