@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from ncaengine.cli.shared.detection_table import choose_reading
-from ncaengine.cli.shared.options import OutputFolder
+from ncaengine.cli.shared.options import OutputFolder, Range
 from ncaengine.cli.shared.output import plural, print_notice
 from ncaengine.core.errors import NCAError
 from ncaengine.core.texts import flag_of
@@ -58,7 +58,7 @@ class Import:
     filters: Annotated[Literal["undivided", "eighths", "unit"] | None, FILTERS] = None
     """For a file that holds only weights: the filters that they were trained with. undivided: Sobel and the 3x3
     Laplacian; eighths: both divided by 8; unit: Sobel divided by 8, the Laplacian by 4."""
-    offset: Annotated[float | None, OFFSET] = None
+    offset: Annotated[float | None, OFFSET, Range(-1000, 1000)] = None
     """Number to add to a cell's first three channels to get its colour (RGB from 0 to 1)."""
     padding: Annotated[Literal["circular", "replicate", "zero"] | None, PADDING] = None
     """What cells at the edge of the grid see beyond it: the opposite edge, the edge itself, or zeros."""
@@ -76,9 +76,9 @@ class Import:
     fixed-point iterations) 11. Weights that were trained with one of them may run away with euler."""
     state_clip: Annotated[float | None, OFFSET] = None
     """The largest value of a state, in both directions; 0 for no limit."""
-    channels: Annotated[int, FROM_FILE] = 0
+    channels: Annotated[int | None, FROM_FILE, Range(1, 256)] = None
     """Number of channels, if the file is only a row of float32 numbers."""
-    hidden: Annotated[int, FROM_FILE] = 0
+    hidden: Annotated[int | None, FROM_FILE, Range(1, 1024)] = None
     """Number of hidden units, if the file is only a row of float32 numbers."""
     detect: bool = False
     """For a file that holds only weights: run each possible --order, --filters and --offset for 300 steps, and import
@@ -131,7 +131,7 @@ class Import:
         paths = model_files.find_files(source)
         others = sum(path.is_file() for path in source.rglob("*")) - len(paths)
         if others:
-            print_notice(f"{source}: ignored {plural(others, 'file')} with other endings")
+            print_notice(f"{source}: ignored {plural(others, 'file')} without models")
         return paths
 
     def _models(self, path: Path, name: str) -> "Iterator[Model]":
@@ -141,7 +141,7 @@ class Import:
         from ncaengine.simulation import settling
 
         hints = Hints(
-            self.family, self.order or "", self.filters or "", self.channels, self.hidden, self.offset,
+            self.family, self.order or "", self.filters or "", self.channels or 0, self.hidden or 0, self.offset,
             self.padding or "", self.seed_form or "", self.gradient_sign or "", self.alive or "", self.fire_rate,
             self.integrator or "", self.state_clip,
         )  # fmt: skip

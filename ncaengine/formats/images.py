@@ -1,5 +1,6 @@
 """Image files of any kind: targets to train on and pictures to paint with."""
 
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,6 +66,8 @@ def opened(name: str | Path, advice: str) -> Iterator[Image.Image]:
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise files.unreadable(name, error) from None
     except UnidentifiedImageError:
+        if not os.path.getsize(name):
+            raise NCAError(f"{name}: is empty; copy it again.") from None
         raise NCAError(f"{name}: is not an image of a known format; save it as PNG or JPEG.") from None
     except Exception as error:  # on damaged files Pillow raises nearly anything
         raise NCAError(f"{name}: cannot be read ({error}); copy it again, or save it as PNG or JPEG.") from None

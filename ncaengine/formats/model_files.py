@@ -61,7 +61,8 @@ def _opened(path: Path, version: Version, found: list[Identified]) -> Opened:
     default = next((part.decoded.name for part in found if part.decoded.default), "")
     readings = {name: part.candidates for part in found for name in part.makers()}
     models = LazyModels(path, makers)
-    return Opened(path, version, first.family.name, first.reason, first.doubt, models, readings, default)
+    doubt = first.doubt and f"{first.doubt}; read as {first.family.name}, as given"
+    return Opened(path, version, first.family.name, first.reason, doubt, models, readings, default)
 
 
 def file_version(path: Path) -> Version | None:
@@ -102,11 +103,19 @@ def find_file(name: str | Path, folder: Path = Path()) -> Path:
 
 
 def find_files(folder: Path) -> list[Path]:
-    """Return all files in a folder and in its subfolders that may hold models. Raises NCAError if there are none."""
-    paths = [path for path in sorted(folder.rglob("*")) if sniffing.may_hold_models(path)]
+    """Return all files in a folder and in its subfolders that may hold models. Raises NCAError if there are none.
+
+    Sessions and checkpoints of trainings are left out.
+    """
+    paths = [path for path in sorted(folder.rglob("*")) if sniffing.may_hold_models(path) and not _is_own(path)]
     if not paths:
         raise NCAError(f"{folder}: holds no file that could be a model ({', '.join(sniffing.ENDINGS)}).")
     return paths
+
+
+def _is_own(path: Path) -> bool:
+    """Return whether the name is that of a session, or of what lies beside a training."""
+    return path.suffix.lower() == ".nca" or path.parent.suffix == ".training"
 
 
 def shipped_models() -> list[Path]:

@@ -49,7 +49,7 @@ def read_safetensors(path: Path) -> Model | tuple[dict[str, Array | LargeTensor]
         weights = {name: array for name, array in tensors.items() if not isinstance(array, LargeTensor)}
         if len(weights) < len(tensors):
             raise too_large()
-        return model_from_dict(json.loads(metadata[KEY])["config"], weights)
+        return model_from_dict(_own(metadata[KEY])["config"], weights)
     except (
         safetensors.SafetensorError,
         AttributeError,
@@ -59,6 +59,14 @@ def read_safetensors(path: Path) -> Model | tuple[dict[str, Array | LargeTensor]
         RecursionError,
     ) as error:
         raise NCAError(f"is not a complete .safetensors model ({str(error)[:200]}).") from None
+
+
+def _own(text: str) -> Any:
+    """Return what ncaengine wrote into the metadata. Raises NCAError."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise NCAError(f"has a key {KEY!r} in its metadata that is not JSON; save the model again.") from None
 
 
 def _parsed(text: str) -> Any:

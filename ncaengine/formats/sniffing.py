@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,11 @@ MAX_HEAD_LETTERS = 20_000
 """Letters at the start of a Shadertoy in which MADE_BY is searched."""
 KEY = "ncaengine"
 """Key of a .pt file that holds a model of ncaengine."""
+OWN = {
+    "ncaengine training": "is the checkpoint of a training, not a model; open the model next to its folder.",
+    "ncaengine session": "is a session, not a model; open it with `ncaengine view` or `ncaengine record --session`.",
+}
+"""What to say of ncaengine's own files that hold no model, by the key that they have."""
 PICKLES, ARRAYS = (".pt", ".pth", ".ckpt", ".pkl", ".pk", ".pickle"), (".npy", ".npz")
 KERAS = (".keras", ".h5", ".hdf5")
 NUMBERS, TEXTS = (".bin", ".f32"), (".json", ".js", ".ts", ".glsl", ".txt")
@@ -86,6 +92,7 @@ def read_file(path: Path) -> Model | Decoded | Held:
         if isinstance(found, Model):
             return found
         tensors, metadata = found
+        _check_foreign(metadata)
         return Held({(name,): v for name, v in tensors.items()}, stem, plain=find_plain({"metadata": metadata}))
     if start.startswith(hdf5.MAGIC):
         return hdf5.read_hdf5(path, stem)
@@ -96,8 +103,17 @@ def read_file(path: Path) -> Model | Decoded | Held:
     if ending in NUMBERS and not start.startswith((b"PK\3\4", b"\x80\2")):
         return _read_numbers(path, stem)
     if ending not in (*PICKLES, ".npy") and not start.startswith(PICKLED):
+        if ending in ENDINGS:
+            raise NCAError(f"is damaged, or no {ending} file; copy or save it again.")
         raise NCAError(f"is not a model file; models end in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}.")
     return _read_pickle(path, stem)
+
+
+def _check_foreign(keys: Mapping[Any, Any]) -> None:
+    """Raise NCAError for a file of ncaengine that is no model."""
+    for key, sentence in OWN.items():
+        if key in keys:
+            raise NCAError(sentence)
 
 
 def _stem(path: Path) -> str:
@@ -112,6 +128,8 @@ def _is_safetensors(start: bytes) -> bool:
 
 def _read_npy(path: Path, stem: str) -> Model | Decoded | Held:
     found = weights.read_npy(path)
+    if isinstance(found, np.ndarray) and found.ndim == 1 and found.dtype.kind == "f":
+        return _from_numbers(found, stem)
     return Decoded("arrays", found, stem) if isinstance(found, np.ndarray) else _from_arrays(found, stem)
 
 
@@ -130,6 +148,8 @@ def _read_pickle(path: Path, stem: str) -> Model | Decoded | Held:
         if _is_text(path):  # such as a web page or a git-lfs pointer in place of the file
             raise NCAError("holds text, not a file of torch.save; copy or save it again.") from None
         raise
+    if isinstance(found, Mapping):
+        _check_foreign(found)
     if isinstance(found, Mapping) and KEY in found:
         held = found[KEY]
         if not isinstance(held, Mapping) or not isinstance(held.get("weights"), Mapping):
@@ -171,8 +191,10 @@ def _read_text(path: Path, stem: str) -> Decoded:
             return Decoded("json", json.loads(text), stem)
     except UnicodeDecodeError:
         raise NCAError("is not UTF-8 text; save it as UTF-8.") from None
-    except (ValueError, RecursionError) as error:  # JSONDecodeError is a ValueError
+    except json.JSONDecodeError as error:
         raise NCAError(f"is not JSON ({error}); copy or save it again.") from None
+    except (ValueError, RecursionError):
+        raise NCAError("is no JSON of a model: its numbers are too long, or its lists too deep.") from None
 
 
 @contextmanager
@@ -191,7 +213,12 @@ def _read_numbers(path: Path, stem: str) -> Decoded:
     data = path.read_bytes()
     if len(data) % 4:
         raise NCAError(f"has {len(data)} bytes, not a multiple of 4 as float32 numbers have; copy or save it again.")
-    numbers = np.frombuffer(data, "<f4").astype(np.float32)
+    return _from_numbers(np.frombuffer(data, "<f4"), stem)
+
+
+def _from_numbers(found: np.ndarray[Any, Any], stem: str) -> Decoded:
+    """Return the weights of a net as one row of numbers."""
+    numbers = found.astype(np.float32)
     if len(numbers) > models.MAX_NUMBERS:
         raise too_large()
     if not np.isfinite(numbers).all():

@@ -86,6 +86,8 @@ def _cause(grid: Grid) -> str:
             "Its file does not say all that a step needs, and was perhaps read otherwise than it was trained: "
             "`ncaengine import FILE --detect` tries other readings."
         )
+    if "training" in config.attribution and grid.settings.plain:
+        return "Its training left it unstable; train it longer, or with a lower --learning-rate."
     if not grid.settings.plain:
         return "Its settings are not those of its training; reset them."
     return "Its weights may be damaged, or meant for another program: `ncaengine import FILE --detect` tries readings."

@@ -33,7 +33,7 @@ from ncaengine.simulation.grid import Grid
 from ncaengine.simulation.history import BYTES
 from ncaengine.simulation.library import Array
 from ncaengine.simulation.shown import Shown
-from ncaengine.simulation.texturing import Texturing
+from ncaengine.simulation.texturing import Texturing, image_name
 from ncaengine.simulation.world import World
 
 Which = Grid | int | None
@@ -219,7 +219,7 @@ class Simulation(Shown, Texturing):
         image: (height, width, 3) uint8, or the name of a registered one.
         """
         points = commands.as_path(path)
-        name = self._image_name("image", image)
+        name = image_name(self, "image", image)
         number = self.grid(grid).id
         self.submit(commands.Paint(number, tool, points, radius, strength, softness, value, name))
 

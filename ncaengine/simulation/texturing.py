@@ -34,14 +34,6 @@ class Texturing:
     def grid(self, which: Grid | int | None = None) -> Grid:
         """See Simulation.grid."""
 
-    def _image_name(self, name: str, image: U8 | str) -> str:
-        """Return the name of an image, registered under `name` if it is an array. Raises NCAError."""
-        if isinstance(image, str):
-            return image
-        if getattr(image, "dtype", None) != np.uint8:
-            raise NCAError("An image must be the name of a registered one, or an array (height, width, 3) of uint8.")
-        return self.register_array(name, image)
-
     def paint_texture(
         self, texture: Wanted, path: Point | Sequence[Point], radius: float = 8.0, *, strength: float = 1.0,
         softness: float = 0.3, grid: Grid | int | None = None,
@@ -63,7 +55,7 @@ class Texturing:
 
         image: (height, width, 3) uint8, or the name of a registered one; '' takes the picture away.
         """
-        name = self._image_name("picture", image)
+        name = image_name(self, "picture", image)
         self.submit(commands.SetBackdrop(self.grid(grid).id, name, cell, feather))
 
     def mark(
@@ -96,6 +88,15 @@ class Texturing:
             share = part / parts
             mixture = {n: first.get(n, 0.0) * (1 - share) + last.get(n, 0.0) * share for n in {**first, **last}}
             self.submit(commands.Blend(found.id, mixture, more=part > 1), at_step=now + round(steps * share))
+
+
+def image_name(sim: Texturing, name: str, image: U8 | str) -> str:
+    """Return the name of an image, registered under `name` if it is an array. Raises NCAError."""
+    if isinstance(image, str):
+        return image
+    if getattr(image, "dtype", None) != np.uint8:
+        raise NCAError("An image must be the name of a registered one, or an array (height, width, 3) of uint8.")
+    return sim.register_array(name, image)
 
 
 def _shares(texture: Wanted) -> dict[str, float]:

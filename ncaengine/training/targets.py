@@ -51,9 +51,10 @@ def load_target(name: str, longest: int = 128) -> Target:
     loaded = images.load_image(name, longest)
     (height, width, _), size = loaded.picture.shape, loaded.size
     if min(height, width) < min(SHORTEST, longest):
+        cure = "Crop it" if min(size) >= SHORTEST else "Use a larger image"
         raise NCAError(
             f"{name}: is {size[0]}x{size[1]} pixels, {width}x{height} at the training's size; a target's shorter side "
-            f"needs at least {SHORTEST}. Crop it or use a larger image."
+            f"needs at least {SHORTEST}. {cure}."
         )
     return Target(loaded.picture, loaded.dropped)
 

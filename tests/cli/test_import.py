@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from cli_calls import problem, run
+from helpers import NOTEBOOK_CONFIG, random_model
 from published_forms import growing, reaction
 
 from ncaengine.cli import main
@@ -51,7 +52,7 @@ def test_a_folder_is_searched(capsys: pytest.CaptureFixture[str], tmp_path: Path
     printed = capsys.readouterr()
     assert "5 models in" in printed.out
     ignored, skipped, *_, last = printed.err.splitlines()
-    assert ignored.endswith("ignored 1 file with other endings")
+    assert ignored.endswith("ignored 1 file without models")
     assert skipped.startswith(f"ncaengine: skipped {folder / 'broken.json'}: is not JSON")
     assert last.endswith("skipped 1 of 4 files, for the reasons above.")
     families = {model_files.load(path).config.family for path in (tmp_path / "out").iterdir()}
@@ -207,3 +208,24 @@ def test_commands_say_what_is_a_guess_or_left_out(capsys: pytest.CaptureFixture[
         assert "left out, because its meaning is not known: gain" in printed
     reading = json.loads(run(capsys, "info", tmp_path / "g.pt", "--json", "--no-picture"))["attribution"]["reading"]
     assert "--detect" in reading
+
+
+def test_a_row_of_numbers_may_be_saved_by_numpy(tmp_path: Path) -> None:
+    numbers = np.random.default_rng(0).normal(size=5856).astype(np.float32)
+    np.save(tmp_path / "row.npy", numbers)
+    numbers.tofile(tmp_path / "row.f32")
+    first, second = (model_files.load(tmp_path / name) for name in ("row.npy", "row.f32"))
+    assert np.array_equal(first.w1, second.w1)
+    assert np.array_equal(first.w2, second.w2)
+
+
+def test_what_lies_beside_a_training_is_not_imported(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    folder = tmp_path / "made"
+    (folder / "a.training").mkdir(parents=True)
+    (folder / "a.training/checkpoint.pt").write_bytes(b"PK")
+    (folder / "s.nca").write_bytes(b"s")
+    model_files.save(random_model(NOTEBOOK_CONFIG), folder / "a.pt")
+    assert main(["import", str(folder), "-o", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr()
+    assert "1 model in" in printed.out
+    assert "ignored 2 files without models" in printed.err

@@ -6,7 +6,9 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import safetensors.numpy
 import torch
 from helpers import NOTEBOOK_CONFIG, random_model
 from hypothesis import given, settings
@@ -55,7 +57,32 @@ def test_an_empty_file_is_refused(tmp_path: Path, suffix: str) -> None:
     assert refused(path) == "is empty; copy or save it again."
 
 
-@pytest.mark.parametrize("name", ["m", "m.pt.bak", "m.npz", "m.onnx"])
+@pytest.mark.parametrize("ending", [".npz", ".onnx"])
+def test_what_does_not_hold_what_its_ending_says_is_called_damaged(tmp_path: Path, ending: str) -> None:
+    (tmp_path / f"m{ending}").write_bytes(b"x")
+    assert refused(tmp_path / f"m{ending}") == f"is damaged, or no {ending} file; copy or save it again."
+
+
+def test_a_session_and_a_checkpoint_are_no_models(tmp_path: Path) -> None:
+    safetensors.numpy.save_file({"a": np.zeros((3, 3), np.float32)}, tmp_path / "s.nca", {"ncaengine session": "{}"})
+    assert refused(tmp_path / "s.nca").startswith("is a session, not a model; open it with `ncaengine view`")
+    torch.save({"ncaengine training": 1, "state": {"w1.weight": torch.zeros(3, 3)}}, tmp_path / "checkpoint.pt")
+    assert refused(tmp_path / "checkpoint.pt").startswith("is the checkpoint of a training, not a model;")
+
+
+def test_metadata_of_ours_that_is_no_json_is_told(tmp_path: Path) -> None:
+    arrays = {"w1": np.zeros((3, 3), np.float32)}
+    safetensors.numpy.save_file(arrays, tmp_path / "m.safetensors", {"ncaengine": "x"})
+    assert refused(tmp_path / "m.safetensors").startswith("has a key 'ncaengine' in its metadata that is not JSON")
+
+
+@pytest.mark.parametrize("text", [f"[{'9' * 10_000}]", "[" * 100_000 + "]" * 100_000])
+def test_json_that_python_cannot_hold_is_refused_in_plain_words(tmp_path: Path, text: str) -> None:
+    (tmp_path / "m.json").write_text(text)
+    assert refused(tmp_path / "m.json") == "is no JSON of a model: its numbers are too long, or its lists too deep."
+
+
+@pytest.mark.parametrize("name", ["m", "m.pt.bak"])
 def test_an_unknown_ending_is_refused(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(b"x")

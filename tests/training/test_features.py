@@ -197,7 +197,7 @@ def test_random_filters_take_any_size_from_24(height: int, width: int) -> None:
     [(RandomFilters(2), 23, "random40"), (nets.vgg(VGG16), 31, "conv5_1"), (nets.vgg(VGG16), 1, "input")],
 )
 def test_pictures_too_small_for_the_net_are_refused(net: nets.FeatureNet, size: int, layer: str) -> None:
-    with pytest.raises(NCAError, match=f"64x{size} are too small for the feature net's {layer}"):
+    with pytest.raises(NCAError, match=f"64x{size} pixels are too small for the feature net's {layer}"):
         net(pictures(size, 64))
 
 

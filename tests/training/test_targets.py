@@ -184,13 +184,16 @@ def _not_finite(path: Path) -> None:
         (lambda p: None, "is neither an image file nor one of the patterns pebbles, coral"),
         (Path.mkdir, "is a folder; name an image in it"),
         (lambda p: p.write_text("hello"), "is not an image of a known format; save it as PNG or JPEG"),
-        (lambda p: p.write_bytes(b""), "is not an image of a known format"),
+        (lambda p: p.write_bytes(b""), "is empty; copy it again"),
         (_cut, r"cannot be read \(.*truncated.*copy it again"),
         (_bomb, "has too many pixels; scale it down to about 512"),
         (_not_finite, "has values that are not finite"),
         (lambda p: Image.new("RGB", (1, 1)).save(p, format="PNG"), "is 1x1 pixels.* at least 16"),
         (lambda p: Image.new("RGB", (15, 64)).save(p, format="PNG"), "is 15x64 pixels.* at least 16"),
-        (lambda p: Image.new("RGB", (4000, 10)).save(p, format="PNG"), "is 4000x10 pixels, 128x1 .* Crop it"),
+        (
+            lambda p: Image.new("RGB", (4000, 10)).save(p, format="PNG"),
+            "is 4000x10 pixels.* Use a larger image",
+        ),
         (lambda p: Image.new("RGB", (400, 40)).save(p, format="PNG"), "is 400x40 pixels, 128x13 .* Crop it"),
     ],
 )

@@ -93,7 +93,7 @@ class Identified:
         except NCAError as error:
             if not self.doubt:
                 raise
-            raise NCAError(f"{str(error).rstrip('.')}; {self.doubt}.") from None
+            raise NCAError(f"{str(error).rstrip('.')}; {self.doubt}. Leave out --family, or correct it.") from None
         return {name: functools.partial(self._attributed, make) for name, make in makers.items()}
 
     def _attributed(self, make: Callable[[], Model]) -> Model:
@@ -199,14 +199,15 @@ def identify(decoded: Decoded, hints: Hints = _NO_HINTS) -> Identified:
         if reason := named.recognise(decoded, hints):
             return Identified(decoded, hints, named, reason, stated=stated)
         other, reason = next(recognised, (None, ""))
-        doubt = f"it looks like {other.name}: {reason}; read as {named.name}, as given" if other else ""
+        doubt = f"it looks like {other.name}: {reason}" if other else ""
         return Identified(decoded, hints, named, "its family was given", doubt, stated=stated)
     for family, reason in recognised:
         return Identified(decoded, hints, family, reason, "", tuple(other.name for other, _ in recognised), stated)
     if decoded.form == "floats":
         dense.read_net(decoded, hints)  # raises NCAError that says which hints are missing
     families = ", ".join(family.name for family in FAMILIES)
-    raise UnknownFamilyError(f"is none of {families}: it holds {_described(decoded)}.{_why(decoded)}")
+    why = _why(decoded) or " If it is a model of one of these, save its weights as a state dict."
+    raise UnknownFamilyError(f"is none of {families}: it holds {_described(decoded)}.{why}")
 
 
 def fits(tensors: Mapping[str, F32], hints: Hints = _NO_HINTS) -> bool:

@@ -162,7 +162,7 @@ def as_value(array: Value) -> Value:
 
 def listed(names: Iterable[str]) -> str:
     """Return some names for a message, as "loss.vgg.0.weight, loss.vgg.0.bias and 30 more"."""
-    every = [name[:60] for name in names]
+    every = ["".join(letter if letter.isprintable() else "\ufffd" for letter in name[:60]) for name in names]
     if len(every) <= MAX_SHOWN:
         return ", ".join(every)
     return f"{', '.join(every[: MAX_SHOWN - 1])} and {len(every) - MAX_SHOWN + 1} more"

@@ -73,7 +73,10 @@ class Chain(FeatureNet):
 def picture_too_small(picture: Tensor, layer: str) -> NCAError:
     """Return the error to raise if a picture is too small for a layer."""
     height, width = picture.shape[-2:]
-    return NCAError(f"Pictures of {width}x{height} are too small for the feature net's {layer}; make them larger.")
+    return NCAError(
+        f"Pictures of {width}x{height} pixels are too small for the feature net's {layer}; "
+        "use a larger target and a larger --size."
+    )
 
 
 def is_distilled(tensors: StateDict) -> bool:
