@@ -71,6 +71,8 @@ def test_shipped_models_do_not_run_away(sim, name: str) -> None:
 def test_the_likely_cause_is_named(sim) -> None:
     guess = growing(2, reading="a guess: its order is not in the file")
     assert "perhaps read otherwise than it was trained" in said(sim, guess)[0][1]
+    own = growing(2, training="10 iterations")
+    assert "train it longer" in said(sim, own)[0][1]
     assert "It was made for square" in said(sim, growing(2), kernel="hexagonal")[0][1]
 
 
