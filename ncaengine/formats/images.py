@@ -82,11 +82,20 @@ def load_image(name: str | Path, longest: int) -> Loaded:
     """
     with opened(name, f"scale it down to about {4 * longest} pixels a side first") as image:
         size, dropped = image.size, []
-        if (frames := int(getattr(image, "n_frames", 1))) > 1:
+        if (frames := count_frames(image)) > 1:
             dropped.append(f"the first of its {frames} pictures")
         if image.has_transparency_data:
             dropped.append("on white where it is transparent")
         return Loaded(_rgb(image, longest), size, ", ".join(dropped))
+
+
+def count_frames(image: Image.Image) -> int:
+    """Return how many pictures an open file has; 1 if what follows the first is damaged."""
+    try:
+        return int(getattr(image, "n_frames", 1))
+    except Exception:  # Pillow raises nearly anything
+        image.seek(0)
+        return 1
 
 
 def _rgb(image: Image.Image, longest: int) -> F32:

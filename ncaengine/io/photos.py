@@ -90,7 +90,7 @@ def read_photo(path: Path) -> Photo:
             ImageOps.exif_transpose(image, in_place=True)
             numbers = np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
         dots = float(image.info.get("dpi", (0, 0))[0])
-        frames = int(getattr(image, "n_frames", 1))
+        frames = images.count_frames(image)
         alpha = numbers[..., 3] if numbers.shape[2] == 4 else None
         profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA", "P") else None
         return Photo(

@@ -134,6 +134,14 @@ def test_an_animation_gives_its_first_frame_and_says_so(tmp_path: Path) -> None:
     assert found.taken == "the first of its 2 pictures"
 
 
+def test_what_is_damaged_behind_the_first_picture_does_no_harm(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (32, 32), colour) for colour in ("red", "blue", "green")]
+    frames[0].save(tmp_path / "a.tif", save_all=True, append_images=frames[1:])
+    whole = (tmp_path / "a.tif").read_bytes()
+    (tmp_path / "a.tif").write_bytes(whole[: len(whole) // 2])
+    assert np.all(targets.load_target(str(tmp_path / "a.tif")).picture == (1, 0, 0))
+
+
 def test_what_was_transparent_is_said(tmp_path: Path) -> None:
     Image.new("RGBA", (64, 64), (255, 0, 0, 128)).save(tmp_path / "a.png")
     assert targets.load_target(str(tmp_path / "a.png")).taken == "on white where it is transparent"
