@@ -65,7 +65,7 @@ page: setup  ## Write docs/gallery.html, the page with all shipped models
 # Continues a run that was stopped; delete build/gallery to start over. The file of each model in assets/ says how it was
 # trained: some in shorter or smaller runs, and some are smaller (12 channels, 96 hidden units).
 gallery: setup  ## Retrain the models in assets/ (half a day on two cores)
-	$(TRAIN) $(GALLERY) -o build/gallery --format safetensors --from auto --size 96 --batch 1 --pool 16 --fresh 0.02 --iterations 3500 --resume
+	$(TRAIN) $(GALLERY) -o build/gallery --format safetensors --from auto --size 96 --batch 1 --pool 12 --fresh 0.015 --learning-rate 5e-4 --iterations 3600 --resume
 	for name in $(GALLERY); do for kernel in square hexagonal; do \
 	    $(BIN)/ncaengine evaluate build/gallery/$$name.safetensors --target $$name --features $(FEATURES) --kernel $$kernel \
 	        --size 96 --steps 500 1000 10000 --note || exit 1; \
