@@ -220,6 +220,8 @@ def converted(data: Any, form: type[T], what: str) -> T:
 
     Raises NCAError saying which key is wrong.
     """
+    if not isinstance(data, dict | list):  # msgspec fails on arrays
+        raise NCAError(f"is not {what}.")
     try:
         return msgspec.convert(data, form)
     except msgspec.ValidationError as error:
