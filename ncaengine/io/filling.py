@@ -170,7 +170,7 @@ def of_grid(grid: Grid, photo: Photo, alone: bool = False) -> Photo:
 
 
 def cell_for(size: Size) -> int:
-    """Return how many pixels per cell gets in a picture of (width, height), if nobody chose."""
+    """Return how many pixels a cell gets in a picture of (width, height), if nobody chose."""
     return max(1, round(max(size) / SIDE))
 
 

@@ -55,7 +55,7 @@ class TrainingSettings:
     kernels: tuple[str, ...] = ("square", "hexagonal")
     """Neighbourhoods to train on in turn, so that the model grows its texture on all of them."""
     channels: int = 16
-    """How many numbers per cell's state has."""
+    """How many numbers a cell's state has."""
     hidden: int = 128
     """Hidden units of each cell's network."""
     embedding: int = 4

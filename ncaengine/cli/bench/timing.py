@@ -237,7 +237,7 @@ def time_in_turn(
 
 
 def _pace(run: Callable[[int], None]) -> float:
-    """Return about how many seconds per step takes."""
+    """Return about how many seconds a step takes."""
     run(1)
     count = 1
     while (seconds := _seconds(run, count)) < MIN_SECONDS and count < MAX_STEPS:

@@ -60,7 +60,7 @@ def layers(config: Config) -> int:
 
 
 def embedding_layers(config: Config) -> int:
-    """Return how many layers of four numbers per cell's embedding takes."""
+    """Return how many layers of four numbers a cell's embedding takes."""
     return -(-embeddings.size(config) // 4)
 
 
