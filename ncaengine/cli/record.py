@@ -112,8 +112,8 @@ class Record:
     scale: Annotated[int | None, SCALE, Range(1, bounds.SCALE.high)] = None
     """Pixels per cell. With --pixels, the scale may differ a little, so that the cells fill the picture exactly."""
     background: Annotated[str, BACKGROUND] = ""
-    """What lies behind the transparent cells of a growing picture: transparent, for outputs that keep opacity, or a colour
-    such as black or #ff8800."""
+    """What lies behind the transparent cells of a growing picture: transparent, for outputs that keep opacity, or a
+    colour such as black or #ff8800."""
     raw: bool = False
     """Draw each cell as one pixel, in the order in which cells are stored; for exact comparisons."""
     engine: Engine = field(default_factory=EngineFlags)
