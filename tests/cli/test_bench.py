@@ -158,6 +158,11 @@ class Wrong(torch_runners.TorchRunner):
     """The notebook's loop with a small error in one cell."""
 
     error = 1e-4
+    released = 0
+
+    def release(self) -> None:
+        super().release()
+        type(self).released += 1
 
     def step_once(self, x: torch.Tensor) -> torch.Tensor:
         y = super().step_once(x)
@@ -179,11 +184,13 @@ def wrong(kind: type[Wrong], catalogue: Catalogue) -> timing.MakeRunner:
 @pytest.mark.parametrize("kind", [Wrong, Broken])
 def test_a_runner_that_computes_something_else_is_not_timed(kind: type[Wrong], catalogue: Catalogue) -> None:
     shown: list[str] = []
+    kind.released = 0
     plan = BenchPlan(((8, 6), (4, 4)), ("torch", "wrong"), rounds=2, seconds=0.01)
     report = timing.time_steps(plan, MODEL, catalogue.get("square"), wrong(kind, catalogue), shown.append)
     assert [(r.backend, r.size) for r in report.results] == [("torch", "8x6"), ("torch", "4x4")]
     assert [(s.backend, s.refused) for s in report.skipped] == [("wrong", True)] * 2
     assert "at 8x6 it differs from the reference by" in report.skipped[0].reason
+    assert kind.released == 2
     assert len(shown) <= plan.total
     square = catalogue.get("square")
     with pytest.raises(RefusedError):

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 import pytest
-from helpers import NOTEBOOK_CONFIG, random_model, random_weights, small
+from helpers import NOTEBOOK_CONFIG, ROOT, random_model, random_weights, small
 from PIL import Image, ImageColor
 
 from ncaengine.cli import main
@@ -141,6 +141,13 @@ def test_each_model_has_a_row_that_begins_with_its_target(tmp_path, models):
     ]  # fmt: skip
     assert right < seeds[0][0] == seeds[2][0] < seeds[1][0] == seeds[3][0]
     assert seeds[0][3] == bottom
+
+
+def test_a_shipped_model_has_its_target_beside_it(tmp_path):
+    named = ("--targets", ROOT / "assets/coral_target.png")
+    for name, flags in (("a.png", ()), ("b.png", named)):
+        assert run("coral", "-o", tmp_path / name, "--steps", 0, 1, "--size", 32, *flags) == 0
+    assert opened(tmp_path / "a.png").tobytes() == opened(tmp_path / "b.png").tobytes()
 
 
 def test_steps_ascend_and_targets_can_be_named(tmp_path, models, capsys):

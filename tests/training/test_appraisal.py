@@ -173,3 +173,9 @@ def test_what_cannot_be_reported_is_said_before_any_step(here, capsys, monkeypat
     assert error.count("\n") == 1
     assert expected in error
     assert not (here / "out.html").exists()
+
+
+def test_json_of_a_report_has_no_number_that_is_not_finite() -> None:
+    found = appraisal.as_json({"rows": [Plan(), {"loss": float("nan"), "all": np.array([1.0, np.inf])}]})
+    assert found["rows"][1] == {"loss": None, "all": [1.0, None]}
+    assert json.loads(json.dumps(found, allow_nan=False)) == found

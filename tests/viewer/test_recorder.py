@@ -199,6 +199,24 @@ def test_a_loop_whose_grid_is_removed_keeps_its_frames(recorder, tmp_path):
     assert len(frames_of(tmp_path / "a.apng")) == 6
 
 
+def test_a_loop_that_fails_while_it_turns_is_closed(recorder, monkeypatch):
+    first, _ = grids(recorder)
+    recorder.name, recorder.fps, recorder.loop, recorder.length = "a.apng", 30, True, 0.4
+    recorder.start(first)
+    for _ in range(13):
+        recorder.frame()
+    film = recorder.recording
+
+    def fails(picture):
+        raise NCAError("The disk is full.")
+
+    monkeypatch.setattr(film, "add", fails)
+    with pytest.raises(NCAError, match="disk is full"):
+        recorder.end()
+    assert film.closed
+    assert not recorder.active
+
+
 def test_the_window_and_stills_are_no_loops(recorder):
     recorder.loop = True
     assert recorder.can_loop

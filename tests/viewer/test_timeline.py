@@ -16,6 +16,7 @@ from helpers import apart
 from window_driver import drive, frames, model, wait_until
 
 from ncaengine.backends.gl.backend import GLBackend
+from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue
 from ncaengine.simulation import commands
 from ncaengine.simulation.simulation import Simulation
@@ -33,6 +34,22 @@ def app(gl: GLBackend, catalogue: Catalogue) -> Iterator[App]:
     yield app
     for grid in sim.grids.values():
         grid.cells.release()
+
+
+def test_a_grid_that_can_not_come_back_is_told(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_files.open_models(app, [model("b")], Options((6, 5)))
+    app.select(1)
+    grids.remove(app)
+    app.sync()
+
+    def refused(command: commands.AnyCommand) -> None:
+        raise NCAError("The device has no room for it.")
+
+    monkeypatch.setattr(app.sim, "submit", refused)
+    before = len(app.toasts)
+    history.undo(app)
+    assert list(app.sim.grids) == [1]
+    assert [toast.kind for toast in app.toasts[before:]] == ["error"]
 
 
 def test_undo_restores_the_last_removed_grid(app: App) -> None:
