@@ -176,12 +176,17 @@ def test_a_loop_takes_some_more_frames_to_turn(recorder, tmp_path, length):
     assert not np.array_equal(first.state(), state)  # the grid itself goes on
 
 
-def test_a_loop_that_is_stopped_is_finished_at_once(recorder, tmp_path):
+def turn_a_loop(recorder):
+    """Record 0.4 s, until the end begins to turn into the start."""
     first, _ = grids(recorder)
     recorder.name, recorder.fps, recorder.loop, recorder.length = "a.apng", 30, True, 0.4
     recorder.start(first)
     for _ in range(13):
         recorder.frame()
+
+
+def test_a_loop_that_is_stopped_is_finished_at_once(recorder, tmp_path):
+    turn_a_loop(recorder)
     assert recorder.end().endswith("the last 0.1 s turn into the start.")
     assert len(frames_of(tmp_path / "a.apng")) == 12
 
@@ -200,11 +205,7 @@ def test_a_loop_whose_grid_is_removed_keeps_its_frames(recorder, tmp_path):
 
 
 def test_a_loop_that_fails_while_it_turns_is_closed(recorder, monkeypatch):
-    first, _ = grids(recorder)
-    recorder.name, recorder.fps, recorder.loop, recorder.length = "a.apng", 30, True, 0.4
-    recorder.start(first)
-    for _ in range(13):
-        recorder.frame()
+    turn_a_loop(recorder)
     film = recorder.recording
 
     def fails(picture):
