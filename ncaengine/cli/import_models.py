@@ -1,7 +1,7 @@
 """`ncaengine import`."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -12,6 +12,7 @@ import tyro
 from ncaengine.cli.shared.detection_table import choose_reading
 from ncaengine.cli.shared.options import OutputFolder, Range
 from ncaengine.cli.shared.output import plural, print_notice
+from ncaengine.cli.shared.overwriting import check_kept
 from ncaengine.core.errors import NCAError
 from ncaengine.core.texts import flag_of
 
@@ -34,7 +35,7 @@ TEXT = tyro.conf.arg(metavar="TEXT", help_behavior_hint=FROM_FAMILY)
 
 @dataclass(frozen=True)
 class Import:
-    """Convert published files to ncaengine's model files, one per model. Existing files are overwritten.
+    """Convert published files to ncaengine's model files, one per model. Older files of the same name are replaced.
 
     Example: ncaengine import hexells.json --name 'dots*' -o models. `ncaengine info FILE` shows what a file holds.
     """
@@ -98,7 +99,8 @@ class Import:
         from ncaengine.formats import model_files
 
         source, name = model_files.split_path(self.source)
-        output, skipped, paths = _Output(self.output, self.format), 0, self._paths(source)
+        skipped, paths = 0, self._paths(source)
+        output = _Output(self.output, self.format, paths)
         for path in paths:
             try:
                 models = list(self._models(path, name))
@@ -191,8 +193,8 @@ def _replaced(model: "Model", **changes: Any) -> "Model":
 class _Output:
     """The folder that one import writes to; no two models get the same name."""
 
-    def __init__(self, folder: Path, ending: str) -> None:
-        self.folder, self.ending = folder, ending
+    def __init__(self, folder: Path, ending: str, read: Sequence[Path]) -> None:
+        self.folder, self.ending, self._read = folder, ending, read
         self.names: list[str] = []
         self.renamed = self.non_commercial = 0
 
@@ -205,10 +207,12 @@ class _Output:
         if not self.names:
             make_folder(self.folder)
         name = unique_name(model.config.name, self.names.__contains__)  # files of a folder may hold equal names
+        path = self.folder / f"{name}.{self.ending}"
+        check_kept(path, self._read)
         self.names.append(name)
         self.renamed += name != model.config.name
         self.non_commercial += model.config.non_commercial
-        model_files.save(_replaced(model, name=name), self.folder / f"{name}.{self.ending}")
+        model_files.save(_replaced(model, name=name), path)
 
     def print_summary(self) -> None:
         """Print how many models were written, which were renamed, and which forbid commercial use."""

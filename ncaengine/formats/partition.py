@@ -6,18 +6,16 @@ some family reads are the models. What lies beside one in its own container stay
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from ncaengine.core.types import F32
 from ncaengine.formats.importers.base import Decoded, Value, as_value, file_names, left_out, listed
-from ncaengine.formats.importers.names import COPIES, DICTIONARIES, beside, kind_of
+from ncaengine.formats.importers.names import COPIES, DICTIONARIES, OUTSIDE, beside, kind_of
 from ncaengine.formats.limits import LargeTensor, is_large
 from ncaengine.formats.pickle.holders import Keys, Tensor, as_float32
 
 MAX_NAMED = 4
 """Names of other models in a note."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,11 +87,15 @@ def split(held: Held, fits: Fits) -> list[Decoded]:
     stated = [_stated([*plain, *(each for each in numbers if each.known)], *part) for part in parts]
     accounted = used.union(*stated)
     left = [way for way in map(_way, held.by_keys) if way not in accounted]
-    known = listed(_groups(way for way in left if way not in own))
-    unread = _joined(held.unread, left_out(_groups(way for way in left if way in own)))
+    among = {leaf.container for _, part in parts for leaf in part.values()}
+    odd = [w for w in left if w in own or (w in leaves and leaves[w].container in among and not _is_in_beside(w))]
+    known = listed(_groups(way for way in left if way not in odd))
+    unread = _joined(held.unread, left_out(_groups(odd)))
     names = _names([keys for keys, _ in parts], held.name)
     models = [
-        Decoded("tensors", _arrays_of(keys, part), name, (known,) * bool(known), unread, stated=_by_name(keys, values))
+        Decoded(
+            "tensors", _arrays_of(keys, part), name, (known,) * bool(known), unread, stated=_values_of(keys, values)
+        )
         for (keys, part), name, values in zip(parts, names, stated, strict=True)
     ]
     return _with_default(models, [keys for keys, _ in parts])
@@ -141,12 +143,17 @@ def _stated(others: Sequence[_Plain], keys: Keys, leaves: Leaves) -> dict[Keys, 
 
 def _arrays_of(keys: Keys, leaves: Leaves) -> dict[str, F32]:
     """Return the tensors of a branch by name."""
-    return _by_name(keys, {way: leaf.array for way, leaf in leaves.items()})
+    return {_named(keys, way): leaf.array for way, leaf in leaves.items()}
 
 
-def _by_name(keys: Keys, found: Mapping[Keys, T]) -> dict[str, T]:
-    """Return what lies at some ways by their names in a branch; those outside by their whole names."""
-    return {".".join(way[len(keys) :] if way[: len(keys)] == keys else way): value for way, value in found.items()}
+def _values_of(keys: Keys, found: Mapping[Keys, Value]) -> dict[str, Value]:
+    """Return values by name; the names of those outside the branch are after OUTSIDE."""
+    return {OUTSIDE * (way[: len(keys)] != keys) + _named(keys, way): value for way, value in found.items()}
+
+
+def _named(keys: Keys, way: Keys) -> str:
+    """Return the name in a branch of what lies at some way; outside of it the whole name."""
+    return ".".join(way[len(keys) :] if way[: len(keys)] == keys else way)
 
 
 def _way(keys: Keys) -> Keys:
@@ -154,7 +161,12 @@ def _way(keys: Keys) -> Keys:
 
 
 def _is_beside(way: Keys) -> bool:
-    return any(map(beside, way[:-1])) or bool(not kind_of(way[-1]) and beside(way[-1]))
+    return _is_in_beside(way) or bool(not kind_of(way[-1]) and beside(way[-1]))
+
+
+def _is_in_beside(way: Keys) -> bool:
+    """Return whether something lies in a module or dictionary that a step never needs."""
+    return any(map(beside, way[:-1]))
 
 
 def _without_loss_nets(leaves: Leaves) -> Leaves:

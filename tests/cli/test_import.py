@@ -10,7 +10,7 @@ import pytest
 import torch
 from cli_calls import problem, run
 from helpers import NOTEBOOK_CONFIG, random_model
-from published_forms import growing, reaction
+from published_forms import growing, reaction, state_dict
 
 from ncaengine.cli import main
 from ncaengine.cli.import_models import Import
@@ -229,3 +229,13 @@ def test_what_lies_beside_a_training_is_not_imported(capsys: pytest.CaptureFixtu
     printed = capsys.readouterr()
     assert "1 model in" in printed.out
     assert "ignored 2 files without models" in printed.err
+
+
+@pytest.mark.parametrize("source", ["w.pt", ".", "w.pt:w"])
+def test_the_imported_file_is_not_written_over(capsys: pytest.CaptureFixture[str], tmp_path: Path, source: str) -> None:
+    torch.save({name: torch.from_numpy(array) for name, array in state_dict(12).items()}, tmp_path / "w.pt")
+    before = (tmp_path / "w.pt").read_bytes()
+    read = tmp_path if source == "." else tmp_path / source
+    assert "reads it, so it would be lost" in problem(capsys, "import", str(read), "-o", str(tmp_path))
+    assert (tmp_path / "w.pt").read_bytes() == before
+    assert main(["import", str(read), "-o", str(tmp_path), "--format", "safetensors"]) == 0

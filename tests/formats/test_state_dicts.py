@@ -166,6 +166,23 @@ def test_a_sequential_of_three_layers_is_refused() -> None:
         one({**made, "net.4.weight": numbers(4, 4, 1, 1)})
 
 
+def test_numbers_of_a_sequential_show_what_lies_between_its_layers(catalogue: Catalogue) -> None:
+    perceive = {"net.0.weight": numbers(12, CHANNELS, 3, 3, seed=3)}
+    model = one({**perceive, **state_dict(12, names=("net.1", "net.3"))})
+    assert_steps(model, lambda x: dense(x, perceive["net.0.weight"]), weights(state_dict(12)), catalogue)
+    with pytest.raises(NCAError, match="more layers than ncaengine runs: beside net.2 and net.4 it holds 'net.0.weigh"):
+        one({**perceive, **state_dict(12, names=("net.2", "net.4"))})
+
+
+def test_filters_that_the_file_lists_in_another_order_are_a_guess() -> None:
+    net = state_dict(12, names=("fc0", "fc1"))
+    usual = one({**net, "sobel_x": S / 8, "sobel_y": S.T / 8})
+    assert usual.config.attribution["reading"].startswith("likely")
+    reading = one({**net, "dx": S.T / 8, "dy": S / 8}).config.attribution["reading"]
+    assert reading.startswith("a guess: ")
+    assert "the order of the filters is guessed" in reading
+
+
 def test_shapes_that_do_not_fit_say_so() -> None:
     with pytest.raises(NCAError, match="the first layer has 60 inputs"):
         one(state_dict(60, channels=16, names=("conv1", "conv2")))

@@ -126,7 +126,55 @@ def test_what_the_training_is_set_to_does_not_count(file: Path) -> None:
     beside = {"optimizer": {"fire_rate": 0.1}, "other": {"padding": "circular"}, "config": config}
     model = model_files.load(saved(file, {"net": net, **beside})).config
     assert (model.fire_rate, model.padding, model.clips, model.integrator) == (0.5, "zero", plain.clips, "euler")
-    assert model.notes == plain.notes
+    said = "config.step_size 2000, config.clip 1, config.solver adam, config.update_rate 5"
+    assert model.notes == [*plain.notes, f"not applied, because they may be settings of the training: {said}"]
+    around = model_files.load(saved(file, {"net": net, "step_size": 1000, "clip": 1.0, "fire_rate": 0.25})).config
+    assert around.clips == plain.clips
+    assert around.fire_rate == 0.25
+    assert around.notes == ["not applied, because they may be settings of the training: step_size 1000, clip 1"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "update_noise", "update_clip", "update_every", "topology", "kernel_dilation", "gradient_scale", "channel_order",
+        "initial_noise", "log_step", "hidden_scales", "time_scale",
+    ],
+)  # fmt: skip
+def test_a_name_with_a_common_word_in_it_is_accounted_for(file: Path, name: str) -> None:
+    left = model_files.load(saved(file, Growing(**{name: "hexagonal"}))).config.attribution["left out"]
+    assert name in left
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["step_n", "channel_n", "hidden_size", "batchSize", "log_every", "loss_scale", "lr_gamma", "save_path", "_x"],
+)
+def test_a_name_that_says_nothing_about_a_step_is_not(file: Path, name: str) -> None:
+    assert "left out" not in model_files.load(saved(file, Growing(**{name: 3}))).config.attribution
+
+
+def test_names_of_common_settings_are_known(file: Path) -> None:
+    config = model_files.load(
+        saved(file, Growing(update_fraction=0.25, circular=True, hidden_activation="tanh"))
+    ).config
+    assert (config.fire_rate, config.padding, config.activation) == (0.25, "circular", "tanh")
+    config = model_files.load(saved(file, Growing(fire_rate=0.5, stochastic_update=False))).config
+    assert config.fire_rate == 1
+    texture = {name: torch.from_numpy(array) for name, array in state_dict(16).items()}
+    open_edges = model_files.load(saved(file, {"net": texture, "train_config": {"circular": False}})).config
+    assert open_edges.padding == "zero"
+    assert open_edges.attribution["stated in the file"] == "train_config.circular False"
+
+
+def test_a_factor_that_is_stated_twice_is_applied_once(file: Path) -> None:
+    net = {name: torch.from_numpy(array) for name, array in state_dict(12, names=("fc0", "fc1")).items()}
+    plain = model_files.load(saved(file, net))
+    twice = {"state_dict": {**net, "dt": torch.tensor(0.5)}, "hyper_parameters": {"dt": 0.5, "mask": 1.0}}
+    np.testing.assert_array_equal(model_files.load(saved(file, twice)).w2, plain.w2 * 0.5)
+    other = model_files.load(saved(file, {**twice, "hyper_parameters": {"dt": 0.25}}))
+    np.testing.assert_array_equal(other.w2, plain.w2 * 0.5)
+    assert "does not apply hyper_parameters.dt 0.25" in other.config.attribution["left out"]
 
 
 def test_life_is_that_of_the_file(file: Path) -> None:
@@ -217,3 +265,37 @@ def test_factors_of_hidden_units_and_of_the_update(file: Path) -> None:
     model = model_files.load(saved(file, made | {"hidden_scale": scale, "dt": torch.tensor(0.5)}))
     np.testing.assert_allclose(model.w2, 0.5 * plain.w2 * scale.numpy(), rtol=1e-6)
     assert functional.relu(scale).equal(scale)  # so that it makes no difference on which side of ReLU they are
+
+
+@pytest.mark.parametrize("held", [list, tuple, lambda filters: dict(zip("abc", filters, strict=True))])
+def test_filters_in_a_list_are_those_of_an_array(file: Path, held: Any) -> None:
+    filters = [numbers(3, 3, seed=seed) for seed in (1, 2, 3)]
+    array = model_files.load(saved(file, Growing(filters=np.stack(filters))))
+    listed = model_files.load(saved(file, Growing(filters=held(filters))))
+    assert len(array.config.stencils) == 3
+    assert (listed.config.features, listed.config.stencils) == (array.config.features, array.config.stencils)
+
+
+@pytest.mark.parametrize("value", [nn.Tanh, nn.Tanh(), "tanh"])
+def test_an_activation_may_be_an_object_or_a_class(file: Path, value: Any) -> None:
+    assert model_files.load(saved(file, Growing(act=value))).config.activation == "tanh"
+    net = {name: torch.from_numpy(array) for name, array in state_dict(12, names=("fc0", "fc1")).items()}
+    assert model_files.load(saved(file, {"net": net, "config": {"activation": value}})).config.activation == "tanh"
+    other = model_files.load(saved(file, Growing(act=functional.leaky_relu)))
+    assert other.config.notes[-1].endswith("does not apply act leaky_relu")
+
+
+def test_a_layer_in_groups_is_named(file: Path) -> None:
+    net = Automaton()
+    net.update[0] = nn.Conv2d(6 * CHANNELS, HIDDEN - 1, 1, groups=2)
+    net.update[2] = nn.Conv2d(HIDDEN - 1, CHANNELS, 1)
+    assert "update.0.groups 2" in model_files.load(saved(file, net)).config.notes[-1]
+
+
+@pytest.mark.parametrize("name", ["D", "seed_state", "target_scale", "moments", "pool", "decay", "random_rates"])
+def test_what_lies_in_the_net_itself_is_named_whatever_it_is_called(file: Path, name: str) -> None:
+    net = {key: torch.from_numpy(array) for key, array in state_dict(12, names=("fc0", "fc1")).items()}
+    notes = model_files.load(saved(file, {**net, name: torch.ones(())})).config.notes
+    assert notes[-1] == f"left out, because its meaning is not known: {name}"
+    beside = model_files.load(saved(file, {"net": net, name: torch.ones(())})).config.notes
+    assert beside == ([] if name != "decay" else notes)

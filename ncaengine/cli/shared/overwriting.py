@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,11 +18,16 @@ CONTINUED = ("start",)
 def check_inputs_kept(command: object) -> None:
     """Raise NCAError if a file that a command writes is one that it reads. Folders may be the same."""
     read = [*_read(command)]
-    for written in filter(os.path.isfile, _written(command)):
-        for name in read:
-            with suppress(OSError, ValueError):  # it does not exist, or is no name that a file can have
-                if os.path.samefile(written, name):
-                    raise NCAError(f"{written}: this command reads it, so it would be lost; choose another name.")
+    for written in _written(command):
+        check_kept(written, read)
+
+
+def check_kept(written: str | Path, read: Iterable[str | Path]) -> None:
+    """Raise NCAError if a file that is to be written is one of those that are read."""
+    for name in read if os.path.isfile(written) else ():
+        with suppress(OSError, ValueError):  # it does not exist, or is no name that a file can have
+            if os.path.samefile(written, name):
+                raise NCAError(f"{written}: this command reads it, so it would be lost; choose another name or folder.")
 
 
 def _written(command: object) -> Iterator[str]:

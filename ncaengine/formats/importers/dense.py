@@ -17,7 +17,7 @@ from ncaengine.core.model import Config, Extra, Feature, Model
 from ncaengine.core.types import F32
 from ncaengine.formats.importers.base import Decoded, Filters, Hints, Makers, Order, make_each
 from ncaengine.formats.importers.filters import IDENTITY, Perception, dense_columns, find_perception, unfit
-from ncaengine.formats.importers.state_dicts import PAIRS, Account, Layers, find_layers, is_wide
+from ncaengine.formats.importers.state_dicts import PAIRS, Account, Layers, are_apart, find_layers, is_wide
 
 GAINS: dict[Filters, tuple[float, float]] = {"undivided": (8.0, 4.0), "eighths": (1.0, 0.5), "unit": (1.0, 1.0)}
 """Gains of gradients and Laplacian over a kernel's stencils, which are S/8 and L9/4."""
@@ -226,7 +226,7 @@ def _perceived(
     """Return w1, b1 and what their inputs are by the file's filters: those of a learned perception are in w1 then."""
     found = find_perception(account, layers, w1.shape[1], channels, hints.order or None)
     if found is None:
-        return _behind_wide(account, w1, b1, channels)
+        return _behind_wide(account, layers, w1, b1, channels)
     columns = len(found.columns)
     for name in found.names:
         bias = account.unused().get(f"{name.removesuffix('.weight')}.bias")
@@ -236,9 +236,15 @@ def _perceived(
     return w1, b1, found
 
 
-def _behind_wide(account: Account, w1: F32, b1: F32, channels: int) -> tuple[F32, F32, Perception | None]:
+def _behind_wide(
+    account: Account, layers: Layers, w1: F32, b1: F32, channels: int
+) -> tuple[F32, F32, Perception | None]:
     """Return w1, b1 and what their inputs are behind convolutions over all channels, perhaps after the channels."""
-    wide = {name: a for name, a in account.unused().items() if is_wide(a) and a.shape[1] == channels}
+    wide = {
+        name: a
+        for name, a in account.unused().items()
+        if is_wide(a) and a.shape[1] == channels and not are_apart(name.removesuffix(".weight"), layers.first)
+    }
     before = w1.shape[1] - sum(map(len, wide.values()))
     if not wide or before not in (0, channels) or len({a.shape[2] for a in wide.values()}) > 1:
         return w1, b1, None

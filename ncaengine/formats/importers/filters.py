@@ -143,8 +143,8 @@ def _shared(
     places = [_usual_place(key) for key in keys]
     if count > len(keys) and places.count(1) == 1 and 2 not in places:
         keys.insert(places.index(1) + 1, _transposed(keys[places.index(1)]))
-    if apart:
-        keys.sort(key=_usual_place)
+    stacked = sorted(keys, key=_usual_place) if apart else keys
+    moved, keys = stacked != keys, stacked
     before = [IDENTITY] if count - len(keys) == 1 and IDENTITY not in keys else []
     if len(before) + len(keys) != count:
         return None
@@ -160,7 +160,9 @@ def _shared(
     else:
         columns = by_channel
     guessed = "" if order else f"the order of the inputs ({chosen})"
-    return Perception(tuple(columns), tuple(found), guessed, None if order else chosen)
+    if moved:  # no program is known that stacks them as the file lists them
+        guessed = " and ".join(filter(None, (guessed, "the order of the filters")))
+    return Perception(tuple(columns), tuple(found), guessed, None if order or moved else chosen)
 
 
 def _transposed(key: Key) -> Key:

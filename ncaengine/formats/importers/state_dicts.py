@@ -123,6 +123,12 @@ def _sequentials(tensors: Mapping[str, F32]) -> dict[str, tuple[str, str]]:
     return found
 
 
+def are_apart(first: str, second: str) -> bool:
+    """Return whether two layers lie in one Sequential with something between them that has no weights."""
+    one, other = map(_NUMBERED.fullmatch, (first, second))
+    return bool(one and other and one[1] == other[1] and int(other[2]) - int(one[2]) > 1)
+
+
 def is_wide(array: F32) -> bool:
     """Return whether an array is a convolution over several cells and all channels, (outputs, inputs, side, side)."""
     return (

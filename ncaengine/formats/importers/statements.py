@@ -16,8 +16,10 @@ import numpy as np
 from ncaengine.core.model import Alive, Colour, Config, Model, Seed
 from ncaengine.core.types import F32
 from ncaengine.formats.importers.base import Hints, Value, left_out, listed
-from ncaengine.formats.importers.names import NEUTRAL, in_dictionary, kind_of, meaning_of
+from ncaengine.formats.importers.names import OUTSIDE, in_dictionary, is_silent, kind_of, last_part, meaning_of
 
+_USUAL = ("square", "moore", "none", "linear", "identity")
+"""Texts that say what is done in any case."""
 BOUNDS = ("lowest", "highest")
 """Kinds of which a limit of the state needs both."""
 
@@ -39,6 +41,8 @@ class Stated:
     """All of this, each with its name and value."""
     left: list[str] = field(default_factory=list)
     """What else a step computes with, but is not applied."""
+    doubtful: list[str] = field(default_factory=list)
+    """What is perhaps a setting of the training, each with its name and value."""
     odd: list[str] = field(default_factory=list)
     """Names whose meaning is not known."""
 
@@ -59,8 +63,9 @@ class Stated:
             changes["activation"] = self.activation
         used = [said for said in self.used if said not in left]
         facts = {"stated in the file": ", ".join(used)} if used else {}
-        if rest := "; ".join(filter(None, (c.attribution.get("left out"), _partial(left), left_out(self.odd)))):
-            facts["left out"] = rest
+        rest = c.attribution.get("left out"), _partial(left), _not_applied(self.doubtful), left_out(self.odd)
+        if any(rest):
+            facts["left out"] = "; ".join(filter(None, rest))
         reading = c.attribution.get("reading", "")
         if left and reading.startswith("likely"):
             facts["reading"] = reading.replace("likely", "a guess", 1)
@@ -100,13 +105,17 @@ def read_statements(stated: Mapping[str, Value]) -> Stated:
     for name, value in stated.items():
         kind = kind_of(name)
         if not kind:
-            found.odd += [name] * (not NEUTRAL.fullmatch(name.rpartition(".")[2]))
-        elif kind in taken and "factor" not in kind:
-            found.left += [_shown(name, value)] * (str(taken[kind]) != str(value))
-        elif (known := _READERS[kind](found, name, value)) or (
-            known is False and (isinstance(value, str) or not in_dictionary(name))
-        ):
-            taken[kind] = value
+            found.odd += [name] * (not is_silent(name.rpartition(".")[2]))
+            continue
+        same = f"{kind} {last_part(name)}" if "factor" in kind else kind  # factors of several names are multiplied
+        if same in taken:
+            found.left += [_shown(name, value)] * (str(taken[same]) != str(value))
+            continue
+        known = _READERS[kind](found, name, value)
+        if known is False and in_dictionary(name) and (kind == "integrator" or not isinstance(value, str)):
+            found.doubtful.append(_shown(name, value))
+        elif known is not None:
+            taken[same] = value
             (found.used if known else found.left).append(_shown(name, value))
     low, high = (found.hints.pop(bound, None) for bound in BOUNDS)
     if low is not None and high is not None and low < high:
@@ -120,9 +129,14 @@ def _partial(left: Sequence[str]) -> str:
     return f"the reading is partial; ncaengine does not apply {listed(left)}" if left else ""
 
 
+def _not_applied(doubtful: Sequence[str]) -> str:
+    return f"not applied, because they may be settings of the training: {listed(doubtful)}" if doubtful else ""
+
+
 def _shown(name: str, value: Value) -> str:
     if isinstance(value, np.ndarray):
-        return f"{name} {value.shape}"
+        return f"{name.removeprefix(OUTSIDE)} {value.shape}"
+    name = name.removeprefix(OUTSIDE)
     return f"{name} {value:g}" if isinstance(value, float) else f"{name} {str(value)[:40]}"
 
 
@@ -137,15 +151,23 @@ def _fire_rate(found: Stated, _: str, value: Value) -> bool:
     rate = _number(value)
     if rate is None or not 0 < rate <= 1:
         return False
-    found.hints["fire_rate"] = rate
+    found.hints.setdefault("fire_rate", rate)
     return True
+
+
+def _stochastic(found: Stated, _: str, value: Value) -> bool | None:
+    if type(value) is not bool:
+        return False
+    if not value:  # then all cells fire, whatever the rate
+        found.hints["fire_rate"] = 1.0
+    return not value or None
 
 
 def _factor(found: Stated, name: str, value: Value) -> bool:
     array = np.asarray(value)
     if array.dtype.kind not in "fiu" or sum(side > 1 for side in array.shape) > 1 or not array.any():
         return False
-    if in_dictionary(name) and not 0 < array.flat[0] <= 1:
+    if array.size == 1 and in_dictionary(name) and not 0 < array.flat[0] <= 1:
         return False  # a scheduler's step_size, for example
     with np.errstate(over="ignore"):
         found.factors.append((name, array.reshape(-1).astype(np.float32)))
@@ -180,8 +202,10 @@ def _alive(found: Stated, _: str, value: Value) -> bool:
 
 
 def _clip(found: Stated, name: str, value: Value) -> bool | None:
-    if value is False or (in_dictionary(name) and name.endswith((".clip", ".clip_value"))):
-        return None  # in dictionaries, that of gradients
+    if value is False:
+        return None
+    if in_dictionary(name) and last_part(name) in ("clip", "clip_value"):
+        return False  # perhaps of gradients
     bounds = [_number(each) for each in (value if isinstance(value, tuple) else [value])]
     match bounds:
         case [float() as limit] if limit >= 0:
@@ -208,8 +232,6 @@ def _word(found: Stated, name: str, value: Value) -> bool | None:
     kind = kind_of(name)
     if meaning := meaning_of(kind, value):
         found.hints[kind] = meaning
-    elif kind == "integrator" and in_dictionary(name):
-        return None  # of the training
     return bool(meaning)
 
 
@@ -219,21 +241,20 @@ def _activation(found: Stated, name: str, value: Value) -> bool | None:
     return known
 
 
-def _circular(found: Stated, _: str, value: Value) -> bool | None:
+def _circular(found: Stated, _: str, value: Value) -> bool:
     if type(value) is not bool:
         return False
-    if value:
-        found.hints["padding"] = "circular"
-    return value or None
+    found.hints.setdefault("padding", "circular" if value else "zero")
+    return True
 
 
 def _not_run(_found: Stated, name: str, value: Value) -> bool | None:
-    usual = 1 if name.endswith(("stride", "dilation")) else 0
-    return None if value is False or _number(value) == usual else False
+    usual = 1 if name.endswith(("stride", "dilation", "groups")) else 0
+    return None if value is False or _number(value) == usual or value in _USUAL else False
 
 
 _READERS: dict[str, Callable[[Stated, str, Value], bool | None]] = {
-    "fire rate": _fire_rate, "factor": _factor, "hidden factor": _factor, "threshold": _threshold, "channel": _channel,
-    "alive": _alive, "clip": _clip, "lowest": _bound, "highest": _bound, "padding": _word, "circular": _circular,
+    "fire rate": _fire_rate, "stochastic": _stochastic, "factor": _factor, "hidden factor": _factor,
+    "threshold": _threshold, "channel": _channel, "alive": _alive, "clip": _clip, "lowest": _bound, "highest": _bound, "padding": _word, "circular": _circular,
     "integrator": _word, "activation": _activation, "not run": _not_run,
 }  # fmt: skip

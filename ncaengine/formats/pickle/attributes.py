@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ncaengine.formats.pickle.holders import Keys, all_holders, is_filter, modules_in
-from ncaengine.formats.pickle.machine import UnloadedObject
+from ncaengine.formats.pickle.machine import GlobalName, UnloadedObject
 from ncaengine.formats.pickle.tensors import Array
 
 Plain = bool | int | float | str | tuple[float, ...] | Array
@@ -40,7 +40,7 @@ def find_plain(found: object) -> dict[Keys, Plain]:
 
 
 def _values(mapping: Mapping[Any, Any]) -> Iterator[tuple[str, Plain]]:
-    """Yield the numbers and texts of a mapping with their names."""
+    """Yield the numbers and texts of a mapping with their names, and the names of classes and functions."""
     for name, value in mapping.items():
         if not isinstance(name, str) or name.startswith("_") or len(name) > MAX_LETTERS:
             continue
@@ -48,6 +48,16 @@ def _values(mapping: Mapping[Any, Any]) -> Iterator[tuple[str, Plain]]:
             yield name, (float(value[0]), float(value[1]))
         elif isinstance(value, (bool, int, float)) or (isinstance(value, str) and len(value) <= MAX_LETTERS):
             yield name, value
+        elif text := _class_name(value):
+            yield name, text
+
+
+def _class_name(value: object) -> str:
+    """Return the name of a class, a function, or an object of which nothing else is known; '' for anything else."""
+    if isinstance(value, GlobalName):
+        return value.name[:MAX_LETTERS]
+    is_bare = isinstance(value, UnloadedObject) and (_kind(value) == "activation" or not (value.state or value.items))
+    return value.name[:MAX_LETTERS] if is_bare else ""  # type: ignore[attr-defined]
 
 
 def _attributes(state: Mapping[Any, Any], seen: set[int], levels: int = MAX_LEVELS) -> Iterator[tuple[str, Plain]]:
@@ -115,6 +125,7 @@ def _of_convolution(state: Mapping[Any, Any]) -> Iterator[tuple[str, Plain]]:
     wide, padded, strides, dilated = (str(state.get(name)) not in (f"({n}, {n})", "None") for name, n in sides.items())
     if wide and padded and isinstance(mode := state.get("padding_mode"), str):
         yield "padding_mode", mode[:MAX_LETTERS]
-    for name, unusual in (("stride", strides), ("dilation", dilated)):
+    grouped = not wide and state.get("groups") not in (1, None)
+    for name, unusual in (("stride", strides), ("dilation", dilated), ("groups", grouped)):
         if unusual:
             yield name, str(state[name])[:MAX_LETTERS]

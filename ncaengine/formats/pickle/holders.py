@@ -158,10 +158,21 @@ def _module(root: UnloadedObject, seen: set[int]) -> dict[str, Tensor]:
     """
     named: dict[str, Tensor] = {}
     for prefix, _, state, own in modules_in(root, seen):
-        filters = {name: each for name, each in state.items() if isinstance(each, np.ndarray) and is_filter(each)}
+        stacked = {name: _stacked(each) for name, each in state.items() if not str(name).startswith("_")}
+        filters = {name: each for name, each in stacked.items() if isinstance(each, np.ndarray) and is_filter(each)}
         for arrays in (*own, filters):
             named |= _arrays(arrays, prefix)
     return named
+
+
+def _stacked(value: object) -> object:
+    """Return filters in a list or a dictionary as one array; anything else as it is."""
+    parts = [*value.values()] if isinstance(value, Mapping) else value
+    if not isinstance(parts, list | tuple) or not 1 < len(parts) <= MAX_TENSORS:
+        return value
+    arrays = [part for part in parts if isinstance(part, np.ndarray) and part.ndim == 2 and is_filter(part)]
+    same = len(arrays) == len(parts) and len({array.shape for array in arrays}) == 1
+    return np.stack(arrays) if same else value
 
 
 def modules_in(root: UnloadedObject, seen: set[int]) -> Iterator[tuple[str, Any, Mapping[Any, Any], Own]]:
