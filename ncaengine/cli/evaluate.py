@@ -116,6 +116,7 @@ class Evaluate:
         if self.note:
             for path, model, result in zip(self.models, models, results, strict=True):
                 note_losses(model, model_files.find_file(path), Path(self.target).stem, self.loss, plan, result)
+                print_notice(f"{path}: its losses on {plan.kernel} are in the file.")
         if self.json:
             self._print_json(results, plan, net.names, loss_of_target)
         else:

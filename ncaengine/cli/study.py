@@ -16,7 +16,7 @@ from ncaengine.training.config import DeviceName, TrainingSettings
 from ncaengine.training.curves import read_losses
 
 if TYPE_CHECKING:
-    from ncaengine.training.run import TrainingJob
+    from ncaengine.training.job import TrainingJob
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Study:
         for count in counts:
             dataclasses.replace(settings, channels=count).check()
         from ncaengine.training import study
-        from ncaengine.training.run import TrainingJob
+        from ncaengine.training.job import TrainingJob
 
         base = TrainingJob(self.image, self.output, settings, self.features, device=self.device, compiled=self.compile)
         jobs = study.study_jobs(base, counts)

@@ -17,8 +17,8 @@ from ncaengine.core.errors import NCAError
 from ncaengine.training.config import TOGETHER, DeviceName, TrainingSettings
 
 if TYPE_CHECKING:
+    from ncaengine.training.job import TrainingJob
     from ncaengine.training.ray_driver import Outcome
-    from ncaengine.training.run import TrainingJob
 
 IMAGES = tyro.conf.arg(metavar="IMAGE [IMAGE ...]", help_behavior_hint="(required, except for --loss excitation)")
 TEXT = tyro.conf.arg(metavar="TEXT", help_behavior_hint="(default: none)")
@@ -108,16 +108,21 @@ class Train:
         """Train one model per image with a progress bar, and print what was written."""
         self.settings.check()
         self.settings.check_length()
-        jobs, resume = self._jobs(), self.resume and not self.output.suffix
+        jobs, resume = self._jobs(), self.resume and not self._is_file
         if self.ray is None:
             run_all(jobs, resume, self.threads, self.plugins, self.watch)
             outcomes: Sequence[Outcome] = ()
         else:
             outcomes = run_on_ray(jobs, self.resume, self.ray, self.threads, self.gpus, self.plugins)
-        if not self.output.suffix:
+        if not self._is_file:
             write_report(self.output, jobs, outcomes)
         if any(outcome.problem for outcome in outcomes):
             raise NCAError("Some trainings failed; the same command with --resume tries them again.")
+
+    @property
+    def _is_file(self) -> bool:
+        """Whether the output is one model's file, not a folder for several."""
+        return bool(self.output.suffix) and not self.output.is_dir()
 
     def no_effects(self) -> tuple[NoEffect, ...]:
         """Return which flags have no effect."""
@@ -126,13 +131,15 @@ class Train:
                  "does not work with --together or --add, which train one model; leave it out."),
             NoEffect(self.ray is not None, "watch log_dir", "does not work with --ray; leave it out."),
             only_with("--ray", self.ray is not None, "gpus"),
-            only_with("several models, in a folder", not self.output.suffix, "format"),
+            only_with("several models, in a folder", not self._is_file, "format"),
+            only_with("--together or --add", self.together or self.add, "embedding"),
+            only_with("an image", bool(self.images), "scale crop even_light target_size"),
         )  # fmt: skip
 
     def _jobs(self) -> "list[TrainingJob]":
         """Return what to train. Raises NCAError if the images or the output don't fit the flags."""
         from ncaengine.training import sweeps, targets
-        from ncaengine.training.run import NO_MODEL
+        from ncaengine.training.job import NO_MODEL
 
         self._check_images()
         names = targets.collect_targets(self.images) if self.images else [""]
@@ -160,7 +167,7 @@ class Train:
 
     def _job(self) -> "TrainingJob":
         """Return a job of no image yet."""
-        from ncaengine.training.run import TrainingJob
+        from ncaengine.training.job import TrainingJob
 
         return TrainingJob(
             "", self.output, self.settings, nets=self.features, start=self.start, resume=self.resume,
@@ -172,7 +179,7 @@ class Train:
         self, job: "TrainingJob", names: Sequence[str], variants: "Sequence[tuple[str, TrainingSettings]]"
     ) -> "list[TrainingJob]":
         """Return a job for each image and variant of the settings, whose models lie in the folder `output`."""
-        if self.output.suffix:
+        if self._is_file:
             raise NCAError(f"{self.output}: must end in .pt or .safetensors (one image), or be a folder (several).")
         jobs = [
             dataclasses.replace(

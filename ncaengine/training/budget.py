@@ -20,41 +20,53 @@ PLAIN = "20m"
 """The budget of a training without a GPU, if nothing is said."""
 GPU_ITERATIONS = 5000
 """The article's notebook's number of iterations, for a GPU."""
-RUNGS = ((64, 2), (96, 2), (128, 4))
-"""Sides of the grids and batches to choose from. The work of an iteration grows with side² · batch."""
-ENOUGH = 1000
-"""The iterations that a larger size or batch must leave; a guess, after some short trainings."""
+RUNGS = ((64, 1, 0), (96, 1, 500), (96, 2, 2500), (128, 4, 2500))
+"""Sides of the grids, batches, and the iterations that each must leave, after some trainings of 5 to 35 minutes. The
+work of an iteration grows with side² · batch."""
+COMPILED = 2.0
+"""How many times as fast iterations are once they are compiled: 2.0 to 2.7 on an AMD EPYC (Zen 4)."""
+COMPILING = 20.0
+"""The seconds that compiling takes; the first time more."""
 GROWN = 300
 """Steps that a shipped model makes before its picture is compared with a target."""
 EARLIER = 1000
-"""The iterations that the weights of a shipped model replace, roughly."""
+"""The most iterations that the weights of a shipped model replace, roughly."""
 QUALITY = (
-    (800, "the colours and a rough form of the texture; a longer --budget makes it clear"),
-    (2500, "a recognisable texture; a longer --budget makes it crisper"),
+    (1500, "the colours and a rough form of the texture; a longer --budget makes it clear"),
+    (3500, "a recognisable texture; a longer --budget makes it crisper"),
     (10**9, "a texture about as good as the shipped models"),
 )
 """What to expect of so many iterations at most, judged by eye after some trainings."""
 
 
-def planned(settings: TrainingSettings, gpu: bool, trial: Callable[[TrainingSettings], float]) -> TrainingSettings:
-    """Return the settings with everything chosen that was left open: iterations, size and batch.
+def with_length(settings: TrainingSettings, gpu: bool) -> TrainingSettings:
+    """Return the settings with iterations or a budget. gpu: whether the device is one. Raises NCAError."""
+    settings.check_length()
+    if settings.iterations or settings.budget:
+        return settings
+    return replace(settings, iterations=GPU_ITERATIONS) if gpu else replace(settings, budget=PLAIN)
 
-    gpu: whether the device is one.
+
+def planned(settings: TrainingSettings, seconds: float, trial: Callable[[TrainingSettings], float]) -> TrainingSettings:
+    """Return the settings with everything chosen that was left open: size, batch, and iterations if there is a budget.
+
+    seconds: what is left of the budget for iterations.
     trial: returns the seconds of an iteration with some settings.
     """
     s = settings
-    s.check_length()
-    if not (s.iterations or s.budget):
-        s = replace(s, iterations=GPU_ITERATIONS) if gpu else replace(s, budget=PLAIN)
     if s.iterations:
         return replace(s, size=s.size or 128, batch=s.batch or 4)
-    rungs = [(size, batch) for size, batch in RUNGS if s.size in (0, size) and s.batch in (0, batch)]
-    options = [replace(s, size=size, batch=batch) for size, batch in rungs or [(s.size or 64, s.batch or 2)]]
-    least = options[0]
-    count = seconds_of(s.budget) / trial(replace(least, iterations=1))
-    fitting = [replace(o, iterations=round(count * _work(least) / _work(o))) for o in options]
-    enough = [o for o in fitting if o.iterations >= ENOUGH]
-    return enough[-1] if enough else replace(fitting[0], iterations=max(1, fitting[0].iterations))
+    rungs = [rung for rung in RUNGS if s.size in (0, rung[0]) and s.batch in (0, rung[1])]
+    chosen: TrainingSettings | None = None
+    each = 0.0  # seconds for each cell
+    for size, batch, enough in rungs or [(s.size or 64, s.batch or 2, 0)]:
+        option = replace(s, size=size, batch=batch, iterations=1)
+        each = each or trial(option) / _work(option)
+        option = replace(option, iterations=max(1, round(seconds / each / _work(option))))
+        if chosen is None or option.iterations >= enough:
+            chosen = option
+    assert chosen
+    return chosen
 
 
 def _work(settings: TrainingSettings) -> int:
@@ -71,13 +83,13 @@ def expectation(settings: TrainingSettings, start: str, said: bool, textures: in
     textures: how many textures the model learns.
     """
     s = settings
-    head_start = EARLIER if start else 0
+    head_start = min(EARLIER, s.iterations) if start else 0
     quality = next(text for most, text in QUALITY if s.iterations / max(textures, 1) + head_start <= most)
     why = "" if said else ", because there is no GPU and no --budget"
     origin = f", from the weights of {start}" if start else ""
     return (
-        f"Training for {s.budget}{why}: about {s.iterations:,} iterations with {s.batch} grids of "
-        f"{s.size}x{s.size}{origin}. Expect {quality}."
+        f"Training for {s.budget}{why}: about {s.iterations:,} iteration{'s' * (s.iterations > 1)} with "
+        f"{s.batch} grid{'s' * (s.batch > 1)} of {s.size}x{s.size}{origin}. Expect {quality}."
     )
 
 

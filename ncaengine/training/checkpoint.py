@@ -36,6 +36,8 @@ class Checkpoint:
     """How long the training took so far."""
     start: Path | None = None
     """The model that the training was told to start from."""
+    output: str = ""
+    """The file that the training writes, without its folder."""
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
@@ -49,6 +51,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         "origin": checkpoint.origin,
         "seconds": checkpoint.seconds,
         "start": str(checkpoint.start or ""),
+        "output": checkpoint.output,
     }
     file = io.BytesIO()
     torch.save(plain, file)
@@ -74,6 +77,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
             str(plain["origin"]),
             float(plain.get("seconds", 0.0)),
             Path(start) if (start := str(plain.get("start", ""))) else None,
+            str(plain.get("output", "")),
         )
     except FileNotFoundError:
         raise NCAError(

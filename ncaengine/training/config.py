@@ -193,10 +193,21 @@ def merge_settings(
     return dataclasses.replace(saved, **changes)
 
 
+def differing(settings: TrainingSettings, plain: TrainingSettings) -> str:
+    """Return the settings of the network and of its training that are not the defaults, as flags with their values."""
+    names = [f.name for f in dataclasses.fields(plain) if f.name not in (*LEFT_OPEN, "budget")]
+    values = {name: getattr(settings, name) for name in names if getattr(settings, name) != getattr(plain, name)}
+    return ", ".join(f"{flag_of(name)} {_text(value)}".replace(" True", "") for name, value in values.items())
+
+
 def seconds_of(budget: str) -> float:
-    """Return the seconds of a duration such as 90s, 5m, 2h or 1.5h; a number alone is minutes. Raises NCAError."""
-    found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*([smh]?)", budget.strip())
-    seconds = float(found[1]) * {"s": 1, "h": 3600}.get(found[2], 60) if found else 0.0
+    """Return the seconds of a duration such as 90s, 5m, 1h30m or 1.5h; a number alone is minutes. Raises NCAError."""
+    number = r"[0-9]{1,6}(?:\.[0-9]{1,6})?"
+    given = budget.strip() if re.search("[smh]", budget) else f"{budget.strip()}m"
+    found = re.fullmatch(rf"(?:({number})\s*h)?\s*(?:({number})\s*m)?\s*(?:({number})\s*s)?", given)
+    seconds = (
+        sum(float(part or 0) * unit for part, unit in zip(found.groups(), (3600, 60, 1), strict=True)) if found else 0
+    )
     if not 1 <= seconds <= 30 * 86400:
         raise NCAError(f"--budget is {budget[:40]}; give a time from 1s to 720h, for example 5m, 20m or 2h.")
     return seconds

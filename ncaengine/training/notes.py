@@ -24,6 +24,8 @@ def check_notable(name: Path) -> None:
             f"{name}: --note writes only into a .pt or .safetensors file of ncaengine; "
             "make one with `ncaengine import`, or leave --note out."
         )
+    if path in model_files.shipped_models() and path != name:
+        raise NCAError(f"{name}: is a model of ncaengine itself, at {path}; to write into that file, name its path.")
     files.check_place(path)
 
 
@@ -35,8 +37,10 @@ def note_losses(
     target: the name of what the model was compared with.
     loss: transport or gram.
 
-    Raises NCAError if the file can't be written, or holds other weights by now.
+    Raises NCAError if the file can't be written, holds other weights by now, or if a loss is no number.
     """
+    if not np.isfinite(result.losses).all():
+        raise NCAError(f"{path}: has diverged, so its losses are not written.")
     now = model_files.load(path).arrays()
     if any(not np.array_equal(now[name], array) for name, array in model.arrays().items()):
         raise NCAError(f"{path}: has changed since it was opened, so its losses are not written; evaluate it again.")

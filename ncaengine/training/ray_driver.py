@@ -16,9 +16,9 @@ from ncaengine.core.kernels import Catalogue
 from ncaengine.formats import model_files
 from ncaengine.training import ray_worker
 from ncaengine.training.features import extractor
+from ncaengine.training.job import CHOICES, TrainingJob
 from ncaengine.training.patterns import PATTERNS
 from ncaengine.training.ray_worker import Common, Files, Keeper, Progress, Work
-from ncaengine.training.run import CHOICES, TrainingJob
 
 RETRIES = 20
 """How often a training goes on elsewhere after its worker was lost."""
@@ -170,7 +170,7 @@ def _open_common(
 
 def _read(job: TrainingJob) -> tuple[bytes | None, bytes | None]:
     """Return the content of a job's image, and of the checkpoint that it goes on from. Raises NCAError."""
-    path = job.folder / "checkpoint.pt"
+    path = job.checkpoint
     try:
         image = Path(job.target).read_bytes() if job.target and job.target not in PATTERNS else None
         return image, path.read_bytes() if job.resume else None
@@ -197,7 +197,7 @@ def _look(keeper: Any, outcomes: Sequence[Outcome], notify: Callable[[TrainingJo
     for number, checkpoint in look.checkpoints.items():
         job = outcomes[number].job
         try:
-            _write(job.folder / "checkpoint.pt", checkpoint)
+            _write(job.checkpoint, checkpoint)
         except NCAError as error:
             notify(job, f"{error} The training continues.")
 
@@ -225,7 +225,7 @@ def _finish(outcome: Outcome, result: Files | str | None) -> None:
     try:
         for name in sorted(result, key=lambda name: name == output.name):
             _write(output.parent / name, result[name])
-        (outcome.job.folder / "checkpoint.pt").unlink(missing_ok=True)
+        outcome.job.checkpoint.unlink(missing_ok=True)
         outcome.finished = True
     except NCAError as error:
         outcome.problem = str(error)

@@ -21,7 +21,8 @@ from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Model
 from ncaengine.formats import model_files
 from ncaengine.training import trainer
-from ncaengine.training.run import CHOICES, TrainingJob, TrainingRun
+from ncaengine.training.job import CHOICES, TrainingJob
+from ncaengine.training.run import TrainingRun
 
 TELL_EVERY = 1.0
 """Seconds between two reports of a training to the keeper."""
@@ -196,7 +197,7 @@ def unpack(work: Work, common: Common, checkpoint: bytes | None, folder: Path) -
     )  # fmt: skip
     if checkpoint is not None:
         job.folder.mkdir()
-        (job.folder / "checkpoint.pt").write_bytes(checkpoint)
+        job.checkpoint.write_bytes(checkpoint)
     return job
 
 
@@ -225,7 +226,7 @@ class _Courier:
 
     def __init__(self, run: TrainingRun, number: int, line: Line) -> None:
         self._run, self._number, self._line = run, number, line
-        self._path = run.job.folder / "checkpoint.pt"
+        self._path = run.job.checkpoint
         self._due, self._sent = 0.0, self._version()
         self._told: Future[bool] | None = None
         self.stopping = False

@@ -17,7 +17,7 @@ from ncaengine.simulation.simulation import Simulation
 from ncaengine.training import targets
 from ncaengine.training.appraisal import as_json
 from ncaengine.training.curves import median_loss, read_losses
-from ncaengine.training.run import TrainingJob
+from ncaengine.training.job import TrainingJob
 
 STEP = 500
 """When the sheet shows the models, in steps since the seed."""

@@ -6,7 +6,6 @@ import io
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,58 +21,21 @@ from ncaengine.core.kernels import Catalogue
 from ncaengine.core.lattice import whole_view
 from ncaengine.core.looks import quantise
 from ncaengine.core.model import Config, Model
+from ncaengine.core.texts import flag_of
 from ncaengine.core.types import F32
 from ncaengine.formats import model_files
 from ncaengine.io import charts, contact_sheets
 from ncaengine.training import budget, checkpoint, losses, targets
-from ncaengine.training.config import METHOD, TrainingSettings, merge_settings
+from ncaengine.training.config import METHOD, TrainingSettings, differing, merge_settings, seconds_of
 from ncaengine.training.devices import pick_device, pick_precision
 from ncaengine.training.features import extractor
+from ncaengine.training.job import NEAREST, NO_MODEL, TrainingJob, saved_run
 from ncaengine.training.run_files import fingerprint, open_board, rounded
 from ncaengine.training.step import can_compile
 from ncaengine.training.trainer import Trainer, initial_model, widened
 
-NEAREST, NO_MODEL = CHOICES = Path("auto"), Path("none")
-"""Instead of a model to start from: the shipped one that is nearest to the target, or none."""
-PICTURES_EVERY, CHECKPOINT_EVERY = 15.0, 90.0
-"""Seconds between two writes of the model with its pictures, and usually of the checkpoint, which is larger."""
-
-
-@dataclass(frozen=True)
-class TrainingJob:
-    """What to train, and where to write it."""
-
-    target: str
-    """An image file or a pattern's name; '' if a neuron is excited instead."""
-    output: Path
-    """The model file to write."""
-    settings: TrainingSettings = field(default_factory=TrainingSettings)
-    nets: tuple[str, ...] = ("auto",)
-    """Feature nets, by name or weight file; see `extractor.open_nets`."""
-    start: Path | None = None
-    """A model whose weights the training starts from, or one of CHOICES; None chooses NEAREST if there is a budget."""
-    resume: bool = False
-    """Whether to continue a training that was stopped."""
-    device: str = "auto"
-    """auto, cpu, cuda or mps; see `pick_device`."""
-    compiled: bool = True
-    """Whether to compile the step, if that is possible here."""
-    log_dir: Path | None = None
-    """A folder for TensorBoard logs."""
-    attribution: tuple[tuple[str, str], ...] = ()
-    """Entries of the model's attribution, such as ("author", "…")."""
-    together: tuple[str, ...] = ()
-    """Image files or patterns for one model of many textures, instead of `target`; see `together_run`."""
-    add: bool = False
-    """Whether these are added to the textures of `start`."""
-    checkpoint_every: float = CHECKPOINT_EVERY
-    """Seconds between two writes of the checkpoint."""
-
-    @property
-    def folder(self) -> Path:
-        """The folder of the run's own files: preview.png, loss.png, loss.csv, checkpoint.pt."""
-        return self.output.with_suffix(".training")
-
+PICTURES_EVERY = 15.0
+"""Seconds between two writes of the model with its pictures."""
 
 IterationReport = Callable[[int, float], None]
 """Called after each iteration with its number, from 1, and its loss."""
@@ -94,10 +56,9 @@ class TrainingRun:
         notify: called with lines for the user.
         """
         self.job, self.notify, began = job, notify, time.monotonic()
-        path = job.folder / "checkpoint.pt"
-        if path.exists() and not job.resume:
-            raise NCAError(f"{path}: belongs to a run that was stopped; add --resume to continue it, or delete it.")
-        saved = checkpoint.load_checkpoint(path) if job.resume else None
+        job.check_fresh()
+        path = job.checkpoint
+        saved = saved_run(job) if job.resume else None
         self.settings = merge_settings(saved.settings, job.settings, self.defaults) if saved else job.settings
         if saved and job.settings.iterations and not job.settings.budget:
             self.settings = dataclasses.replace(self.settings, budget="")
@@ -122,12 +83,12 @@ class TrainingRun:
         self.kernels = [self.catalogue.get(name) for name in self.settings.kernels]
         net.speed_up(pick_precision(self.settings.precision, self.device))
         self.net, self.start = net.to(self.device), job.start
+        compiled = job.compiled and can_compile(self.device)
         if not saved:
-            self._plan()
+            self._plan(began, compiled)
         self.clock: budget.Clock | None = None
         if self.settings.budget:
             self.clock = budget.Clock(self.settings.budget, saved.seconds if saved else 0.0, began)
-        compiled = job.compiled and can_compile(self.device)
         if compiled:
             notify("Compiling the step: the first iterations take up to a minute.")
         self.trainer = self._make_trainer(self._initial_model(saved), self.settings, compiled)
@@ -135,7 +96,10 @@ class TrainingRun:
         self.origin = fingerprint([*self.targets.values()], net.names, self.settings.neuron)
         if saved:
             self._restore(saved, path)
-            notify(f"{job.output}: resuming after iteration {self.trainer.iteration:,}.")
+            had = differing(self.settings, self.defaults)
+            notify(
+                f"{job.output}: resuming after iteration {self.trainer.iteration:,}{f', with {had}' if had else ''}."
+            )
         make_folder(job.folder)
         self.board = open_board(job.log_dir, job.output.stem)
 
@@ -158,7 +122,7 @@ class TrainingRun:
                 due[write] = time.monotonic() + every[write]
         self._write_model()
         if self.finished:
-            (self.job.folder / "checkpoint.pt").unlink(missing_ok=True)
+            self.job.checkpoint.unlink(missing_ok=True)
         else:
             self._write_checkpoint()
         if self.board:
@@ -185,17 +149,22 @@ class TrainingRun:
             self.notify(target.advice)
         return target.picture
 
-    def _plan(self) -> None:
+    def _plan(self, began: float, compiled: bool) -> None:
         """Choose what the settings leave open and the model to start from, and say what to expect."""
         asked, automatic = self.settings, self.start == NEAREST
-        self.settings = budget.planned(asked, self.device.type != "cpu", self._trial)
-        self.settings.check()
+        self.settings = budget.with_length(asked, self.device.type != "cpu")
         if self.start == NO_MODEL:
             self.start = None
         elif automatic or (self.settings.budget and not self.start):
             self.start = self._nearest()
             if automatic and not self.start:
                 raise NCAError("--from auto finds no shipped model of this kind for this training; leave it out.")
+        measured = compiled and self.device.type == "cpu"
+        faster, compiling = (budget.COMPILED, budget.COMPILING) if measured else (1.0, 0.0)
+        whole = seconds_of(self.settings.budget) if self.settings.budget else 0.0
+        left = whole - (time.monotonic() - began) - compiling
+        self.settings = budget.planned(self.settings, left, lambda settings: self._trial(settings) / faster)
+        self.settings.check()
         if self.settings.budget:
             name = self.start.stem if self.start else ""
             self.notify(budget.expectation(self.settings, name, bool(asked.budget), len(self.targets)))
@@ -233,10 +202,7 @@ class TrainingRun:
             start = model_files.load(self.start)
             if self.start != job.start:  # the nearest one, which may be smaller
                 start = widened(start, s.channels, s.hidden, s.seed)
-            for name in ("channels", "hidden"):
-                count = getattr(start.config, name)
-                if getattr(s, name) not in (count, getattr(self.defaults, name)):
-                    raise NCAError(f"{self.start}: has {count} {name}; leave out --{name}, or start without --from.")
+            self._check_start(start.config)
             if start.config.textures and not job.together:
                 raise NCAError(f"{self.start}: makes many textures; add --together, or start from one of them.")
             config = structs.replace(start.config, kernels=s.kernels, name=job.output.stem)
@@ -247,6 +213,17 @@ class TrainingRun:
         if self.start:  # model() adds the rest
             credit["training"] = f"from the weights of {self.start.stem}"
         return dataclasses.replace(start, config=structs.replace(config, attribution=credit))
+
+    def _check_start(self, config: Config) -> None:
+        """Raise NCAError if settings ask for another network than that of the model to start from."""
+        stencils = tuple(feature.stencil for feature in config.features)
+        lengths = {len(numbers) for numbers in config.textures.values()} or {self.settings.embedding}
+        has = {"channels": config.channels, "hidden": config.hidden, "stencils": stencils, "embedding": max(lengths)}
+        for name, value in has.items():
+            if getattr(self.settings, name) not in (value, getattr(self.defaults, name)):
+                what = "hidden units" if name == "hidden" else name
+                said = f"{name} {' '.join(value)}" if isinstance(value, tuple) else f"{value} {what}"
+                raise NCAError(f"{self.start}: has {said}; leave out {flag_of(name)}, or start without --from.")
 
     def _config(self) -> Config:
         """Return the configuration of a new model."""
@@ -284,7 +261,7 @@ class TrainingRun:
             self.notify(f"{error} The training continues.")
 
     def _write_model(self) -> None:
-        if not (self.finished or (self.job.folder / "checkpoint.pt").exists()):
+        if not (self.finished or self.job.checkpoint.exists()):
             self._write_checkpoint(begins=True)  # or a model without a checkpoint would look finished after a kill
         model_files.save(self.model(), self.job.output)
         folder, name = self.job.folder, self.job.output.stem
@@ -297,6 +274,8 @@ class TrainingRun:
             contact_sheets.save_picture(picture, folder / file)
         if self.job.target and self.taken:  # for evaluate
             contact_sheets.save_picture(Image.fromarray(quantise(self.targets["target"])), folder / "target.png")
+        else:
+            (folder / "target.png").unlink(missing_ok=True)  # of an earlier run
         text = io.StringIO(newline="")
         csv.writer(text).writerows([("iteration", "loss"), *enumerate(self.losses, 1)])
         files.replace_file(folder / "loss.csv", text.getvalue().encode())
@@ -308,8 +287,10 @@ class TrainingRun:
         t = self.trainer
         state, losses = ({}, []) if begins else (t.state(), self.losses)
         seconds = self.clock.spent if self.clock else 0.0
-        saved = checkpoint.Checkpoint(self.settings, t.config, state, losses, self.origin, seconds, self.job.start)
-        checkpoint.save_checkpoint(saved, self.job.folder / "checkpoint.pt")
+        saved = checkpoint.Checkpoint(
+            self.settings, t.config, state, losses, self.origin, seconds, self.job.start, self.job.output.name
+        )
+        checkpoint.save_checkpoint(saved, self.job.checkpoint)
 
     def model(self) -> Model:
         """Return the model with the present weights, and with how it was trained."""
@@ -318,7 +299,7 @@ class TrainingRun:
             f"{self.trainer.iteration:,} iterations, {s.batch} x {s.size}x{s.size} cells each, on "
             f"{' and '.join(s.kernels)}; loss: {s.loss} of {', '.join(self.net.names)}"
         )
-        credit = dict(model.config.attribution)
+        credit = dict(model.config.attribution) | dict(self.job.attribution)
         credit["training"] = "; ".join(filter(None, (text, credit.get("training"))))
         return dataclasses.replace(model, config=structs.replace(model.config, attribution=credit))
 

@@ -13,7 +13,7 @@ from ncaengine.simulation.simulation import Simulation
 from ncaengine.training import appraisal, evaluation
 from ncaengine.training.appraisal import Plan, Report
 from ncaengine.training.curves import median_loss
-from ncaengine.training.run import TrainingJob
+from ncaengine.training.job import TrainingJob
 
 STEPS = (500, 3000)
 """When to take pictures, in steps since the seed."""
@@ -108,19 +108,21 @@ def write_report(
         "rows": rows,
     }
     files.replace_file(folder / "report.json", (json.dumps(appraisal.as_json(facts), indent=2) + "\n").encode())
-    files.replace_file(folder / "report.md", _markdown(base, name, rows, report.device).encode())
+    files.replace_file(folder / "report.md", _markdown(base, name, rows, report).encode())
     return folder / "report.md"
 
 
-def _markdown(base: TrainingJob, name: str, rows: Sequence[StudyRow], device: str) -> str:
-    s = base.settings
+def _markdown(base: TrainingJob, name: str, rows: Sequence[StudyRow], report: Report) -> str:
+    s, device = base.settings, report.device
+    made = sorted({len(subject.curve) for subject in report.subjects})  # those of earlier calls may have others
+    iterations = f"{made[0]:,}" if len(made) == 1 else f"{made[0]:,} to {made[-1]:,}"
     best = min(rows, key=lambda row: row.loss)
     fast = max(row.steps_per_second for row in rows)
     kernels = f"the kernel {s.kernels[0]}" if len(s.kernels) == 1 else f"the kernels {' and '.join(s.kernels)} in turn"
     lines = [
         f"# {name}: models with more or fewer channels",
         "",
-        f"Each model was trained for {s.iterations:,} iterations on grids of {s.size}x{s.size}, batch {s.batch}, with",
+        f"Each model was trained for {iterations} iterations on grids of {s.size}x{s.size}, batch {s.batch}, with",
         f"{kernels} and {s.hidden} hidden units. Only the number of channels differs.",
         "",
         "| channels | parameters | training loss | rollout loss | steps/s | relative speed |",

@@ -21,8 +21,9 @@ from ncaengine.io import contact_sheets
 from ncaengine.training import losses, targets
 from ncaengine.training.checkpoint import Checkpoint
 from ncaengine.training.config import TOGETHER, TrainingSettings
+from ncaengine.training.job import TrainingJob
 from ncaengine.training.regional import RegionalTransport
-from ncaengine.training.run import TrainingJob, TrainingRun
+from ncaengine.training.run import TrainingRun
 from ncaengine.training.together import TogetherTrainer, conditioned, spread, with_textures
 
 FEWEST, MOST = 2, 32
@@ -41,6 +42,7 @@ class TogetherRun(TrainingRun):
 
     trainer: TogetherTrainer
     defaults = TOGETHER
+    _copied = False  # whether the targets were
 
     def _load_targets(self) -> dict[str, F32]:
         if self.settings.loss != "transport":
@@ -95,11 +97,11 @@ class TogetherRun(TrainingRun):
 
     def _write_model(self) -> None:
         super()._write_model()
-        for name, target in self.targets.items():  # for --add
+        for name, target in self.targets.items() if not self._copied else ():  # for --add
             path = target_copy(self.job.output, name)
-            if not path.exists():
-                make_folder(path.parent)
-                contact_sheets.save_picture(Image.fromarray(quantise(target)), path)
+            make_folder(path.parent)
+            contact_sheets.save_picture(Image.fromarray(quantise(target)), path)
+        self._copied = True
 
     def preview(self, count: int = 3) -> Image.Image:
         """Draw a row for each texture, its target and grids of it, and a row of mixtures and borders."""

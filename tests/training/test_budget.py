@@ -15,11 +15,12 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.looks import quantise
 from ncaengine.formats import model_files
 from ncaengine.training import budget, losses, targets
-from ncaengine.training.budget import Clock, nearest_model, planned
+from ncaengine.training.budget import Clock, nearest_model, planned, with_length
 from ncaengine.training.checkpoint import load_checkpoint
 from ncaengine.training.config import TrainingSettings, seconds_of
 from ncaengine.training.features import extractor
-from ncaengine.training.run import NEAREST, NO_MODEL, TrainingJob, TrainingRun
+from ncaengine.training.job import NEAREST, NO_MODEL, TrainingJob
+from ncaengine.training.run import TrainingRun
 
 OPEN = TrainingSettings()
 TINY = TrainingSettings(budget="3s", size=32, batch=2, pool=8, rollout=(4, 8), precision="float32")
@@ -28,13 +29,25 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("90s", 90), ("5m", 300), ("20", 1200), ("1.5h", 5400), (" 2h ", 7200), ("0.5 m", 30)]
+    ("text", "seconds"),
+    [
+        ("90s", 90),
+        ("5m", 300),
+        ("20", 1200),
+        ("1.5h", 5400),
+        ("1h30m", 5400),
+        (" 2h ", 7200),
+        ("1m 30s", 90),
+        ("0.5 m", 30),
+    ],
 )
 def test_a_budget_is_a_time(text: str, seconds: float) -> None:
     assert seconds_of(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "soon", "-5m", "5 days", "0s", "1e9h", "721h", "nan", "9" * 400])
+@pytest.mark.parametrize(
+    "text", ["", "soon", "-5m", "5 days", "5m5", "30m1h", "h", "0s", "1e9h", "721h", "nan", "9" * 400]
+)
 def test_another_text_is_refused_in_a_sentence(text: str) -> None:
     with pytest.raises(NCAError, match="for example 5m") as error:
         seconds_of(text)
@@ -49,12 +62,14 @@ def trial(seconds: float):  # type: ignore[no-untyped-def]
 @pytest.mark.parametrize(
     ("asked", "seconds", "expected"),
     [
-        (replace(OPEN, budget="5m"), 0.1, (64, 2, 1500)),
+        (replace(OPEN, budget="90s"), 0.1, (64, 1, 900)),
+        (replace(OPEN, budget="5m"), 0.1, (96, 1, 1333)),
         (replace(OPEN, budget="20m"), 0.1, (96, 2, 2667)),
         (replace(OPEN, budget="2h"), 0.1, (128, 4, 4500)),
         (replace(OPEN, budget="5m"), 0.001, (128, 4, 18750)),
-        (replace(OPEN, budget="1s"), 10, (64, 2, 1)),
+        (replace(OPEN, budget="1s"), 10, (64, 1, 1)),
         (replace(OPEN, budget="5m", size=96), 0.001, (96, 2, 66667)),
+        (replace(OPEN, budget="5m", batch=2), 0.1, (96, 2, 667)),
         (replace(OPEN, budget="5m", size=40, batch=3), 0.1, (40, 3, 2560)),
         (replace(OPEN, iterations=7), 0.1, (128, 4, 7)),
         (replace(OPEN, iterations=7, size=32, batch=1), 0.1, (32, 1, 7)),
@@ -63,23 +78,27 @@ def trial(seconds: float):  # type: ignore[no-untyped-def]
 def test_size_and_batch_grow_with_the_time(
     asked: TrainingSettings, seconds: float, expected: tuple[int, int, int]
 ) -> None:
-    found = planned(asked, False, trial(seconds))
+    found = planned(asked, seconds_of(asked.budget) if asked.budget else 0.0, trial(seconds))
     assert (found.size, found.batch, found.iterations) == expected
     assert found.budget == asked.budget
 
 
 def test_without_a_word_a_gpu_makes_the_articles_iterations_and_a_processor_twenty_minutes() -> None:
-    assert planned(OPEN, True, trial(0.1)) == replace(OPEN, iterations=5000, size=128, batch=4)
-    found = planned(OPEN, False, trial(0.1))
-    assert found == planned(replace(OPEN, budget="20m"), False, trial(0.1))
+    assert planned(with_length(OPEN, True), 0.0, trial(0.1)) == replace(OPEN, iterations=5000, size=128, batch=4)
+    asked = with_length(OPEN, False)
+    assert asked == replace(OPEN, budget="20m")
+    found = planned(asked, 1200.0, trial(0.1))
     said = budget.expectation(found, "scales", said=False)
     assert "no GPU and no --budget: about 2,667 iterations with 2 grids of 96x96, from the weights of scales" in said
-    assert "longer --budget" in budget.expectation(replace(found, iterations=900), "", said=True)
+    assert "a texture about as good" in said
+    short = budget.expectation(replace(found, iterations=1, batch=1), "scales", said=True)
+    assert "about 1 iteration with 1 grid of 96x96" in short
+    assert "the colours and a rough form" in short
 
 
 def test_both_iterations_and_a_budget_are_refused() -> None:
     with pytest.raises(NCAError, match="leave one out"):
-        planned(replace(OPEN, budget="5m", iterations=100), False, trial(0.1))
+        with_length(replace(OPEN, budget="5m", iterations=100), False)
 
 
 def test_the_clock_follows_the_measured_speed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,8 +28,9 @@ from ncaengine.core.model import WEIGHTS
 from ncaengine.formats import model_files
 from ncaengine.training import checkpoint, ray_worker
 from ncaengine.training.config import TrainingSettings
+from ncaengine.training.job import TrainingJob
 from ncaengine.training.ray_worker import Common, Keeper, Work
-from ncaengine.training.run import TrainingJob, TrainingRun
+from ncaengine.training.run import TrainingRun
 
 ITERATIONS = 400
 SETTINGS = TrainingSettings(

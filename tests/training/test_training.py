@@ -34,7 +34,8 @@ from ncaengine.formats import model_files
 from ncaengine.training import checkpoint
 from ncaengine.training.config import TrainingSettings
 from ncaengine.training.devices import pick_device
-from ncaengine.training.run import TrainingJob, TrainingRun
+from ncaengine.training.job import TrainingJob
+from ncaengine.training.run import TrainingRun
 
 TINY = TrainingSettings(
     iterations=20, size=32, batch=2, pool=8, rollout=(4, 8), fresh=0.5, channels=12, hidden=16, precision="float32"

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 from ncaengine.cli.shared.output import plural, print_notice
 from ncaengine.cli.shared.training_runs import NOTICE_SECONDS, is_done, stop_signals
-from ncaengine.core.errors import NCAError
 from ncaengine.training.curves import median_loss, read_losses
 
 if TYPE_CHECKING:
+    from ncaengine.training.job import TrainingJob
     from ncaengine.training.ray_driver import Outcome
     from ncaengine.training.ray_worker import Progress
-    from ncaengine.training.run import TrainingJob
 
 MOST_ROWS = 20
 """Rows of the table; of more trainings, only those that run are shown."""
@@ -39,13 +38,13 @@ def run_on_ray(
 
     jobs = [job for job in jobs if not (resume and is_done(job))]
     for job in jobs:
-        if not resume and (job.folder / "checkpoint.pt").exists():
-            raise NCAError(f"{job.output}: was stopped; add --resume to continue it, or delete its folder.")
+        if not resume:
+            job.check_fresh()
         if job.target:
             targets.prepare(job.target, job.settings)
     if not jobs:
         return []
-    jobs = [dataclasses.replace(job, resume=(job.folder / "checkpoint.pt").exists()) for job in jobs]
+    jobs = [dataclasses.replace(job, resume=job.checkpoint.exists()) for job in jobs]
     # Ray has a handler of its own for SIGTERM, so ours comes after it.
     with ray_driver.connected(address), stop_signals() as stopped, ExitStack() as claimed:
         for job in jobs:

@@ -67,9 +67,12 @@ def measure(
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """Return short names of models: their files' names, with the folders where these are equal."""
-    names = [path.stem for path in paths]
-    return [path.stem if names.count(path.stem) == 1 else str(path.with_suffix("")) for path in paths]
+    """Return short names of models: their own or their files' names, with the folders where these are equal."""
+    from ncaengine.formats import model_files
+
+    split = [model_files.split_path(path) for path in paths]
+    names = [part or path.stem for path, part in split]
+    return [n if names.count(n) == 1 else str(path.with_suffix("")) for n, path in zip(names, paths, strict=True)]
 
 
 def _training_losses(path: Path) -> tuple[float, ...]:

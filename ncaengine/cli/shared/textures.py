@@ -56,7 +56,7 @@ def _train(images: dict[str, Path], budget: str, start: Path | None, plugins: Se
     """Train the images that are not in the cache; one that was interrupted goes on."""
     from ncaengine.cli.shared.training_runs import run_all
     from ncaengine.training.config import TrainingSettings
-    from ncaengine.training.run import TrainingJob
+    from ncaengine.training.job import TrainingJob
 
     jobs = [TrainingJob(name, path, TrainingSettings(budget=budget), start=start) for name, path in images.items()]
-    run_all(jobs, resume=True, plugins=plugins)
+    run_all(jobs, resume=True, plugins=plugins, again=" again")

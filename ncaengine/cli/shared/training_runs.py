@@ -15,8 +15,9 @@ from ncaengine.cli.shared.output import plural, print_notice
 from ncaengine.training.curves import median_loss
 
 if TYPE_CHECKING:
+    from ncaengine.training.job import TrainingJob
     from ncaengine.training.ray_driver import Outcome
-    from ncaengine.training.run import TrainingJob, TrainingRun
+    from ncaengine.training.run import TrainingRun
 
 WATCHED_SPEED = 10.0
 """Steps a second in the window of a training, which needs the processor itself."""
@@ -25,7 +26,12 @@ NOTICE_SECONDS = 60
 
 
 def run_all(
-    jobs: "Sequence[TrainingJob]", resume: bool, threads: int = 0, plugins: Sequence[Path] = (), watch: bool = False
+    jobs: "Sequence[TrainingJob]",
+    resume: bool,
+    threads: int = 0,
+    plugins: Sequence[Path] = (),
+    watch: bool = False,
+    again: str = " with --resume",
 ) -> None:
     """Train one model after the other and print what was written.
 
@@ -33,18 +39,21 @@ def run_all(
     threads: CPU threads; 0 lets torch choose.
     plugins: more folders of kernel plugins.
     watch: open a window on each model.
+    again: what a message says after "the same command", which continues.
     Raises KeyboardInterrupt if it was asked to stop, once everything is saved, and NCAError.
     """
     from ncaengine.core import claims, files, kernels
     from ncaengine.training import targets, trainer
     from ncaengine.training.together_run import start_run
 
+    for job in () if resume else jobs:
+        job.check_fresh()
     for job in (job for job in jobs[1:] if job.target):  # find a broken image now, not after hours of training
         targets.prepare(job.target, job.settings)
     catalogue = kernels.discover(plugins)
     with trainer.torch_threads(threads), stop_signals() as stopped:
         for number, job in enumerate(jobs, 1):
-            started = (job.folder / "checkpoint.pt").exists()
+            started = job.checkpoint.exists()
             if resume and is_done(job):
                 continue
             files.make_folder(job.output.parent)
@@ -55,7 +64,7 @@ def run_all(
                 _train(run, title, stopped, watch)
             if not run.finished:
                 iteration = f"{run.trainer.iteration:,}"
-                print_notice(f"Stopped at iteration {iteration}; run the same command with --resume to continue.")
+                print_notice(f"Stopped at iteration {iteration}; run the same command{again} to continue.")
                 raise KeyboardInterrupt
             loss = f"loss {median_loss(run.losses[-50:]):.3g}"
             print(f"{job.output}: {plural(len(run.losses), 'iteration')}, {loss}; pictures in {job.folder}/")
@@ -63,7 +72,7 @@ def run_all(
 
 def is_done(job: "TrainingJob") -> bool:
     """Return whether an earlier call has finished a training, and say so."""
-    done = job.output.exists() and not (job.folder / "checkpoint.pt").exists()
+    done = job.output.exists() and not job.checkpoint.exists()
     if done:
         print_notice(f"{job.output}: already trained; skipped.")
     return done

@@ -10,8 +10,8 @@ KINDS: dict[str, str] = {
     "update_probability update_p p_update update_fraction update_chance fire_fraction fire_chance firing_fraction "
     "stochastic_rate async_rate",
     "stochastic": "stochastic stochastic_update stochastic_updates async_update asynchronous",
-    "factor": "dt delta_t time_step timestep step_size step_scale update_scale update_gain delta_scale output_scale out_scale channel_scale "
-    "update_mask channel_mask mask",
+    "factor": "dt delta_t time_step timestep step_size step_scale update_scale update_gain delta_scale output_scale "
+    "out_scale channel_scale update_mask channel_mask mask",
     "hidden factor": "hidden_scale hidden_gain hidden_mask",
     "threshold": "alive_threshold alive_thresh alive_thr alive_th living_threshold life_threshold live_threshold "
     "alpha_threshold alpha_living_threshold",
@@ -28,7 +28,8 @@ KINDS: dict[str, str] = {
     "activation": "activation activation_function activation_fn act act_fn nonlinearity non_linearity "
     "hidden_activation hidden_act",
     "not run": "angle angle_rad angle_deg rotation rotation_angle class other_activation output_activation "
-    "out_activation final_activation stride dilation groups kernel_dilation topology lattice neighbourhood neighborhood",
+    "out_activation final_activation stride dilation groups kernel_dilation topology lattice neighbourhood "
+    "neighborhood",
 }
 """Names of what a step computes with, by what they say."""
 VALUES: dict[str, dict[str, str]] = {

@@ -255,6 +255,6 @@ def _not_run(_found: Stated, name: str, value: Value) -> bool | None:
 
 _READERS: dict[str, Callable[[Stated, str, Value], bool | None]] = {
     "fire rate": _fire_rate, "stochastic": _stochastic, "factor": _factor, "hidden factor": _factor,
-    "threshold": _threshold, "channel": _channel, "alive": _alive, "clip": _clip, "lowest": _bound, "highest": _bound, "padding": _word, "circular": _circular,
-    "integrator": _word, "activation": _activation, "not run": _not_run,
+    "threshold": _threshold, "channel": _channel, "alive": _alive, "clip": _clip, "lowest": _bound, "highest": _bound,
+    "padding": _word, "circular": _circular, "integrator": _word, "activation": _activation, "not run": _not_run,
 }  # fmt: skip
