@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from ncaengine.core.looks import quantise
 from ncaengine.core.types import U8
@@ -60,14 +60,15 @@ def _enlarged(picture: U8, cells: int) -> U8:
 def _table(report: Report, width: int) -> Image.Image:
     """Draw the figures; the best of each column on each kernel in the colour of its model."""
     columns, rows = all_figures(report.plan), list(_rows(report))
-    page = Image.new("RGB", (width, MARGIN + int(2 * LETTERS * (len(rows) + 2.6))), BACK)
+    page = Image.new("RGB", (width, MARGIN + int(2 * LETTERS * (len(rows) + 3.1))), BACK)
     pen, font, small = ImageDraw.Draw(page), typeface(LETTERS), typeface(LETTERS - 3)
     first = width // 4
     each = (width - 2 * MARGIN - first) / len(columns)
-    y = MARGIN + 2 * LETTERS
+    y = MARGIN + 3 * LETTERS
     pen.text((MARGIN, MARGIN), shorten(lead(report), font, width - 2 * MARGIN), DIM, font, anchor="ls")
     for k, column in enumerate(columns):
-        pen.text((MARGIN + first + (k + 1) * each, y), shorten(column.title, small, each - 8), DIM, small, anchor="rs")
+        for up, line in enumerate(reversed(_lines(column.title, small, each - 8))):
+            pen.text((MARGIN + first + (k + 1) * each, y - up * LETTERS), line, DIM, small, anchor="rs")
     for name, shade, values, marked in rows:
         y += 2 * LETTERS
         pen.text((MARGIN, y), shorten(name, font, first - LETTERS), shade, font, anchor="ls")
@@ -75,6 +76,18 @@ def _table(report: Report, width: int) -> Image.Image:
             ink = shade if k in marked else INK
             pen.text((MARGIN + first + (k + 1) * each, y), value, ink, font, anchor="rs")
     return page
+
+
+def _lines(text: str, font: ImageFont.FreeTypeFont, width: float) -> list[str]:
+    """Return a text in lines that fit a width, as far as its words do."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if font.getlength(longer) <= width or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return [shorten(line, font, width) for line in lines]
 
 
 def _rows(report: Report) -> Iterator[tuple[str, str, list[str], set[int]]]:

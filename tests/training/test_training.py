@@ -274,7 +274,8 @@ def test_a_bad_image_is_reported_before_any_training(tmp_path: Path, capsys: pyt
     assert not (tmp_path / "out/coral.pt").exists()
 
 
-def test_ctrl_c_saves_and_says_how_to_resume(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_and_says_how_to_resume(tmp_path: Path, number: int, code: int) -> None:
     command = [sys.executable, "-m", "ncaengine", "train", "coral", "-o", "a.pt", *FLAGS.split()]
     flags = [*command, "--iterations", "100000"]
     process = subprocess.Popen(flags, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=os.environ | {"CI": "1"})
@@ -283,11 +284,11 @@ def test_ctrl_c_saves_and_says_how_to_resume(tmp_path: Path) -> None:
         while not (tmp_path / "a.training/loss.csv").exists() and time.monotonic() < deadline:
             assert process.poll() is None
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, error = process.communicate(timeout=120)
     finally:
         process.kill()
-    assert process.returncode == 130
+    assert process.returncode == code
     assert "with --resume to continue" in error
     assert "Traceback" not in error
     saved = checkpoint.load_checkpoint(tmp_path / "a.training/checkpoint.pt")

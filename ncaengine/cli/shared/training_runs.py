@@ -99,6 +99,8 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
     finally:
         for number, old in zip(signals, before, strict=True):
             signal.signal(number, old)
+        if received and callable(signal.getsignal(received[0])):  # the command's exit code tells which it was
+            signal.raise_signal(received[0])
 
 
 def _train(run: "TrainingRun", title: str, stopped: Callable[[], bool], watch: bool) -> None:

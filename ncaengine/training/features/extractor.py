@@ -15,7 +15,7 @@ NET_NAMES = ("auto", *weights.HUB, "random")
 """The names of the feature nets that need no file."""
 FALLBACK = (
     "Can't download VGG-19's weights (no internet?). Training with random multi-scale filters instead, which gives "
-    "coarser textures; for better ones, supply weights with --features FILE."
+    "coarser textures; for better ones, give `ncaengine train` the weights with --features FILE."
 )
 
 
