@@ -46,8 +46,9 @@ def run_all(
     from ncaengine.training import targets, trainer
     from ncaengine.training.together_run import start_run
 
-    for job in () if resume else jobs:
-        job.check_fresh()
+    for job in (job for job in jobs if job.checkpoint.exists() and not resume):
+        with claims.claimed(job.folder, called=job.output):  # unless another program trains it
+            job.check_fresh()
     for job in (job for job in jobs[1:] if job.target):  # find a broken image now, not after hours of training
         targets.prepare(job.target, job.settings)
     catalogue = kernels.discover(plugins)
