@@ -3,7 +3,9 @@
 Files: what torch.onnx.export makes of an automaton of two layers, whatever its weights are called.
 Licence: unknown; anybody may have trained them.
 Read as: what the graph computes. Each operation is followed from the state to the new state; filters, order, padding,
-fire rate, clips and life are those of the graph. A graph with an operation that is not understood is refused.
+fire rate, clips and life are those of the graph. A graph with an operation that is not understood, or that a model
+can't make exactly, is refused. A graph has no colours and no seed; another input that multiplies the update is taken to
+say which cells fire, half of them, which is a guess.
 """
 
 from typing import Any

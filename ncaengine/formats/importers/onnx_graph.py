@@ -165,4 +165,4 @@ def _described(value: Any) -> str:
         return MEANINGS[value.kind]
     if isinstance(value, Seen):
         return "the state" if value.unfiltered or value.edge else "the perception"
-    return "numbers" if isinstance(value, np.ndarray) else "a size"
+    return "numbers" if isinstance(value, np.ndarray) else "an unknown value"

@@ -71,13 +71,9 @@ def transposed(node: Node, value: Stage) -> Stage | None:
     if not value.axes and value.sizes is None:
         return value
     axes = turned(node, value.axes or "0123"[: len(value.sizes or ())])
-    if not axes:
-        return None
-    return (
-        replace(value, axes=axes)
-        if value.axes
-        else replace(value, sizes=tuple((value.sizes or ())[int(n)] for n in axes))
-    )
+    if not axes or value.axes:
+        return replace(value, axes=axes) if axes else None
+    return replace(value, sizes=tuple((value.sizes or ())[int(place)] for place in axes))
 
 
 def opacity_of(value: Seen | Stage, taken: tuple[str, int, int] | None) -> Stage | None:
@@ -263,10 +259,8 @@ def _died(state: Stage, life: Stage) -> Stage | None:
     assert net
     padding = net.padding or ("circular" if life.wraps else "zero")
     if life.wraps != (padding == "circular"):
-        raise NCAError(
-            f"its filters see the picture continued ({padding}), and its life is counted "
-            f"{'across the edges' if life.wraps else 'within them'}; ncaengine does both alike."
-        )
+        one, other = ("life wraps", "filters do") if life.wraps else ("filters wrap", "life does")
+        raise NCAError(f"its {one} around the edges, and its {other} not; ncaengine does both alike.")
     if net.alive or (life.net and life.net is not net) or (padding == "zero" and life.alive.threshold < 0):
         return None
     return replace(state, net=replace(net, alive=life.alive, padding=padding))
