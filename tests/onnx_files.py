@@ -47,7 +47,9 @@ def attribute(name: str, value: Any) -> bytes:
 class OnnxFile:
     """A graph under construction; each method returns the name of its value."""
 
-    def __init__(self, *inputs: str) -> None:
+    def __init__(self, *inputs: str, **sizes: tuple[int | str, ...]) -> None:
+        """Create a graph. sizes: of inputs that state them; a text for a size that is not fixed."""
+        self.sizes = sizes
         self.nodes: list[bytes] = []
         self.held: list[bytes] = []
         self.inputs = inputs
@@ -82,8 +84,15 @@ class OnnxFile:
             x = self.op("Concat", last, x, first, axis=axis)
         return x
 
-    def data(self, output: str) -> bytes:
-        values = b"".join(part(11, part(1, name)) for name in self.inputs) + part(12, part(1, output))
+    def _type(self, name: str) -> bytes:
+        if name not in self.sizes:
+            return b""
+        sides = (part(1, size) if isinstance(size, int) else part(2, size) for size in self.sizes[name])
+        return part(2, part(1, part(1, 1) + part(2, b"".join(part(1, side) for side in sides))))
+
+    def data(self, *outputs: str) -> bytes:
+        values = b"".join(part(11, part(1, name) + self._type(name)) for name in self.inputs)
+        values += b"".join(part(12, part(1, name)) for name in outputs)
         graph = b"".join((*self.nodes, part(2, "main_graph"), *self.held, values))
         return part(1, 9) + part(2, "pytorch") + part(3, "2.6") + part(7, graph)
 
@@ -95,10 +104,11 @@ def growing_graph(channels: int = 5, hidden: int = 7) -> bytes:
         rng.standard_normal((*n, 1, 1)).astype(np.float32) for n in ((hidden, 3 * channels), (channels, hidden))
     )
     file = OnnxFile("x")
-    opacity = file.op("Slice", "x", file.const([3]), file.const([4]), file.const([1]), file.const([1]))
-    near = file.op("MaxPool", opacity, kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[1, 1])
+    around = file.circular("x")
+    opacity = file.op("Slice", around, file.const([3]), file.const([4]), file.const([1]), file.const([1]))
+    near = file.op("MaxPool", opacity, kernel_shape=[3, 3], pads=[0, 0, 0, 0], strides=[1, 1])
     alive = file.op("Greater", near, file.const(0.1))
-    seen = file.conv(file.circular("x"), rng.standard_normal((3 * channels, 1, 3, 3)).astype(np.float32), channels)
+    seen = file.conv(around, rng.standard_normal((3 * channels, 1, 3, 3)).astype(np.float32), channels)
     update = file.conv(file.op("Relu", file.conv(seen, first, bias=np.zeros(hidden, np.float32))), second)
     fires = file.op("Cast", file.op("LessOrEqual", file.op("RandomUniformLike", "x"), file.const(0.5)), to=1)
     new = file.op("Add", "x", file.op("Mul", update, fires))

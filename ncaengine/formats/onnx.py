@@ -40,6 +40,8 @@ class Graph:
     constants: dict[str, Array] = field(default_factory=dict)
     inputs: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
+    sizes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Of the inputs that state them; 0 for a size that is not fixed."""
 
 
 def looks_like_onnx(start: bytes) -> bool:
@@ -69,10 +71,22 @@ def _graph(data: memoryview) -> Graph:
                 name, array = _tensor(value)
                 found.constants[name] = array
             case 11 | 12:
-                (found.inputs if number == 11 else found.outputs).append(_text(_field(value, 1)))
+                name = _text(_field(value, 1))
+                (found.inputs if number == 11 else found.outputs).append(name)
+                if number == 11 and (sizes := _sizes(_field(_field(value, 2), 1))) is not None:
+                    found.sizes[name] = sizes
         if len(found.nodes) + len(found.constants) > MAX_NODES:
             raise too_large(f"{MAX_NODES} operations")
     return found
+
+
+def _sizes(kind: memoryview) -> tuple[int, ...] | None:
+    """Return the sizes in the type of an input, 0 for one that has a name; None if it has no shape."""
+    shape = next((value for number, value in _fields(kind) if number == 2), None)
+    if shape is None:
+        return None
+    sides = [[size for number, size in _fields(side) if number == 1] for number, side in _fields(shape) if number == 1]
+    return tuple(side[0] if side else 0 for side in sides)
 
 
 def _node(data: memoryview) -> Node:

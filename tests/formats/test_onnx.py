@@ -7,52 +7,12 @@ import numpy as np
 import plain_nca as plain
 import pytest
 from onnx_files import OnnxFile, part, tensor
+from onnx_parts import B1, B2, FILTERS, HIDDEN, IDENTITY, W1, W2, C, as_conv, layers, opened, stacked
 from plain_nca import L9, S, channel_major, filter_major, filtered, net
 from published_forms import numbers
 from torch_files import refused
 
-from ncaengine.backends.torch import TorchCells
-from ncaengine.core.kernels import Catalogue
-from ncaengine.core.model import Model
-from ncaengine.core.settings import Settings
-from ncaengine.formats import model_files
-
 Array = np.ndarray
-IDENTITY = np.zeros((3, 3))
-IDENTITY[1, 1] = 1
-C, HIDDEN = 5, 7
-W1, W2 = numbers(HIDDEN, 3 * C, seed=1, spread=0.1), numbers(C, HIDDEN, seed=3)
-B1, B2 = numbers(HIDDEN, seed=2), numbers(C, seed=4)
-FILTERS = [IDENTITY, S / 8, S.T / 8]
-
-
-@pytest.fixture
-def agrees(catalogue: Catalogue) -> Callable[[Model, Callable[[Array], Array]], None]:
-    """Return a function that compares one step in which all cells fire, on 6 x 5 cells."""
-
-    def compare(model: Model, step: Callable[[Array], Array]) -> None:
-        state = numbers(6, 5, C, seed=7, spread=0.3)
-        cells = TorchCells()
-        cells.specialise(model, catalogue.get("square"))
-        cells.write(state)
-        cells.step(0, 0, Settings(fire_rate=1.0))
-        np.testing.assert_allclose(cells.read(), step(state.astype(float)), rtol=0, atol=1e-5)
-
-    return compare
-
-
-def stacked(filters: list[Array], times: int = 1) -> Array:
-    """Return filters as weights of a convolution, each `times` times: (filters · times, 1, 3, 3)."""
-    return np.repeat(np.stack(filters)[:, None].astype(np.float32), times, 0)
-
-
-def as_conv(matrix: Array) -> Array:
-    return matrix[:, :, None, None]
-
-
-def layers(file: OnnxFile, seen: str, activation: str = "Relu") -> str:
-    hidden = file.op(activation, file.conv(seen, as_conv(W1), bias=B1))
-    return file.conv(hidden, as_conv(W2), bias=B2)
 
 
 def notebook(padding: str) -> OnnxFile:
@@ -69,13 +29,6 @@ def notebook(padding: str) -> OnnxFile:
     drawn = file.op("Floor", file.op("Add", file.op("RandomUniformLike", update), file.const(0.25)))
     file.output = file.op("Add", "x", file.op("Mul", update, drawn))  # type: ignore[attr-defined]
     return file
-
-
-def opened(path: Path, file: OnnxFile, output: str) -> Model:
-    path.write_bytes(file.data(output))
-    found = model_files.open_file(path)
-    assert found.family == "onnx"
-    return found.model()
 
 
 @pytest.mark.parametrize("padding", ["circular", "zero", "replicate"])
@@ -199,7 +152,8 @@ def test_learned_filters_of_each_channel_and_clips(tmp_path: Path, agrees: Calla
         return (x + 0.5 * net(z, W1, B1, W2, B2)).clip(-0.4, 0.4)
 
     agrees(model, step)
-    assert "which cells fire is an input of the graph" in model.config.notes[-1]
+    assert model.config.notes[0].startswith("a guess: that its input 'mask' says which cells fire;")
+    assert "half of the cells" in model.config.notes[0]
 
 
 def test_linear_layers_with_channels_last(tmp_path: Path, agrees: Callable[..., None]) -> None:

@@ -221,10 +221,36 @@ def test_torchscript(tmp_path: Path) -> None:
     torch.jit.save(traced, path := tmp_path / "x.pt")
     found = model_files.open_file(path)
     assert found.family == "notebook"
-    assert "the program of this TorchScript file" in found.model().config.notes[-1]
+    assert found.model().config.attribution["left out"].startswith("the program of this TorchScript file")
     assert same(found.model(), model_files.load(saved(tmp_path / "a.pt", A)))
     torch.jit.save(torch.jit.freeze(traced), path)  # the weights are constants of the program then
     assert same(model_files.load(path), model_files.load(saved(tmp_path / "a.pt", LAYERS)))
+
+
+class Listing(CA):
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes, self.rates, self.flags = [3, 4], [0.5, 0.25], [True, False]
+        self.parts, self.fire_rate = [torch.zeros(2)], 0.25
+        self.table = {"a": [1, 2]}
+        self.gain = torch.nn.Parameter(torch.ones(3, 2))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_a_script_holds_is_named_once(tmp_path: Path) -> None:
+    scripted = torch.jit.script(CA())
+    scripted.load_state_dict(A)
+    torch.jit.save(scripted, path := tmp_path / "x.pt")
+    model = model_files.load(path)
+    assert same(model, model_files.load(saved(tmp_path / "a.pt", A)))
+    assert model.config.attribution["left out"].startswith("the program of this TorchScript file")
+    scripted = torch.jit.script(Listing())
+    scripted.load_state_dict(A, strict=False)
+    torch.jit.save(scripted, path)
+    model = model_files.load(path)
+    assert model.config.fire_rate == 0.25
+    assert "meaning is not known: gain" in model.config.notes[-1]
+    assert "weight" not in model.config.notes[-1].partition(";")[0]
 
 
 def test_files_of_any_name_are_found_in_folders_and_by_the_window(tmp_path: Path) -> None:

@@ -189,6 +189,12 @@ def test_shapes_that_do_not_fit_say_so() -> None:
     cubes = {name: a[..., None] if a.ndim == 4 else a for name, a in state_dict(16).items()}
     with pytest.raises(NCAError, match="three dimensions"):
         one(cubes)
+    for names in (("w1", "w2"), ("fc0", "fc1"), ("net.0", "net.2")):
+        rows = {name: a[..., 0] if a.ndim == 4 else a for name, a in state_dict(16, names=names).items()}
+        with pytest.raises(NCAError, match="of a convolution in one dimension; ncaengine runs automata of two"):
+            one(rows)
+    with pytest.raises(NCAError, match=r"w2.weight has shape \(5, .*if it holds several nets, save each by itself"):
+        one({name: np.stack([a] * 5) for name, a in state_dict(16).items()})
 
 
 # Filters in the file

@@ -262,10 +262,15 @@ def _behind_wide(
 
 def _matrix(array: F32, key: str) -> F32:
     """Return the weights of a linear layer or of a 1x1 convolution as a matrix."""
-    if array.ndim == 5:
-        raise NCAError(f"{key} has shape {array.shape}, of three dimensions; ncaengine runs automata of two.")
-    if array.ndim < 2 or array.ndim > 4 or not array.size or array.shape[2:] != (1,) * (array.ndim - 2):
-        raise NCAError(f"{key} has shape {array.shape}; it must be (outputs, inputs, 1, 1) or (outputs, inputs).")
+    dimensions = array.ndim - 2
+    if dimensions in (1, 3) and array.shape[2:] == (1,) * dimensions:
+        count = "one dimension" if dimensions == 1 else "three dimensions"
+        raise NCAError(f"{key} has shape {array.shape}, of a convolution in {count}; ncaengine runs automata of two.")
+    if dimensions not in (0, 2) or not array.size or array.shape[2:] != (1,) * dimensions:
+        stack = "; if it holds several nets, save each by itself" if dimensions in (1, 3) else ""
+        raise NCAError(
+            f"{key} has shape {array.shape}; it must be (outputs, inputs, 1, 1) or (outputs, inputs){stack}."
+        )
     return array.reshape(array.shape[:2])
 
 

@@ -36,12 +36,18 @@ def integers(value: Any) -> list[int] | None:
     return [int(number) for number in value.ravel()[:8]] if known else None
 
 
+def whole(node: Node, name: str) -> list[int]:
+    """Return the integers of an attribute; empty if there are none."""
+    given = node.attributes.get(name)
+    return given if isinstance(given, list) and all(isinstance(number, int) for number in given) else []
+
+
 def setting(node: Node, values: Sequence[Any], name: str, place: int) -> list[int]:
     """Return integers that older graphs have as an attribute and newer ones as an input; empty if there are none."""
     given = node.attributes.get(name)
     if given is None and len(values) > place:
-        given = integers(values[place])
-    return [given] if isinstance(given, int) else list(given or [])
+        return integers(values[place]) or []
+    return [given] if isinstance(given, int) else whole(node, name)
 
 
 def _bounded(shape: Sequence[int]) -> tuple[int, ...]:

@@ -1,25 +1,25 @@
 """Follows an ONNX graph of one step from the state to the new state, or refuses it (see `graphs`)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
-import msgspec
 import numpy as np
 
 from ncaengine.core.errors import NCAError
-from ncaengine.core.model import MAX_NUMBERS, Activation, Alive, Clips
+from ncaengine.core.model import MAX_NUMBERS
 from ncaengine.core.types import F32
 from ncaengine.formats.importers.base import quoted
-from ncaengine.formats.importers.onnx_constants import folded, setting
-from ncaengine.formats.importers.onnx_perception import Columns, Seen, perceived
+from ncaengine.formats.importers.onnx_constants import folded, whole
+from ncaengine.formats.importers.onnx_perception import Seen, input_axes, perceived, sliced
+from ncaengine.formats.importers.onnx_random import DRAWN, Draws
+from ncaengine.formats.importers.onnx_stages import ACTIVATIONS, Net, Stage, followed, opacity_of, transposed
 from ncaengine.formats.limits import too_large
 from ncaengine.formats.onnx import Graph, Node
 
-ACTIVATIONS: dict[str, Activation] = {"Relu": "relu", "Tanh": "tanh", "Sigmoid": "sigmoid"}
-SAME = ("Identity", "Cast", "Dropout", "Transpose", "Contiguous")
-"""Operations that leave values as they are; channels may come first or last."""
-COMPARED = {"Greater": 1, "GreaterOrEqual": 1, "Less": -1, "LessOrEqual": -1}
+SAME = ("Identity", "Cast", "Dropout")
+"""Operations that leave values as they are."""
+FLOATS = (1, 10, 11, 16)
+"""The format's numbers of types with fractions."""
 MEANINGS = {
     "sum1": "the hidden units", "hidden": "the hidden units", "update": "the update", "state": "the new state",
     "random": "random numbers", "mask": "the mask of firing cells", "opacity": "the opacity",
@@ -29,22 +29,6 @@ MEANINGS = {
 PLAIN_GEMM = {"alpha": 1, "beta": 1, "transA": 0}
 """Attributes of a matrix product that only multiplies and adds."""
 MAX_CHANNELS = 256
-NO_RATE = "which cells fire is an input of the graph; half of them are assumed"
-
-
-@dataclass(frozen=True, eq=False)
-class Stage:
-    """A value behind the perception."""
-
-    kind: Literal["sum1", "hidden", "update", "state", "random", "mask", "opacity", "life", "outside"]
-    rate: float | None = None
-    """mask: the share of cells that fire. random: what was added. outside: an input of the graph beside the state."""
-    channel: int = 3
-    when: Literal["before", "after", "both"] = "before"
-    pooled: bool = False
-    """Whether an opacity is the largest of the neighbours'."""
-    masked: bool = False
-    """Whether an update was masked."""
 
 
 class Reader:
@@ -58,22 +42,17 @@ class Reader:
         inputs = [name for name in graph.inputs if name not in self.known]
         if not inputs:
             raise NCAError("its graph has no input.")
-        self.values: dict[str, Any] = dict.fromkeys(inputs, Stage("outside")) | {inputs[0]: Seen()}
-        self.layers: list[tuple[F32, F32 | None]] = []
-        self.columns: Columns = ()
-        self.padding = ""
-        self.activation: Activation = "linear"
-        self.rate: float | None = 1.0
-        """The share of cells that fire; None if an input of the graph says it."""
-        self.alive: Alive | None = None
-        self.clips = Clips()
+        others = {name: Stage("outside", sizes=graph.sizes.get(name), name=name) for name in inputs[1:]}
+        self.values: dict[str, Any] = {**others, inputs[0]: Seen(input_axes(graph, inputs[0]))}
         self.left = MAX_NUMBERS
         """How many more numbers of the graph's own may be computed."""
         for node in graph.nodes:
             self._compute(node)
         self.single, self.channels = self._layers_of_single_cells()
-        for node in graph.nodes:
-            self._follow(node)
+        self._draws = Draws(self.channels)
+        with np.errstate(all="ignore"):  # Model refuses what is not finite
+            for node in graph.nodes:
+                self._follow(node)
 
     def _compute(self, node: Node) -> None:
         """Keep what an operation on mere numbers gives; what depends on the state's size stays unknown."""
@@ -112,12 +91,10 @@ class Reader:
         values = [self.values.get(name, self.known.get(name)) for name in node.inputs]
         if not node.outputs or node.outputs[0] in self.known:
             return
-        if node.op in ("RandomUniform", "RandomUniformLike") and not node.attributes.get("low"):
-            self.values[node.outputs[0]] = Stage("random", 0.0)
-        elif node.op == "Bernoulli":
-            self.values[node.outputs[0]] = Stage("mask")
-        elif node.op != "Shape" and any(isinstance(value, (Seen, Stage)) for value in values):
-            result = self._result(node, values)
+        self._draws.follow(node, values)
+        drawn = node.op in DRAWN
+        if drawn or (node.op != "Shape" and any(isinstance(value, (Seen, Stage)) for value in values)):
+            result = self._draws.drawn(node, values) if drawn else self._result(node, values)
             if result is None:
                 shown = " and ".join(map(_described, values[:3]))
                 raise NCAError(f"its graph has the operation {quoted(node.op)} of {shown}, which is not understood.")
@@ -128,136 +105,58 @@ class Reader:
         first = next(value for value in values if isinstance(value, (Seen, Stage)))
         layer = self._layer(node)
         if layer is not None:
-            return self._dense(layer, values[2] if len(values) > 2 else None, first)
+            return self._dense(node, layer, values)
         if node.op in SAME:
-            return first
+            return first if values[0] is first and _leaves(node, first, values) else None
+        if node.op == "Slice" and not (isinstance(first, Stage) and first.kind != "state"):
+            opacity = opacity_of(first, sliced(node, values, first.axes))
+            if opacity or isinstance(first, Stage):
+                return opacity
         if isinstance(first, Seen):
             return self._of_the_state(node, first, values)
-        if first.kind in ("state", "outside") and node.op == "Slice":
-            return _opacity(node, values, "after" if first.kind == "state" else "before")
-        if node.op in ("Clip", "Min", "Max"):
-            return self._clip(node, first, values)
-        return self._staged(node, first, values)
+        return transposed(node, first) if node.op == "Transpose" else followed(node, first, values, self.channels)
 
     def _of_the_state(self, node: Node, seen: Seen, values: list[Any]) -> Any:
         """Return what an operation makes of the state or of what is seen of it."""
-        if node.op == "Slice" and seen.bare and (opacity := _opacity(node, values, "before")):
-            return opacity
-        if node.op in ACTIVATIONS and self.single == 1 and not self.layers and seen.columns:
-            hidden = self._dense(*seen.as_layer(self.channels), replace(seen, mix=None, bias=None))
-            self.activation = ACTIVATIONS[node.op]
-            return hidden and Stage("hidden")
-        return perceived(node, values, self.channels) or self._joined(node.op, values)
+        if node.op in ACTIVATIONS and self.single == 1 and seen.columns:
+            columns, (layer, bias) = seen.all_columns(self.channels), seen.as_layer(self.channels)
+            return Stage("hidden", seen.axes, Net(columns, seen.padding, ((layer, bias),), ACTIVATIONS[node.op]))
+        update = next((v for v in values if isinstance(v, Stage)), None)
+        return followed(node, update, values, self.channels) if update else perceived(node, values, self.channels)
 
-    def _dense(self, layer: F32, bias: Any, value: Seen | Stage) -> Stage | None:
+    def _dense(self, node: Node, layer: F32, values: list[Any]) -> Stage | None:
         """Take over a layer, which follows the perception or the hidden units."""
-        if isinstance(value, Seen):
-            if value.apart or value.stack or value.wrapping or self.layers:
+        value, bias = values[0], values[2] if len(values) > 2 else None
+        if not isinstance(value, (Seen, Stage)) or len(value.axes) != len("bchw"):
+            return None
+        if value.axes[1 if node.op == "Conv" else -1] != "c":
+            return None
+        moved = any(whole(node, "pads")) or not {*whole(node, "strides")} <= {1}
+        biased = len(node.inputs) > 2 and node.inputs[2]
+        if moved or (biased and (not isinstance(bias, np.ndarray) or bias.shape != layer.shape[:1])):
+            return None
+        if isinstance(value, Stage):
+            if value.kind not in ("sum1", "hidden") or value.net is None or len(value.net.layers) != 1:
                 return None
-            self.columns, self.padding = value.all_columns(self.channels), value.padding
-            count = len(self.columns if value.mix is None else value.mix)
-            if layer.shape[1] != count:
-                raise NCAError(f"its first layer has {layer.shape[1]} inputs, and a cell perceives {count} values.")
-            with np.errstate(all="ignore"):  # Model refuses what is not finite
-                if value.bias is not None:
-                    bias = layer @ value.bias + (0 if bias is None else bias)
-                self.layers.append((layer if value.mix is None else layer @ value.mix, bias))
-            return Stage("sum1")
-        if value.kind not in ("sum1", "hidden") or len(self.layers) != 1:
+            return Stage("update", value.axes, replace(value.net, layers=(*value.net.layers, (layer, bias))))
+        if value.apart or value.stack or value.edge or value.around:
             return None
-        self.layers.append((layer, bias))
-        return Stage("update")
-
-    # Behind it
-
-    def _staged(self, node: Node, first: Stage, values: list[Any]) -> Any:
-        other = next((v for v in values if v is not first), None)
-        number = float(other.flat[0]) if isinstance(other, np.ndarray) and other.size == 1 else None
-        if first.kind == "sum1" and node.op in ACTIVATIONS:
-            self.activation = ACTIVATIONS[node.op]
-            return Stage("hidden")
-        if first.kind in ("sum1", "update") and node.op == "Add" and isinstance(other, np.ndarray) and other.ndim == 1:
-            weights, bias = self.layers[-1]
-            self.layers[-1] = weights, other if bias is None else bias + other
-            return first if len(other) == len(weights) else None
-        if first.kind == "random":
-            return self._drawn(node, first, number, values[0] is first)
-        if first.kind == "mask" and node.op == "Not":
-            return replace(first, rate=None if first.rate is None else 1 - first.rate)
-        if first.kind == "opacity" and node.op == "MaxPool":
-            sizes = node.attributes.get("kernel_shape")
-            return (
-                replace(first, pooled=True)
-                if sizes == [3, 3] and node.attributes.get("strides", [1, 1]) == [1, 1]
-                else None
-            )
-        if first.kind == "opacity" and node.op in ("Greater", "GreaterOrEqual") and first.pooled and number is not None:
-            self.alive = Alive(first.channel, number, first.when)
-            return replace(first, kind="life")
-        if node.op == "Where" and len(values) == 3 and isinstance(values[2], np.ndarray) and not values[2].any():
-            if isinstance(values[1], np.ndarray):
-                return first if (values[1] == 1).all() else None
-            return self._joined("Mul", values[:2])
-        if node.op == "Div" and number and values[0] is first:
-            return self._scaled("Div", first, number)
-        if node.op in ("Add", "Mul", "And") and len(values) == 2:
-            return self._joined(node.op, values) if number is None else self._scaled(node.op, first, number)
-        return None
-
-    def _scaled(self, op: str, value: Stage, number: float) -> Stage | None:
-        if value.kind != "update" or op not in ("Mul", "Div"):
-            return None
-        factor = np.float32(number if op == "Mul" else 1 / number)
-        w, b = self.layers[-1]
-        self.layers[-1] = w * factor, None if b is None else b * factor
-        return value
-
-    def _drawn(self, node: Node, value: Stage, number: float | None, left: bool) -> Stage | None:
-        if node.op == "Add" and number is not None:
-            return replace(value, rate=number)
-        if node.op == "Floor" and value.rate:
-            return replace(value, kind="mask")
-        if node.op in COMPARED and number is not None and not value.rate:
-            above = (COMPARED[node.op] == 1) == left
-            return replace(value, kind="mask", rate=1 - number if above else number)
-        return replace(value, kind="mask", rate=0.5) if node.op == "Round" and not value.rate else None
-
-    def _joined(self, op: str, values: Sequence[Any]) -> Any:
-        kinds = {value.kind: value for value in values if isinstance(value, Stage)}
-        plain = any(isinstance(value, Seen) and value.bare and not value.padding for value in values)
-        if op == "Add" and plain and "update" in kinds:
-            return Stage("state")
-        if op == "Mul" and "update" in kinds and not kinds["update"].masked and ({"mask", "outside"} & kinds.keys()):
-            self.rate = kinds["mask"].rate if "mask" in kinds else None
-            return replace(kinds["update"], masked=True)
-        if op == "Mul" and kinds.keys() == {"state", "life"}:
-            assert self.alive is not None
-            self.alive = msgspec.structs.replace(self.alive, when=kinds["life"].when)
-            return kinds["state"]
-        lives = [value for value in values if isinstance(value, Stage) and value.kind == "life"]
-        if op in ("And", "Mul") and len(lives) == 2:
-            return replace(lives[0], when="both" if lives[0].when != lives[1].when else lives[0].when)
-        return None
-
-    def _clip(self, node: Node, value: Any, values: list[Any]) -> Any:
-        bounds = [float(v.flat[0]) if isinstance(v, np.ndarray) and v.size == 1 else None for v in (*values, None)[1:3]]
-        bounds = [node.attributes.get(name, bound) for name, bound in zip(("min", "max"), bounds, strict=True)]
-        stages = {"hidden": "hidden", "update": "update", "state": "state"}
-        if node.op != "Clip" or None in bounds or not isinstance(value, Stage) or value.kind not in stages:
-            return None
-        self.clips = msgspec.structs.replace(self.clips, **{stages[value.kind]: tuple(bounds)})
-        return value
+        columns = value.all_columns(self.channels)
+        count = len(columns if value.mix is None else value.mix)
+        if layer.shape[1] != count:
+            raise NCAError(f"its first layer has {layer.shape[1]} inputs, and a cell perceives {count} values.")
+        if value.bias is not None:
+            bias = layer @ value.bias + (0 if bias is None else bias)
+        first = layer if value.mix is None else layer @ value.mix
+        return Stage("sum1", value.axes, Net(columns, value.padding, ((first, bias),)))
 
 
-def _opacity(node: Node, values: list[Any], when: Literal["before", "after"]) -> Stage | None:
-    """Return a slice of one channel, which comes second or last; None if a slice is something else."""
-    starts, ends, axes = (
-        setting(node, values, name, place) for name, place in (("starts", 1), ("ends", 2), ("axes", 3))
-    )
-    if len(starts) != 1 or ends != [starts[0] + 1] or starts[0] < 0 or len(axes) != 1:
-        return None
-    known = axes[0] in (1, -3) or (axes[0] in (3, -1) and starts[0] > 0)
-    return Stage("opacity", channel=starts[0], when=when) if known else None
+def _leaves(node: Node, value: Seen | Stage, values: list[Any]) -> bool:
+    """Return whether an operation leaves a value as it is."""
+    if node.op == "Cast":
+        return node.attributes.get("to") in FLOATS or (isinstance(value, Stage) and value.kind in ("mask", "life"))
+    trains = values[2] if len(values) > 2 else None  # a Dropout that draws
+    return len(node.inputs) < 3 or not node.inputs[2] or (isinstance(trains, np.ndarray) and not trains.any())
 
 
 def _described(value: Any) -> str:
@@ -265,5 +164,5 @@ def _described(value: Any) -> str:
     if isinstance(value, Stage):
         return MEANINGS[value.kind]
     if isinstance(value, Seen):
-        return "the state" if value.bare else "the perception"
-    return "numbers" if isinstance(value, np.ndarray) else "a size"
+        return "the state" if value.unfiltered or value.edge else "the perception"
+    return "numbers" if isinstance(value, np.ndarray) else "an unknown value"

@@ -9,8 +9,13 @@ from typing import Any
 
 import numpy as np
 
+<<<<<<< HEAD
 from ncaengine.formats.pickle.holders import Keys, all_holders, is_filter, modules_in
 from ncaengine.formats.pickle.machine import GlobalName, UnloadedObject
+=======
+from ncaengine.formats.pickle.holders import Keys, all_holders, is_filter, is_script, modules_in
+from ncaengine.formats.pickle.machine import UnloadedObject
+>>>>>>> 80825ca7d2b96933f12484c96a224e3ec15115eb
 from ncaengine.formats.pickle.tensors import Array
 
 Plain = bool | int | float | str | tuple[float, ...] | Array
@@ -80,13 +85,14 @@ def _attributes(state: Mapping[Any, Any], seen: set[int], levels: int = MAX_LEVE
 def _of_modules(root: UnloadedObject) -> Iterator[tuple[str, Plain]]:
     """Yield what a module and those in it say, by dotted names."""
     found, seen = modules_in(root, set()), set[int]()
-    modules = [(prefix, _kind(module), module.name, state, own[0]) for prefix, module, state, own in found]
+    modules = [(prefix, _kind(module), module, state, own[0]) for prefix, module, state, own in found]
     layers = [prefix for prefix, *_, parameters in modules if any(each is not None for each in parameters.values())]
     activations = [prefix for prefix, kind, *_ in modules if kind == "activation"]
-    for prefix, kind, name, state, _ in modules:
+    for prefix, kind, module, state, _ in modules:
+        name = module.name
         values: Iterable[tuple[str, Plain]] = ()
         if not kind:
-            values = _attributes(state, seen)
+            values = _attributes(_of_script(state) if is_script(module) else state, seen)
         elif kind == "activation":
             values = [("activation" if _behind(prefix, layers) in (None, 1) else "other_activation", name)]
         elif kind == "padding":
@@ -98,6 +104,11 @@ def _of_modules(root: UnloadedObject) -> Iterator[tuple[str, Plain]]:
         elif not SILENT.search(kind):
             values = [("class", name)]
         yield from ((prefix + name, value) for name, value in values)
+
+
+def _of_script(state: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """Return what a module of TorchScript holds beside its parameters and modules, which lie among its attributes."""
+    return {name: value for name, value in state.items() if not (isinstance(value, np.ndarray) or is_script(value))}
 
 
 def _kind(module: UnloadedObject) -> str:

@@ -175,6 +175,11 @@ def _stacked(value: object) -> object:
     return np.stack(arrays) if same else value
 
 
+def is_script(value: object) -> bool:
+    """Return whether an object is a module of a TorchScript."""
+    return isinstance(value, UnloadedObject) and value.module.startswith("__torch__")
+
+
 def modules_in(root: UnloadedObject, seen: set[int]) -> Iterator[tuple[str, Any, Mapping[Any, Any], Own]]:
     """Yield a module and those in it, each with the prefix of its names, its attributes, parameters and buffers.
 
@@ -186,7 +191,7 @@ def modules_in(root: UnloadedObject, seen: set[int]) -> Iterator[tuple[str, Any,
         prefix, module, depth = todo.pop()
         state = _fresh(module, seen)
         parts = [_fresh(state.get(n), seen) for n in ("_parameters", "_buffers", "_modules")]
-        if isinstance(module, UnloadedObject) and module.module.startswith("__torch__"):
+        if is_script(module):
             parts = [state, {}, {name: each for name, each in state.items() if isinstance(each, UnloadedObject)}]
         # Limited, since each name may be thousands of letters long.
         count += sum(map(len, parts))

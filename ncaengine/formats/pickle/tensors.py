@@ -281,6 +281,11 @@ TORCH: dict[str, Callable[..., Any]] = {
     "_tensor._rebuild_from_type_v2": TensorMachine.rebuilt,
     "Size": lambda m, *a: tuple(m.items(*a)),
     "storage._load_from_bytes": TensorMachine.storage,
+    **{
+        f"jit._pickle.build_{kind}list": lambda m, items=(): list(m.items(items))
+        for kind in ("int", "double", "bool", "tensor")
+    },
+    "jit._pickle.restore_type_tag": lambda _, value, *__: value,
     "device": lambda _, kind, *__: kind,
     "serialization._get_layout": lambda _, name: name,  # for sparse tensors, so that the message names them
 }
