@@ -138,7 +138,7 @@ def _from_arrays(found: object, stem: str) -> Decoded | Held:
     if isinstance(found, list) and all(isinstance(each, np.ndarray) for each in found):
         return Decoded("arrays", found[0] if len(found) == 1 else found, stem)
     tensors = holders.find_tensors(found)
-    return Held(tensors, stem) if tensors else Decoded("arrays", found, stem)
+    return Held(tensors, stem, plain=find_plain(found)) if tensors else Decoded("arrays", found, stem)
 
 
 def _read_pickle(path: Path, stem: str) -> Model | Decoded | Held:
