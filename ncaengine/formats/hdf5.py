@@ -131,13 +131,13 @@ def _settings(config: Any) -> dict[Keys, Value]:
         if not left:
             raise NCAError("has a configuration of more parts than ncaengine reads.")
         if isinstance(item, dict):
-            inside = item.get("config")
-            is_layer = "class_name" in item and isinstance(inside, dict) and item is not config
-            if is_layer and (item["class_name"] in LAYERS or not _parts(inside)):
-                settings.add_layer(item["class_name"], inside, str(item.get("module", "")))
-                continue
-            if is_layer and item.get("module") == "keras.layers":  # around others
-                settings.add("class", str(item["class_name"]), str(inside.get("name")))
+            inside = item.get("config") if "class_name" in item and item is not config else None
+            if isinstance(inside, dict):
+                if item["class_name"] in LAYERS or not _parts(inside):
+                    settings.add_layer(item["class_name"], inside, str(item.get("module", "")))
+                    continue
+                if item.get("module") == "keras.layers":  # around others
+                    settings.add("class", str(item["class_name"]), str(inside.get("name")))
             settings.add_all(item)
         todo += reversed(_parts(item))
     if settings.layers == 2 and not any(keys[-1] == "class" for keys in settings.found):
