@@ -179,7 +179,7 @@ def graph_model(channels: int = 5, hidden: int = 8, second_bias: bool = True) ->
         ("lives", "LogicalAnd", "before after", {}), ("life", "Cast", "lives", {}), ("y", "Mul", "new life", {}),
         ("Identity", "Identity", "y ^NoOp", {}), ("NoOp", "NoOp", "^c1", {}),
     ]  # fmt: skip
-    nodes = [{"name": n, "op": "Placeholder"} for n in ("x", "step_size", "angle", "fire_rate")]
+    nodes: list[dict[str, Any]] = [{"name": n, "op": "Placeholder"} for n in ("x", "step_size", "angle", "fire_rate")]
     nodes += [{"name": name, "op": "Const", "attr": attr} for name, attr in constants.items()]
     nodes += [{"name": n, "op": op, "input": names.split(), "attr": attr} for n, op, names, attr in calls]
     return {"format": "graph-model", "modelTopology": {"node": nodes, "versions": {}}, "weightsManifest": []}

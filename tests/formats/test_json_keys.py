@@ -55,7 +55,7 @@ def test_unknown_keys_are_named(tmp_path: Path, data: Any) -> None:
         expected = f"sharpness, fire_rate, {expected}"
     model = load(tmp_path / "m.json", data)
     assert model.config.attribution["left out"] == f"left out, because its meaning is not known: {expected}"
-    assert reading(model) == "likely: files of this form say what a step computes, but this one says more"
+    assert reading(model) == "likely: files of this form say what a step computes; something was left out"
 
 
 @pytest.mark.parametrize("data", [atlas(), growing(), hexells()])
@@ -78,7 +78,11 @@ def test_an_atlas_that_saturates_has_no_factor(tmp_path: Path) -> None:
     [
         ({}, 1e-3, "a guess: the numbers are whole, so they are taken as thousandths, as the demo's"),
         ({"scale": 0.01}, 0.01, "sure: files of this form say what a step computes"),
-        ({"Scale": 2, "x": [1]}, 2, "likely: files of this form say what a step computes, but this one says more"),
+        (
+            {"Scale": 2, "x": [1]},
+            2,
+            "likely: files of this form say what a step computes; something was left out",
+        ),
     ],
 )
 def test_the_scale_of_mu_nca_in_a_table(tmp_path: Path, more: dict[str, Any], scale: float, said: str) -> None:

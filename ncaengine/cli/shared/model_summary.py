@@ -37,7 +37,7 @@ def rows(model: Model, recognised: str) -> list[tuple[str, str]]:
         more = "left out" in attribution
         attribution.setdefault(
             "reading", f"{'likely' if more else 'sure'}: files of this form say what a step computes"
-            f"{', but this one says more' * more}"
+            f"{'; something was left out' * more}"
         )  # fmt: skip
     weights = [
         f"{n}: mean {v['mean']:.3f}, deviation {v['deviation']:.3f}, largest {v['largest']:.3f}"
