@@ -127,25 +127,61 @@ def reaction(channels: int = 8, hidden: int = 6, flat: bool = False) -> list[Arr
     return made if flat else [a[None, None] if a.ndim == 2 else a for a in made]
 
 
+def tensor(values: Any, dtype: str = "DT_FLOAT") -> dict[str, Any]:
+    """Return the attribute of a constant of TensorFlow.js, as protobuf writes it: nothing for zeros."""
+    array = np.asarray(values, "<f4" if dtype == "DT_FLOAT" else "<i4")
+    held: dict[str, Any] = {"dtype": dtype, "tensorShape": {"dim": [{"size": str(n)} for n in array.shape]}}
+    if array.size > 1 and array.any():
+        held["tensorContent"] = base64.b64encode(array.tobytes()).decode()
+    elif array.any():
+        held["floatVal" if dtype == "DT_FLOAT" else "intVal"] = array.reshape(-1).tolist()
+    return {"value": {"tensor": held}, "dtype": {"type": dtype}}
+
+
 def graph_model(channels: int = 5, hidden: int = 8, second_bias: bool = True) -> dict[str, Any]:
-    """Return a graph of TensorFlow.js as the Growing-CA Colab writes it, less the nodes of arithmetic."""
-    nodes: list[dict[str, Any]] = [{"name": "x", "op": "Placeholder", "attr": {"dtype": {"type": "DT_FLOAT"}}}]
+    """Return a graph of TensorFlow.js as the Growing-CA Colab writes it, less what only makes shapes."""
     sizes = {"k1": (1, 1, 3 * channels, hidden), "b1": (hidden,), "k2": (1, 1, hidden, channels), "b2": (channels,)}
-    for seed, (name, shape) in enumerate(sizes.items()):
-        packed = base64.b64encode(numbers(*shape, seed=seed, spread=0.1).tobytes()).decode()
-        held = {"dtype": "DT_FLOAT", "tensorShape": {"dim": [{"size": str(n)} for n in shape]}, "tensorContent": packed}
-        nodes += [
-            {"name": name, "op": "Const", "attr": {"value": {"tensor": held}, "dtype": {"type": "DT_FLOAT"}}},
-            {"name": f"{name}/read", "op": "Identity", "input": [name], "attr": {"T": {"type": "DT_FLOAT"}}},
-        ]
-    zero = {"dtype": "DT_FLOAT", "tensorShape": {}, "floatVal": [0.0]}
-    calls = [
-        ("kernel", "Const", []),
-        ("seen", "DepthwiseConv2dNative", ["x", "kernel"]), ("c1", "Conv2D", ["seen", "k1/read"]),
-        ("a1", "BiasAdd", ["c1", "b1/read"]), ("r", "Relu", ["a1"]), ("c2", "Conv2D", ["r", "k2/read"]),
-        *([("a2", "BiasAdd", ["c2", "b2/read"])] if second_bias else []),
+    constants = {name: tensor(numbers(*size, seed=n, spread=0.1)) for n, (name, size) in enumerate(sizes.items())}
+    sobel = np.outer([1, 2, 1], [-1, 0, 1]) / 8
+    constants |= {"identity": tensor(np.pad([[1.0]], 1)), "dx": tensor(sobel), "dy": tensor(sobel.T)}
+    constants |= {"alive": tensor(0.1)}
+    for name, values in (
+        ("from", [0] * 4),
+        ("by", [1] * 4),
+        ("first", [0, 0, 0, 1]),
+        ("fourth", [0, 0, 0, 3]),
+        ("fifth", [0, 0, 0, 4]),
+    ):
+        constants[name] = tensor(values, "DT_INT32")
+    window = {"strides": {"list": {"i": ["1"] * 4}}, "padding": {"s": "U0FNRQ=="}}
+    pool = {**window, "ksize": {"list": {"i": ["1", "3", "3", "1"]}}}
+    layer = {**window, "padding": {"s": "VkFMSUQ="}}
+    added = "a2" if second_bias else "c2"
+    calls: list[tuple[str, str, str, dict[str, Any]]] = [
+        ("cut", "StridedSlice", "x fourth fifth by", {}), ("near", "MaxPool", "cut", pool),
+        ("before", "Greater", "near alive", {}),
+        ("cos", "Cos", "angle", {}), ("sin", "Sin", "angle", {}), ("m0", "Mul", "cos dx", {}),
+        ("m1", "Mul", "sin dy", {}), ("along", "Sub", "m0 m1", {}), ("m2", "Mul", "sin dx", {}),
+        ("m3", "Mul", "cos dy", {}), ("across", "AddV2", "m2 m3", {}),
+        ("stack", "Pack", "identity along across", {"axis": {"i": "-1"}}),
+        ("wide", "StridedSlice", "stack from from by", {}), ("kernel", "Tile", "wide by", {}),
+        ("seen", "DepthwiseConv2dNative", "x kernel", window), ("seen/out", "Identity", "seen", {}),
+        ("k1/read", "Identity", "k1", {}), ("c1", "Conv2D", "seen/out k1/read", layer),
+        ("b1/wide", "Reshape", "b1 by", {}), ("b1/read", "Squeeze", "b1/wide", {}), ("a1", "BiasAdd", "c1 b1/read", {}),
+        ("r", "Relu", "a1", {}), ("c2", "Conv2D", "r k2", layer),
+        *([("a2", "BiasAdd", "c2 b2", {})] if second_bias else []),
+        ("sized", "Mul", f"{added} step_size", {}),
+        ("cut1", "StridedSlice", "x from first by", {}), ("shape", "Shape", "cut1", {}),
+        ("u", "RandomUniform", "shape", {}),
+        ("fires", "LessEqual", "u fire_rate", {}), ("fire", "Cast", "fires", {}), ("dx_", "Mul", "sized fire", {}),
+        ("new", "AddV2", "x dx_", {}), ("cut2", "StridedSlice", "new fourth fifth by", {}),
+        ("near2", "MaxPool", "cut2", pool), ("after", "Greater", "near2 alive", {}),
+        ("lives", "LogicalAnd", "before after", {}), ("life", "Cast", "lives", {}), ("y", "Mul", "new life", {}),
+        ("Identity", "Identity", "y ^NoOp", {}), ("NoOp", "NoOp", "^c1", {}),
     ]  # fmt: skip
-    nodes += [{"name": n, "op": op, "input": names, "attr": {"value": {"tensor": zero}}} for n, op, names in calls]
+    nodes: list[dict[str, Any]] = [{"name": n, "op": "Placeholder"} for n in ("x", "step_size", "angle", "fire_rate")]
+    nodes += [{"name": name, "op": "Const", "attr": attr} for name, attr in constants.items()]
+    nodes += [{"name": n, "op": op, "input": names.split(), "attr": attr} for n, op, names, attr in calls]
     return {"format": "graph-model", "modelTopology": {"node": nodes, "versions": {}}, "weightsManifest": []}
 
 

@@ -7,6 +7,7 @@ activation and padding its layers have.
 import io
 import json
 import math
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,8 +30,17 @@ SILENT = ("layers", "vars", "model_weights", "_layer_checkpoint_dependencies")
 """Groups that say nothing about what is in them."""
 LAYERS = ("Conv2D", "Dense", "DepthwiseConv2D", "Activation", "ReLU")
 """Classes of layers whose configuration is read; the first two have weights of single cells."""
-PLAIN = {"ReLU": "relu"}
-"""Activations that are layers."""
+INERT = (
+    "InputLayer", "Dropout", "SpatialDropout2D", "AlphaDropout", "GaussianDropout", "GaussianNoise", "Identity",
+    "ActivityRegularization",
+)  # fmt: skip
+"""Classes of layers that do nothing after the training."""
+NO_LAYERS = re.compile(
+    r".*(initializer|regularizer|constraint|optimizer|loss|metrics?)|(build|compile)_config|dtype|inbound_nodes"
+)
+"""Keys of a configuration under which there are objects, but no layers."""
+NAMES = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
+"""What torch calls the numbers of a norm."""
 MISSING = "is a file of Keras (HDF5); to read it, install pyfive: pip install pyfive."
 DAMAGED = "is not a complete file of Keras (HDF5); copy or save it again."
 
@@ -109,29 +119,88 @@ def _name(parts: tuple[str, ...], axes: int) -> str:
         depthwise = "depthwise_" if groups and "depthwise" in groups[-1] else ""
         last = f"{depthwise}kernel" if axes > 1 else "bias"
     kept = [group for group, before in zip(groups, ["", *groups], strict=False) if group != before]
-    return ".".join((*kept, last))
+    return ".".join((*kept, NAMES.get(last, last)))
 
 
 def _settings(config: Any) -> dict[Keys, Value]:
     """Return what a model's configuration says: its own settings, the activations of its layers, and their padding."""
-    found: dict[Keys, Value] = {}
-    layers, acts = 0, ("other_activation", "activation", "other_activation")
+    settings = _Settings()
     todo, left = [config], MAX_TENSORS
-    while todo and left:
+    while todo:
         item, left = todo.pop(), left - 1
-        if isinstance(item, dict) and item.get("class_name") in LAYERS and isinstance(item.get("config"), dict):
-            inside = item["config"]
-            wide = inside.get("kernel_size", [1, 1]) != [1, 1]
-            layers += not wide and item["class_name"] in LAYERS[:2]
-            if wide and inside.get("padding") == "same":
-                found["config", "padding_mode"] = "zero"
-            if (activation := inside.get("activation", PLAIN.get(item["class_name"], "linear"))) != "linear":
-                found["config", acts[min(layers, 2)]] = str(activation)
-        elif isinstance(item, dict):
-            found |= {("config", key): v for key, v in item.items() if isinstance(v, (bool, int, float, str))}
-            todo += reversed(item.values())
-        elif isinstance(item, list):
-            todo += reversed(item)
-    if layers == 2:
-        found.setdefault(("config", "activation"), "linear")
-    return found
+        if not left:
+            raise NCAError("has a configuration of more parts than ncaengine reads.")
+        if isinstance(item, dict):
+            inside = item.get("config") if "class_name" in item and item is not config else None
+            if isinstance(inside, dict):
+                if item["class_name"] in LAYERS or not _parts(inside):
+                    settings.add_layer(item["class_name"], inside, str(item.get("module", "")))
+                    continue
+                if item.get("module") == "keras.layers":  # around others
+                    settings.add("class", str(item["class_name"]), str(inside.get("name")))
+            settings.add_all(item)
+        todo += reversed(_parts(item))
+    if settings.layers == 2 and not any(keys[-1] == "class" for keys in settings.found):
+        settings.found.setdefault(("config", "activation"), "linear")
+    return settings.found
+
+
+def _parts(item: Any) -> list[Any]:
+    """Return the tables and lists in a part of a configuration that may hold layers."""
+    inside = [v for k, v in item.items() if not NO_LAYERS.fullmatch(k[:100])] if isinstance(item, dict) else item
+    return [each for each in inside if isinstance(each, dict) or (isinstance(each, list) and _has_tables(each))]
+
+
+def _has_tables(items: list[Any]) -> bool:
+    return any(isinstance(each, dict) or (isinstance(each, list) and _has_tables(each)) for each in items)
+
+
+class _Settings:
+    """What the parts of a configuration say, in their order."""
+
+    def __init__(self) -> None:
+        self.found: dict[Keys, Value] = {}
+        self.layers = 0
+        """Layers with weights of single cells so far."""
+
+    def add(self, key: str, value: Value, name: str) -> None:
+        """Add a setting; what differs from an earlier one is kept, too. name: of the layer."""
+        if self.found.setdefault(("config", key), value) != value:
+            self.found["config", name[:40], key] = value
+
+    def add_all(self, table: dict[str, Any]) -> None:
+        """Add all plain values of a table."""
+        for key, value in table.items():
+            if isinstance(value, (bool, int, float, str)):
+                self.add(key, value, str(table.get("name")))
+
+    def add_layer(self, kind: str, inside: dict[str, Any], module: str) -> None:
+        """Add what a layer says that is known; of an unknown one, its class."""
+        name = str(inside.get("name", kind))
+        if kind not in LAYERS:
+            if kind not in INERT:
+                self.add("class", str(kind), name)
+                self.add_all({} if module.startswith("keras") else inside)
+            return
+        wide = inside.get("kernel_size", [1, 1]) != [1, 1]
+        self.layers += not wide and kind in LAYERS[:2]
+        if wide and inside.get("padding") == "same":
+            self.add("padding_mode", "zero", name)
+        for setting, key in (("dilation", "dilation_rate"), ("stride", "strides")):
+            if inside.get(key, [1, 1]) not in ([1, 1], 1):
+                self.add(setting, str(inside[key]), name)
+        if (activation := _activation(kind, inside)) != "linear":
+            acts = ("other_activation", "activation", "other_activation")
+            self.add(acts[min(self.layers, 2)], activation, name)
+
+
+def _activation(kind: Any, inside: dict[str, Any]) -> str:
+    """Return the activation of a layer of a known class."""
+    if kind == "ReLU":
+        more = {key: inside[key] for key in ("max_value", "negative_slope", "threshold") if inside.get(key)}
+        return f"ReLU {more}" if more else "relu"
+    held = inside.get("activation") or "linear"
+    if not isinstance(held, dict):
+        return str(held)
+    kind, inner = held.get("class_name"), held.get("config")
+    return _activation(kind, inner) if kind in LAYERS[3:] and isinstance(inner, dict) else f"{kind} {inner}"

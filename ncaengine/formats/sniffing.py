@@ -17,7 +17,8 @@ from ncaengine.core.files import as_text
 from ncaengine.core.model import Model
 from ncaengine.formats import hdf5
 from ncaengine.formats.exporters.tabs import MADE_BY
-from ncaengine.formats.importers.base import Decoded, quoted
+from ncaengine.formats.importers.base import Decoded, Value, quoted
+from ncaengine.formats.importers.names import DICTIONARIES, kind_of
 from ncaengine.formats.limits import MAX_TEXT_BYTES, too_large
 from ncaengine.formats.onnx import looks_like_onnx, read_onnx
 from ncaengine.formats.partition import Held
@@ -138,7 +139,7 @@ def _from_arrays(found: object, stem: str) -> Decoded | Held:
     if isinstance(found, list) and all(isinstance(each, np.ndarray) for each in found):
         return Decoded("arrays", found[0] if len(found) == 1 else found, stem)
     tensors = holders.find_tensors(found)
-    return Held(tensors, stem) if tensors else Decoded("arrays", found, stem)
+    return Held(tensors, stem, plain=find_plain(found)) if tensors else Decoded("arrays", found, stem)
 
 
 def _read_pickle(path: Path, stem: str) -> Model | Decoded | Held:
@@ -188,13 +189,26 @@ def _read_text(path: Path, stem: str) -> Decoded:
         if path.suffix.lower() in TEXTS[1:]:
             return Decoded("text", text, stem)
         with _no_garbage_collection():
-            return Decoded("json", json.loads(text), stem)
+            data = json.loads(text)
+        return Decoded("json", data, stem, stated=_stated(data))
     except UnicodeDecodeError:
         raise NCAError("is not UTF-8 text; save it as UTF-8.") from None
     except json.JSONDecodeError as error:
         raise NCAError(f"is not JSON ({error}); copy or save it again.") from None
     except (ValueError, RecursionError):
         raise NCAError("is no JSON of a model: its numbers are too long, or its lists too deep.") from None
+
+
+def _stated(data: object) -> dict[str, Value]:
+    """Return the settings of a step in a table, and in its dictionaries of settings, by dotted names."""
+    if not isinstance(data, dict):
+        return {}
+    return {
+        ".".join(keys): value
+        for keys, value in find_plain({k: v for k, v in data.items() if not isinstance(v, list) or len(v) == 2}).items()
+        if kind_of(keys[-1]) and all(map(DICTIONARIES.fullmatch, keys[:-1]))
+        and not (type(value) is int and abs(value) > 2**53)  # no float
+    }  # fmt: skip
 
 
 @contextmanager

@@ -34,7 +34,11 @@ def rows(model: Model, recognised: str) -> list[tuple[str, str]]:
     recognised = recognised or attribution.get("recognised", "")
     attribution.pop("recognised", None)
     if recognised:
-        attribution.setdefault("reading", "sure: files of this form say what a step computes")
+        more = "left out" in attribution
+        attribution.setdefault(
+            "reading", f"{'likely' if more else 'sure'}: files of this form say what a step computes"
+            f"{'; something was left out' * more}"
+        )  # fmt: skip
     weights = [
         f"{n}: mean {v['mean']:.3f}, deviation {v['deviation']:.3f}, largest {v['largest']:.3f}"
         for n, v in statistics(model).items()

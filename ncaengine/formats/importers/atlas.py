@@ -7,6 +7,7 @@ Weights are (pixel - center)·scale, with pixels from 0 to 1. The picture is an 
 """
 
 import base64
+import dataclasses
 import functools
 import io
 import math
@@ -22,7 +23,18 @@ from PIL import Image
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import MAX_NUMBERS, Model
 from ncaengine.core.types import F32
-from ncaengine.formats.importers.base import ASK, Decoded, Hints, Makers, bounded_attribution, converted, make_each
+from ncaengine.formats.importers.base import (
+    ASK,
+    Decoded,
+    Hints,
+    Makers,
+    bounded_attribution,
+    converted,
+    left_out,
+    make_each,
+    unread_keys,
+    unread_layer_keys,
+)
 from ncaengine.formats.importers.dense import PLACE, STENCILS, Convention, Dense, build_model
 from ncaengine.formats.limits import too_large
 
@@ -131,20 +143,26 @@ def lacks_second_bias(decoded: Decoded) -> bool:
 
 
 def open_atlas(
+    decoded: Decoded,
     atlas: Atlas,
     names: Sequence[str],
     convention: Callable[[Dense, int], Convention],
     hints: Hints,
 ) -> Makers:
-    """Return the makers of an atlas's models.
+    """Return the makers of a file's models.
 
+    atlas: what `read_atlas` makes of the file.
     names: of the models, as `file_names` makes them.
     convention: what the family's files leave unsaid, for a model's net and number.
     """
-    net = atlas.nets()
+    net, data = atlas.nets(), decoded.data
+    fields, layer_fields = Atlas.__struct_fields__, AtlasLayer.__struct_fields__
+    keys = [*unread_keys(data, fields, decoded.stated), *unread_layer_keys(data["layers"], layer_fields)]
+    unread = tuple(filter(None, [left_out(keys)]))
 
     def make(number: int, name: str) -> Model:
         weights = net(number)
+        weights = dataclasses.replace(weights, notes=(*weights.notes, *unread))
         return build_model(weights, convention(weights, number), hints, name)
 
     return make_each(names, make)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Integrator, Model, Padding, Range
 from ncaengine.core.validation import explain_invalid
+from ncaengine.formats.importers.names import DICTIONARIES, NEUTRAL, kind_of
 
 ARTICLE_KERNELS = ("square", "hexagonal-distill")
 """Kernels that the article's models were published for. On the moment-matched hexagonal kernel, whose response to the
@@ -171,6 +172,34 @@ def listed(names: Iterable[str]) -> str:
 def left_out(names: Collection[str]) -> str:
     """Return a sentence about things in a file whose meaning is not known; '' if there are none."""
     return f"left out, because its meaning is not known: {listed(names)}" if names else ""
+
+
+def unread_keys(data: Mapping[str, Any], known: Collection[str], stated: Collection[str] = ()) -> list[str]:
+    """Return the keys of a table that nothing reads and that may say something about a step.
+
+    known: the keys that the table's form has. stated: those that state something, see Decoded.
+    """
+
+    def is_neutral(key: str) -> bool:
+        if isinstance(data[key], dict):
+            return bool(DICTIONARIES.fullmatch(key[:100]))  # what it says is in `stated`
+        return not isinstance(data[key], list) and bool(NEUTRAL.fullmatch(key[:100]))
+
+    return [key for key in data if key not in known and key not in stated and not is_neutral(key)]
+
+
+def unread_layer_keys(layers: Sequence[Mapping[str, Any]], known: Collection[str]) -> list[str]:
+    """Return those of layers, as "layers.0.note". Raises NCAError if one has the name of a setting of a step."""
+    found = []
+    for number, layer in enumerate(layers):
+        for key in unread_keys(layer, known):
+            if kind_of(key):
+                raise NCAError(
+                    f"its layer {number} has the key {quoted(key)}, which is not of its form and may change the step; "
+                    "take it out if it says nothing new."
+                )
+            found.append(f"layers.{number}.{key}")
+    return found
 
 
 def quoted(key: object) -> str:

@@ -48,7 +48,7 @@ def open_models(decoded: Decoded, hints: Hints) -> Makers:
         attribution = {"motion": name} if MOTION.fullmatch(name) else {}
         return dense.Convention(msgspec.structs.replace(CONFIG, scales=scales, attribution=attribution), "filter")
 
-    return atlas.open_atlas(whole, file_names(whole.model_names, decoded.name, MOTION), convention, hints)
+    return atlas.open_atlas(decoded, whole, file_names(whole.model_names, decoded.name, MOTION), convention, hints)
 
 
 FAMILY = Family(

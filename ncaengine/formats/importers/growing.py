@@ -18,7 +18,16 @@ from ncaengine.core.model import Alive, Clips, Colour, Config, Seed
 from ncaengine.core.types import F32
 from ncaengine.formats.importers import dense
 from ncaengine.formats.importers.atlas import Count
-from ncaengine.formats.importers.base import Decoded, Family, Hints, Makers, converted, make_each
+from ncaengine.formats.importers.base import (
+    Decoded,
+    Family,
+    Hints,
+    Makers,
+    converted,
+    left_out,
+    make_each,
+    unread_layer_keys,
+)
 
 CONFIG = Config(
     alive=Alive(3, 0.1), seed=Seed("point", 1.0, first=3), colour=Colour(1.0, 0.0, alpha=True), kernels=("square",),
@@ -83,9 +92,11 @@ def open_models(decoded: Decoded, hints: Hints) -> Makers:
     if first.out_ch != second.in_ch:
         raise NCAError(f"its first layer has {first.out_ch} outputs and its second {second.in_ch} inputs.")
 
+    unread = tuple(filter(None, [left_out(unread_layer_keys(decoded.data, GrowingLayer.__struct_fields__))]))
+
     def net() -> dense.Dense:
         w1, w2 = first.matrix(), second.matrix()
-        return dense.Dense(w1[:-1].T, w1[-1], w2[:-1].T, w2[-1])
+        return dense.Dense(w1[:-1].T, w1[-1], w2[:-1].T, w2[-1], notes=unread)
 
     return make_each([decoded.name], lambda _, name: dense.build_model(net(), CONVENTION, hints, name))
 

@@ -16,18 +16,23 @@ import numpy as np
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Clips, Colour, Config, Feature, Model, Seed
 from ncaengine.core.types import F32
-from ncaengine.formats.importers.base import Decoded, Family, Hints, Makers, make_each
+from ncaengine.formats.importers.base import Decoded, Family, Hints, Makers, left_out, make_each, quoted, unread_keys
+from ncaengine.formats.importers.names import kind_of, meaning_of
 from ncaengine.formats.importers.programs import MATRIX, Numbers, numbers_in_text, plain, scale_in_text
+from ncaengine.formats.importers.state_dicts import Account, Layers
 
 FILTERS = {4: (2, 1, 1), 6: (2, 2, 2), 8: (4, 2, 2), 12: (4, 4, 4)}
 """By the number of channels: how many have the filter L9, S and its transpose, in this order."""
 GAINS = (("laplacian", 4.0), ("gradient_x", 8.0), ("gradient_y", 8.0))
 DEMO_SCALE = 1e-3
 """Factor of the demo's weights if they are integers and the program names none."""
+KEYS = ("w", "b", "bias", "scale")
+"""Keys of a table that are read, in lower case."""
 PLAIN = Config(
     hidden=0, absolute=True, activation="linear", fire_rate=1.0, firing="channel", seed=Seed("noise", 1.0),
     kernels=("square",),
 )  # fmt: skip
+BARE = "a guess: the numbers are whole, so they are taken as thousandths, as the demo's"
 DEMO = msgspec.structs.replace(PLAIN, clips=Clips(state=(-0.5, 0.5)), colour=Colour(2.0, 0.5))
 
 
@@ -46,21 +51,26 @@ def recognise(decoded: Decoded, _: Hints) -> str:
 
 def open_models(decoded: Decoded, hints: Hints) -> Makers:
     """Return the maker of the one model, or of each model of a text, by name."""
+    for said, value in decoded.stated.items():
+        if kind_of(said) == "activation" and meaning_of("activation", str(value)) != "linear":
+            raise NCAError(f"says {quoted(said)}, but a μNCA has no hidden units.")
     array = _array(decoded)
     if array is not None:
-        return make_each([decoded.name], lambda _, name: _model(array[:, :-1], array[:, -1], PLAIN, hints, name))
+        config = _with_facts(PLAIN, _unread(decoded))
+        return make_each([decoded.name], lambda _, name: _model(array[:, :-1], array[:, -1], config, hints, name))
     rows: list[Numbers] = []
     scale = None
     if decoded.form == "text":
         rows, scale = list(numbers_in_text(decoded.data)), scale_in_text(decoded.data)
     elif decoded.form == "json" and (row := _numbers_in_json(decoded.data)):
-        rows = [plain(row)]
+        rows, scale = [plain(row)], _scale_in_json(decoded.data)
     elif decoded.form == "floats" and len(decoded.data) == MATRIX + 4:
         rows = [plain(decoded.data.tolist())]
     if not rows:
         raise NCAError("holds no μNCA: it has neither w (channels, 4·channels + 1) nor four 4x4 matrices and a bias.")
     names = [decoded.name, *(f"{decoded.name}-{number}" for number in range(2, len(rows) + 1))]
-    return make_each(names, lambda number, name: _demo(rows[number], scale, hints, name))
+    config = _with_facts(DEMO, _unread(decoded))
+    return make_each(names, lambda number, name: _demo(rows[number], scale, config, hints, name))
 
 
 def _model(w: F32, b: F32, config: Config, hints: Hints, name: str) -> Model:
@@ -79,17 +89,37 @@ def _model(w: F32, b: F32, config: Config, hints: Hints, name: str) -> Model:
     return Model(config, np.zeros((0, inputs), np.float32), np.zeros(0, np.float32), w, b)
 
 
-def _demo(numbers: Numbers, scale: float | None, hints: Hints, name: str) -> Model:
+def _unread(decoded: Decoded) -> str:
+    """Return a sentence about what a file holds beside the one layer; '' if it holds nothing else.
+
+    Raises NCAError for further layers.
+    """
+    if decoded.form == "tensors":
+        account = Account(decoded.data)
+        account.use("w")
+        return account.close(Layers("w", "its bias"))
+    if decoded.form != "json" or not isinstance(decoded.data, dict):
+        return ""
+    return left_out([key for key in unread_keys(decoded.data, (), decoded.stated) if key.lower() not in KEYS])
+
+
+def _with_facts(config: Config, unread: str) -> Config:
+    return msgspec.structs.replace(config, attribution={"left out": unread} if unread else {})
+
+
+def _demo(numbers: Numbers, scale: float | None, config: Config, hints: Hints, name: str) -> Model:
     """Return the model of the demo's 68 numbers.
 
     scale: their factor; None for DEMO_SCALE if all are integers, else 1.
     """
     if scale is None:
         scale = DEMO_SCALE if numbers.whole else 1.0
+        if numbers.whole:
+            config = msgspec.structs.replace(config, attribution={**config.attribution, "reading": BARE})
     with np.errstate(over="ignore"):  # Model refuses what is not finite
         row = np.array(numbers.values, np.float32) * np.float32(scale)
     w = row[:MATRIX].reshape(16, 4).T  # columns, one an input
-    return _model(w, row[MATRIX:], DEMO, hints, name)
+    return _model(w, row[MATRIX:], config, hints, name)
 
 
 def _array(decoded: Decoded) -> F32 | None:
@@ -138,6 +168,14 @@ def _numbers_in_json(data: Any) -> list[float] | None:
         else:
             return None
     return flat if len(flat) == MATRIX + 4 else None
+
+
+def _scale_in_json(data: Any) -> float | None:
+    """Return the factor that a table gives its numbers; None if it gives none."""
+    scale = next((v for key, v in data.items() if key.lower() == "scale"), None) if isinstance(data, dict) else None
+    if scale is not None and (type(scale) not in (int, float) or not abs(scale) < 1e30):
+        raise NCAError(f"its scale is {quoted(scale)}; it must be one number.")
+    return scale
 
 
 FAMILY = Family(

@@ -37,7 +37,9 @@ def open_models(decoded: Decoded, hints: Hints) -> Makers:
     if atlas.is_atlas(decoded):
         whole = atlas.read_atlas(decoded)
         names = file_names(whole.model_names, decoded.name)
-        return atlas.open_atlas(whole, names, lambda net, _: _convention(net, whole.noise_level, "filter"), hints)
+        return atlas.open_atlas(
+            decoded, whole, names, lambda net, _: _convention(net, whole.noise_level, "filter"), hints
+        )
     has_level = decoded.form == "tensors" and "noise_level" in decoded.data
     level = _number(decoded.data["noise_level"]) if has_level else None
     return dense.open_net(decoded, hints, lambda net: _convention(net, level, "channel"))

@@ -8,9 +8,11 @@ range.
 
 import msgspec
 
+from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Clips, Colour, Config, Range
 from ncaengine.formats.importers import atlas, dense
-from ncaengine.formats.importers.base import ARTICLE_KERNELS, Decoded, Family, Hints, Makers, file_names
+from ncaengine.formats.importers.base import ARTICLE_KERNELS, Decoded, Family, Hints, Makers, file_names, quoted
+from ncaengine.formats.importers.names import kind_of
 
 FEATURES = dense.features(dense.STENCILS[4], "eighths")
 CLIPS = Clips(perception=(-2.0, 2.0), hidden=(0.0, 2.0), update=(-2.0, 2.0), state=(-2.0, 2.0))
@@ -27,6 +29,8 @@ def recognise(decoded: Decoded, _: Hints) -> str:
 def open_models(decoded: Decoded, hints: Hints) -> Makers:
     """Return the maker of each model, by name."""
     whole = atlas.read_atlas(decoded)
+    if odd := next((name for name in decoded.stated if kind_of(name) not in ("fire rate", "padding", "circular")), ""):
+        raise NCAError(f"says {quoted(odd)}; whether that comes before or after its activations saturate is not known.")
     hidden, state = (_activation_range(layer) for layer in whole.layers)
     state = state or CLIPS.state
     clips = Clips(perception=state, hidden=hidden or CLIPS.hidden, update=state, state=state)
@@ -35,7 +39,7 @@ def open_models(decoded: Decoded, hints: Hints) -> Makers:
         config = msgspec.structs.replace(CONFIG, clips=clips, attribution=whole.credits(number))
         return dense.Convention(config, "filter", "eighths")
 
-    return atlas.open_atlas(whole, file_names(whole.model_names, decoded.name), convention, hints)
+    return atlas.open_atlas(decoded, whole, file_names(whole.model_names, decoded.name), convention, hints)
 
 
 def _activation_range(layer: atlas.AtlasLayer) -> Range | None:

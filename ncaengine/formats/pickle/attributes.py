@@ -9,13 +9,8 @@ from typing import Any
 
 import numpy as np
 
-<<<<<<< HEAD
-from ncaengine.formats.pickle.holders import Keys, all_holders, is_filter, modules_in
-from ncaengine.formats.pickle.machine import GlobalName, UnloadedObject
-=======
 from ncaengine.formats.pickle.holders import Keys, all_holders, is_filter, is_script, modules_in
-from ncaengine.formats.pickle.machine import UnloadedObject
->>>>>>> 80825ca7d2b96933f12484c96a224e3ec15115eb
+from ncaengine.formats.pickle.machine import GlobalName, UnloadedObject
 from ncaengine.formats.pickle.tensors import Array
 
 Plain = bool | int | float | str | tuple[float, ...] | Array

@@ -40,6 +40,10 @@ STORAGES = {
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 """The first two pickles of torch's old form."""
 NUMBERS = re.compile(r"[<>|=]?(f[248]|[iu][1248]|b1|c8|c16|O[48]?)")
+TYPES = re.compile(rf"{NUMBERS.pattern}|[<>|=]?[SU]\d{{1,6}}")
+"""Those of numbers, objects and texts."""
+MAX_TEXTS, MAX_LETTERS = 4, 100
+"""Texts of an array that are read, and letters of all."""
 
 
 @dataclass(eq=False, slots=True)
@@ -53,17 +57,17 @@ class _Storage:
     """Whether the elements are bfloat16, which NumPy lacks; the dtype is then uint16."""
 
 
-def plain_dtype(text: str, order: str = "") -> np.dtype[Any]:
-    """Return a dtype from its text. Raises NCAError unless it is one of numbers or objects."""
-    if not NUMBERS.fullmatch(text):
+def plain_dtype(text: str, order: str = "", types: re.Pattern[str] = NUMBERS) -> np.dtype[Any]:
+    """Return a dtype from its text. Raises NCAError unless it is one of numbers or objects, or else of `types`."""
+    if not types.fullmatch(text):
         raise NCAError(f"holds an array of type {text[:40]!r}, which is not a type of numbers.")
     found: np.dtype[Any] = np.dtype(text)
     return found.newbyteorder(">" if order == ">" else "<") if order in ("<", ">") else found
 
 
 def _dtype(text: str, order: str) -> np.dtype[Any] | UnloadedObject:
-    """Return a pickled dtype; an UnloadedObject for one of texts, dates or fields."""
-    return plain_dtype(text, order) if NUMBERS.fullmatch(text) else UnloadedObject("numpy", "ndarray")
+    """Return a pickled dtype; an UnloadedObject for one of dates or fields."""
+    return plain_dtype(text, order, TYPES) if TYPES.fullmatch(text) else UnloadedObject("numpy", "ndarray")
 
 
 def _size(shape: Any) -> int:
@@ -77,6 +81,12 @@ def _owned(view: Array) -> Array:
     if view.dtype == np.bool_:
         return view.view(np.uint8).astype(np.bool_)  # a file's bytes may be other than 0 and 1
     return view.astype(view.dtype.newbyteorder("="), order="C")
+
+
+def _text(view: Array) -> str:
+    """Return the first texts of an array as one."""
+    texts = (t.decode("utf-8", "replace") if isinstance(t, bytes) else t for t in view.ravel()[:MAX_TEXTS].tolist())
+    return ", ".join(texts)[:MAX_LETTERS].encode("utf-8", "replace").decode()
 
 
 class TensorMachine(PickleMachine):
@@ -135,7 +145,7 @@ class TensorMachine(PickleMachine):
     def array(self, shape: Any, dtype: Any, fortran: Any, content: Any) -> Any:
         """Return a NumPy array of numbers, or for an array of objects a nested list. content: bytes or a list.
 
-        For an array of texts, dates and the like, return an UnloadedObject.
+        For an array of texts, return its first as one text; for one of dates and the like, an UnloadedObject.
         """
         if isinstance(dtype, UnloadedObject):
             return dtype
@@ -150,7 +160,8 @@ class TensorMachine(PickleMachine):
         raw = self.encode(content) if isinstance(content, str) else content  # Python 2 wrote text
         if len(raw) != count * dtype.itemsize:
             raise ValueError("wrong size")
-        return _owned(np.ndarray(shape, dtype, raw, order="F" if fortran else "C"))
+        view = np.ndarray(shape, dtype, raw, order="F" if fortran else "C")
+        return _text(view) if dtype.kind in "SU" else _owned(view)
 
     def count(self, shape: Any) -> int:
         """Return the number of elements of a shape. Raises NCAError once the file has too many in all."""
@@ -214,7 +225,7 @@ class TensorMachine(PickleMachine):
         return PendingObject(lambda state: self.array(*state[1:]))
 
     def scalar(self, dtype: Any, raw: Any = b"") -> Any:
-        """Return one number of NumPy's as a number of Python's; a date or the like as an UnloadedObject."""
+        """Return one number or text of NumPy's as one of Python's; a date or the like as an UnloadedObject."""
         found = self.array((), dtype, False, raw)
         return found.item() if isinstance(found, np.ndarray) else found
 

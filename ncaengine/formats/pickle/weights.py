@@ -18,7 +18,7 @@ import numpy as np
 from ncaengine.core.errors import NCAError
 from ncaengine.formats.limits import MAX_PICKLE_BYTES, MAX_TENSORS, too_large
 from ncaengine.formats.pickle.machine import UnloadedObject, code_refused
-from ncaengine.formats.pickle.tensors import MAGIC, TensorMachine, plain_dtype
+from ncaengine.formats.pickle.tensors import MAGIC, NUMBERS, TYPES, TensorMachine, plain_dtype
 
 NPY_HEAD = re.compile(rb"\{'descr': (.{1,200}?), 'fortran_order': (True|False), 'shape': \(([\dL, ]*)\),? *\} *\n?")
 
@@ -47,17 +47,25 @@ class Script:
 
 
 def in_order(arrays: Sequence[Any]) -> dict[str, Any]:
-    """Name arrays without names, in the order of their use: a matrix is a layer, a vector behind it its bias."""
+    """Name arrays without names, in the order of their use: a matrix is a layer, a vector somewhere behind it its bias.
+
+    Raises NCAError if a vector may be the bias of either layer.
+    """
     named: dict[str, Any] = {}
-    layer = ""
-    for array in arrays:
-        if array.ndim == 1 and layer and len(array) == len(named[f"{layer}.weight"]):
-            named[f"{layer}.bias"] = array
-        elif array.ndim > 1 and array.shape[2:] in ((), (1, 1)):
-            layer = f"layers.{2 * sum(name.endswith('.weight') for name in named)}"
-            named[f"{layer}.weight"] = array
-        elif array.ndim > 1:
-            named[f"filters{len(named) or ''}"] = array
+    for number, array in enumerate(arrays):
+        weights = [name for name in named if name.endswith(".weight")]
+        if array.ndim > 1:
+            plain = array.shape[2:] in ((), (1, 1))
+            named[f"layers.{2 * len(weights)}.weight" if plain else f"filters{len(named) or ''}"] = array
+            continue
+        biases = [f"{name.removesuffix('weight')}bias" for name in weights if array.shape == named[name].shape[:1]]
+        fit = [name for name in biases if name not in named]
+        if len(fit) > sum(each.shape == array.shape for each in arrays[number:]):
+            raise NCAError(
+                f"holds arrays without names; its vector of {len(array)} numbers may be the bias of several layers; "
+                "save a state dict instead."
+            )
+        named[fit[0] if fit else f"array{number}"] = array
     return named
 
 
@@ -92,7 +100,7 @@ def read_npy(path: Path) -> object:
 
 
 def read_npz(path: Path) -> object:
-    """Read a file of numpy.savez: arrays by name, or a list of those that have none.
+    """Read a file of numpy.savez: arrays by name, or a list of those that have none. Texts and truth values are plain.
 
     Raises NCAError without the file's name, or OSError.
     """
@@ -102,7 +110,7 @@ def read_npz(path: Path) -> object:
             raise too_large("a thousand tensors")
         if sum(e.file_size for e in entries) > MAX_PICKLE_BYTES:  # of all, before any is unpacked
             raise too_large("100 MB")
-        arrays = {e.filename.removesuffix(".npy"): _npy(archive.read(e)) for e in entries}
+        arrays = {e.filename.removesuffix(".npy"): _npy(archive.read(e), TYPES) for e in entries}
     return list(arrays.values()) if all(re.fullmatch(r"arr_\d+", name) for name in arrays) else arrays
 
 
@@ -121,18 +129,19 @@ def zip_kind(path: Path) -> str:
     return "keras" if any(name.endswith("weights.h5") for name in names) else ""
 
 
-def _npy(data: bytes) -> object:
+def _npy(data: bytes, types: re.Pattern[str] = NUMBERS) -> object:
     start = 8 + {(b"\x93NUMPY", 1): 2, (b"\x93NUMPY", 2): 4, (b"\x93NUMPY", 3): 4}[data[:6], data[6]]
     end = start + int.from_bytes(data[8:start], "little")
     head = NPY_HEAD.fullmatch(data, start, min(end, start + 10_000))
     if head is None:
         raise ValueError("no header")
     descr, fortran, sizes = head.groups()
-    dtype = plain_dtype(descr.decode("latin1").strip("'"))
+    dtype = plain_dtype(descr.decode("latin1").strip("'"), types=types)
     if dtype.hasobject:
         return TensorMachine(len(data)).run(io.BytesIO(data[end:]))
     shape = tuple(int(n.strip(b" L")) for n in sizes.split(b",") if n.strip())
-    return TensorMachine(len(data)).array(shape, dtype, fortran == b"True", memoryview(data)[end:])
+    found = TensorMachine(len(data)).array(shape, dtype, fortran == b"True", memoryview(data)[end:])
+    return found.item() if types is TYPES and not shape and dtype.kind == "b" else found
 
 
 @contextmanager
