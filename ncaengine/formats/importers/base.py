@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Integrator, Model, Padding, Range
 from ncaengine.core.validation import explain_invalid
-from ncaengine.formats.importers.names import DICTIONARIES, NEUTRAL, kind_of
+from ncaengine.formats.importers.names import DICTIONARIES, is_silent, kind_of
 
 ARTICLE_KERNELS = ("square", "hexagonal-distill")
 """Kernels that the article's models were published for. On the moment-matched hexagonal kernel, whose response to the
@@ -183,7 +183,7 @@ def unread_keys(data: Mapping[str, Any], known: Collection[str], stated: Collect
     def is_neutral(key: str) -> bool:
         if isinstance(data[key], dict):
             return bool(DICTIONARIES.fullmatch(key[:100]))  # what it says is in `stated`
-        return not isinstance(data[key], list) and bool(NEUTRAL.fullmatch(key[:100]))
+        return not isinstance(data[key], list) and is_silent(key)
 
     return [key for key in data if key not in known and key not in stated and not is_neutral(key)]
 
