@@ -67,10 +67,7 @@ class Watch:
             return ""
         reached = f"reach {largest:.2g}" if math.isfinite(largest) else "are no finite numbers any more"
         name, cause = grid.model.config.name, _cause(grid)
-        return (
-            f"{name} has diverged: at step {grid.step} its states {reached}. {cause} "
-            "Undo, erase or seed it anew to go on."
-        )
+        return f"{name} has diverged: at step {grid.step} its states {reached}. {cause}"
 
 
 def _cause(grid: Grid) -> str:

@@ -101,6 +101,7 @@ class TrainingRun:
                 f"{job.output}: resuming after iteration {self.trainer.iteration:,}{f', with {had}' if had else ''}."
             )
         make_folder(job.folder)
+        files.check_place(job.checkpoint)
         self.board = open_board(job.log_dir, job.output.stem)
 
     def train(self, report: IterationReport | None = None, stopped: Callable[[], bool] = lambda: False) -> Model:

@@ -196,7 +196,7 @@ class App:
         """
         for grid in self.sim.grids.values():
             if not grid.cells.busy and (sentence := self.runaway.look(grid)):
-                self.notify(sentence, "error")
+                self.notify(f"{sentence} Undo, erase or start it from the seed to go on.", "error")
 
     def ask_question(self, text: str, *buttons: Button, kind: notices.Kind = "info") -> None:
         """Show a line with buttons. It stays until it is answered or dismissed."""
