@@ -108,7 +108,14 @@ class _Photo:
         if crop[0] + crop[2] > size[0] or crop[1] + crop[3] > size[1] or 0 in crop[2:]:
             raise NCAError(f"{name}: has {size[0]}x{size[1]} pixels; --crop {settings.crop} does not lie inside them.")
         x, y, width, height = (round(each * self.ratio) for each in crop)
-        self.part = Part(x, y, max(1, min(width, photo.shape[1] - x)), max(1, min(height, photo.shape[0] - y)))
+        self.part = Part(x, y, min(width, photo.shape[1] - x), min(height, photo.shape[0] - y))
+        if min(self.part.width, self.part.height) < SHORTEST:
+            read = f", read as {self.part.width}x{self.part.height}" if self.ratio < 1 else ""
+            cure = "Use a larger --crop or image" if crop[2:] != size else "Use a larger image"
+            raise NCAError(
+                f"{name}: the part that is taken is {crop[2]}x{crop[3]} pixels{read}; a target's shorter side needs "
+                f"at least {SHORTEST}. {cure}."
+            )
         self.picture = self.part.of(photo)
         self.inside = preparation.without_border(self.picture)
         if min(self.inside.width, self.inside.height) < SHORTEST:  # no texture, but a speck on a page
@@ -132,9 +139,10 @@ class _Photo:
             height, width = self.picture.shape[:2]
         across, down = (min(max(round(each * scale), 1), s.target_size) for each in (width, height))
         if min(across, down) < SHORTEST:
+            cure = "a larger --scale, or a less narrow --crop" if s.scale == "fit" else "a larger --scale"
             raise NCAError(
                 f"{self.name}: the part that is taken has {across}x{down} cells; a target's shorter side needs at "
-                f"least {SHORTEST}. Use a larger --scale or --crop."
+                f"least {SHORTEST}. Use {cure}."
             )
         where = [round(each / self.ratio) for each in (self.part.width, self.part.height, self.part.x, self.part.y)]
         what = f"{where[0]}x{where[1]} of {self.size[0]}x{self.size[1]} pixels at {where[2]},{where[3]}"

@@ -165,8 +165,9 @@ def test_unfit_targets_are_said(tmp_path: Path) -> None:
     [
         ({"crop": "0,0,481,10"}, "--crop 0,0,481,10 does not lie inside"),
         ({"crop": "0,0,0,10"}, "does not lie inside"),
-        ({"crop": "10,10,20,200"}, "13x128 cells"),
-        ({"scale": 0.01}, "5x4 cells"),
+        ({"crop": "10,10,20,200"}, "13x128 cells.*Use a larger --scale, or a less narrow --crop"),
+        ({"crop": "0,0,300,1"}, "is 300x1 pixels; .* at least 16. Use a larger --crop or image"),
+        ({"scale": 0.01}, "5x4 cells.*Use a larger --scale\\."),
         ({"crop": "1,2,3"}, "X,Y,WIDTH,HEIGHT"),
         ({"crop": "-1,2,3,4"}, "X,Y,WIDTH,HEIGHT"),
     ],
@@ -176,6 +177,33 @@ def test_what_cannot_be_taken_is_said(photo: Path, settings: dict[str, object], 
         prepared(photo, **settings)
     with pytest.raises(NCAError, match="coral: is a pattern"):
         prepared(Path("coral"), scale=0.5)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (400, 1), (1, 30), (400, 2), (5, 5), (15, 40)])
+@pytest.mark.parametrize(
+    "settings",
+    [{"scale": "auto"}, {"scale": 1}, {"scale": 16}, {"crop": "auto"}, {"even_light": True}]
+    + [{"scale": "auto", "crop": "auto", "even_light": True}],
+)
+def test_small_images_are_refused_before_they_are_measured(
+    tmp_path: Path, width: int, height: int, settings: dict[str, object]
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (height, width, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "small.png")
+    want = f"small.png: the part that is taken is {width}x{height} pixels; .* at least 16. Use a larger image."
+    with pytest.raises(NCAError, match=want):
+        prepared(tmp_path / "small.png", **settings)
+
+
+@pytest.mark.parametrize(("width", "height"), [(16, 16), (16, 500), (4000, 17), (9000, 20)])
+def test_narrow_images_are_taken_or_refused(tmp_path: Path, width: int, height: int) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (height, width, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "narrow.png")
+    for settings in ({"scale": "auto", "crop": "auto", "even_light": True}, {"scale": 16}, {"crop": "auto"}):
+        try:
+            assert min(prepared(tmp_path / "narrow.png", **settings).picture.shape[:2]) >= 16
+        except NCAError as error:
+            assert "at least 16" in str(error)
 
 
 @pytest.mark.parametrize(("text", "want"), [("", None), ("auto", None), ("1,2,3,4", (1, 2, 3, 4))])
