@@ -23,7 +23,7 @@ PLACES = 17
 """Places along each side at which parts are tried."""
 PLAIN = 0.2
 """A part that varies less than this share of the usual part is a plain border or background."""
-BORDER = 0.02
+BORDER = 0.012
 """Lines of pixels whose standard deviation is below this may belong to a plain border."""
 ALIKE = 1.5
 """The largest part is taken that is at most so many times as uneven as the most even one."""
@@ -37,6 +37,10 @@ VIEWED = 1024
 """The longer side at which parts are compared and tiles are looked for, in pixels."""
 SEEN, RESOLVED = 512, 3.0
 """The most pixels of a side that are looked at for the scale, and the least correlation length that is trusted."""
+PIECES = 16
+"""Light is looked for in PIECES x PIECES pieces of a picture, and not in those that are plain."""
+LEAST_TEXTURED = 0.25
+"""The share of these pieces that must lie away from plain ones, if those next to plain ones are left out, too."""
 DARKEST = 1e-3
 """Light is not evened below this share of white."""
 
@@ -128,6 +132,7 @@ def even_light(picture: F32) -> F32:
     """Return a picture without the slow changes of its light, those that a polynomial of degree 3 follows.
 
     The light multiplies linear values of red, green and blue alike, so colours stay. The mean brightness stays, too.
+    Plain parts say nothing about the light.
     """
     linear = srgb.to_light(picture)
     bright = np.log(np.maximum(linear @ srgb.LUMA, DARKEST))
@@ -135,14 +140,27 @@ def even_light(picture: F32) -> F32:
     apart = math.ceil(max(bright.shape) / 256)  # a few pixels are enough
     seen = bright[::apart, ::apart]
     down, across = np.meshgrid(y[::apart], x[::apart], indexing="ij")
-    waves = polynomial.polyvander2d(down.ravel(), across.ravel(), (3, 3))
+    textured = _textured(seen)
+    waves = polynomial.polyvander2d(down[textured], across[textured], (3, 3))
     slow = np.add.outer(np.arange(4), np.arange(4)) <= 3
     weights = np.zeros((4, 4))
-    weights[slow] = np.linalg.lstsq(waves[:, slow.ravel()], seen.ravel(), rcond=None)[0]
-    light = polynomial.polygrid2d(y, x, weights).astype(np.float32)
-    evened = linear * np.exp(light.mean() - light)[..., None]
+    weights[slow] = np.linalg.lstsq(waves[:, slow.ravel()], seen[textured], rcond=None)[0]
+    known = waves @ weights.ravel()
+    light = polynomial.polygrid2d(y, x, weights).clip(known.min(), known.max()).astype(np.float32)
+    evened = linear * np.exp(known.mean() - light)[..., None]
     evened *= linear.mean() / max(float(evened.mean()), DARKEST)
     return srgb.from_light(evened.clip(0, 1).astype(np.float32))
+
+
+def _textured(bright: F32) -> npt.NDArray[np.bool_]:
+    """Return which pixels lie in pieces that are not plain, nor next to plain ones, of which they may hold a part."""
+    rows, columns = (np.unique(np.linspace(0, side, PIECES + 1).astype(int)) for side in bright.shape)
+    pieces = [np.array_split(row, columns[1:-1], 1) for row in np.array_split(bright, rows[1:-1])]
+    spread = np.array([[piece.std() for piece in row] for row in pieces])
+    plain = spread < PLAIN * np.quantile(spread, 0.75)
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(plain, 1), (3, 3)).any((2, 3))
+    unfit = around if np.mean(around) < 1 - LEAST_TEXTURED else plain
+    return ~unfit.repeat(np.diff(rows), 0).repeat(np.diff(columns), 1)
 
 
 def found_tile(picture: F32) -> tuple[float, float]:
@@ -172,22 +190,17 @@ def _border(picture: F32) -> tuple[int, int]:
     """
     apart = math.ceil(picture.shape[1] / SEEN)  # a few pixels are enough
     spread = picture[:, ::apart].std(1).max(1)
-    textured = np.flatnonzero(spread >= min(BORDER, _least_spread(spread)))
+    textured = np.flatnonzero(spread >= min(BORDER, PLAIN * float(np.quantile(spread, 0.9))))
     widest = int(np.diff(textured).max(initial=1)) - 1
     ends = int(textured[0]), len(spread) - 1 - int(textured[-1])
     first, last = (end if end > widest else 0 for end in ends)
     return first, last
 
 
-def _least_spread(spread: F32) -> float:
-    """Return below which standard deviation a line of a picture is plain, beside its other lines."""
-    return PLAIN * float(np.quantile(spread, 0.9))
-
-
 def _meets(picture: F32) -> bool:
-    """Return whether the first row fits the last; where they are plain, that says nothing."""
-    spread = picture.std(1).max(1)
-    if min(spread[0], spread[-1]) < _least_spread(spread):
+    """Return whether the first row fits the last; where much of them is plain, that says nothing."""
+    details = np.abs(np.diff(picture, axis=1)).mean((1, 2))
+    if min(details[0], details[-1]) < 0.5 * np.median(details):
         return False
     changes = np.abs(picture - np.roll(picture, 1, 0)).mean((1, 2))
     return bool(changes[0] <= np.percentile(changes[1:], 90) and changes[1:].any())

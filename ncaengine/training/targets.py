@@ -121,7 +121,9 @@ class _Photo:
         if min(self.inside.width, self.inside.height) < SHORTEST:  # no texture, but a speck on a page
             self.inside = Part(0, 0, self.part.width, self.part.height)
         if settings.even_light:
-            self.picture = preparation.even_light(self.picture)
+            self.picture = self.picture.copy()
+            lit = self.inside.of(self.picture)
+            lit[:] = preparation.even_light(lit)
 
     def target(self) -> Target:
         """Scale and crop as the settings say."""

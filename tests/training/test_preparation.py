@@ -75,6 +75,23 @@ def test_even_light_stays_and_colours_stay(name: str) -> None:
     assert preparation.even_light(np.zeros((20, 20, 3), np.float32)).max() == 0
 
 
+@pytest.mark.parametrize("grey", [0, 1])
+@pytest.mark.parametrize("shape", ["half", "corner", "around"])
+@pytest.mark.parametrize("name", ["coral", "giraffe"])
+def test_plain_parts_say_nothing_about_the_light(name: str, shape: str, grey: float) -> None:
+    """The texture beside them becomes as even as it is without them."""
+    y, x = np.mgrid[-1:1:256j, -1:1:256j]
+    plain = {"half": x < 0, "corner": x + y < -0.4, "around": np.hypot(x, y) > 0.8}[shape]
+    light = (np.exp(0.6 * y) / np.exp(0.6))[..., None] ** (1 / 2.2)
+    texture = 0.1 + 0.7 * PATTERNS[name](256)
+    page = np.where(plain[..., None], grey, texture * light).astype(np.float32)
+    ratio = preparation.even_light(page) / texture
+    inner = ~plain & (np.abs(x) < 0.95) & (np.abs(y) < 0.95)
+    lower, upper = (ratio[inner & half].mean() for half in (y > 0.2, y < -0.2))
+    assert lower == pytest.approx(upper, rel=0.12)
+    assert np.quantile(ratio[inner], 0.98) < 1.5 * ratio[inner].mean()  # no bright stripe where they touch
+
+
 @FEW
 @given(NAMES, st.integers(0, 3), st.booleans())
 def test_the_even_part_of_a_collage_is_its_texture(name: str, corner: int, plain: bool) -> None:
@@ -183,6 +200,9 @@ def test_patterns_tile_and_their_halves_do_not() -> None:
         picture = PATTERNS[name](128)
         assert preparation.edges_meet(picture)
         assert not preparation.edges_meet(picture[:50, :70])
+    y, x = np.mgrid[-1:1:128j, -1:1:128j]
+    round_ = np.where((np.hypot(x, y) < 1)[..., None], PATTERNS["coral"](128), 0).astype(np.float32)
+    assert not preparation.edges_meet(round_)
     assert not preparation.edges_meet(np.full((64, 64, 3), 0.5, np.float32))
 
 

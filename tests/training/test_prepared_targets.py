@@ -93,6 +93,17 @@ def test_a_border_is_neither_taken_nor_measured(tmp_path: Path, name: str, grey:
     assert alone == want
 
 
+def test_light_is_evened_inside_of_a_border(tmp_path: Path) -> None:
+    texture = 0.1 + 0.7 * PATTERNS["coral"](128)
+    page = np.pad(texture * np.linspace(0.4, 1, 128)[None, :, None], ((16, 16), (16, 16), (0, 0)), constant_values=1)
+    Image.fromarray((page * 255).round().astype(np.uint8)).save(tmp_path / "a.png")
+    found = prepared(tmp_path / "a.png", scale=1, even_light=True, target_size=160).picture
+    assert (found[:16] == 1).all()
+    assert (found[:, -16:] == 1).all()
+    left, right = found[16:-16, 16:56].mean(), found[16:-16, -56:-16].mean()
+    assert left == pytest.approx(right, rel=0.15)
+
+
 def test_a_speck_on_a_plain_page_is_no_texture(tmp_path: Path) -> None:
     page = np.full((100, 100, 3), 255, np.uint8)
     page[40:44, 50:53] = 0
