@@ -115,13 +115,15 @@ class TrainingRun:
         self.device = pick_device(job.device)
         self.taken: list[str] = []
         self.targets = self._load_targets()
-        net, notice = _open_nets(job.nets)
+        net, notice = open_nets(job.nets)
         if notice:
             notify(notice)
         self.catalogue = catalogue or kernels.discover()
         self.kernels = [self.catalogue.get(name) for name in self.settings.kernels]
         net.speed_up(pick_precision(self.settings.precision, self.device))
         self.net, self.start = net.to(self.device), job.start
+        for name, target in self.targets.items():
+            losses.target_maps(self.net, losses.picture_tensor(target).to(self.device), job.target or name)
         if not saved:
             self._plan()
         self.clock: budget.Clock | None = None
@@ -236,7 +238,8 @@ class TrainingRun:
             for name in ("channels", "hidden"):
                 count = getattr(start.config, name)
                 if getattr(s, name) not in (count, getattr(self.defaults, name)):
-                    raise NCAError(f"{self.start}: has {count} {name}; leave out --{name}, or start without --from.")
+                    noun = name if name == "channels" else "hidden units"
+                    raise NCAError(f"{self.start}: has {count} {noun}; leave out --{name}, or start without --from.")
             if start.config.textures and not job.together:
                 raise NCAError(f"{self.start}: makes many textures; add --together, or start from one of them.")
             config = structs.replace(start.config, kernels=s.kernels, name=job.output.stem)
@@ -336,6 +339,6 @@ class TrainingRun:
 
 
 @lru_cache(maxsize=1)
-def _open_nets(names: tuple[str, ...]) -> tuple[extractor.Features, str | None]:
+def open_nets(names: tuple[str, ...]) -> tuple[extractor.Features, str | None]:
     """Open or download the feature nets, once for all images of a command."""
     return extractor.open_nets(names)

@@ -19,7 +19,7 @@ from ncaengine.training.patterns import PATTERNS
 from ncaengine.training.preparation import Part
 
 SHORTEST = 16
-"""The least length of a target's shorter side, in pixels."""
+"""The least length of a target's shorter side, in pixels; a feature net may need more, see `losses.target_maps`."""
 LARGEST = 4096
 """The longer side at which a photograph is read, in pixels."""
 FEWEST = 64
