@@ -34,6 +34,8 @@ FORMATS = (
     "DIB",
 )
 """Those that Pillow decodes itself: for others, as EPS, it starts programs."""
+ON_WHITE = "on white where it is transparent"
+"""What is said of an image with transparent pixels."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def load_image(name: str | Path, longest: int) -> Loaded:
         if (frames := count_frames(image)) > 1:
             dropped.append(f"the first of its {frames} pictures")
         if image.has_transparency_data:
-            dropped.append("on white where it is transparent")
+            dropped.append(ON_WHITE)
         return Loaded(_rgb(image, longest), size, ", ".join(dropped))
 
 

@@ -12,6 +12,7 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.types import F32
 from ncaengine.training.features.extractor import Features
+from ncaengine.training.features.nets import PictureTooSmall
 
 FeatureMaps = Callable[[Tensor], list[Tensor]]
 """A feature net: pictures (batch, 3, height, width) to maps (batch, channels, height', width')."""
@@ -52,8 +53,7 @@ class SlicedTransport:
         places: the most places of a layer to compare; of larger layers, a random sample is taken.
         """
         self.net, self.directions, self.places = net, directions, places
-        with torch.no_grad():
-            self.target = [fmap.flatten(2) for fmap in net(target)]
+        self.target = [fmap.flatten(2) for fmap in target_maps(net, target)]
         self.scales = [scale(fmap) for fmap in self.target]
 
     def __call__(self, pictures: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -81,10 +81,9 @@ class Gram:
     def __init__(self, net: FeatureMaps, target: Tensor) -> None:
         """Compute the Gram matrices of `target`, (1, 3, height, width) in [0, 1], of any size."""
         self.net = net
-        with torch.no_grad():
-            maps = net(target)
-            self.scales = [scale(fmap) for fmap in maps]
-            self.target = [_gram(fmap * scale) for fmap, scale in zip(maps, self.scales, strict=True)]
+        maps = target_maps(net, target)
+        self.scales = [scale(fmap) for fmap in maps]
+        self.target = [_gram(fmap * scale) for fmap, scale in zip(maps, self.scales, strict=True)]
 
     def __call__(self, pictures: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return the loss, see `Loss`; at least 0. The generator is not used."""
@@ -169,6 +168,15 @@ def make_loss(
     if target is None:
         raise NCAError(f"The loss {name} needs a target; name an image or a pattern.")
     return Gram(net, target) if name == "gram" else SlicedTransport(net, target, directions)
+
+
+def target_maps(net: FeatureMaps, target: Tensor, name: str = "") -> list[Tensor]:
+    """Return a net's maps of a target, (1, 3, height, width). Raises NCAError, which names it, if it is too small."""
+    try:
+        with torch.no_grad():
+            return net(target)
+    except PictureTooSmall as error:
+        raise NCAError(f"{name + ': ' if name else ''}A target's {error.what}; use a larger target.") from None
 
 
 def scale(fmap: Tensor) -> float:

@@ -23,6 +23,8 @@ PLACES = 17
 """Places along each side at which parts are tried."""
 PLAIN = 0.2
 """A part that varies less than this share of the usual part is a plain border or background."""
+BORDER = 0.012
+"""Lines of pixels whose standard deviation is below this may belong to a plain border."""
 ALIKE = 1.5
 """The largest part is taken that is at most so many times as uneven as the most even one."""
 SHARES = (1.0, 0.75, 0.5)
@@ -31,8 +33,14 @@ REPEATS = 0.9
 """Pixels that are a tile apart correlate at least so much; those of regular textures correlate less."""
 SMALLEST_TILE = 8
 """In pixels."""
+VIEWED = 1024
+"""The longer side at which parts are compared and tiles are looked for, in pixels."""
 SEEN, RESOLVED = 512, 3.0
 """The most pixels of a side that are looked at for the scale, and the least correlation length that is trusted."""
+PIECES = 16
+"""Light is looked for in PIECES x PIECES pieces of a picture, and not in those that are plain."""
+LEAST_TEXTURED = 0.25
+"""The share of these pieces that must lie away from plain ones, if those next to plain ones are left out, too."""
 DARKEST = 1e-3
 """Light is not evened below this share of white."""
 
@@ -51,8 +59,28 @@ class Part:
         return picture[self.y : self.y + self.height, self.x : self.x + self.width]
 
 
+def without_border(picture: F32) -> Part:
+    """Return what lies inside of a plain border, and all of a picture that has none."""
+    height, width = picture.shape[:2]
+    inside = Part(0, 0, width, height)
+    while True:  # where a border has several colours, one line shows only after another is gone
+        seen = inside.of(picture)
+        (top, bottom), (left, right) = _border(seen), _border(seen.transpose(1, 0, 2))
+        if not (top or bottom or left or right):
+            return inside
+        width, height = inside.width - left - right, inside.height - top - bottom
+        inside = Part(inside.x + left, inside.y + top, width, height)
+
+
+def viewed(picture: F32) -> tuple[F32, float]:
+    """Return a picture as it looks from afar, with a longer side of at most VIEWED, and by how much that scales it."""
+    height, width = picture.shape[:2]
+    share = min(1.0, VIEWED / max(width, height))
+    return resized(picture, max(1, round(width * share)), max(1, round(height * share))), share
+
+
 def found_scale(picture: F32) -> float:
-    """Return how much to scale a picture, so that its correlation length is LENGTH; at most 1.
+    """Return how much to scale a picture, so that its correlation length is LENGTH.
 
     Large pictures are first seen from afar, then, if their structure is too fine for that, nearer in the middle.
     It is 1 for a picture of one colour.
@@ -67,7 +95,7 @@ def found_scale(picture: F32) -> float:
             resized(middle, max(1, round(width * share)), max(1, round(height * share)))
         )
         if length >= RESOLVED or share == 1:
-            return min(1.0, LENGTH / length * share) if length else 1.0
+            return LENGTH / length * share if length else 1.0
         share = min(1.0, 2 * share)
 
 
@@ -104,6 +132,7 @@ def even_light(picture: F32) -> F32:
     """Return a picture without the slow changes of its light, those that a polynomial of degree 3 follows.
 
     The light multiplies linear values of red, green and blue alike, so colours stay. The mean brightness stays, too.
+    Plain parts say nothing about the light.
     """
     linear = srgb.to_light(picture)
     bright = np.log(np.maximum(linear @ srgb.LUMA, DARKEST))
@@ -111,24 +140,37 @@ def even_light(picture: F32) -> F32:
     apart = math.ceil(max(bright.shape) / 256)  # a few pixels are enough
     seen = bright[::apart, ::apart]
     down, across = np.meshgrid(y[::apart], x[::apart], indexing="ij")
-    waves = polynomial.polyvander2d(down.ravel(), across.ravel(), (3, 3))
+    textured = _textured(seen)
+    waves = polynomial.polyvander2d(down[textured], across[textured], (3, 3))
     slow = np.add.outer(np.arange(4), np.arange(4)) <= 3
     weights = np.zeros((4, 4))
-    weights[slow] = np.linalg.lstsq(waves[:, slow.ravel()], seen.ravel(), rcond=None)[0]
-    light = polynomial.polygrid2d(y, x, weights).astype(np.float32)
-    evened = linear * np.exp(light.mean() - light)[..., None]
+    weights[slow] = np.linalg.lstsq(waves[:, slow.ravel()], seen[textured], rcond=None)[0]
+    known = waves @ weights.ravel()
+    light = polynomial.polygrid2d(y, x, weights).clip(known.min(), known.max()).astype(np.float32)
+    evened = linear * np.exp(known.mean() - light)[..., None]
     evened *= linear.mean() / max(float(evened.mean()), DARKEST)
     return srgb.from_light(evened.clip(0, 1).astype(np.float32))
 
 
-def found_tile(picture: F32) -> tuple[int, int] | None:
-    """Return the width and height of the tile that a picture repeats, in pixels; None if there is none.
+def _textured(bright: F32) -> npt.NDArray[np.bool_]:
+    """Return which pixels lie in pieces that are not plain, nor next to plain ones, of which they may hold a part."""
+    rows, columns = (np.unique(np.linspace(0, side, PIECES + 1).astype(int)) for side in bright.shape)
+    pieces = [np.array_split(row, columns[1:-1], 1) for row in np.array_split(bright, rows[1:-1])]
+    spread = np.array([[piece.std() for piece in row] for row in pieces])
+    plain = spread < PLAIN * np.quantile(spread, 0.75)
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(plain, 1), (3, 3)).any((2, 3))
+    unfit = around if np.mean(around) < 1 - LEAST_TEXTURED else plain
+    return ~unfit.repeat(np.diff(rows), 0).repeat(np.diff(columns), 1)
 
-    Along a side where it doesn't repeat, the tile is as long as the picture.
-    """
-    height, width = picture.shape[:2]
-    across, down = _period(picture), _period(picture.transpose(1, 0, 2))
-    return (across or width, down or height) if across or down else None
+
+def found_tile(picture: F32) -> tuple[float, float]:
+    """Return the width and height of the tile that a picture repeats, in pixels; 0 along a side where it doesn't."""
+    seen, share = viewed(picture)
+    across, down = (
+        _refined(side, period / share, 1.5 / share) if (period := _period(small)) else 0.0
+        for side, small in ((picture, seen), (picture.transpose(1, 0, 2), seen.transpose(1, 0, 2)))
+    )
+    return across, down
 
 
 def edges_meet(picture: F32) -> bool:
@@ -136,12 +178,30 @@ def edges_meet(picture: F32) -> bool:
     return all(_meets(side) for side in (picture, picture.transpose(1, 0, 2)))
 
 
-def whole_tiles(length: int, tile: int) -> int:
-    """Return the largest number of pixels up to `length` that is a whole number of tiles; `length` if none fits."""
-    return length // tile * tile or length
+def whole_tiles(length: int, period: float) -> int:
+    """Return how many whole tiles fit into a length; 0 if there is no period."""
+    return int(length / period + 0.005) if period else 0  # a period is known to a small part of a pixel
+
+
+def _border(picture: F32) -> tuple[int, int]:
+    """Return how many rows belong to a plain border, from the first and from the last.
+
+    It has more of them than lie side by side inside the picture: a texture, as of bricks, may have plain rows itself.
+    """
+    apart = math.ceil(picture.shape[1] / SEEN)  # a few pixels are enough
+    spread = picture[:, ::apart].std(1).max(1)
+    textured = np.flatnonzero(spread >= min(BORDER, PLAIN * float(np.quantile(spread, 0.9))))
+    widest = int(np.diff(textured).max(initial=1)) - 1
+    ends = int(textured[0]), len(spread) - 1 - int(textured[-1])
+    first, last = (end if end > widest else 0 for end in ends)
+    return first, last
 
 
 def _meets(picture: F32) -> bool:
+    """Return whether the first row fits the last; where much of them is plain, that says nothing."""
+    details = np.abs(np.diff(picture, axis=1)).mean((1, 2))
+    if min(details[0], details[-1]) < 0.5 * np.median(details):
+        return False
     changes = np.abs(picture - np.roll(picture, 1, 0)).mean((1, 2))
     return bool(changes[0] <= np.percentile(changes[1:], 90) and changes[1:].any())
 
@@ -154,8 +214,8 @@ def _period(picture: F32) -> int:
     if spread < 1e-6:
         return 0
     waves = np.abs(np.fft.rfft(values, 2 * width, axis=1)) ** 2
-    sums = np.fft.irfft(waves.sum((0, 2)), 2 * width)[: width // 2 + 1]
-    alike = sums / (spread * picture.shape[0] * 3 * (width - np.arange(width // 2 + 1)))
+    sums = np.fft.irfft(waves.sum((0, 2)), 2 * width)[: width // 2 + 2]
+    alike = sums / (spread * picture.shape[0] * 3 * (width - np.arange(width // 2 + 2)))
     below = np.flatnonzero(alike < REPEATS)
     if not below.size:  # it hardly changes along this side
         return 0
@@ -164,7 +224,26 @@ def _period(picture: F32) -> int:
         return 0
     near = peaks[0]
     hill = [n for n in peaks if n < near + (below[0] or 1) * 2]  # the top of the first hill
-    return max(hill, key=lambda n: float(alike[n]))
+    top = max(hill, key=lambda n: float(alike[n]))
+    return top if alike[top] >= alike[top + 1] else 0  # two tiles don't fit if the hill still rises
+
+
+def _refined(picture: F32, period: float, doubt: float) -> float:
+    """Return the period of a picture's columns more exactly, from columns that are more and more periods apart.
+
+    doubt: how far the given period may be from the true one.
+    """
+    rows = np.ascontiguousarray(picture[:: math.ceil(picture.shape[0] / 256)])  # a few are enough
+    times = 1
+    while True:
+        first, last = math.floor(times * (period - doubt)), math.ceil(times * (period + doubt))
+        apart = range(max(1, first), min(last, picture.shape[1] - 1) + 1)
+        best = min(apart, key=lambda n: float(np.square(rows[:, n:] - rows[:, :-n]).mean()))
+        period, doubt = best / times, 0.5 / times
+        most = int(picture.shape[1] / 2 / period)
+        if times >= most:
+            return period
+        times = min(2 * times, most)
 
 
 def _most_even(picture: F32, width: int, height: int) -> tuple[Part, float]:

@@ -27,8 +27,7 @@ class RegionalTransport:
         targets: each (1, 3, height, width) in [0, 1].
         """
         self.net, self.directions, self.places = net, directions, places
-        with torch.no_grad():
-            maps = [[fmap[0].flatten(1) for fmap in net(target)] for target in targets]
+        maps = [[fmap[0].flatten(1) for fmap in losses.target_maps(net, target)] for target in targets]
         self.targets = maps
         self.scales = [[losses.scale(fmap) for fmap in each] for each in maps]
 

@@ -76,13 +76,15 @@ class TrainingRun:
         self.device = pick_device(job.device)
         self.taken: list[str] = []
         self.targets = self._load_targets()
-        net, notice = _open_nets(job.nets)
+        net, notice = open_nets(job.nets)
         if notice:
             notify(notice)
         self.catalogue = catalogue or kernels.discover()
         self.kernels = [self.catalogue.get(name) for name in self.settings.kernels]
         net.speed_up(pick_precision(self.settings.precision, self.device))
         self.net, self.start = net.to(self.device), job.start
+        for name, target in self.targets.items():
+            losses.target_maps(self.net, losses.picture_tensor(target).to(self.device), job.target or name)
         compiled = job.compiled and can_compile(self.device)
         if not saved:
             self._plan(began, compiled)
@@ -318,6 +320,6 @@ class TrainingRun:
 
 
 @lru_cache(maxsize=1)
-def _open_nets(names: tuple[str, ...]) -> tuple[extractor.Features, str | None]:
+def open_nets(names: tuple[str, ...]) -> tuple[extractor.Features, str | None]:
     """Open or download the feature nets, once for all images of a command."""
     return extractor.open_nets(names)

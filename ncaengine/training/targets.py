@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from ncaengine.core import files
@@ -18,11 +19,13 @@ from ncaengine.training.patterns import PATTERNS
 from ncaengine.training.preparation import Part
 
 SHORTEST = 16
-"""The least length of a target's shorter side, in pixels."""
-LARGEST, SEEN = 4096, 1024
-"""The longer side at which a photograph is read, and the one at which its parts are compared, in pixels."""
+"""The least length of a target's shorter side, in pixels; a feature net may need more, see `losses.target_maps`."""
+LARGEST = 4096
+"""The longer side at which a photograph is read, in pixels."""
 FEWEST = 64
 """The longer side that a found scale leaves a target at least, in cells, if the image has so many pixels."""
+ONE_COLOUR = 2 / 255
+"""A picture whose values differ by less has no texture."""
 COARSE, FINE = 3 * preparation.LENGTH, 1.2
 """Correlation lengths, in cells, from which on a target is called too coarse, and up to which too fine."""
 
@@ -65,19 +68,28 @@ def prepare(name: str, settings: TrainingSettings) -> Target:
     Raises NCAError, as `load_target`, and if a pattern is to be scaled, cropped or evened.
     """
     s = settings
-    if (s.scale, s.crop, s.even_light) == ("fit", "", False):
-        target = load_target(name, s.target_size)
-        return target if name in PATTERNS else replace(target, advice=_advice(name, target.picture))
+    as_it_is = (s.scale, s.crop, s.even_light) == ("fit", "", False)
+    if name in PATTERNS and as_it_is:
+        return load_target(name, s.target_size)
     if name in PATTERNS:
         raise NCAError(
             f"{name}: is a pattern, which is drawn as it should be; leave out --scale, --crop and --even-light."
         )
+    target = load_target(name, s.target_size) if as_it_is else _from_photo(name, s)
+    if np.ptp(target.picture, (0, 1)).max() < ONE_COLOUR:
+        why = f" ({images.ON_WHITE})" if images.ON_WHITE in target.taken else ""
+        raise NCAError(f"{name}: is of one colour{why}, so it has no texture to learn; use another image or part.")
+    return replace(target, advice=_advice(name, target.picture, s.scale))
+
+
+def _from_photo(name: str, settings: TrainingSettings) -> Target:
+    """Return the target out of an image that is scaled, cropped or evened."""
     _check(name)
     loaded = images.load_image(name, LARGEST)
     photo, size = loaded.picture, loaded.size
     if (photo.shape[1] - photo.shape[0]) * (size[0] - size[1]) < 0:  # its EXIF data turned it
         size = size[1], size[0]
-    target = _Photo(name, photo, size, s).target()
+    target = _Photo(name, photo, size, settings).target()
     return replace(target, taken=", ".join(filter(None, [loaded.dropped, target.taken])))
 
 
@@ -96,10 +108,22 @@ class _Photo:
         if crop[0] + crop[2] > size[0] or crop[1] + crop[3] > size[1] or 0 in crop[2:]:
             raise NCAError(f"{name}: has {size[0]}x{size[1]} pixels; --crop {settings.crop} does not lie inside them.")
         x, y, width, height = (round(each * self.ratio) for each in crop)
-        self.part = Part(x, y, max(1, min(width, photo.shape[1] - x)), max(1, min(height, photo.shape[0] - y)))
+        self.part = Part(x, y, min(width, photo.shape[1] - x), min(height, photo.shape[0] - y))
+        if min(self.part.width, self.part.height) < SHORTEST:
+            read = f", read as {self.part.width}x{self.part.height}" if self.ratio < 1 else ""
+            cure = "Use a larger --crop or image" if crop[2:] != size else "Use a larger image"
+            raise NCAError(
+                f"{name}: the part that is taken is {crop[2]}x{crop[3]} pixels{read}; a target's shorter side needs "
+                f"at least {SHORTEST}. {cure}."
+            )
         self.picture = self.part.of(photo)
+        self.inside = preparation.without_border(self.picture)
+        if min(self.inside.width, self.inside.height) < SHORTEST:  # no texture, but a speck on a page
+            self.inside = Part(0, 0, self.part.width, self.part.height)
         if settings.even_light:
-            self.picture = preparation.even_light(self.picture)
+            self.picture = self.picture.copy()
+            lit = self.inside.of(self.picture)
+            lit[:] = preparation.even_light(lit)
 
     def target(self) -> Target:
         """Scale and crop as the settings say."""
@@ -109,10 +133,7 @@ class _Photo:
             self._take(even)
         else:
             self.said = ""
-        if s.scale == "auto":
-            scale = self._found_scale(self.picture if s.crop else even.of(self.picture))
-        else:
-            scale = self._fit() if s.scale == "fit" else float(s.scale) / self.ratio
+        scale, how = self._scale(even)
         height, width = self.picture.shape[:2]
         side = round(s.target_size / scale)
         if s.scale != "fit" and max(width, height) > side:
@@ -120,14 +141,14 @@ class _Photo:
             height, width = self.picture.shape[:2]
         across, down = (min(max(round(each * scale), 1), s.target_size) for each in (width, height))
         if min(across, down) < SHORTEST:
+            cure = "a larger --scale, or a less narrow --crop" if s.scale == "fit" else "a larger --scale"
             raise NCAError(
                 f"{self.name}: the part that is taken has {across}x{down} cells; a target's shorter side needs at "
-                f"least {SHORTEST}. Use a larger --scale or --crop."
+                f"least {SHORTEST}. Use {cure}."
             )
         where = [round(each / self.ratio) for each in (self.part.width, self.part.height, self.part.x, self.part.y)]
         what = f"{where[0]}x{where[1]} of {self.size[0]}x{self.size[1]} pixels at {where[2]},{where[3]}"
-        found = " (found)" if s.scale == "auto" else ""
-        scaled = f"scaled by {scale * self.ratio:.3g}{found} to {across}x{down} cells"
+        scaled = f"scaled by {scale * self.ratio:.3g}{how} to {across}x{down} cells"
         light = ["light evened"] if s.even_light else []
         taken = ", ".join([what, *([self.said] if self.said else []), scaled, *light])
         return Target(preparation.resized(self.picture, across, down), taken)
@@ -136,47 +157,77 @@ class _Photo:
         """Return the scale at which the picture just fits."""
         return min(1.0, self.settings.target_size / int(max(self.picture.shape[:2])))
 
-    def _found_scale(self, picture: F32) -> float:
-        """Return the scale that a picture's structure needs, unless too few cells would be left."""
-        least = min(self._fit(), FEWEST / int(max(self.picture.shape[:2])))
-        return max(preparation.found_scale(picture), least)
+    def _scale(self, even: Part) -> tuple[float, str]:
+        """Return the scale, and what to say of one that was looked for: found, or why it is another."""
+        s = self.settings
+        if s.scale == "fit":
+            return self._fit(), ""
+        if s.scale != "auto":
+            return float(s.scale) / self.ratio, ""
+        part = even if not s.crop else self.inside
+        wanted = preparation.found_scale(part.of(self.picture))
+        longest = int(max(self.picture.shape[:2]))
+        least = min(self._fit(), FEWEST / longest)
+        if wanted < least:
+            return least, f" (no less, to leave {round(least * longest)} cells)"
+        return (1.0, " (no more, as its pixels are cells then)") if wanted > 1 else (wanted, " (found)")
 
     def _even(self, most: tuple[int, int] | None = None) -> Part:
         """Return the most even part of a size, or the largest such part; of a picture of tiles, whole ones.
 
+        A plain border is left out of it.
+
         most: (width, height) in pixels.
         """
-        height, width = self.picture.shape[:2]
-        share = min(1.0, SEEN / max(width, height))
-        seen = preparation.resized(self.picture, max(1, round(width * share)), max(1, round(height * share)))
-        across, down = (round(each * share) for each in most or (width, height))
+        inside = self.inside
+        picture = inside.of(self.picture)
+        seen, share = preparation.viewed(picture)
         if most is None and preparation.edges_meet(seen):
-            self.said = "whole, as its edges meet"
-            return Part(0, 0, width, height)
-        tile, self.said = preparation.found_tile(seen), "the most even part"
-        if tile:
-            across, down = preparation.whole_tiles(across, tile[0]), preparation.whole_tiles(down, tile[1])
-            wide, high = (round(each / share / self.ratio) for each in tile)
-            count = f"{across / tile[0]:.3g}x{down / tile[1]:.3g}"
-            self.said = f"{count} of the tiles of {wide}x{high} that it repeats"
-        known = tile or most
-        part = preparation.even_part(seen, across, down) if known else preparation.largest_even_part(seen)
-        x, y, wide, high = (round(each / share) for each in (part.x, part.y, part.width, part.height))
-        return Part(x, y, min(wide, width - x), min(high, height - y))
+            whole = picture.shape == self.picture.shape
+            self.said = f"{'whole' if whole else 'inside of its border'}, as its edges meet"
+            return inside
+        sides = inside.width, inside.height
+        wanted = (min(most[0], sides[0]), min(most[1], sides[1])) if most else sides
+        tile = preparation.found_tile(picture)
+        counts = [preparation.whole_tiles(side, period) for side, period in zip(wanted, tile, strict=True)]
+        width, height = (
+            round(count * period) or side for side, count, period in zip(wanted, counts, tile, strict=True)
+        )
+        self.said = self._counted(counts, tile) if any(counts) else "the most even part"
+        if any(counts) or most:
+            part = preparation.even_part(seen, round(width * share), round(height * share))
+        else:
+            part = preparation.largest_even_part(seen)
+            width, height = round(part.width / share), round(part.height / share)
+        width, height = min(width, sides[0]), min(height, sides[1])
+        x, y = min(round(part.x / share), sides[0] - width), min(round(part.y / share), sides[1] - height)
+        return Part(inside.x + x, inside.y + y, width, height)
+
+    def _counted(self, counts: Sequence[int], tile: tuple[float, float]) -> str:
+        """Return how many of the tiles that a picture repeats are taken."""
+        wide, high = (f"{round(each / self.ratio, 1):g}" for each in tile)
+        if all(counts):
+            return f"{counts[0]}x{counts[1]} of the tiles of {wide}x{high} that it repeats"
+        if counts[0]:
+            return f"{counts[0]} of the tiles that it repeats across, each {wide} wide"
+        return f"{counts[1]} of the tiles that it repeats down, each {high} high"
 
     def _take(self, part: Part) -> None:
         """Leave only a part of the picture."""
         self.picture = part.of(self.picture)
         self.part = Part(self.part.x + part.x, self.part.y + part.y, part.width, part.height)
+        self.inside = Part(0, 0, part.width, part.height)
 
 
-def _advice(name: str, picture: F32) -> str:
-    """Return a sentence if the structure of a picture is too coarse or too fine for cells."""
+def _advice(name: str, picture: F32, scale: float | str) -> str:
+    """Return a sentence if the structure of a picture, scaled as `scale` says, is too coarse or too fine for cells."""
     length = measures.correlation_length(picture)
     if length > COARSE:
-        return f"{name}: its structure is coarse for cells at this size, which may not be learnt; try --scale auto."
+        cure = "--scale auto" if scale == "fit" else "a smaller --scale, or an image that shows more of the texture"
+        return f"{name}: its structure is coarse for cells at this size, which may not be learnt; try {cure}."
     if 0 < length < FINE:
-        return f"{name}: its structure is finer than cells can show at this size; try --scale auto."
+        cure = "--scale auto" if scale == "fit" else "a larger --scale"
+        return f"{name}: its structure is finer than cells can show at this size; try {cure}."
     return ""
 
 

@@ -34,6 +34,15 @@ def generator(seed: int = 0) -> torch.Generator:
 
 
 @pytest.mark.parametrize("name", COMPARING)
+def test_only_what_is_too_small_is_blamed(name: str) -> None:
+    small = torch.rand(1, 3, 12, 40)
+    with pytest.raises(NCAError, match=r"^A target's 40x12 pixels are too small for .*; use a larger target\.$"):
+        losses.make_loss(name, RANDOM, small)
+    with pytest.raises(NCAError, match=r"^Pictures of 40x12 pixels are too small for .*; use a larger --size\.$"):
+        losses.make_loss(name, RANDOM, pattern("coral"))(small)
+
+
+@pytest.mark.parametrize("name", COMPARING)
 def test_the_target_itself_has_the_lowest_loss(name: str) -> None:
     target = pattern("pebbles")
     loss = losses.make_loss(name, RANDOM, target)

@@ -1,5 +1,6 @@
 """What a training takes of an image: scale, crop, light and tiles, and what it says about it."""
 
+import contextlib
 import dataclasses
 from pathlib import Path
 
@@ -77,6 +78,50 @@ def test_tiles_are_taken_whole(tmp_path: Path) -> None:
     assert "whole, as its edges meet" in prepared(path, crop="auto").taken
 
 
+@pytest.mark.parametrize("grey", [0, 1])
+@pytest.mark.parametrize("name", ["coral", "zebra"])
+def test_a_border_is_neither_taken_nor_measured(tmp_path: Path, name: str, grey: float) -> None:
+    """The patterns tile, so their edges meet, and so do those of any border."""
+    path, bare = tmp_path / "framed.png", tmp_path / "bare.png"
+    texture = 0.1 + 0.8 * PATTERNS[name](400)
+    page = np.pad(texture, ((30, 30), (30, 30), (0, 0)), constant_values=grey)
+    for file, picture in ((path, page), (bare, texture)):
+        Image.fromarray((picture * 255).round().astype(np.uint8)).save(file)
+    found = prepared(path, crop="auto")
+    assert found.taken.startswith("400x400 of 460x460 pixels at 30,30, inside of its border, as its edges meet")
+    assert np.array_equal(found.picture, prepared(bare, crop="auto").picture)
+    alone, want = (prepared(file, scale="auto").taken.split("scaled by ")[1].split(" to")[0] for file in (path, bare))
+    assert alone == want
+
+
+def test_light_is_evened_inside_of_a_border(tmp_path: Path) -> None:
+    texture = 0.1 + 0.7 * PATTERNS["coral"](128)
+    page = np.pad(texture * np.linspace(0.4, 1, 128)[None, :, None], ((16, 16), (16, 16), (0, 0)), constant_values=1)
+    Image.fromarray((page * 255).round().astype(np.uint8)).save(tmp_path / "a.png")
+    found = prepared(tmp_path / "a.png", scale=1, even_light=True, target_size=160).picture
+    assert (found[:16] == 1).all()
+    assert (found[:, -16:] == 1).all()
+    left, right = found[16:-16, 16:56].mean(), found[16:-16, -56:-16].mean()
+    assert left == pytest.approx(right, rel=0.15)
+
+
+def test_a_speck_on_a_plain_page_is_no_texture(tmp_path: Path) -> None:
+    page = np.full((100, 100, 3), 255, np.uint8)
+    page[40:44, 50:53] = 0
+    Image.fromarray(page).save(tmp_path / "speck.png")
+    assert prepared(tmp_path / "speck.png", scale="auto", even_light=True).picture.shape == (100, 100, 3)
+
+
+def test_less_than_a_tile_is_no_tile(tmp_path: Path) -> None:
+    """Of one that fits only along one side, whole tiles are taken along that side."""
+    wall = np.tile(PATTERNS["giraffe"](128)[:110, :40], (3, 8, 1))
+    Image.fromarray((wall * 255).astype(np.uint8)).save(tmp_path / "wall.png")
+    found = prepared(tmp_path / "wall.png", scale=1, target_size=100)
+    assert "2 of the tiles that it repeats across, each 40 wide, scaled" in found.taken
+    assert found.picture.shape == (100, 80, 3)
+    assert "the most even part, scaled" in prepared(tmp_path / "wall.png", scale=1, target_size=36).taken
+
+
 def test_light_is_evened_and_turned_photographs_keep_their_pixels(tmp_path: Path) -> None:
     picture = PATTERNS["leopard"](128)[:, :96] * np.linspace(1, 0.4, 128)[:, None, None]
     exif, path = Image.Exif(), tmp_path / "a.png"
@@ -87,6 +132,34 @@ def test_light_is_evened_and_turned_photographs_keep_their_pixels(tmp_path: Path
     assert plain.picture[:40].mean() > 1.5 * plain.picture[-40:].mean()
     assert evened.picture[:40].mean() == pytest.approx(evened.picture[-40:].mean(), rel=0.25)
     assert evened.taken.endswith(", light evened")
+
+
+def test_a_scale_that_is_not_found_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    coarse = PATTERNS["coral"](64).repeat(16, 0).repeat(16, 1)
+    Image.fromarray((coarse * 255).astype(np.uint8)).save(path)
+    found = prepared(path, scale="auto")
+    assert "scaled by 0.0625 (no less, to leave 64 cells) to 64x64 cells" in found.taken
+    coarser = coarse[:256, :256].repeat(4, 0).repeat(4, 1)
+    Image.fromarray((coarser * 255).astype(np.uint8)).save(path)
+    found = prepared(path, scale="auto")
+    assert "(no less, to leave 64 cells)" in found.taken
+    assert "coarse for cells at this size, which may not be learnt; try a smaller --scale, or an image" in found.advice
+    noise = np.random.default_rng(0).integers(0, 255, (128, 128, 3), np.uint8)
+    Image.fromarray(noise).save(path)
+    found = prepared(path, scale="auto")
+    assert "scaled by 1 (no more, as its pixels are cells then)" in found.taken
+    assert found.advice.endswith("finer than cells can show at this size; try a larger --scale.")
+
+
+@pytest.mark.parametrize("settings", [{}, {"scale": "auto"}, {"crop": "auto", "even_light": True}, {"scale": 0.5}])
+def test_one_colour_is_no_texture(tmp_path: Path, settings: dict[str, object]) -> None:
+    Image.new("RGB", (100, 80), "tan").save(tmp_path / "plain.png")
+    Image.new("RGBA", (100, 80), (9, 9, 9, 0)).save(tmp_path / "clear.png")
+    with pytest.raises(NCAError, match=r"plain.png: is of one colour, so .*; use another image or part"):
+        prepared(tmp_path / "plain.png", **settings)
+    with pytest.raises(NCAError, match=r"clear.png: is of one colour \(on white where it is transparent\), so"):
+        prepared(tmp_path / "clear.png", **settings)
 
 
 def test_unfit_targets_are_said(tmp_path: Path) -> None:
@@ -104,8 +177,9 @@ def test_unfit_targets_are_said(tmp_path: Path) -> None:
     [
         ({"crop": "0,0,481,10"}, "--crop 0,0,481,10 does not lie inside"),
         ({"crop": "0,0,0,10"}, "does not lie inside"),
-        ({"crop": "10,10,20,200"}, "13x128 cells"),
-        ({"scale": 0.01}, "5x4 cells"),
+        ({"crop": "10,10,20,200"}, "13x128 cells.*Use a larger --scale, or a less narrow --crop"),
+        ({"crop": "0,0,300,1"}, "is 300x1 pixels; .* at least 16. Use a larger --crop or image"),
+        ({"scale": 0.01}, "5x4 cells.*Use a larger --scale\\."),
         ({"crop": "1,2,3"}, "X,Y,WIDTH,HEIGHT"),
         ({"crop": "-1,2,3,4"}, "X,Y,WIDTH,HEIGHT"),
     ],
@@ -115,6 +189,36 @@ def test_what_cannot_be_taken_is_said(photo: Path, settings: dict[str, object], 
         prepared(photo, **settings)
     with pytest.raises(NCAError, match="coral: is a pattern"):
         prepared(Path("coral"), scale=0.5)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (400, 1), (1, 30), (400, 2), (5, 5), (15, 40)])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"scale": "auto"},
+        {"scale": 16},
+        {"crop": "auto"},
+        {"even_light": True},
+        {"scale": "auto", "crop": "auto", "even_light": True},
+    ],
+)
+def test_small_images_are_refused_before_they_are_measured(
+    tmp_path: Path, width: int, height: int, settings: dict[str, object]
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (height, width, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "small.png")
+    want = f"small.png: the part that is taken is {width}x{height} pixels; .* at least 16. Use a larger image."
+    with pytest.raises(NCAError, match=want):
+        prepared(tmp_path / "small.png", **settings)
+
+
+@pytest.mark.parametrize(("width", "height"), [(16, 16), (16, 500), (4000, 17), (9000, 20)])
+def test_narrow_images_are_taken_or_refused(tmp_path: Path, width: int, height: int) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (height, width, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "narrow.png")
+    for settings in ({"scale": "auto", "crop": "auto", "even_light": True}, {"scale": 16}, {"crop": "auto"}):
+        with contextlib.suppress(NCAError):
+            assert min(prepared(tmp_path / "narrow.png", **settings).picture.shape[:2]) >= 16
 
 
 @pytest.mark.parametrize(("text", "want"), [("", None), ("auto", None), ("1,2,3,4", (1, 2, 3, 4))])

@@ -143,7 +143,9 @@ def test_what_is_damaged_behind_the_first_picture_does_no_harm(tmp_path: Path) -
 
 
 def test_what_was_transparent_is_said(tmp_path: Path) -> None:
-    Image.new("RGBA", (64, 64), (255, 0, 0, 128)).save(tmp_path / "a.png")
+    rgba = np.full((64, 64, 4), 128, np.uint8)
+    rgba[::2] = 255
+    Image.fromarray(rgba).save(tmp_path / "a.png")
     assert targets.load_target(str(tmp_path / "a.png")).taken == "on white where it is transparent"
     cropped = targets.prepare(str(tmp_path / "a.png"), TrainingSettings(crop="0,0,32,32"))
     assert cropped.taken == (

@@ -274,6 +274,16 @@ def test_a_bad_image_is_reported_before_any_training(tmp_path: Path, capsys: pyt
     assert not (tmp_path / "out/coral.pt").exists()
 
 
+def test_a_target_too_small_for_the_net_is_reported_before_any_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (40, 16, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "narrow.png")
+    assert train("coral", str(tmp_path / "narrow.png"), "-o", str(tmp_path / "out")) == 1
+    assert "narrow.png: A target's 16x40 pixels are too small" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_and_says_how_to_resume(tmp_path: Path, number: int, code: int) -> None:
     command = [sys.executable, "-m", "ncaengine", "train", "coral", "-o", "a.pt", *FLAGS.split()]

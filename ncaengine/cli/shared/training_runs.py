@@ -43,14 +43,18 @@ def run_all(
     Raises KeyboardInterrupt if it was asked to stop, once everything is saved, and NCAError.
     """
     from ncaengine.core import claims, files, kernels
-    from ncaengine.training import targets, trainer
+    from ncaengine.training import losses, targets, trainer
+    from ncaengine.training.run import open_nets
     from ncaengine.training.together_run import start_run
 
     for job in (job for job in jobs if job.checkpoint.exists() and not resume):
         with claims.claimed(job.folder, called=job.output):  # unless another program trains it
             job.check_fresh()
-    for job in (job for job in jobs[1:] if job.target):  # find a broken image now, not after hours of training
-        targets.prepare(job.target, job.settings)
+    for job in (job for job in jobs if job.target and len(jobs) > 1):  # find a broken image now, not after hours
+        if resume and (job.checkpoint.exists() or job.output.exists()):  # it was found fit before
+            continue
+        picture = targets.prepare(job.target, job.settings).picture
+        losses.target_maps(open_nets(job.nets)[0].cpu(), losses.picture_tensor(picture), job.target)
     catalogue = kernels.discover(plugins)
     with trainer.torch_threads(threads), stop_signals() as stopped:
         for number, job in enumerate(jobs, 1):

@@ -63,20 +63,20 @@ class Chain(FeatureNet):
             if len(out) == len(names):
                 break
             if min(x.shape[-2:]) < 2:
-                raise picture_too_small(picture, name)
+                raise PictureTooSmall(picture, name)
             x = stage(x)
             if name in names:
                 out.append(x)
         return out
 
 
-def picture_too_small(picture: Tensor, layer: str) -> NCAError:
-    """Return the error to raise if a picture is too small for a layer."""
-    height, width = picture.shape[-2:]
-    return NCAError(
-        f"Pictures of {width}x{height} pixels are too small for the feature net's {layer}; "
-        "use a larger target and a larger --size."
-    )
+class PictureTooSmall(NCAError):
+    """A picture is too small for a layer."""
+
+    def __init__(self, picture: Tensor, layer: str) -> None:
+        height, width = picture.shape[-2:]
+        self.what = f"{width}x{height} pixels are too small for the feature net's {layer}"
+        super().__init__(f"Pictures of {self.what}; use a larger --size.")
 
 
 def is_distilled(tensors: StateDict) -> bool:

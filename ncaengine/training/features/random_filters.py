@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ncaengine.training.features.nets import FeatureNet, picture_too_small
+from ncaengine.training.features.nets import FeatureNet, PictureTooSmall
 
 RNG_SEED = 0
 _NORM = 10.0
@@ -38,7 +38,7 @@ class RandomFilters(FeatureNet):
             if name not in names:
                 continue
             if min(picture.shape[-2:]) >> halvings <= side // 2:
-                raise picture_too_small(picture, name)
+                raise PictureTooSmall(picture, name)
             while len(pyramid) <= halvings:
                 pyramid.append(nn.functional.avg_pool2d(pyramid[-1], 2))
             x = nn.functional.pad(pyramid[halvings], [side // 2] * 4, "reflect")
