@@ -292,22 +292,22 @@ def test_the_command_trains_resumes_and_adds_a_texture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Image.fromarray(np.full((40, 40, 3), 200, np.uint8)).save("plain.png")
-    assert train("--together", "coral", "plain.png", "-o", "many.safetensors") == 0
+    Image.fromarray(np.random.default_rng(3).integers(0, 256, (40, 40, 3), np.uint8)).save("noise.png")
+    assert train("--together", "coral", "noise.png", "-o", "many.safetensors") == 0
     made = model_files.load(Path("many.safetensors"))
-    assert (list(made.config.textures), made.config.channels) == (["coral", "plain"], TOGETHER.channels)
+    assert (list(made.config.textures), made.config.channels) == (["coral", "noise"], TOGETHER.channels)
     assert made.config.extra == embedding_inputs.NAMES[:4]
     copies = Path("many.training/targets")
-    assert sorted(p.name for p in copies.iterdir()) == ["coral.png", "plain.png"]
+    assert sorted(p.name for p in copies.iterdir()) == ["coral.png", "noise.png"]
     with Image.open("many.training/preview.png") as picture:
         assert len(picture.getcolors(2**24) or []) > 100
     assert train("--add", "pebbles", "--from", "many.safetensors", "-o", "more.safetensors") == 0
     more = model_files.load(Path("more.safetensors"))
-    assert list(more.config.textures) == ["coral", "plain", "pebbles"]
+    assert list(more.config.textures) == ["coral", "noise", "pebbles"]
     capsys.readouterr()
-    (copies / "plain.png").unlink()
+    (copies / "noise.png").unlink()
     assert train("--add", "pebbles", "--from", "many.safetensors", "-o", "again.safetensors") == 1
-    assert f"put the image at {copies / 'plain.png'}" in capsys.readouterr().err
+    assert f"put the image at {copies / 'noise.png'}" in capsys.readouterr().err
     assert train("coral", "--from", "many.safetensors", "-o", "again.safetensors") == 1
     assert "makes many textures" in capsys.readouterr().err
 
