@@ -125,7 +125,10 @@ class _EncoderThread:
         except BaseException:
             self._release()
             raise
-        self._waiting: queue.Queue[U8 | F32 | None] = queue.Queue(QUEUE)
+        # These queues, unlike queue.Queue, stay whole if memory is short. Each frame that waits takes one of _free.
+        self._waiting, self._free = queue.SimpleQueue[U8 | F32 | None](), queue.SimpleQueue[None]()
+        for _ in range(QUEUE):
+            self._free.put(None)
         self._error: Exception | None = None
         self._written = 0
         self._closed = self._raised = False
@@ -137,20 +140,32 @@ class _EncoderThread:
             self._claim.release()
 
     def _work(self) -> None:
-        while (picture := self._waiting.get()) is not None:
-            if self._error is None:
-                try:
-                    self._encoder.write(picture)
-                    self._written += 1
-                except Exception as error:  # raised in the simulation's thread at its next frame
-                    self._error = error
+        while self._write_next():
+            pass
         try:
             self._encoder.close()
         except Exception as error:
             self._error = self._error or error
 
+    def _write_next(self) -> bool:
+        """Wait for a frame and write it, unless one failed before; return False at the end."""
+        try:
+            picture = self._waiting.get()
+            if picture is None:
+                return False
+            try:
+                if self._error is None:
+                    self._encoder.write(picture)
+                    self._written += 1
+            finally:
+                self._free.put(None)
+        except Exception as error:  # raised in the simulation's thread at its next frame
+            self._error = self._error or error
+        return True
+
     def put(self, picture: U8 | F32) -> None:
         if self._error is None:
+            self._free.get()
             self._waiting.put(picture)
         else:
             self.close()
