@@ -63,18 +63,22 @@ _TRAINING = re.compile(
     r"loss(es)?|lr|grad|learning|learningrate|optim\w*|sched\w*|save\w*|load\w*|print\w*|verbose|debug|device\w*|\w*path"
     r"|version|date|\w*batch\w*|epochs?|dtype|logg\w+|log(s|dir)|checkpoint\w*|ckpt\w*"
 )
+"""Words of names that are of the training, whatever stands beside them."""
 _SHAPE = re.compile(
     r"(in|out|num|n|img|image|grid)?(channels?|chn|hidden|features?|filters?|sizes?|width|height|shapes?|names?|seeds?"
     r"|time|bias|kernels?|dims?)|init\w*|log"
 )
+"""Words of names of what the shapes of the weights say, or of the training, unless one of _TELLING stands beside."""
 _TELLING = re.compile(
     r"activation|act|order|scales?|dilation|noise|fraction|prob|probability|rate|gain|leak|threshold|mode|strength|dt"
 )
+"""Words of names that say something about a step."""
 _SILENT = re.compile(
     r"_.*|n|num|n_.*|num_.*|.*_(n|dim|num|count|len)|dim|in|out|h|w|c|chn|(n?steps?|iter(ation)?s?|it|i)(_.*)?|training"
     r"|transposed|output_padding|inplace|p|(start|end)_dim|T_destination|dump_patches|weight_decay",
     re.IGNORECASE,
 )
+"""Whole names that say nothing about a step."""
 BESIDE = {
     "of the loss": r"\w*losse?s?(_\w+)?|criterion|feature_extractor|metrics?|perceptual(_\w+)?|disc|(?-i:D)"
     r"|(open_?)?clip(_?(model|net|loss|vision|visual|text|encoder|image)\w*)?"

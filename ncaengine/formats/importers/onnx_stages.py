@@ -156,16 +156,12 @@ def _clipped(node: Node, value: Stage, values: Sequence[Any]) -> Stage | None:
     found = [float(v.flat[0]) if isinstance(v, np.ndarray) and v.size == 1 else None for v in (*values, None)[1:3]]
     low, high = (node.attributes.get(name, bound) for name, bound in zip(("min", "max"), found, strict=True))
     net = value.net
-    if not (isinstance(low, float) and isinstance(high, float) and net) or value.kind not in (
-        "hidden",
-        "update",
-        "state",
-    ):
+    limited = value.kind in ("hidden", "update", "state")
+    if not (limited and net and isinstance(low, float) and isinstance(high, float)):
         return None
-    kept: tuple[float, ...] = (
-        (0.0,) if value.kind == "update" and net.masked else ()
-    )  # a model limits what is not masked yet
-    if value.kind == "state" and net.alive:  # and before it looks who lives
+    # A model limits an update that is not masked yet, and a state before it looks who lives.
+    kept: tuple[float, ...] = (0.0,) if value.kind == "update" and net.masked else ()
+    if value.kind == "state" and net.alive:
         kept = (0.0, net.alive.threshold)
         if high <= net.alive.threshold:
             return None
