@@ -14,6 +14,7 @@ from ncaengine.core.model import MAX_NUMBERS, Model
 from ncaengine.core.model_dicts import FORMAT_VERSION, config_to_dict, model_from_dict
 from ncaengine.formats.limits import MAX_TENSORS, MAX_TEXT_BYTES, LargeTensor, is_large, too_large
 from ncaengine.formats.pickle.tensors import Array, from_bfloat16
+from ncaengine.formats.setting_texts import value_in
 
 KEY = "ncaengine"
 """The metadata's key for the configuration of a model of ncaengine."""
@@ -45,7 +46,7 @@ def read_safetensors(path: Path) -> Model | tuple[dict[str, Array | LargeTensor]
                 metadata = checked.metadata() or {}
             tensors = _tensors(json.loads(file.read(size)), file)
         if KEY not in metadata:
-            return tensors, {name: _parsed(text) for name, text in metadata.items()}
+            return tensors, {name: value_in(text) for name, text in metadata.items()}
         weights = {name: array for name, array in tensors.items() if not isinstance(array, LargeTensor)}
         if len(weights) < len(tensors):
             raise too_large()
@@ -67,14 +68,6 @@ def _own(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         raise NCAError(f"has a key {KEY!r} in its metadata that is not JSON; save the model again.") from None
-
-
-def _parsed(text: str) -> Any:
-    """Return what a text of the metadata is as JSON, such as a number; the text itself if it is none."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
 
 
 def _tensors(head: dict[str, Any], file: BinaryIO) -> dict[str, Array | LargeTensor]:

@@ -2,7 +2,8 @@
 
 import logging
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ncaengine.backends.base import Backend
@@ -85,6 +86,23 @@ class World:
         """Tell it if a grid's states have begun to run away; see runaway.Watch.look."""
         if self.tell and grid.id in self.grids and (sentence := self.watch.look(grid, now)):
             self.tell(sentence)
+
+    @contextmanager
+    def telling_once(self) -> Iterator[None]:
+        """Tell at most one sentence inside `with`, because rollouts of one model mostly run away alike."""
+        tell, told = self.tell, False
+
+        def once(sentence: str) -> None:
+            nonlocal told
+            if tell and not told:
+                tell(sentence)
+            told = True
+
+        self.tell = tell and once
+        try:
+            yield
+        finally:
+            self.tell = tell
 
     def check_size(self, size: Size, model: Model | None = None) -> None:
         """Raise NCAError if a grid can't have this size here, or there is no memory for it to run a model."""

@@ -169,7 +169,8 @@ def _course(sim: Simulation, model: Model, kernel: str, loss: Loss, plan: Plan, 
     grid = sim.add(model, plan.size, kernel)
     try:
         evaluation.picture_loss(_screen(grid), loss)  # raises before any step if the pictures are too small
-        found = [_Rollout(sim, grid, loss, plan, plan.seed + k, report) for k in range(plan.rollouts)]
+        with sim.engine.world.telling_once():
+            found = [_Rollout(sim, grid, loss, plan, plan.seed + k, report) for k in range(plan.rollouts)]
     finally:
         sim.submit(commands.RemoveGrid(grid.id))
     loss_, length, moves, changes, healing, bands = (

@@ -68,7 +68,8 @@ def evaluate(
     grid = sim.add(model, plan.size, plan.kernel)
     try:
         _grid_loss(grid, loss)  # raises before any step if the pictures are too small
-        seen = [_rollout(sim, grid, loss, plan, plan.seed + k, report) for k in range(plan.rollouts)]
+        with sim.engine.world.telling_once():
+            seen = [_rollout(sim, grid, loss, plan, plan.seed + k, report) for k in range(plan.rollouts)]
     finally:
         sim.submit(commands.RemoveGrid(grid.id))
     losses, largest = (np.array(part) for part in zip(*seen, strict=True))

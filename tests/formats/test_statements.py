@@ -4,6 +4,9 @@ Steps are compared with the module's own forward.
 """
 
 import argparse
+import json
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -104,12 +107,33 @@ def test_a_state_dict_has_the_same_buffers_and_the_dictionary_beside_it_the_rest
     whole = model_files.load(saved(file, Automaton("zeros", nn.ReLU)))
     for name, held in (
         ("hyper_parameters", settings), ("hparams", settings), ("model_config", {"net": settings}),
-        ("args", argparse.Namespace(**settings)),
+        ("args", argparse.Namespace(**settings)), ("config", json.dumps(settings)),
+        ("cfg", "# of the run\n" + "".join(f"{name}: {value}  # {name}\n" for name, value in settings.items())),
     ):  # fmt: skip
         model = model_files.load(saved(file, {"state_dict": net.state_dict(), name: held}))
         x = numbers(4, 5, CHANNELS, seed=9)
         np.testing.assert_array_equal(stepped(model, x, catalogue), stepped(whole, x, catalogue))
         assert (model.config.fire_rate, model.config.padding) == (1, "zero")
+
+
+def test_settings_may_be_an_object_of_a_class_that_nobody_knows(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = types.ModuleType("someones_program")
+    program.Config = type("Config", (), {"__module__": program.__name__})  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, program.__name__, program)
+    config = program.Config()
+    config.fire_rate, config.model = 0.25, {"padding": "circular"}
+    net = {name: torch.from_numpy(array) for name, array in state_dict(12, names=("fc0", "fc1")).items()}
+    model = model_files.load(saved(file, {"net": net, "config": config})).config
+    assert (model.fire_rate, model.padding) == (0.25, "circular")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["fire_rate 0.25", "fire_rate: 1\nand so on", "[0.25]", '{"fire_rate": ', "{" * 10**5, f"fire_rate: {'9' * 5000}"],
+)
+def test_another_text_states_nothing(file: Path, text: str) -> None:
+    net = {name: torch.from_numpy(array) for name, array in state_dict(12, names=("fc0", "fc1")).items()}
+    assert model_files.load(saved(file, {"net": net, "config": text})).config.fire_rate == 0.5
 
 
 def test_the_metadata_of_safetensors_are_such_a_dictionary(tmp_path: Path) -> None:

@@ -220,3 +220,17 @@ def test_looking_changes_no_step(sim) -> None:
         sim.step(10**6, grid)
         assert not sim.grids
     assert states[0] == states[1]
+
+
+def test_of_many_rollouts_one_sentence_is_said(sim) -> None:
+    told: list[str] = []
+    sim.engine.world.tell = told.append
+    grid = sim.add(growing(3.0), 9)
+    with sim.engine.world.telling_once():
+        for seed in (1, 2):
+            sim.reseed(seed, grid)
+            sim.step(60, grid)
+        assert len(told) == 1
+    sim.reseed(3, grid)
+    sim.step(60, grid)
+    assert len(told) == 2

@@ -12,6 +12,7 @@ import numpy as np
 from ncaengine.formats.pickle.holders import Keys, all_holders, is_filter, is_script, modules_in
 from ncaengine.formats.pickle.machine import GlobalName, UnloadedObject
 from ncaengine.formats.pickle.tensors import Array
+from ncaengine.formats.setting_texts import settings_in
 
 Plain = bool | int | float | str | tuple[float, ...] | Array
 MAX_PLAIN = 2000
@@ -31,8 +32,11 @@ def find_plain(found: object) -> dict[Keys, Plain]:
     give `activation`, `other_activation`, `padding_mode`, and `class` for what does something else.
     """
     plain: dict[Keys, Plain] = {}
+    seen = set[int]()
     for keys, holder, inside, of_module in all_holders(found):
-        for name, value in _of_modules(holder) if of_module else _values(inside):
+        for name, value in (
+            _of_modules(holder) if of_module else _values(inside) if inside else _of_unknown(holder, seen)
+        ):
             if len(plain) >= MAX_PLAIN:
                 return plain
             plain[*keys, name] = value
@@ -46,10 +50,20 @@ def _values(mapping: Mapping[Any, Any]) -> Iterator[tuple[str, Plain]]:
             continue
         if isinstance(value, (list, tuple)) and len(value) == 2 and {*map(type, value)} <= {int, float}:
             yield name, (float(value[0]), float(value[1]))
+        elif isinstance(value, str) and (settings := settings_in(value)):
+            yield from ((f"{name}.{inner}", each) for inner, each in _attributes(settings, set()))
         elif isinstance(value, (bool, int, float)) or (isinstance(value, str) and len(value) <= MAX_LETTERS):
             yield name, value
         elif text := _class_name(value):
             yield name, text
+
+
+def _of_unknown(holder: object, seen: set[int]) -> Iterator[tuple[str, Plain]]:
+    """Yield the attributes of an object of an unknown class, which may keep a program's settings."""
+    state = holder.state if isinstance(holder, UnloadedObject) and holder.foreign else None
+    if isinstance(state, Mapping) and id(state) not in seen:
+        seen.add(id(state))
+        yield from _attributes(state, seen)
 
 
 def _class_name(value: object) -> str:
@@ -69,7 +83,7 @@ def _attributes(state: Mapping[Any, Any], seen: set[int], levels: int = MAX_LEVE
     for name, value in state.items():
         if not isinstance(name, str) or name.startswith("_"):
             continue
-        inside = value.state if isinstance(value, UnloadedObject) and not value.foreign else value
+        inside = value.state if isinstance(value, UnloadedObject) else value
         if isinstance(value, np.ndarray) and value.dtype.kind in "fiub" and not is_filter(value):
             yield name, value
         elif isinstance(inside, Mapping) and "_modules" not in inside and levels and id(inside) not in seen:
