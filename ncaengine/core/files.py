@@ -158,9 +158,9 @@ class NewFile:
 def check_place(path: Path) -> None:
     """Raise NCAError unless a file can be written there."""
     folder = path.absolute().parent
-    if path.is_dir():
+    if os.path.isdir(path):  # unlike Path's methods, these raise nothing for a name that is too long
         raise NCAError(f"{path}: is a folder; choose another name.")
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise NCAError(f"{path}: its folder does not exist; create it first.")
     if not os.access(folder, os.W_OK):
         raise NCAError(f"{path}: cannot be written (Permission denied).")

@@ -34,6 +34,12 @@ FORMATS = (
     "DIB",
 )
 """Those that Pillow decodes itself: for others, as EPS, it starts programs."""
+ENDINGS = (
+    ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".dib", ".ppm", ".pgm",
+    ".pbm", ".pnm", ".pfm", ".tga", ".icb", ".vda", ".vst", ".avif", ".avifs", ".jp2", ".j2k", ".jpc", ".jpf", ".jpx",
+    ".j2c", ".ico", ".dds", ".qoi", ".sgi", ".rgb", ".rgba", ".bw", ".pcx", ".psd",
+)  # fmt: skip
+"""Those of image files in FORMATS."""
 ON_WHITE = "on white where it is transparent"
 """What is said of an image with transparent pixels."""
 

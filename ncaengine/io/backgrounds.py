@@ -67,4 +67,6 @@ def _drawn(grid: Grid, state: F32, background: tuple[float, ...], view: View, ra
     colour: Colour = msgspec.structs.replace(grid.model.config.colour, background=tuple(background))
     if raw:
         return looks.raw_picture(state, colour)
-    return grid.over_backdrop(canvas.draw(state, grid.kernel, colour, view, grid.look, None, None), view)
+    if grid.look.mode == "update":  # which only the device knows, and where nothing shows through
+        return grid.picture(view)
+    return grid.over_backdrop(canvas.draw(state, grid.kernel, colour, view, grid.look, None, grid.fields), view)

@@ -305,9 +305,9 @@ def as_path(path: npt.ArrayLike) -> tuple[Point, ...]:
     except (TypeError, ValueError, OverflowError):
         points = np.empty(0)
     if points.ndim not in (1, 2) or points.shape[-1] != 2 or not points.size:
-        raise NCAError("Paint: `path` must be a point (x, y), or a sequence of at least one.")
+        raise NCAError("`path` must be a point (x, y), or a sequence of at least one.")
     if not np.isfinite(points).all():
-        raise NCAError("Paint: `path` must hold finite numbers.")
+        raise NCAError("`path` must hold finite numbers.")
     return tuple((x, y) for x, y in points.reshape(-1, 2).tolist())
 
 

@@ -1,5 +1,6 @@
 """The changes that commands make to a grid. Grid.edit makes each and notes it in the timeline."""
 
+import msgspec
 import numpy as np
 
 from ncaengine.core import brushes, embeddings, lattice, states
@@ -74,11 +75,13 @@ def paint(grid: Grid, command: Paint, image: U8 | None, patch: Patch | None) -> 
         texture = embeddings.placed(grid.models, command.texture or "")
         painting.on_texture(surface, command, texture, maps := backdrops.own_fields(grid))
         backdrops.use_fields(grid, maps)
-    elif command.tool in PLANE:
+    elif (tool := command.tool) in PLANE:
         maps = backdrops.own_fields(grid)
-        if command.tool == "model" and not 0 <= command.value < len(grid.models):
-            raise NCAError(f"The grid has {len(grid.models)} models and none in slot {command.value:g}.")
-        painting.on_field(surface, command, command.tool, maps)
+        if tool == "model":
+            if not 0 <= command.value < len(grid.models):
+                raise NCAError(f"The grid has {len(grid.models)} models and none in slot {command.value:g}.")
+            command = msgspec.structs.replace(command, value=min(round(command.value), len(grid.models) - 1))
+        painting.on_field(surface, command, tool, maps)
         backdrops.use_fields(grid, maps)
     else:
         touch = painting.on_state(surface, command, image, patch)

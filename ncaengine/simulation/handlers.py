@@ -216,7 +216,8 @@ def _plan_reseed(_world: World, grid: Grid, command: c.Reseed) -> tuple[str, Cal
 
 def _plan_paint(world: World, grid: Grid, command: c.Paint) -> tuple[str, Callable[[], None]]:
     image = world.library.image(command.image) if command.tool == "image" else None
-    return command.tool.capitalize(), partial(edits.paint, grid, command, image, world.patch)
+    title = FIELDS[command.tool].title if command.tool in FIELDS else command.tool.capitalize()
+    return title, partial(edits.paint, grid, command, image, world.patch)
 
 
 def _plan_fill(_world: World, grid: Grid, command: c.Fill) -> tuple[str, Callable[[], None]]:

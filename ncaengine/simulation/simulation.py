@@ -9,6 +9,7 @@ picture = sim.image(scale=2)
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -109,7 +110,7 @@ class Simulation(Shown, Texturing):
 
         progress: Called with the tick, at least once per second of simulated time.
         """
-        self.engine.replay(journal, until_tick, progress)
+        self.engine.replay(journal, None if until_tick is None else _whole(until_tick), progress)
 
     # Time
 
@@ -123,6 +124,7 @@ class Simulation(Shown, Texturing):
 
         ticks: At least 0, and at most a year. Raises NCAError.
         """
+        ticks = _whole(ticks)
         if not 0 <= ticks <= bounds.WAIT.high:
             raise NCAError(f"{str(ticks)[:20]} ticks can't pass; give 0 to {bounds.WAIT.high:,}, a year.")
         self.engine.begin(ticks)
@@ -276,3 +278,11 @@ class Simulation(Shown, Texturing):
     def image(self, scale: int = 1, raw: bool = False, grid: Which = None) -> U8:
         """Return the picture: (height, width, 3) uint8; see Grid.image."""
         return self.grid(grid).image(scale, raw)
+
+
+def _whole(ticks: float) -> int:
+    """Return a number of ticks as an integer. Raises NCAError if it is none."""
+    with suppress(TypeError, ValueError, OverflowError):
+        if int(ticks) == ticks:
+            return int(ticks)
+    raise NCAError(f"{str(ticks)[:20]} is not a whole number of ticks.")

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from ncaengine.core import files
 from ncaengine.core.errors import NCAError
@@ -258,13 +257,11 @@ def _check(name: str) -> None:
 
 def _images(folder: Path) -> list[str]:
     """Return the image files in a folder, sorted, without hidden ones."""
-    kinds = Image.registered_extensions()  # some of these are videos or PDF
-    endings = {end for end, kind in kinds.items() if Image.MIME.get(kind, "").startswith("image/")}
     try:
         paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     except OSError as error:
         raise files.unreadable(folder, error) from None
-    found = [str(path) for path in paths if path.suffix.lower() in endings]
+    found = [str(path) for path in paths if path.suffix.lower() in images.ENDINGS]
     if not found:
         raise NCAError(f"{folder}: has no image files; name another folder, or image files.")
     return found

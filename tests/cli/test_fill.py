@@ -144,6 +144,11 @@ def test_the_texture_of_an_image_is_learnt_once(
     for _ in range(2):
         run(capsys, *command, "-o", out)
         assert learnt == [str(bark)]
+    for folder in (drawn, drawn / "cache"):  # whatever the present folder is
+        monkeypatch.chdir(folder)
+        run(capsys, *command, "--from", "none", "-o", out)
+        assert len(learnt) == 2
+    learnt.pop()
     run(capsys, *labelled(drawn, "red=zebra", "blue=keep"), "-o", plain)
     assert np.array_equal(opened(out), opened(plain))
     Image.fromarray(np.random.default_rng(2).integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(bark)  # another one

@@ -51,6 +51,8 @@ def test_what_cannot_be_written(tmp_path: Path, name: str, why: str) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(NCAError, match=rf"cannot be written \(.*(?i:{why})"):
         files.replace_file(tmp_path / name, b"1")
+    with pytest.raises(NCAError):
+        files.check_place(tmp_path / name)
     assert names(tmp_path) == ["folder"]
 
 

@@ -7,10 +7,12 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from ncaengine.core import inputs
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernel_files import read_kernel_file
+from ncaengine.formats import images
 from ncaengine.formats.images import load_image
 from ncaengine.io import journals, scripts, sessions, stills
 from ncaengine.training import checkpoint
@@ -111,3 +113,9 @@ def test_a_message_stays_short() -> None:
     assert len(message) < 1000
     assert message.startswith("a.toml: `value` is 999")
     assert message.endswith("999; it must be at most 3.")
+
+
+def test_the_endings_of_images_are_those_of_their_formats() -> None:
+    Image.init()
+    endings = Image.registered_extensions().items()
+    assert {*images.ENDINGS} == {ending for ending, kind in endings if kind in images.FORMATS}

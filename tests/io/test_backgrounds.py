@@ -14,7 +14,7 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Colour, Config
 from ncaengine.io.backgrounds import parse_background
 from ncaengine.io.video import Recording
-from ncaengine.simulation.commands import Set
+from ncaengine.simulation.commands import Set, Show
 from ncaengine.simulation.simulation import Simulation
 from ncaengine.viewer.state.recorder import Recorder
 
@@ -83,6 +83,14 @@ def test_a_colour_behind(sim: Simulation) -> None:
     np.testing.assert_allclose(picture[0, -1], [255, 0, 0], atol=1)
     with Recording("a.png", sim, background=(1.0, 1.0, 1.0)) as video, Recording("b.png", sim) as usual:
         np.testing.assert_array_equal(video.picture(), usual.picture())
+        grid = sim.grid()
+        sim.fill("rate", "halves", (0.2, 1.0))
+        sim.submit(Show(1, look := msgspec.structs.replace(grid.look, overlay="rate")))
+        np.testing.assert_array_equal(video.picture(), tinted := usual.picture())
+        sim.submit(Show(1, msgspec.structs.replace(look, overlay="", mode="update")))
+        sim.step(1)
+        np.testing.assert_array_equal(video.picture(), usual.picture())
+        assert tinted.any()
 
 
 def test_grids_side_by_side_have_nothing_between_them(sim: Simulation, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from ncaengine.backends.torch import TorchBackend
 from ncaengine.core.errors import NCAError
 from ncaengine.formats import model_files
 from ncaengine.io import encoders
-from ncaengine.io.film import BACK, Film
+from ncaengine.io.film import BACK, QUEUE, Film
 from ncaengine.io.video import GAP, Recording
 from ncaengine.simulation import commands
 from ncaengine.simulation.simulation import Simulation
@@ -233,26 +233,34 @@ def test_an_invalid_recording_is_refused(tmp_path, name, arguments, message):
         Recording(f"{tmp_path}/{name}", sim, grid, **arguments)
 
 
-def test_a_full_disk_is_reported_once_with_the_number_of_saved_frames(tmp_path, monkeypatch):
-    class Full:
-        def __init__(self):
-            self.count = 0
+@pytest.mark.parametrize(
+    ("error", "why"), [(OSError(28, "No space left on device"), "No space left on device"), (MemoryError(), "memory")]
+)
+def test_a_failure_is_reported_once_with_the_number_of_saved_frames(tmp_path, monkeypatch, error, why):
+    """Frames wait in a queue, but never many, and none waits for ever."""
+    made, written = 0, 0
 
+    class Failing:
         def write(self, picture):
-            self.count += 1
-            if self.count > 3:
-                raise OSError(28, "No space left on device")
+            nonlocal written
+            assert made - written <= QUEUE + 1
+            if written == 3:
+                raise error
+            written += 1
 
         def close(self):
-            raise OSError(28, "No space left on device")
+            raise error
 
-    monkeypatch.setattr(encoders, "open_encoder", lambda *_: Full())
-    sim, grid = start()
-    with (
-        pytest.raises(NCAError, match=r"No space left on device.*; 3 frames were saved") as caught,
-        Recording(f"{tmp_path}/a.mp4", sim, grid) as video,
-    ):
-        video.run(seconds=10)
+    def record():
+        nonlocal made
+        with Film(tmp_path / "a.mp4") as film:
+            for _ in range(100):
+                film.add(np.zeros((8, 8, 3), np.uint8))
+                made += 1
+
+    monkeypatch.setattr(encoders, "open_encoder", lambda *_: Failing())
+    with pytest.raises(NCAError, match=rf"{why}.*; 3 frames were saved") as caught:
+        record()
     assert caught.value.__context__ is None
 
 

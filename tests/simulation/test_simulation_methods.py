@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from ncaengine.simulation.commands import (
     Rewind,
     Set,
     SetKernel,
+    SetModel,
     Show,
     Step,
     Undo,
@@ -88,6 +90,32 @@ def test_a_simulation_lists_what_people_use(backend, simulate):
 def test_every_method_has_a_docstring():
     for name, method in inspect.getmembers(Simulation, inspect.isfunction):
         assert name.startswith("_") or (method.__doc__ and method.__doc__.strip()), name
+
+
+def test_ticks_are_whole(backend, simulate):
+    sim = simulate(backend)
+    sim.add(MODEL, 4)
+    sim.advance(1800.0)
+    sim.replay([], np.float64(3600))
+    assert type(sim.tick) is int
+    assert isinstance(sim.grid().pace.gathered, Fraction)  # exact
+    for ticks in (0.5, "1", None, np.nan, 10**400):
+        with pytest.raises(NCAError, match="ticks"):
+            sim.advance(ticks)
+    with pytest.raises(NCAError, match="not a whole number of ticks"):
+        sim.replay([], 7200.5)
+    assert sim.tick == 3600
+
+
+def test_painted_models_are_those_of_the_grid(backend, simulate):
+    sim = simulate(backend)
+    grid = sim.add(MODEL, 8)
+    sim.submit(SetModel(1, sim.register(MODEL), 1))
+    sim.paint("model", (4, 4), 2, value=1.6)
+    assert grid.field("model").max() == 1
+    assert grid.can_undo == "Model"
+    sim.paint("angle", (4, 4), 2, value=30)
+    assert grid.can_undo == "Alignment"
 
 
 def test_a_loaded_state_is_read_back(backend, simulate):

@@ -166,6 +166,9 @@ def test_file_names_get_the_ending_of_their_kind(
     assert session_files.path_for("session", " dir/x ") == Path("dir/x.nca")
     assert session_files.path_for("journal", "v1.5") == Path("v1.5.jsonl")
     assert session_files.path_for("session", "~/x.NCA") == Path.home() / "x.NCA"
+    assert session_files.path_for("session", "~no-such-user/x") == Path("~no-such-user/x.nca")
+    for typed in ("/", ".", "..", "~no-such-user/x", "x" * 300):  # a dialog asks for the path at every letter
+        assert not session_files.write(app, "session", session_files.path_for("session", typed))
     assert session_files.suggested_name(make(2), "session") == "session.nca"
     empty = make(0)
     session_files.save(empty)

@@ -11,7 +11,7 @@ from ncaengine.backends.torch import TorchBackend
 from ncaengine.core.model import Model
 from ncaengine.simulation.commands import SetModel
 from ncaengine.simulation.simulation import Simulation
-from ncaengine.viewer.actions import open_files, tools
+from ncaengine.viewer.actions import open_files, session_files, tools
 from ncaengine.viewer.panels import textures
 from ncaengine.viewer.panels.textures import Place
 from ncaengine.viewer.state.app import App
@@ -109,3 +109,18 @@ def test_the_shares_follow_the_map() -> None:
     assert panel._shares_of(app.grid, names) == {"red": 0.5, "blue": 0.5}
     app.sim.undo()
     assert panel._shares_of(app.grid, names) == {"red": 1.0}
+
+
+def test_a_blend_goes_to_linked_grids_that_have_its_textures(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = make_app()
+    open_files.open_models(app, (D, model("a")), Options((24, 20)))
+    app.sync()
+    app.linked = {1, 2, 3}
+    panel = textures.TexturesPanel()
+    panel._shares_of(app.grid, textures.blendable(app.grid))
+    monkeypatch.setattr("imgui_bundle.imgui.is_mouse_down", lambda button: False)
+    app.sim.journal.clear()
+    panel._blend(app, {"green": 1.0})
+    assert {entry.command.grid for entry in app.sim.journal} == {1, 2} == app.linked - {3}
+    assert session_files.unsaved_edits(app) == 2
+    assert not app.toasts

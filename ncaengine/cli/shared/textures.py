@@ -1,6 +1,7 @@
 """Textures that a command names: models, or images whose texture is learnt first."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,8 +21,7 @@ def find_textures(
     from ncaengine.training.config import seconds_of
 
     seconds_of(budget)
-    began = hashlib.sha256(str(start.absolute()).encode()).hexdigest()[:8] if start else ""
-    kind = "-".join(filter(None, (budget, start.stem if start else "", began)))
+    kind = _kind(budget, start) if any(map(is_image, names)) else ""
     found = {name: _cached(Path(name), kind) if is_image(name) else model_files.find_file(name) for name in names}
     images = {name: path for name, path in found.items() if is_image(name)}
     if images:
@@ -29,20 +29,30 @@ def find_textures(
     return [found[name] for name in names]
 
 
+def _kind(budget: str, start: Path | None) -> str:
+    """Return what tells trainings of the same image apart. A model to start from counts by its content."""
+    from ncaengine.core import bounds, inputs
+    from ncaengine.formats import model_files
+    from ncaengine.formats.opened import errors_named
+    from ncaengine.training.job import CHOICES
+
+    if start is None or start in CHOICES:
+        return "-".join(filter(None, (budget, str(start or ""))))
+    file = model_files.split_path(model_files.find_file(start))[0]
+    with errors_named(file):
+        content = inputs.read_input(file, bounds.MODEL_BYTES)
+    return f"{budget}-{start.stem}-{hashlib.sha256(content).hexdigest()[:8]}"
+
+
 def is_image(name: str) -> bool:
     """Return whether a name is that of an image file."""
-    from PIL import Image
+    from ncaengine.formats.images import ENDINGS
 
-    Image.init()
-    path = Path(name)
-    return path.suffix.lower() in Image.registered_extensions() and path.is_file()
+    return os.path.splitext(name)[1].lower() in ENDINGS and os.path.isfile(name)
 
 
 def _cached(image: Path, kind: str) -> Path:
-    """Return where the model of an image is kept, in a folder that its content names: a changed image is new.
-
-    kind: tells trainings of the same image apart.
-    """
+    """Return where the model of an image is kept, in a folder that its content names: a changed image is new."""
     import platformdirs
 
     from ncaengine.core import bounds, inputs

@@ -1,6 +1,7 @@
 """Save and open sessions and journals, with what the window shows, and close the window without losing work."""
 
 import dataclasses
+import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ from ncaengine.core.names import unique_name
 from ncaengine.formats import model_files
 from ncaengine.io import journals, picture_files, sessions
 from ncaengine.io.session_format import SavedModel, Session
-from ncaengine.simulation.commands import Fill, Load, Mark, Paint, SetBackdrop
+from ncaengine.simulation.commands import Blend, Fill, Load, Mark, Paint, SetBackdrop
 from ncaengine.simulation.grid import Grid
 from ncaengine.viewer.actions import pictures, tools
 from ncaengine.viewer.state.app import App
@@ -130,7 +131,9 @@ def suggested_name(app: App, kind: Kind) -> str:
 
 def path_for(kind: Kind, name: str) -> Path:
     """Return the file that a typed name means. The ending may be left out."""
-    path = Path(name.strip()).expanduser()
+    path = Path(os.path.expanduser(name.strip()))
+    if path.name in ("", ".."):  # a folder, which `write` refuses
+        return path
     known = tuple(picture_files.FORMATS) if kind in ("picture", "layer") else (ENDINGS[kind],)
     return path if path.suffix.lower() in known else path.with_name(path.name + ENDINGS[kind])
 
@@ -224,7 +227,7 @@ def unsaved_edits(app: App) -> int:
     """Return the number of strokes and fields made since the session was last opened or saved."""
     made = (entry.command for entry in app.sim.journal[app.session_file.saved_commands :])
     return sum(
-        isinstance(command, Paint | Fill | Load | Mark | SetBackdrop) and not getattr(command, "more", False)
+        isinstance(command, Paint | Fill | Blend | Load | Mark | SetBackdrop) and not getattr(command, "more", False)
         for command in made
     )
 

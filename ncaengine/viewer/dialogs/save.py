@@ -1,5 +1,6 @@
 """The dialog that asks for the name of a file to save."""
 
+import os
 from pathlib import Path
 
 from imgui_bundle import imgui
@@ -89,7 +90,7 @@ class SaveDialog:
             imgui.close_current_popup()
         if path is None or not (entered or pressed):
             return
-        if path.exists() and not warned and path != app.session_file.path:
+        if os.path.isfile(path) and not warned and path != app.session_file.path:
             self._warned = path
             imgui.set_keyboard_focus_here(-1)
         elif session_files.write(app, self._kind, path):

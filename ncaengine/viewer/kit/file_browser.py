@@ -1,5 +1,6 @@
 """The file browser: a folder's list, for mouse and keys. The system's own dialogs need helper programs."""
 
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,7 @@ class FileBrowser:
 
     def open_folder(self, folder: Path) -> None:
         """Show a folder. Going up selects the folder that was shown before."""
-        folder = folder.expanduser().absolute()
+        folder = Path(os.path.expanduser(folder)).absolute()
         try:
             items = list_folder(folder, self._endings)
         except OSError as error:
@@ -82,10 +83,10 @@ class FileBrowser:
 
     def open_path(self, path: Path) -> Path | None:
         """Open a folder, or return a file (or FILE:NAME) as picked."""
-        path = path.expanduser()
-        if not model_files.split_path(path)[0].exists():
+        path = Path(os.path.expanduser(path))
+        if not os.path.exists(model_files.split_path(path)[0]):
             self.error = f"{path}: no such file or folder."
-        elif path.is_dir():
+        elif os.path.isdir(path):
             self.open_folder(path)
         else:
             return path

@@ -62,7 +62,13 @@ class TexturesPanel:
         if shares == self._shares[app.grid.id][1]:
             return
         more = self._journal_length == len(app.sim.journal)
-        if app.submit(Blend(app.grid.id, shares, more=more)):
+
+        def blend(number: int) -> Blend | None:
+            here = app.sim.grids[number]
+            fits = applies(here) and shares.keys() <= blendable(here).keys()
+            return Blend(number, shares, more=more) if fits else None
+
+        if app.submit_linked(blend):
             self._shares[app.grid.id] = app.grid.fields, shares
             self._journal_length = len(app.sim.journal)
         if not imgui.is_mouse_down(imgui.MouseButton_.left):  # a click is an edit of its own

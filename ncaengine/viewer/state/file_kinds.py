@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from ncaengine.core.errors import NCAError
-from ncaengine.formats import model_files, sniffing
+from ncaengine.formats import images, model_files, sniffing
 
 Kind = Literal["model", "session"]
 MODEL_ENDINGS = sniffing.ENDINGS
@@ -12,7 +12,7 @@ LISTED_MODEL_ENDINGS = tuple(ending for ending in MODEL_ENDINGS if ending not in
 """The model files that file lists show. Few text files are models; they can be opened all the same."""
 SESSION_ENDINGS = (".nca", ".png")
 """Sessions, and stills that contain one."""
-PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp")
+PICTURE_ENDINGS = images.ENDINGS
 """Pictures to paint with."""
 
 
