@@ -4,15 +4,20 @@ Tensors form a tree, by the keys of the containers around them and the dots in t
 some family reads are the models. What lies beside one in its own container stays with it, such as its filters.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+import numpy as np
+
+from ncaengine.core.errors import NCAError
 from ncaengine.core.types import F32
 from ncaengine.formats.importers.base import Decoded, Value, as_value, file_names, left_out, listed
 from ncaengine.formats.importers.names import COPIES, DICTIONARIES, OUTSIDE, beside, kind_of
 from ncaengine.formats.limits import LargeTensor, is_large
-from ncaengine.formats.pickle.holders import Keys, Tensor, as_float32
+from ncaengine.formats.pickle.holders import Keys, Tensor, as_float32, is_filter
+from ncaengine.formats.pickle.tensors import Array
 
 MAX_NAMED = 4
 """Names of other models in a note."""
@@ -32,6 +37,8 @@ class Held:
     """The file's other values, in the same way."""
 
 
+_WEIGHTS = re.compile(r"(.*[._/])?(weights?|kernel|w|w\d|\d+)(:0)?")
+"""Names of the matrices of layers."""
 Fits = Callable[[dict[str, F32]], bool]
 
 
@@ -82,6 +89,8 @@ def split(held: Held, fits: Fits) -> list[Decoded]:
     own = _without_loss_nets({way: leaf for way, leaf in leaves.items() if not _is_beside(way)})
     parts = _search(_tree(own), (), fits) or _search(_tree(leaves), (), fits) or [_first(own or leaves)]
     used = {way for _, part in parts for way in part}
+    _check_numbers(small, used)
+    parts, again = _without_repeats(parts)
     plain = [_plain(_way(keys), value, keys[:-1]) for keys, value in held.plain.items()]
     numbers = [_plain(way, leaf.array, leaf.container) for way, leaf in leaves.items() if way not in used]
     stated = [_stated([*plain, *(each for each in numbers if each.known)], *part) for part in parts]
@@ -89,7 +98,7 @@ def split(held: Held, fits: Fits) -> list[Decoded]:
     left = [way for way in map(_way, held.by_keys) if way not in accounted]
     among = {leaf.container for _, part in parts for leaf in part.values()}
     odd = [w for w in left if w in own or (w in leaves and leaves[w].container in among and not _is_in_beside(w))]
-    known = listed(_groups(way for way in left if way not in odd))
+    known = listed([*_groups(way for way in left if way not in odd), *again])
     unread = _joined(held.unread, left_out(_groups(odd)))
     names = _names([keys for keys, _ in parts], held.name)
     models = [
@@ -99,6 +108,36 @@ def split(held: Held, fits: Fits) -> list[Decoded]:
         for (keys, part), name, values in zip(parts, names, stated, strict=True)
     ]
     return _with_default(models, [keys for keys, _ in parts])
+
+
+def _check_numbers(tensors: Mapping[Keys, Array], used: set[Keys]) -> None:
+    """Raise NCAError if weights of a model are whole numbers: their scale may lie anywhere, or nowhere."""
+    for keys, array in tensors.items():
+        is_matrix = sum(side > 1 for side in array.shape) > 1 and not is_filter(array)
+        if array.dtype.kind in "iu" and is_matrix and _WEIGHTS.fullmatch(keys[-1]) and _way(keys) in used:
+            raise NCAError(
+                f"its weights {keys[-1]} are whole numbers ({array.dtype}), as those of a quantised model; save them "
+                "as float32."
+            )
+
+
+def _without_repeats(parts: Sequence[Part]) -> tuple[list[Part], list[str]]:
+    """Return models without those that are another's weights under other names of one state dict, and what to say."""
+    kept: list[Part] = []
+    again = []
+    for keys, part in parts:
+        if any(_is_same(part, other) for _, other in kept):
+            again.append(f"{'.'.join(keys)} (the same weights again)")
+        else:
+            kept.append((keys, part))
+    return kept, again
+
+
+def _is_same(a: Leaves, b: Leaves) -> bool:
+    return len(a) == len(b) and all(
+        x.container == y.container and np.array_equal(x.array, y.array)
+        for x, y in zip(a.values(), b.values(), strict=True)
+    )
 
 
 def _with_default(models: list[Decoded], ways: Sequence[Keys]) -> list[Decoded]:

@@ -105,6 +105,27 @@ def test_one_model_is_found_whatever_is_beside_it(tmp_path: Path, held: Any) -> 
     assert same(found.model(), model_files.load(saved(tmp_path / "a.pt", A)))
 
 
+def test_layers_with_two_names_are_one_model(tmp_path: Path) -> None:
+    held = tensors(names=("fc0", "fc1"))
+    again = dict(zip(under("seq", LAYERS), held.values(), strict=True))
+    seen = model_files.load(saved(tmp_path / "x.pt", held | again))
+    assert same(seen, model_files.load(saved(tmp_path / "x.pt", held)))
+    assert seen.config.attribution["not needed"] == "seq (the same weights again)"
+
+
+@pytest.mark.parametrize("kind", [torch.int8, torch.uint8, torch.int64])
+def test_whole_numbers_are_no_weights(tmp_path: Path, kind: torch.dtype) -> None:
+    """Of a quantised model, the scale may lie anywhere. Filters and counters are whole in ordinary files, too."""
+    path, sobel = tmp_path / "x.pt", torch.tensor([[[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]])
+    for net, name in (
+        (under("nca", A), "nca.w1.weight"), (tensors(names=("fc0", "fc1")), "fc0.weight"), (LAYERS, "layers.2.weight"),
+    ):  # fmt: skip
+        held = net | {"sobel": sobel, "step": torch.tensor(3)}
+        model_files.load(saved(path, held))
+        with pytest.raises(NCAError, match=rf"{name} are whole numbers \(.*\), as those of a quantised model"):
+            model_files.load(saved(path, held | {name: net[name].to(kind)}))
+
+
 def test_what_is_left_out_is_named(tmp_path: Path) -> None:
     held = {"state_dict": under("nca", A) | under("loss.vgg", VGG), "optimizer": {"m": torch.zeros(3, 3)}}
     facts = model_files.load(saved(tmp_path / "x.pt", held)).config.attribution
