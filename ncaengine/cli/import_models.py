@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from ncaengine.cli.shared.detection_table import choose_reading
-from ncaengine.cli.shared.options import OutputFolder, Range
+from ncaengine.cli.shared.options import Range
 from ncaengine.cli.shared.output import plural, print_notice
 from ncaengine.cli.shared.overwriting import check_kept
 from ncaengine.core.errors import NCAError
@@ -43,8 +43,8 @@ class Import:
     source: tyro.conf.Positional[Path]
     """A file of a published family, FILE:NAME for one of several models in it, or a folder of such files; its
     subfolders are searched too."""
-    output: OutputFolder = Path("models")
-    """The folder to write to; it is created if it does not exist."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR|FILE")] = Path("models")
+    """The folder to write to, which is created if it does not exist; or, for one model, a file, such as mine.pt."""
     name: Annotated[str, tyro.conf.arg(metavar="GLOB")] = "*"
     """Import only the models of a file whose names match, for example 'dots*'."""
     format: Literal["pt", "safetensors"] = "pt"
@@ -100,7 +100,7 @@ class Import:
 
         source, name = model_files.split_path(self.source)
         skipped, paths = 0, self._paths(source)
-        output = _Output(self.output, self.format, paths)
+        output = _Output(self.output, self.format, paths, source.is_dir())
         for path in paths:
             try:
                 models = list(self._models(path, name))
@@ -110,8 +110,7 @@ class Import:
                 print_notice(f"skipped {error}")
                 skipped += 1
                 continue
-            for model in models:
-                output.add(self._with_attribution(model, path))
+            output.add([self._with_attribution(model, path) for model in models])
             if models:
                 print(f"{path}: {plural(len(models), 'model')} of the family {models[0].config.family}")
         if skipped == len(paths):
@@ -191,32 +190,55 @@ def _replaced(model: "Model", **changes: Any) -> "Model":
 
 
 class _Output:
-    """The folder that one import writes to; no two models get the same name."""
+    """The folder or the file that one import writes; no two models get the same name."""
 
-    def __init__(self, folder: Path, ending: str, read: Sequence[Path]) -> None:
-        self.folder, self.ending, self._read = folder, ending, read
+    def __init__(self, output: Path, ending: str, read: Sequence[Path], several: bool) -> None:
+        """Say where to write. Raises NCAError.
+
+        output: a file if it ends as one, otherwise a folder.
+        read: the files that are read, which are kept.
+        several: whether there may be more than one.
+        """
+        self.folder, self.ending, self._read, self._file = output, ending, read, ""
+        if output.suffix.lower() in (".pt", ".safetensors") and not output.is_dir():
+            if several:
+                raise NCAError(f"{output}: is a file's name, but a folder is imported; name a folder to write to.")
+            if ending not in ("pt", output.suffix[1:].lower()):
+                raise NCAError(f"{output}: does not end in .{ending}, which --format asks for; leave one of them out.")
+            self.folder, self.ending, self._file = output.parent, output.suffix[1:], output.stem
         self.names: list[str] = []
         self.renamed = self.non_commercial = 0
 
-    def add(self, model: "Model") -> None:
-        """Save a model under a name that is not taken yet. Raises NCAError."""
+    def add(self, models: "Sequence[Model]") -> None:
+        """Save models under names that are not taken yet. Raises NCAError."""
         from ncaengine.core.files import make_folder
         from ncaengine.core.names import unique_name
         from ncaengine.formats import model_files
 
-        if not self.names:
-            make_folder(self.folder)
-        name = unique_name(model.config.name, self.names.__contains__)  # files of a folder may hold equal names
-        path = self.folder / f"{name}.{self.ending}"
-        check_kept(path, self._read)
-        self.names.append(name)
-        self.renamed += name != model.config.name
-        self.non_commercial += model.config.non_commercial
-        model_files.save(_replaced(model, name=name), path)
+        if self._file and len(models) > 1:
+            raise NCAError(
+                f"{self._read[0]}: holds {len(models)} models; name one as FILE:NAME, or a folder to write to."
+            )
+        for model in models:
+            if not self.names:
+                make_folder(self.folder)
+            # Files of a folder may hold equal names.
+            name = self._file or unique_name(model.config.name, self.names.__contains__)
+            path = self.folder / f"{name}.{self.ending}"
+            check_kept(path, self._read)
+            self.names.append(name)
+            self.renamed += name not in (model.config.name, self._file)
+            self.non_commercial += model.config.non_commercial
+            model_files.save(_replaced(model, name=name), path)
 
     def print_summary(self) -> None:
         """Print how many models were written, which were renamed, and which forbid commercial use."""
-        print(f"{plural(len(self.names), 'model')} in {self.folder}, the first as {self.names[0]}.{self.ending}")
+        first = f"{self.names[0]}.{self.ending}"
+        print(
+            self.folder / first
+            if self._file
+            else f"{plural(len(self.names), 'model')} in {self.folder}, the first as {first}"
+        )
         if self.renamed:
             verb = "was" if self.renamed == 1 else "were"
             print_notice(f"{plural(self.renamed, 'model')} {verb} renamed (-2) to avoid duplicates")

@@ -79,6 +79,24 @@ def test_one_model_of_a_file_can_be_picked(capsys: pytest.CaptureFixture[str], t
     assert "no model 'q'; choose from: x, x-2, hidden_name." in problem(capsys, "import", f"{atlas}:q")
 
 
+def test_one_model_may_get_a_file_name(capsys: pytest.CaptureFixture[str], tmp_path: Path, atlas: Path) -> None:
+    file = tmp_path / "new" / "mine.safetensors"
+    assert main(["import", f"{atlas}:x", "-o", str(file)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == str(file)
+    assert model_files.load(file).config.name == "mine"
+    for words, said in (
+        ([atlas, "-o", file], "models; name one as FILE:NAME, or a folder to write to."),
+        ([atlas.parent, "-o", file], "is a file's name, but a folder is imported; name a folder to write to."),
+        ([f"{atlas}:x", "-o", tmp_path / "a.pt", "--format", "safetensors"], "does not end in .safetensors"),
+    ):
+        assert main(["import", *map(str, words)]) == 1
+        assert said in capsys.readouterr().err
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+    (tmp_path / "folder.pt").mkdir()
+    assert main(["import", f"{atlas}:x", "-o", str(tmp_path / "folder.pt")]) == 0
+    assert (tmp_path / "folder.pt/x.pt").is_file()
+
+
 def test_detect_respects_the_name(capsys: pytest.CaptureFixture[str], bare: Path) -> None:
     assert "no model's name matches 'other'" in problem(capsys, "import", bare, "--detect", "--name", "other")
 
