@@ -11,7 +11,7 @@ from PIL import Image, PngImagePlugin
 
 from ncaengine.core import bounds, inputs
 from ncaengine.core.errors import NCAError
-from ncaengine.core.files import replace_file, unreadable
+from ncaengine.core.files import errors_named, replace_file
 from ncaengine.core.types import U8
 
 SESSION = b"ncSs"
@@ -54,12 +54,8 @@ def read_still(path: Path) -> tuple[dict[str, str], bytes | None]:
     Raises NCAError if it can't be read, is not a PNG, is damaged, or exceeds MAX_PNG, MAX_BLOB or MAX_TEXT.
     """
     try:
-        with inputs.open_input(path) as file:
+        with errors_named(path), inputs.open_input(path) as file:
             return _parse(file, os.fstat(file.fileno()).st_size)
-    except OSError as error:
-        raise unreadable(path, error) from None
-    except NCAError as error:
-        raise NCAError(f"{path}: {error}") from None
     except (ValueError, struct.error, zlib.error):
         raise NCAError(f"{path}: is damaged; save the still again.") from None
 
