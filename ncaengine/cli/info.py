@@ -129,9 +129,9 @@ def _grow_picture(model: "Model") -> "U8":
     from ncaengine.simulation.rollout import rollout
 
     catalogue = kernels.discover()
-    known = [name for name in model.config.kernels if name in catalogue.kernels]
+    kernel = catalogue.first(model.config.kernels)
     with open_simulation(catalogue) as sim:
-        [picture] = [grid.image() for grid in rollout(sim, model, [STEPS], PICTURE, known[0] if known else "square")]
+        [picture] = [grid.image() for grid in rollout(sim, model, [STEPS], PICTURE, kernel.name)]
         return picture
 
 

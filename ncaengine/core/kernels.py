@@ -178,6 +178,13 @@ class Catalogue:
             *(f"Broken: {complaint}" for complaint in self.complaints()),
         )
 
+    def first(self, names: Iterable[str]) -> Kernel:
+        """Return the kernel that a model starts on: the first of its kernels that is here, or else the square one.
+
+        Raises NCAError if there is none.
+        """
+        return self.get(next((name for name in names if name in self.kernels), "square"))
+
     def complaints(self) -> list[str]:
         """Return a sentence for each thing that is wrong with a broken file, beginning with the file."""
         return [f"{path}: {line}" for path, reason in self.broken.items() for line in reason.splitlines()]

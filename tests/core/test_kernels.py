@@ -139,6 +139,11 @@ def test_an_unknown_kernel_is_reported_with_the_available_ones(catalogue: Catalo
         catalogue.get("octagonal")
 
 
+def test_a_model_starts_on_the_first_of_its_kernels_that_is_there(catalogue: Catalogue) -> None:
+    assert catalogue.first(("gone", "hexagonal", "square")).name == "hexagonal"
+    assert catalogue.first(("gone",)).name == "square"
+
+
 def test_a_name_that_is_taken_counts_as_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Built-ins come first, then the user's folder, then those given, in their order."""
     places = [tmp_path / name for name in ("user", "one", "two")]

@@ -22,7 +22,6 @@ from ncaengine.simulation.commands import (
     SetKernel,
     SetModel,
 )
-from ncaengine.viewer.state import thumbnails
 from ncaengine.viewer.state.app import App
 
 MOST_GRIDS = 16
@@ -139,7 +138,7 @@ def kernel_for(app: App, model: Model) -> Kernel:
     """Return the selected grid's kernel if the model is known to grow on it, else the model's first."""
     if app.panes and app.grid.kernel.name in model.config.kernels:
         return app.grid.kernel
-    return thumbnails.default_kernel(model, app.sim.catalogue)
+    return app.sim.catalogue.first(model.config.kernels)
 
 
 def kernels(app: App) -> tuple[list[str], list[str]]:
