@@ -2,16 +2,17 @@
 
 import dataclasses
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import msgspec
 from msgspec.structs import replace
 
+from ncaengine.core.brushes import Coordinate
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Model, equal_models
 from ncaengine.core.names import unique_name
+from ncaengine.core.validation import valid_entries
 from ncaengine.formats import model_files
 from ncaengine.io import journals, picture_files, sessions
 from ncaengine.io.session_format import SavedModel, Session
@@ -25,8 +26,6 @@ from ncaengine.viewer.state.file_names import free_name
 from ncaengine.viewer.state.notices import Button, Toast
 from ncaengine.viewer.state.preferences import Weights
 from ncaengine.viewer.state.session_file import ENDINGS, Kind
-
-Coordinate = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
 
 
 class SavedPane(msgspec.Struct, frozen=True):
@@ -52,16 +51,9 @@ class Extras(msgspec.Struct, frozen=True):
     rows: Weights = []
 
 
-TYPES = get_type_hints(Extras, include_extras=True)
-
-
 def valid_extras(found: dict[str, Any]) -> Extras:
     """Return the extras of a session, with defaults for missing or invalid entries."""
-    valid = {}
-    for name, type_ in TYPES.items():
-        with suppress(KeyError, msgspec.ValidationError):
-            valid[name] = msgspec.convert(found[name], type_)
-    return Extras(**valid)
+    return Extras(**valid_entries(found, Extras))
 
 
 def extras_of(app: App) -> Extras:
