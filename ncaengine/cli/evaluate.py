@@ -21,11 +21,12 @@ from ncaengine.cli.shared.options import (
     Threads,
     size_text,
 )
-from ncaengine.cli.shared.output import plural, print_json, print_notice, progress_bar
+from ncaengine.cli.shared.output import print_json, print_notice, progress_bar
 from ncaengine.cli.shared.reports import Against, make_report
 from ncaengine.cli.shared.targets import load_target
 from ncaengine.core import bounds
 from ncaengine.core.errors import NCAError
+from ncaengine.core.texts import plural
 
 if TYPE_CHECKING:
     from ncaengine.core.model import Model

@@ -18,10 +18,11 @@ from ncaengine.cli.shared.options import (
     Seed,
     Steps,
 )
-from ncaengine.cli.shared.output import plural, print_notice, progress_bar
+from ncaengine.cli.shared.output import print_notice, progress_bar
 from ncaengine.cli.shared.output_flags import Fps
 from ncaengine.cli.shared.textures import find_textures, is_image
 from ncaengine.core.errors import NCAError
+from ncaengine.core.texts import plural
 
 if TYPE_CHECKING:
     from ncaengine.core.types import F32, I32, U8

@@ -11,10 +11,10 @@ import tyro
 
 from ncaengine.cli.shared.detection_table import choose_reading
 from ncaengine.cli.shared.options import OutputFolder, Range
-from ncaengine.cli.shared.output import plural, print_notice
+from ncaengine.cli.shared.output import print_notice
 from ncaengine.cli.shared.overwriting import check_kept
 from ncaengine.core.errors import NCAError
-from ncaengine.core.texts import flag_of
+from ncaengine.core.texts import flag_of, plural
 
 if TYPE_CHECKING:
     from ncaengine.core.model import Model

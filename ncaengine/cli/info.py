@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from ncaengine.cli.shared.engine import open_simulation
-from ncaengine.cli.shared.output import plural, print_json
+from ncaengine.cli.shared.output import print_json
+from ncaengine.core.texts import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

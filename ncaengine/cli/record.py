@@ -29,7 +29,7 @@ from ncaengine.cli.shared.options import (
     Smooth,
     size_text,
 )
-from ncaengine.cli.shared.output import plural, print_notice, print_warning, progress_bar
+from ncaengine.cli.shared.output import print_notice, print_warning, progress_bar
 from ncaengine.cli.shared.output_flags import Fps, OutputFlags
 from ncaengine.cli.shared.pace import Pace
 from ncaengine.cli.shared.setting_flags import SettingFlags
@@ -37,6 +37,7 @@ from ncaengine.cli.shared.usage import UsageError
 from ncaengine.core import bounds
 from ncaengine.core.errors import NCAError
 from ncaengine.core.names import unique_name
+from ncaengine.core.texts import plural
 from ncaengine.io.kinds import FORMATS, PIPE, Rate, kind_of
 
 if TYPE_CHECKING:

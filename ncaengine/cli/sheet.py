@@ -20,10 +20,11 @@ from ncaengine.cli.shared.options import (
     Smooth,
     size_text,
 )
-from ncaengine.cli.shared.output import plural, progress_bar
+from ncaengine.cli.shared.output import progress_bar
 from ncaengine.cli.shared.targets import load_target
 from ncaengine.core import bounds
 from ncaengine.core.errors import NCAError
+from ncaengine.core.texts import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

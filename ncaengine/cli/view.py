@@ -8,10 +8,10 @@ import tyro
 
 from ncaengine.cli.shared.engine import Engine, EngineFlags, load_models
 from ncaengine.cli.shared.options import SIZE, KernelName, Osc, Range, Seed
-from ncaengine.cli.shared.output import plural
 from ncaengine.cli.shared.pages import kept_page, open_page, page_text, start_settings
 from ncaengine.core.errors import NCAError
 from ncaengine.core.settings import SETTINGS, Settings
+from ncaengine.core.texts import plural
 
 MODELS = tyro.conf.arg(metavar="[MODEL ...]", help_behavior_hint="(default: bubbles, which is shipped)")
 SIZE_HINT = tyro.conf.arg(help_behavior_hint="(default: 256x256; 128x128 without a GPU)")

@@ -3,6 +3,9 @@
 MOST_LETTERS = 900
 """Letters of a message; only hostile values and very long names make longer ones."""
 
+NO_MEMORY = "There is not enough memory for this; close other programs or choose something smaller."
+"""What a MemoryError without words means."""
+
 
 class NCAError(Exception):
     """A problem, described in one sentence that says what to do.

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from typing import Self
 
-from ncaengine.core.errors import NCAError
+from ncaengine.core.errors import NO_MEMORY, NCAError
 from ncaengine.formats import model_files
 from ncaengine.simulation import addresses
 from ncaengine.simulation.commands import AddGrid, AnyCommand, Duplicate, Revive, SetModel
@@ -92,7 +92,7 @@ class Listener:
                 for command in addresses.commands_of(path, values, meant, list(self._sim.grids)):
                     self._submit(command)
             except (NCAError, MemoryError) as error:
-                problems.append(f"OSC: {str(error) or 'there is not enough memory for that.'}")
+                problems.append(f"OSC: {str(error) or NO_MEMORY}")
         fresh = [problem for problem in dict.fromkeys(problems) if problem not in self._told]
         fresh = fresh[: MOST_TOLD - len(self._told)]
         self._told.update(fresh)

@@ -12,6 +12,7 @@ from PIL import Image
 from ncaengine._version import __version__
 from ncaengine.core import resources
 from ncaengine.core.looks import quantise
+from ncaengine.core.texts import plural
 from ncaengine.core.types import U8
 from ncaengine.io import figures
 from ncaengine.io.contact_sheets import frame_target
@@ -48,8 +49,7 @@ def title(report: Report) -> str:
 def lead(report: Report) -> str:
     """Return in two sentences what was measured."""
     plan = report.plan
-    rollouts = f"{plan.rollouts} rollout{'s' * (plan.rollouts > 1)}"
-    kernels = " and ".join(plan.kernels)
+    rollouts, kernels = plural(plan.rollouts, "rollout"), " and ".join(plan.kernels)
     return (
         f"{rollouts} of {plan.size[0]}x{plan.size[1]} cells to step {plan.steps[-1]:,}, on {kernels}. "
         f"{report.loss.capitalize()} loss; features: {', '.join(report.features)}."

@@ -24,11 +24,6 @@ def print_json(content: dict[str, Any]) -> None:
     print(json.dumps(content, indent=2))
 
 
-def plural(count: int, word: str) -> str:
-    """Return '1 frame' or '2 frames'."""
-    return f"{count} {word}{'s' * (count != 1)}"
-
-
 def progress_bar(unit: str) -> "Progress":
     """Return a bar with count and time left, for `with`; it is drawn only if stderr is a terminal."""
     from rich.console import Console

@@ -7,9 +7,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ncaengine.cli.shared.output import plural, print_notice
+from ncaengine.cli.shared.output import print_notice
 from ncaengine.cli.shared.training_runs import NOTICE_SECONDS, is_done, stop_signals
-from ncaengine.training.curves import median_loss, read_losses
+from ncaengine.core.texts import plural
+from ncaengine.training.curves import final_loss, median_loss, read_losses
 
 if TYPE_CHECKING:
     from ncaengine.training.job import TrainingJob
@@ -71,7 +72,7 @@ def _print_outcomes(outcomes: "Sequence[Outcome]") -> None:
             print_notice(f"{job.output}: {outcome.problem}")
         elif outcome.finished:
             losses = read_losses(job.folder / "loss.csv")
-            loss = f"loss {median_loss(losses[-50:]):.3g}"
+            loss = f"loss {final_loss(losses):.3g}"
             print(f"{job.output}: {plural(len(losses), 'iteration')}, {loss}; pictures in {job.folder}/")
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ncaengine.cli.shared.engine import open_simulation
-from ncaengine.cli.shared.output import plural, print_notice
-from ncaengine.training.curves import median_loss
+from ncaengine.cli.shared.output import print_notice
+from ncaengine.core.texts import plural
+from ncaengine.training.curves import final_loss, median_loss
 
 if TYPE_CHECKING:
     from ncaengine.training.job import TrainingJob
@@ -71,7 +72,7 @@ def run_all(
                 iteration = f"{run.trainer.iteration:,}"
                 print_notice(f"Stopped at iteration {iteration}; run the same command{again} to continue.")
                 raise KeyboardInterrupt
-            loss = f"loss {median_loss(run.losses[-50:]):.3g}"
+            loss = f"loss {final_loss(run.losses):.3g}"
             print(f"{job.output}: {plural(len(run.losses), 'iteration')}, {loss}; pictures in {job.folder}/")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from ncaengine.core.errors import NCAError
+from ncaengine.core.errors import NO_MEMORY, NCAError
 
 Kind = Literal["error", "info"]
 MOST_SHOWN = 4
@@ -40,4 +40,4 @@ class Toast:
 
 def message_of(error: NCAError | MemoryError) -> str:
     """Return an error's message for the user."""
-    return str(error) or "There isn't enough memory for that."
+    return str(error) or NO_MEMORY
