@@ -21,7 +21,6 @@ SPEED = tyro.conf.arg(
     help=f"{SETTINGS['steps_per_second'].help} Give one number for all grids, or one for each.",
 )
 SPEEDS = Range(SETTINGS["steps_per_second"].low, SETTINGS["steps_per_second"].high)
-SESSION_ENDINGS = (".nca", ".png")
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class View:
         from ncaengine.viewer.window import show
 
         place = None if self.osc is None else parse_place(self.osc)
-        if any(path.suffix.lower() in SESSION_ENDINGS for path in self.models):
+        if self._names_session:
             self._show_session(place)
             return
         watch = ModelWatch(plugins=self.engine.plugins)
@@ -78,12 +77,18 @@ class View:
         )
         show(models, options, self.engine.kernels([self.kernel], models), watch)
 
+    @property
+    def _names_session(self) -> bool:
+        from ncaengine.viewer.state.file_kinds import SESSION_ENDINGS
+
+        return any(path.suffix.lower() in SESSION_ENDINGS for path in self.models)
+
     def _show_page(self) -> None:
         from ncaengine.core import embeddings
         from ncaengine.formats import model_files
         from ncaengine.viewer.state.options import Options
 
-        if any(path.suffix.lower() in SESSION_ENDINGS for path in self.models):
+        if self._names_session:
             raise NCAError("A page shows models, not sessions; leave out --browser.")
         if self.osc is not None:
             raise NCAError("A page takes no messages of other programs; leave out --browser or --osc.")

@@ -17,8 +17,7 @@ from ncaengine.core.brushes import Point
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View
-from ncaengine.core.masks import Bools
-from ncaengine.core.types import F32, F64, I32, U8, Size
+from ncaengine.core.types import F32, F64, I32, U8, Bools, Size
 
 Numbers = npt.NDArray[Any]
 MARGIN = 12

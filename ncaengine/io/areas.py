@@ -7,8 +7,7 @@ import numpy as np
 from PIL import Image, ImageColor, ImageFilter
 
 from ncaengine.core.errors import NCAError
-from ncaengine.core.masks import Bools
-from ncaengine.core.types import I32, U8
+from ncaengine.core.types import I32, U8, Bools
 
 RGB = tuple[int, int, int]
 TOLERANCE = 24

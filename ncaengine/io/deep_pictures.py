@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin, TiffImagePlugin, TiffTags
 
 from ncaengine.core.types import U8, U16
+from ncaengine.io.stills import SIGNATURE
 
 
 def save(
@@ -34,7 +35,7 @@ def save(
 def _save_png(picture: U8 | U16, file: BinaryIO, dpi: float, exif: Image.Exif, profile: bytes) -> None:
     height, width, channels = picture.shape
     put = PngImagePlugin.putchunk
-    file.write(b"\x89PNG\r\n\x1a\n")
+    file.write(SIGNATURE)
     put(file, b"IHDR", struct.pack(">IIBBBBB", width, height, 16, {3: 2, 4: 6}[channels], 0, 0, 0))
     if profile:
         put(file, b"iCCP", b"ICC profile\0\0" + zlib.compress(profile))

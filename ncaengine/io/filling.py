@@ -11,9 +11,8 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View
 from ncaengine.core.looks import to_rgb
-from ncaengine.core.masks import Bools
 from ncaengine.core.model import Model
-from ncaengine.core.types import F32, F64, I32, U8, Size
+from ncaengine.core.types import F32, F64, I32, U8, Bools, Size
 from ncaengine.io import alignment, areas
 from ncaengine.io.photos import Photo, to_depth
 from ncaengine.simulation import settling

@@ -20,8 +20,6 @@ LOOPBACK, PORT = "127.0.0.1", 9000
 MOST_AT_ONCE = 256
 """Packets that are carried out at a time; others wait, and the system drops those that it has no room for."""
 MOST_BYTES = 65535
-MOST_GRIDS = 16
-"""Beyond these, messages add no grids."""
 MOST_TOLD = 100
 """Different problems that are told."""
 
@@ -114,8 +112,8 @@ class Listener:
 
     def _submit(self, command: AnyCommand) -> None:
         sim = self._sim
-        if isinstance(command, AddGrid | Duplicate | Revive) and len(sim.grids) >= MOST_GRIDS:
-            raise NCAError(f"There is room for {MOST_GRIDS} grids; remove one first.")
+        if isinstance(command, AddGrid | Duplicate | Revive):
+            sim.engine.world.check_room()
         if isinstance(command, AddGrid | SetModel) and command.model not in sim.models:
             shipped = {path.stem: path for path in model_files.shipped_models()}
             if command.model in shipped:  # no other file: a message may come from anyone

@@ -14,8 +14,8 @@ from simulations import simulation
 
 from ncaengine.backends.torch import TorchBackend
 from ncaengine.core.errors import NCAError
-from ncaengine.io import osc
 from ncaengine.io.osc import Listener, parse_place
+from ncaengine.simulation.world import MOST_GRIDS
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_shipped_models_are_taken_by_name_but_no_files(sim, listener, tmp_path):
 def test_messages_add_no_grids_beyond_a_limit(sim, listener):
     [said] = told(listener, *[("/duplicate",)] * 20)
     assert "There is room for 16 grids" in said
-    assert len(sim.grids) == osc.MOST_GRIDS
+    assert len(sim.grids) == MOST_GRIDS
 
 
 def test_it_listens_to_this_machine_unless_an_address_is_given(sim, listener):

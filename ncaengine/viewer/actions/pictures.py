@@ -22,7 +22,7 @@ VARIANTS = 3
 def open_picture(app: App, path: Path) -> None:
     """Lay a picture under a new grid and take the tool Areas. Raise NCAError and change nothing if that fails."""
     photo = photos.read_photo(path)
-    grids.check_count(app)
+    app.sim.engine.world.check_room()
     models = app.grid.models if app.panes and len(app.grid.textures) > 1 else (_shipped(app),)
     grid = app.sim.add(models[0], app.default_size, grids.kernel_for(app, models[0]).name)
     try:
