@@ -116,7 +116,15 @@ class Evaluate:
 
     def no_effects(self) -> tuple[NoEffect, ...]:
         """Return which flags have no effect."""
-        return (only_with("--heal or --report", self.heal or self.report is not None, "heal_steps"),)
+        report = self.report is not None
+        return (
+            only_with("--heal or --report", self.heal or report, "heal_steps"),
+            NoEffect(report, "json",
+                     "does not work with --report, which always writes its numbers to a .json file; leave it out."),
+            NoEffect(report, "heal", "does not work with --report, which always measures the healing; leave it out."),
+            NoEffect(report, "note",
+                     "does not work with --report: the losses of the table go into the files; leave it out."),
+        )  # fmt: skip
 
     def _check(self) -> None:
         if not self.models:
@@ -125,12 +133,6 @@ class Evaluate:
             raise NCAError("--steps needs numbers, for example --steps 300 1000.")
         if self.report is None and len(self.kernel) > 1:
             raise NCAError("--kernel takes several names only with --report; give one.")
-        if self.report is not None and (self.json or self.heal):
-            flag = "--json" if self.json else "--heal"
-            raise NCAError(f"A report has {'its numbers in a file .json' if self.json else 'the healing'} by itself; "
-                           f"leave {flag} out.")  # fmt: skip
-        if self.report is not None and self.note:
-            raise NCAError("--note writes what the table says, so it needs a run without --report.")
         if len(set(self.kernel)) < len(self.kernel):
             raise NCAError("--kernel names a neighbourhood twice; leave one out.")
         rollouts = self.rollouts or ROLLOUTS

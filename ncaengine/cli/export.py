@@ -61,13 +61,12 @@ class Export:
 
     def run(self) -> None:
         """Write the file and print what it holds."""
-        from ncaengine.core import embeddings
+        from ncaengine.core import embeddings, files
 
         form = self._form
         if form is None:
             raise NCAError(f"{self.output}: this ending is not known; use .html, .json, .pt or .glsl, or give --form.")
-        if not self.output.parent.is_dir():
-            raise NCAError(f"{self.output}: cannot be written because its folder does not exist; create it first.")
+        files.check_place(self.output)
         if not self.models:
             raise NCAError("Name a model to export.")
         if form not in ("page", "atlas") and len(self.models) > 1:

@@ -113,11 +113,13 @@ class Sheet:
 
     def no_effects(self) -> tuple[NoEffect, ...]:
         """Return which flags have no effect."""
-        return (only_with("one picture for each model; with several, each model has a row", self._is_grid, "columns"),)
+        return (
+            only_with("one picture for each model; with several, each model has a row", self._is_grid, "columns"),
+            NoEffect(self.pixels is not None, "size",
+                     "does not work with --pixels, which chooses the cells of each grid; leave it out."),
+        )  # fmt: skip
 
     def _check(self) -> None:
-        if self.pixels and self.size:
-            raise NCAError("--pixels chooses the cells of each grid; leave out --size.")
         if not self.models:
             raise NCAError("Name a model to grow.")
         if not self.steps:

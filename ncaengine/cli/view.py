@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from ncaengine.cli.shared.engine import Engine, EngineFlags, load_models
+from ncaengine.cli.shared.flag_effects import NoEffect
 from ncaengine.cli.shared.options import SIZE, KernelName, Osc, Range, Seed
 from ncaengine.cli.shared.pages import kept_page, open_page, page_text, start_settings
 from ncaengine.core.errors import NCAError
@@ -77,6 +78,17 @@ class View:
         )
         show(models, options, self.engine.kernels([self.kernel], models), watch)
 
+    def no_effects(self) -> tuple[NoEffect, ...]:
+        """Return which flags have no effect."""
+        return (
+            NoEffect(self.browser, "backend threads half",
+                     "does not work with --browser, which runs models on the browser's graphics; leave it out."),
+            NoEffect(self.browser, "osc",
+                     "does not work with --browser, whose page takes no messages of other programs; leave out one."),
+            NoEffect(self._names_session, "size kernel steps_per_second seed",
+                     "works only with models; a session opens as it was saved, so leave it out."),
+        )  # fmt: skip
+
     @property
     def _names_session(self) -> bool:
         from ncaengine.viewer.state.file_kinds import SESSION_ENDINGS
@@ -90,10 +102,6 @@ class View:
 
         if self._names_session:
             raise NCAError("A page shows models, not sessions; leave out --browser.")
-        if self.osc is not None:
-            raise NCAError("A page takes no messages of other programs; leave out --browser or --osc.")
-        if self.engine.backend != "auto" or self.engine.threads is not None or self.engine.half:
-            raise NCAError("A page runs on the browser's graphics; leave out --backend, --threads and --half.")
         models = load_models(self.models or (model_files.default_model(),))
         if len(models) > 2:
             raise NCAError("A page starts with one or two grids; name one or two models.")
@@ -113,10 +121,6 @@ class View:
 
         if len(self.models) > 1:
             raise NCAError("A session opens alone; add models to it in the window.")
-        if self != View(self.models, engine=self.engine, osc=self.osc):
-            raise NCAError(
-                "A session opens as it was saved; leave out --size, --kernel, --steps-per-second and --seed."
-            )
         sessions.load_session(self.models[0])  # report a broken file before a window opens
         catalogue = self.engine.kernels([self.kernel], [])
         watch = ModelWatch(plugins=self.engine.plugins)

@@ -403,7 +403,7 @@ def test_view_shows_models_in_the_browser(capsys, tmp_path, monkeypatch):
     assert main(arguments) == 0
     assert f"open {path} in one yourself" in " ".join(capsys.readouterr().err.split())
     assert "not sessions" in problem(capsys, "view", "a.nca", "--browser")
-    assert "leave out --backend" in problem(capsys, "view", "zebra", "--browser", "--half")
+    assert "--half does not work with --browser" in problem(capsys, "view", "zebra", "--browser", "--half")
     assert "one or two models" in problem(capsys, "view", "zebra", "coral", "knit", "--browser")
     assert "There is no speed" in problem(capsys, "view", "zebra", "--browser", "-r")
     assert "3 speeds for 2 models" in problem(capsys, "view", "zebra", "coral", "--browser", "-r", "1", "2", "3")

@@ -48,6 +48,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (f"{FILL} -o a.png --from zebra", "--from works only with a texture that is learnt"),
         (f"{FILL} -o a.png --until-settled --steps 9", "--steps does not work with --until-settled"),
         ("sheet m.safetensors -o a.png --steps 1 2 --columns 2", "--columns works only with one picture"),
+        ("view a.nca --seed 3", "--seed works only with models"),
         ("evaluate m.safetensors --target p.png --heal-steps 9", "--heal-steps works only with --heal or --report"),
         ("export m.safetensors -o a.html --kernel hexagonal", "--kernel does not work with a page"),
         ("export m.safetensors -o a.glsl --kernels square", "--kernels works only with a page"),

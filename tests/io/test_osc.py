@@ -197,4 +197,4 @@ def main_with_errors(capsys, *arguments):
 
 def test_view_refuses_what_is_no_port(capsys):
     assert "no place to listen" in problem(capsys, "view", "zebra", "--osc", "loud")
-    assert "leave out --browser or --osc" in problem(capsys, "view", "zebra", "--browser", "--osc")
+    assert "--osc does not work with --browser" in problem(capsys, "view", "zebra", "--browser", "--osc")
