@@ -19,12 +19,8 @@ def save(
     dpi: tuple[float, float] = (0, 0),
     exif: Image.Exif | None = None,
     icc_profile: bytes = b"",
-    compression: str = "",
 ) -> None:
-    """Write (height, width, 3 or 4) uint16 as "PNG" or "TIFF"; TIFF may be uint8, too.
-
-    compression: Ignored; both are deflated.
-    """
+    """Write (height, width, 3 or 4) uint16 as "PNG" or "TIFF", deflated; TIFF may be uint8, too."""
     about = exif if exif is not None else Image.Exif()
     if kind == "PNG":
         _save_png(picture, file, dpi[0], about, icc_profile)

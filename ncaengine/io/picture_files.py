@@ -57,7 +57,7 @@ def write_picture(
     """
     check_output(path, picture.shape[1], picture.shape[0], exif)
     kind, file = FORMATS[path.suffix.lower()], io.BytesIO()
-    options = dict(_OPTIONS[kind])
+    stored: dict[str, Any] = {}
     if picture.dtype == np.uint16 and kind not in DEEP:
         picture = np.round(picture / 257).astype(np.uint8)
     about = Image.Exif()
@@ -65,13 +65,13 @@ def write_picture(
     if dpi and kind == "WEBP":  # it has no field for this but Exif
         about.update(dict.fromkeys(_PER_UNIT, dpi) | {_UNIT: _INCH})
     elif dpi:
-        options["dpi"] = (dpi, dpi)
+        stored["dpi"] = (dpi, dpi)
     if len(about):
-        options["exif"] = about
+        stored["exif"] = about
     if profile:
-        options["icc_profile"] = profile
+        stored["icc_profile"] = profile
     if picture.ndim == 3 and (picture.dtype == np.uint16 or (kind == "TIFF" and len(about))):
-        deep_pictures.save(picture, file, kind, **options)
+        deep_pictures.save(picture, file, kind, **stored)
     else:
-        Image.fromarray(picture).save(file, kind, **options)
+        Image.fromarray(picture).save(file, kind, **_OPTIONS[kind], **stored)
     files.replace_file(path, file.getbuffer())

@@ -175,10 +175,6 @@ def _folders(part: str) -> Iterator[Finding]:
         yield Finding(part, "broken" if problem else "good", found, advice if problem else "")
 
 
-def _browser(part: str) -> Iterator[Finding]:
-    yield Finding(part, "good", "not needed: exported pages run in any browser with WebGL 2")
-
-
 def _ask(program: str) -> tuple[Any, str]:
     """Return what a program answers in JSON, and '' or what went wrong: a driver may end its process."""
     command = [sys.executable, "-c", program]
@@ -226,6 +222,5 @@ CHECKS: dict[str, Callable[[str], Iterator[Finding]]] = {
     "kernels": _plugins,
     "models": _models,
     "folders": _folders,
-    "browser": _browser,
 }
 """By the name of the part."""
