@@ -25,7 +25,7 @@ from ncaengine.viewer.state.file_kinds import is_model_file
 from ncaengine.viewer.state.file_names import free_name
 from ncaengine.viewer.state.notices import Button, Toast
 from ncaengine.viewer.state.preferences import Weights
-from ncaengine.viewer.state.session_file import ENDINGS, Kind
+from ncaengine.viewer.state.session_file import ENDINGS, SavedKind
 
 
 class SavedPane(msgspec.Struct, frozen=True):
@@ -103,13 +103,13 @@ def save(app: App) -> None:
         ask_name(app, "session")
 
 
-def ask_name(app: App, kind: Kind) -> None:
+def ask_name(app: App, kind: SavedKind) -> None:
     """Open the dialog that asks for the name of a file to save."""
     if has_grids(app):
         app.session_file.asks = kind
 
 
-def suggested_name(app: App, kind: Kind) -> str:
+def suggested_name(app: App, kind: SavedKind) -> str:
     """Return the file name that the dialog starts with: the session's, or one that no file has yet."""
     if kind == "session" and app.session_file.path is not None:
         return str(app.session_file.path)
@@ -120,14 +120,14 @@ def suggested_name(app: App, kind: Kind) -> str:
     return free_name(base.replace("/", "-"), ENDINGS[kind])
 
 
-def path_for(kind: Kind, name: str) -> Path:
+def path_for(kind: SavedKind, name: str) -> Path:
     """Return the file that a typed name means. The ending may be left out."""
     path = Path(name.strip()).expanduser()
     known = tuple(picture_files.FORMATS) if kind in ("picture", "layer") else (ENDINGS[kind],)
     return path if path.suffix.lower() in known else path.with_name(path.name + ENDINGS[kind])
 
 
-def write(app: App, kind: Kind, path: Path) -> bool:
+def write(app: App, kind: SavedKind, path: Path) -> bool:
     """Save the session, the journal or a picture and show a notice. Return whether it succeeded."""
 
     def save_as() -> str:

@@ -6,9 +6,9 @@ from typing import Literal
 
 from ncaengine.core.errors import NO_MEMORY, NCAError
 
-Kind = Literal["error", "info"]
+Severity = Literal["error", "info"]
 MOST_SHOWN = 4
-SECONDS: dict[Kind, float] = {"error": 12.0, "info": 6.0}
+SECONDS: dict[Severity, float] = {"error": 12.0, "info": 6.0}
 """How long a notice stays unless the pointer is over it."""
 
 
@@ -32,7 +32,7 @@ class Toast:
     """A line near the window's lower edge."""
 
     text: str
-    kind: Kind
+    kind: Severity
     until: float = float("inf")
     """When it disappears, on the clock of time.monotonic; questions stay until they are answered."""
     buttons: tuple[Button, ...] = ()
