@@ -8,7 +8,6 @@ import tyro
 
 from ncaengine.cli.shared.engine import Engine, EngineFlags, load_models
 from ncaengine.cli.shared.flag_effects import NoEffect, only_with
-from ncaengine.cli.shared.map_flags import MAP_DETAILS, MapFlags, Maps
 from ncaengine.cli.shared.options import (
     PIXELS,
     SIDES,
@@ -21,6 +20,7 @@ from ncaengine.cli.shared.options import (
     size_text,
 )
 from ncaengine.cli.shared.output import print_notice, progress_bar
+from ncaengine.cli.shared.relief_flags import MAP_DETAILS, MapFlags, Maps
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:

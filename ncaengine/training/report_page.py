@@ -14,12 +14,11 @@ from ncaengine.core import resources
 from ncaengine.core.looks import quantise
 from ncaengine.core.texts import plural
 from ncaengine.core.types import U8
-from ncaengine.io import figures
+from ncaengine.io import report_charts
+from ncaengine.io.chart_style import COLOURS
 from ncaengine.io.contact_sheets import frame_target
-from ncaengine.io.plots import COLOURS
 from ncaengine.training.appraisal import Course, Report, Subject
-from ncaengine.training.report_figures import Figure, Measure, best, chart_groups, number
-from ncaengine.training.report_figures import figures as all_figures
+from ncaengine.training.report_figures import Figure, Measure, best, chart_groups, figures, number
 
 WIDEST = 208
 """How wide a picture is on the page, in its pixels, at most; smaller grids are enlarged by a whole number."""
@@ -106,7 +105,7 @@ def _image(picture: U8, alt: str) -> str:
 
 
 def _table(report: Report) -> Iterator[str]:
-    columns = all_figures(report.plan)
+    columns = figures(report.plan)
     heads = "".join(f"<th>{html.escape(column.title)}</th>" for column in columns)
     yield (
         '<section><h2>Figures</h2><p class="about">Medians of the rollouts. The best of each column is marked; small '
@@ -145,7 +144,7 @@ def _caption(kernel: str, unit: str) -> str:
 
 def _charts(group: Measure) -> str:
     charts = "".join(
-        f'<figure class="card"><figcaption>{_caption(name, chart.unit)}</figcaption>{figures.svg(chart)}</figure>'
+        f'<figure class="card"><figcaption>{_caption(name, chart.unit)}</figcaption>{report_charts.svg(chart)}</figure>'
         for name, chart in group.charts.items()
     )
     return (
