@@ -101,7 +101,7 @@ def _check_folder() -> None:
     try:
         os.getcwd()
     except OSError:
-        raise NCAError("The current folder does not exist any more; change to another one.") from None
+        raise NCAError("The current folder no longer exists; change to another one.") from None
 
 
 def _carry_out(args: list[str]) -> None:

@@ -57,7 +57,7 @@ class Evaluate:
     """The networks that compute the features, as for `ncaengine train`: names, or files of weights."""
     report: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: none)")] = None
     """Write a report instead, as one page (.html) or one picture (.png): pictures, loss, healing, drift, size of the
-    structure, spectrum and speed of all models. The numbers go to a file .json next to it."""
+    structure, spectrum and speed of all models. The numbers go to a .json file next to it."""
     steps: Annotated[tuple[int, ...] | None, MOMENTS, Range(1, bounds.RUN.high)] = None
     """When to measure, in steps from the seed; for a report, when to take pictures."""
     heal: bool = False

@@ -152,7 +152,8 @@ class Import:
             print_notice(f"{path}: {opened.doubt}")
         if opened.without_effect:
             flags = ", ".join(map(flag_of, opened.without_effect))
-            print_notice(f"{path}: {flags} changed nothing, because the file itself says what it is.")
+            have, them = ("has", "it") if len(opened.without_effect) == 1 else ("have", "them")
+            print_notice(f"{path}: {flags} {have} no effect: the file already states {them}.")
         one = opened.find_name(name) if name else ""
         wanted = [each for each in opened.models if fnmatch(each, self.name) and one in ("", each)]
         readings = opened.candidates(name=one) if self.detect and wanted else []

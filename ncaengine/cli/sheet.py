@@ -202,7 +202,7 @@ class Sheet:
         from ncaengine.io.backgrounds import parse_background
 
         if self.background and not any(model.config.colour.alpha for model in models):
-            raise NCAError("No model of these has transparent cells; leave out --background.")
+            raise NCAError("None of these models has transparent cells; leave out --background.")
         return parse_background(self.background) if self.background else None
 
     def _grow(

@@ -21,7 +21,7 @@ class NCAError(Exception):
             if sum(map(len, lines)) > MOST_LETTERS:
                 left = len(others) - number
                 there = "is 1 more problem" if left == 1 else f"are {left} more problems"
-                lines[-1] = f"There {there}; mend these first."
+                lines[-1] = f"There {there}; fix these first."
                 break
         super().__init__("\n".join(lines))
 

@@ -12,7 +12,7 @@ from ncaengine.core.lattice import MAX_PIXELS, MAX_SCALE, View, corner, extent, 
 from ncaengine.core.types import F32, F64, U8, Size
 
 MOST_CELLS = 2**19
-"""About how many cells a picture gets at most where nobody chose: 960x540 for 3840x2160 pixels, and for 1920x1080."""
+"""About how many cells a picture gets at most by default: 960x540 for 3840x2160 pixels, and for 1920x1080."""
 REACHES = (0.05, 0.2, 0.5)
 """How far the pixels per cell may be from those that are wanted, as a share; the first that has a solution counts."""
 MISFIT = 0.5

@@ -32,8 +32,8 @@ def parse_place(text: str) -> Place:
     host, _, port = (text or str(PORT)).rpartition(":")
     if not (port.isdecimal() and port.isascii() and len(port) <= 5 and 1 <= int(port) <= 65535):
         raise NCAError(
-            f"{text[:60]!r} is no place to listen for OSC; write a port as in --osc 9000, or an address of this "
-            "machine and a port as in --osc 0.0.0.0:9000, and models before --osc."
+            f"{text[:60]!r} is not an address to listen on; write a port, as in --osc 9000, or an address of this "
+            "machine and a port, as in --osc 0.0.0.0:9000, and name models before --osc."
         )
     return host.strip("[]") or LOOPBACK, int(port)
 

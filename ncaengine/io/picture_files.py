@@ -49,7 +49,7 @@ def write_picture(
 ) -> None:
     """Write a picture in the format of the name's ending, whole or not at all. Raises NCAError if it can't be written.
 
-    picture: (height, width, 3) uint8 or uint16, or 4 with opacity, which JPEG has not; or (height, width) uint16, a
+    picture: (height, width, 3) uint8 or uint16, or 4 with opacity (not for JPEG); or (height, width) uint16, a
         grey picture. JPEG and WebP keep 8 bits.
     dpi: Pixels an inch on paper, stored in the file; None stores nothing.
     exif: Stored in the file, if any.

@@ -155,7 +155,7 @@ def _backdrop(saved: SavedGrid, session: Session, kernel: Kernel, size: Size) ->
     image, cell = session.arrays[saved.backdrop.image], saved.backdrop.cell
     here = backdrops.backdrop(saved.backdrop.image, image.astype(np.uint8, copy=False), cell, saved.backdrop.feather)
     if size != backdrops.grid_size(kernel, here.size, cell):
-        raise NCAError(f"Grid {saved.id} has not the size of its picture on the kernel {kernel.name!r}.")
+        raise NCAError(f"Grid {saved.id} does not have the size of its picture on the kernel {kernel.name!r}.")
     areas = session.tensors[f"grid.{saved.id}.areas"].astype(np.uint8)
     return replace(here, labels=areas, textures=saved.backdrop.textures)
 

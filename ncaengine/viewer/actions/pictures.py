@@ -88,6 +88,6 @@ def _photo(app: App, grid: Grid) -> Photo:
     """Return the picture under a grid as it was read; as its session has it if that was opened."""
     here = grid.backdrop
     if here is None:
-        raise NCAError("This grid lies on no picture; select one that does.")
+        raise NCAError("There is no picture under this grid; select a grid that has one.")
     photo = app.photos.get(here.name)
     return photo if photo and photo.size == here.size else Photo(here.picture)
