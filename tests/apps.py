@@ -71,11 +71,6 @@ class WatchedFile:
             self.hot_reload.poll()
 
 
-def same(a: Model, b: Model) -> bool:
-    """Return whether two models are equal."""
-    return a.config == b.config and all((getattr(a, n) == getattr(b, n)).all() for n in ("w1", "b1", "w2", "b2"))
-
-
 def messages(app: App, kind: str = "") -> list[str]:
     """Return the texts of the App's notices, or of those of one kind."""
     return [toast.text for toast in app.toasts if kind in ("", toast.kind)]

@@ -10,7 +10,7 @@ from ncaengine.backends.gl.shader.perception import Form
 from ncaengine.backends.torch import TorchCells
 from ncaengine.core import fields, pcg
 from ncaengine.core.fields import FIELDS, PLANE
-from ncaengine.core.kernels import Kernel
+from ncaengine.core.kernels import Catalogue, Kernel
 from ncaengine.core.model import Model
 from ncaengine.core.settings import Settings
 from ncaengine.core.types import F32
@@ -72,6 +72,15 @@ def random_fields(width: int, height: int, seed: int = 0, models: int = 1) -> F3
         out[..., PLANE[name]] = np.where(rng.random((height, width)) < 0.25, spec.default, values)
     out[rng.random((height, width)) < 0.1, PLANE["rate"]] = 0
     return out
+
+
+def all_fired(model: Model, state: F32, catalogue: Catalogue) -> F32:
+    """The reference's state after one step on the square kernel in which all cells fire."""
+    cells = TorchCells()
+    cells.specialise(model, catalogue.get("square"))
+    cells.write(state)
+    cells.step(0, 0, Settings(fire_rate=1.0))
+    return cells.read()
 
 
 def stepped(

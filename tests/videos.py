@@ -1,4 +1,4 @@
-"""A lively model, and the frames of a recording."""
+"""A lively model, a picture of noise, and the frames of a recording."""
 
 from pathlib import Path
 
@@ -15,6 +15,11 @@ def lively(hidden: int = 8) -> Model:
     config = Config(hidden=hidden, seed=Seed("noise", 1.0), clips=Clips(state=(-8.0, 8.0)), name="lively")
     w1, w2 = (rng.normal(0, 0.2, shape).astype(np.float32) for shape in ((hidden, 48), (12, hidden)))
     return Model(config, w1, np.zeros(hidden, np.float32), w2, np.zeros(12, np.float32))
+
+
+def noise(height: int = 5, width: int = 7, seed: int = 0) -> np.ndarray:
+    """A picture of random pixels."""
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 
 def frames_of(path: str | Path) -> list[np.ndarray]:

@@ -18,7 +18,7 @@ from ncaengine.cli.shared import console, usage
 from ncaengine.cli.shared.flag_effects import check_effects
 from ncaengine.cli.shared.options import check_ranges, join_help_lines
 from ncaengine.cli.shared.overwriting import check_inputs_kept
-from ncaengine.core.errors import NCAError
+from ncaengine.core.errors import NO_MEMORY, NCAError
 from ncaengine.core.optional import missing
 
 COMMANDS = {
@@ -101,7 +101,7 @@ def _check_folder() -> None:
     try:
         os.getcwd()
     except OSError:
-        raise NCAError("The current folder does not exist any more; change to another one.") from None
+        raise NCAError("The current folder no longer exists; change to another one.") from None
 
 
 def _carry_out(args: list[str]) -> None:
@@ -130,7 +130,7 @@ def _explain(error: Exception, command: str) -> tuple[str, int]:
     if isinstance(error, ImportError) and (sentence := missing(f"`{command}`", error)):
         return sentence, 1
     if isinstance(error, MemoryError):
-        return "There is not enough memory for this; use a smaller --size.", 1
+        return NO_MEMORY, 1
     if isinstance(error, OSError):  # of a library, as on a full disk for temporary files
         return f"{error.filename or 'A file'}: cannot be used ({error.strerror or error}).", 1
     places = [place for place in traceback.extract_tb(error.__traceback__) if "ncaengine" in place.filename]

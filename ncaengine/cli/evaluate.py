@@ -21,11 +21,12 @@ from ncaengine.cli.shared.options import (
     Threads,
     size_text,
 )
-from ncaengine.cli.shared.output import plural, print_json, print_notice, progress_bar
-from ncaengine.cli.shared.reports import Against, make_report
+from ncaengine.cli.shared.output import print_json, print_notice, progress_bar
+from ncaengine.cli.shared.reports import Against, against, make_report
 from ncaengine.cli.shared.targets import load_target
 from ncaengine.core import bounds
 from ncaengine.core.errors import NCAError
+from ncaengine.core.texts import plural
 
 if TYPE_CHECKING:
     from ncaengine.core.model import Model
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from ncaengine.training.evaluation import EvaluationPlan, EvaluationResult
     from ncaengine.training.losses import Loss
 
-DIRECTIONS = 128
-"""Directions of sliced transport; more than in training, where later iterations take other directions."""
 STEPS, ROLLOUTS = (300, 1000), 16
 """When the table measures, and how often."""
 MOMENTS = tyro.conf.arg(metavar="STEP [STEP ...]", help_behavior_hint="(default: 300 1000; for a report also 10000)")
@@ -58,7 +57,7 @@ class Evaluate:
     """The networks that compute the features, as for `ncaengine train`: names, or files of weights."""
     report: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: none)")] = None
     """Write a report instead, as one page (.html) or one picture (.png): pictures, loss, healing, drift, size of the
-    structure, spectrum and speed of all models. The numbers go to a file .json next to it."""
+    structure, spectrum and speed of all models. The numbers go to a .json file next to it."""
     steps: Annotated[tuple[int, ...] | None, MOMENTS, Range(1, bounds.RUN.high)] = None
     """When to measure, in steps from the seed; for a report, when to take pictures."""
     heal: bool = False
@@ -87,8 +86,7 @@ class Evaluate:
         """Measure with a progress bar; print a table or JSON, or write a report."""
         self._check()
         from ncaengine.formats import model_files
-        from ncaengine.training import evaluation, losses
-        from ncaengine.training.features import extractor
+        from ncaengine.training import evaluation
         from ncaengine.training.notes import check_notable, note_losses
 
         if self.note:
@@ -97,34 +95,36 @@ class Evaluate:
         kernels = self.kernel or (("square", "hexagonal") if self.report else ("square",))
         models = load_models(self.models)
         picture = load_target(self.target, self.target_size)
-        target = losses.picture_tensor(picture)
         catalogue = find_kernels(self.plugins, kernels, models)
-        net, notice = extractor.open_nets(self.features)
-        if notice:
-            print_notice("The weights of VGG-19 could not be downloaded; random filters compare the pictures instead.")
-        loss = losses.make_loss(self.loss, net, target, directions=DIRECTIONS)
-        loss_of_target = evaluation.picture_loss(target, loss)
+        target = against(self.target, picture, self.loss, self.features)
         with open_simulation(catalogue, self.backend, threads=self.threads) as sim:
             if self.report:
-                against = Against(Path(self.target).stem, picture, loss, loss_of_target, self.loss, net.names)
-                make_report(sim, models, self.models, against, self._report_plan(kernels), self.report)
+                make_report(sim, models, self.models, target, self._report_plan(kernels), self.report)
                 return
             steps = tuple(sorted(set(self.steps or STEPS)))
             heal = self.heal_steps * self.heal
             plan = evaluation.EvaluationPlan(kernels[0], self.size, steps, self.rollouts or ROLLOUTS, self.seed, heal)
-            results = _measure(sim, models, loss, plan)
+            results = _measure(sim, models, target.loss, plan)
         if self.note:
             for path, model, result in zip(self.models, models, results, strict=True):
-                note_losses(model, model_files.find_file(path), Path(self.target).stem, self.loss, plan, result)
+                note_losses(model, model_files.find_file(path), target.name, self.loss, plan, result)
                 print_notice(f"{path}: its losses on {plan.kernel} are in the file.")
         if self.json:
-            self._print_json(results, plan, net.names, loss_of_target)
+            self._print_json(results, plan, target)
         else:
-            self._print_table(results, plan, loss_of_target)
+            self._print_table(results, plan, target.own_loss)
 
     def no_effects(self) -> tuple[NoEffect, ...]:
         """Return which flags have no effect."""
-        return (only_with("--heal or --report", self.heal or self.report is not None, "heal_steps"),)
+        report = self.report is not None
+        return (
+            only_with("--heal or --report", self.heal or report, "heal_steps"),
+            NoEffect(report, "json",
+                     "does not work with --report, which always writes its numbers to a .json file; leave it out."),
+            NoEffect(report, "heal", "does not work with --report, which always measures the healing; leave it out."),
+            NoEffect(report, "note",
+                     "does not work with --report: the losses of the table go into the files; leave it out."),
+        )  # fmt: skip
 
     def _check(self) -> None:
         if not self.models:
@@ -133,12 +133,6 @@ class Evaluate:
             raise NCAError("--steps needs numbers, for example --steps 300 1000.")
         if self.report is None and len(self.kernel) > 1:
             raise NCAError("--kernel takes several names only with --report; give one.")
-        if self.report is not None and (self.json or self.heal):
-            flag = "--json" if self.json else "--heal"
-            raise NCAError(f"A report has {'its numbers in a file .json' if self.json else 'the healing'} by itself; "
-                           f"leave {flag} out.")  # fmt: skip
-        if self.report is not None and self.note:
-            raise NCAError("--note writes what the table says, so it needs a run without --report.")
         if len(set(self.kernel)) < len(self.kernel):
             raise NCAError("--kernel names a neighbourhood twice; leave one out.")
         rollouts = self.rollouts or ROLLOUTS
@@ -182,13 +176,7 @@ class Evaluate:
         Console(highlight=False, markup=False).print(table)
         print(f"The target itself has a loss of {loss_of_target:.3g}.")
 
-    def _print_json(
-        self,
-        results: "Sequence[EvaluationResult]",
-        plan: "EvaluationPlan",
-        features: Sequence[str],
-        loss_of_target: float,
-    ) -> None:
+    def _print_json(self, results: "Sequence[EvaluationResult]", plan: "EvaluationPlan", target: Against) -> None:
         models = [
             {
                 "file": str(path),
@@ -202,8 +190,8 @@ class Evaluate:
         print_json({
             "target": self.target,
             "loss": self.loss,
-            "features": features,
-            "target_itself": _json_number(loss_of_target),
+            "features": target.features,
+            "target_itself": _json_number(target.own_loss),
             **asdict(plan),
             "models": models,
         })  # fmt: skip

@@ -9,9 +9,10 @@ import tyro
 from ncaengine.cli.shared.engine import find_kernels, load_models, open_simulation
 from ncaengine.cli.shared.flag_effects import NoEffect, only_with
 from ncaengine.cli.shared.options import KernelName, Models, OutputFile, Plugins, Seed, Size
-from ncaengine.cli.shared.output import plural, print_notice, progress_bar
+from ncaengine.cli.shared.output import print_notice, progress_bar
 from ncaengine.cli.shared.pages import open_page, page_text, start_settings
 from ncaengine.core.errors import NCAError
+from ncaengine.core.texts import plural
 
 if TYPE_CHECKING:
     from ncaengine.core.kernels import Catalogue
@@ -60,13 +61,12 @@ class Export:
 
     def run(self) -> None:
         """Write the file and print what it holds."""
-        from ncaengine.core import embeddings
+        from ncaengine.core import embeddings, files
 
         form = self._form
         if form is None:
             raise NCAError(f"{self.output}: this ending is not known; use .html, .json, .pt or .glsl, or give --form.")
-        if not self.output.parent.is_dir():
-            raise NCAError(f"{self.output}: cannot be written because its folder does not exist; create it first.")
+        files.check_place(self.output)
         if not self.models:
             raise NCAError("Name a model to export.")
         if form not in ("page", "atlas") and len(self.models) > 1:

@@ -18,10 +18,11 @@ from ncaengine.cli.shared.options import (
     Seed,
     Steps,
 )
-from ncaengine.cli.shared.output import plural, print_notice, progress_bar
+from ncaengine.cli.shared.output import print_notice, progress_bar
 from ncaengine.cli.shared.output_flags import Fps
 from ncaengine.cli.shared.textures import find_textures, is_image
 from ncaengine.core.errors import NCAError
+from ncaengine.core.texts import plural
 
 if TYPE_CHECKING:
     from ncaengine.core.types import F32, I32, U8
@@ -86,10 +87,10 @@ class Fill:
     budget: str = "5m"
     """How long the texture of an image is learnt, for example 5m, 20m or 2h."""
     start: Annotated[Path | None, FROM] = None
-    """The model from whose weights it is learnt. auto, the default: the shipped model that is nearest to the image;
-    none: no model."""
+    """The model whose weights the learning starts from. auto, the default: the shipped model that is nearest to the
+    image; none: no model."""
     variants: Annotated[int | None, VARIANTS, Range(2, 100)] = None
-    """Write a contact sheet (.png) with so many random seeds, from --seed on."""
+    """Write a contact sheet (.png) with this many random seeds, counted up from --seed."""
     layer: bool = False
     """Write the textures alone, transparent where the picture shows."""
     steps_per_frame: Count = 2
@@ -246,7 +247,7 @@ class Fill:
         if not self.until_settled:
             filled.run(self.steps, report)
         elif not filled.settle(report):
-            print_notice(f"A texture has not settled within {MOST:,} steps; it is shown as it is then.")
+            print_notice(f"A texture did not settle within {MOST:,} steps; the picture shows its last state.")
         for part in filled.parts:
             filled.sim.engine.world.look(part.grid, now=True)
 

@@ -11,10 +11,10 @@ import tyro
 
 from ncaengine.cli.shared.detection_table import choose_reading
 from ncaengine.cli.shared.options import Range
-from ncaengine.cli.shared.output import plural, print_notice
+from ncaengine.cli.shared.output import print_notice
 from ncaengine.cli.shared.overwriting import check_kept
 from ncaengine.core.errors import NCAError
-from ncaengine.core.texts import flag_of
+from ncaengine.core.texts import flag_of, plural
 
 if TYPE_CHECKING:
     from ncaengine.core.model import Model
@@ -151,7 +151,8 @@ class Import:
             print_notice(f"{path}: {opened.doubt}")
         if opened.without_effect:
             flags = ", ".join(map(flag_of, opened.without_effect))
-            print_notice(f"{path}: {flags} changed nothing, because the file itself says what it is.")
+            have, them = ("has", "it") if len(opened.without_effect) == 1 else ("have", "them")
+            print_notice(f"{path}: {flags} {have} no effect: the file already states {them}.")
         one = opened.find_name(name) if name else ""
         wanted = [each for each in opened.models if fnmatch(each, self.name) and one in ("", each)]
         readings = opened.candidates(name=one) if self.detect and wanted else []

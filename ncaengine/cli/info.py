@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from ncaengine.cli.shared.engine import open_simulation
-from ncaengine.cli.shared.output import plural, print_json
+from ncaengine.cli.shared.output import print_json
+from ncaengine.core.texts import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,9 +130,9 @@ def _grow_picture(model: "Model") -> "U8":
     from ncaengine.simulation.rollout import rollout
 
     catalogue = kernels.discover()
-    known = [name for name in model.config.kernels if name in catalogue.kernels]
+    kernel = catalogue.first(model.config.kernels)
     with open_simulation(catalogue) as sim:
-        [picture] = [grid.image() for grid in rollout(sim, model, [STEPS], PICTURE, known[0] if known else "square")]
+        [picture] = [grid.image() for grid in rollout(sim, model, [STEPS], PICTURE, kernel.name)]
         return picture
 
 

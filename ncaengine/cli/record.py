@@ -16,7 +16,6 @@ import tyro
 from ncaengine.cli.shared import output_flags, setting_flags
 from ncaengine.cli.shared.engine import Engine, EngineFlags, load_models
 from ncaengine.cli.shared.flag_effects import NoEffect, only_with
-from ncaengine.cli.shared.map_flags import MAP_DETAILS, MapFlags, Maps
 from ncaengine.cli.shared.options import (
     SIZE,
     Count,
@@ -29,14 +28,16 @@ from ncaengine.cli.shared.options import (
     Smooth,
     size_text,
 )
-from ncaengine.cli.shared.output import plural, print_notice, print_warning, progress_bar
+from ncaengine.cli.shared.output import print_notice, print_warning, progress_bar
 from ncaengine.cli.shared.output_flags import Fps, OutputFlags
 from ncaengine.cli.shared.pace import Pace
+from ncaengine.cli.shared.relief_flags import MAP_DETAILS, MapFlags, Maps
 from ncaengine.cli.shared.setting_flags import SettingFlags
 from ncaengine.cli.shared.usage import UsageError
 from ncaengine.core import bounds
 from ncaengine.core.errors import NCAError
 from ncaengine.core.names import unique_name
+from ncaengine.core.texts import plural
 from ncaengine.io.kinds import FORMATS, PIPE, Rate, kind_of
 
 if TYPE_CHECKING:

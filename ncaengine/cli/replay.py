@@ -8,7 +8,8 @@ import tyro
 
 from ncaengine.cli.shared.engine import Engine, EngineFlags
 from ncaengine.cli.shared.options import size_text
-from ncaengine.cli.shared.output import plural, progress_bar
+from ncaengine.cli.shared.output import progress_bar
+from ncaengine.core.texts import plural
 
 OUTPUT = tyro.conf.arg(aliases=["-o"], metavar="FILE", help_behavior_hint="(default: none)")
 

@@ -20,10 +20,11 @@ from ncaengine.cli.shared.options import (
     Smooth,
     size_text,
 )
-from ncaengine.cli.shared.output import plural, progress_bar
+from ncaengine.cli.shared.output import progress_bar
 from ncaengine.cli.shared.targets import load_target
 from ncaengine.core import bounds
 from ncaengine.core.errors import NCAError
+from ncaengine.core.texts import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -112,11 +113,13 @@ class Sheet:
 
     def no_effects(self) -> tuple[NoEffect, ...]:
         """Return which flags have no effect."""
-        return (only_with("one picture for each model; with several, each model has a row", self._is_grid, "columns"),)
+        return (
+            only_with("one picture for each model; with several, each model has a row", self._is_grid, "columns"),
+            NoEffect(self.pixels is not None, "size",
+                     "does not work with --pixels, which chooses the cells of each grid; leave it out."),
+        )  # fmt: skip
 
     def _check(self) -> None:
-        if self.pixels and self.size:
-            raise NCAError("--pixels chooses the cells of each grid; leave out --size.")
         if not self.models:
             raise NCAError("Name a model to grow.")
         if not self.steps:
@@ -199,7 +202,7 @@ class Sheet:
         from ncaengine.io.backgrounds import parse_background
 
         if self.background and not any(model.config.colour.alpha for model in models):
-            raise NCAError("No model of these has transparent cells; leave out --background.")
+            raise NCAError("None of these models has transparent cells; leave out --background.")
         return parse_background(self.background) if self.background else None
 
     def _grow(

@@ -9,7 +9,7 @@ import tyro
 
 from ncaengine.cli.shared.engine import open_simulation
 from ncaengine.cli.shared.options import OutputFolder, TrainingThreads
-from ncaengine.cli.shared.reports import Against, measure
+from ncaengine.cli.shared.reports import against, measure
 from ncaengine.cli.shared.training_runs import run_all
 from ncaengine.core.errors import NCAError
 from ncaengine.training.config import DeviceName, TrainingSettings
@@ -91,18 +91,14 @@ class Study:
     def _write_report(self, base: "TrainingJob", jobs: "list[TrainingJob]") -> Path:
         """Compare the trained models and write the report; return its path."""
         from ncaengine.formats import model_files
-        from ncaengine.training import evaluation, losses, report_files, study, targets
-        from ncaengine.training.features import extractor
+        from ncaengine.training import report_files, study, targets
 
         paths = [job.output for job in jobs]
         models = [model_files.load(path) for path in paths]
         picture = targets.load_target(self.image, base.settings.target_size).picture
-        target, net = losses.picture_tensor(picture), extractor.open_nets(self.features)[0]
-        loss = losses.make_loss("transport", net, target, directions=128)
-        own = evaluation.picture_loss(target, loss)
-        against = Against(Path(self.image).stem, picture, loss, own, "transport", net.names)
+        target = against(self.image, picture, "transport", self.features)
         with open_simulation() as sim:
-            report = measure(sim, models, paths, against, study.report_plan(base))
+            report = measure(sim, models, paths, target, study.report_plan(base))
             rows = study.table_rows(sim, models, report)
         report_files.write_page(report, base.output / "report.html")
         return study.write_report(base, rows, report)

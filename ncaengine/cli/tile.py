@@ -1,7 +1,6 @@
 """`ncaengine tile`."""
 
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,8 +8,8 @@ import tyro
 
 from ncaengine.cli.shared.engine import Engine, EngineFlags, load_models
 from ncaengine.cli.shared.flag_effects import NoEffect, only_with
-from ncaengine.cli.shared.map_flags import MAP_DETAILS, MapFlags, Maps
 from ncaengine.cli.shared.options import (
+    PIXELS,
     SIDES,
     KernelName,
     OutputFile,
@@ -18,11 +17,10 @@ from ncaengine.cli.shared.options import (
     Seed,
     Smooth,
     Steps,
-    parse_size,
-    parsed_by,
     size_text,
 )
 from ncaengine.cli.shared.output import print_notice, progress_bar
+from ncaengine.cli.shared.relief_flags import MAP_DETAILS, MapFlags, Maps
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
     from ncaengine.simulation.simulation import Simulation
 
 MODEL = tyro.conf.arg(metavar="MODEL")
-PIXELS = parsed_by(partial(parse_size, unit="pixels"), size_text, "WxH")
 DPI = tyro.conf.arg(metavar="FLOAT", help_behavior_hint="(default: none is stored)")
 
 

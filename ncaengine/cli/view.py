@@ -7,11 +7,12 @@ from typing import Annotated
 import tyro
 
 from ncaengine.cli.shared.engine import Engine, EngineFlags, load_models
+from ncaengine.cli.shared.flag_effects import NoEffect
 from ncaengine.cli.shared.options import SIZE, KernelName, Osc, Range, Seed
-from ncaengine.cli.shared.output import plural
 from ncaengine.cli.shared.pages import kept_page, open_page, page_text, start_settings
 from ncaengine.core.errors import NCAError
 from ncaengine.core.settings import SETTINGS, Settings
+from ncaengine.core.texts import plural
 
 MODELS = tyro.conf.arg(metavar="[MODEL ...]", help_behavior_hint="(default: bubbles, which is shipped)")
 SIZE_HINT = tyro.conf.arg(help_behavior_hint="(default: 256x256; 128x128 without a GPU)")
@@ -21,7 +22,6 @@ SPEED = tyro.conf.arg(
     help=f"{SETTINGS['steps_per_second'].help} Give one number for all grids, or one for each.",
 )
 SPEEDS = Range(SETTINGS["steps_per_second"].low, SETTINGS["steps_per_second"].high)
-SESSION_ENDINGS = (".nca", ".png")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class View:
         from ncaengine.viewer.window import show
 
         place = None if self.osc is None else parse_place(self.osc)
-        if any(path.suffix.lower() in SESSION_ENDINGS for path in self.models):
+        if self._names_session:
             self._show_session(place)
             return
         watch = ModelWatch(plugins=self.engine.plugins)
@@ -78,17 +78,30 @@ class View:
         )
         show(models, options, self.engine.kernels([self.kernel], models), watch)
 
+    def no_effects(self) -> tuple[NoEffect, ...]:
+        """Return which flags have no effect."""
+        return (
+            NoEffect(self.browser, "backend threads half",
+                     "does not work with --browser, which runs models on the browser's graphics; leave it out."),
+            NoEffect(self.browser, "osc",
+                     "does not work with --browser, whose page takes no messages of other programs; leave out one."),
+            NoEffect(self._names_session, "size kernel steps_per_second seed",
+                     "works only with models; a session opens as it was saved, so leave it out."),
+        )  # fmt: skip
+
+    @property
+    def _names_session(self) -> bool:
+        from ncaengine.viewer.state.file_kinds import SESSION_ENDINGS
+
+        return any(path.suffix.lower() in SESSION_ENDINGS for path in self.models)
+
     def _show_page(self) -> None:
         from ncaengine.core import embeddings
         from ncaengine.formats import model_files
         from ncaengine.viewer.state.options import Options
 
-        if any(path.suffix.lower() in SESSION_ENDINGS for path in self.models):
+        if self._names_session:
             raise NCAError("A page shows models, not sessions; leave out --browser.")
-        if self.osc is not None:
-            raise NCAError("A page takes no messages of other programs; leave out --browser or --osc.")
-        if self.engine.backend != "auto" or self.engine.threads is not None or self.engine.half:
-            raise NCAError("A page runs on the browser's graphics; leave out --backend, --threads and --half.")
         models = load_models(self.models or (model_files.default_model(),))
         if len(models) > 2:
             raise NCAError("A page starts with one or two grids; name one or two models.")
@@ -108,10 +121,6 @@ class View:
 
         if len(self.models) > 1:
             raise NCAError("A session opens alone; add models to it in the window.")
-        if self != View(self.models, engine=self.engine, osc=self.osc):
-            raise NCAError(
-                "A session opens as it was saved; leave out --size, --kernel, --steps-per-second and --seed."
-            )
         sessions.load_session(self.models[0])  # report a broken file before a window opens
         catalogue = self.engine.kernels([self.kernel], [])
         watch = ModelWatch(plugins=self.engine.plugins)

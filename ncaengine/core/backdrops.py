@@ -3,6 +3,7 @@
 Places are in raster pixels, one per cell width, from the picture's upper left corner, whatever the lattice.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -16,8 +17,7 @@ from ncaengine.core.brushes import Point
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View
-from ncaengine.core.masks import Bools
-from ncaengine.core.types import F32, F64, I32, U8, Size
+from ncaengine.core.types import F32, F64, I32, U8, Bools, Size
 
 Numbers = npt.NDArray[Any]
 MARGIN = 12
@@ -104,8 +104,7 @@ def backdrop(name: str, picture: U8, cell: float, feather: float) -> Backdrop:
 def grid_size(kernel: Kernel, picture: Size, cell: float) -> Size:
     """Return the (width, height) in cells of the smallest grid that covers a picture of (width, height) pixels."""
     ax, by = lattice.extent(kernel, (1, 1))
-    even = 2 if kernel.basis[1][0] else 1  # the rows of a skewed lattice meet over the edge in pairs
-    return int(np.ceil(picture[0] / cell / ax)), int(np.ceil(picture[1] / cell / by / even)) * even
+    return math.ceil(picture[0] / cell / ax), lattice.whole_rows(kernel, picture[1] / cell / by, math.ceil)
 
 
 def reduced(picture: U8, cell: float) -> U8:

@@ -3,6 +3,9 @@
 MOST_LETTERS = 900
 """Letters of a message; only hostile values and very long names make longer ones."""
 
+NO_MEMORY = "There is not enough memory for this; close other programs or choose something smaller."
+"""What a MemoryError without words means."""
+
 
 class NCAError(Exception):
     """A problem, described in one sentence that says what to do.
@@ -18,7 +21,7 @@ class NCAError(Exception):
             if sum(map(len, lines)) > MOST_LETTERS:
                 left = len(others) - number
                 there = "is 1 more problem" if left == 1 else f"are {left} more problems"
-                lines[-1] = f"There {there}; mend these first."
+                lines[-1] = f"There {there}; fix these first."
                 break
         super().__init__("\n".join(lines))
 

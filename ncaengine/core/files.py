@@ -6,8 +6,8 @@ import os
 import shutil
 import stat
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Self, TypeVar
@@ -36,6 +36,19 @@ def unreadable(path: object, error: BaseException) -> NCAError:
 def unwritable(path: object, error: BaseException) -> NCAError:
     """Return the error to raise if a file can't be written."""
     return NCAError(f"{path}: cannot be written ({reason(error)}).")
+
+
+@contextmanager
+def errors_named(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while a file is read into an NCAError that starts with the file's name."""
+    try:
+        yield
+    except NCAError as error:
+        if str(error).startswith(f"{path}: "):
+            raise
+        raise type(error)(f"{path}: {error}") from None
+    except (OSError, MemoryError) as error:
+        raise unreadable(path, error) from None
 
 
 def system(call: Callable[..., Answer], *arguments: object) -> Answer:

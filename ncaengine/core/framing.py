@@ -8,11 +8,11 @@ import numpy as np
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Kernel
-from ncaengine.core.lattice import MAX_PIXELS, MAX_SCALE, View, corner, extent, on_torus
+from ncaengine.core.lattice import MAX_PIXELS, MAX_SCALE, View, corner, extent, on_torus, whole_rows
 from ncaengine.core.types import F32, F64, U8, Size
 
 MOST_CELLS = 2**19
-"""About how many cells a picture gets at most where nobody chose: 960x540 for 3840x2160 pixels, and for 1920x1080."""
+"""About how many cells a picture gets at most by default: 960x540 for 3840x2160 pixels, and for 1920x1080."""
 REACHES = (0.05, 0.2, 0.5)
 """How far the pixels per cell may be from those that are wanted, as a share; the first that has a solution counts."""
 MISFIT = 0.5
@@ -50,11 +50,10 @@ def cells_for(kernel: Kernel, pixels: Size, scale: float | None = None) -> Size:
 def _near(kernel: Kernel, pixels: Size, scale: float, reach: float) -> Iterator[tuple[int, int, float, float]]:
     """Yield the sizes near a scale: columns, rows, pixels per cell, and by how many pixels the height is wrong."""
     (width, height), (ax, by) = pixels, extent(kernel, (1, 1))
-    even = 2 if kernel.basis[1][0] else 1  # the rows of a skewed lattice meet over the edge in pairs
     wanted = max(1, round(width / (scale * ax)))
     for columns in range(math.ceil(wanted / (1 + reach)), math.floor(wanted * (1 + reach)) + 1):
         true = width / (columns * ax)
-        rows = max(1, round(height / (true * by) / even)) * even
+        rows = whole_rows(kernel, height / (true * by))
         yield columns, rows, true, abs(rows * by * true - height)
 
 
@@ -93,8 +92,7 @@ def view_filled(kernel: Kernel, size: Size, pixels: Size) -> View:
 def size_of_shape(kernel: Kernel, width: int, shape: tuple[int, int]) -> Size:
     """Return the size in cells of a grid whose picture has a shape, such as (16, 9), with a width in cells."""
     ax, by = extent(kernel, (1, 1))
-    even = 2 if kernel.basis[1][0] else 1
-    return width, max(1, round(width * ax / by * shape[1] / shape[0] / even)) * even
+    return width, whole_rows(kernel, width * ax / by * shape[1] / shape[0])
 
 
 def _check(pixels: Size) -> None:

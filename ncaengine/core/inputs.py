@@ -80,4 +80,4 @@ def parse_toml(data: bytes) -> dict[str, Any]:
 
 
 def _too_large(most: int) -> NCAError:
-    return NCAError(f"is larger than {bounds.too_long(most)}, the most that such a file may have.")
+    return NCAError(f"is larger than {bounds.too_long(most)}, the limit for such a file.")

@@ -10,7 +10,7 @@ import msgspec
 
 from ncaengine.core import bounds, inputs
 from ncaengine.core.errors import NCAError
-from ncaengine.core.files import unreadable
+from ncaengine.core.files import errors_named
 from ncaengine.core.validation import explain_invalid, shown
 
 REQUIRED = ("gradient_x", "gradient_y", "laplacian")
@@ -54,12 +54,8 @@ class KernelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def read_kernel_file(path: Path) -> KernelFile:
     """Read and check one kernel.toml. Raises NCAError that names the file, and the key and the cure of each problem."""
-    try:
+    with errors_named(path):
         table = inputs.parse_toml(inputs.read_input(path, MAX_FILE_BYTES))
-    except NCAError as error:
-        raise NCAError(f"{path}: {error}") from None
-    except OSError as error:
-        raise unreadable(path, error) from None
     try:
         file = msgspec.convert(table, KernelFile, strict=False)
     except msgspec.ValidationError as error:

@@ -18,7 +18,6 @@ from ncaengine.core import resources
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernel_files import Stencil, read_kernel_file
 from ncaengine.core.names import did_you_mean
-from ncaengine.core.types import F32
 
 LAPLACIAN_COS, LAPLACIAN_SIN = "laplacian·cos", "laplacian·sin"
 """Stencils made from a kernel's Laplacian: its weights times the cosine and the sine of twice their angle on the
@@ -115,18 +114,6 @@ class Kernel:
         middle = (0, 0, -sum(weight for _, _, weight in out))
         return tuple(tap for tap in (*out, middle) if abs(tap[2]) > 1e-9)
 
-    def order(self, stencil: str) -> int:
-        """Return the order of a stencil's derivative, 0 to 2: that of its lowest moment other than 0.
-
-        A stencil's result is divided by this power of the cell scale.
-        """
-        orders = {"identity": 0, "gradient_x": 1, "gradient_y": 1, "laplacian": 2}
-        if stencil in orders:
-            return orders[stencil]
-        found = self.moments(stencil)
-        least = 1e-4 * sum(abs(weight) for _, _, weight in self.stencils[stencil].taps())
-        return 0 if abs(found.constant) > least else 1 if max(abs(found.x), abs(found.y)) > least else 2
-
     def gains(self) -> tuple[float, float, float]:
         """Return the gain of gradient_x on x, of gradient_y on y and of the Laplacian on (x² + y²) / 4."""
         return (self.moments("gradient_x").x, self.moments("gradient_y").y, self.moments("laplacian").round / 4)
@@ -151,14 +138,6 @@ class Kernel:
             if factor and np.abs(here / factor - there).max() <= TOLERANCE < np.abs(here - there).max():
                 found[name] = self.stencils[name].divisor * factor
         return found
-
-    def dense(self, stencil: str) -> F32:
-        """Return the weights of a stencil (see taps): (2r + 1, 2r + 1) float32, padded to the kernel's radius r."""
-        r = self.radius
-        out = np.zeros((2 * r + 1, 2 * r + 1), np.float32)
-        for row, column, weight in self.taps(stencil):
-            out[row + r, column + r] = weight
-        return out
 
 
 def moments_of(
@@ -198,6 +177,13 @@ class Catalogue:
             f"There is no kernel {name!r}; choose from: {', '.join(self.kernels)}{guess}.",
             *(f"Broken: {complaint}" for complaint in self.complaints()),
         )
+
+    def first(self, names: Iterable[str]) -> Kernel:
+        """Return the kernel that a model starts on: the first of its kernels that is here, or else the square one.
+
+        Raises NCAError if there is none.
+        """
+        return self.get(next((name for name in names if name in self.kernels), "square"))
 
     def complaints(self) -> list[str]:
         """Return a sentence for each thing that is wrong with a broken file, beginning with the file."""

@@ -5,6 +5,7 @@ column·basis[0] + row·basis[1]. On the torus, the plane repeats endlessly.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -82,6 +83,17 @@ def corner(kernel: Kernel) -> tuple[float, float]:
     """Return the upper left corner of that rectangle: half a cell before the middle of cell (0, 0)."""
     (ax, _), (_, by) = kernel.basis
     return -ax / 2, -by / 2
+
+
+def whole_rows(kernel: Kernel, rows: float, whole: Callable[[float], int] = round) -> int:
+    """Return a number of rows near `rows`, at least 1, that closes the torus as `extent` says.
+
+    Rows of a skewed lattice meet over the edge in pairs, so there it is even.
+
+    whole: Makes a whole number.
+    """
+    step = 2 if kernel.basis[1][0] else 1
+    return max(1, whole(rows / step)) * step
 
 
 def whole_view(kernel: Kernel, size: Size, scale: int = 1, even: bool = False) -> View:

@@ -11,10 +11,9 @@ from ncaengine.core import bounds
 from ncaengine.core.fields import PLANE, Field
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import on_torus
-from ncaengine.core.model import Colour
+from ncaengine.core.model import Channel, Colour
 from ncaengine.core.types import F32, I32, I64, U8, Size
 
-Channel = Annotated[int, msgspec.Meta(ge=0, le=255)]
 Mode = Literal["rgb", "channel", "three", "update", "alive"]
 
 UPDATE_GAIN = 20.0

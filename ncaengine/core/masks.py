@@ -3,9 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from ncaengine.core.types import F32
-
-Bools = npt.NDArray[np.bool_]
+from ncaengine.core.types import F32, Bools
 
 
 def box_of(area: Bools, margin: int = 0) -> tuple[slice, slice]:

@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 
 from ncaengine.core.errors import NCAError
+from ncaengine.core.texts import file_size
 from ncaengine.core.types import Size
 
 CGROUPS, OWN_CGROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
@@ -102,11 +103,6 @@ def check_fits(size: Size, bytes_a_cell: int) -> None:
     if needed > free:
         side = math.isqrt(int(free) // bytes_a_cell)
         raise NCAError(
-            f"A grid of {size[0]}x{size[1]} cells needs {format_bytes(needed)} of memory here and "
-            f"{format_bytes(free)} are free; the largest square that fits is {side}x{side} cells."
+            f"A grid of {size[0]}x{size[1]} cells needs {file_size(needed)} of memory here and "
+            f"{file_size(free)} are free; the largest square that fits is {side}x{side} cells."
         )
-
-
-def format_bytes(count: float) -> str:
-    """Return a number of bytes for people to read: 2.4 GB, 13.0 MB."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"

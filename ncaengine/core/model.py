@@ -170,6 +170,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return " · ".join(said)
 
     @property
+    def authors(self) -> str:
+        """The authors of the model; '' if they are unknown."""
+        return self.attribution.get("authors") or self.attribution.get("author", "")
+
+    @property
     def non_commercial(self) -> bool:
         """Whether its licence forbids commercial use, as the NC licences of Creative Commons do."""
         licence = self.attribution.get("licence", "")

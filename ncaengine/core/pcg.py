@@ -5,11 +5,9 @@ same noise. Seeds and numbers are taken modulo 2**32; for more steps than that s
 """
 
 import numpy as np
-import numpy.typing as npt
 
-from ncaengine.core.types import F32, I32, U32
+from ncaengine.core.types import F32, I32, U32, Bools
 
-Bools = npt.NDArray[np.bool_]
 LAP = 2**31
 """Steps after which the masks go on with another seed: the hash has 32 bits for a step."""
 ALWAYS = 0xFFFFFFFF

@@ -23,6 +23,7 @@ FIT = 0.65
 """How far a stencil may be from the fit of its moments: the root mean square of the difference over that of the
 stencil. [-1 0 1]/2 is 0.61 from Sobel's gradient; filters with random weights are usually further from their fits."""
 _PARTS = ("identity", "gradient_x", "gradient_y", "laplacian", LAPLACIAN_COS, LAPLACIAN_SIN)
+_ORDERS = {"identity": 0, "gradient_x": 1, "gradient_y": 1, "laplacian": 2}
 
 
 def taps(config: Config, kernel: Kernel, name: str) -> tuple[Tap, ...]:
@@ -65,11 +66,15 @@ def dense(config: Config, kernel: Kernel, name: str) -> F32:
 
 
 def order(config: Config, kernel: Kernel, name: str) -> int:
-    """Return the order of a stencil's derivative, 0 to 2; its result is divided by this power of the cell scale."""
-    if name not in config.stencils:
-        return kernel.order(name)
+    """Return the order of a stencil's derivative, 0 to 2: that of its lowest moment other than 0.
+
+    A stencil's result is divided by this power of the cell scale.
+    """
+    if name in _ORDERS and name not in config.stencils:
+        return _ORDERS[name]
     found = moments_of(taps(config, kernel, name), kernel.basis)
-    least = 1e-4 * float(np.abs(config.stencils[name]).sum())
+    stencil = Stencil(config.stencils[name]) if name in config.stencils else kernel.stencils[name]
+    least = 1e-4 * sum(abs(weight) for _, _, weight in stencil.taps())
     return 0 if abs(found.constant) > least else 1 if max(abs(found.x), abs(found.y)) > least else 2
 
 

@@ -6,6 +6,20 @@ def flag_of(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
+def plural(count: int, word: str) -> str:
+    """Return '1 frame' or '2 frames'."""
+    return f"{count:,} {word}{'s' * (count != 1)}"
+
+
+def file_size(count: float) -> str:
+    """Return a number of bytes in its largest unit: 24 kB, 2.4 GB."""
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
 def duration(seconds: float) -> str:
     """Return a time in its largest unit: 14 min."""
     if seconds < 90:

@@ -1,8 +1,9 @@
 """msgspec's messages about data of a wrong form, turned into sentences that name the key and say what it takes."""
 
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any, get_type_hints
 
 import msgspec
 from msgspec.inspect import Type
@@ -45,6 +46,15 @@ def explain_invalid(error: msgspec.MsgspecError, form: Any, type_names: Iterable
         kinds = " or ".join(_KINDS.get(kind, kind) for kind in found[1].split(" | "))
         return f"{key} must be {kinds}, not {_KINDS.get(found[2], found[2])}."
     return f"{key}: {message[:1].lower()}{message[1:]}." if path else f"{message}."
+
+
+def valid_entries(table: Mapping[str, Any], form: type) -> dict[str, Any]:
+    """Return the entries of a table that fields of `form` take; the others, of a newer version or damaged, are left."""
+    valid = {}
+    for name, type_ in get_type_hints(form, include_extras=True).items():
+        with suppress(KeyError, msgspec.ValidationError):
+            valid[name] = msgspec.convert(table[name], type_)
+    return valid
 
 
 def shown(value: object) -> str:

@@ -15,7 +15,7 @@ from ncaengine.formats import importers, partition, sniffing
 from ncaengine.formats.importers import Identified
 from ncaengine.formats.importers.base import Hints
 from ncaengine.formats.limits import MAX_FILE_BYTES
-from ncaengine.formats.opened import LazyModels, Opened, Version, errors_named
+from ncaengine.formats.opened import LazyModels, Opened, Version
 from ncaengine.formats.partition import Held
 from ncaengine.formats.safetensors import as_safetensors
 from ncaengine.formats.torch_zip import as_pt
@@ -39,7 +39,7 @@ def open_file(path: Path, hints: Hints = _NO_HINTS) -> Opened:
 
     Raises NCAError with the file's name and what to do.
     """
-    with errors_named(path):
+    with files.errors_named(path):
         current = _version(_checked(path))
         content = sniffing.read_file(path)
         if isinstance(content, Model):

@@ -1,13 +1,13 @@
 """A model file after it was read and identified: its family, the reason, and its models, made on request."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from ncaengine.core import embeddings, files
+from ncaengine.core import embeddings
 from ncaengine.core.errors import NCAError
+from ncaengine.core.files import errors_named
 from ncaengine.core.model import Model
 from ncaengine.core.names import choices
 
@@ -16,18 +16,6 @@ MAX_NAMES_SHOWN = 8
 
 Version = tuple[int, int, int]
 """Identifies one version of a file: modification time in ns, size in bytes, inode."""
-
-
-@contextmanager
-def errors_named(path: Path) -> Iterator[None]:
-    """Turn what goes wrong with a file into an NCAError that starts with the file's name."""
-    try:
-        yield
-    except NCAError as error:
-        message = str(error)
-        raise type(error)(message if message.startswith(f"{path}: ") else f"{path}: {message}") from None
-    except (OSError, MemoryError) as error:
-        raise files.unreadable(path, error) from None
 
 
 class LazyModels(Mapping[str, Model]):

@@ -105,7 +105,7 @@ def read_file(path: Path) -> Model | Decoded | Held:
         return _read_numbers(path, stem)
     if ending not in (*PICKLES, ".npy") and not start.startswith(PICKLED):
         if ending in ENDINGS:
-            raise NCAError(f"is damaged, or no {ending} file; copy or save it again.")
+            raise NCAError(f"is damaged, or not a {ending} file; copy or save it again.")
         raise NCAError(f"is not a model file; models end in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}.")
     return _read_pickle(path, stem)
 
@@ -196,7 +196,7 @@ def _read_text(path: Path, stem: str) -> Decoded:
     except json.JSONDecodeError as error:
         raise NCAError(f"is not JSON ({error}); copy or save it again.") from None
     except (ValueError, RecursionError):
-        raise NCAError("is no JSON of a model: its numbers are too long, or its lists too deep.") from None
+        raise NCAError("is not the JSON of a model: its numbers are too long, or its lists too deep.") from None
 
 
 def _stated(data: object) -> dict[str, Value]:

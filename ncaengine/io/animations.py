@@ -12,14 +12,13 @@ from PIL import Image
 
 from ncaengine.core.types import U8
 from ncaengine.io.kinds import Job
-from ncaengine.io.stills import png
+from ncaengine.io.stills import SIGNATURE, png
 from ncaengine.io.video_files import Streamed
 
 MAX_RIFF = 2**32 - 10
 """The most bytes of a WebP file: its length is written in 32 bits."""
 PIXELS = (b"ALPH", b"VP8 ", b"VP8L")
 """The chunks of a WebP that may stand in a frame of an animation."""
-PNG = b"\x89PNG\r\n\x1a\n"
 LARGEST = 2**16 - 1
 """The largest number in the fraction of a second that an APNG's frame lasts."""
 
@@ -94,7 +93,7 @@ class Apng(Streamed):
         chunks = list(_png_chunks(png(Image.fromarray(picture), level=self._level)))
         data = b"".join(content for kind, content in chunks if kind == b"IDAT")
         if not self._written:
-            self.file.write(PNG + _png_chunk(*chunks[0]))
+            self.file.write(SIGNATURE + _png_chunk(*chunks[0]))
             self._place = self.file.size
             self.file.write(self._counted(1))
         control = self._sides + bytes(8) + self._lasts + bytes(2)  # the whole picture, in place of the one before
@@ -125,7 +124,7 @@ class Apng(Streamed):
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield the type and the content of each chunk of a PNG."""
-    at = len(PNG)
+    at = len(SIGNATURE)
     while at < len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
         yield kind, data[at + 8 : at + 8 + length]

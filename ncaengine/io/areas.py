@@ -7,8 +7,7 @@ import numpy as np
 from PIL import Image, ImageColor, ImageFilter
 
 from ncaengine.core.errors import NCAError
-from ncaengine.core.masks import Bools
-from ncaengine.core.types import I32, U8
+from ncaengine.core.types import I32, U8, Bools
 
 RGB = tuple[int, int, int]
 TOLERANCE = 24
@@ -26,7 +25,7 @@ def parse_colour(text: str) -> RGB:
     try:
         red, green, blue = ImageColor.getrgb(text)[:3]
     except ValueError:
-        raise NCAError(f"{text[:40]!r} is no colour; write a name such as red, or #ff0000.") from None
+        raise NCAError(f"{text[:40]!r} is not a colour; write a name such as red, or #ff0000.") from None
     return red, green, blue
 
 

@@ -25,7 +25,7 @@ def parse_background(text: str) -> Background:
         red, green, blue = ImageColor.getrgb(text)[:3]
     except ValueError:
         raise NCAError(
-            f"{text[:40]!r} is no background; use transparent, or a colour such as white or #ff8800."
+            f"{text[:40]!r} is not a background; use transparent, or a colour such as white or #ff8800."
         ) from None
     return red / 255, green / 255, blue / 255
 

@@ -12,8 +12,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from PIL import Image, ImageFont
 
 from ncaengine.core.types import F64
+from ncaengine.io.chart_style import COLOURS, GRID, as_picture, empty_axes, number, points
 from ncaengine.io.contact_sheets import DIM, INK, shorten
-from ncaengine.io.plots import COLOURS, GRID, as_picture, empty_axes, number, points
 
 FONT = "DejaVu Sans"
 """matplotlib brings it."""

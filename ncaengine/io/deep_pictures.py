@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin, TiffImagePlugin, TiffTags
 
 from ncaengine.core.types import U8, U16
+from ncaengine.io.stills import SIGNATURE
 
 
 def save(
@@ -18,12 +19,8 @@ def save(
     dpi: tuple[float, float] = (0, 0),
     exif: Image.Exif | None = None,
     icc_profile: bytes = b"",
-    compression: str = "",
 ) -> None:
-    """Write (height, width, 3 or 4) uint16 as "PNG" or "TIFF"; TIFF may be uint8, too.
-
-    compression: Ignored; both are deflated.
-    """
+    """Write (height, width, 3 or 4) uint16 as "PNG" or "TIFF", deflated; TIFF may be uint8, too."""
     about = exif if exif is not None else Image.Exif()
     if kind == "PNG":
         _save_png(picture, file, dpi[0], about, icc_profile)
@@ -34,7 +31,7 @@ def save(
 def _save_png(picture: U8 | U16, file: BinaryIO, dpi: float, exif: Image.Exif, profile: bytes) -> None:
     height, width, channels = picture.shape
     put = PngImagePlugin.putchunk
-    file.write(b"\x89PNG\r\n\x1a\n")
+    file.write(SIGNATURE)
     put(file, b"IHDR", struct.pack(">IIBBBBB", width, height, 16, {3: 2, 4: 6}[channels], 0, 0, 0))
     if profile:
         put(file, b"iCCP", b"ICC profile\0\0" + zlib.compress(profile))

@@ -11,9 +11,8 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View
 from ncaengine.core.looks import to_rgb
-from ncaengine.core.masks import Bools
 from ncaengine.core.model import Model
-from ncaengine.core.types import F32, F64, I32, U8, Size
+from ncaengine.core.types import F32, F64, I32, U8, Bools, Size
 from ncaengine.io import alignment, areas
 from ncaengine.io.photos import Photo, to_depth
 from ncaengine.simulation import settling
@@ -22,7 +21,7 @@ from ncaengine.simulation.rollout import StepReport, run_to
 from ncaengine.simulation.simulation import Simulation
 
 SIDE = 1000
-"""Up to about this many pixels a side, a picture gets a cell for each pixel, if nobody chose."""
+"""Up to about this many pixels a side, a picture gets a cell for each pixel by default."""
 SPARSE = 0.9
 """If a smaller share of a grid's cells is needed, the others rest; a grid without a map of rates is faster."""
 LOOK, LOOKS, MOST = 50, 5, 3000
@@ -170,7 +169,7 @@ def of_grid(grid: Grid, photo: Photo, alone: bool = False) -> Photo:
 
 
 def cell_for(size: Size) -> int:
-    """Return how many pixels a cell gets in a picture of (width, height), if nobody chose."""
+    """Return how many pixels a cell gets by default in a picture of (width, height)."""
     return max(1, round(max(size) / SIDE))
 
 

@@ -83,5 +83,5 @@ def _parse_journal(data: bytes) -> Journal:
     entries = commands.decode(rest)
     span = max([header.until, *(entry.tick for entry in entries)]) - begin.header.tick
     if span > bounds.SPAN.high:
-        raise NCAError(f"lasts {span / bounds.SPAN.high:.3g} years, and a journal at most one; nobody could replay it.")
+        raise NCAError(f"covers {span / bounds.SPAN.high:.3g} years; a journal can cover at most one.")
     return Journal(header, begin, entries)

@@ -190,7 +190,7 @@ def parse_rate(text: str) -> Rate:
             raise ValueError
         rate = Fraction(text)
     except (ValueError, ZeroDivisionError):
-        raise NCAError(f"{text!r} is no frame rate; use a number or a fraction, as 30, 23.976 or 24000/1001.") from None
+        raise NCAError(f"{text!r} is not a frame rate; use a number or a fraction, as 30 or 24000/1001.") from None
     whole = round(rate * Fraction(1001, 1000))
     if "." in text and round(Fraction(whole * 1000, 1001), len(text.partition(".")[2])) == rate:
         rate = Fraction(whole * 1000, 1001)

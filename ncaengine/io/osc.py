@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from typing import Self
 
-from ncaengine.core.errors import NCAError
+from ncaengine.core.errors import NO_MEMORY, NCAError
 from ncaengine.formats import model_files
 from ncaengine.simulation import addresses
 from ncaengine.simulation.commands import AddGrid, AnyCommand, Duplicate, Revive, SetModel
@@ -20,8 +20,6 @@ LOOPBACK, PORT = "127.0.0.1", 9000
 MOST_AT_ONCE = 256
 """Packets that are carried out at a time; others wait, and the system drops those that it has no room for."""
 MOST_BYTES = 65535
-MOST_GRIDS = 16
-"""Beyond these, messages add no grids."""
 MOST_TOLD = 100
 """Different problems that are told."""
 
@@ -34,8 +32,8 @@ def parse_place(text: str) -> Place:
     host, _, port = (text or str(PORT)).rpartition(":")
     if not (port.isdecimal() and port.isascii() and len(port) <= 5 and 1 <= int(port) <= 65535):
         raise NCAError(
-            f"{text[:60]!r} is no place to listen for OSC; write a port as in --osc 9000, or an address of this "
-            "machine and a port as in --osc 0.0.0.0:9000, and models before --osc."
+            f"{text[:60]!r} is not an address to listen on; write a port, as in --osc 9000, or an address of this "
+            "machine and a port, as in --osc 0.0.0.0:9000, and name models before --osc."
         )
     return host.strip("[]") or LOOPBACK, int(port)
 
@@ -92,7 +90,7 @@ class Listener:
                 for command in addresses.commands_of(path, values, meant, list(self._sim.grids)):
                     self._submit(command)
             except (NCAError, MemoryError) as error:
-                problems.append(f"OSC: {str(error) or 'there is not enough memory for that.'}")
+                problems.append(f"OSC: {str(error) or NO_MEMORY}")
         fresh = [problem for problem in dict.fromkeys(problems) if problem not in self._told]
         fresh = fresh[: MOST_TOLD - len(self._told)]
         self._told.update(fresh)
@@ -114,8 +112,8 @@ class Listener:
 
     def _submit(self, command: AnyCommand) -> None:
         sim = self._sim
-        if isinstance(command, AddGrid | Duplicate | Revive) and len(sim.grids) >= MOST_GRIDS:
-            raise NCAError(f"There is room for {MOST_GRIDS} grids; remove one first.")
+        if isinstance(command, AddGrid | Duplicate | Revive):
+            sim.engine.world.check_room()
         if isinstance(command, AddGrid | SetModel) and command.model not in sim.models:
             shipped = {path.stem: path for path in model_files.shipped_models()}
             if command.model in shipped:  # no other file: a message may come from anyone

@@ -49,7 +49,7 @@ def write_picture(
 ) -> None:
     """Write a picture in the format of the name's ending, whole or not at all. Raises NCAError if it can't be written.
 
-    picture: (height, width, 3) uint8 or uint16, or 4 with opacity, which JPEG has not; or (height, width) uint16, a
+    picture: (height, width, 3) uint8 or uint16, or 4 with opacity (not for JPEG); or (height, width) uint16, a
         grey picture. JPEG and WebP keep 8 bits.
     dpi: Pixels an inch on paper, stored in the file; None stores nothing.
     exif: Stored in the file, if any.
@@ -57,7 +57,7 @@ def write_picture(
     """
     check_output(path, picture.shape[1], picture.shape[0], exif)
     kind, file = FORMATS[path.suffix.lower()], io.BytesIO()
-    options = dict(_OPTIONS[kind])
+    stored: dict[str, Any] = {}
     if picture.dtype == np.uint16 and kind not in DEEP:
         picture = np.round(picture / 257).astype(np.uint8)
     about = Image.Exif()
@@ -65,13 +65,13 @@ def write_picture(
     if dpi and kind == "WEBP":  # it has no field for this but Exif
         about.update(dict.fromkeys(_PER_UNIT, dpi) | {_UNIT: _INCH})
     elif dpi:
-        options["dpi"] = (dpi, dpi)
+        stored["dpi"] = (dpi, dpi)
     if len(about):
-        options["exif"] = about
+        stored["exif"] = about
     if profile:
-        options["icc_profile"] = profile
+        stored["icc_profile"] = profile
     if picture.ndim == 3 and (picture.dtype == np.uint16 or (kind == "TIFF" and len(about))):
-        deep_pictures.save(picture, file, kind, **options)
+        deep_pictures.save(picture, file, kind, **stored)
     else:
-        Image.fromarray(picture).save(file, kind, **options)
+        Image.fromarray(picture).save(file, kind, **_OPTIONS[kind], **stored)
     files.replace_file(path, file.getbuffer())

@@ -18,7 +18,7 @@ from ncaengine.core.srgb import LUMA
 from ncaengine.core.types import F32, U8, U16
 from ncaengine.io import picture_files
 
-Kind = Literal["normal", "height"]
+MapKind = Literal["normal", "height"]
 COLOURS = ("red", "green", "blue")
 
 
@@ -35,8 +35,8 @@ class Relief:
 
 
 def draw_maps(
-    state: F32, colour: Colour, kernel: Kernel, view: View, kinds: tuple[Kind, ...], relief: Relief = Relief()
-) -> dict[Kind, U8 | U16]:
+    state: F32, colour: Colour, kernel: Kernel, view: View, kinds: tuple[MapKind, ...], relief: Relief = Relief()
+) -> dict[MapKind, U8 | U16]:
     """Return maps of a view by their kind.
 
     normal: (height, width, 3) uint8; flat places are (128, 128, 255).
@@ -49,7 +49,7 @@ def draw_maps(
     step = 1 / view.scale
     wider = replace(view, width=view.width + 2, height=view.height + 2, x=view.x - step, y=view.y - step)
     heights = framing.blend(cells, kernel, wider)
-    maps: dict[Kind, U8 | U16] = {}
+    maps: dict[MapKind, U8 | U16] = {}
     for kind in kinds:
         if kind == "height":
             maps[kind] = np.round(np.clip(heights[1:-1, 1:-1], 0, 1) * 65535).astype(np.uint16)
@@ -99,13 +99,13 @@ def _normals(heights: F32, step: float, directx: bool) -> U8:
     return np.round((normals + 1) * 127.5).astype(np.uint8)
 
 
-def path_beside(picture: Path, kind: Kind) -> Path:
+def path_beside(picture: Path, kind: MapKind) -> Path:
     """Return the file of a map beside its picture: zebra_normal.png for zebra.png."""
     return picture.with_name(f"{picture.stem}_{kind}{picture.suffix}")
 
 
 def write_maps(
-    picture: Path, state: F32, colour: Colour, kernel: Kernel, view: View, kinds: tuple[Kind, ...], relief: Relief
+    picture: Path, state: F32, colour: Colour, kernel: Kernel, view: View, kinds: tuple[MapKind, ...], relief: Relief
 ) -> list[Path]:
     """Write maps beside a picture, in its format, and return their files. Raises NCAError if one can't be written."""
     maps = draw_maps(state, colour, kernel, view, kinds, relief)

@@ -24,7 +24,7 @@ import msgspec
 
 from ncaengine.core import bounds, inputs
 from ncaengine.core.errors import NCAError
-from ncaengine.core.files import reason
+from ncaengine.core.files import errors_named, reason
 from ncaengine.core.looks import quantise
 from ncaengine.core.model import Model
 from ncaengine.core.types import U8
@@ -157,7 +157,7 @@ def _errors_at(place: str) -> Iterator[None]:
 
 def load_script(path: Path) -> Script:
     """Read and check a script and all files that it names. Raises NCAError with the file and the key."""
-    with _errors_at(str(path)):
+    with errors_named(path):
         file = _read_file(path)
         timed = [_parse_command(path, number, table) for number, table in enumerate(file.commands, 1)]
         models = {name: _load_model(path.parent, given) for name, given in file.models.items()}
@@ -177,7 +177,7 @@ def _read_file(path: Path) -> ScriptFile:
         return msgspec.convert(inputs.parse_toml(inputs.read_input(path, MAX_BYTES)), ScriptFile, strict=False)
     except msgspec.ValidationError as error:
         raise NCAError(_explain(error)) from None
-    except (OSError, ValueError) as error:  # a name that no file can have is a ValueError
+    except ValueError as error:  # a name that no file can have
         raise NCAError(f"cannot be read ({reason(error)}).") from None  # load_script adds the path
 
 

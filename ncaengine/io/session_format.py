@@ -163,7 +163,7 @@ def parse_header(data: bytes | memoryview) -> SessionHeader:
     if parts.version > VERSION:
         raise NCAError("was written by a newer ncaengine; update ncaengine to open it.")
     if len(bytes(parts.window)) > bounds.WINDOW_BYTES:
-        raise NCAError("says more about its window than any session does.")
+        raise NCAError("holds too much data about the window.")
     return msgspec.json.decode(header, type=SessionHeader)
 
 
@@ -211,4 +211,4 @@ def _check_grid(grid: SavedGrid, found: dict[str, Model], tensors: dict[str, Any
     if maps is not None and not np.isfinite(maps).all():
         raise NCAError(f"contains embeddings for grid {grid.id} that are not finite.")
     if Fraction(grid.pace) >= 1:
-        raise NCAError(f"contains a pace for grid {grid.id} that is no fraction of a step.")
+        raise NCAError(f"contains a pace for grid {grid.id} that is not a fraction of a step.")

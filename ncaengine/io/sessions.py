@@ -20,7 +20,7 @@ import safetensors.numpy
 from ncaengine.core import backdrops, bounds, inputs, memory, model_dicts
 from ncaengine.core.backdrops import Backdrop
 from ncaengine.core.errors import NCAError
-from ncaengine.core.files import check_place, replace_file, unreadable
+from ncaengine.core.files import check_place, errors_named, replace_file
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Model
 from ncaengine.core.types import Size
@@ -155,7 +155,7 @@ def _backdrop(saved: SavedGrid, session: Session, kernel: Kernel, size: Size) ->
     image, cell = session.arrays[saved.backdrop.image], saved.backdrop.cell
     here = backdrops.backdrop(saved.backdrop.image, image.astype(np.uint8, copy=False), cell, saved.backdrop.feather)
     if size != backdrops.grid_size(kernel, here.size, cell):
-        raise NCAError(f"Grid {saved.id} has not the size of its picture on the kernel {kernel.name!r}.")
+        raise NCAError(f"Grid {saved.id} does not have the size of its picture on the kernel {kernel.name!r}.")
     areas = session.tensors[f"grid.{saved.id}.areas"].astype(np.uint8)
     return replace(here, labels=areas, textures=saved.backdrop.textures)
 
@@ -181,13 +181,8 @@ def load_session(path: Path) -> Session:
 
 def read_header(path: Path) -> SessionHeader:
     """Return the header of a session file without reading its tensors. Raises NCAError with the file's name."""
-    try:
-        with inputs.open_input(path, bounds.SESSION_BYTES) as file, errors_translated():
-            return parse_header(file.read(header_size(file.read(8))))
-    except NCAError as error:
-        raise NCAError(f"{path}: {error}") from None
-    except OSError as error:
-        raise unreadable(path, error) from None
+    with errors_named(path), inputs.open_input(path, bounds.SESSION_BYTES) as file, errors_translated():
+        return parse_header(file.read(header_size(file.read(8))))
 
 
 def check_output(path: Path) -> None:
@@ -210,12 +205,8 @@ def open_session(sim: Simulation, path: str | Path) -> None:
 
 def read_checked(path: Path, read: Callable[[bytes], Opened], most: int = bounds.SESSION_BYTES) -> Opened:
     """Return what `read` makes of a file's bytes, at most `most`. Raises NCAError with the file's name."""
-    try:
+    with errors_named(path):
         opened = read(inputs.read_input(path, most))
-    except NCAError as error:
-        raise NCAError(f"{path}: {error}") from None
-    except (OSError, MemoryError) as error:
-        raise unreadable(path, error) from None
     memory.give_back()
     return opened
 

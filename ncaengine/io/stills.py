@@ -11,9 +11,11 @@ from PIL import Image, PngImagePlugin
 
 from ncaengine.core import bounds, inputs
 from ncaengine.core.errors import NCAError
-from ncaengine.core.files import replace_file, unreadable
+from ncaengine.core.files import errors_named, replace_file
 from ncaengine.core.types import U8
 
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+"""The first bytes of every PNG."""
 SESSION = b"ncSs"
 """The type of the session's chunk. The case of its letters means: ancillary, private, safe to copy (PNG, 5.4)."""
 MAX_PNG, MAX_BLOB, MAX_TEXT = bounds.STILL_BYTES, bounds.STILL_SESSION_BYTES, bounds.STILL_TEXT_BYTES
@@ -54,12 +56,8 @@ def read_still(path: Path) -> tuple[dict[str, str], bytes | None]:
     Raises NCAError if it can't be read, is not a PNG, is damaged, or exceeds MAX_PNG, MAX_BLOB or MAX_TEXT.
     """
     try:
-        with inputs.open_input(path) as file:
+        with errors_named(path), inputs.open_input(path) as file:
             return _parse(file, os.fstat(file.fileno()).st_size)
-    except OSError as error:
-        raise unreadable(path, error) from None
-    except NCAError as error:
-        raise NCAError(f"{path}: {error}") from None
     except (ValueError, struct.error, zlib.error):
         raise NCAError(f"{path}: is damaged; save the still again.") from None
 
@@ -68,7 +66,7 @@ def _parse(file: BinaryIO, size: int) -> tuple[dict[str, str], bytes | None]:
     """Parse a PNG. Raises ValueError, struct.error or zlib.error if it is damaged, NCAError if it is refused."""
     if size > MAX_PNG:
         raise NCAError(f"has {size >> 20} MB and is too large for a still; at most {MAX_PNG >> 20} MB can be opened.")
-    if file.read(8) != b"\x89PNG\r\n\x1a\n":
+    if file.read(8) != SIGNATURE:
         raise NCAError("is not a PNG; choose a still saved by ncaengine.")
     text: dict[str, str] = {}
     blob, room = None, MAX_TEXT

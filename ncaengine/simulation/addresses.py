@@ -85,7 +85,7 @@ def commands_of(path: str, values: Sequence[Plain], grids: Sequence[int], every:
     found = _ON_GRID.fullmatch(path)
     path = found[2] if found else path
     if not path.startswith("/"):
-        raise NCAError("something that came is no message of Open Sound Control.")
+        raise NCAError("a packet is not a valid OSC message.")
     if path not in ADDRESSES:
         raise NCAError(f"There is no address {shortened(path)!r}{did_you_mean(path, ADDRESSES)}.")
     address = ADDRESSES[path]

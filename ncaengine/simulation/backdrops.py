@@ -47,7 +47,7 @@ def lay(grid: Grid, command: SetBackdrop, picture: U8 | None) -> None:
 
 def _take_away(grid: Grid) -> None:
     if grid.backdrop is None:
-        raise NCAError("This grid lies on no picture.")
+        raise NCAError("There is no picture under this grid.")
     maps, asleep = own_fields(grid), grid.backdrop.cells(grid.kernel, grid.size) == 0
     maps[asleep, PLANE["rate"]] = FIELDS["rate"].default
     grid.backdrop = None
@@ -59,7 +59,7 @@ def mark(grid: Grid, command: Mark) -> None:
     """Mark an area. Raises NCAError if the grid lies on no picture, or has no such texture."""
     here = grid.backdrop
     if here is None:
-        raise NCAError("This grid lies on no picture; open one first, to mark areas of it.")
+        raise NCAError("There is no picture under this grid; open one first, to mark areas of it.")
     if command.texture:
         embeddings.placed(grid.models, command.texture)
     path, shape = _on_picture(grid, command), here.labels.shape

@@ -15,7 +15,7 @@ import numpy as np
 from ncaengine.core import states
 from ncaengine.core.backdrops import grid_size
 from ncaengine.core.brushes import Patch
-from ncaengine.core.errors import NCAError
+from ncaengine.core.errors import NO_MEMORY, NCAError
 from ncaengine.core.fields import FIELDS
 from ncaengine.core.model import Model
 from ncaengine.core.settings import Settings, affects_cells, with_setting
@@ -48,7 +48,7 @@ def carry_out(world: World, command: AnyCommand, waited: Waiting | None = None) 
     try:
         return HANDLERS[type(command)].apply(world, command, waited)
     except MemoryError:
-        raise NCAError("There is not enough memory for this.") from None
+        raise NCAError(NO_MEMORY) from None
 
 
 def carry_out_late(world: World, waiting: Waiting) -> None:

@@ -1,4 +1,4 @@
-"""Says when the states of a grid run away, as those of weights do that are read otherwise than they were trained."""
+"""Warns when a grid's states grow without limit, for example because its file was read wrongly."""
 
 import math
 from dataclasses import dataclass, field
@@ -65,7 +65,7 @@ class Watch:
         self._seen[grid.id] = _Seen(grid.step, largest, told)
         if not away or seen.told:
             return ""
-        reached = f"reach {largest:.2g}" if math.isfinite(largest) else "are no finite numbers any more"
+        reached = f"reach {largest:.2g}" if math.isfinite(largest) else "are no longer finite numbers"
         name, cause = grid.model.config.name, _cause(grid)
         return f"{name} has diverged: at step {grid.step} its states {reached}. {cause}"
 
@@ -80,7 +80,7 @@ def _cause(grid: Grid) -> str:
     reading = config.attribution.get("reading", "")
     if reading and not reading.startswith("sure"):
         return (
-            "Its file does not say all that a step needs, and was perhaps read otherwise than it was trained: "
+            "Its file leaves some settings open, and ncaengine may have guessed them wrong: "
             "`ncaengine import FILE --detect` tries other readings."
         )
     if "training" in config.attribution and grid.settings.plain:

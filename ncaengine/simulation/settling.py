@@ -120,8 +120,8 @@ def run_trials(
 
 def _late_states(sim: Simulation, model: Model, report: StepReport) -> list[F32]:
     """Run a model; return its states at LOOKS, each (height, width, channels) float32."""
-    kernel = model.config.kernels[0] if model.config.kernels[0] in sim.catalogue.kernels else "square"
-    return [grid.state() for grid in rollout(sim, model, LOOKS, SIDE, kernel, report=report)]
+    kernel = sim.catalogue.first(model.config.kernels)
+    return [grid.state() for grid in rollout(sim, model, LOOKS, SIDE, kernel.name, report=report)]
 
 
 @np.errstate(over="ignore", invalid="ignore")  # states of readings that run away

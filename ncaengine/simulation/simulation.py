@@ -68,7 +68,7 @@ class Simulation(Shown, Texturing):
         choice = "auto" if backend is None else backend
         opened = backends.open_backend(choice)[0] if isinstance(choice, str) else choice
         if not callable(getattr(opened, "cells", None)):
-            raise NCAError(f"{opened!r:.60} is no backend; open one with open_backend.")
+            raise NCAError(f"{opened!r:.60} is not a backend; open one with open_backend.")
         world = World(opened, catalogue or kernels.discover(), history)
         self.engine = Engine(world)
         self.backend, self.grids, self.journal = world.backend, world.grids, self.engine.journal
@@ -165,7 +165,7 @@ class Simulation(Shown, Texturing):
                 raise NCAError("There is no grid yet; add one.")
             return next(iter(self.grids.values()))
         if isinstance(which, bool) or not hasattr(which, "__index__"):
-            raise NCAError(f"{which!r:.60} is no grid; give a Grid or its number.")
+            raise NCAError(f"{which!r:.60} is not a grid; give a Grid or its number.")
         return self.engine.world.grid(int(which.__index__()))
 
     def register(self, model: Model, name: str = "") -> str:

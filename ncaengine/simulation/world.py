@@ -17,6 +17,8 @@ from ncaengine.simulation.grid import Grid, Snapshot, Waiting
 from ncaengine.simulation.library import Library
 from ncaengine.simulation.runaway import Watch
 
+MOST_GRIDS = 16
+"""Beyond these, neither the window nor messages of other programs add grids."""
 MOST_REMOVED = 4
 """The number of removed grids that can be brought back."""
 
@@ -109,6 +111,11 @@ class World:
         states.check_size(size, self.backend.max_side)
         if model:
             memory.check_fits(size, self.backend.bytes_a_cell(model.config))
+
+    def check_room(self) -> None:
+        """Raise NCAError if there are MOST_GRIDS already."""
+        if len(self.grids) >= MOST_GRIDS:
+            raise NCAError(f"There is room for {MOST_GRIDS} grids; remove one first.")
 
     def add(self, snapshot: Snapshot) -> Grid:
         """Add a grid under the next number, which the snapshot must have."""

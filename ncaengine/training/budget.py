@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ncaengine import backends
 from ncaengine.core.kernels import Catalogue
+from ncaengine.core.texts import plural
 from ncaengine.formats import model_files
 from ncaengine.simulation.simulation import Simulation
 from ncaengine.training.config import TrainingSettings, seconds_of
@@ -88,8 +89,8 @@ def expectation(settings: TrainingSettings, start: str, said: bool, textures: in
     why = "" if said else ", because there is no GPU and no --budget"
     origin = f", from the weights of {start}" if start else ""
     return (
-        f"Training for {s.budget}{why}: about {s.iterations:,} iteration{'s' * (s.iterations > 1)} with "
-        f"{s.batch} grid{'s' * (s.batch > 1)} of {s.size}x{s.size}{origin}. Expect {quality}."
+        f"Training for {s.budget}{why}: about {plural(s.iterations, 'iteration')} with "
+        f"{plural(s.batch, 'grid')} of {s.size}x{s.size}{origin}. Expect {quality}."
     )
 
 

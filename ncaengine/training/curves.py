@@ -15,6 +15,11 @@ def median_loss(losses: Sequence[float]) -> float:
     return statistics.median(finite) if finite else math.nan
 
 
+def final_loss(losses: Sequence[float]) -> float:
+    """Return the median loss of the last 50 iterations."""
+    return median_loss(losses[-50:])
+
+
 def read_losses(path: Path) -> list[float]:
     """Return the losses in a run's loss.csv, one per iteration. Raises NCAError if it can't be read."""
     try:

@@ -85,7 +85,7 @@ def _rollout(
 
     def measure() -> None:
         losses.append(_grid_loss(grid, loss))
-        largest.append(float(np.abs(grid.state()).max()))
+        largest.append(grid.cells.largest())
 
     for _ in run_to(sim, grid, plan.steps, report):
         measure()

@@ -102,7 +102,7 @@ def share_of(jobs: Sequence[TrainingJob], threads: int, gpus: float | None) -> S
     for kind, count, flag in (("CPU", cpus, "--threads"), ("GPU", gpus, "--gpus")):
         if count > most[kind]:
             raise NCAError(
-                f"A training is to get {count:g} {kind}s, and no machine of the cluster has more than {most[kind]:g}; "
+                f"A training asks for {count:g} {kind}s, but no machine of the cluster has more than {most[kind]:g}; "
                 f"use a smaller {flag}."
             )
     if jobs[0].device == "cuda" and not gpus:

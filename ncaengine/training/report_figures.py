@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ncaengine.core.types import F64
-from ncaengine.io.figures import Chart, Line, shared_limits
+from ncaengine.io.report_charts import Chart, Line, shared_limits
 from ncaengine.training import measures
 from ncaengine.training.appraisal import Course, Plan, Report, Subject, as_json
 

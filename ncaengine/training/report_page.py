@@ -12,13 +12,13 @@ from PIL import Image
 from ncaengine._version import __version__
 from ncaengine.core import resources
 from ncaengine.core.looks import quantise
+from ncaengine.core.texts import plural
 from ncaengine.core.types import U8
-from ncaengine.io import figures
+from ncaengine.io import report_charts
+from ncaengine.io.chart_style import COLOURS
 from ncaengine.io.contact_sheets import frame_target
-from ncaengine.io.plots import COLOURS
 from ncaengine.training.appraisal import Course, Report, Subject
-from ncaengine.training.report_figures import Figure, Measure, best, chart_groups, number
-from ncaengine.training.report_figures import figures as all_figures
+from ncaengine.training.report_figures import Figure, Measure, best, chart_groups, figures, number
 
 WIDEST = 208
 """How wide a picture is on the page, in its pixels, at most; smaller grids are enlarged by a whole number."""
@@ -48,8 +48,7 @@ def title(report: Report) -> str:
 def lead(report: Report) -> str:
     """Return in two sentences what was measured."""
     plan = report.plan
-    rollouts = f"{plan.rollouts} rollout{'s' * (plan.rollouts > 1)}"
-    kernels = " and ".join(plan.kernels)
+    rollouts, kernels = plural(plan.rollouts, "rollout"), " and ".join(plan.kernels)
     return (
         f"{rollouts} of {plan.size[0]}x{plan.size[1]} cells to step {plan.steps[-1]:,}, on {kernels}. "
         f"{report.loss.capitalize()} loss; features: {', '.join(report.features)}."
@@ -106,7 +105,7 @@ def _image(picture: U8, alt: str) -> str:
 
 
 def _table(report: Report) -> Iterator[str]:
-    columns = all_figures(report.plan)
+    columns = figures(report.plan)
     heads = "".join(f"<th>{html.escape(column.title)}</th>" for column in columns)
     yield (
         '<section><h2>Figures</h2><p class="about">Medians of the rollouts. The best of each column is marked; small '
@@ -145,7 +144,7 @@ def _caption(kernel: str, unit: str) -> str:
 
 def _charts(group: Measure) -> str:
     charts = "".join(
-        f'<figure class="card"><figcaption>{_caption(name, chart.unit)}</figcaption>{figures.svg(chart)}</figure>'
+        f'<figure class="card"><figcaption>{_caption(name, chart.unit)}</figcaption>{report_charts.svg(chart)}</figure>'
         for name, chart in group.charts.items()
     )
     return (

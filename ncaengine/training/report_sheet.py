@@ -7,11 +7,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ncaengine.core.looks import quantise
 from ncaengine.core.types import U8
-from ncaengine.io import figures
+from ncaengine.io import report_charts
 from ncaengine.io.contact_sheets import BACK, DIM, INK, Tile, contact_sheet, frame_target, shorten, typeface
 from ncaengine.training.appraisal import Report
-from ncaengine.training.report_figures import best, chart_groups, number
-from ncaengine.training.report_figures import figures as all_figures
+from ncaengine.training.report_figures import best, chart_groups, figures, number
 from ncaengine.training.report_page import lead, on_kernel, title
 
 TILE, MARGIN, LETTERS = 256, 38, 18
@@ -59,7 +58,7 @@ def _enlarged(picture: U8, cells: int) -> U8:
 
 def _table(report: Report, width: int) -> Image.Image:
     """Draw the figures; the best of each column on each kernel in the colour of its model."""
-    columns, rows = all_figures(report.plan), list(_rows(report))
+    columns, rows = figures(report.plan), list(_rows(report))
     page = Image.new("RGB", (width, MARGIN + int(2 * LETTERS * (len(rows) + 3.1))), BACK)
     pen, font, small = ImageDraw.Draw(page), typeface(LETTERS), typeface(LETTERS - 3)
     first = width // 4
@@ -92,7 +91,7 @@ def _lines(text: str, font: ImageFont.FreeTypeFont, width: float) -> list[str]:
 
 def _rows(report: Report) -> Iterator[tuple[str, str, list[str], set[int]]]:
     """Yield the table's rows: name, colour, numbers, and which of them are the best of their columns."""
-    columns = all_figures(report.plan)
+    columns = figures(report.plan)
     yield "target", DIM, [number(column.target(report)) for column in columns], set()
     for kernel in report.plan.kernels:
         shown = list(on_kernel(report, kernel))
@@ -101,7 +100,7 @@ def _rows(report: Report) -> Iterator[tuple[str, str, list[str], set[int]]]:
         winners = [best(column, each, column.target(report)) for column, each in of_columns]
         for row, (n, subject, _) in enumerate(shown):
             marked = {k for k, winner in enumerate(winners) if winner == row}
-            yield f"{subject.name}, {kernel}", figures.colour(n), [*map(number, values[row])], marked
+            yield f"{subject.name}, {kernel}", report_charts.colour(n), [*map(number, values[row])], marked
 
 
 def _charts(report: Report, width: int) -> Iterator[Image.Image]:
@@ -110,7 +109,7 @@ def _charts(report: Report, width: int) -> Iterator[Image.Image]:
     for group in chart_groups(report):
         across = max(len(report.plan.kernels), 2)
         each = (width - MARGIN * (across + 1)) // across
-        drawn = [figures.picture(chart, each) for chart in group.charts.values()]
+        drawn = [report_charts.picture(chart, each) for chart in group.charts.values()]
         top = MARGIN + 4 * LETTERS
         strip = Image.new("RGB", (width, top + drawn[0].height), BACK)
         pen = ImageDraw.Draw(strip)

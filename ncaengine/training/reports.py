@@ -16,7 +16,7 @@ from ncaengine.simulation.rollout import rollout
 from ncaengine.simulation.simulation import Simulation
 from ncaengine.training import targets
 from ncaengine.training.appraisal import as_json
-from ncaengine.training.curves import median_loss, read_losses
+from ncaengine.training.curves import final_loss, read_losses
 from ncaengine.training.job import TrainingJob
 
 STEP = 500
@@ -58,7 +58,7 @@ def write_report(
     """
     curves = [read_losses(job.folder / "loss.csv") for job in jobs]
     rows = [
-        Row(job.output.name, _title(job), changes, len(curve), median_loss(curve[-50:]),
+        Row(job.output.name, _title(job), changes, len(curve), final_loss(curve),
             tuple(resumed.get(job.output, ())))
         for job, changes, curve in zip(jobs, _changes(jobs), curves, strict=True)
     ]  # fmt: skip

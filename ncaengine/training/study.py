@@ -12,7 +12,7 @@ from ncaengine.io import charts, contact_sheets
 from ncaengine.simulation.simulation import Simulation
 from ncaengine.training import appraisal, evaluation
 from ncaengine.training.appraisal import Plan, Report
-from ncaengine.training.curves import median_loss
+from ncaengine.training.curves import final_loss
 from ncaengine.training.job import TrainingJob
 
 STEPS = (500, 3000)
@@ -62,7 +62,7 @@ def table_rows(sim: Simulation, models: Sequence[Model], report: Report) -> list
         StudyRow(
             s.channels,
             s.parameters,
-            median_loss(s.curve[-50:]),
+            final_loss(s.curve),
             float(s.courses[0].loss[:, at].mean()),
             1 / each,
         )

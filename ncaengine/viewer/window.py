@@ -17,7 +17,7 @@ from ncaengine.core.types import U8
 from ncaengine.io.osc import Listener
 from ncaengine.simulation.simulation import Simulation
 from ncaengine.viewer import host
-from ncaengine.viewer.actions import messages, open_files, recording, session_files
+from ncaengine.viewer.actions import open_files, osc, recording, session_files
 from ncaengine.viewer.actions.autosave import PERIOD, Autosave, default_folder
 from ncaengine.viewer.actions.hot_reload import HotReload
 from ncaengine.viewer.actions.session_claim import SessionClaim
@@ -190,7 +190,7 @@ class Window:
         self.hot_reload.poll()
         self._open_dropped()
         self.session_claim.update()
-        if messages.take(self.app, self.osc):
+        if osc.take(self.app, self.osc):
             self._last_input = time.perf_counter()
         self._advance()
         if self.autosave:
@@ -296,7 +296,7 @@ class Window:
             nap = LIVE_NAP if self.osc else NAP
             host.wait_for_input(nap)
             waited = time.perf_counter() - start
-            if messages.take(self.app, self.osc) or waited < nap * 0.98:
+            if osc.take(self.app, self.osc) or waited < nap * 0.98:
                 self._last_input = time.perf_counter()
                 return
             expired = any(toast.until < time.monotonic() for toast in self.app.toasts)

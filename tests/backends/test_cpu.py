@@ -26,21 +26,6 @@ from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Alive, Clips, Config
 from ncaengine.core.settings import Settings
 
-NARROWER = ["sse", "avx", "avx2", "avx512"]
-HERE = ["neon"] if host_width().name == "neon" else NARROWER[: NARROWER.index(host_width().name) + 1]
-
-
-@pytest.fixture(scope="module", params=HERE)
-def compiler(request: pytest.FixtureRequest) -> Compiler:
-    return Compiler(WIDTHS[request.param])
-
-
-@pytest.fixture(scope="module", params=HERE)
-def narrow(request: pytest.FixtureRequest):
-    backend = CPUBackend(threads=3, width=WIDTHS[request.param])
-    yield backend
-    backend.release()
-
 
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("kernel", ["square", "hexagonal", "square-wide"])

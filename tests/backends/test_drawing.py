@@ -12,7 +12,6 @@ from one_step import random_fields
 
 from ncaengine.backends.cpu import machine, pictures
 from ncaengine.backends.cpu.backend import CPUBackend
-from ncaengine.backends.cpu.machine import WIDTHS, host_width
 from ncaengine.backends.cpu.workers import Workers
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.core import canvas, kernels, lattice, looks
@@ -23,16 +22,7 @@ from ncaengine.core.model import Colour
 from ncaengine.core.settings import Settings
 
 HEXAGONAL, SQUARE = (kernels.discover().get(name) for name in ("hexagonal", "square"))
-NARROWER = ["sse", "avx", "avx2", "avx512"]
-HERE = ["neon"] if host_width().name == "neon" else NARROWER[: NARROWER.index(host_width().name) + 1]
 PLAIN = Colour(1, 0)
-
-
-@pytest.fixture(scope="module", params=HERE)
-def narrow(request: pytest.FixtureRequest):
-    backend = CPUBackend(threads=3, width=WIDTHS[request.param])
-    yield backend
-    backend.release()
 
 
 def of_basis(ax: float, bx: float, by: float) -> Kernel:

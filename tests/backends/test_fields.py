@@ -15,7 +15,7 @@ from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.backends.gl.shader import network
 from ncaengine.backends.reference import CellFrame, Reference
 from ncaengine.backends.torch import TorchCells
-from ncaengine.core import fields, pcg
+from ncaengine.core import fields, pcg, stencils
 from ncaengine.core.fields import PLANE
 from ncaengine.core.kernels import Catalogue, Kernel, Stencil
 from ncaengine.core.model import Clips, Config, Feature, Model
@@ -235,15 +235,15 @@ def test_the_order_of_a_stencil_is_that_of_its_lowest_moment(
     catalogue: Catalogue, weights: tuple[tuple[float, ...], ...], order: int
 ) -> None:
     for kernel in catalogue.kernels.values():
-        stencils = {**kernel.stencils, "own": Stencil(weights, 3.0)}
-        assert Kernel("k", "K", "", kernel.basis, stencils, kernel.source).order("own") == order
+        twin = Kernel("k", "K", "", kernel.basis, {**kernel.stencils, "own": Stencil(weights, 3.0)}, kernel.source)
+        assert stencils.order(Config(), twin, "own") == order
 
 
 def test_the_orders_of_the_built_in_stencils_are_those_of_their_moments(catalogue: Catalogue) -> None:
     for kernel in catalogue.kernels.values():
         for name, stencil in list(kernel.stencils.items()):
             twin = Kernel("k", "K", "", kernel.basis, {**kernel.stencils, "own": stencil}, kernel.source)
-            assert twin.order("own") == kernel.order(name)
+            assert stencils.order(Config(), twin, "own") == stencils.order(Config(), kernel, name)
 
 
 def test_the_perception_is_clipped_in_the_cells_own_frame(device: Backend, catalogue: Catalogue) -> None:

@@ -15,7 +15,7 @@ from ncaengine.cli import main
 from ncaengine.cli.bench import command, host_info, overhead, report, runners, timing, torch_runners
 from ncaengine.cli.bench.timing import BenchPlan, RefusedError, StepTime
 from ncaengine.core import memory
-from ncaengine.core.errors import NCAError
+from ncaengine.core.errors import NO_MEMORY, NCAError
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Config
 from ncaengine.formats import model_files
@@ -206,7 +206,7 @@ def test_a_runner_that_fails_is_skipped_with_one_reason(catalogue: Catalogue) ->
     plan = BenchPlan(((8, 8), (4, 4)), ("a", "b", "c", "torch"), 1, 0.01)
     report = timing.time_steps(plan, MODEL, catalogue.get("square"), make)
     reasons = {s.backend: s.reason for s in report.skipped}
-    assert reasons == {"a": "Not here.", "b": "first", "c": "there is not enough memory for it."}
+    assert reasons == {"a": "Not here.", "b": "first", "c": NO_MEMORY}
     assert len(report.skipped) == 3
     for r in report.results:
         assert 0 < r.best_ms_per_step <= r.ms_per_step

@@ -126,9 +126,9 @@ def test_impossible_sizes_give_one_line(capsys, tmp_path, model, size):
         (["--steps", "0"], "--steps"),
         (["--steps-per-frame", "-2"], "--steps-per-frame"),
         (["--scale", "0"], "--scale"),
-        (["--fps", "seven"], "is no frame rate"),
+        (["--fps", "seven"], "is not a frame rate"),
         (["--fps", "0"], "can't be recorded"),
-        (["--fps", "24/0"], "is no frame rate"),
+        (["--fps", "24/0"], "is not a frame rate"),
         (["--crf", "52"], "from 0 to 51"),
         (["--quality", "5"], "no effect on MP4"),
         (["--format", "rgba"], "write -o -"),
@@ -403,7 +403,7 @@ def test_view_shows_models_in_the_browser(capsys, tmp_path, monkeypatch):
     assert main(arguments) == 0
     assert f"open {path} in one yourself" in " ".join(capsys.readouterr().err.split())
     assert "not sessions" in problem(capsys, "view", "a.nca", "--browser")
-    assert "leave out --backend" in problem(capsys, "view", "zebra", "--browser", "--half")
+    assert "--half does not work with --browser" in problem(capsys, "view", "zebra", "--browser", "--half")
     assert "one or two models" in problem(capsys, "view", "zebra", "coral", "knit", "--browser")
     assert "There is no speed" in problem(capsys, "view", "zebra", "--browser", "-r")
     assert "3 speeds for 2 models" in problem(capsys, "view", "zebra", "coral", "--browser", "-r", "1", "2", "3")

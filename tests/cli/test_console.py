@@ -98,7 +98,7 @@ def test_frames_that_found_no_reader_are_not_called_saved(tmp_path: Path, redire
 def test_a_folder_that_was_removed_is_told(tmp_path: Path) -> None:
     (tmp_path / "gone").mkdir()
     code, _, messages = run("doctor", "", tmp_path / "gone", before="rmdir ../gone; ")
-    assert (code, messages) == (1, "ncaengine: The current folder does not exist any more; change to another one.\n")
+    assert (code, messages) == (1, "ncaengine: The current folder no longer exists; change to another one.\n")
 
 
 def test_a_signal_beside_the_command_ends_it_in_order(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,6 @@ def test_a_machine_with_everything(tmp_path: Path) -> None:
     assert "torch" in found["torch"][0]["found"]
     assert "vectors: " in found["processor"][0]["found"]
     assert all(each["verdict"] == "good" for each in found["folders"])
-    assert "not needed" in found["browser"][0]["found"]
 
 
 def test_a_driver_that_crashes_or_hangs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +73,7 @@ def test_a_check_that_fails_does_not_end_the_others(monkeypatch: pytest.MonkeyPa
     def fails(part: str) -> None:
         raise ZeroDivisionError("x")
 
-    monkeypatch.setattr(checks, "CHECKS", {"a": fails, "browser": checks.CHECKS["browser"]})
+    monkeypatch.setattr(checks, "CHECKS", {"a": fails, "models": checks.CHECKS["models"]})
     first, second = checks.run_all()
     assert (first.verdict, first.found) == ("broken", "ZeroDivisionError: x")
     assert second.verdict == "good"

@@ -155,7 +155,7 @@ def test_the_command_takes_the_form_given(tmp_path: Path, command: Any) -> None:
         (["zebra", "-o", "a.html", "--kernels", "square", "no"], "no kernel 'no'"),
         (["zebra", "-o", "a.html", "--size", "4x40"], "use from 8 to 4096"),
         (["nothing", "-o", "a.glsl"], "neither a file nor a shipped model"),
-        (["zebra", "-o", "no/a.glsl"], "cannot be written"),
+        (["zebra", "-o", "no/a.glsl"], "its folder does not exist"),
     ],
 )
 def test_refused_commands(

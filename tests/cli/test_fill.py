@@ -166,7 +166,7 @@ def test_what_does_not_fit_is_told_in_a_sentence(capsys: pytest.CaptureFixture[s
     assert "has areas of blue (30.0%) that --map doesn't name; add 'blue=TEXTURE'" in says("red=zebra")
     assert "no area of the colour lime, which --map names; it has black" in says("red=zebra", "blue=coral", "lime=x")
     assert "names the colour #f00 twice" in says("red=zebra", "#f00=coral")
-    assert "no colour; write a name such as red" in says("rod=zebra")
+    assert "not a colour; write a name such as red" in says("rod=zebra")
     assert "write COLOUR=TEXTURE" in says("red")
     assert "did you mean zebra?" in says("red=zebar", "blue=coral")
     assert "keeps every colour" in says("red=keep", "blue=keep")

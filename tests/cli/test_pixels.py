@@ -70,5 +70,6 @@ def test_sizes_that_contradict_each_other_are_refused(capsys, tmp_path, monkeypa
 
 def test_a_sheet_refuses_cells_and_pixels_and_a_page_without_room(capsys, tmp_path, model):
     sheet = tmp_path / "a.png"
-    assert "leave out --size" in problem(capsys, "sheet", model, "-o", sheet, "--pixels", "640x480", "--size", 8)
+    both = "--pixels", "640x480", "--size", 8
+    assert "--size does not work with --pixels" in problem(capsys, "sheet", model, "-o", sheet, *both)
     assert "no room" in problem(capsys, "sheet", model, "-o", sheet, "--pixels", "100x40", "--backend", "cpu")

@@ -113,7 +113,7 @@ def test_of_thousands_of_problems_the_first_are_reported(tmp_path: Path) -> None
         kernels.load_kernel(path)
     *lines, last = str(caught.value).splitlines()
     assert "`stencils.gradient_x` is missing" in lines[0]
-    assert last == f"There are {3003 - len(lines)} more problems; mend these first."
+    assert last == f"There are {3003 - len(lines)} more problems; fix these first."
     assert len(str(caught.value)) < 1200
 
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from kernel_plugins import VALID, replaced, write
 
 from ncaengine.cli import main
-from ncaengine.core import kernel_files, kernels
+from ncaengine.core import kernel_files, kernels, stencils
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue, Kernel
+from ncaengine.core.model import Config
 
 BUILT_IN = {"square", "hexagonal", "hexagonal-distill", "von-neumann", "square-wide"}
 
@@ -58,7 +59,7 @@ def test_radii(catalogue: Catalogue) -> None:
 def test_moments_are_what_a_convolution_over_the_plane_gives(catalogue: Catalogue, name: str, stencil: str) -> None:
     """Each polynomial is laid out on the cells about one and the padded stencil applied as a sum."""
     kernel = catalogue.get(name)
-    dense, r = kernel.dense(stencil).astype(float), kernel.radius
+    dense, r = stencils.dense(Config(), kernel, stencil).astype(float), kernel.radius
     rows, columns = np.mgrid[-r : r + 1, -r : r + 1]
     at = columns[..., None] * np.array(kernel.basis[0]) + rows[..., None] * np.array(kernel.basis[1])
     x, y = at[..., 0], at[..., 1]
@@ -136,6 +137,11 @@ def test_a_folder_that_is_none_is_reported(tmp_path: Path) -> None:
 def test_an_unknown_kernel_is_reported_with_the_available_ones(catalogue: Catalogue) -> None:
     with pytest.raises(NCAError, match=r"no kernel 'octagonal'; choose from: .*square"):
         catalogue.get("octagonal")
+
+
+def test_a_model_starts_on_the_first_of_its_kernels_that_is_there(catalogue: Catalogue) -> None:
+    assert catalogue.first(("gone", "hexagonal", "square")).name == "hexagonal"
+    assert catalogue.first(("gone",)).name == "square"
 
 
 def test_a_name_that_is_taken_counts_as_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,13 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from one_step import all_fired
 from onnx_parts import C
 from published_forms import numbers
 
-from ncaengine.backends.torch import TorchCells
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Model
-from ncaengine.core.settings import Settings
 
 Array = np.ndarray
 
@@ -21,10 +20,6 @@ def agrees(catalogue: Catalogue) -> Callable[[Model, Callable[[Array], Array]], 
 
     def compare(model: Model, step: Callable[[Array], Array]) -> None:
         state = numbers(6, 5, C, seed=7, spread=0.3)
-        cells = TorchCells()
-        cells.specialise(model, catalogue.get("square"))
-        cells.write(state)
-        cells.step(0, 0, Settings(fire_rate=1.0))
-        np.testing.assert_allclose(cells.read(), step(state.astype(float)), rtol=0, atol=1e-5)
+        np.testing.assert_allclose(all_fired(model, state, catalogue), step(state.astype(float)), rtol=0, atol=1e-5)
 
     return compare

@@ -60,7 +60,7 @@ def test_an_empty_file_is_refused(tmp_path: Path, suffix: str) -> None:
 @pytest.mark.parametrize("ending", [".npz", ".onnx"])
 def test_what_does_not_hold_what_its_ending_says_is_called_damaged(tmp_path: Path, ending: str) -> None:
     (tmp_path / f"m{ending}").write_bytes(b"x")
-    assert refused(tmp_path / f"m{ending}") == f"is damaged, or no {ending} file; copy or save it again."
+    assert refused(tmp_path / f"m{ending}") == f"is damaged, or not a {ending} file; copy or save it again."
 
 
 def test_a_session_and_a_checkpoint_are_no_models(tmp_path: Path) -> None:
@@ -79,7 +79,8 @@ def test_metadata_of_ours_that_is_no_json_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", [f"[{'9' * 10_000}]", "[" * 100_000 + "]" * 100_000])
 def test_json_that_python_cannot_hold_is_refused_in_plain_words(tmp_path: Path, text: str) -> None:
     (tmp_path / "m.json").write_text(text)
-    assert refused(tmp_path / "m.json") == "is no JSON of a model: its numbers are too long, or its lists too deep."
+    said = "is not the JSON of a model: its numbers are too long, or its lists too deep."
+    assert refused(tmp_path / "m.json") == said
 
 
 @pytest.mark.parametrize("name", ["m", "m.pt.bak"])

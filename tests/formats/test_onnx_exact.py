@@ -179,7 +179,7 @@ def life_of_another_state(file: OnnxFile) -> str:
 
 INEXACT: dict[str, tuple[Callable[[OnnxFile], str], str]] = {
     "edges that differ": (cylinder, "operation 'Conv' of the state"),
-    "life within the edges": (circular_with_plain_life, "its filters wrap around the edges, and its life does not"),
+    "life within the edges": (circular_with_plain_life, "its filters wrap around the edges, but its mask"),
     "life of what is low": (reversed_life, "operation 'Greater' of numbers and the opacity"),
     "limits that revive": (limited_life, "operation 'Clip' of the new state"),
     "two thresholds": (two_rules_of_life, "operation 'Mul' of the mask of living cells"),

@@ -9,14 +9,13 @@ import numpy as np
 import plain_nca as plain
 import pytest
 import safetensors.numpy
+from one_step import all_fired
 from plain_nca import L9, S, channel_major, filter_major, filtered, net
 from published_forms import decoded, hexells, numbers, state_dict
 
-from ncaengine.backends.torch import TorchCells
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Alive, Model, Seed, equal_models
-from ncaengine.core.settings import Settings
 from ncaengine.formats import model_files
 from ncaengine.formats.importers import identify
 from ncaengine.formats.importers.base import Hints
@@ -34,20 +33,12 @@ def one(tensors: dict[str, Array], hints: Hints = Hints()) -> Model:  # noqa: B0
     return make()
 
 
-def stepped(model: Model, state: Array, catalogue: Catalogue) -> Array:
-    cells = TorchCells()
-    cells.specialise(model, catalogue.get("square"))
-    cells.write(state)
-    cells.step(0, 0, Settings(fire_rate=1.0))
-    return cells.read()
-
-
 def assert_steps(model: Model, perceived: object, w: tuple[Array, ...], catalogue: Catalogue) -> None:
     """Compare a step with a net over what `perceived` makes of a state. w: w1, b1, w2."""
     state = numbers(6, 5, model.config.channels, seed=7, spread=0.3)
     expected = state + net(perceived(state.astype(float)), *(a.astype(float) for a in w))  # type: ignore[operator]
     assert np.abs(expected - state).max() > 0.01
-    np.testing.assert_allclose(stepped(model, state, catalogue), expected, atol=1e-5)
+    np.testing.assert_allclose(all_fired(model, state, catalogue), expected, atol=1e-5)
 
 
 def weights(tensors: dict[str, Array], first: str = "w1", second: str = "w2") -> tuple[Array, Array, Array]:
@@ -369,7 +360,7 @@ def test_when_cells_must_be_alive(catalogue: Catalogue, when: str) -> None:
     for state_of_life in {"before": [x], "after": [y], "both": [x, y]}[when]:
         y = y * plain.alive(state_of_life, "zero")
     assert 0 < (y == 0).mean() < 1
-    np.testing.assert_allclose(stepped(model, state, catalogue), y, atol=1e-5)
+    np.testing.assert_allclose(all_fired(model, state, catalogue), y, atol=1e-5)
 
 
 def test_flags_for_all_that_a_file_may_not_say() -> None:

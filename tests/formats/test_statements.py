@@ -14,15 +14,14 @@ import numpy as np
 import pytest
 import safetensors.numpy
 import torch
+from one_step import all_fired
 from published_forms import numbers, state_dict
 from torch import nn
 from torch.nn import functional
 from torch_files import saved
 
-from ncaengine.backends.torch import TorchCells
 from ncaengine.core.kernels import Catalogue
-from ncaengine.core.model import Alive, Model, Seed
-from ncaengine.core.settings import Settings
+from ncaengine.core.model import Alive, Seed
 from ncaengine.formats import model_files
 from ncaengine.formats.importers.base import Hints
 
@@ -69,14 +68,6 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "m.pt"
 
 
-def stepped(model: Model, state: np.ndarray, catalogue: Catalogue) -> np.ndarray:
-    cells = TorchCells()
-    cells.specialise(model, catalogue.get("square"))
-    cells.write(state)
-    cells.step(0, 0, Settings(fire_rate=1.0))
-    return cells.read()
-
-
 @pytest.mark.parametrize("pads", ["circular", "zeros", "replicate"])
 @pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh, nn.Sigmoid, nn.SiLU, nn.Identity])
 def test_a_whole_module_computes_what_its_own_forward_does(
@@ -89,7 +80,7 @@ def test_a_whole_module_computes_what_its_own_forward_does(
     x = numbers(7, 5, CHANNELS, seed=9, spread=0.4).clip(-0.5, 0.5)
     with torch.no_grad():
         expected = net(torch.from_numpy(x).permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
-    np.testing.assert_allclose(stepped(model, x, catalogue), expected, atol=1e-5)
+    np.testing.assert_allclose(all_fired(model, x, catalogue), expected, atol=1e-5)
 
 
 def test_a_state_dict_has_the_same_buffers_and_the_dictionary_beside_it_the_rest(
@@ -112,7 +103,7 @@ def test_a_state_dict_has_the_same_buffers_and_the_dictionary_beside_it_the_rest
     ):  # fmt: skip
         model = model_files.load(saved(file, {"state_dict": net.state_dict(), name: held}))
         x = numbers(4, 5, CHANNELS, seed=9)
-        np.testing.assert_array_equal(stepped(model, x, catalogue), stepped(whole, x, catalogue))
+        np.testing.assert_array_equal(all_fired(model, x, catalogue), all_fired(whole, x, catalogue))
         assert (model.config.fire_rate, model.config.padding) == (1, "zero")
 
 

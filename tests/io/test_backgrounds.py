@@ -113,7 +113,7 @@ def test_what_has_no_transparent_cells_is_refused(sim: Simulation, tmp_path: Pat
 
 @pytest.mark.parametrize("text", ["", "glass", "#12345", "rgb(1,2)"])
 def test_odd_backgrounds_are_refused(text: str) -> None:
-    with pytest.raises(NCAError, match="is no background; use transparent, or a colour"):
+    with pytest.raises(NCAError, match="is not a background; use transparent, or a colour"):
         parse_background(text)
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from videos import frames_of
+from videos import frames_of, noise
 
 from ncaengine.core import files
 from ncaengine.core.errors import NCAError
@@ -17,10 +17,6 @@ from ncaengine.io.kinds import KINDS
 
 NAMES = [f"a{kind.ending}" for kind in KINDS]
 PICTURES = [f"a{kind.ending}" for kind in KINDS if not kind.states]
-
-
-def noise(height: int = 5, width: int = 7, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 24, 30, 60, 90]), st.integers(1, 9))

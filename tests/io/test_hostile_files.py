@@ -79,7 +79,7 @@ def test_a_long_session_s_pace_is_opened(sim: Simulation) -> None:
         ("ncaengine_journal", 999, "newer ncaengine"),
         ("ncaengine_journal", -1, "`ncaengine_journal` must be at least 1"),
         ("until", 2**62, "`until` must be at most"),
-        ("until", 2**40, "lasts 9.66 years, and a journal at most one"),
+        ("until", 2**40, "covers 9.66 years; a journal can cover at most one"),
         ("until", -1, "`until` must be at least 0"),
         ("history", 2**60, "`history` must be at most"),
         ("history", -1, "`history` must be at least 0"),
@@ -117,7 +117,7 @@ def test_an_entry_years_later_is_refused(sim: Simulation, tmp_path: Path) -> Non
     journals.save_journal(sim, path := tmp_path / "a.jsonl")
     with path.open("a") as file:
         file.write('{"tick":1000000000000,"command":{"type":"Step","grid":1}}\n')
-    with pytest.raises(NCAError, match="lasts"):
+    with pytest.raises(NCAError, match="a journal can cover at most one"):
         journals.load_journal(path)
 
 

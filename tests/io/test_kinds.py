@@ -215,7 +215,7 @@ def test_rates_are_numbers_and_fractions(text, rate):
 
 @pytest.mark.parametrize("text", ["", "x", "1/0", "24/", "nan", "inf"])
 def test_what_is_no_rate_is_refused(text):
-    with pytest.raises(NCAError, match="is no frame rate"):
+    with pytest.raises(NCAError, match="is not a frame rate"):
         kinds.parse_rate(text)
 
 

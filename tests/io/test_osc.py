@@ -14,8 +14,8 @@ from simulations import simulation
 
 from ncaengine.backends.torch import TorchBackend
 from ncaengine.core.errors import NCAError
-from ncaengine.io import osc
 from ncaengine.io.osc import Listener, parse_place
+from ncaengine.simulation.world import MOST_GRIDS
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_what_is_no_message_is_told_and_forgotten(sim, listener):
         said = []
         while listener.received < 6 and time.monotonic() < end:
             said += listener.poll()
-    assert any("no message of Open Sound Control" in sentence for sentence in said)
+    assert any("not a valid OSC message" in sentence for sentence in said)
     assert all(sentence.startswith("OSC: ") for sentence in said)
     assert told(listener, ("/step",)) == []
 
@@ -132,7 +132,7 @@ def test_shipped_models_are_taken_by_name_but_no_files(sim, listener, tmp_path):
 def test_messages_add_no_grids_beyond_a_limit(sim, listener):
     [said] = told(listener, *[("/duplicate",)] * 20)
     assert "There is room for 16 grids" in said
-    assert len(sim.grids) == osc.MOST_GRIDS
+    assert len(sim.grids) == MOST_GRIDS
 
 
 def test_it_listens_to_this_machine_unless_an_address_is_given(sim, listener):
@@ -148,7 +148,7 @@ def test_it_listens_to_this_machine_unless_an_address_is_given(sim, listener):
 
 @pytest.mark.parametrize("text", ["zebra", "0", "65536", "-1", "9000 zebra", "1:2:x", "9" * 300])
 def test_other_places_are_refused(text):
-    with pytest.raises(NCAError, match="no place to listen"):
+    with pytest.raises(NCAError, match="not an address to listen on"):
         parse_place(text)
 
 
@@ -196,5 +196,5 @@ def main_with_errors(capsys, *arguments):
 
 
 def test_view_refuses_what_is_no_port(capsys):
-    assert "no place to listen" in problem(capsys, "view", "zebra", "--osc", "loud")
-    assert "leave out --browser or --osc" in problem(capsys, "view", "zebra", "--browser", "--osc")
+    assert "not an address to listen on" in problem(capsys, "view", "zebra", "--osc", "loud")
+    assert "--osc does not work with --browser" in problem(capsys, "view", "zebra", "--browser", "--osc")

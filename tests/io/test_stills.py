@@ -10,16 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from videos import noise
 
 from ncaengine.core.errors import NCAError
 from ncaengine.io import stills
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 TEXT = {"Model": "dots", "Size": "7 × 5 cells", "Seed": "-3", "Note": "日本"}
-
-
-def noise(height: int = 5, width: int = 7, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 
 def chunk(kind: bytes, data: bytes = b"") -> bytes:

@@ -55,7 +55,7 @@ def test_a_message_is_for_the_meant_grids_or_for_those_it_names():
     [
         ("/set/fire_rat", [0.5], "did you mean /set/fire_rate"),
         ("/grid/x/undo", [], "There is no address"),
-        ("", [], "no message of Open Sound Control"),
+        ("", [], "not a valid OSC message"),
         ("/undo", [1], "takes no values, not 1"),
         ("/resize", [64], r"takes 2 to 3 values \(width, height, keep\), not 1"),
         ("/resize", [2.5, 3], "must be a whole number"),

@@ -141,8 +141,8 @@ def test_what_is_refused(sim: Simulation) -> None:
         (lambda: sim.mark("purple", (1, 1)), "no texture 'purple'"),
         (lambda: sim.lay("nothing"), "no image"),
         (lambda: sim.lay("photo", 0.5), "cell"),
-        (lambda: (sim.lay(""), sim.lay("")), "lies on no picture"),
-        (lambda: sim.mark("red", (1, 1)), "lies on no picture"),
+        (lambda: (sim.lay(""), sim.lay("")), "no picture under this grid"),
+        (lambda: sim.mark("red", (1, 1)), "no picture under this grid"),
     ):
         with pytest.raises(NCAError, match=word):
             call()

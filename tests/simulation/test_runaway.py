@@ -70,7 +70,7 @@ def test_shipped_models_do_not_run_away(sim, name: str) -> None:
 
 def test_the_likely_cause_is_named(sim) -> None:
     guess = growing(2, reading="a guess: its order is not in the file")
-    assert "perhaps read otherwise than it was trained" in said(sim, guess)[0][1]
+    assert "may have guessed them wrong" in said(sim, guess)[0][1]
     own = growing(2, training="10 iterations")
     assert "train it longer" in said(sim, own)[0][1]
     assert "It was made for square" in said(sim, growing(2), kernel="hexagonal")[0][1]
@@ -118,7 +118,7 @@ def test_what_blows_up_late_is_said_within_100_steps(backend: Backend, simulate,
     while not said and grid.step < start + 100:
         sim.step(1)
         said += filter(None, [watch.look(grid)])
-    assert "no finite numbers any more" in said[0]
+    assert "no longer finite numbers" in said[0]
 
 
 def test_a_cured_grid_is_watched_again(sim) -> None:
@@ -196,7 +196,7 @@ def test_python_hears_it_once_within_100_steps(
     run(300)
     [record] = caplog.records
     assert record.name == "ncaengine"
-    assert "no finite numbers any more" in record.message
+    assert "no longer finite numbers" in record.message
     told = int(record.message.partition("at step ")[2].partition(" ")[0])
     assert start < told <= start + 100
     assert np.isfinite(other.state()).all()

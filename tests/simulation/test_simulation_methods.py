@@ -262,8 +262,8 @@ def test_a_missing_grid_or_image_is_named(simulate, backend):
     [
         (lambda sim: sim.resize(True), "A size is"),
         (lambda sim: sim.resize("x"), "A size is"),
-        (lambda sim: sim.step(1, grid=True), "True is no grid"),
-        (lambda sim: sim.grid("a"), "'a' is no grid"),
+        (lambda sim: sim.step(1, grid=True), "True is not a grid"),
+        (lambda sim: sim.grid("a"), "'a' is not a grid"),
         (lambda sim: sim.image(scale="2"), "A scale is a number"),
         (lambda sim: sim.blend(float("nan")), "A texture is a name"),
         (lambda sim: sim.lay(np.zeros((4, 4, 3))), "uint8"),
@@ -278,7 +278,7 @@ def test_a_missing_grid_or_image_is_named(simulate, backend):
         (lambda sim: model_files.save(None, "x.pt"), "Only a Model"),
         (lambda sim: sessions.save_session(sim, "x.foo"), "ends in .nca"),
         (lambda sim: Simulation("nope"), "There is no backend 'nope'"),
-        (lambda sim: Simulation(3), "is no backend"),
+        (lambda sim: Simulation(3), "is not a backend"),
         (lambda sim: open_backend(None), "There is no backend None"),
     ],
 )

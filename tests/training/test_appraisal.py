@@ -159,8 +159,8 @@ def test_a_picture_has_all_pictures_and_charts(here):
     [
         (["--report", "out.pdf"], "ends in .html or .png"),
         (["--report", "no/out.html"], "its folder does not exist"),
-        (["--report", "out.html", "--json"], "leave --json out"),
-        (["--report", "out.html", "--heal"], "leave --heal out"),
+        (["--report", "out.html", "--json"], "--json does not work with --report"),
+        (["--report", "out.html", "--heal"], "--heal does not work with --report"),
         (["--heal", "--kernel", "square", "hexagonal"], "only with --report"),
         (["--report", "out.html", "--kernel", "square", "square"], "twice"),
         (["--report", "out.html", "--size", "2"], "too small"),

@@ -21,12 +21,12 @@ from ncaengine.simulation.simulation import Simulation
 from ncaengine.viewer.actions import hot_reload, open_files, session_files
 from ncaengine.viewer.dialogs.gallery_tiles import description
 from ncaengine.viewer.dialogs.palette_commands import matching
-from ncaengine.viewer.state import credits, thumbnails
+from ncaengine.viewer.state import credits
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.file_watch import PERIOD, ModelWatch
 from ncaengine.viewer.state.model_library import AT_ONCE, LibraryEntry, ModelLibrary
 from ncaengine.viewer.state.options import Options
-from ncaengine.viewer.state.thumbnails import SIDE
+from ncaengine.viewer.state.thumbnails import SIDE, Thumbnail
 
 NAMES = ["x", "x-2", "hidden_name"]
 """The models in forms.hexells()."""
@@ -258,7 +258,7 @@ def test_a_growing_model_has_a_white_background(gl: GLBackend, catalogue: Catalo
     path = tmp_path / "lizard.json"
     path.write_text(json.dumps(forms.growing()))
     grows = model_files.load(path)
-    picture = thumbnails.Thumbnail(gl, grows, thumbnails.default_kernel(grows, catalogue), None)
+    picture = Thumbnail(gl, grows, catalogue.first(grows.config.kernels), None)
     picture.grow(1e-9)
     assert picture.picture is not None
     assert (picture.picture[0, 0] == 255).all()

@@ -22,6 +22,7 @@ from ncaengine.formats import model_files
 from ncaengine.simulation import commands
 from ncaengine.simulation.commands import Fill
 from ncaengine.simulation.simulation import Simulation
+from ncaengine.simulation.world import MOST_GRIDS
 from ncaengine.viewer.actions import display_modes, grids, open_files, recording, running
 from ncaengine.viewer.panels import maps
 from ncaengine.viewer.state.app import App
@@ -190,15 +191,15 @@ def test_all_grids_can_be_removed(app: App) -> None:
 
 
 def test_the_number_of_grids_is_limited(app: App, tmp_path: Path) -> None:
-    for _ in range(grids.MOST_GRIDS):
+    for _ in range(MOST_GRIDS):
         grids.duplicate(app)
-    assert len(app.panes) == grids.MOST_GRIDS
+    assert len(app.panes) == MOST_GRIDS
     grids.add(app)
     grids.compare_speeds(app)
     model_files.save(model("b"), tmp_path / "b.safetensors")
     app.attempt(lambda: open_files.open_path(app, tmp_path / "b.safetensors"))
     assert messages(app, "error") == ["There is room for 16 grids; remove one first."]
-    assert len(app.panes) == grids.MOST_GRIDS
+    assert len(app.panes) == MOST_GRIDS
 
 
 def test_the_measured_speed_ignores_jumps_in_time(app: App) -> None:

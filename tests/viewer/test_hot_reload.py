@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from apps import WatchedFile, model, same
+from apps import WatchedFile, model
 from helpers import NOTEBOOK_CONFIG, random_model, small
 
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.core.errors import NCAError
-from ncaengine.core.model import Config, Feature
+from ncaengine.core.model import Config, Feature, equal_models
 from ncaengine.formats.model_files import save
 from ncaengine.simulation import commands
 from ncaengine.viewer.actions import grids
@@ -27,7 +27,7 @@ def test_a_replaced_file_is_loaded_once(tmp_path: Path, ending: str) -> None:
     [change] = file.poll()
     assert change.path == file.path
     assert change.before is file.first
-    assert same(change.found, model("zebra", 1))
+    assert equal_models(change.found, model("zebra", 1))
     assert file.poll() == []
     file.replace(model("zebra", 2))
     [later] = file.poll()
@@ -51,7 +51,7 @@ def test_a_file_being_written_is_loaded_when_complete(file: WatchedFile, tmp_pat
         assert file.poll() == []
     file.rewrite(whole)
     [change] = file.poll()
-    assert same(change.found, model("zebra", 1))
+    assert equal_models(change.found, model("zebra", 1))
 
 
 def test_each_broken_version_of_a_file_is_reported_once(file: WatchedFile) -> None:
@@ -65,7 +65,7 @@ def test_each_broken_version_of_a_file_is_reported_once(file: WatchedFile) -> No
         assert [file.poll() for _ in range(3)] == [[]] * 3
     file.replace(model("zebra", 1))
     [change] = file.poll()
-    assert same(change.found, model("zebra", 1))
+    assert equal_models(change.found, model("zebra", 1))
     assert change.before is file.first
 
 
@@ -98,7 +98,7 @@ def test_grids_of_the_file_continue_with_the_new_model(watching: App, file: Watc
     before = {number: grid.state() for number, grid in grids.items()}
     file.replace(model("zebra", 1))
     file.reload()
-    assert [same(grid.model, model("zebra", 1)) for grid in grids.values()] == [True, False, True]
+    assert [equal_models(grid.model, model("zebra", 1)) for grid in grids.values()] == [True, False, True]
     assert [grid.step for grid in grids.values()] == [5, 5, 5]
     for number, grid in grids.items():
         assert (grid.state() == before[number]).all()
@@ -111,7 +111,7 @@ def test_a_grid_continues_with_the_new_version_of_its_second_model(watching: App
     watching.submit(commands.SetModel(other.id, watching.sim.register(file.first), 1))
     file.replace(model("zebra", 1))
     file.reload()
-    assert [same(each, model("zebra", 1)) for each in other.models] == [False, True]
+    assert [equal_models(each, model("zebra", 1)) for each in other.models] == [False, True]
 
 
 @pytest.mark.parametrize("value", [1e3, np.nan])
@@ -136,10 +136,10 @@ def test_only_the_latest_version_is_an_open_model(watching: App, file: WatchedFi
     assert {watching.name_of(grid.model) for grid in watching.sim.grids.values()} == {"zebra", "other"}
     watching.select(1)
     grids.use_model(watching, "zebra")
-    assert same(watching.grid.model, model("zebra", 3))
+    assert equal_models(watching.grid.model, model("zebra", 3))
     file.replace(model("zebra", 4))
     file.reload()
-    assert all(same(grid.model, model("zebra", 4)) for grid in watching.sim.grids.values())
+    assert all(equal_models(grid.model, model("zebra", 4)) for grid in watching.sim.grids.values())
 
 
 def test_a_broken_version_changes_no_grid_and_is_shown_until_a_good_one_comes(watching: App, file: WatchedFile) -> None:
@@ -166,7 +166,7 @@ def test_a_version_that_a_grid_cannot_run_is_reported_and_the_next_one_runs(watc
     assert watching.reload_note == ""
     file.replace(model("zebra", 1))
     file.reload()
-    assert [same(grid.model, model("zebra", 1)) for grid in watching.sim.grids.values()] == [True, False, True]
+    assert [equal_models(grid.model, model("zebra", 1)) for grid in watching.sim.grids.values()] == [True, False, True]
 
 
 def test_a_version_with_more_channels_keeps_the_state(watching: App, file: WatchedFile) -> None:
@@ -184,7 +184,7 @@ def test_new_weights_compile_nothing(watching: App, file: WatchedFile, gl: GLBac
     for seed in (1, 2, 3):
         file.replace(model(f"zebra {seed}", seed))
         file.reload()
-    assert same(watching.sim.grids[1].model, model("zebra 3", 3))
+    assert equal_models(watching.sim.grids[1].model, model("zebra 3", 3))
     assert gl.device._compute == programs
     file.replace(random_model(small(NOTEBOOK_CONFIG, hidden=37), 1))  # that no other test compiles
     file.reload()

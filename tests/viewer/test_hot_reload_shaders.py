@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from apps import WatchedFile, model, same
+from apps import WatchedFile, model
 from helpers import apart
 
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.backends.gl.canvas import Canvas
 from ncaengine.core import kernels
+from ncaengine.core.model import equal_models
 from ncaengine.simulation import commands
 from ncaengine.simulation.simulation import Simulation
 from ncaengine.viewer.actions import running
@@ -138,14 +139,14 @@ def window(folder: Path) -> None:
         file.clock.now += PERIOD
         before = grid.step
         shown.frame()
-        assert same(grid.model, model("zebra", 1))
+        assert equal_models(grid.model, model("zebra", 1))
         assert grid.step >= before
         frames(5)
         file.rewrite(b"nonsense")
         for _ in range(2):
             file.clock.now += PERIOD
             shown.frame()
-        assert same(grid.model, model("zebra", 1))
+        assert equal_models(grid.model, model("zebra", 1))
         assert [toast.kind for toast in app.toasts] == ["error"]
         frames(5)
         app.toasts.clear()
@@ -153,7 +154,7 @@ def window(folder: Path) -> None:
         frames(5)
         running.toggle_pause(app)
         nap(module, shown, file)
-        assert same(grid.model, model("zebra", 2))
+        assert equal_models(grid.model, model("zebra", 2))
         running.single_step(app)
         state, tick, journal, models = grid.state(), sim.tick, list(sim.journal), list(sim.models.values())
     names = [type(entry.command).__name__ for entry in journal]

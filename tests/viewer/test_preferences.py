@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ncaengine.core.validation import valid_entries
 from ncaengine.viewer.dialogs.help import balanced_columns
 from ncaengine.viewer.kit import theme
 from ncaengine.viewer.kit.splitters import drag_weights, spans, valid_weights
@@ -52,10 +53,12 @@ def test_only_invalid_or_unknown_entries_are_ignored(tmp_path: Path) -> None:
 
 
 @given(
-    st.dictionaries(st.sampled_from(list(preferences.TYPES)), st.from_type(type(None)) | st.floats(-9, 9) | st.text())
+    st.dictionaries(
+        st.sampled_from(Preferences.__struct_fields__), st.from_type(type(None)) | st.floats(-9, 9) | st.text()
+    )
 )
 def test_any_file_gives_valid_preferences(found: dict[str, object]) -> None:
-    prefs = Preferences(**preferences._valid(found))
+    prefs = Preferences(**valid_entries(found, Preferences))
     assert msgspec.json.decode(msgspec.json.encode(prefs), type=Preferences) == prefs
 
 

@@ -9,6 +9,7 @@ from ncaengine.backends.cpu.workers import Workers
 from ncaengine.core.fields import FIELDS
 from ncaengine.core.model import Config
 from ncaengine.core.states import MAX_SIDE
+from ncaengine.core.texts import plural
 
 
 class CPUBackend:
@@ -27,7 +28,7 @@ class CPUBackend:
         self.programs = Programs(Compiler(width or host_width()))
         self._dispatcher = Dispatcher(self.workers.threads)
         threads = self.workers.threads
-        self.description = f"the processor, {threads} thread{'s' * (threads > 1)}, {self.programs.width.name}"
+        self.description = f"the processor, {plural(threads, 'thread')}, {self.programs.width.name}"
 
     def bytes_a_cell(self, config: Config) -> int:
         """Count two states, a copy of one, and the fields; also what an integrator keeps."""

@@ -7,8 +7,8 @@ cell-steps a second at 256², measured side by side on one busy machine).
 import moderngl
 
 from ncaengine.backends.gl.device import Device
-from ncaengine.core import memory
 from ncaengine.core.errors import NCAError
+from ncaengine.core.texts import file_size
 from ncaengine.core.types import F32, Size
 
 BAND = 2**18
@@ -28,7 +28,7 @@ class StateImages:
         """
         images = [self._image(shape) for _ in range(count)]
         if self._device.out_of_memory(*images):
-            state = memory.format_bytes(self._device.storage.vec4_bytes * size[0] * size[1] * shape[2])
+            state = file_size(self._device.storage.vec4_bytes * size[0] * size[1] * shape[2])
             side = self.largest(shape[2])
             raise NCAError(
                 f"The device cannot hold {size[0]}x{size[1]} cells, {state} for each of two states; "

@@ -14,7 +14,7 @@ from ncaengine.cli.bench.host_info import Processor
 from ncaengine.cli.bench.runners import EngineRunner, Runner
 from ncaengine.cli.shared.options import size_text
 from ncaengine.core import memory
-from ncaengine.core.errors import NCAError
+from ncaengine.core.errors import NO_MEMORY, NCAError
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Config, Model
 from ncaengine.core.optional import has_torch
@@ -210,7 +210,7 @@ def _checked_runners(
             runners[name] = runner
         except (NCAError, RuntimeError, MemoryError) as error:  # torch's own errors are RuntimeErrors
             refused = isinstance(error, RefusedError)
-            reason = str(error).strip().partition("\n")[0] or "there is not enough memory for it."
+            reason = str(error).strip().partition("\n")[0] or NO_MEMORY
             skipped = Skipped(name, f"at {shown} {reason}" if refused else reason, refused)
             if skipped not in times.skipped:
                 times.skipped.append(skipped)

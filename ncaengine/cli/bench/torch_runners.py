@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ncaengine.backends.reference import Reference
 from ncaengine.cli.bench.host_info import Processor
 from ncaengine.cli.bench.runners import TOLERANCE
+from ncaengine.core import stencils
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Model
@@ -101,10 +102,11 @@ def notebook_loop(nca: Reference, size: Size) -> TorchLoop:
     Only the filters' gains are the model's, and w2 has a bias if the model has one.
     """
     (width, height), channels, features = size, nca.config.channels, nca.config.features
-    kernel, r = nca.kernel, nca.kernel.radius
+    kernel, r = nca.kernel, stencils.radius(nca.config, nca.kernel)
     if kernel.row_shift(height) % width:
         raise NCAError(f"its padding, the notebook's, does not fit the skewed lattice {kernel.name}.")
-    filters = torch.stack([f.gain * torch.from_numpy(kernel.dense(f.stencil)) for f in features])[:, None].to(nca.w1)
+    dense = [f.gain * torch.from_numpy(stencils.dense(nca.config, kernel, f.stencil)) for f in features]
+    filters = torch.stack(dense)[:, None].to(nca.w1)
     # The notebook orders w1 by channel, then by filter; here it is by filter, then by channel.
     w1 = nca.w1.reshape(-1, len(features), channels).transpose(1, 2).reshape(nca.w1.shape)[:, :, None, None]
     w2, b2 = nca.w2[:, :, None, None], nca.b2 if nca.b2.any() else None

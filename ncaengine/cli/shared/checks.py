@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.optional import INSTALL
+from ncaengine.core.texts import file_size
 from ncaengine.io.kinds import KINDS
 
 Verdict = Literal["good", "slow", "missing", "broken"]
@@ -63,7 +64,7 @@ def _processor(part: str) -> Iterator[Finding]:
     from ncaengine.cli.bench.host_info import cpu_name
     from ncaengine.core import memory
 
-    memory_text = f"{memory.format_bytes(memory.free_bytes())} of memory free"
+    memory_text = f"{file_size(memory.free_bytes())} of memory free"
     try:
         from ncaengine.backends.cpu import machine
     except (ImportError, OSError) as error:
@@ -159,8 +160,6 @@ def _models(part: str) -> Iterator[Finding]:
 def _folders(part: str) -> Iterator[Finding]:
     import platformdirs
 
-    from ncaengine.core.memory import format_bytes
-
     folders = {
         "this folder": Path.cwd(),
         "temporary files": Path(tempfile.gettempdir()),
@@ -169,15 +168,11 @@ def _folders(part: str) -> Iterator[Finding]:
         "caches": platformdirs.user_cache_path("ncaengine"),
     }
     for name, folder in folders.items():
-        used = f", {format_bytes(_size(folder))}; it can be deleted" if name == "caches" and folder.is_dir() else ""
+        used = f", {file_size(_size(folder))}; it can be deleted" if name == "caches" and folder.is_dir() else ""
         problem = _write_problem(folder)
         advice = "Make it writable, or choose another with -o." if name == "this folder" else "Make it writable."
         found = f"{name}: {folder}{used}{f': {problem}' if problem else ''}"
         yield Finding(part, "broken" if problem else "good", found, advice if problem else "")
-
-
-def _browser(part: str) -> Iterator[Finding]:
-    yield Finding(part, "good", "not needed: exported pages run in any browser with WebGL 2")
 
 
 def _ask(program: str) -> tuple[Any, str]:
@@ -227,6 +222,5 @@ CHECKS: dict[str, Callable[[str], Iterator[Finding]]] = {
     "kernels": _plugins,
     "models": _models,
     "folders": _folders,
-    "browser": _browser,
 }
 """By the name of the part."""

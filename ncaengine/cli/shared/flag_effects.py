@@ -1,4 +1,4 @@
-"""No flag is taken that would have no effect."""
+"""Refuses flags that would have no effect."""
 
 import dataclasses
 from typing import Protocol
@@ -23,7 +23,7 @@ class NoEffect:
 
 
 class HasNoEffects(Protocol):
-    """A command of which some flags depend on others."""
+    """A command with flags that depend on others."""
 
     def no_effects(self) -> tuple[NoEffect, ...]:
         """Return which flags have no effect."""

@@ -114,7 +114,7 @@ def of_each(models: Sequence[Model]) -> list[dict[str, Any]]:
     return [
         {
             "name": c.name, "channels": c.channels, "hidden": c.hidden, "kernels": list(c.kernels),
-            "licence": c.attribution.get("licence", ""), "non_commercial": c.non_commercial, "authors": _authors(c),
+            "licence": c.attribution.get("licence", ""), "non_commercial": c.non_commercial, "authors": c.authors,
         }
         for c in (model.config for model in models)
     ]  # fmt: skip
@@ -126,7 +126,7 @@ def shared(models: Sequence[Model]) -> list[tuple[str, str]]:
         "channels": [str(m.config.channels) for m in models],
         "hidden": [str(m.config.hidden) for m in models],
         "kernels": [" and ".join(m.config.kernels) for m in models],
-        "authors": [_authors(m.config) for m in models],
+        "authors": [m.config.authors for m in models],
         "licence": [m.config.attribution.get("licence", "") for m in models],
     }
     return [(name, _counted(values)) for name, values in facts.items()]
@@ -137,10 +137,6 @@ def _counted(values: Sequence[str]) -> str:
     counts = Counter(value or "not known" for value in values).most_common()
     shown = [f"{value} ({count} of {len(values)})" for value, count in counts[:MAX_NAMES_SHOWN]]
     return counts[0][0] if len(counts) == 1 else "; ".join(shown) + "; …" * (len(counts) > len(shown))
-
-
-def _authors(c: Config) -> str:
-    return c.attribution.get("authors") or c.attribution.get("author", "")
 
 
 def of_folder(folder: Path) -> Iterator[dict[str, Any]]:

@@ -93,6 +93,7 @@ def parsed_by(parse: Callable[[str], T], show: Callable[[T], str], metavar: str)
 
 
 SIZE = parsed_by(parse_size, size_text, "WxH")
+PIXELS = parsed_by(partial(parse_size, unit="pixels"), size_text, "WxH")
 SIZES = parsed_by(
     lambda text: tuple(dict.fromkeys(map(parse_size, text.split(",")))),
     lambda sizes: ",".join(map(size_text, sizes)),
@@ -108,7 +109,7 @@ Sizes = Annotated[tuple[tuple[int, int], ...], SIZES]
 """Different sizes, with commas between them."""
 Pixels = Annotated[
     tuple[int, int] | None,
-    parsed_by(partial(parse_size, unit="pixels"), size_text, "WxH"),
+    PIXELS,
     tyro.conf.arg(help_behavior_hint="(default: from --size and --scale)"),
     SIDES,
 ]

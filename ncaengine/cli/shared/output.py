@@ -24,13 +24,12 @@ def print_json(content: dict[str, Any]) -> None:
     print(json.dumps(content, indent=2))
 
 
-def plural(count: int, word: str) -> str:
-    """Return '1 frame' or '2 frames'."""
-    return f"{count} {word}{'s' * (count != 1)}"
+def progress_bar(*columns: str, redirect_stdout: bool = True) -> "Progress":
+    """Return a bar with count and time left, for `with`; it is drawn only if stderr is a terminal.
 
-
-def progress_bar(unit: str) -> "Progress":
-    """Return a bar with count and time left, for `with`; it is drawn only if stderr is a terminal."""
+    columns: what follows the count, such as its unit; templates of rich's TextColumn.
+    redirect_stdout: whether what is printed meanwhile goes above the bar, on stderr.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -39,9 +38,10 @@ def progress_bar(unit: str) -> "Progress":
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn(unit),
+        *map(TextColumn, columns),
         TimeRemainingColumn(),
         console=console,
         transient=True,
+        redirect_stdout=redirect_stdout,
         disable=not console.is_terminal,
     )

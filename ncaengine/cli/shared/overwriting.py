@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from ncaengine.cli.shared.map_flags import MapFlags
+from ncaengine.cli.shared.relief_flags import MapFlags
 from ncaengine.core.errors import NCAError
 
 WRITTEN = ("output", "report")

@@ -7,9 +7,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ncaengine.cli.shared.output import plural, print_notice
+from ncaengine.cli.shared.output import print_notice, progress_bar
 from ncaengine.cli.shared.training_runs import NOTICE_SECONDS, is_done, stop_signals
-from ncaengine.training.curves import median_loss, read_losses
+from ncaengine.core.texts import plural
+from ncaengine.training.curves import final_loss, median_loss, read_losses
 
 if TYPE_CHECKING:
     from ncaengine.training.job import TrainingJob
@@ -71,7 +72,7 @@ def _print_outcomes(outcomes: "Sequence[Outcome]") -> None:
             print_notice(f"{job.output}: {outcome.problem}")
         elif outcome.finished:
             losses = read_losses(job.folder / "loss.csv")
-            loss = f"loss {median_loss(losses[-50:]):.3g}"
+            loss = f"loss {final_loss(losses):.3g}"
             print(f"{job.output}: {plural(len(losses), 'iteration')}, {loss}; pictures in {job.folder}/")
 
 
@@ -79,16 +80,8 @@ class _Table:
     """Shows the progress of all trainings in a table, or where there is no terminal in a line every minute."""
 
     def __init__(self, jobs: "Sequence[TrainingJob]") -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._jobs, self._console = jobs, Console(stderr=True)
-        columns = (
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-            TextColumn("loss {task.fields[loss]}"), TextColumn("{task.fields[where]}"), TimeRemainingColumn(),
-        )  # fmt: skip
-        shown = self._console.is_terminal
-        self.bars = Progress(*columns, console=self._console, transient=True, disable=not shown, redirect_stdout=False)
+        self._jobs = jobs
+        self.bars = progress_bar("loss {task.fields[loss]}", "{task.fields[where]}", redirect_stdout=False)
         self._tasks = [
             self.bars.add_task(job.output.stem, total=job.settings.iterations or None, loss="…", where="waiting")
             for job in jobs
@@ -107,7 +100,7 @@ class _Table:
         finished = sum(each.state == "finished" for each in progress)
         where = f"{finished} of {len(progress)} finished"
         self.bars.update(self._all, completed=sum(each.iteration for each in progress), where=where)
-        if not self._console.is_terminal and time.monotonic() > self._last_notice + NOTICE_SECONDS:
+        if not self.bars.console.is_terminal and time.monotonic() > self._last_notice + NOTICE_SECONDS:
             self._last_notice = time.monotonic()
             running = [
                 f"{job.output.stem} {each.iteration:,}" + (f"/{count:,}" if (count := job.settings.iterations) else "")

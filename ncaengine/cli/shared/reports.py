@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ncaengine.cli.shared.output import progress_bar
+from ncaengine.cli.shared.output import print_notice, progress_bar
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from ncaengine.simulation.simulation import Simulation
     from ncaengine.training.appraisal import Plan, Report
     from ncaengine.training.losses import Loss
+
+DIRECTIONS = 128
+"""Directions of sliced transport; more than in training, where later iterations take other directions."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,23 @@ class Against:
     kind: str
     """The loss's name."""
     features: Sequence[str]
+
+
+def against(target: str, picture: "F32", kind: str, features: Sequence[str]) -> Against:
+    """Open the networks and the loss with which models are compared with a target. Raises NCAError.
+
+    target: The image file, or the name of a pattern.
+    picture: What it shows: (height, width, 3) float32 in [0, 1].
+    """
+    from ncaengine.training import evaluation, losses
+    from ncaengine.training.features import extractor
+
+    net, notice = extractor.open_nets(features)
+    if notice:
+        print_notice("The weights of VGG-19 could not be downloaded; random filters compare the pictures instead.")
+    tensor = losses.picture_tensor(picture)
+    loss = losses.make_loss(kind, net, tensor, directions=DIRECTIONS)
+    return Against(Path(target).stem, picture, loss, evaluation.picture_loss(tensor, loss), kind, net.names)
 
 
 def make_report(

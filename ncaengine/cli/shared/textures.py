@@ -32,8 +32,8 @@ def find_textures(
 def _kind(budget: str, start: Path | None) -> str:
     """Return what tells trainings of the same image apart. A model to start from counts by its content."""
     from ncaengine.core import bounds, inputs
+    from ncaengine.core.files import errors_named
     from ncaengine.formats import model_files
-    from ncaengine.formats.opened import errors_named
     from ncaengine.training.job import CHOICES
 
     if start is None or start in CHOICES:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ncaengine.cli.shared.engine import open_simulation
-from ncaengine.cli.shared.output import plural, print_notice
-from ncaengine.training.curves import median_loss
+from ncaengine.cli.shared.output import print_notice, progress_bar
+from ncaengine.core.texts import plural
+from ncaengine.training.curves import final_loss, median_loss
 
 if TYPE_CHECKING:
     from ncaengine.training.job import TrainingJob
@@ -71,7 +72,7 @@ def run_all(
                 iteration = f"{run.trainer.iteration:,}"
                 print_notice(f"Stopped at iteration {iteration}; run the same command{again} to continue.")
                 raise KeyboardInterrupt
-            loss = f"loss {median_loss(run.losses[-50:]):.3g}"
+            loss = f"loss {final_loss(run.losses):.3g}"
             print(f"{job.output}: {plural(len(run.losses), 'iteration')}, {loss}; pictures in {job.folder}/")
 
 
@@ -110,18 +111,10 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
 
 def _train(run: "TrainingRun", title: str, stopped: Callable[[], bool], watch: bool) -> None:
     """Train with a progress bar, or where there is no terminal with a line every minute; `watch` opens a window."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from ncaengine.io import training_progress
 
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]}"),
-        TimeRemainingColumn(),
-    )  # fmt: skip
     last_notice, to_open, pace = time.monotonic(), watch, _Pace(run.trainer.iteration)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with progress_bar("loss {task.fields[loss]}") as bar:
         task = bar.add_task(title, total=run.settings.iterations, completed=run.trainer.iteration, loss="…")
 
         def report(iteration: int, loss: float) -> None:
@@ -129,7 +122,7 @@ def _train(run: "TrainingRun", title: str, stopped: Callable[[], bool], watch: b
             text = f"{median_loss(run.losses[-20:]):.3g}"
             total = run.settings.iterations  # a budget changes it
             bar.update(task, completed=iteration, total=total, loss=text)
-            if not console.is_terminal and time.monotonic() > last_notice + NOTICE_SECONDS:
+            if not bar.console.is_terminal and time.monotonic() > last_notice + NOTICE_SECONDS:
                 last_notice = time.monotonic()
                 print_notice(f"{title}: iteration {iteration:,} of {total:,}, loss {text}")
             if pace.is_due():

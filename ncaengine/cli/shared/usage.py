@@ -36,7 +36,7 @@ def parse(program: str, parser: Callable[[list[str]], T], args: list[str]) -> T:
         before = next((arg for arg in reversed(args[: args.index("")]) if arg.startswith("-")), "")
         where = f" after {before}" if before else ""
         raise UsageError(
-            f"An argument{where} is empty, as that of a variable that isn't set; write it, or leave it out."
+            f"An argument{where} is empty; perhaps a shell variable is not set. Fill it in, or leave it out."
         )
     said = io.StringIO()
     try:

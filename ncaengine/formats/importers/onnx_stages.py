@@ -255,8 +255,9 @@ def _died(state: Stage, life: Stage) -> Stage | None:
     assert net
     padding = net.padding or ("circular" if life.wraps else "zero")
     if life.wraps != (padding == "circular"):
-        one, other = ("life wraps", "filters do") if life.wraps else ("filters wrap", "life does")
-        raise NCAError(f"its {one} around the edges, and its {other} not; ncaengine does both alike.")
+        mask = "mask of living cells"
+        one, other = (f"{mask} wraps", "filters do") if life.wraps else ("filters wrap", f"{mask} does")
+        raise NCAError(f"its {one} around the edges, but its {other} not; ncaengine wraps both or neither.")
     if net.alive or (life.net and life.net is not net) or (padding == "zero" and life.alive.threshold < 0):
         return None
     return replace(state, net=replace(net, alive=life.alive, padding=padding))

@@ -48,7 +48,7 @@ def next_shape(app: App) -> None:
 def press(app: App, pane: Pane, point: Point, erases: bool) -> None:
     """Begin a stroke of the brush or the lasso, or use the wand. Raise NCAError if the grid lies on no picture."""
     if pane.grid.backdrop is None:
-        raise NCAError("This grid lies on no picture; drop one on the window, or open one above the grids.")
+        raise NCAError("There is no picture under this grid; drop one on the window, or open one above the grids.")
     stroke = Stroke(pane, point, 0.0, texture=texture_for(app, pane.grid, erases))
     if app.brush.shape == "wand":
         _mark(app, stroke, point)

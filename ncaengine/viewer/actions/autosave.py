@@ -17,6 +17,7 @@ import filelock
 import platformdirs
 
 from ncaengine.core.errors import NCAError
+from ncaengine.core.texts import plural
 from ncaengine.io import sessions
 from ncaengine.viewer.actions import session_files
 from ncaengine.viewer.state.app import App
@@ -175,7 +176,7 @@ class Autosave:
         except (OSError, NCAError):
             return
         self._app.ask_question(
-            f"The last window ended unexpectedly with {grids} grid{'s' * (grids != 1)}, {time_ago(age)}.",
+            f"The last window ended unexpectedly with {plural(grids, 'grid')}, {time_ago(age)}.",
             Button("Restore", "Replace everything by what that window showed.", self.restore),
             Button("Discard", "Remove what was saved of it.", self.discard),
         )
@@ -209,6 +210,5 @@ def time_ago(seconds: float) -> str:
     """Return a time that has passed as text, such as '3 minutes ago'."""
     for length, word in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= length:
-            number = int(seconds // length)
-            return f"{number} {word}{'s' * (number != 1)} ago"
+            return f"{plural(int(seconds // length), word)} ago"
     return "just now"

@@ -22,10 +22,8 @@ from ncaengine.simulation.commands import (
     SetKernel,
     SetModel,
 )
-from ncaengine.viewer.state import thumbnails
 from ncaengine.viewer.state.app import App
 
-MOST_GRIDS = 16
 SLOW, FAST = 30.0, 120.0
 """Steps per second of the two grids whose speeds are compared."""
 
@@ -42,7 +40,7 @@ def add(app: App) -> None:
 
 
 def _add(app: App) -> None:
-    check_count(app)
+    app.sim.engine.world.check_room()
     like, settings = app.grid, app.grid.settings
     seed = max(grid.rng_seed for grid in app.sim.grids.values()) + 1
     new = app.sim.add(like.model, like.size, like.kernel.name, settings.steps_per_second, settings.fire_rate, seed)
@@ -60,19 +58,13 @@ def duplicate(app: App) -> None:
 
 def copy(app: App) -> int:
     """Copy the selected grid, select the copy and return its number. Raise NCAError if it can't be made."""
-    check_count(app)
+    app.sim.engine.world.check_room()
     copy = app.sim.submit(Duplicate(app.grid.id))
     assert copy
     before = app.pane.camera
     app.select_grid(copy.id)
     app.pane.camera = replace(before)
     return app.grid.id
-
-
-def check_count(app: App) -> None:
-    """Raise NCAError if there is no room for one more grid."""
-    if len(app.sim.grids) >= MOST_GRIDS:
-        raise NCAError(f"There is room for {MOST_GRIDS} grids; remove one first.")
 
 
 def remove(app: App, number: int | None = None) -> None:
@@ -139,7 +131,7 @@ def kernel_for(app: App, model: Model) -> Kernel:
     """Return the selected grid's kernel if the model is known to grow on it, else the model's first."""
     if app.panes and app.grid.kernel.name in model.config.kernels:
         return app.grid.kernel
-    return thumbnails.default_kernel(model, app.sim.catalogue)
+    return app.sim.catalogue.first(model.config.kernels)
 
 
 def kernels(app: App) -> tuple[list[str], list[str]]:

@@ -3,8 +3,6 @@
 import time
 from pathlib import Path
 
-import numpy as np
-
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.backends.gl.canvas import RASTERS, Canvas
 from ncaengine.core import files
@@ -86,7 +84,7 @@ class HotReload:
         done = [app.submit(SetModel(number, version, slot)) for number, slot in running]
         for number in dict(running):
             grid = app.sim.grids[number]
-            if not np.abs(grid.state()).max() < EXPLODED:  # not >=, because of NaN, from which no model recovers
+            if not grid.cells.largest() < EXPLODED:  # not >=, because of NaN, from which no model recovers
                 app.submit(Reseed(number, grid.rng_seed))
         if all(done):
             self._note(change.path.name, training_progress.text_for(model_files.split_path(change.path)[0]))

@@ -122,7 +122,7 @@ def paint_with(app: App, path: Path) -> None:
 
 def _add_grid(app: App, model: Model) -> None:
     """Add a grid with the size and speed of the selected one."""
-    grids.check_count(app)
+    app.sim.engine.world.check_room()
     kernel = grids.kernel_for(app, model).name
     if app.panes:
         like = app.grid

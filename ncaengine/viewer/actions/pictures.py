@@ -22,7 +22,7 @@ VARIANTS = 3
 def open_picture(app: App, path: Path) -> None:
     """Lay a picture under a new grid and take the tool Areas. Raise NCAError and change nothing if that fails."""
     photo = photos.read_photo(path)
-    grids.check_count(app)
+    app.sim.engine.world.check_room()
     models = app.grid.models if app.panes and len(app.grid.textures) > 1 else (_shipped(app),)
     grid = app.sim.add(models[0], app.default_size, grids.kernel_for(app, models[0]).name)
     try:
@@ -88,6 +88,6 @@ def _photo(app: App, grid: Grid) -> Photo:
     """Return the picture under a grid as it was read; as its session has it if that was opened."""
     here = grid.backdrop
     if here is None:
-        raise NCAError("This grid lies on no picture; select one that does.")
+        raise NCAError("There is no picture under this grid; select a grid that has one.")
     photo = app.photos.get(here.name)
     return photo if photo and photo.size == here.size else Photo(here.picture)

@@ -3,16 +3,17 @@
 import dataclasses
 import os
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import msgspec
 from msgspec.structs import replace
 
+from ncaengine.core.brushes import Coordinate
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Model, equal_models
 from ncaengine.core.names import unique_name
+from ncaengine.core.validation import valid_entries
 from ncaengine.formats import model_files
 from ncaengine.io import journals, picture_files, sessions
 from ncaengine.io.session_format import SavedModel, Session
@@ -25,9 +26,7 @@ from ncaengine.viewer.state.file_kinds import is_model_file
 from ncaengine.viewer.state.file_names import free_name
 from ncaengine.viewer.state.notices import Button, Toast
 from ncaengine.viewer.state.preferences import Weights
-from ncaengine.viewer.state.session_file import ENDINGS, Kind
-
-Coordinate = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
+from ncaengine.viewer.state.session_file import ENDINGS, SavedKind
 
 
 class SavedPane(msgspec.Struct, frozen=True):
@@ -53,16 +52,9 @@ class Extras(msgspec.Struct, frozen=True):
     rows: Weights = []
 
 
-TYPES = get_type_hints(Extras, include_extras=True)
-
-
 def valid_extras(found: dict[str, Any]) -> Extras:
     """Return the extras of a session, with defaults for missing or invalid entries."""
-    valid = {}
-    for name, type_ in TYPES.items():
-        with suppress(KeyError, msgspec.ValidationError):
-            valid[name] = msgspec.convert(found[name], type_)
-    return Extras(**valid)
+    return Extras(**valid_entries(found, Extras))
 
 
 def extras_of(app: App) -> Extras:
@@ -112,13 +104,13 @@ def save(app: App) -> None:
         ask_name(app, "session")
 
 
-def ask_name(app: App, kind: Kind) -> None:
+def ask_name(app: App, kind: SavedKind) -> None:
     """Open the dialog that asks for the name of a file to save."""
     if has_grids(app):
         app.session_file.asks = kind
 
 
-def suggested_name(app: App, kind: Kind) -> str:
+def suggested_name(app: App, kind: SavedKind) -> str:
     """Return the file name that the dialog starts with: the session's, or one that no file has yet."""
     if kind == "session" and app.session_file.path is not None:
         return str(app.session_file.path)
@@ -129,7 +121,7 @@ def suggested_name(app: App, kind: Kind) -> str:
     return free_name(base.replace("/", "-"), ENDINGS[kind])
 
 
-def path_for(kind: Kind, name: str) -> Path:
+def path_for(kind: SavedKind, name: str) -> Path:
     """Return the file that a typed name means. The ending may be left out."""
     path = Path(os.path.expanduser(name.strip()))
     if path.name in ("", ".."):  # a folder, which `write` refuses
@@ -138,7 +130,7 @@ def path_for(kind: Kind, name: str) -> Path:
     return path if path.suffix.lower() in known else path.with_name(path.name + ENDINGS[kind])
 
 
-def write(app: App, kind: Kind, path: Path) -> bool:
+def write(app: App, kind: SavedKind, path: Path) -> bool:
     """Save the session, the journal or a picture and show a notice. Return whether it succeeded."""
 
     def save_as() -> str:

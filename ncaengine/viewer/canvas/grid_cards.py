@@ -11,10 +11,10 @@ from imgui_bundle import ImVec4, imgui
 from ncaengine.core import lattice
 from ncaengine.viewer.actions import open_files, tools
 from ncaengine.viewer.canvas import card_header
+from ncaengine.viewer.canvas.backdrop_layer import BackdropLayer
 from ncaengine.viewer.canvas.brush_cursor import BrushCursor
 from ncaengine.viewer.canvas.card_header import CardHeader
 from ncaengine.viewer.canvas.cell_overlay import CellOverlay
-from ncaengine.viewer.canvas.cover import Cover
 from ncaengine.viewer.canvas.map_outline import MapOutline
 from ncaengine.viewer.canvas.picture import Picture
 from ncaengine.viewer.canvas.resize_handle import ResizeHandle
@@ -80,7 +80,7 @@ class GridCards:
         self._painter = ThreadPoolExecutor(1, "ncaengine-pictures")
         self.pictures: dict[int, Picture] = {}
         self.viewports: dict[int, Viewport] = {}
-        self._over: dict[int, tuple[Cover, MapOutline]] = {}  # what is drawn over the pictures
+        self._over: dict[int, tuple[BackdropLayer, MapOutline]] = {}  # what is drawn over the pictures
         self._header, self._cell_overlay = CardHeader(fonts), CellOverlay()
         self._brush_cursor, self._resize_handle = BrushCursor(), ResizeHandle()
         self._panning_until = 0.0
@@ -199,8 +199,8 @@ class GridCards:
         viewport = Viewport(pane, placed.view, left, top, ratio, hovered, active)
         _fill_between(draw, well, (left, top, viewport.right, viewport.bottom), theme.WELL)
         _add_picture(draw, texture, viewport, picture.view)
-        cover, outline = self._over.setdefault(pane.grid.id, (Cover(self._ctx), MapOutline(self._ctx)))
-        cover.show(viewport)
+        backdrop, outline = self._over.setdefault(pane.grid.id, (BackdropLayer(self._ctx), MapOutline(self._ctx)))
+        backdrop.show(viewport)
         self.viewports[pane.grid.id] = viewport
         outline.show(viewport, tinted)
         self._cell_overlay.show(app, viewport)

@@ -25,7 +25,7 @@ from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.brush import BRUSH_SETTINGS, PAINTED_VALUES, TOOLS
 from ncaengine.viewer.state.fuzzy import PaletteCommand, ranked
 from ncaengine.viewer.state.recorder import SCALES
-from ncaengine.viewer.state.session_file import Kind
+from ncaengine.viewer.state.session_file import SavedKind
 
 IN_USE = "in use"
 SIZE = re.compile(r"(\d{1,5})(?:\s*[x×, ]\s*(\d{1,5}))?$")
@@ -55,7 +55,7 @@ BRUSH_ALIASES = {
     "softness": ("hardness",),
 }
 PAINT_ALIASES = ("paint", "press", "stamp", "paint here", "paint without a mouse")
-KINDS_OF_PICTURE: tuple[Kind, Kind] = ("picture", "layer")
+KINDS_OF_PICTURE: tuple[SavedKind, SavedKind] = ("picture", "layer")
 Provider = Callable[[App, str], Iterable[PaletteCommand]]
 
 

@@ -8,9 +8,9 @@ from imgui_bundle import imgui
 from ncaengine.viewer.actions import session_files
 from ncaengine.viewer.kit import theme, widgets
 from ncaengine.viewer.state.app import App
-from ncaengine.viewer.state.session_file import Kind
+from ncaengine.viewer.state.session_file import SavedKind
 
-TITLES: dict[Kind, tuple[str, str]] = {
+TITLES: dict[SavedKind, tuple[str, str]] = {
     "session": (
         "Save the session",
         "All grids with their cells, maps and settings, and the models that they run.",
@@ -39,7 +39,7 @@ class SaveDialog:
 
     def __init__(self, fonts: theme.Fonts) -> None:
         self._fonts = fonts
-        self._kind: Kind = "session"
+        self._kind: SavedKind = "session"
         self._typed = ""
         self._warned: Path | None = None
         """The existing file about which the dialog has warned."""

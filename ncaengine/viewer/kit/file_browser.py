@@ -9,6 +9,7 @@ from imgui_bundle import imgui
 
 from ncaengine.core import resources
 from ncaengine.core.files import unreadable
+from ncaengine.core.texts import file_size
 from ncaengine.formats import model_files
 from ncaengine.viewer.kit import icons, theme, widgets
 from ncaengine.viewer.kit.theme import em
@@ -208,7 +209,7 @@ class FileBrowser:
         widgets.text_in(theme.ACCENT if item.is_folder else theme.DIM, icon)
         imgui.same_line(start + em(1.7))
         imgui.text_unformatted(widgets.shorten(item.path.name, imgui.get_content_region_avail().x))
-        texts = ["" if item.is_folder else format_size(item.size)]
+        texts = ["" if item.is_folder else file_size(item.size)]
         texts.append(time.strftime("%Y-%m-%d %H:%M", time.localtime(item.modified)))
         for text in texts[: columns - 1]:
             imgui.table_next_column()
@@ -234,12 +235,3 @@ class FileBrowser:
 
 def _enters() -> bool:
     return imgui.is_key_pressed(Key.enter) or imgui.is_key_pressed(Key.keypad_enter)
-
-
-def format_size(size: float) -> str:
-    """Return a number of bytes with its unit, as 24 kB."""
-    for unit in ("bytes", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}"
-        size /= 1000
-    return f"{size:.0f} GB"

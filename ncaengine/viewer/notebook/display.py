@@ -48,7 +48,7 @@ def of(thing: object) -> Display | None:
 def of_model(model: Model, kernel: str = "", controls: bool = True, height: int = HEIGHT) -> Display:
     """Return the display of a model; see Model.show. Raises NCAError if it can't run on the kernel."""
     catalogue = kernels.discover()
-    first = catalogue.get(kernel or next((n for n in model.config.kernels if n in catalogue.kernels), "square"))
+    first = catalogue.get(kernel) if kernel else catalogue.first(model.config.kernels)
     models = embeddings.each(model)
     (small, large), *more = (_pictures_of(one, first) for one in models)
     shown = [pages.small_picture(picture) for picture in (small, *(one[0] for one in more))]

@@ -184,7 +184,7 @@ class App:
 
     # Notices
 
-    def notify(self, text: str, kind: notices.Kind = "info") -> None:
+    def notify(self, text: str, kind: notices.Severity = "info") -> None:
         """Show a line. The same line is shown only once."""
         self.toasts = [toast for toast in self.toasts if toast.text != text]
         self.toasts.append(Toast(text, kind, time.monotonic() + notices.SECONDS[kind]))
@@ -198,7 +198,7 @@ class App:
             if not grid.cells.busy and (sentence := self.runaway.look(grid)):
                 self.notify(f"{sentence} Undo, erase or start it from the seed to go on.", "error")
 
-    def ask_question(self, text: str, *buttons: Button, kind: notices.Kind = "info") -> None:
+    def ask_question(self, text: str, *buttons: Button, kind: notices.Severity = "info") -> None:
         """Show a line with buttons. It stays until it is answered or dismissed."""
         self.toasts.append(Toast(text, kind, buttons=buttons))
 

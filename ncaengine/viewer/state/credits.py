@@ -17,8 +17,7 @@ def attribution_lines(config: Config) -> list[str]:
 
 def authors_and_licence(config: Config) -> tuple[str, str]:
     """Return a model's authors and its licence; '' for each that is unknown."""
-    facts = config.attribution
-    return facts.get("authors") or facts.get("author", ""), facts.get("licence", "")
+    return config.authors, config.attribution.get("licence", "")
 
 
 def licence_warning(name: str, config: Config) -> str:

@@ -6,7 +6,7 @@ from typing import Literal
 from ncaengine.core.errors import NCAError
 from ncaengine.formats import images, model_files, sniffing
 
-Kind = Literal["model", "session"]
+OpenedKind = Literal["model", "session"]
 MODEL_ENDINGS = sniffing.ENDINGS
 LISTED_MODEL_ENDINGS = tuple(ending for ending in MODEL_ENDINGS if ending not in (".js", ".ts", ".glsl", ".txt"))
 """The model files that file lists show. Few text files are models; they can be opened all the same."""
@@ -39,7 +39,7 @@ def location(path: Path) -> Path:
     return file if name else file.parent
 
 
-def kind_of(path: Path) -> Kind:
+def kind_of(path: Path) -> OpenedKind:
     """Return what a file is by its name. Raise NCAError if the window can't open it."""
     if path.is_dir():
         raise NCAError(f"{path} is a folder; open the models or sessions in it.")

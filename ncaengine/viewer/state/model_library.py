@@ -13,7 +13,6 @@ from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Model
 from ncaengine.formats import model_files
 from ncaengine.formats.opened import Opened
-from ncaengine.viewer.state import thumbnails
 from ncaengine.viewer.state.notices import message_of
 from ncaengine.viewer.state.thumbnails import Thumbnail
 
@@ -142,7 +141,7 @@ class ModelLibrary:
             model, entry.count = entry.reading.result()
             entry.model = model
             if entry.thumbnail is None:
-                kernel = thumbnails.default_kernel(model, catalogue)
+                kernel = catalogue.first(model.config.kernels)
                 entry.thumbnail = Thumbnail(self._backend, model, kernel, self._folder)
             entry.thumbnail.grow(seconds)
         except (NCAError, MemoryError) as error:

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from ncaengine.core.errors import NCAError
+from ncaengine.core.errors import NO_MEMORY, NCAError
 
-Kind = Literal["error", "info"]
+Severity = Literal["error", "info"]
 MOST_SHOWN = 4
-SECONDS: dict[Kind, float] = {"error": 12.0, "info": 6.0}
+SECONDS: dict[Severity, float] = {"error": 12.0, "info": 6.0}
 """How long a notice stays unless the pointer is over it."""
 
 
@@ -32,7 +32,7 @@ class Toast:
     """A line near the window's lower edge."""
 
     text: str
-    kind: Kind
+    kind: Severity
     until: float = float("inf")
     """When it disappears, on the clock of time.monotonic; questions stay until they are answered."""
     buttons: tuple[Button, ...] = ()
@@ -40,4 +40,4 @@ class Toast:
 
 def message_of(error: NCAError | MemoryError) -> str:
     """Return an error's message for the user."""
-    return str(error) or "There isn't enough memory for that."
+    return str(error) or NO_MEMORY

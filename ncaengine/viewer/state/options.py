@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ncaengine.backends.base import BackendChoice
 from ncaengine.core.errors import NCAError
+from ncaengine.core.texts import plural
 from ncaengine.core.types import Size
 
 
@@ -37,6 +38,6 @@ class Options:
         if not self.steps_per_second:
             raise NCAError("There is no speed after --steps-per-second; give one for all or one for each model.")
         if len(self.steps_per_second) != count:
-            models = "1 model" if count == 1 else f"{count} models"
-            raise NCAError(f"{len(self.steps_per_second)} speeds for {models}; give one for all or one for each model.")
+            speeds, models = plural(len(self.steps_per_second), "speed"), plural(count, "model")
+            raise NCAError(f"{speeds} for {models}; give one for all or one for each model.")
         return self.steps_per_second

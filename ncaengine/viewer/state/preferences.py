@@ -1,7 +1,7 @@
 """Preferences: what the window remembers between starts, in a small file of the user."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Literal
 
 import msgspec
 import platformdirs
@@ -9,6 +9,7 @@ import platformdirs
 from ncaengine.core import bounds, inputs
 from ncaengine.core.errors import NCAError
 from ncaengine.core.files import replace_file
+from ncaengine.core.validation import valid_entries
 
 MOST_RECENT = 20
 LEAST_TEXT, MOST_TEXT, TEXT_STEP = 0.8, 2.0, 0.1
@@ -64,9 +65,6 @@ class Preferences(msgspec.Struct):
         self.text_size = min(max(size, LEAST_TEXT), MOST_TEXT)
 
 
-TYPES = get_type_hints(Preferences, include_extras=True)
-
-
 def default_path() -> Path:
     """Return the user's own file."""
     return platformdirs.user_config_path("ncaengine") / "window.json"
@@ -78,19 +76,9 @@ def load_preferences(path: Path | None = None) -> Preferences:
         found = msgspec.json.decode(inputs.read_input(path or default_path(), bounds.PREFERENCES_BYTES))
     except (OSError, ValueError, RecursionError, NCAError):
         return Preferences()
-    return Preferences(**_valid(found)) if isinstance(found, dict) else Preferences()
-
-
-def _valid(found: dict[str, Any]) -> dict[str, Any]:
-    """Return the entries that this version understands."""
-    valid = {}
-    for name, type_ in TYPES.items():
-        try:
-            valid[name] = msgspec.convert(found[name], type_)
-        except (KeyError, msgspec.ValidationError):
-            continue
-    valid["recent"] = valid.get("recent", [])[:MOST_RECENT]
-    return valid
+    prefs = Preferences(**valid_entries(found, Preferences)) if isinstance(found, dict) else Preferences()
+    prefs.recent = prefs.recent[:MOST_RECENT]
+    return prefs
 
 
 def save_preferences(prefs: Preferences, path: Path | None = None) -> bool:

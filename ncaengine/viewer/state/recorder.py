@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ncaengine.core.claims import is_claimed
 from ncaengine.core.errors import NCAError
+from ncaengine.core.texts import plural
 from ncaengine.core.types import U8, Size
 from ncaengine.io.kinds import KINDS, Kind
 from ncaengine.simulation.commands import Reseed, Set, Step
@@ -295,11 +296,10 @@ class Recorder:
             recording.close()
         if not recording.frames:
             return "Nothing was recorded."
-        frames = f"{recording.frames} frame{'s' if recording.frames != 1 else ''}"
         lasts = f"{float(recording.frames / recording.fps):.1f} s"
         turned = getattr(recording, "turned", 0)
         loop = f"; the last {float(turned / recording.fps):.1f} s turn into the start" if turned else ""
-        return f"Saved {name_and_folder(recording.path)}: {frames}, {lasts}{loop}."
+        return f"Saved {name_and_folder(recording.path)}: {plural(recording.frames, 'frame')}, {lasts}{loop}."
 
     def still(self, grid: Grid, path: str = "", session: bytes | None = None) -> str:
         """Save a PNG of a grid with its settings as metadata. Return what was saved, as text.

@@ -6,8 +6,8 @@ from typing import Literal
 
 from ncaengine.io import sessions
 
-Kind = Literal["session", "journal", "picture", "layer"]
-ENDINGS: dict[Kind, str] = {"session": sessions.ENDING, "journal": ".jsonl", "picture": ".png", "layer": ".png"}
+SavedKind = Literal["session", "journal", "picture", "layer"]
+ENDINGS: dict[SavedKind, str] = {"session": sessions.ENDING, "journal": ".jsonl", "picture": ".png", "layer": ".png"}
 
 
 @dataclass(eq=False)
@@ -16,7 +16,7 @@ class SessionFile:
 
     path: Path | None = None
     """The file that saving writes; None before it has a name."""
-    asks: Kind | None = None
+    asks: SavedKind | None = None
     """What the window should ask a file name for, if anything."""
     saved_commands: int = 0
     """Commands in the journal when the session was last opened or saved."""

@@ -1,6 +1,7 @@
 """Says why a grid makes fewer steps than were asked for, and what helps."""
 
 from ncaengine.core.settings import SETTINGS
+from ncaengine.core.texts import plural
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.pane import Pane
 
@@ -22,7 +23,7 @@ def why_slow(app: App, pane: Pane) -> str:
     device = (
         "The GPU" if not app.software else "OpenGL in software" if app.sim.backend.name == "gl" else "The processor"
     )
-    beside = f" beside {len(others)} other {'grid' if len(others) == 1 else 'grids'}" if others else ""
+    beside = f" beside {plural(len(others), 'other grid')}" if others else ""
     reason = f"{device} makes {pane.meter.text} of the {wanted:.4g} steps a second{beside}:"
     reason += f" {width} × {height} cells are more than it can step in that time."
     helps = [f"{width // 2} × {height // 2} cells, which take a quarter of the time"] * (min(grid.size) > 1)

@@ -12,7 +12,7 @@ import platformdirs
 from ncaengine.backends.base import Backend, Cells
 from ncaengine.core import files, lattice, states
 from ncaengine.core.errors import NCAError
-from ncaengine.core.kernels import Catalogue, Kernel
+from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View
 from ncaengine.core.model import Model
 from ncaengine.core.settings import Settings
@@ -27,12 +27,6 @@ SLICE = 4
 def cache_folder() -> Path:
     """Return the folder where thumbnails are stored. It need not exist."""
     return platformdirs.user_cache_path("ncaengine") / "thumbnails"
-
-
-def default_kernel(model: Model, catalogue: Catalogue) -> Kernel:
-    """Return the first available kernel on which the model is known to grow. Raise NCAError if there is none."""
-    known = [name for name in model.config.kernels if name in catalogue.kernels]
-    return catalogue.get(known[0] if known else next(iter(model.config.kernels), "square"))
 
 
 def digest(model: Model) -> str:

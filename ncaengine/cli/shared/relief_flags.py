@@ -44,7 +44,7 @@ class MapFlags:
     maps_directx: Annotated[bool, DIRECTX] = False
 
     def check(self, model: "Model") -> None:
-        """Raise NCAError if a map is asked for that this model has not the channel for."""
+        """Raise NCAError if the model lacks the channel that a map needs."""
         from ncaengine.io.relief import check_source
 
         if self.maps:

@@ -13,8 +13,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from PIL import Image
 
 from ncaengine.core.types import F64
+from ncaengine.io.chart_style import COLOURS, DPI, GRID, as_picture, empty_axes, number, points
 from ncaengine.io.contact_sheets import BACK, DIM, INK
-from ncaengine.io.plots import COLOURS, DPI, GRID, as_picture, empty_axes, number, points
 
 WIDTH, HEIGHT = 520, 300
 """Of a chart, in pixels of a page."""

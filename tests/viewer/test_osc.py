@@ -9,7 +9,7 @@ from pythonosc.udp_client import SimpleUDPClient
 
 from ncaengine.core import kernels
 from ncaengine.io.osc import Listener
-from ncaengine.viewer.actions import messages
+from ncaengine.viewer.actions import osc
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.options import Options
 
@@ -22,7 +22,7 @@ def send(listener: Listener, path: str, *values: float | str) -> None:
 
 def take(app: App, listener: Listener) -> None:
     end = time.monotonic() + 5
-    while not messages.take(app, listener):
+    while not osc.take(app, listener):
         assert time.monotonic() < end
 
 
@@ -37,8 +37,8 @@ def test_messages_are_for_the_selected_grid_and_those_linked_with_it(make):
         send(listener, "/set/dt", 0.25)
         take(app, listener)
         assert [grid.settings.dt for grid in app.sim.grids.values()] == [0.25, 0.25]
-        assert not messages.take(app, listener)
-        assert not messages.take(app, None)
+        assert not osc.take(app, listener)
+        assert not osc.take(app, None)
 
 
 def test_a_problem_becomes_one_notice(make):

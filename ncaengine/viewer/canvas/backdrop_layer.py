@@ -13,7 +13,7 @@ from ncaengine.viewer.canvas.viewport import Viewport
 LINEAR = (moderngl.LINEAR, moderngl.LINEAR)
 
 
-class Cover:
+class BackdropLayer:
     """A texture of the window that shows a picture with holes, made anew only when its areas change."""
 
     def __init__(self, ctx: moderngl.Context) -> None:
