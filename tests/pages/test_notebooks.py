@@ -219,4 +219,13 @@ def test_python_streams_pictures_and_hears_strokes(tab: Page, sim: Simulation, m
     step = sim.grid().step
     notebook.listen("sent.length")
     assert sim.grid().step == step
-    tab.evaluate("end()")
+    tab.evaluate("() => { window.end2 = view.render({ model, el: document.body.appendChild(make('div')) }); }")
+    for _ in range(6):
+        assert len(notebook.listen("sent.length")) <= 2, "each view asks once"
+    until(tab, tab, "[...document.querySelectorAll('img')].every((each) => each.naturalWidth === 480)")
+
+    tab.evaluate("() => { end(); end2(); sent.splice(0); view.render({ model, el: document.body }); }")
+    asker = tab.evaluate("sent.splice(0)[0][0].asker")
+    notebook.answer({"kind": "said", "text": "No memory.", "asker": asker})
+    until(tab, tab, "sent.length === 1")
+    assert tab.locator("[role=status]").last.inner_text() == "No memory."

@@ -4,7 +4,9 @@ They are anywidgets, which Jupyter, VS Code, Colab and Marimo show. Messages rea
 """
 
 import base64
+from time import monotonic
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import anywidget
 import msgspec
@@ -29,6 +31,9 @@ LONGEST = 0.25
 MOST_WORK = 2**24
 """Cells times steps between two pictures."""
 
+_asked: WeakKeyDictionary[Simulation, float] = WeakKeyDictionary()
+"""When a picture of a Simulation was last asked for: it has one clock, however many views show its grids."""
+
 
 def script(name: str) -> str:
     """Return one of assets/notebook/'s scripts."""
@@ -49,6 +54,7 @@ class LiveWidget(anywidget.AnyWidget):
         super().__init__(title=grid.model.config.name, **traits)
         self.sim, self.grid = sim, grid
         self._models = list(grid.models)
+        self._refused = ""
         self.on_msg(self.hear)
 
     def state(self) -> F32:
@@ -75,11 +81,17 @@ class LiveWidget(anywidget.AnyWidget):
         return self.sim.register(self._models[number]) if number >= 0 else ""
 
     def hear(self, _widget: object, message: dict[str, Any], buffers: list[Any]) -> None:
-        """Do what a message asks for, or send why it can't be done."""
+        """Do what a message asks for, or send why it can't be done; that is read until the same can be done."""
+        action = str(message.get("setting") or message.get("kind") or message.get("type"))
         try:
             self.receive(message, buffers)
         except NCAError as error:
-            self.send({"kind": "said", "text": str(error)})
+            self._refused = action
+            self.send({"kind": "said", "text": str(error), "asker": message.get("asker")})
+        else:
+            if action == self._refused:
+                self._refused = ""
+                self.send({"kind": "said", "text": ""})
 
     def _repr_mimebundle_(self, **given: Any) -> Any:
         found = super()._repr_mimebundle_(**given)
@@ -158,17 +170,21 @@ class StreamWidget(LiveWidget):
     def receive(self, message: dict[str, Any], buffers: list[Any]) -> None:
         """Do what the view asks for: the next picture, or a command. Raises NCAError if it can't be done."""
         if message.get("kind") == "frame":
-            self._run(min(max(float(message["seconds"]), 0.0), LONGEST))
-            view = packed.whole(self.grid)
-            told = {"kind": "frame", "step": self.grid.step, "paused": self.grid.settings.paused}
-            picture = [frame.jpeg_of(self.grid.picture(view))] if self.grid.changes != self._sent else []
+            self._run()
+            view, settings = packed.whole(self.grid), self.grid.settings
+            told = {"kind": "frame", "asker": message.get("asker"), "step": self.grid.step, "paused": settings.paused}
+            new = message.get("first") or self.grid.changes != self._sent
             self._sent = self.grid.changes
+            picture = [frame.jpeg_of(self.grid.picture(view))] if new else []
             self.send({**told, "view": [view.scale, view.x, view.y]}, picture)
         else:
             super().receive(message, buffers)
 
-    def _run(self, seconds: float) -> None:
-        """Let time pass, unless steps are still due from before."""
+    def _run(self) -> None:
+        """Let the time pass since a picture was last asked for, unless steps are still due from before."""
+        now = monotonic()
+        seconds = min(now - _asked.get(self.sim, now), LONGEST)
+        _asked[self.sim] = now
         if not self.sim.engine.busy:
             self.sim.engine.begin(round(seconds * TICKS_PER_SECOND))
         self.sim.engine.work(MOST_WORK)
