@@ -29,6 +29,11 @@ def plural(count: int, word: str) -> str:
     return f"{count} {word}{'s' * (count != 1)}"
 
 
+def printable(name: str) -> str:
+    """Return a name from somebody's file without what would break the line, or control the terminal."""
+    return "".join(letter if letter.isprintable() else " " for letter in name)
+
+
 def progress_bar(unit: str) -> "Progress":
     """Return a bar with count and time left, for `with`; it is drawn only if stderr is a terminal."""
     from rich.console import Console
