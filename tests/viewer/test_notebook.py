@@ -112,6 +112,21 @@ def test_what_a_page_cannot_run_is_a_picture_and_a_sentence(catalogue) -> None:
         assert isinstance(sim.show(live=True), StreamWidget)
 
 
+@pytest.mark.parametrize("height", [-5, 0, "abc", 360.5, 10**9])
+@pytest.mark.parametrize("more", [{}, {"live": True}], ids=str)
+def test_a_height_is_a_number_of_pixels(sim: Simulation, height: Any, more: dict[str, bool]) -> None:
+    with pytest.raises(nca.NCAError, match="whole number of CSS pixels"):
+        sim.show(height=height, **more)
+
+
+def test_a_widget_of_a_removed_grid_says_so(sim: Simulation) -> None:
+    live, stream = sim.show(live=True), sim.show(stream=True)
+    sim.remove()
+    for ask in (live.push, live.state, stream.state, lambda: stream.receive({"kind": "frame"}, [])):
+        with pytest.raises(nca.NCAError, match="was removed"):
+            ask()
+
+
 def test_nothing_to_show_is_left_to_the_text(catalogue) -> None:
     with Simulation(TorchBackend(), catalogue) as sim:
         assert bundle_of(sim) == {}

@@ -4,6 +4,7 @@ They are anywidgets, which Jupyter, VS Code, Colab and Marimo show. Messages rea
 """
 
 import base64
+from collections.abc import Callable
 from time import monotonic
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -35,6 +36,10 @@ _asked: WeakKeyDictionary[Simulation, float] = WeakKeyDictionary()
 """When a picture of a Simulation was last asked for: it has one clock, however many views show its grids."""
 
 
+PageText = Callable[[tuple[F32, int] | None], str]
+"""Makes the text of a page that goes on from a grid, or from another state of it and its step."""
+
+
 def script(name: str) -> str:
     """Return one of assets/notebook/'s scripts."""
     return (resources.folder("assets") / "notebook" / name).read_text("utf-8")
@@ -59,7 +64,13 @@ class LiveWidget(anywidget.AnyWidget):
 
     def state(self) -> F32:
         """Return a copy of the cells: (height, width, channels) float32."""
-        return self.grid.state()
+        return self._present().state()
+
+    def _present(self) -> Grid:
+        """Return the grid. Raises NCAError if it was removed."""
+        if self.sim.grids.get(self.grid.id) is not self.grid:
+            raise NCAError(f"Grid {self.grid.id} of this widget was removed; show another one.")
+        return self.grid
 
     def receive(self, message: dict[str, Any], buffers: list[Any]) -> None:
         """Do what a message from the browser asks for. Raises NCAError if it can't be done."""
@@ -116,10 +127,12 @@ class PageWidget(LiveWidget):
     sandbox = traitlets.Unicode(frame.SANDBOX).tag(sync=True)
     height = traitlets.Int().tag(sync=True)
 
-    def __init__(self, sim: Simulation, grid: Grid, page: str, height: int = frame.HEIGHT) -> None:
-        super().__init__(sim, grid, page=page, height=height)
+    def __init__(self, sim: Simulation, grid: Grid, page: PageText, height: int = frame.HEIGHT) -> None:
+        super().__init__(sim, grid, page=page(None), height=height)
         self.step = grid.step
         self._cells: F32 | None = None
+        self._page_of, self._made_at = page, self._moment()
+        self._view: str | None = None
 
     def state(self) -> F32:
         """Return a copy of the browser's cells: (height, width, channels) float32.
@@ -127,7 +140,7 @@ class PageWidget(LiveWidget):
         They are those that it sent last: all that it has while it stands still, and those of a second ago while it
         runs. Before it has sent any, they are the Simulation's.
         """
-        return self.grid.state() if self._cells is None else self._cells.copy()
+        return super().state() if self._cells is None else self._cells.copy()
 
     def pull(self) -> None:
         """Make the Simulation's grid go on from the browser's cells."""
@@ -136,11 +149,31 @@ class PageWidget(LiveWidget):
 
     def push(self) -> None:
         """Make the browser's grid go on from the Simulation's cells, and its maps."""
-        self._cells, self.step = self.grid.state(), self.grid.step
+        self._cells, self.step = super().state(), self.grid.step
         self.send({"kind": "begin"}, [packed.cells(self.grid, exact=self._cells.size <= packed.MOST_NUMBERS // 2)])
 
     def receive(self, message: dict[str, Any], buffers: list[Any]) -> None:
         """Do what the page says: keep its cells, load them, or submit its command. Raises NCAError if it can't."""
+        kind, view = message.get("kind"), message.get("view")
+        if kind == "hello":
+            self._follow(str(view))
+        elif view == self._view:  # not what was done in an older view, or on a page that was replaced since
+            self._receive({name: value for name, value in message.items() if name != "view"}, buffers)
+
+    def _follow(self, view: str) -> None:
+        """Hear a view that was opened, and no other. Where the grid is not as when it was shown, it gets a new page."""
+        self._view, page = view, ""
+        if self._moment() != self._made_at or self._cells is not None:
+            grid, cells = self._present(), self._cells
+            at = (cells, self.step) if cells is not None and cells.shape == grid.state().shape else None
+            page = self._page_of(at)
+            self._view, self._models = f"{view}'", list(grid.models)
+        self.send({"kind": "view", "view": view, "renamed": self._view, "page": page})
+
+    def _moment(self) -> tuple[int, int]:
+        return self.sim.engine.tick, len(self.sim.journal)
+
+    def _receive(self, message: dict[str, Any], buffers: list[Any]) -> None:
         kind = message.get("kind")
         if kind not in ("cells", "Load"):
             super().receive(message, buffers)
@@ -170,6 +203,7 @@ class StreamWidget(LiveWidget):
     def receive(self, message: dict[str, Any], buffers: list[Any]) -> None:
         """Do what the view asks for: the next picture, or a command. Raises NCAError if it can't be done."""
         if message.get("kind") == "frame":
+            self._present()
             self._run()
             view, settings = packed.whole(self.grid), self.grid.settings
             told = {"kind": "frame", "asker": message.get("asker"), "step": self.grid.step, "paused": settings.paused}
