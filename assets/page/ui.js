@@ -27,9 +27,9 @@ function listen() {
   document.addEventListener("click", (event) => { if (event.detail && !app.embed) event.target.closest?.("button")?.blur(); });
   document.addEventListener("pointerup", (event) => { if (event.target.matches?.("input[type=range]")) event.target.blur(); });
   document.addEventListener("visibilitychange", () => {
-    app.away = document.hidden;
+    app.away = document.hidden || app.outside;
     app.dirty = true;
-    if (app.away) app.engine.keep();   // browsers take the device from pages that are hidden
+    if (document.hidden) app.engine.keep();   // browsers take the device from pages that are hidden
   });
   new ResizeObserver(() => layOut()).observe(byId("cards"));
   new IntersectionObserver(([{ isIntersecting }]) => {

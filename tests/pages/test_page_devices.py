@@ -100,7 +100,7 @@ def test_a_document_can_show_more_pages_than_it_has_devices(browser: Browser, sm
     seen(0)
     frames[0].evaluate("app.paused = true, pane().grid.step(7)")
     steps, held = frames[0].evaluate("pane().grid.steps"), frames[0].evaluate("Array.from(pane().grid.read())")
-    for number in (count - 1, 0, 9, 0):
+    for number in (*range(1, count), 0):
         seen(number)
     assert frames[0].evaluate("Array.from(pane().grid.read())") == held
     assert frames[0].evaluate("pane().grid.steps") == steps
