@@ -2,12 +2,15 @@
 export default {
   render({ model, el }) {
     const frame = document.createElement("iframe"), said = document.createElement("div");
-    let name = String(crypto.getRandomValues(new Uint32Array(1))[0]), heard = true;
+    let name = String(crypto.getRandomValues(new Uint32Array(1))[0]), heard = true, asked = false;
     frame.setAttribute("sandbox", model.get("sandbox"));
     frame.title = model.get("title");
     frame.style.cssText = `width:100%;height:${model.get("height")}px;border:0;display:block`;
     frame.srcdoc = model.get("page");
-    const hello = () => model.send({ kind: "hello", view: name });
+    const hello = () => {
+      if (!asked) model.send({ kind: "hello", view: name });
+      asked = true;
+    };
     const hear = ({ source, data }) => {
       if (source !== frame.contentWindow || !data?.ncaengine) return;
       if (heard) model.send({ ...data.ncaengine, view: name }, undefined, data.cells ? [data.cells] : []);
@@ -18,6 +21,7 @@ export default {
       heard = view === name;
       said.textContent = heard ? "" : "The grid is shown in another place; change something here to go on here.";
       if (!heard) return;
+      asked = false;
       name = renamed;
       if (page) frame.srcdoc = page;
     };

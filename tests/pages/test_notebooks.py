@@ -225,7 +225,10 @@ def test_a_second_view_goes_on_from_what_python_knows(
     assert widget.step == 10, "Python hears the newest view"
     assert "shown in another place" in tab.locator("#view").inner_text()
     old.evaluate("commands.setting('angle', 90)")
-    notebook.listen("sent.some(([message]) => message.kind === 'hello')")
+    tab.wait_for_timeout(300)
+    old.evaluate("commands.setting('angle', 80)")
+    tab.wait_for_timeout(300)
+    assert notebook.listen().count("hello") == 1
     until(tab, tab.main_frame.child_frames[0], "typeof app !== 'undefined' && app.ready && pane().grid.steps === 10")
     assert sim.grid().settings.angle == 0
 
