@@ -8,7 +8,7 @@ const told = {
   shown: -1, at: 0,   // steps and time when cells were last sent
   fresh: true,        // whether cells changed without a step
   waits: false,       // whether Python has still to answer
-  settings: {}, models: [], stroke: null,
+  settings: {}, models: [], stroke: null, grid: null,
 };
 const EVERY = 1000, NUMBERS = 1e6;   // milliseconds between cells; larger grids wait longer, by the million of numbers
 const RATES = { even: [1, 1], ramp: [0.1, 1] }, QUARTER = [0.25, 1];
@@ -88,12 +88,28 @@ const METHODS = {
   resize: { before: loadFirst, after: (grid, size) => tell({ type: "Resize", size }) },
 };
 
+// Another grid is the first one, because the one before was removed. Maps that were painted by hand are not told.
+function tellAnother() {
+  const [{ grid, rate, align }] = app.panes;
+  if (grid === told.grid) return;
+  endStroke();
+  Object.assign(told, { grid, steps: grid.steps, fresh: true });
+  tell({ type: "SetKernel", kernel: grid.kernel });
+  tellModels(grid);
+  METHODS.clearFields.after();
+  tell({ type: "Reseed", rng_seed: grid.seed });
+  tellCells("Load");
+  if (rate !== "even") METHODS.setRate.after(grid, [rate]);
+  if (align !== "even") METHODS.setAngle.after(grid, [align]);
+}
+
 function wrap(name, before, after) {
   const plain = Grid.prototype[name];
   Grid.prototype[name] = function (...given) {
     if (!told.on || told.inside || this !== first()) return plain.apply(this, given);
     told.inside += 1;
     try {
+      tellAnother();
       if (name !== "paint") endStroke();
       tellSettings();
       before?.(this, given);
@@ -109,6 +125,7 @@ function wrap(name, before, after) {
 
 function lookAround() {
   const grid = first(), now = performance.now(), numbers = grid.width * grid.height * grid.info.channels;
+  tellAnother();
   tellSettings();
   if (told.stroke && now - told.stroke.at > 300) endStroke();
   const changed = told.fresh || grid.steps !== told.shown;
@@ -136,7 +153,7 @@ addEventListener("message", async ({ source, data }) => {
   await ncaReady();
   const steps = await ncaBegan;
   for (const [name, { before, after }] of Object.entries(METHODS)) wrap(name, before, after);
-  Object.assign(told, { on: true, settings: settingsOfGrid(), models: [...first().models], steps: steps ?? -1 });
+  Object.assign(told, { on: true, settings: settingsOfGrid(), models: [...first().models], steps: steps ?? -1, grid: first() });
   setInterval(lookAround, 250);
 })();
 }

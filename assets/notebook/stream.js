@@ -27,9 +27,10 @@ export default {
     const command = (type, values) => model.send({ type, ...values });
     const set = (setting, value) => command("Set", { setting, value });
     const picture = make("img", { alt: model.get("title"), draggable: false });
-    const said = make("div", { role: "status" }), settings = model.get("settings");
+    const said = make("div"), wrong = make("div", { role: "status" }), settings = model.get("settings");
+    const asker = crypto.getRandomValues(new Uint32Array(1))[0];   // all views hear every answer; this says whose it is
     picture.style.cssText = "display:block;max-width:100%;image-rendering:pixelated;touch-action:none;cursor:crosshair";
-    let paused = settings.paused, radius = 8, view = null, stroke = null, last = performance.now(), gone = false, timer = 0, url = "";
+    let paused = settings.paused, radius = 8, view = null, stroke = null, gone = false, timer = 0, url = "";
 
     const pause = make("button", { onclick: () => set("paused", !paused) });
     const tool = make("select", { title: "Brush" }, ...["erase", "noise"].map((name) => make("option", { value: name }, name)));
@@ -43,18 +44,24 @@ export default {
     el.style.font = "13px system-ui, sans-serif";
 
     // Each picture asks for the next one, so Python is never asked for more than it can make.
-    function ask() {
+    function ask(first = false) {
       if (gone) return;
-      const now = performance.now();
       if (stroke?.path.length) {
         command("Paint", { tool: tool.value, path: stroke.path, radius, more: stroke.more });
         stroke = stroke.ends ? null : { path: [], more: true };
       }
-      model.send({ kind: "frame", seconds: Math.min((now - last) / 1000, 0.25) });
-      last = now;
+      model.send({ kind: "frame", asker, first });
+    }
+    function askIn(milliseconds) {
+      clearTimeout(timer);
+      timer = setTimeout(ask, milliseconds);
     }
     function hear(message, buffers) {
-      if (message.kind === "said") { said.textContent = message.text; return; }
+      if (message.kind === "said") {
+        wrong.textContent = message.text;
+        if (message.asker === asker) askIn(1000);
+        return;
+      }
       ({ paused, view } = message);
       pause.textContent = paused ? "Play" : "Pause";
       said.textContent = `Step ${message.step}, in Python`;
@@ -62,7 +69,7 @@ export default {
         URL.revokeObjectURL(url);
         picture.src = url = URL.createObjectURL(new Blob([buffers[0]], { type: "image/jpeg" }));
       }
-      timer = setTimeout(ask, Math.max(paused ? 100 : 16, (buffers?.[0]?.byteLength ?? 0) / PACE));
+      if (message.asker === asker) askIn(Math.max(paused ? 100 : 16, (buffers?.[0]?.byteLength ?? 0) / PACE));
     }
     function point({ clientX, clientY }) {
       const box = picture.getBoundingClientRect(), [scale, x, y] = view, across = picture.naturalWidth / box.width;
@@ -79,8 +86,8 @@ export default {
     for (const name of ["pointerup", "pointercancel"]) picture.addEventListener(name, () => { if (stroke) stroke = stroke.path.length ? { ...stroke, ends: true } : null; });
 
     model.on("msg:custom", hear);
-    el.append(picture, bar, said);
-    ask();
+    el.append(picture, bar, said, wrong);
+    ask(true);
     return () => {
       gone = true;
       clearTimeout(timer);

@@ -51,24 +51,34 @@ class Engine {
     const { device } = this, { gl } = device, now = performance.now();
     if (grid.saving) {
       if (gl.getSyncParameter(grid.saving.fence, gl.SYNC_STATUS) !== gl.SIGNALED) return;
-      const { buffer, fence, numbers, size, steps } = grid.saving;
+      const { buffer, fence, numbers, size, steps, changes } = grid.saving;
       gl.bindBuffer(gl.PIXEL_PACK_BUFFER, buffer);
       gl.getBufferSubData(gl.PIXEL_PACK_BUFFER, 0, numbers);
       gl.bindBuffer(gl.PIXEL_PACK_BUFFER, null);
       gl.deleteBuffer(buffer);
       gl.deleteSync(fence);
       const fields = numbers.length > size ? numbers.subarray(size) : null;
-      if (size === grid.numbers) grid.saved = { planes: numbers.subarray(0, size), steps, fields };
+      if (size === grid.numbers) grid.saved = { planes: numbers.subarray(0, size), steps, fields, changes };
       grid.saving = null;
     }
-    if (now - (grid.savedAt || 0) < NCA_SAVE_EVERY) return;
+    if (now - (grid.savedAt || 0) < NCA_SAVE_EVERY || grid.changes === grid.saved.changes) return;
     grid.savedAt = now;
     const size = grid.numbers, numbers = new Float32Array(size + (grid.fields ? 4 * grid.width * grid.height : 0)), buffer = gl.createBuffer();
     gl.bindBuffer(gl.PIXEL_PACK_BUFFER, buffer);
     gl.bufferData(gl.PIXEL_PACK_BUFFER, numbers.byteLength, gl.STREAM_READ);
     device.read(grid.textures.now, buffer);
     if (grid.fields) device.read(grid.fields, buffer, 4 * size);
-    grid.saving = { buffer, numbers, size, steps: grid.steps, fence: gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0) };
+    grid.saving = { buffer, numbers, size, steps: grid.steps, changes: grid.changes, fence: gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0) };
+    gl.flush(); // else a page that stands still would wait for it for ever
+  }
+
+  // Save all grids at once, because the context is about to be given back.
+  keep() {
+    for (const grid of this.lost ? [] : this.grids) {
+      const { changes, steps, textures } = grid;
+      if (grid.saving) grid.saving.size = -1;
+      if (changes !== grid.saved.changes) grid.saved = { planes: this.device.read(textures.now), steps, fields: grid.readFields(), changes };
+    }
   }
 
   lose(event) {

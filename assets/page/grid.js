@@ -5,7 +5,7 @@ class Grid {
   constructor(engine, { model = 0, kernel, width = 128, height = 128, seed = 0 }) {
     this.engine = engine;
     this.device = engine.device;
-    Object.assign(this, { width, height, seed, steps: 0, edits: 0, models: [model], fields: null, rates: false, textures: {}, saved: null });
+    Object.assign(this, { width, height, seed, steps: 0, edits: 0, changes: 0, models: [model], fields: null, rates: false, textures: {}, saved: null });
     this.kernel = kernel || engine.data.models[model].kernels[0];
     this.settings = { fireRate: this.info.fireRate, scale: 1, aspect: 1, angle: 0, dt: 1, antithetic: true };
     this.reseed(seed);
@@ -26,6 +26,7 @@ class Grid {
   reseed(seed = this.seed) {
     this.seed = seed >>> 0;
     this.steps = 0;
+    this.dropTexture("fresh");
     this.write(ncaInitial(this.info, this.width, this.height, this.seed));
   }
 
@@ -72,6 +73,7 @@ class Grid {
   write(state) {
     const { channels } = this.info, planes = ncaPlanes(state, channels);
     this.saved = { ...this.saved, planes, steps: this.steps };
+    this.changes += 1;
     if (this.saving) this.saving.size = -1; // what is being saved is older
     if (this.engine.lost) return;
     this.device.fill(this.texture("now"), this.device.half ? planes.map(ncaRounded) : planes);
@@ -113,6 +115,7 @@ class Grid {
       this.steps = (this.steps + 1) >>> 0;
       this.stepped = true;
     }
+    this.changes += 1;
     this.engine.save(this);
   }
 
@@ -129,6 +132,7 @@ class Grid {
   writeFields(fields) {
     const { gl } = this.device;
     if (this.saved) this.saved.fields = fields;
+    this.changes += 1;
     if (this.engine.lost) return;
     this.fields = this.texture("fields", this.width, this.height, 0, this.device.half ? gl.RGBA16F : gl.RGBA32F);
     this.device.fill(this.fields, fields);
@@ -137,6 +141,7 @@ class Grid {
   clearFields() {
     this.dropTexture("fields");
     if (this.saved) this.saved.fields = null;
+    this.changes += 1;
     if (this.saving) this.saving.size = -1;
     Object.assign(this, { fields: null, rates: false, models: this.models.slice(0, 1) });
   }
@@ -179,6 +184,8 @@ class Grid {
     }
     this.swap("now", "next");
     this.stepped = false;
+    this.changes += 1;
+    this.engine.save(this);
   }
 
   paintField(name, uniforms) {
@@ -194,6 +201,7 @@ class Grid {
     this.device.run([[0, 1, NCA_BRUSH]], [this.width, this.height], after, { before: this.fields }, { ...uniforms, word }, { FIELD: field });
     this.swap("fields", "fields after");
     this.fields = this.textures.fields;
+    this.changes += 1;
     this.engine.save(this);
   }
 

@@ -97,6 +97,7 @@ const commands = {
     if (grid.settings.fireRate === was) grid.settings.fireRate = next.fireRate;
     grid.setModel(index);
     if (!next.kernels.includes(grid.kernel)) grid.setKernel(next.kernels[0]);
+    app.channel = Math.min(app.channel, next.channels - 1);
     changed(true);
   },
   kernel(name) { pane().grid.setKernel(name); changed(true); },
@@ -130,10 +131,15 @@ const commands = {
   compare(what) {
     if (app.panes.length > 1) commands.single();
     const want = settingsNow(), state = pane().grid.read(), [first] = want.grids, second = { ...first };
-    const model = modelOf(pane()), names = app.data.models.map(({ name }) => name);
+    const model = modelOf(pane());
     if (what === "speeds") [first.speed, second.speed] = [30, 120];
     if (what === "kernels") second.kernel = model.kernels[(model.kernels.indexOf(first.kernel) + 1) % model.kernels.length];
-    if (what === "models") second.model = names[(names.indexOf(first.model) + 1) % names.length];
+    if (what === "models") {
+      const next = app.data.models[(pane().grid.model + 1) % app.data.models.length];
+      second.model = next.name;
+      if (first.fireRate === model.fireRate) second.fireRate = next.fireRate;
+      if (!next.kernels.includes(second.kernel)) [second.kernel] = next.kernels;
+    }
     const sizeThen = [pane().grid.width, pane().grid.height];
     want.grids = [first, second];
     const other = app.engine.addGrid({ model: pane().grid.model, kernel: first.kernel, width: sizeThen[0], height: sizeThen[1], seed: first.seed });
@@ -186,13 +192,14 @@ function setAlign(one, pattern) {
   one.grid.setAngle(pattern);
 }
 
+// A sentence for two seconds; while the device is lost, that is said after it.
 let toastTimer = 0;
 function say(text) {
   const toast = byId("toast");
   toast.textContent = text;
   toast.classList.add("on");
   clearTimeout(toastTimer);
-  toastTimer = setTimeout(() => toast.classList.remove("on"), 2200);
+  toastTimer = setTimeout(() => { if (app.lost && !app.asleep) toast.textContent = LOST; else toast.classList.remove("on"); }, 2200);
 }
 
 // Every control shows the state again, once, before the next frame is drawn.

@@ -42,6 +42,23 @@ function slider(info, read, write, start = () => info.start) {
   return row(info.title, info.help, input, output);
 }
 
+// A field for a whole number: it takes the nearest that is allowed, and shows what it took.
+function number(label, low, high, read, write) {
+  const input = make("input", { type: "text", inputmode: "numeric", "aria-label": label, maxlength: 12 });
+  const put = () => { input.value = read(); };
+  input.addEventListener("change", () => {
+    const value = clamp(Math.round(Number(input.value)), low, high);
+    if (input.value.trim() && Number.isFinite(value) && value !== read()) write(value);
+    put();
+  });
+  input.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    put();
+    input.blur();
+  });
+  return watched(input, () => { if (document.activeElement !== input) put(); });
+}
+
 const setting = (name, start) => slider(SLIDERS[name], () => (name === "speed" ? pane().speed : pane().grid.settings[name]), (value) => commands.setting(name, value), start);
 
 function section(name, title, ...children) {
@@ -101,16 +118,13 @@ function buildPanel() {
     button(title, `Neighbourhood: ${title}`, () => commands.kernel(name), { symbol: basis[1][0] ? "hexagon" : "square", key: "K", on: () => pane().grid.kernel === name }),
     (element) => { element.disabled = !modelOf(pane()).kernels.includes(name); },
   ));
-  const seed = watched(make("input", { type: "text", inputmode: "numeric", "aria-label": "Random seed", maxlength: 10 }), (element) => {
-    if (document.activeElement !== element) element.value = pane().grid.seed;
-  });
-  seed.addEventListener("change", () => commands.seed(Number(seed.value.replace(/\D/g, "")) >>> 0));
+  const seed = number("Random seed", 0, 2 ** 32 - 1, () => pane().grid.seed, commands.seed);
   section("model", "Model", thumbs("Model", () => pane().grid.model, commands.model), row("Kernel", "Which cells a cell looks at", group("Kernel", ...kernelButtons)), row("Seed", "Decides which cells fire, and any noise in the seed; the same seed gives the same run.", seed, button("Restart", "Restart from the same random seed", () => commands.reseed(true), { key: "Shift R" })));
-  const speeds = [1, 15, 60, 240, UNLIMITED].map((speed) => button(speed === UNLIMITED ? "∞" : String(speed), speed === UNLIMITED ? "As fast as this device can" : `${speed} steps/s`, () => commands.setting("speed", speed), { on: () => pane().speed === speed }));
+  const speeds = [1, 15, 60, 240, UNLIMITED].map((speed) => button(speed === UNLIMITED ? "∞" : String(speed), speed === UNLIMITED ? "As fast as this device can" : perSecond(String(speed), "step"), () => commands.setting("speed", speed), { on: () => pane().speed === speed }));
   section("settings", "Settings", setting("speed"), row("", "", group("Speeds", ...speeds)), setting("fireRate", () => modelOf(pane()).fireRate), setting("scale"), setting("angle"));
   buildBrush(models);
   const maps = [row("Rate", "Parts of a grid run at different speeds.", group("Rate map", ...swatches(PATTERNS, () => pane().rate, commands.rate)))];
-  if (app.panes[0].grid.setAngle) maps.push(row("Alignment", "The direction of the texture", group("Alignment map", ...swatches(DIRECTIONS, () => pane().align, commands.align))));
+  maps.push(row("Alignment", "The direction of the texture", group("Alignment map", ...swatches(DIRECTIONS, () => pane().align, commands.align))));
   section("maps", "Maps", ...maps, make("p", { class: "note" }, "The tools Rate, Cell scale and Alignment paint maps by hand."), group("Maps", button("Clear", "Reset all maps to their defaults", commands.clearMaps)));
   buildGrids();
   buildView();
@@ -146,13 +160,15 @@ function buildBrush(models) {
   section("brush", "Brush", about, radius, softness, ...values, other);
 }
 
+const sizeNow = () => ({ width: pane().grid.width, height: pane().grid.height });
+
 function buildGrids() {
-  const side = (name) => watched(make("input", { type: "text", inputmode: "numeric", maxlength: 4, "aria-label": `${name} in cells`, "data-side": name }), (element) => {
-    if (document.activeElement !== element) element.value = pane().grid[name];
+  const [width, height] = ["width", "height"].map((name) => {
+    const set = (cells) => { const size = { ...sizeNow(), [name]: cells }; commands.size(`${size.width}x${size.height}`); };
+    const input = number(`${name} in cells`, 8, 4096, () => pane().grid[name], set);
+    input.dataset.side = name;
+    return input;
   });
-  const width = side("width"), height = side("height");
-  const set = () => { const size = sizeOf(`${width.value}x${height.value}`); if (size) commands.size(`${size.width}x${size.height}`); refresh(); };
-  for (const input of [width, height]) input.addEventListener("change", set);
   const sizes = ["", "64x64", "128x128", "256x256"].map((text) => button(text ? text.split("x")[0] : "Window", text ? `${text.replace("x", " × ")} cells` : "As large as the window; the texture stays when the window changes", () => commands.size(text), { on: () => app.size === text }));
   const compare = ["kernels", "speeds", "models"].map((what) => button(what[0].toUpperCase() + what.slice(1), `Compare two ${what} side by side`, () => commands.compare(what), { key: { kernels: "X", speeds: "Shift X", models: "Ctrl X" }[what] }));
   watchers.push(() => { compare[0].disabled = modelOf(pane()).kernels.length < 2; compare[2].disabled = app.data.models.length < 2; });
@@ -178,10 +194,11 @@ function buildView() {
     element.setAttribute("aria-pressed", String(Boolean(app.recorder)));
     element.lastChild.textContent = app.recorder ? "Stop" : "Record";
   });
+  const framed = location.protocol === "about:";   // a page in a notebook has no address, so no link
   section("view", "View",
     row("Picture", "", group("Picture", button("Fit", "Fit the grid", () => { fit(); refresh(); }, { symbol: "fit", key: "F" }), watched(show("repeat", "Tiles", "Repeat the grid as tiles", "T"), (element) => { element.disabled = !app.size; }), show("lines", "Lines", "Show lines between cells when zoomed in", "L"))),
     row("Show", "What the colour of a cell means.", looks), step,
-    row("Save", "", group("Save", button("Picture", "Save a picture (PNG)", savePicture, { symbol: "picture", key: "Shift P" }), record, button("Link", "Copy a link to these settings", copyLink, { symbol: "link" }))));
+    row("Save", "", group("Save", button("Picture", "Save a picture (PNG)", savePicture, { symbol: "picture", key: "Shift P" }), record, ...(framed ? [] : [button("Link", "Copy a link to these settings", copyLink, { symbol: "link" })]))));
 }
 
 function buildAbout() {
@@ -189,7 +206,7 @@ function buildAbout() {
     const model = modelOf(pane());
     if (element.dataset.model === model.name) return;
     element.dataset.model = model.name;
-    element.replaceChildren(...Object.entries(model.credit || {}).flatMap(([key, text]) => [make("dt", {}, key[0].toUpperCase() + key.slice(1)), make("dd", {}, linkOr(text))]));
+    element.replaceChildren(...Object.entries(model.credit || {}).filter(([key]) => key).flatMap(([key, text]) => [make("dt", {}, key[0].toUpperCase() + key.slice(1)), make("dd", {}, linkOr(text))]));
   });
   section("about", "About", credit, make("p", { class: "note", id: "about-device" }), group("Page", ...corner(true)), make("p", { class: "note" }, "Made with ncaengine. Each cell looks at its neighbours and updates itself with a tiny neural network; the whole texture grows from that."));
 }
@@ -208,9 +225,9 @@ const corner = (labels = false) => [
 function showState() {
   if (!app.ready) return;
   for (const write of watchers) write();
-  const { grid } = pane(), model = modelOf(pane()), number = (value) => String(value).replace(/\B(?=(\d{3})+$)/g, "\u202f");
-  byId("name").textContent = model.title || model.name;
-  byId("facts").textContent = `${model.channels} channels · ${model.hidden} hidden · ${number(model.weights)} weights`;
+  const { grid } = pane(), model = modelOf(pane()), grouped = (value) => String(value).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+  byId("name").textContent = byId("name").title = model.title || model.name;
+  byId("facts").textContent = `${model.channels} channels · ${model.hidden} hidden · ${grouped(model.weights)} weights`;
   byId("canvas").setAttribute("aria-label", `${model.title || model.name}, ${grid.width} × ${grid.height} cells, ${app.paused ? "paused" : "running"}`);
   if (!app.shown) for (const image of document.querySelectorAll("#still img")) if (!image.src) image.src = model.picture;
   showHeads();
@@ -224,16 +241,16 @@ function showHeads() {
     write("b", modelOf(one).title || modelOf(one).name);
     write(".kind", `${app.data.kernels[one.grid.kernel].title} · ${one.grid.width} × ${one.grid.height}`);
     write(".steps", `step ${one.grid.steps}`);
-    const made = Math.round(one.perSecond);
-    write(".speed", app.paused ? "paused" : one.speed >= UNLIMITED ? `${made} steps/s` : `${made} / ${round(one.speed, one.speed < 10 ? 1 : 0)} steps/s`);
+    const made = counted(one.perSecond), wanted = perSecond(counted(one.speed, 10), "step");
+    write(".speed", app.paused ? "paused" : one.speed >= UNLIMITED ? perSecond(made, "step") : `${made} / ${wanted}`);
   });
 }
 
 function showPace(frames) {
   if (!app.ready) return;
   showHeads();
-  byId("frames").textContent = app.paused ? "" : `${frames} frames/s`;
+  byId("frames").textContent = app.paused ? "" : perSecond(String(frames), "frame");
   const [slow] = app.panes.filter(({ speed, perSecond }) => speed < UNLIMITED && perSecond < speed * 0.95);
-  const text = pace.slow > 3 && slow ? `This device makes ${Math.round(slow.perSecond)} of ${Math.round(slow.speed)} steps/s.` : "";
+  const text = pace.slow > 3 && slow ? `This device makes ${counted(slow.perSecond)} of ${perSecond(counted(slow.speed), "step")}.` : "";
   if (byId("pace").textContent !== text) byId("pace").textContent = text;
 }

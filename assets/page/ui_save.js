@@ -12,6 +12,7 @@ function download(blob, ending) {
 }
 
 function savePicture() {
+  if (app.lost) return say(LOST);
   drawAll();   // the canvas keeps its picture only until the browser has shown it
   byId("canvas").toBlob((blob) => {
     if (!blob) return say("The picture could not be made; try a smaller window.");
@@ -22,14 +23,17 @@ function savePicture() {
 
 function toggleRecording() {
   if (app.recorder) return app.recorder.stop();
+  if (app.lost) return say(LOST);
   const type = videoType(), parts = [], started = performance.now();
   const recorder = new MediaRecorder(byId("canvas").captureStream(30), { mimeType: type, videoBitsPerSecond: 16e6 });
   recorder.ondataavailable = ({ data }) => parts.push(data);
   recorder.onstop = () => {
     app.recorder = null;
-    download(new Blob(parts, { type }), type.startsWith("video/mp4") ? "mp4" : "webm");
-    say(`Video saved, ${Math.round((performance.now() - started) / 1000)} seconds.`);
+    const video = new Blob(parts, { type });
     refresh();
+    if (!video.size) return say("Nothing was recorded; record for a little longer.");
+    download(video, type.startsWith("video/mp4") ? "mp4" : "webm");
+    say(`Video saved, ${Math.round((performance.now() - started) / 1000)} seconds.`);
   };
   recorder.onerror = () => { app.recorder = null; say("The video could not be recorded."); refresh(); };
   recorder.start(1000);

@@ -3,7 +3,7 @@
 
 const UNLIMITED = 7200;
 const SLIDERS = {
-  speed: { title: "Speed", help: "How many steps the grid makes in a second.", low: 1, high: UNLIMITED, log: true, unit: " steps/s", start: 60 },
+  speed: { title: "Speed", help: "How many steps the grid makes in a second.", low: 1, high: UNLIMITED, log: true, start: 60 },
   fireRate: { title: "Fire rate", help: "A cell's chance to update itself in a step.", low: 0, high: 1, digits: 2, start: 0.5 },
   scale: { title: "Cell scale", help: "Width of a cell (dx): below 1 the texture grows larger, above 1 finer.", low: 0.25, high: 4, log: true, digits: 2, unit: "×", start: 1 },
   angle: { title: "Rotation", help: "Turns the x axis of every cell clockwise, and with it the texture.", low: -180, high: 180, unit: "°", start: 0 },
@@ -36,15 +36,20 @@ const LOOKS = {
   channel: ["Channel", "One of the numbers in each cell, on a colour scale."],
   update: ["Change", "How much the last step changed each cell."],
 };
+const LOST = "The graphics device was reset; the grids come back as soon as the browser lets them.";
 const OF_GRID = ["model", "kernel", "seed", "speed", "fireRate", "scale", "angle", "rate", "align"];
 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 const round = (value, digits = 0) => Number(value.toFixed(digits));
 
 function shown(info, value) {
-  if (info.high === UNLIMITED && value >= UNLIMITED) return "unlimited";
+  if (info.high === UNLIMITED) return value >= UNLIMITED ? "unlimited" : perSecond(counted(value), "step");
   return value.toFixed(info.digits && !(info.log && value >= 10) ? info.digits : 0) + (info.unit || "");
 }
+
+// A number without decimals, or with one where it is small.
+const counted = (value, small = 1) => String(round(value, value < small ? 1 : 0));
+const perSecond = (count, what) => `${count} ${what}${count === "1" ? "" : "s"}/s`;
 
 // A slider's place, 0 … 1000, and the value there.
 function placeOf(info, value) {
@@ -58,19 +63,16 @@ function valueAt(info, place) {
   return share >= 1 ? high : info.log ? Number(value.toPrecision(2)) : round(value, info.digits);
 }
 
-// Settings as one flat object of texts: the second grid's have the prefix "b." and are left out where they agree.
+// Settings as one flat object of texts: the second grid's have the prefix "b.".
 function toTexts(want) {
   const texts = { size: want.size || "window", paused: want.paused ? "1" : "0", grids: String(want.grids.length) };
   want.grids.forEach((grid, index) => {
-    for (const key of OF_GRID) {
-      if (index && grid[key] === want.grids[0][key]) continue;
-      texts[index ? `b.${key}` : key] = String(grid[key]);
-    }
+    for (const key of OF_GRID) texts[index ? `b.${key}` : key] = String(grid[key]);
   });
   return texts;
 }
 
-// The opposite: settings from texts; what is missing or wrong takes its default.
+// The opposite: settings from texts; what is missing or wrong takes its default, or that of the first grid.
 function fromTexts(texts, data) {
   const grid = (prefix, base) => {
     const text = (key) => texts[prefix + key];
@@ -80,8 +82,8 @@ function fromTexts(texts, data) {
     if (!prefix || model.name !== base.model) one.fireRate = model.fireRate;
     if (model.kernels.includes(text("kernel"))) one.kernel = text("kernel");
     if (!model.kernels.includes(one.kernel)) one.kernel = model.kernels[0];
-    if (text("rate") in PATTERNS) one.rate = text("rate");
-    if (text("align") in DIRECTIONS) one.align = text("align");
+    if (Object.hasOwn(PATTERNS, text("rate"))) one.rate = text("rate");
+    if (Object.hasOwn(DIRECTIONS, text("align"))) one.align = text("align");
     if (/^\d+$/.test(text("seed"))) one.seed = Number(text("seed")) >>> 0;
     for (const key of ["speed", "fireRate", "scale", "angle"]) {
       const value = Number(text(key));
@@ -91,8 +93,8 @@ function fromTexts(texts, data) {
   };
   const base = { model: data.models[0].name, kernel: data.models[0].kernels[0], seed: 0, speed: 60, scale: 1, angle: 0, rate: "even", align: "even" };
   const first = grid("", base);
-  const grids = texts.grids === "2" ? [first, grid("b.", first)] : [first];
-  return { size: sizeOf(texts.size) ? texts.size : "", paused: texts.paused === "1", grids };
+  const grids = texts.grids === "2" ? [first, grid("b.", first)] : [first], size = sizeOf(texts.size);
+  return { size: size ? `${size.width}x${size.height}` : "", paused: texts.paused === "1", grids };
 }
 
 function sizeOf(text) {
@@ -121,10 +123,11 @@ function readHash(data) {
   return fromTexts({ ...startTexts(data.start), ...Object.fromEntries(new URLSearchParams(location.hash.slice(1))) }, data);
 }
 
-// The hash of settings: only what differs from what the page does without one.
+// The hash of settings: only what the page would read otherwise, after what stands before it.
 function hashOf(want, data) {
-  const base = toTexts(fromTexts(startTexts(data.start), data)), texts = toTexts(want);
-  if (want.grids[0].model !== base.model) base.fireRate = String(data.models.find((each) => each.name === want.grids[0].model).fireRate);
-  const rest = Object.entries(texts).filter(([key, text]) => text !== base[key]);
-  return rest.length ? "#" + new URLSearchParams(rest) : "";
+  const start = startTexts(data.start), told = {};
+  for (const [key, text] of Object.entries(toTexts(want)))
+    if (toTexts(fromTexts({ ...start, ...told }, data))[key] !== text) told[key] = text;
+  const hash = new URLSearchParams(told).toString();
+  return hash && "#" + hash;
 }

@@ -19,6 +19,7 @@ function layOut() {
   cards.classList.toggle("tall", height > width * 1.05);
   while (cards.children.length > app.panes.length) cards.lastChild.remove();
   while (cards.children.length < app.panes.length) cards.append(newCard(cards.children.length));
+  showHeads();   // filled headers are higher than empty ones
   const canvas = byId("canvas"), box = canvas.getBoundingClientRect(), ratio = ratioNow();
   const size = [Math.max(1, Math.round(box.width * ratio)), Math.max(1, Math.round(box.height * ratio))];
   if (canvas.width !== size[0] || canvas.height !== size[1]) [canvas.width, canvas.height] = size;
@@ -112,7 +113,7 @@ function drawAll() {
     for (const key of ["x", "y", "width", "height"]) rect[key] = Math.round(one.port[key] * ratio);
     if (app.size && !app.repeat) cut(part, rect, one);
     const lines = app.lines && part.scale >= 8 ? 0.4 : 0;
-    const look = { look: app.look, channel: app.channel, lines, overlay: isMap(app.tool) ? app.tool : undefined };
+    const look = { look: app.look, channel: Math.min(app.channel, modelOf(one).channels - 1), lines, overlay: isMap(app.tool) ? app.tool : undefined };
     if (rect.width > 0 && rect.height > 0) one.grid.draw(part, rect, look);
   }
 }
@@ -167,7 +168,8 @@ function frame(now) {
   pace.frames += 1;
   paintDue(now);
   if (!app.paused && !app.away) stepAll(passed);
-  if (!app.dirty) return;
+  for (const { grid } of app.panes) if (grid.changes !== grid.saved.changes) app.engine.save(grid);
+  if (!app.dirty && !app.recorder) return;   // a video has pictures of what stands still, too
   app.dirty = false;
   if (app.ratio !== ratioNow()) layOut();
   drawAll();

@@ -9,7 +9,7 @@ import tyro
 from ncaengine.cli.shared.engine import find_kernels, load_models, open_simulation
 from ncaengine.cli.shared.flag_effects import NoEffect, only_with
 from ncaengine.cli.shared.options import KernelName, Models, OutputFile, Plugins, Seed, Size
-from ncaengine.cli.shared.output import print_notice, progress_bar
+from ncaengine.cli.shared.output import print_notice, printable, progress_bar
 from ncaengine.cli.shared.pages import open_page, page_text, start_settings
 from ncaengine.core.errors import NCAError
 from ncaengine.core.texts import plural
@@ -69,6 +69,8 @@ class Export:
         files.check_place(self.output)
         if not self.models:
             raise NCAError("Name a model to export.")
+        if str(self.output) == "-":
+            raise NCAError("Only recordings go to standard output; name a file, for example texture.html.")
         if form not in ("page", "atlas") and len(self.models) > 1:
             raise NCAError(f"The form {form} holds one model, not {len(self.models)}; export them one by one.")
         models = [one for model in load_models(self.models) for one in embeddings.each(model)]
@@ -86,7 +88,7 @@ class Export:
                 self._write_text(shadertoy.source(models[0], self._kernels(models).get(self.kernel)))
             case "torch":
                 self._write_tensors(models[0])
-        name = models[0].config.name
+        name = printable(models[0].config.name)
         first = f", the first is {name}" if len(models) > 1 else f": {name}"
         print(f"{plural(len(models), 'model')} in {self.output}{first}")
         if form == "page" and self.open:

@@ -98,6 +98,7 @@ class View:
     def _show_page(self) -> None:
         from ncaengine.core import embeddings
         from ncaengine.formats import model_files
+        from ncaengine.formats.exporters.page import names
         from ncaengine.viewer.state.options import Options
 
         if self._names_session:
@@ -108,7 +109,8 @@ class View:
         speeds = Options(steps_per_second=self.steps_per_second).rates(len(models))
         start = start_settings(self.size, self.seed) | {"kernel": self.kernel, "speed": speeds[0]}
         if len(models) > 1:
-            start["grids"] = [{"model": embeddings.each(models[1])[0].config.name, "speed": speeds[1]}]
+            first, second = (embeddings.each(model) for model in models)
+            start["grids"] = [{"model": names([*first, *second])[len(first)], "speed": speeds[1]}]
         path = kept_page(page_text(models, [self.kernel], self.engine.plugins, start, more=True), models)
         print(f"{plural(len(models), 'model')} in {path}")
         open_page(path)

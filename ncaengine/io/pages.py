@@ -36,7 +36,7 @@ def web_page(
     for model in models:
         page.require_page(model.config, kernels)  # before the first of them takes its seconds
     pictures = [picture(sim, model, page.usable(model.config, kernels)[0], report) for model in models]
-    names = [model.config.name for model in models]
+    names = page.names(models)
     title = ", ".join(names) if len(names) <= 3 else f"{len(names)} textures"
     return page.page(models, kernels, pictures, title, start)
 

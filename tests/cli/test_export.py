@@ -1,6 +1,7 @@
 """`ncaengine export`: what it writes and what it refuses."""
 
 import base64
+import dataclasses
 import io
 import itertools
 import json
@@ -10,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
+import platformdirs
 import pytest
 import torch
 from cli_calls import problem, run
@@ -121,6 +124,22 @@ def test_the_command_writes_a_page_and_opens_it(
         assert len(picture) < 4000
 
 
+def test_models_of_one_name_are_told_apart(
+    tmp_path: Path, command: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "STEPS", 1)
+    command("zebra", "zebra", "-o", tmp_path / "a.html")
+    data = unpacked((tmp_path / "a.html").read_text("utf-8"))
+    assert [(model["name"], model["title"]) for model in data["models"]] == [(n, n) for n in ("zebra", "zebra-2")]
+
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda *_: tmp_path)
+    monkeypatch.setattr(webbrowser, "open", lambda address: True)
+    model_files.save(shipped("zebra"), tmp_path / "zebra.pt")
+    run(capsys, "view", "zebra", tmp_path / "zebra.pt", "--browser")
+    data = unpacked((tmp_path / "pages" / "zebra-zebra.html").read_text("utf-8"))
+    assert [grid["model"] for grid in data["start"]["grids"]] == ["zebra-2"]
+
+
 def unpacked(text: str) -> Any:
     """Read the data of a page as assets/page/data.js does."""
     digits = text.split('id="data">')[1].split("<", maxsplit=1)[0].translate(str.maketrans(".,:", "&<>"))
@@ -137,6 +156,13 @@ def test_a_page_offers_the_kernels_that_its_models_were_made_for(
     data = unpacked((tmp_path / "a.html").read_text("utf-8"))
     assert list(data["kernels"]) == list(shipped("zebra").config.kernels)
     assert data["start"] == {"seed": 0}
+
+
+def test_a_name_cannot_control_the_terminal(tmp_path: Path, command: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    odd = msgspec.structs.replace(shipped("zebra").config, name="red\x1b[31m\nline")
+    model_files.save(dataclasses.replace(shipped("zebra"), config=odd), tmp_path / "odd.safetensors")
+    command(tmp_path / "odd.safetensors", "-o", tmp_path / "a.glsl")
+    assert capsys.readouterr().out.splitlines() == [f"1 model in {tmp_path / 'a.glsl'}: red [31m line"]
 
 
 def test_the_command_takes_the_form_given(tmp_path: Path, command: Any) -> None:
@@ -156,6 +182,7 @@ def test_the_command_takes_the_form_given(tmp_path: Path, command: Any) -> None:
         (["zebra", "-o", "a.html", "--size", "4x40"], "use from 8 to 4096"),
         (["nothing", "-o", "a.glsl"], "neither a file nor a shipped model"),
         (["zebra", "-o", "no/a.glsl"], "its folder does not exist"),
+        (["zebra", "-o", "-", "--form", "page"], "name a file"),
     ],
 )
 def test_refused_commands(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import NOTEBOOK_CONFIG, random_model, small
-from playwright.sync_api import Browser, Frame, Page
+from playwright.sync_api import Browser, Error, Frame, Page
 
 from ncaengine.backends.torch import TorchBackend
 from ncaengine.core.kernels import Catalogue
@@ -62,8 +62,12 @@ def tab(browser: Browser) -> Iterator[Page]:
 
 def until(page: Page, where: Page | Frame, condition: str) -> None:
     for _ in range(1200):
-        if where.evaluate(f"Boolean({condition})"):
-            return
+        try:
+            if where.evaluate(f"Boolean({condition})"):
+                return
+        except Error as error:
+            if "context was destroyed" not in error.message:  # a frame that gets another page
+                raise
         page.wait_for_timeout(50)
     raise AssertionError(f"This did not come true: {condition}")
 
@@ -117,6 +121,8 @@ class Notebook:
         name = "frame.js" if isinstance(widget, PageWidget) else "stream.js"
         tab.add_script_tag(content=script(name).replace("export default", "window.view ="))
         tab.evaluate("() => { window.end = view.render({ model, el: document.getElementById('view') }); }")
+        if isinstance(widget, PageWidget):
+            assert self.listen() == ["hello"]
 
     def answer(self, message: Any, buffers: Any = ()) -> None:
         self.tab.evaluate(
@@ -194,6 +200,55 @@ def test_the_cells_come_back_and_go_out(tab: Page, sim: Simulation, monkeypatch:
     assert len(sim.journal) == before, "what Python sent comes back as commands"
 
 
+def test_a_second_view_goes_on_from_what_python_knows(
+    tab: Page, sim: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widget = sim.show(live=True, height=200)
+    notebook = Notebook(tab, widget, monkeypatch)
+    old = framed(tab)
+    old.evaluate("commands.setting('scale', 0.5), app.panes[0].grid.step(4)")
+    while widget.step != 9:
+        notebook.listen("sent.length")
+    tab.evaluate("() => { view.render({ model, el: document.body.appendChild(document.createElement('div')) }); }")
+    notebook.listen("sent.some(([message]) => message.kind === 'hello')")
+    new = tab.main_frame.child_frames[1]
+    until(tab, new, "typeof app !== 'undefined' && app.ready && app.shown && app.panes[0].grid.steps === 9")
+    assert np.array_equal(cells(new), widget.state())
+    assert new.evaluate("app.panes[0].grid.settings.scale") == 0.5
+
+    old.evaluate("app.panes[0].grid.step(5)")
+    new.evaluate("app.panes[0].grid.step(1)")
+    while widget.step == 9:
+        notebook.listen("sent.length")
+    tab.wait_for_timeout(1300)
+    notebook.listen()
+    assert widget.step == 10, "Python hears the newest view"
+    assert "shown in another place" in tab.locator("#view").inner_text()
+    old.evaluate("commands.setting('angle', 90)")
+    tab.wait_for_timeout(300)
+    old.evaluate("commands.setting('angle', 80)")
+    tab.wait_for_timeout(300)
+    assert notebook.listen().count("hello") == 1
+    until(tab, tab.main_frame.child_frames[0], "typeof app !== 'undefined' && app.ready && pane().grid.steps === 10")
+    assert sim.grid().settings.angle == 0
+
+
+def test_the_grid_that_is_left_of_a_comparison_is_told(
+    tab: Page, sim: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widget = sim.show(live=True, height=400)
+    notebook = Notebook(tab, widget, monkeypatch)
+    frame, grid = framed(tab), sim.grid()
+    notebook.listen("sent.length")
+    frame.evaluate("commands.compare('kernels'), app.link = false, commands.select(1), commands.rate('halves')")
+    frame.evaluate("commands.select(0), app.panes[1].grid.step(3), remove(), commands.setting('scale', 2)")
+    notebook.listen("sent.some(([message]) => message.setting === 'scale')")
+    assert grid.kernel.name == "hexagonal" == frame.evaluate("pane().grid.kernel")
+    assert set(np.unique(grid.field("rate"))) == {0.25, 1}
+    assert np.array_equal(grid.state(), cells(frame))
+    assert frame.get_by_role("button", name="Link").count() == 0, "the frame of a notebook has no address"
+
+
 def test_python_streams_pictures_and_hears_strokes(tab: Page, sim: Simulation, monkeypatch: pytest.MonkeyPatch) -> None:
     sim.set("paused", False)
     notebook = Notebook(tab, sim.show(stream=True), monkeypatch)
@@ -219,4 +274,13 @@ def test_python_streams_pictures_and_hears_strokes(tab: Page, sim: Simulation, m
     step = sim.grid().step
     notebook.listen("sent.length")
     assert sim.grid().step == step
-    tab.evaluate("end()")
+    tab.evaluate("() => { window.end2 = view.render({ model, el: document.body.appendChild(make('div')) }); }")
+    for _ in range(6):
+        assert len(notebook.listen("sent.length")) <= 2, "each view asks once"
+    until(tab, tab, "[...document.querySelectorAll('img')].every((each) => each.naturalWidth === 480)")
+
+    tab.evaluate("() => { end(); end2(); sent.splice(0); view.render({ model, el: document.body }); }")
+    asker = tab.evaluate("sent.splice(0)[0][0].asker")
+    notebook.answer({"kind": "said", "text": "No memory.", "asker": asker})
+    until(tab, tab, "sent.length === 1")
+    assert tab.locator("[role=status]").last.inner_text() == "No memory."

@@ -4,6 +4,7 @@ import base64
 import io
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from ncaengine.backends.torch import TorchBackend
 from ncaengine.core.model import Config, Feature
 from ncaengine.simulation.commands import Load, Paint, Set, SetModel
 from ncaengine.simulation.simulation import Simulation
-from ncaengine.viewer.notebook import display, frame
+from ncaengine.viewer.notebook import display, frame, live
 from ncaengine.viewer.notebook.live import PageWidget, StreamWidget
 
 MODEL = random_model(small(NOTEBOOK_CONFIG))
@@ -109,6 +110,21 @@ def test_what_a_page_cannot_run_is_a_picture_and_a_sentence(catalogue) -> None:
             assert "A page cannot run the model &#x27;w&#x27;, because it has 1280 inputs" in bundle["text/html"]
             assert np.array_equal(np.asarray(picture(bundle)), sim.image(scale=30))
         assert isinstance(sim.show(live=True), StreamWidget)
+
+
+@pytest.mark.parametrize("height", [-5, 0, "abc", 360.5, 10**9])
+@pytest.mark.parametrize("more", [{}, {"live": True}], ids=str)
+def test_a_height_is_a_number_of_pixels(sim: Simulation, height: Any, more: dict[str, bool]) -> None:
+    with pytest.raises(nca.NCAError, match="whole number of CSS pixels"):
+        sim.show(height=height, **more)
+
+
+def test_a_widget_of_a_removed_grid_says_so(sim: Simulation) -> None:
+    live, stream = sim.show(live=True), sim.show(stream=True)
+    sim.remove()
+    for ask in (live.push, live.state, stream.state, lambda: stream.receive({"kind": "frame"}, [])):
+        with pytest.raises(nca.NCAError, match="was removed"):
+            ask()
 
 
 def test_nothing_to_show_is_left_to_the_text(catalogue) -> None:
@@ -232,26 +248,58 @@ def test_what_a_browser_may_not_do_is_said_below_the_frame(sim: Simulation, mess
     assert sim.journal == journal
 
 
-def test_a_stream_sends_pictures_only_when_something_changed(sim: Simulation) -> None:
+@pytest.fixture
+def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Let seconds pass on the clock of the streams."""
+    now = [0.0]
+    monkeypatch.setattr(live, "monotonic", lambda: now[0])
+    return lambda seconds: now.append(now.pop() + seconds)
+
+
+def test_a_stream_sends_pictures_only_when_something_changed(sim: Simulation, wait: Callable[[float], None]) -> None:
     widget, sent = sim.show(stream=True), []
     widget.send = lambda message, buffers=None: sent.append((message, buffers))
-    widget.receive({"kind": "frame", "seconds": 0.1}, [])
+    widget.receive({"kind": "frame", "asker": 7, "first": True}, [])
+    wait(0.1)
+    widget.receive({"kind": "frame"}, [])
     widget.receive({"type": "Set", "setting": "paused", "value": True}, [])
     for _ in range(2):
-        widget.receive({"kind": "frame", "seconds": 0.1}, [])
-    (first, pictures), (second, more), (_, none) = sent
-    assert (first["step"], first["paused"], second["paused"]) == (2 + 6, False, True)
+        wait(0.1)
+        widget.receive({"kind": "frame"}, [])
+    widget.receive({"kind": "frame", "asker": 8, "first": True}, [])
+    (start, _), (first, pictures), (second, more), (_, none), (last, shown_again) = sent
+    assert (start["asker"], last["asker"]) == (7, 8)
+    assert (start["step"], first["step"], first["paused"], second["paused"]) == (2, 2 + 6, False, True)
     shown = Image.open(io.BytesIO(pictures[0]))
     assert shown.size == sim.image(scale=20).shape[1::-1]
-    assert (len(more), len(none)) == (1, 0)
+    assert (len(more), len(none), len(shown_again)) == (1, 0, 1)
 
 
-def test_a_slow_grid_falls_behind_instead_of_blocking(catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_streams_of_a_simulation_have_one_clock(sim: Simulation, wait: Callable[[float], None]) -> None:
+    for widget in (sim.show(stream=True), sim.show(stream=True)) * 3:
+        widget.send = lambda message, buffers=None: None
+        widget.receive({"kind": "frame"}, [])
+        wait(0.1)
+    assert sim.grid().step == 2 + 5 * 6
+
+
+def test_a_refusal_is_read_until_the_same_can_be_done(sim: Simulation) -> None:
+    widget, heard = sim.show(stream=True), []
+    widget.send = lambda message, buffers=None: heard.append(message.get("text"))
+    for setting, value in (("fire_rate", 7), ("scale", 0.5), ("fire_rate", 0.5)):
+        widget.hear(widget, {"type": "Set", "setting": setting, "value": value}, [])
+        widget.hear(widget, {"kind": "frame"}, [])
+    assert "Fire rate is 7" in heard[0]
+    assert heard[1:] == [None, None, "", None]
+
+
+def test_a_slow_grid_falls_behind_instead_of_blocking(catalogue, wait, monkeypatch: pytest.MonkeyPatch) -> None:
     with Simulation(TorchBackend(), catalogue) as sim:
         sim.add(random_model(msgspec.structs.replace(small(SELFORG), name="slow")), 16, steps_per_second=7200)
         widget = sim.show(stream=True)
         widget.send = lambda message, buffers=None: None
         monkeypatch.setattr("ncaengine.viewer.notebook.live.MOST_WORK", 16 * 16 * 3)
-        for _ in range(4):
-            widget.receive({"kind": "frame", "seconds": 1.0}, [])
+        for _ in range(1 + 4):
+            widget.receive({"kind": "frame"}, [])
+            wait(1.0)
         assert sim.grid().step == 4 * 3

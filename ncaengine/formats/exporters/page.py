@@ -25,6 +25,7 @@ from ncaengine.core.integration import METHODS, stage_config
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.looks import RAMPS, TINTS
 from ncaengine.core.model import Config, Model
+from ncaengine.core.names import unique_name
 from ncaengine.core.states import check_models
 from ncaengine.core.types import F32
 
@@ -43,6 +44,7 @@ def page(
 ) -> str:
     """Return the HTML text of a page that runs models.
 
+    models: of one name, later ones get a number; see `names`.
     kernels: at least one, which the page offers, the first at its start; a model runs on those that have its stencils.
     pictures: of each model, as data URLs.
     title: of the browser's tab.
@@ -52,7 +54,8 @@ def page(
     """
     packed = _Packed()
     described = [packed.model(model, kernels, picture) for model, picture in zip(models, pictures, strict=True)]
-    for one, model in zip(described, models, strict=True):
+    for one, name, model in zip(described, names(models), models, strict=True):
+        one["name"], one["title"] = name, name.replace("_", " ")
         one["canPaint"] = [n for n, other in enumerate(models) if other is not model and _share(model, other)]
     folder = resources.folder("assets") / "page"
     template = (folder / "index.html").read_text("utf-8")
@@ -83,6 +86,14 @@ def page(
     )
     text = re.sub(r'<script src="([\w.]+)"></script>\n?', lambda match: _inlined(folder, match[1], loader), text)
     return re.sub(r"\{\{(\w+)\}\}", lambda match: filled[match[1]], text)
+
+
+def names(models: Sequence[Model]) -> list[str]:
+    """Return what a page calls its models: no two have one name, because its link and its settings know them by it."""
+    found: list[str] = []
+    for model in models:
+        found.append(unique_name(model.config.name, found.__contains__))
+    return found
 
 
 def _dense(style: str) -> str:
@@ -144,9 +155,9 @@ class _Packed:
         fours = network.unit_count(config) * network.unit_fours(config) + perception.layers(config)
         seed = config.seed
         return {
-            "name": config.name, "title": config.name.replace("_", " "), "picture": picture,
-            "credit": dict(config.attribution), "channels": config.channels, "hidden": config.hidden,
-            "weights": model.parameters, "fireRate": config.fire_rate, "firing": config.firing,
+            "picture": picture, "credit": dict(config.attribution),
+            "channels": config.channels, "hidden": config.hidden, "weights": model.parameters,
+            "fireRate": config.fire_rate, "firing": config.firing,
             "kernels": [kernel.name for kernel in runs],
             "colour": {"scale": config.colour.scale, "offset": config.colour.offset, "alpha": config.colour.alpha,
                        "background": config.colour.background},

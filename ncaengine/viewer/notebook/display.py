@@ -5,7 +5,7 @@ one, too. With it comes a picture, for viewers that show no HTML.
 """
 
 from collections.abc import Sequence
-from functools import singledispatch
+from functools import partial, singledispatch
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -16,7 +16,7 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue, Kernel
 from ncaengine.core.lattice import View
 from ncaengine.core.model import Model
-from ncaengine.core.types import U8
+from ncaengine.core.types import F32, U8
 from ncaengine.formats.exporters import page
 from ncaengine.io import pages
 from ncaengine.io.film import Film
@@ -47,6 +47,7 @@ def of(thing: object) -> Display | None:
 @of.register
 def of_model(model: Model, kernel: str = "", controls: bool = True, height: int = HEIGHT) -> Display:
     """Return the display of a model; see Model.show. Raises NCAError if it can't run on the kernel."""
+    frame.check_height(height)
     catalogue = kernels.discover()
     first = catalogue.get(kernel) if kernel else catalogue.first(model.config.kernels)
     models = embeddings.each(model)
@@ -64,6 +65,7 @@ def of_model(model: Model, kernel: str = "", controls: bool = True, height: int 
 @of.register
 def of_grid(grid: Grid, catalogue: Catalogue | None = None, controls: bool = True, height: int = HEIGHT) -> Display:
     """Return the display of a grid as it is; see Simulation.show."""
+    frame.check_height(height)
     picture = frame.png_of(grid.picture(packed.whole(grid)))
     try:
         text = page_of(grid, catalogue or kernels.discover(), controls)
@@ -89,6 +91,7 @@ def _(film: Film) -> Display | None:
 def of_simulation(sim: Simulation, which: Which, live: bool, stream: bool, controls: bool, height: int) -> Any:
     """Return the display of a simulation's grid, or a widget that is live; see Simulation.show. Raises NCAError."""
     grid = sim.grid(which)
+    frame.check_height(height)
     if not (live or stream):
         return of_grid(grid, sim.catalogue, controls, height)
     try:
@@ -99,21 +102,26 @@ def of_simulation(sim: Simulation, which: Which, live: bool, stream: bool, contr
         ) from None
     if not stream:
         try:
-            return widgets.PageWidget(sim, grid, page_of(grid, sim.catalogue, controls, live=True), height)
+            return widgets.PageWidget(sim, grid, partial(page_of, grid, sim.catalogue, controls, True), height)
         except NCAError:
             pass  # the page can't run the model, so Python does
     return widgets.StreamWidget(sim, grid)
 
 
-def page_of(grid: Grid, catalogue: Catalogue, controls: bool, live: bool = False) -> str:
-    """Return the text of a page that goes on from a grid's cells. Raises NCAError if a page can't run its models."""
+def page_of(
+    grid: Grid, catalogue: Catalogue, controls: bool, live: bool = False, at: tuple[F32, int] | None = None
+) -> str:
+    """Return the text of a page that goes on from a grid's cells. Raises NCAError if a page can't run its models.
+
+    at: see packed.with_cells.
+    """
     for model in grid.models:
         page.require_page(model.config, [grid.kernel])
     small = [_middle(grid), *(_pictures_of(model, grid.kernel)[0] for model in grid.models[1:])]
     pictures = [pages.small_picture(picture) for picture in small]
     offered = _offered(grid.kernel, grid.models, catalogue)
     text = page.page(grid.models, offered, pictures, grid.model.config.name, _start(grid, controls))
-    return packed.with_cells(text, grid, live)
+    return packed.with_cells(text, grid, live, at)
 
 
 def _start(grid: Grid, controls: bool) -> dict[str, Any]:

@@ -7,13 +7,14 @@ from html import escape
 
 from PIL import Image
 
+from ncaengine.core.errors import NCAError
 from ncaengine.core.types import U8
 from ncaengine.io.stills import png
 
 SANDBOX = "allow-scripts allow-downloads"
 """What a page may do: run, and save pictures and videos. It can't reach the notebook around it."""
-HEIGHT = 560
-"""Of a frame, in CSS pixels."""
+HEIGHT, MOST_HEIGHT = 560, 10_000
+"""Of a frame, in CSS pixels: that without another, and the largest."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,14 @@ class Display:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return self.bundle()
+
+
+def check_height(height: object) -> None:
+    """Raise NCAError if a frame can't have a height."""
+    if not (isinstance(height, int) and 1 <= height <= MOST_HEIGHT):
+        raise NCAError(
+            f"A height of {str(height)[:40]} is not possible; use a whole number of CSS pixels from 1 to {MOST_HEIGHT}."
+        )
 
 
 def png_of(picture: U8) -> bytes:

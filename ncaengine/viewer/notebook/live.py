@@ -4,7 +4,10 @@ They are anywidgets, which Jupyter, VS Code, Colab and Marimo show. Messages rea
 """
 
 import base64
+from collections.abc import Callable
+from time import monotonic
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import anywidget
 import msgspec
@@ -29,6 +32,13 @@ LONGEST = 0.25
 MOST_WORK = 2**24
 """Cells times steps between two pictures."""
 
+_asked: WeakKeyDictionary[Simulation, float] = WeakKeyDictionary()
+"""When a picture of a Simulation was last asked for: it has one clock, however many views show its grids."""
+
+
+PageText = Callable[[tuple[F32, int] | None], str]
+"""Makes the text of a page that goes on from a grid, or from another state of it and its step."""
+
 
 def script(name: str) -> str:
     """Return one of assets/notebook/'s scripts."""
@@ -49,11 +59,18 @@ class LiveWidget(anywidget.AnyWidget):
         super().__init__(title=grid.model.config.name, **traits)
         self.sim, self.grid = sim, grid
         self._models = list(grid.models)
+        self._refused = ""
         self.on_msg(self.hear)
 
     def state(self) -> F32:
         """Return a copy of the cells: (height, width, channels) float32."""
-        return self.grid.state()
+        return self._present().state()
+
+    def _present(self) -> Grid:
+        """Return the grid. Raises NCAError if it was removed."""
+        if self.sim.grids.get(self.grid.id) is not self.grid:
+            raise NCAError(f"Grid {self.grid.id} of this widget was removed; show another one.")
+        return self.grid
 
     def receive(self, message: dict[str, Any], buffers: list[Any]) -> None:
         """Do what a message from the browser asks for. Raises NCAError if it can't be done."""
@@ -75,11 +92,17 @@ class LiveWidget(anywidget.AnyWidget):
         return self.sim.register(self._models[number]) if number >= 0 else ""
 
     def hear(self, _widget: object, message: dict[str, Any], buffers: list[Any]) -> None:
-        """Do what a message asks for, or send why it can't be done."""
+        """Do what a message asks for, or send why it can't be done; that is read until the same can be done."""
+        action = str(message.get("setting") or message.get("kind") or message.get("type"))
         try:
             self.receive(message, buffers)
         except NCAError as error:
-            self.send({"kind": "said", "text": str(error)})
+            self._refused = action
+            self.send({"kind": "said", "text": str(error), "asker": message.get("asker")})
+        else:
+            if action == self._refused:
+                self._refused = ""
+                self.send({"kind": "said", "text": ""})
 
     def _repr_mimebundle_(self, **given: Any) -> Any:
         found = super()._repr_mimebundle_(**given)
@@ -104,10 +127,12 @@ class PageWidget(LiveWidget):
     sandbox = traitlets.Unicode(frame.SANDBOX).tag(sync=True)
     height = traitlets.Int().tag(sync=True)
 
-    def __init__(self, sim: Simulation, grid: Grid, page: str, height: int = frame.HEIGHT) -> None:
-        super().__init__(sim, grid, page=page, height=height)
+    def __init__(self, sim: Simulation, grid: Grid, page: PageText, height: int = frame.HEIGHT) -> None:
+        super().__init__(sim, grid, page=page(None), height=height)
         self.step = grid.step
         self._cells: F32 | None = None
+        self._page_of, self._made_at = page, self._moment()
+        self._view: str | None = None
 
     def state(self) -> F32:
         """Return a copy of the browser's cells: (height, width, channels) float32.
@@ -115,7 +140,7 @@ class PageWidget(LiveWidget):
         They are those that it sent last: all that it has while it stands still, and those of a second ago while it
         runs. Before it has sent any, they are the Simulation's.
         """
-        return self.grid.state() if self._cells is None else self._cells.copy()
+        return super().state() if self._cells is None else self._cells.copy()
 
     def pull(self) -> None:
         """Make the Simulation's grid go on from the browser's cells."""
@@ -124,11 +149,31 @@ class PageWidget(LiveWidget):
 
     def push(self) -> None:
         """Make the browser's grid go on from the Simulation's cells, and its maps."""
-        self._cells, self.step = self.grid.state(), self.grid.step
+        self._cells, self.step = super().state(), self.grid.step
         self.send({"kind": "begin"}, [packed.cells(self.grid, exact=self._cells.size <= packed.MOST_NUMBERS // 2)])
 
     def receive(self, message: dict[str, Any], buffers: list[Any]) -> None:
         """Do what the page says: keep its cells, load them, or submit its command. Raises NCAError if it can't."""
+        kind, view = message.get("kind"), message.get("view")
+        if kind == "hello":
+            self._follow(str(view))
+        elif view == self._view:  # not what was done in an older view, or on a page that was replaced since
+            self._receive({name: value for name, value in message.items() if name != "view"}, buffers)
+
+    def _follow(self, view: str) -> None:
+        """Hear a view that was opened, and no other. Where the grid is not as when it was shown, it gets a new page."""
+        self._view, page = view, ""
+        if self._moment() != self._made_at or self._cells is not None:
+            grid, cells = self._present(), self._cells
+            at = (cells, self.step) if cells is not None and cells.shape == grid.state().shape else None
+            page = self._page_of(at)
+            self._view, self._models = f"{view}'", list(grid.models)
+        self.send({"kind": "view", "view": view, "renamed": self._view, "page": page})
+
+    def _moment(self) -> tuple[int, int]:
+        return self.sim.engine.tick, len(self.sim.journal)
+
+    def _receive(self, message: dict[str, Any], buffers: list[Any]) -> None:
         kind = message.get("kind")
         if kind not in ("cells", "Load"):
             super().receive(message, buffers)
@@ -158,17 +203,22 @@ class StreamWidget(LiveWidget):
     def receive(self, message: dict[str, Any], buffers: list[Any]) -> None:
         """Do what the view asks for: the next picture, or a command. Raises NCAError if it can't be done."""
         if message.get("kind") == "frame":
-            self._run(min(max(float(message["seconds"]), 0.0), LONGEST))
-            view = packed.whole(self.grid)
-            told = {"kind": "frame", "step": self.grid.step, "paused": self.grid.settings.paused}
-            picture = [frame.jpeg_of(self.grid.picture(view))] if self.grid.changes != self._sent else []
+            self._present()
+            self._run()
+            view, settings = packed.whole(self.grid), self.grid.settings
+            told = {"kind": "frame", "asker": message.get("asker"), "step": self.grid.step, "paused": settings.paused}
+            new = message.get("first") or self.grid.changes != self._sent
             self._sent = self.grid.changes
+            picture = [frame.jpeg_of(self.grid.picture(view))] if new else []
             self.send({**told, "view": [view.scale, view.x, view.y]}, picture)
         else:
             super().receive(message, buffers)
 
-    def _run(self, seconds: float) -> None:
-        """Let time pass, unless steps are still due from before."""
+    def _run(self) -> None:
+        """Let the time pass since a picture was last asked for, unless steps are still due from before."""
+        now = monotonic()
+        seconds = min(now - _asked.get(self.sim, now), LONGEST)
+        _asked[self.sim] = now
         if not self.sim.engine.busy:
             self.sim.engine.begin(round(seconds * TICKS_PER_SECOND))
         self.sim.engine.work(MOST_WORK)

@@ -29,16 +29,18 @@ def whole(grid: Grid) -> View:
     return View(max(1, round(wide * scale)), max(1, round(high * scale)), scale, *lattice.corner(grid.kernel))
 
 
-def cells(grid: Grid, exact: bool = False) -> bytes:
+def cells(grid: Grid, exact: bool = False, at: tuple[F32, int] | None = None) -> bytes:
     """Return state, fields and settings of a grid, compressed.
 
     exact: whether numbers keep all their bits; else 11, as 16-bit floats have.
+    at: a state and its step, instead of the grid's own.
     """
+    state, steps = at or (grid.state(), grid.step)
     described = {
-        "size": grid.size, "channels": grid.model.config.channels, "steps": grid.step,
+        "size": grid.size, "channels": grid.model.config.channels, "steps": steps,
         "settings": {name: getattr(grid.settings, name) for name in SHARED}, "hasFields": grid.fields is not None,
     }  # fmt: skip
-    numbers = np.concatenate([part.ravel() for part in (grid.state(), grid.fields) if part is not None])
+    numbers = np.concatenate([part.ravel() for part in (state, grid.fields) if part is not None])
     text = json.dumps(described).encode()
     planes = (numbers if exact else _rounded(numbers)).astype("<f4").view(np.uint8).reshape(-1, 4).T.tobytes()
     return zlib.compress(struct.pack("<I", len(text)) + text + planes, 1 if exact else 9)
@@ -49,17 +51,18 @@ def _rounded(numbers: F32) -> F32:
     return np.clip(numbers, -most, most).astype(np.float16).astype(np.float32)
 
 
-def with_cells(page: str, grid: Grid, live: bool = False) -> str:
+def with_cells(page: str, grid: Grid, live: bool = False, at: tuple[F32, int] | None = None) -> str:
     """Return a page that goes on from a grid's cells, unless they are too many, or those of the seed.
 
     live: whether the page also tells a widget what happens to its cells.
+    at: a state and its step, instead of the grid's own.
     """
     width, height = grid.size
     numbers = width * height * (grid.model.config.channels + (0 if grid.fields is None else grid.fields.shape[2]))
     pristine = grid.age == 0 and grid.edit_count == 0
     parts = []
     if live or (not pristine and numbers <= MOST_NUMBERS):
-        block = base64.b64encode(cells(grid, exact=live)).decode()
+        block = base64.b64encode(cells(grid, live, at)).decode()
         parts = [f'<script type="application/octet-stream+base64" id="begin">{block}</script>']
     for name in ("begin.js", "bridge.js")[: 2 if live else len(parts)]:
         parts.append(f"<script>\n{(resources.folder('assets') / 'notebook' / name).read_text('utf-8')}</script>")
