@@ -323,3 +323,9 @@ class TrainingRun:
 def open_nets(names: tuple[str, ...]) -> tuple[extractor.Features, str | None]:
     """Open or download the feature nets, once for all images of a command."""
     return extractor.open_nets(names)
+
+
+def check_target(job: TrainingJob) -> None:
+    """Raise NCAError if an image can't be learnt, before other trainings start. Its net stays open for them."""
+    picture = targets.prepare(job.target, job.settings).picture
+    losses.target_maps(open_nets(job.nets)[0].cpu(), losses.picture_tensor(picture), job.target)

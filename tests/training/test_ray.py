@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import psutil
@@ -24,6 +25,7 @@ from cli_calls import problem
 from PIL import Image
 
 from ncaengine.core import kernels
+from ncaengine.core.errors import NCAError
 from ncaengine.core.model import WEIGHTS
 from ncaengine.formats import model_files
 from ncaengine.training import checkpoint, ray_worker
@@ -203,6 +205,9 @@ def test_what_ray_cannot_do_is_told_in_a_sentence(
     assert "--ray does not work with --together" in problem(
         capsys, "train", "coral", "zebra", *out, "--together", "--ray"
     )
+    with monkeypatch.context() as small:
+        small.setattr("ncaengine.training.losses.target_maps", Mock(side_effect=NCAError("is too small")))
+        assert "is too small" in problem(capsys, "train", "coral", *out, "--ray", "--features", "random")
     with socket.create_server(("127.0.0.1", 0)) as server:
         nobody = f"127.0.0.1:{server.getsockname()[1]}"
     assert f"--ray {nobody}: cannot be reached" in problem(capsys, "train", "coral", *out, "--ray", nobody)

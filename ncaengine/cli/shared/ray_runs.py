@@ -35,14 +35,15 @@ def run_on_ray(
     Raises KeyboardInterrupt if it was asked to stop, once everything is saved, and NCAError.
     """
     from ncaengine.core import claims, files, kernels
-    from ncaengine.training import ray_driver, targets
+    from ncaengine.training import ray_driver
+    from ncaengine.training.run import check_target
 
     jobs = [job for job in jobs if not (resume and is_done(job))]
     for job in jobs:
         if not resume:
             job.check_fresh()
         if job.target:
-            targets.prepare(job.target, job.settings)
+            check_target(job)
     if not jobs:
         return []
     jobs = [dataclasses.replace(job, resume=job.checkpoint.exists()) for job in jobs]

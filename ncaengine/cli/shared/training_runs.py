@@ -44,8 +44,8 @@ def run_all(
     Raises KeyboardInterrupt if it was asked to stop, once everything is saved, and NCAError.
     """
     from ncaengine.core import claims, files, kernels
-    from ncaengine.training import losses, targets, trainer
-    from ncaengine.training.run import open_nets
+    from ncaengine.training import trainer
+    from ncaengine.training.run import check_target
     from ncaengine.training.together_run import start_run
 
     for job in (job for job in jobs if job.checkpoint.exists() and not resume):
@@ -54,8 +54,7 @@ def run_all(
     for job in (job for job in jobs if job.target and len(jobs) > 1):  # find a broken image now, not after hours
         if resume and (job.checkpoint.exists() or job.output.exists()):  # it was found fit before
             continue
-        picture = targets.prepare(job.target, job.settings).picture
-        losses.target_maps(open_nets(job.nets)[0].cpu(), losses.picture_tensor(picture), job.target)
+        check_target(job)
     catalogue = kernels.discover(plugins)
     with trainer.torch_threads(threads), stop_signals() as stopped:
         for number, job in enumerate(jobs, 1):
