@@ -198,7 +198,7 @@ def test_the_keeper_tells_only_what_is_new() -> None:
 def test_what_ray_cannot_do_is_told_in_a_sentence(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out = ("-o", tmp_path / "m")
+    out = ("-o", tmp_path / "m", "--features", "random")
     assert "--watch does not work with --ray" in problem(capsys, "train", "coral", *out, "--watch", "--ray")
     assert "put the images before it" in problem(capsys, "train", "--ray", tmp_path, *out)
     assert "--gpus works only with --ray" in problem(capsys, "train", "coral", *out, "--gpus", 1)
@@ -207,7 +207,7 @@ def test_what_ray_cannot_do_is_told_in_a_sentence(
     )
     with monkeypatch.context() as small:
         small.setattr("ncaengine.training.losses.target_maps", Mock(side_effect=NCAError("is too small")))
-        assert "is too small" in problem(capsys, "train", "coral", *out, "--ray", "--features", "random")
+        assert "is too small" in problem(capsys, "train", "coral", *out, "--ray")
     with socket.create_server(("127.0.0.1", 0)) as server:
         nobody = f"127.0.0.1:{server.getsockname()[1]}"
     assert f"--ray {nobody}: cannot be reached" in problem(capsys, "train", "coral", *out, "--ray", nobody)
