@@ -4,6 +4,7 @@ Messages arrive by UDP and wait until `poll` submits them as commands, so they a
 simulation/addresses.py says what they mean.
 """
 
+import re
 import socket
 from collections.abc import Iterator, Sequence
 from typing import Self
@@ -20,8 +21,12 @@ LOOPBACK, PORT = "127.0.0.1", 9000
 MOST_AT_ONCE = 256
 """Packets that are carried out at a time; others wait, and the system drops those that it has no room for."""
 MOST_BYTES = 65535
+MOST_LEVELS = 16
+"""Bundles in bundles."""
 MOST_TOLD = 100
 """Different problems that are told."""
+_TYPES = re.compile(rb",(?!.*\[\[)[ifhdsbrmtTFN\[\]]*\0")
+"""The types of a message's values, without arrays in arrays."""
 
 
 def parse_place(text: str) -> Place:
@@ -38,6 +43,26 @@ def parse_place(text: str) -> Place:
     return host.strip("[]") or LOOPBACK, int(port)
 
 
+def _parts(packet: bytes, levels: int = MOST_LEVELS) -> Iterator[bytes]:
+    """Yield the messages of a packet, which may be a bundle. Raises ValueError if it is none.
+
+    What they say of their sizes and types is checked, because python-osc trusts it: a negative size stops it for ever.
+    """
+    if not packet.startswith(b"#bundle\0"):
+        types = packet[(packet.find(b"\0") // 4 + 1) * 4 :]
+        if not packet.startswith(b"/") or (types and not _TYPES.match(types)):
+            raise ValueError("no message")
+        yield packet
+        return
+    at = 16  # behind its time
+    while at != len(packet):
+        size = int.from_bytes(packet[at : at + 4], "big", signed=True)
+        if size <= 0 or size % 4 or at + 4 + size > len(packet) or not levels:
+            raise ValueError("no bundle")
+        yield from _parts(packet[at + 4 : at + 4 + size], levels - 1)
+        at += 4 + size
+
+
 class Listener:
     """Takes messages for a simulation.
 
@@ -49,10 +74,10 @@ class Listener:
     def __init__(self, sim: Simulation, place: Place = (LOOPBACK, PORT)) -> None:
         """Listen. Raises NCAError if that can't be, or python-osc is not installed."""
         try:
-            import pythonosc.osc_packet as packets
+            from pythonosc.osc_message import OscMessage
         except ImportError:
             raise NCAError("OSC needs python-osc, which is not installed: pip install 'ncaengine[osc]'") from None
-        self._parse, self._sim, self.received = packets.OscPacket, sim, 0
+        self._parse, self._sim, self.received = OscMessage, sim, 0
         self._told: set[str] = set()
         try:
             family, kind, *_, address = socket.getaddrinfo(*place, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE)[0]
@@ -105,7 +130,7 @@ class Listener:
                 return
             self.received += 1
             try:
-                messages = [(each.message.address, list(each.message)) for each in self._parse(data).messages]
+                messages = [(each.address, list(each)) for each in map(self._parse, _parts(data))]
             except Exception:  # it trusts what it reads
                 messages = [("", [])]
             yield from messages

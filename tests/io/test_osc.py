@@ -1,6 +1,7 @@
 """Messages of other programs, sent over the loopback."""
 
 import socket
+import struct
 import threading
 import time
 
@@ -16,6 +17,16 @@ from ncaengine.backends.torch import TorchBackend
 from ncaengine.core.errors import NCAError
 from ncaengine.io.osc import Listener, parse_place
 from ncaengine.simulation.world import MOST_GRIDS
+
+BUNDLE = b"#bundle\0" + bytes(8)
+
+
+def nested(levels):
+    """A bundle in a bundle, and so on."""
+    packet = b"/step\0\0\0"
+    for _ in range(levels):
+        packet = BUNDLE + struct.pack(">i", len(packet)) + packet
+    return packet
 
 
 @pytest.fixture
@@ -98,6 +109,23 @@ def test_what_is_no_message_is_told_and_forgotten(sim, listener):
     assert any("not a valid OSC message" in sentence for sentence in said)
     assert all(sentence.startswith("OSC: ") for sentence in said)
     assert told(listener, ("/step",)) == []
+
+
+@pytest.mark.parametrize("junk", [
+    BUNDLE + struct.pack(">i", -4), BUNDLE + struct.pack(">i", 0), BUNDLE + struct.pack(">i", 400) + b"/a\0\0",
+    BUNDLE + b"\0", b"/set/dt\0,q\0\0", b"/set/dt\0," + b"[" * 2000 + b"]" * 2000 + bytes(3),
+    nested(3000),
+])  # fmt: skip
+def test_sizes_and_types_that_are_wrong_are_told_at_once(sim, listener, junk, caplog):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(junk, listener.place)
+    end, said = time.monotonic() + 5, []
+    while not listener.received and time.monotonic() < end:
+        said += listener.poll()
+    assert said == ["OSC: a packet is not a valid OSC message."]
+    assert not caplog.records
+    assert told(listener, ("/set/dt", 0.5)) == []
+    assert sim.grid(1).settings.dt == 0.5
 
 
 def test_bundles_are_taken_apart(sim, listener):
