@@ -38,6 +38,7 @@ from ncaengine.io.session_format import (
     parse_header,
     unpack_session,
 )
+from ncaengine.simulation.commands import AnyCommand, SetModel
 from ncaengine.simulation.grid import Grid, Snapshot
 from ncaengine.simulation.history import Moment
 from ncaengine.simulation.library import Array
@@ -66,32 +67,36 @@ def pack_session(
 
     Timelines, and with them undo, are not saved, and neither are copied cells.
 
-    grids: The grids to save; None saves all of them, and the registered arrays.
+    grids: The grids to save, with what they need; None saves all of them, and the registered arrays.
     paths: The files that models came from, by registered name.
     window: See SessionHeader.window.
     """
     sim.engine.work()
     chosen = [grid.snapshot() for grid in (sim.grids.values() if grids is None else grids)]
-    used = dict.fromkeys(model for grid in chosen for model in grid.moment.models)
+    names = _names(sim)
+    used = {names[model]: model for grid in chosen for model in grid.moment.models}
+    waiting = [command for grid in chosen for *_, command in grid.waiting]
+    used |= {name: model for name, model in sim.models.items() if any(_name(each, "model") == name for each in waiting)}
     present = Origin(sim.tick, sim.engine.world.next_id, tuple(chosen))
     arrays = sim.arrays
     if grids is not None:
-        arrays = {here.name: here.picture for grid in chosen if (here := grid.moment.backdrop)}
-    return _pack(sim, present, list(used), arrays, paths or {}, window or {})
+        called = {_name(each, kind) for each in waiting for kind in ("image", "array")}
+        arrays = {name: array for name, array in sim.arrays.items() if name in called}
+        arrays |= {here.name: here.picture for grid in chosen if (here := grid.moment.backdrop)}
+    return _pack(sim, present, used, arrays, paths or {}, window or {})
 
 
 def pack_origin(sim: Simulation) -> bytes:
     """Return what the journal begins with, and all models and arrays, as the bytes of a session file."""
-    return _pack(sim, sim.engine.origin, list(sim.models.values()), sim.arrays, {}, {})
+    return _pack(sim, sim.engine.origin, sim.models, sim.arrays, {}, {})
 
 
 def _pack(
-    sim: Simulation, origin: Origin, used: list[Model], arrays: Mapping[str, Array], paths: Mapping[str, Path],
+    sim: Simulation, origin: Origin, used: Mapping[str, Model], arrays: Mapping[str, Array], paths: Mapping[str, Path],
     window: dict[str, Any],
 ) -> bytes:  # fmt: skip
-    names = {model: name for name, model in sim.models.items()}
     tensors: dict[str, Any] = {f"array.{name}": array for name, array in arrays.items()}
-    for number, model in enumerate(used):
+    for number, model in enumerate(used.values()):
         tensors |= {f"model.{number}.{name}": array for name, array in model.arrays().items()}
     for grid in origin.grids:
         tensors[f"grid.{grid.id}.state"] = grid.moment.state
@@ -99,8 +104,8 @@ def _pack(
             tensors[f"grid.{grid.id}.fields"] = grid.moment.fields
         if grid.moment.backdrop is not None:
             tensors[f"grid.{grid.id}.areas"] = grid.moment.backdrop.labels
-    models_ = tuple(SavedModel(names[m], m.config, str(paths.get(names[m], "")), weights_hash(m)) for m in used)
-    grids = tuple(_saved_grid(grid, names) for grid in origin.grids)
+    models_ = tuple(SavedModel(n, m.config, str(paths.get(n, "")), weights_hash(m)) for n, m in used.items())
+    grids = tuple(_saved_grid(grid, _names(sim)) for grid in origin.grids)
     header = SessionHeader(VERSION, origin.tick, origin.next_id, models_, grids, tuple(arrays), window)
     plain = msgspec.to_builtins(header)
     for saved, known in zip(plain["models"], header.models, strict=True):
@@ -108,6 +113,16 @@ def _pack(
     data: bytes = safetensors.numpy.save(tensors, {METADATA_KEY: msgspec.json.encode(plain).decode()})
     sim.engine.world.library.leave()
     return data
+
+
+def _name(command: AnyCommand, kind: str) -> str:
+    """Return the name by which a command calls a model, an image or an array; '' if it calls none."""
+    return getattr(command, kind, "")
+
+
+def _names(sim: Simulation) -> dict[Model, str]:
+    """Return the name of each registered model, the last where it has several."""
+    return {model: name for name, model in sim.models.items()}
 
 
 def _saved_grid(grid: Snapshot, names: dict[Model, str]) -> SavedGrid:
@@ -138,7 +153,8 @@ def restore_session(sim: Simulation, session: Session) -> None:
                 saved.age, saved.marks, saved.step, state, maps, used, kernel, saved.settings, saved.rng_seed,
                 _backdrop(saved, session, kernel, (state.shape[1], state.shape[0])),
             )  # fmt: skip
-            snapshot = Snapshot(saved.id, moment, saved.look, Fraction(saved.pace), saved.waiting)
+            waiting = tuple((step, order, _renamed(command, names)) for step, order, command in saved.waiting)
+            snapshot = Snapshot(saved.id, moment, saved.look, Fraction(saved.pace), waiting)
             fresh.append(Grid(snapshot, sim.backend, sim.history))
     except BaseException:
         for grid in fresh:
@@ -146,6 +162,13 @@ def restore_session(sim: Simulation, session: Session) -> None:
         raise
     sim.arrays.update(session.arrays)
     sim.engine.take_over(fresh, header.tick, header.next_id)
+
+
+def _renamed(command: AnyCommand, names: Mapping[str, str]) -> AnyCommand:
+    """Return a command that names a model by the name that it has here."""
+    if isinstance(command, SetModel) and command.model in names:
+        return msgspec.structs.replace(command, model=names[command.model])
+    return command
 
 
 def _backdrop(saved: SavedGrid, session: Session, kernel: Kernel, size: Size) -> Backdrop | None:

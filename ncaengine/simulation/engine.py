@@ -48,7 +48,8 @@ class Engine:
             raise NCAError(f"{type(command).__name__} can't wait for a step; submit it when it is due.")
         else:
             self.check(command)
-            self.world.grid(command.grid).wait_for_step(at_step, len(self.journal), command)
+            grid = self.world.grid(command.grid)
+            grid.wait_for_step(at_step, max(len(self.journal), grid.next_order), command)
         self.journal.append(JournalEntry(self.tick, command, at_step))
         return made
 

@@ -1,7 +1,7 @@
 """Grid: one running instance of a model on a lattice. It changes only by a Simulation's commands."""
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from operator import itemgetter
@@ -21,10 +21,8 @@ from ncaengine.core.settings import Settings
 from ncaengine.core.types import F32, U8
 from ncaengine.simulation.clock import Pace
 from ncaengine.simulation.commands import AnyCommand
-from ncaengine.simulation.history import Edit, Moment, Timeline
+from ncaengine.simulation.history import Edit, Moment, Timeline, Waiting
 
-Waiting = tuple[int, int, AnyCommand]
-"""A command that waits: its step, its order of submission, and itself."""
 Apply = Callable[[Waiting], None]
 
 
@@ -163,7 +161,8 @@ class Grid(Displayed):
 
     def snapshot(self, number: int | None = None) -> Snapshot:
         """Return the grid as it is, or a copy under another number, for which no command waits."""
-        waiting = tuple(sorted(self.waiting, key=itemgetter(0, 1))) if number is None else ()
+        due = [*self.waiting, *self.timeline.waiting_after(self.edit_count)] if number is None else []
+        waiting = tuple(sorted(due, key=itemgetter(0, 1)))
         return Snapshot(number or self.id, self.moment(), self.look, self.pace.gathered, waiting)
 
     @property
@@ -213,7 +212,7 @@ class Grid(Displayed):
             raise NCAError("Nothing to undo on this grid.")
         group = [edit for edit in self.timeline.between(first, self.edit_count) if edit.title]
         self._go_to(group[0].age, first)
-        self.timeline.cut(self.age, self.edit_count, group)
+        self._forget_future(group)
         self._undone.append(group)
 
     def redo(self) -> None:
@@ -221,7 +220,7 @@ class Grid(Displayed):
         if not self._undone:
             raise NCAError("Nothing to redo on this grid.")
         for edit in self._undone[-1]:
-            self.edit(replace(edit, age=self.age, on_drop=None), new=False)
+            self.edit(replace(edit, age=self.age, waited=None), new=False)
         self._undone.pop()
 
     def rewind(self, steps: int) -> None:
@@ -260,10 +259,15 @@ class Grid(Displayed):
         self.cells.specialise(self.models[0], self.kernel, self.models[1:])
         self.write(moment.state, moment.fields)
 
-    def _forget_future(self) -> None:
+    def _forget_future(self, undone: Sequence[Edit] = ()) -> None:
+        """Go another way than the timeline did. Commands that had waited wait again, but those of undone edits."""
         timeline = self.timeline
         if self.age < timeline.tip or self.edit_count < timeline.last:
+            again, gone = timeline.waiting_after(self.edit_count), [edit.waited for edit in undone]
             timeline.cut(self.age, self.edit_count)
+            for waited in again:
+                if waited not in gone:
+                    self.wait_for_step(*waited)
 
     def _go_to(self, age: int, edit_count: int) -> None:
         """Go to a place of the timeline: from the moment before it, by the same steps and edits."""
@@ -284,6 +288,12 @@ class Grid(Displayed):
     def wait_for_step(self, at_step: int, order: int, command: AnyCommand) -> None:
         """Let a command wait until the grid has made `at_step` steps; of several, the first in `order` comes first."""
         heapq.heappush(self.waiting, (at_step, order, command))
+
+    @property
+    def next_order(self) -> int:
+        """The least order of a command that comes after all that wait or did, which may be an opened session's."""
+        known = [*self.waiting, *self.timeline.waiting_after(self.timeline.first)]
+        return max((order + 1 for _, order, _ in known), default=0)
 
     def set_pace(self, settings: Settings) -> None:
         """Take over settings that only the clock reads."""

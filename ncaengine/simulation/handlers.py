@@ -22,8 +22,8 @@ from ncaengine.core.settings import Settings, affects_cells, with_setting
 from ncaengine.simulation import backdrops, edits
 from ncaengine.simulation import commands as c
 from ncaengine.simulation.commands import AnyCommand, OnGrid
-from ncaengine.simulation.grid import Grid, Snapshot, Waiting
-from ncaengine.simulation.history import Edit, Held, Moment
+from ncaengine.simulation.grid import Grid, Snapshot
+from ncaengine.simulation.history import Edit, Held, Moment, Waiting
 from ncaengine.simulation.world import LateError, World
 
 C = TypeVar("C", bound=c.Command)
@@ -181,8 +181,7 @@ def _edit(
     def apply(world: World, command: G, waited: Waiting | None) -> None:
         grid = world.grid(command.grid)
         title, change = plan(world, grid, command)
-        wait_again = partial(grid.wait_for_step, *waited) if waited else None
-        grid.edit(Edit(grid.age, change, title, getattr(command, "more", False), wait_again, _held(change)))
+        grid.edit(Edit(grid.age, change, title, getattr(command, "more", False), waited, _held(change)))
 
     return Handler(apply, check)
 

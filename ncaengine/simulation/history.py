@@ -12,7 +12,10 @@ from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Model
 from ncaengine.core.settings import Settings
 from ncaengine.core.types import F32
+from ncaengine.simulation.commands import AnyCommand
 
+Waiting = tuple[int, int, AnyCommand]
+"""A command that waits: its step, its order of submission, and itself."""
 BYTES = 2**27
 """The default size of the moments that a grid keeps."""
 MOST_EDITS = 4096
@@ -65,8 +68,8 @@ class Edit:
     """The name that undo shows; '' for what can't be undone, such as a slider's values."""
     more: bool = False
     """Whether it continues the edit before, as the parts of a stroke do."""
-    on_drop: Callable[[], None] | None = None
-    """Called when the edit is dropped from the timeline, for example to let a command wait again."""
+    waited: Waiting | None = None
+    """The command that made it, if that had waited; it waits again once the edit is dropped from the timeline."""
     holds: Sequence[Held] = ()
     """What only edits hold in memory: cells that were copied, and states."""
 
@@ -143,18 +146,15 @@ class Timeline:
         """Return the edits from one count to another."""
         return self.edits[start - self.first : end - self.first]
 
-    def cut(self, age: int, edit_count: int, undone: Sequence[Edit] = ()) -> None:
-        """Forget what lies after a place, because the grid goes another way from there.
+    def waiting_after(self, edit_count: int) -> list[Waiting]:
+        """Return the commands that had waited and made edits after a count of edits."""
+        return [edit.waited for edit in self.between(edit_count, self.last) if edit.waited]
 
-        undone: Edits that are dropped for good: their `on_drop` is not called.
-        """
-        dropped = self.between(edit_count, self.last)
+    def cut(self, age: int, edit_count: int) -> None:
+        """Forget what lies after a place, because the grid goes another way from there."""
         del self.edits[edit_count - self.first :]
         self.moments = [m for m in self.moments if m.age <= age and m.edit_count <= edit_count]
         self.tip = age
-        for edit in dropped:
-            if edit.on_drop and edit not in undone:
-                edit.on_drop()
 
     def restart(self, age: int, edit_count: int) -> None:
         """Forget everything, and count from here."""

@@ -13,7 +13,8 @@ from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Model
 from ncaengine.core.types import Size
-from ncaengine.simulation.grid import Grid, Snapshot, Waiting
+from ncaengine.simulation.grid import Grid, Snapshot
+from ncaengine.simulation.history import Waiting
 from ncaengine.simulation.library import Library
 from ncaengine.simulation.runaway import Watch
 
@@ -150,6 +151,7 @@ class World:
             self.watch.forget(grid.id)
         self._replace(grids)
         self.removed.clear()
+        self.patch = None  # which no journal from here on would know
         self.next_id = max(next_id, max(self.grids, default=0) + 1)
 
     def _replace(self, grids: Iterable[Grid]) -> None:

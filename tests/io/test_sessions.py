@@ -18,7 +18,20 @@ from ncaengine.core.kernels import Catalogue
 from ncaengine.core.looks import Look
 from ncaengine.core.model import Config, Seed
 from ncaengine.io import journals, sessions
-from ncaengine.simulation.commands import Fill, Paint, Reseed, Resize, Set, SetKernel, SetModel, Show, Step
+from ncaengine.simulation.commands import (
+    AddGrid,
+    Copy,
+    Fill,
+    Paint,
+    Reseed,
+    Resize,
+    Rewind,
+    Set,
+    SetKernel,
+    SetModel,
+    Show,
+    Step,
+)
 from ncaengine.simulation.simulation import Simulation
 
 NOISE = Seed("noise", 1.0)
@@ -63,6 +76,64 @@ def test_an_opened_session_runs_on_as_the_simulation_would(catalogue: Catalogue)
     assert again.grids[2].rng_seed == 77
     assert again.add(A).id == sim.add(A).id == 3
     assert (again.arrays["image"] == IMAGE).all()
+
+
+def test_what_waiting_commands_name_is_saved_and_keeps_its_meaning(catalogue: Catalogue) -> None:
+    made = [simulation(catalogue) for _ in range(3)]
+    for one, other, image in zip(made, (B, A, A), (IMAGE, IMAGE[::-1], IMAGE[::-1]), strict=True):
+        one.add(A, (9, 7))
+        one.register(other, "other")
+        one.register_array("image", image)
+    sim, *others = made
+    sim.submit(SetModel(1, "other"), at_step=10)
+    sim.submit(Paint(1, "image", ((2.0, 2.0),), 2.0, image="image"), at_step=12)
+    for again, grids in zip(others, (None, [sim.grids[1]]), strict=True):
+        sessions.restore_session(again, sessions.unpack_session(sessions.pack_session(sim, grids)))
+    for one in made:
+        one.step(20)
+        assert one.grid().model.config.name == "b"
+        assert sessions.fingerprint(one) == sessions.fingerprint(sim)
+
+
+def test_commands_keep_their_order_after_a_session_is_opened(catalogue: Catalogue) -> None:
+    sim, again = simulation(catalogue), simulation(catalogue)
+    sim.add(A, (9, 7))
+    sim.step(5)
+    sim.submit(Fill(1, "rate", "even", (0.25, 1.0)), at_step=20)
+    sessions.restore_session(again, sessions.unpack_session(sessions.pack_session(sim)))
+    for one in (sim, again):
+        one.submit(Fill(1, "rate", "even", (0.75, 1.0)), at_step=20)
+        one.step(30)
+        assert one.grid().field("rate").max() == 0.75
+
+
+def test_a_session_saved_after_a_rewind_makes_what_waited_again(catalogue: Catalogue) -> None:
+    sim, again = simulation(catalogue), simulation(catalogue)
+    sim.add(A, (9, 7))
+    sim.submit(Paint(1, "noise", ((1.0, 1.0),), 3.0), at_step=10)
+    sim.step(15)
+    sim.submit(Rewind(1, 12))
+    sessions.restore_session(again, sessions.unpack_session(sessions.pack_session(sim)))
+    for one in (sim, again):
+        one.step(20)
+    assert sessions.fingerprint(again) == sessions.fingerprint(sim)
+
+
+def test_a_journal_begins_with_all_names_and_without_copied_cells(catalogue: Catalogue, tmp_path: Path) -> None:
+    sim, again = simulation(catalogue), simulation(catalogue)
+    sim.register(A, "one")
+    sim.register(A, "two")
+    for name in ("one", "two"):
+        sim.submit(AddGrid(name, (9, 7)))
+    sim.submit(Copy(1, (2.0, 2.0), 2.0))
+    sessions.restore_session(sim, sessions.unpack_session(sessions.pack_session(sim)))
+    with pytest.raises(NCAError, match="Nothing has been copied"):
+        sim.paint("patch", (3.0, 3.0))
+    for name in ("one", "two"):
+        sim.submit(SetModel(1, name, 1))
+    journals.save_journal(sim, tmp_path / "a.jsonl")
+    journals.load_journal(tmp_path / "a.jsonl").replay(again)
+    assert sessions.fingerprint(again) == sessions.fingerprint(sim)
 
 
 def test_a_journal_file_is_enough_for_a_replay(catalogue: Catalogue, tmp_path: Path) -> None:

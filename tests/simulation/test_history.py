@@ -289,17 +289,13 @@ def test_older_moments_lie_further_apart() -> None:
     assert gaps[0] > 4 * gaps[-1]
 
 
-def test_dropping_an_edit_lets_its_command_wait_again() -> None:
-    calls: list[int] = []
-
-    def again() -> None:
-        calls.append(1)
-
-    timeline = Timeline(edits=[Edit(5, lambda: None, "a", on_drop=again), Edit(7, lambda: None, "b")], tip=9)
-    timeline.cut(6, 1)
-    assert not calls
+def test_a_timeline_knows_which_commands_had_waited() -> None:
+    waited = (5, 0, commands.Step(1))
+    timeline = Timeline(edits=[Edit(5, lambda: None, "a", waited=waited), Edit(7, lambda: None, "b")], tip=9)
+    assert timeline.waiting_after(0) == [waited]
+    assert timeline.waiting_after(1) == []
     timeline.cut(4, 0)
-    assert calls == [1]
+    assert timeline.waiting_after(0) == []
 
 
 @pytest.fixture(autouse=True)
