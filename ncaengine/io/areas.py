@@ -119,7 +119,7 @@ def _spread(areas: I32, sure: Bools, reach: int) -> None:
 
 
 def under_edges(areas: I32, transparent: Bools, reach: int) -> I32:
-    """Return areas that go on for `reach` pixels where the picture is transparent, so that they don't fade there."""
+    """Return areas that go on for `reach` pixels where the picture is transparent, so they don't fade beside it."""
     areas = areas.copy()
     _spread(areas, (areas > 0) | ~transparent, reach)
     return areas

@@ -92,7 +92,7 @@ class Filling:
         self.sim, self.photo = sim, photo
         kernel = sim.catalogue.get(how.kernel)
         if photo.alpha is not None:
-            labels = areas.under_edges(labels, photo.alpha < photo.white / 2, masks.fade_of(how.feather) + 1)
+            labels = areas.under_edges(labels, photo.alpha == 0, masks.fade_of(how.feather) + 1)
         self.parts = [
             _add(sim, kernel, model, labels == number, replace(how, seed=_seed(how.seed, number)))
             for number, model in enumerate(models, 1)
@@ -140,6 +140,8 @@ class Filling:
             drawn: U8 = part.grid.picture(part.view)
             colours[part.rows, part.columns] += drawn * (part.share / np.float32(255))[..., None]
             share[part.rows, part.columns] += part.share
+        if self.photo.alpha is not None:  # areas go on under what is transparent, which is left as it is
+            colours, share = colours * (self.photo.alpha > 0)[..., None], share * (self.photo.alpha > 0)
         return colours, np.minimum(share, 1)
 
 

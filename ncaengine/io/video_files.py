@@ -138,7 +138,8 @@ class _Video(Streamed):
             self._container.close()
 
 
-FRAGMENTS = {"movflags": "hybrid_fragmented", "frag_duration": "250000"}
+# Offsets below 0 let the first frame come at once, although the encoder orders frames anew.
+FRAGMENTS = {"movflags": "hybrid_fragmented+negative_cts_offsets", "frag_duration": "250000"}
 THREADS = str(min(8, os.cpu_count() or 1))
 
 

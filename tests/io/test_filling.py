@@ -1,5 +1,6 @@
 """Areas of pictures that are filled: their edges, their cells, and how textures follow a picture."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -185,6 +186,21 @@ def test_textures_do_not_fade_under_transparent_pixels(model) -> None:
         filled = Filling(sim, picture, labels, [model], How(feather=6))
         assert (filled.parts[0].share[:, :15] == 1).all()
         assert filled.picture().alpha is alpha
+
+
+@pytest.mark.parametrize("opacity", [0, 1, 100, 254])
+def test_pixels_beyond_the_feather_stay_whatever_their_opacity(model, opacity: int) -> None:
+    labels = (np.indices((30, 30))[1] < 15).astype(np.int32)
+    rgb = np.random.default_rng(0).integers(0, 256, (30, 30, 3), dtype=np.uint8)
+    picture = Photo(rgb, np.full((30, 30), opacity, np.uint8))
+    for feather in (0.0, 6.0):
+        with Simulation(CPUBackend(), history=0) as sim:
+            filled = Filling(sim, picture, labels, [model], How(feather=feather))
+            filled.run(3)
+            made = filled.picture().rgb
+        changed = (made != rgb).any((0, 2))
+        assert not changed[15 + math.ceil(feather / 2) :].any()
+        assert changed[:12].all() == (opacity > 0) == changed.any()
 
 
 @pytest.mark.parametrize("turn", [0.0, 30.0, 90.0, 140.0, -100.0])

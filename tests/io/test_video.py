@@ -65,6 +65,18 @@ def test_an_mp4_keeps_brightness_and_colours(tmp_path):
     assert np.abs(back - patches).max() <= 4
 
 
+@pytest.mark.parametrize("ending", ["mp4", "mov", "webm"])
+@pytest.mark.parametrize("fps", [12, 24, 60])
+def test_the_first_frame_is_shown_at_once(tmp_path, ending, fps):
+    sim, _ = start((32, 32))
+    with Recording(f"{tmp_path}/a.{ending}", sim, fps=fps) as video:
+        video.run(0.5)
+    with av.open(f"{tmp_path}/a.{ending}") as file:
+        times = [round(float(frame.pts * frame.time_base) * fps) for frame in file.decode(video=0)]
+        assert file.duration == pytest.approx(5e5, abs=2000)
+    assert times == list(range(fps // 2))
+
+
 def test_recording_twice_gives_the_same_file(tmp_path):
     found = []
     for name in ("a", "b"):
