@@ -269,6 +269,8 @@ class Record:
                 self._capture(video, moments, "frames", frames)
                 for grid in grids:
                     sim.engine.world.look(grid, now=True)
+            if warning := script.unreached(sim):
+                print_notice(warning)
         return video, grids[0]
 
     def _listener(self, video: "Recording") -> "AbstractContextManager[Listener | None]":

@@ -9,6 +9,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
+from PIL.TiffImagePlugin import X_RESOLUTION, TiffImageFile
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.srgb import LUMA
@@ -89,7 +90,7 @@ def read_photo(path: Path) -> Photo:
         if numbers is None:
             ImageOps.exif_transpose(image, in_place=True)
             numbers = np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
-        dots = float(image.info.get("dpi", (0, 0))[0])
+        dots = _dots(image)
         frames = images.count_frames(image)
         alpha = numbers[..., 3] if numbers.shape[2] == 4 else None
         profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA", "P") else None
@@ -97,6 +98,12 @@ def read_photo(path: Path) -> Photo:
             np.ascontiguousarray(numbers[..., :3]), alpha, _exif(image), profile or b"",
             dots if 0 < dots <= MOST_DOTS else None, frames,
         )  # fmt: skip
+
+
+def _dots(image: Image.Image) -> float:
+    """Return the dots an inch that a file names; 0 if it names none, for which Pillow says 1 of a TIFF."""
+    silent = isinstance(image, TiffImageFile) and X_RESOLUTION not in image.tag_v2
+    return 0.0 if silent else float(image.info.get("dpi", (0, 0))[0])
 
 
 def read_marks(path: Path, size: Size, of: Path) -> U8:

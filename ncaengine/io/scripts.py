@@ -112,20 +112,26 @@ class Script:
         for number, (model, grid) in enumerate(self.grids, 1):
             with _errors_at(f"{self.name}: grid {number}"):
                 sim.add(model, grid.size, grid.kernel, grid.steps_per_second, grid.fire_rate, grid.rng_seed)
+        later = self._without_grid(sim)
         for due in self.at_steps:
-            with _errors_at(due.place):
-                sim.submit(due.command, at_step=due.at)
-        made = 0
-        for due in self.at_ticks:
+            if due not in later:
+                with _errors_at(due.place):
+                    sim.submit(due.command, at_step=due.at)
+        grids = sim.engine.world.next_id
+        for due in (*self.at_ticks, *later):
             with _errors_at(due.place):
                 sim.engine.check(due.command)
-                if isinstance(due.command, OnGrid) and not 1 <= due.command.grid < sim.engine.world.next_id + made:
+                if isinstance(due.command, OnGrid) and not 1 <= due.command.grid < grids:
                     raise NCAError(f"There is no grid {due.command.grid}.")
-            made += isinstance(due.command, commands.AddGrid | commands.Duplicate)
+            grids += isinstance(due.command, commands.AddGrid | commands.Duplicate)
+
+    def _without_grid(self, sim: Simulation) -> list[ScheduledCommand]:
+        """Return the commands at steps of grids that an earlier command has yet to add."""
+        return [due for due in self.at_steps if isinstance(due.command, OnGrid) and due.command.grid not in sim.grids]
 
     def play(self, sim: Simulation, ticks_per_frame: int | Fraction) -> Iterator[int]:
         """Run frame by frame to the script's end, submit each command at its tick, and yield the ticks passed."""
-        waiting, start = list(self.at_ticks), sim.tick
+        waiting, later, start = list(self.at_ticks), self._without_grid(sim), sim.tick
         for number in range(1, int(round(self.seconds * TICKS_PER_SECOND) / Fraction(ticks_per_frame)) + 1):
             tick = round(number * ticks_per_frame)
             while waiting and waiting[0].at <= tick:
@@ -133,8 +139,21 @@ class Script:
                 self._advance_to(sim, start + due.at)
                 with _errors_at(due.place):
                     sim.submit(due.command)
+                for due in [due for due in later if due.command.grid in sim.grids]:  # type: ignore[union-attr]
+                    later.remove(due)
+                    with _errors_at(due.place):
+                        sim.submit(due.command, at_step=due.at)
             self._advance_to(sim, start + tick)
             yield tick
+
+    def unreached(self, sim: Simulation) -> str:
+        """Return a warning about commands that still wait for their steps at the end; '' if there are none."""
+        waiting = [(step, command) for grid in sim.grids.values() for step, _, command in grid.waiting]
+        left = [due for due in self.at_steps if (due.at, due.command) in waiting]
+        if not left:
+            return ""
+        more = f"; nor did {len(left) - 1} more" if len(left) > 1 else ""
+        return f"{left[0].place} did not run, because its grid did not reach step {left[0].at:,} in time{more}."
 
     def _advance_to(self, sim: Simulation, tick: int) -> None:
         try:

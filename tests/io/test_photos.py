@@ -22,6 +22,15 @@ def exif(**tags: object) -> bytes:
     return about.tobytes()
 
 
+@pytest.mark.parametrize("ending", ["png", "tif", "jpg"])
+def test_a_size_on_paper_is_kept_and_none_is_made_up(tmp_path: Path, ending: str) -> None:
+    for dots in (None, 300.0):
+        Image.new("RGB", (8, 8)).save(tmp_path / f"a.{ending}", **{"dpi": (dots, dots)} if dots else {})
+        photos.read_photo(tmp_path / f"a.{ending}").write(tmp_path / "b.png")
+        with Image.open(tmp_path / "b.png") as image:
+            assert round(image.info.get("dpi", (0,))[0]) == (dots or 0)
+
+
 @pytest.mark.parametrize("channels", [3, 4])
 @pytest.mark.parametrize("ending", ["png", "tif"])
 def test_16_bits_are_written_and_read_exactly(tmp_path: Path, ending: str, channels: int) -> None:

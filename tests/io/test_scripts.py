@@ -304,3 +304,38 @@ def test_a_picture_with_transparency_or_a_palette_opens_as_rgb(tmp_path: Path) -
         image, dropped = scripts.load_picture(tmp_path / "p.png")
         assert (image.shape, image.dtype) == ((4, 6, 3), np.uint8)
         assert dropped == ("on white where it is transparent" if mode in ("RGBA", "LA") else "")
+
+
+def test_commands_wait_for_steps_of_grids_that_come_later(folder: Path, catalogue: Catalogue) -> None:
+    sim = Simulation(TorchBackend(), catalogue)
+    text = (
+        TEXT
+        + """
+[[commands]]
+second = 0.25
+type = "Duplicate"
+grid = 1
+[[commands]]
+step = 40
+type = "Set"
+grid = 3
+setting = "angle"
+value = 20
+[[commands]]
+step = 4000
+type = "Set"
+grid = 3
+setting = "angle"
+value = 30
+"""
+    )
+    script = scripts.load_script(path := written(folder, text))
+    script.start(sim)
+    for _ in script.play(sim, 60):
+        if 3 in sim.grids and sim.grid(3).step <= 40:
+            assert sim.grid(3).settings.angle == (20 if sim.grid(3).step == 40 else 0)
+    assert sim.grid(3).settings.angle == 20
+    late = f"{path}: command 8 (Set) did not run, because its grid did not reach step 4,000 in time."
+    assert script.unreached(sim) == late
+    with pytest.raises(NCAError, match="There is no grid 4"):
+        scripts.load_script(written(folder, text.replace("grid = 3", "grid = 4"))).start(Simulation(TorchBackend()))
