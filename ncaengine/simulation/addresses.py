@@ -133,8 +133,8 @@ def _filled(address: Address, fields: Iterable[Field], sent: list[Plain]) -> dic
             content[each.name] = _filled(address, each.type.fields, sent)
         elif sent:
             width = len(_leaves(each.type))
-            if len(sent) < width:
-                raise NCAError(f"{address.path}: `{each.name}` takes {width} values, not {len(sent)}.")
+            default = each.default if isinstance(each.default, tuple) else ()
+            sent += default[len(sent) :]
             taken = [sent.pop(0) for _ in range(width)]
             several = isinstance(each.type, TupleType | VarTupleType)
             content[each.name] = [taken] if isinstance(each.type, VarTupleType) else taken if several else taken[0]
