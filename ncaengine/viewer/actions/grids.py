@@ -22,6 +22,7 @@ from ncaengine.simulation.commands import (
     SetKernel,
     SetModel,
 )
+from ncaengine.viewer.actions.running import seed_after
 from ncaengine.viewer.state.app import App
 
 SLOW, FAST = 30.0, 120.0
@@ -42,7 +43,7 @@ def add(app: App) -> None:
 def _add(app: App) -> None:
     app.sim.engine.world.check_room()
     like, settings = app.grid, app.grid.settings
-    seed = max(grid.rng_seed for grid in app.sim.grids.values()) + 1
+    seed = seed_after(max(grid.rng_seed for grid in app.sim.grids.values()))
     new = app.sim.add(like.model, like.size, like.kernel.name, settings.steps_per_second, settings.fire_rate, seed)
     for spec in SETTINGS:
         value = getattr(settings, spec)

@@ -10,7 +10,7 @@ from ncaengine.io import filling, photos, picture_files
 from ncaengine.io.photos import Photo
 from ncaengine.simulation.commands import RemoveGrid, Reseed, SetBackdrop, SetModel
 from ncaengine.simulation.grid import Grid
-from ncaengine.viewer.actions import grids, tools
+from ncaengine.viewer.actions import grids, running, tools
 from ncaengine.viewer.state.app import App
 
 MODEL = "many"
@@ -63,7 +63,7 @@ def add_variants(app: App) -> None:
         for number in range(1, VARIANTS + 1):
             app.select_grid(here)
             new = grids.copy(app)
-            app.sim.submit(Reseed(new, seed + number))
+            app.sim.submit(Reseed(new, running.seed_after(seed, number)))
             app.pane.shows_maps = False
             app.linked |= {here, new}
         app.select_grid(here)
