@@ -5,6 +5,7 @@ from pathlib import Path
 
 from imgui_bundle import imgui
 
+from ncaengine.core.files import present_folder
 from ncaengine.viewer.actions import session_files
 from ncaengine.viewer.kit import theme, widgets
 from ncaengine.viewer.state.app import App
@@ -74,7 +75,7 @@ class SaveDialog:
         widgets.tooltip("The file's name, with or without a folder. Press Enter to save.")
         path = session_files.path_for(self._kind, self._typed) if self._typed.strip() else None
         warned = path is not None and path == self._warned
-        folder = path.absolute().parent if path else Path.cwd()
+        folder = path.absolute().parent if path else present_folder()
         note = "This file exists. Replace it?" if warned else f"In {folder}"
         widgets.text_in(theme.AMBER if warned else theme.FAINT, note, wrapped=True)
         widgets.vertical_space(0.2)
