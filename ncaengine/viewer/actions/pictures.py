@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ncaengine.core.errors import NCAError
+from ncaengine.core.files import as_text
 from ncaengine.core.model import Model
 from ncaengine.formats import model_files
 from ncaengine.io import filling, photos, picture_files
@@ -28,7 +29,7 @@ def open_picture(app: App, path: Path) -> None:
     try:
         for slot, model in enumerate(models[1:], 1):
             app.sim.submit(SetModel(grid.id, app.sim.register(model), slot))
-        name = app.sim.register_array(path.stem, photos.to_8_bits(photos.without_opacity(photo).rgb))
+        name = app.sim.register_array(as_text(path.stem), photos.to_8_bits(photos.without_opacity(photo).rgb))
         app.sim.submit(SetBackdrop(grid.id, name, filling.cell_for(photo.size)))
     except NCAError:
         app.sim.submit(RemoveGrid(grid.id))

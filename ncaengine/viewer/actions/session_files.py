@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from ncaengine.core.brushes import Coordinate
 from ncaengine.core.errors import NCAError
+from ncaengine.core.files import as_text
 from ncaengine.core.model import Model, equal_models
 from ncaengine.core.names import unique_name
 from ncaengine.core.validation import valid_entries
@@ -113,7 +114,7 @@ def ask_name(app: App, kind: SavedKind) -> None:
 def suggested_name(app: App, kind: SavedKind) -> str:
     """Return the file name that the dialog starts with: the session's, or one that no file has yet."""
     if kind == "session" and app.session_file.path is not None:
-        return str(app.session_file.path)
+        return as_text(str(app.session_file.path))
     if kind in ("picture", "layer") and (here := app.grid.backdrop):
         return free_name(f"{here.name}-{'filled' if kind == 'picture' else kind}".replace("/", "-"), ENDINGS[kind])
     names = {app.name_of(pane.grid.model) for pane in app.panes}

@@ -8,6 +8,7 @@ import msgspec
 from ncaengine.core import fields, lattice
 from ncaengine.core.errors import NCAError
 from ncaengine.core.fields import MAX_MODELS
+from ncaengine.core.files import as_text
 from ncaengine.io import scripts
 from ncaengine.simulation.commands import Copy, Paint, SetModel, Show
 from ncaengine.simulation.grid import Grid
@@ -41,7 +42,7 @@ def use_picture(app: App, path: Path) -> None:
     """Select the Picture tool with a picture from a file. Raise NCAError if the file can't be opened."""
     image, dropped = scripts.load_picture(path)
     select(app, "image")
-    app.brush.image, app.brush.image_file = app.sim.register_array(path.stem, image), path
+    app.brush.image, app.brush.image_file = app.sim.register_array(as_text(path.stem), image), path
     if dropped:
         app.notify(f"{path.name}: {dropped}.")
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from imgui_bundle import ImVec4, imgui
 
+from ncaengine.core.files import as_text
 from ncaengine.core.settings import SettingInfo
 from ncaengine.viewer.kit import icons, theme
 from ncaengine.viewer.kit.theme import em, u32
@@ -129,6 +130,7 @@ def tooltip(text: str, at_once: bool = False) -> None:
     flags = int(imgui.HoveredFlags_.allow_when_disabled) if at_once else TOOLTIP
     if not text or not imgui.is_item_hovered(flags):
         return
+    text = as_text(text)
     wrap, (across, down) = em(TOOLTIP_WIDTH), (em(0.6), em(0.5))
     size = imgui.calc_text_size(text, False, wrap)
     imgui.set_next_window_pos(_tooltip_place(size.x + 2 * across, size.y + 2 * down))
@@ -165,7 +167,7 @@ def text_in(colour: ImVec4, text: str, width: float | None = None, wrapped: bool
     with style([(imgui.Col_.text, colour)]):
         if wrapped:
             imgui.push_text_wrap_pos(0.0)
-        imgui.text_unformatted(text if width is None else shorten(text, width))
+        imgui.text_unformatted(as_text(text) if width is None else shorten(text, width))
         if wrapped:
             imgui.pop_text_wrap_pos()
 
@@ -183,6 +185,7 @@ def with_thin_spaces(text: str) -> str:
 
 def shorten(text: str, width: float) -> str:
     """Return `text`, cut with … if it is wider than `width` pixels; '' if not even one letter fits."""
+    text = as_text(text)
     if imgui.calc_text_size(text).x <= width:
         return text
     while text and imgui.calc_text_size(text + "…").x > width:
@@ -192,6 +195,7 @@ def shorten(text: str, width: float) -> str:
 
 def shorten_middle(text: str, width: float) -> str:
     """Return `text` with … in its middle if it is wider than `width` pixels: long names often differ at the end."""
+    text = as_text(text)
     if imgui.calc_text_size(text).x <= width:
         return text
     for kept in range(len(text) - 1, 3, -1):

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from ncaengine.core.errors import NCAError
+from ncaengine.core.files import as_text
 from ncaengine.core.model import Model
 from ncaengine.core.spill import Spill
 from ncaengine.core.states import Keep
@@ -186,6 +187,7 @@ class App:
 
     def notify(self, text: str, kind: notices.Severity = "info") -> None:
         """Show a line. The same line is shown only once."""
+        text = as_text(text)
         self.toasts = [toast for toast in self.toasts if toast.text != text]
         self.toasts.append(Toast(text, kind, time.monotonic() + notices.SECONDS[kind]))
 
@@ -200,7 +202,7 @@ class App:
 
     def ask_question(self, text: str, *buttons: Button, kind: notices.Severity = "info") -> None:
         """Show a line with buttons. It stays until it is answered or dismissed."""
-        self.toasts.append(Toast(text, kind, buttons=buttons))
+        self.toasts.append(Toast(as_text(text), kind, buttons=buttons))
 
     def give_first_hints(self) -> None:
         """Show three hints, once in all starts."""
