@@ -318,7 +318,7 @@ class Window:
 
         The autosave is kept after a crash, and for edits that are not saved when another program closed the window.
         """
-        if self.autosave and self._ended and session_files.unsaved_edits(self.app):
+        if self.autosave and self._ended and session_files.unsaved(self.app):
             self.autosave.keep()
         recording.finish(self.app)
         if self.autosave:

@@ -42,13 +42,15 @@ def open_gallery(app: App) -> None:
 def open_path(app: App, path: Path, new_grid: bool = True) -> None:
     """Open a file: a model in a new grid or in the selected one, a session in place of everything, a picture to fill.
 
+    If a session would replace edits that are not saved, this asks first.
+
     If a file contains several models and the path doesn't name one, the gallery shows them.
     Raises NCAError if the file can't be opened.
     """
     if path.suffix.lower() in PICTURE_ENDINGS and path.suffix.lower() not in SESSION_ENDINGS:
         pictures.open_picture(app, path)
     elif kind_of(path) == "session":
-        session_files.open_session(app, path)
+        session_files.ask_to_open(app, path)
     elif is_open(app, path) or not show_collection(app, path):
         open_model(app, path, new_grid)
 
