@@ -169,13 +169,23 @@ class Grid(Displayed):
     @property
     def can_undo(self) -> str:
         """The title of the edit that undo would take back; '' if there is none."""
-        last = self.timeline.last_undoable(self.edit_count)
-        return "" if last is None else self.timeline.between(last, last + 1)[0].title
+        return self.last_edit.title if self.last_edit else ""
 
     @property
     def can_redo(self) -> str:
         """The title of the edit that redo would make again; '' if there is none."""
-        return self._undone[-1][0].title if self._undone else ""
+        return self.last_undone.title if self.last_undone else ""
+
+    @property
+    def last_edit(self) -> Edit | None:
+        """The edit that undo would take back; of a stroke, its first part."""
+        last = self.timeline.last_undoable(self.edit_count)
+        return None if last is None else self.timeline.between(last, last + 1)[0]
+
+    @property
+    def last_undone(self) -> Edit | None:
+        """The edit that redo would make again; of a stroke, its first part."""
+        return self._undone[-1][0] if self._undone else None
 
     @property
     def keeps(self) -> bool:

@@ -167,5 +167,5 @@ class Timeline:
 
         edit_count: The edits made so far; later ones are not looked at.
         """
-        counts = (k for k, edit in enumerate(self.between(self.first, edit_count)) if edit.title and not edit.more)
-        return max(((self.first + k) for k in counts), default=None)
+        counts = range(edit_count - 1, self.first - 1, -1)
+        return next((k for k in counts for edit in self.between(k, k + 1) if edit.title and not edit.more), None)

@@ -136,14 +136,19 @@ def _add_grid(app: App, model: Model) -> None:
 
 
 def _use_model(app: App, model: Model) -> None:
-    """Run the model on the selected grid. The kernel changes first if the present one lacks a stencil."""
-    number, now, kernel = app.grid.id, app.grid.kernel, grids.kernel_for(app, model)
-    commands = grids.commands_for_model(app, number, model)
-    if kernel is not now:
-        lacks = not stencils.runs_on(model.config, now)
-        commands.insert(0 if lacks else 1, SetKernel(number, kernel.name))
-    for command in commands:
-        app.sim.submit(command)
+    """Run the model on the selected grid and those linked with it. Raise NCAError at the first command that fails.
+
+    A grid's kernel changes first if the present one lacks a stencil.
+    """
+    change = object()
+    for number in app.linked_grids():
+        grid = app.sim.grids[number]
+        commands, kernel = grids.commands_for_model(app, number, model), grids.kernel_for(app, model, grid)
+        if kernel is not grid.kernel:
+            lacks = not stencils.runs_on(model.config, grid.kernel)
+            commands.insert(0 if lacks else 1, SetKernel(number, kernel.name))
+        for command in commands:
+            app.submit_as(change, command)
 
 
 def is_open(app: App, path: Path) -> bool:
