@@ -107,3 +107,14 @@ def test_no_action_passes_the_highest_seed(app: App) -> None:
     running.reseed(app)
     assert app.grid.rng_seed == 0
     assert not app.toasts
+
+
+def test_the_keys_go_no_slower_than_a_step_in_ten_seconds(app: App) -> None:
+    for _ in range(30):
+        running.multiply_speed(app, 0.5)
+    assert app.grid.settings.steps_per_second == running.SLOWEST
+    for slow, faster in ((0.05, 0.1), (0.0, 2.0)):
+        for factor, wanted in ((0.5, slow or 1.0), (2, faster)):
+            running.change_setting(app, "steps_per_second", slow)
+            running.multiply_speed(app, factor)
+            assert app.grid.settings.steps_per_second == wanted

@@ -6,6 +6,9 @@ from ncaengine.core.settings import SETTINGS
 from ncaengine.simulation.commands import AnyCommand, Reseed, Set, Step
 from ncaengine.viewer.state.app import App
 
+SLOWEST = 0.1
+"""Steps per second below which the key for half the speed doesn't go."""
+
 
 def change_setting(app: App, setting: str, value: float | bool) -> None:
     """Change a setting of the selected grid and those linked with it."""
@@ -36,12 +39,13 @@ def single_step(app: App) -> None:
 
 
 def multiply_speed(app: App, factor: float) -> None:
-    """Multiply the selected grid's speed, within its range."""
+    """Multiply the selected grid's speed, within its range. It gets no slower than SLOWEST."""
     spec = SETTINGS["steps_per_second"]
 
     def times(number: int) -> AnyCommand:
         now = app.sim.grids[number].settings.steps_per_second
-        return Set(number, spec.name, min(max(now * factor, spec.low), spec.high) if now else max(factor, 1.0))
+        least = min(now, SLOWEST)  # a grid that was made slower stays as it is
+        return Set(number, spec.name, min(max(now * factor, least), spec.high) if now else max(factor, 1.0))
 
     app.submit_linked(times)
 
