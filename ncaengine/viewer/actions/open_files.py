@@ -61,10 +61,9 @@ def drop(app: App, paths: Sequence[Path]) -> None:
     While the tool Areas is taken, a picture is laid under a new grid. Else it is used to paint with if it can't be a
     still or if the Picture tool is selected.
     """
-    for path in paths[:MOST_DROPPED]:
-        app.attempt(partial(_drop, app, path))
+    opened = sum([app.attempt(partial(_drop, app, path)) for path in paths[:MOST_DROPPED]])
     if len(paths) > MOST_DROPPED:
-        app.notify(f"Opened the first {MOST_DROPPED} of {len(paths)} dropped files; drop fewer at once.", "error")
+        app.notify(f"Opened {opened} of {len(paths)} dropped files; drop at most {MOST_DROPPED} at once.", "error")
 
 
 def _drop(app: App, path: Path) -> None:
