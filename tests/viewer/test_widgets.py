@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ncaengine.core.settings import SETTINGS
 from ncaengine.viewer.canvas import grid_cards
 from ncaengine.viewer.kit import sliders, widgets
-from ncaengine.viewer.panels import probe, toolbar
+from ncaengine.viewer.panels import notices, probe, toolbar
 
 
 @pytest.mark.parametrize(("count", "plan"), [(16, (6, 3)), (12, (6, 2)), (9, (5, 2)), (5, (3, 2)), (2, (2, 1))])
@@ -63,6 +63,13 @@ def test_numbers_have_thin_spaces_from_five_digits_on() -> None:
     text = "a.pt: 1,234,567, at most 4,096,16 or 1,024 of 3,5 channels."
     shown = "a.pt: 1\u2009234\u2009567, at most 4,096,16 or 1024 of 3,5 channels."
     assert widgets.with_thin_spaces(text) == shown
+
+
+def test_errors_get_their_lines_before_other_notices() -> None:
+    assert notices.line_shares([("info", 2), ("error", 2)], 3) == [1, 2]
+    assert notices.line_shares([("error", 2), ("info", 1), ("error", 3)], 3) == [2, 0, 1]
+    assert notices.line_shares([("info", 1), ("info", 5)], 6) == [1, 5]
+    assert notices.line_shares([], 3) == []
 
 
 @pytest.mark.parametrize("name", ["steps_per_second", "scale", "angle", "fire_rate"])
