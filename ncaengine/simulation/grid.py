@@ -75,7 +75,6 @@ class Grid(Displayed):
         self.settings = moment.settings
         self.pace = Pace(moment.settings.steps_per_second, snapshot.gathered)
         self.timeline = Timeline(history, tip=moment.age, first=moment.edit_count)
-        self._undone: list[list[Edit]] = []
         self._ticks = 0  # that have passed and are not yet turned into steps
         self._due = 0  # steps
         self._released = False
@@ -174,18 +173,13 @@ class Grid(Displayed):
     @property
     def can_redo(self) -> str:
         """The title of the edit that redo would make again; '' if there is none."""
-        return self.last_undone.title if self.last_undone else ""
+        return self.timeline.undone[-1][0].title if self.timeline.undone else ""
 
     @property
     def last_edit(self) -> Edit | None:
         """The edit that undo would take back; of a stroke, its first part."""
         last = self.timeline.last_undoable(self.edit_count)
         return None if last is None else self.timeline.between(last, last + 1)[0]
-
-    @property
-    def last_undone(self) -> Edit | None:
-        """The edit that redo would make again; of a stroke, its first part."""
-        return self._undone[-1][0] if self._undone else None
 
     @property
     def keeps(self) -> bool:
@@ -214,7 +208,7 @@ class Grid(Displayed):
             self.timeline.restart(self.age, self.edit_count)
         self.changes += 1
         if new and edit.title:
-            self._undone.clear()
+            self.timeline.undone.clear()
 
     def undo(self) -> None:
         """Go back to before the last edit. Raises NCAError if there is none."""
@@ -224,15 +218,15 @@ class Grid(Displayed):
         group = [edit for edit in self.timeline.between(first, self.edit_count) if edit.title]
         self._go_to(group[0].age, first)
         self.timeline.cut(self.age, self.edit_count, group)
-        self._undone.append(group)
+        self.timeline.undone.append(group)
 
     def redo(self) -> None:
         """Make the last undone edit again, on the present state. Raises NCAError if there is none."""
-        if not self._undone:
+        if not self.timeline.undone:
             raise NCAError("Nothing to redo on this grid.")
-        for edit in self._undone[-1]:
+        for edit in self.timeline.undone[-1]:
             self.edit(replace(edit, age=self.age, on_drop=None), new=False)
-        self._undone.pop()
+        self.timeline.undone.pop()
 
     def rewind(self, steps: int) -> None:
         """Go back some steps, or forward again if below 0, as far as the timeline reaches. Raises NCAError."""

@@ -84,6 +84,8 @@ class Timeline:
     edits: list[Edit] = field(default_factory=list)
     tip: int = 0
     """The greatest age that can be reached."""
+    undone: list[list[Edit]] = field(default_factory=list)
+    """The edits that redo makes again, the next ones at the end; each with the others of its stroke."""
     first: int = 0
     """The number of edits before the first one that is kept; edits are counted from the grid's beginning."""
 

@@ -1,7 +1,6 @@
 """Go back and forth in the selected grid's history: undo, redo, a step back, the time slider."""
 
 from collections.abc import Callable
-from operator import attrgetter
 
 from ncaengine.simulation.commands import AnyEdit, Redo, RemoveGrid, Rewind, Set, Undo
 from ncaengine.simulation.grid import Grid
@@ -26,7 +25,7 @@ def undo(app: App) -> None:
     elif not app.panes:
         app.notify("Nothing to undo.")
     elif app.grid.can_undo:
-        app.submit(*map(Undo, _together(app, attrgetter("last_edit"))))
+        app.submit(*map(Undo, _together(app, lambda grid: grid.last_edit)))
     else:
         app.notify(f"Nothing to undo on this grid{since(app)}.")
 
@@ -52,9 +51,13 @@ def _last_removed(app: App) -> int | None:
 def redo(app: App) -> None:
     """Redo the edit that was undone last."""
     if app.grid.can_redo:
-        app.submit_together(map(Redo, _together(app, attrgetter("last_undone"))))
+        app.submit_together(map(Redo, _together(app, _last_undone)))
     else:
         app.notify("Nothing to redo on this grid.")
+
+
+def _last_undone(grid: Grid) -> Edit | None:
+    return grid.timeline.undone[-1][0] if grid.can_redo else None
 
 
 def _together(app: App, edit_of: Callable[[Grid], Edit | None]) -> list[int]:
