@@ -9,6 +9,7 @@ from ncaengine.core import fields, lattice
 from ncaengine.core.errors import NCAError
 from ncaengine.core.fields import MAX_MODELS
 from ncaengine.core.files import as_text
+from ncaengine.core.texts import with_unit
 from ncaengine.io import scripts
 from ncaengine.simulation.commands import Copy, Paint, SetModel, Show
 from ncaengine.simulation.grid import Grid
@@ -73,7 +74,7 @@ def value_text(app: App, grid: Grid, default: bool = False) -> str:
         return app.name_of(grid.model) if default else model_for(app, grid)
     if brush.field == "angle" and brush.along and not default:
         return "along the stroke"
-    return f"{spec.default if default else brush.values[brush.field]:.4g}{spec.unit}"
+    return with_unit(f"{spec.default if default else brush.values[brush.field]:.4g}", spec.unit)
 
 
 def _value(app: App, grid: Grid, default: bool) -> float:

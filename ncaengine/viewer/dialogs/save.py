@@ -22,11 +22,11 @@ TITLES: dict[SavedKind, tuple[str, str]] = {
     ),
     "picture": (
         "Save the picture",
-        "The picture with its areas filled, of its own size: .png, .tif, .jpg or .webp.",
+        "The picture with its areas filled, of its own size. The name ends in png, tif, jpg or webp.",
     ),
     "layer": (
         "Save the layer",
-        "The textures alone, transparent where the picture shows: .png, .tif or .webp.",
+        "The textures alone, transparent where the picture shows. The name ends in png, tif or webp.",
     ),
 }
 """(title, help) of what is saved."""

@@ -8,6 +8,7 @@ from imgui_bundle import ImVec4, imgui
 
 from ncaengine.core.files import as_text
 from ncaengine.core.settings import SettingInfo
+from ncaengine.core.texts import with_unit
 from ncaengine.viewer.kit import icons, theme
 from ncaengine.viewer.kit.theme import em, u32
 
@@ -25,7 +26,6 @@ INSIDE = int(imgui.HoveredFlags_.root_and_child_windows | imgui.HoveredFlags_.al
 
 TOOLTIP_WIDTH = 18.0
 """Of the text of a tooltip, in em."""
-THIN_SPACE = "\u2009"
 
 SHARED_ID = 0x6E6361
 """The id that `shared_ids` pushes: any number that imgui is unlikely to compute itself."""
@@ -173,14 +173,8 @@ def text_in(colour: ImVec4, text: str, width: float | None = None, wrapped: bool
 
 
 def format_count(number: float) -> str:
-    """Return a number without decimals, from five digits on with thin spaces between its thousands."""
-    text = f"{number:,.0f}"
-    return text.replace(",", THIN_SPACE if abs(number) >= 9999.5 else "")
-
-
-def with_thin_spaces(text: str) -> str:
-    """Return a text of the engine, which writes 12,345, with its numbers as the window writes them."""
-    return re.sub(r"\d{1,3}(?:,\d{3})+(?!\d|,\d)", lambda found: format_count(int(found[0].replace(",", ""))), text)
+    """Return a number without decimals: 12,345."""
+    return f"{number:,.0f}"
 
 
 def shorten(text: str, width: float) -> str:
@@ -211,7 +205,7 @@ def format_value(info: SettingInfo, value: float) -> str:
         return "unlimited"
     form = "%.2f" if info.high <= 10 else "%.3g"
     text = format_count(value) if info.unit == "°" or value >= 100 else form % value
-    return text + ("" if info.unit in ("°", "×", "") else " ") + info.unit
+    return with_unit(text, info.unit)
 
 
 # Rows of a panel

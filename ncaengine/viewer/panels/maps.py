@@ -12,6 +12,7 @@ from ncaengine.core.brushes import OF_ANGLES, Pattern
 from ncaengine.core.fields import FIELDS, MAX_MODELS, Field
 from ncaengine.core.looks import TINTS
 from ncaengine.core.settings import SettingInfo
+from ncaengine.core.texts import with_unit
 from ncaengine.simulation.commands import Fill
 from ncaengine.viewer.actions import display_modes, open_files, tools
 from ncaengine.viewer.kit import icons, sliders, theme, widgets
@@ -149,14 +150,14 @@ class MapsPanel:
     def _numbers(self) -> None:
         fill, info = self._fill, FIELDS[self._fill.field]
         count, values = 1 if fill.pattern in ONE_VALUE else 2, list(fill.values)
-        limits = f"From {info.low:g} to {info.high:g} {info.unit}".rstrip() + "."
+        limits = f"From {info.low:g} to {with_unit(f'{info.high:g}', info.unit)}."
         widgets.row_label("Value" if count == 1 else "Values", limits)
         width = widgets.equal_width(count)
         for place in range(count):
             if place:
                 imgui.same_line()
             imgui.set_next_item_width(width)
-            form = f"%.4g {info.unit}".rstrip()
+            form = with_unit("%.4g", info.unit)
             _, values[place] = imgui.input_float(f"##map-value{place}", values[place], 0, 0, form)
             widgets.tooltip(f"{info.help} {limits}")
         if tuple(values) != fill.values:

@@ -33,11 +33,11 @@ def show(app: App, left: float, bottom: float, width: float, right: float, lines
     """
     width = min(max(width, em(LEAST_WIDTH)), em(MOST_WIDTH), right - left)
     text_width = width - em(5.6)
-    shown = [(toast, widgets.with_thin_spaces(toast.text)) for toast in reversed(app.toasts)]
-    news = [(toast.kind, _line_count(text, text_width)) for toast, text in shown if not toast.buttons]
+    shown = app.toasts[::-1]
+    news = [(toast.kind, _line_count(toast.text, text_width)) for toast in shown if not toast.buttons]
     shares = iter(line_shares(news, lines))
-    for toast, whole in shown:
-        if text := whole if toast.buttons else _cut(whole, text_width, next(shares)):
+    for toast in shown:
+        if text := toast.text if toast.buttons else _cut(toast.text, text_width, next(shares)):
             bottom = _toast(app, toast, text, left, bottom, width) - em(0.5)
     return bottom
 
@@ -95,7 +95,7 @@ def _toast(app: App, toast: Toast, text: str, left: float, bottom: float, width:
         imgui.text_unformatted(text)
         imgui.pop_text_wrap_pos()
         if text.endswith("…"):
-            widgets.tooltip(widgets.with_thin_spaces(toast.text))
+            widgets.tooltip(toast.text)
         imgui.same_line(width - em(2.6))
         if widgets.button(f"{icons.CLOSE}###dismiss", em(1.9), "Dismiss", (theme.FIELD, theme.FIELD_HELD, theme.DIM)):
             app.toasts.remove(toast)
