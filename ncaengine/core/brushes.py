@@ -18,6 +18,10 @@ Point = tuple[Coordinate, Coordinate]
 """A place on the endless plane of the screen, in cell widths, y downwards; (0, 0) is the middle of cell (0, 0)."""
 Tool = Literal["erase", "noise", "image", "patch", "rate", "scale", "angle", "model", "texture"]
 Pattern = Literal["even", "halves", "stripes", "ramp", "checks", "polar", "bipolar", "polar-distill", "dipole"]
+TITLES: dict[Tool, str] = {
+    "erase": "Erase", "noise": "Noise", "image": "Picture", "patch": "Paste", "texture": "Texture",
+}  # fmt: skip
+"""What undo and the window call the brushes for states; those for maps have the titles of their fields."""
 OF_ANGLES: tuple[Pattern, ...] = ("polar", "bipolar", "polar-distill", "dipole")
 """Patterns of directions, for the field `angle` only."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import filelock
 
 from ncaengine.core.errors import NCAError
-from ncaengine.core.files import short_key
+from ncaengine.core.files import short_key, unwritable
 
 
 class Claim:
@@ -51,7 +51,10 @@ def claimed(output: str | Path, called: str | Path = "") -> Iterator[None]:
 
 def is_claimed(output: str | Path) -> bool:
     """Return whether a program has claimed an output."""
-    if not _lock_of(output).exists():
+    try:
+        if not _lock_of(output).exists():
+            return False
+    except NCAError:  # nothing can be written there, which the writer will say
         return False
     try:
         Claim(output).release()
@@ -61,5 +64,11 @@ def is_claimed(output: str | Path) -> bool:
 
 
 def _lock_of(output: str | Path) -> Path:
-    path = Path(os.path.realpath(output))
+    """Return the file that is locked for an output. Raise NCAError if nothing can be written under its name."""
+    try:
+        path = Path(os.path.realpath(output))
+    except OSError as error:  # the working folder was removed
+        raise unwritable(output, error) from None
+    if not path.name:
+        raise NCAError(f"{output}: is no name for an output; add one.")
     return path.with_name(f".{short_key(path)}.lock")

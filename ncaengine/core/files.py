@@ -283,3 +283,13 @@ def _exchange(one: Path, other: Path) -> bool:
 def as_text(name: str) -> str:
     """Return a file's name as text for other files: where the system takes it for bytes, they are UTF-8."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def present_folder() -> Path:
+    """Return the working folder. If it was removed, the home folder becomes it, so that short names mean a place."""
+    try:
+        return Path.cwd()
+    except OSError:
+        with suppress(OSError):
+            os.chdir(Path.home())
+        return Path.home()

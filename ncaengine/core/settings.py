@@ -11,6 +11,7 @@ import msgspec
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.names import choices
+from ncaengine.core.texts import with_unit
 from ncaengine.core.validation import explain_invalid
 
 Reader = Literal["clock", "firing", "cell"]
@@ -145,7 +146,7 @@ def with_setting(settings: Settings, name: str, value: float | bool) -> Settings
     info = SETTINGS[name]
     if not isinstance(value, bool) and not info.low <= value <= info.high:
         raise NCAError(
-            f"{info.title} is {value:g}; it must be from {info.low:g} to {info.high:g} {info.unit}".rstrip() + "."
+            f"{info.title} is {value:g}; it must be from {info.low:g} to {with_unit(f'{info.high:g}', info.unit)}."
         )
     try:
         return msgspec.convert({**msgspec.structs.asdict(settings), name: value}, Settings)

@@ -11,6 +11,11 @@ def plural(count: int, word: str) -> str:
     return f"{count:,} {word}{'s' * (count != 1)}"
 
 
+def with_unit(number: str, unit: str) -> str:
+    """Return a number with its unit: 30 steps/s, but 45° and 2×."""
+    return f"{number}{unit}" if unit in ("°", "×") else f"{number} {unit}".rstrip()
+
+
 def file_size(count: float) -> str:
     """Return a number of bytes in its largest unit: 24 kB, 2.4 GB."""
     for unit in ("bytes", "kB", "MB"):

@@ -20,7 +20,7 @@ import safetensors.numpy
 from ncaengine.core import backdrops, bounds, inputs, memory, model_dicts
 from ncaengine.core.backdrops import Backdrop
 from ncaengine.core.errors import NCAError
-from ncaengine.core.files import check_place, errors_named, replace_file
+from ncaengine.core.files import as_text, check_place, errors_named, replace_file
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Model
 from ncaengine.core.types import Size
@@ -104,7 +104,7 @@ def _pack(
             tensors[f"grid.{grid.id}.fields"] = grid.moment.fields
         if grid.moment.backdrop is not None:
             tensors[f"grid.{grid.id}.areas"] = grid.moment.backdrop.labels
-    models_ = tuple(SavedModel(n, m.config, str(paths.get(n, "")), weights_hash(m)) for n, m in used.items())
+    models_ = tuple(SavedModel(n, m.config, as_text(str(paths.get(n, ""))), weights_hash(m)) for n, m in used.items())
     grids = tuple(_saved_grid(grid, _names(sim)) for grid in origin.grids)
     header = SessionHeader(VERSION, origin.tick, origin.next_id, models_, grids, tuple(arrays), window)
     plain = msgspec.to_builtins(header)

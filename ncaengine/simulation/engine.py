@@ -49,7 +49,9 @@ class Engine:
         else:
             self.check(command)
             grid = self.world.grid(command.grid)
-            grid.wait_for_step(at_step, max(len(self.journal), grid.next_order), command)
+            known = [*grid.waiting, *grid.timeline.waiting_after(grid.timeline.first)]  # of an opened session, too
+            order = max([len(self.journal), *(order + 1 for _, order, _ in known)])
+            grid.wait_for_step(at_step, order, command)
         self.journal.append(JournalEntry(self.tick, command, at_step))
         return made
 

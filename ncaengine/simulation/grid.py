@@ -73,7 +73,6 @@ class Grid(Displayed):
         self.settings = moment.settings
         self.pace = Pace(moment.settings.steps_per_second, snapshot.gathered)
         self.timeline = Timeline(history, tip=moment.age, first=moment.edit_count)
-        self._undone: list[list[Edit]] = []
         self._ticks = 0  # that have passed and are not yet turned into steps
         self._due = 0  # steps
         self._released = False
@@ -162,19 +161,24 @@ class Grid(Displayed):
     def snapshot(self, number: int | None = None) -> Snapshot:
         """Return the grid as it is, or a copy under another number, for which no command waits."""
         due = [*self.waiting, *self.timeline.waiting_after(self.edit_count)] if number is None else []
-        waiting = tuple(sorted(due, key=itemgetter(0, 1)))
-        return Snapshot(number or self.id, self.moment(), self.look, self.pace.gathered, waiting)
+        due.sort(key=itemgetter(0, 1))
+        return Snapshot(number or self.id, self.moment(), self.look, self.pace.gathered, tuple(due))
 
     @property
     def can_undo(self) -> str:
         """The title of the edit that undo would take back; '' if there is none."""
-        last = self.timeline.last_undoable(self.edit_count)
-        return "" if last is None else self.timeline.between(last, last + 1)[0].title
+        return self.last_edit.title if self.last_edit else ""
 
     @property
     def can_redo(self) -> str:
         """The title of the edit that redo would make again; '' if there is none."""
-        return self._undone[-1][0].title if self._undone else ""
+        return self.timeline.undone[-1][0].title if self.timeline.undone else ""
+
+    @property
+    def last_edit(self) -> Edit | None:
+        """The edit that undo would take back; of a stroke, its first part."""
+        last = self.timeline.last_undoable(self.edit_count)
+        return None if last is None else self.timeline.between(last, last + 1)[0]
 
     @property
     def keeps(self) -> bool:
@@ -203,7 +207,7 @@ class Grid(Displayed):
             self.timeline.restart(self.age, self.edit_count)
         self.changes += 1
         if new and edit.title:
-            self._undone.clear()
+            self.timeline.undone.clear()
 
     def undo(self) -> None:
         """Go back to before the last edit. Raises NCAError if there is none."""
@@ -213,15 +217,15 @@ class Grid(Displayed):
         group = [edit for edit in self.timeline.between(first, self.edit_count) if edit.title]
         self._go_to(group[0].age, first)
         self._forget_future(group)
-        self._undone.append(group)
+        self.timeline.undone.append(group)
 
     def redo(self) -> None:
         """Make the last undone edit again, on the present state. Raises NCAError if there is none."""
-        if not self._undone:
+        if not self.timeline.undone:
             raise NCAError("Nothing to redo on this grid.")
-        for edit in self._undone[-1]:
+        for edit in self.timeline.undone[-1]:
             self.edit(replace(edit, age=self.age, waited=None), new=False)
-        self._undone.pop()
+        self.timeline.undone.pop()
 
     def rewind(self, steps: int) -> None:
         """Go back some steps, or forward again if below 0, as far as the timeline reaches. Raises NCAError."""
@@ -260,14 +264,10 @@ class Grid(Displayed):
         self.write(moment.state, moment.fields)
 
     def _forget_future(self, undone: Sequence[Edit] = ()) -> None:
-        """Go another way than the timeline did. Commands that had waited wait again, but those of undone edits."""
-        timeline = self.timeline
-        if self.age < timeline.tip or self.edit_count < timeline.last:
-            again, gone = timeline.waiting_after(self.edit_count), [edit.waited for edit in undone]
-            timeline.cut(self.age, self.edit_count)
-            for waited in again:
-                if waited not in gone:
-                    self.wait_for_step(*waited)
+        """Go another way than the timeline did. undone: Edits whose commands don't wait again."""
+        if self.age < self.timeline.tip or self.edit_count < self.timeline.last:
+            for waited in self.timeline.cut(self.age, self.edit_count, undone):
+                self.wait_for_step(*waited)
 
     def _go_to(self, age: int, edit_count: int) -> None:
         """Go to a place of the timeline: from the moment before it, by the same steps and edits."""
@@ -288,12 +288,6 @@ class Grid(Displayed):
     def wait_for_step(self, at_step: int, order: int, command: AnyCommand) -> None:
         """Let a command wait until the grid has made `at_step` steps; of several, the first in `order` comes first."""
         heapq.heappush(self.waiting, (at_step, order, command))
-
-    @property
-    def next_order(self) -> int:
-        """The least order of a command that comes after all that wait or did, which may be an opened session's."""
-        known = [*self.waiting, *self.timeline.waiting_after(self.timeline.first)]
-        return max((order + 1 for _, order, _ in known), default=0)
 
     def set_pace(self, settings: Settings) -> None:
         """Take over settings that only the clock reads."""

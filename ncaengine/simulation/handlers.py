@@ -14,7 +14,7 @@ import numpy as np
 
 from ncaengine.core import states
 from ncaengine.core.backdrops import grid_size
-from ncaengine.core.brushes import Patch
+from ncaengine.core.brushes import TITLES, Patch
 from ncaengine.core.errors import NO_MEMORY, NCAError
 from ncaengine.core.fields import FIELDS
 from ncaengine.core.model import Model
@@ -215,7 +215,7 @@ def _plan_reseed(_world: World, grid: Grid, command: c.Reseed) -> tuple[str, Cal
 
 def _plan_paint(world: World, grid: Grid, command: c.Paint) -> tuple[str, Callable[[], None]]:
     image = world.library.image(command.image) if command.tool == "image" else None
-    title = FIELDS[command.tool].title if command.tool in FIELDS else command.tool.capitalize()
+    title = FIELDS[command.tool].title if command.tool in FIELDS else TITLES[command.tool]
     return title, partial(edits.paint, grid, command, image, world.patch)
 
 

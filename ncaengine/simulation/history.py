@@ -87,6 +87,8 @@ class Timeline:
     edits: list[Edit] = field(default_factory=list)
     tip: int = 0
     """The greatest age that can be reached."""
+    undone: list[list[Edit]] = field(default_factory=list)
+    """The edits that redo makes again, the next ones at the end; each with the others of its stroke."""
     first: int = 0
     """The number of edits before the first one that is kept; edits are counted from the grid's beginning."""
 
@@ -150,11 +152,17 @@ class Timeline:
         """Return the commands that had waited and made edits after a count of edits."""
         return [edit.waited for edit in self.between(edit_count, self.last) if edit.waited]
 
-    def cut(self, age: int, edit_count: int) -> None:
-        """Forget what lies after a place, because the grid goes another way from there."""
+    def cut(self, age: int, edit_count: int, undone: Sequence[Edit] = ()) -> list[Waiting]:
+        """Forget what lies after a place, because the grid goes another way. Return the commands that wait again.
+
+        undone: Edits that are dropped for good.
+        """
+        gone = [edit.waited for edit in undone]
+        again = [waited for waited in self.waiting_after(edit_count) if waited not in gone]
         del self.edits[edit_count - self.first :]
         self.moments = [m for m in self.moments if m.age <= age and m.edit_count <= edit_count]
         self.tip = age
+        return again
 
     def restart(self, age: int, edit_count: int) -> None:
         """Forget everything, and count from here."""
@@ -167,5 +175,5 @@ class Timeline:
 
         edit_count: The edits made so far; later ones are not looked at.
         """
-        counts = (k for k, edit in enumerate(self.between(self.first, edit_count)) if edit.title and not edit.more)
-        return max(((self.first + k) for k in counts), default=None)
+        counts = range(edit_count - 1, self.first - 1, -1)
+        return next((k for k in counts for edit in self.between(k, k + 1) if edit.title and not edit.more), None)

@@ -11,6 +11,7 @@ from imgui_bundle import hello_imgui, imgui, immapp
 
 from ncaengine.backends.gl import llvmpipe
 from ncaengine.core.errors import NCAError
+from ncaengine.core.files import present_folder
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Model
 from ncaengine.core.types import U8
@@ -187,6 +188,7 @@ class Window:
 
     def frame(self) -> None:
         """Load changed files, let time pass and draw once."""
+        present_folder()  # which may be removed at any time
         self.hot_reload.poll()
         self._open_dropped()
         self.session_claim.update()
@@ -316,7 +318,7 @@ class Window:
 
         The autosave is kept after a crash, and for edits that are not saved when another program closed the window.
         """
-        if self.autosave and self._ended and session_files.unsaved_edits(self.app):
+        if self.autosave and self._ended and session_files.unsaved(self.app):
             self.autosave.keep()
         recording.finish(self.app)
         if self.autosave:

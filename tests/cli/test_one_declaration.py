@@ -97,7 +97,7 @@ def run(folder: Path, *command: object) -> subprocess.CompletedProcess[str]:
 
 def test_record_has_a_flag_for_a_new_setting(copy: Path) -> None:
     text = " ".join(run(copy, "-m", "ncaengine", "record", "--help").stdout.replace("│", " ").split())
-    assert "--glow FLOAT Multiplies the width of every cell. From 0.5 to 3 ×. (default: 1)" in text
+    assert "--glow FLOAT Multiplies the width of every cell. From 0.5 to 3×. (default: 1)" in text
 
 
 def test_the_flag_reaches_the_shader(copy: Path, gl: GLBackend) -> None:
@@ -115,7 +115,7 @@ def test_the_flag_reaches_the_shader(copy: Path, gl: GLBackend) -> None:
 
 def test_the_flag_has_the_range_of_the_declaration(copy: Path) -> None:
     done = run(copy, "-m", "ncaengine", "record", "m.safetensors", "-o", "a.png", "--glow", 9, "--backend", "torch")
-    assert (done.returncode, done.stderr) == (1, "ncaengine: Glow is 9; it must be from 0.5 to 3 ×.\n")
+    assert (done.returncode, done.stderr) == (1, "ncaengine: Glow is 9; it must be from 0.5 to 3×.\n")
 
 
 def test_sessions_scripts_and_uniforms_have_a_key_for_a_new_setting(copy: Path) -> None:

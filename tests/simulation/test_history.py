@@ -294,7 +294,7 @@ def test_a_timeline_knows_which_commands_had_waited() -> None:
     timeline = Timeline(edits=[Edit(5, lambda: None, "a", waited=waited), Edit(7, lambda: None, "b")], tip=9)
     assert timeline.waiting_after(0) == [waited]
     assert timeline.waiting_after(1) == []
-    timeline.cut(4, 0)
+    assert timeline.cut(4, 0) == [waited]
     assert timeline.waiting_after(0) == []
 
 

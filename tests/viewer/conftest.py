@@ -23,7 +23,7 @@ def make(gl: GLBackend, catalogue: Catalogue) -> Iterator[Callable[..., App]]:
     def app(count: int = 1) -> App:
         made.append(Simulation(gl, catalogue))
         found = App(made[-1])
-        models = [model("ab"[i], i) for i in range(count)]
+        models = [model("abc"[i], i) for i in range(count)]
         open_files.open_models(found, models, Options((12, 10), steps_per_second=(30.0,)))
         return found
 

@@ -83,6 +83,7 @@ def test_abandoned_sessions_are_restored_or_discarded_the_newest_first(
         (tmp_path / f"{number}.nca").write_bytes(session_files.pack(old))
         os.utime(tmp_path / f"{number}.nca", (time.time() - 600 + number, time.time() - 600 + number))
     (tmp_path / "8.nca").write_bytes(b"broken")
+    (tmp_path / "kept").mkdir()
     app = make(1)
     saver = Autosave(app, tmp_path)
     assert [file.path.name for file in saver.abandoned] == [f"{n}.nca" for n in (6, 5, 4, 3, 2)]
@@ -98,6 +99,10 @@ def test_abandoned_sessions_are_restored_or_discarded_the_newest_first(
     assert len(app.sim.grids) == 2
     assert app.sim.tick == 600
     assert app.session_file.path is None
+    assert not session_files.may_close(app)  # what was restored is nowhere else
+    assert app.toasts[-1].text == "What was restored is not saved."
+    session_files.write(app, "session", tmp_path / "kept" / "saved.nca")
+    assert session_files.may_close(app)
     assert not (tmp_path / "5.nca").exists()
     assert sessions.load_session(tmp_path / f"{os.getpid()}.nca").header.tick == 600  # safe even if this window dies
     saver.close()
@@ -167,8 +172,8 @@ def dying(folder: Path) -> None:
         window.frame()
 
 
-def reviving(folder: Path) -> None:
-    """Restore that in the next window and close it."""
+def reviving(folder: Path, ends: bool = False) -> None:
+    """Restore that in the next window and close it; or let the system end it."""
     from ncaengine.viewer.window import Window
 
     with Window([model("c")], Options((8, 8)), kernels.discover(), (400, 300), hidden=True, autosave=folder) as window:
@@ -179,6 +184,13 @@ def reviving(folder: Path) -> None:
         for _ in range(3):
             window.frame()
         print(sessions.fingerprint(window.sim), flush=True)
+        if ends:
+            window.end()
+
+
+def ended_again(folder: Path) -> None:
+    """Restore that in a window that the system ends before it is saved."""
+    reviving(folder, ends=True)
 
 
 def ended(folder: Path) -> None:
@@ -239,7 +251,8 @@ def test_a_killed_window_is_restored_to_the_last_bit(tmp_path: Path) -> None:
         window.kill()
     assert len(states) == 64
     assert len(list(tmp_path.glob("*.nca"))) == 1
-    assert apart(__file__, "reviving", tmp_path).splitlines()[-1] == states
+    for scenario in ("ended_again", "reviving"):
+        assert apart(__file__, scenario, tmp_path).splitlines()[-1] == states
     assert list(tmp_path.iterdir()) == []
 
 

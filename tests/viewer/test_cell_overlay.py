@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from apps import painted
 from helpers import NOTEBOOK_CONFIG, apart, random_model, small
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ from ncaengine.core import kernels
 from ncaengine.core.looks import RAMPS, Look
 from ncaengine.simulation.commands import Fill, Resize, Rewind, Set, SetKernel, Show, Step
 from ncaengine.simulation.simulation import Simulation
-from ncaengine.viewer.actions import running
+from ncaengine.viewer.actions import running, tools
 from ncaengine.viewer.canvas.cell_overlay import LEAST_SIZE
 from ncaengine.viewer.panels.probe import BINS, histogram
 from ncaengine.viewer.state.app import App
@@ -244,11 +245,14 @@ def cells(folder: Path) -> None:
         pins.append(probe.pointed[1])
         assert "Cells" not in prefs.closed
         point(430, 330)
+        tools.select(app, "erase")  # with which Alt-click pins, too
         io.add_key_event(key.mod_alt, True)
         frames()
         click()
         io.add_key_event(key.mod_alt, False)
         frames()
+        tools.select(app, "look")
+        assert not painted(app)
         pins.append(probe.pointed[1])
         trace = probe.trace(grid)
         assert list(trace.cells.values()) == pins

@@ -281,10 +281,17 @@ def test_the_valid_ones_of_several_dropped_files_open(app: App, tmp_path: Path) 
 
 def test_only_the_first_of_many_dropped_files_open(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[Path] = []
-    monkeypatch.setattr(open_files, "open_path", lambda app, path: opened.append(path))
-    open_files.drop(app, [Path(f"{n}.pt") for n in range(40)])
+
+    def open_path(_app: App, path: Path) -> None:
+        opened.append(path)
+        if len(opened) > 13:
+            raise NCAError("There is room for 16 grids; remove one first.")
+
+    monkeypatch.setattr(open_files, "open_path", open_path)
+    open_files.drop(app, [Path(f"{n}.pt") for n in range(30)])
     assert len(opened) == open_files.MOST_DROPPED
-    assert [toast.kind for toast in app.toasts] == ["error"]
+    assert [toast.kind for toast in app.toasts] == ["error", "error"]
+    assert app.toasts[-1].text == "Opened 13 of 30 dropped files; drop at most 16 at once."
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_a_problem_becomes_one_notice(make):
             send(listener, "/set/dt", 9.0)
             take(app, listener)
     assert [toast.text for toast in app.toasts if "OSC" in toast.text] == [
-        "OSC: Time step is 9; it must be from 0 to 2 ×."
+        "OSC: Time step is 9; it must be from 0 to 2×."
     ]
 
 

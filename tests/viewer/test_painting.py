@@ -192,6 +192,7 @@ def test_a_copy_is_pasted_with_the_next_click():
     assert len(painted(app)) == 1
     first, second = (pane.grid.state() for pane in app.panes)
     assert (second[7:12, 9:12] == first[4:9, 5:8]).all()
+    assert app.panes[1].grid.can_undo == TOOLS["patch"].title
 
 
 def test_pasting_without_a_copy_and_painting_without_a_picture_show_notices():
@@ -217,6 +218,7 @@ def test_a_picture_is_painted(tmp_path):
     drag(app, (8, 8))
     assert painted(app)[0].image == "red"
     assert tuple(app.grid.image(raw=True)[8, 8]) == (255, 0, 0)
+    assert app.grid.can_undo == TOOLS["image"].title
 
 
 def test_a_dropped_picture_becomes_the_one_to_paint(tmp_path):

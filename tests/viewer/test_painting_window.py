@@ -245,13 +245,13 @@ def pictures(folder: Path) -> None:
         engine.set_ref("ncaengine")
         drag(engine, at(engine, 0.5, 0.5))
         assert painted(app)[-1].image == "red"
-        assert grid.can_undo == "Image"
+        assert grid.can_undo == "Picture"
         engine.key_press(int(key.c))
         engine.mouse_move_to_pos(at(engine, 0.5, 0.5))
         drag(engine, at(engine, 0.5, 0.5))
         assert app.brush.tool == "patch"
         drag(engine, at(engine, 0.6, 0.5))
-        assert grid.can_undo == "Patch"
+        assert grid.can_undo == "Paste"
 
     drive(Options((40, 40)), 1, script, (900, 700))
 

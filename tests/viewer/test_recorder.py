@@ -334,10 +334,10 @@ def test_a_still_contains_its_settings(recorder, tmp_path):
         "Step": "7",
         "Speed": "30 steps/s",
         "Fire rate": "0.5",
-        "Cell scale": "1 ×",
-        "Stretch": "1 ×",
-        "Rotation": "-30 °",
-        "Time step": "1 ×",
+        "Cell scale": "1×",
+        "Stretch": "1×",
+        "Rotation": "-30°",
+        "Time step": "1×",
         "Paired firing": "yes",
     }
     assert np.array_equal(frames_of(tmp_path / "lively-hexagonal.png")[0], grid.image(3))

@@ -9,6 +9,7 @@ import pytest
 from helpers import NOTEBOOK_CONFIG, random_model, small
 
 from ncaengine.backends.gl.backend import GLBackend
+from ncaengine.core import bounds
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Model, Seed
 from ncaengine.formats import model_files
@@ -82,3 +83,38 @@ def test_linked_grids_all_run_the_model(app: App) -> None:
     for grid in app.sim.grids.values():
         assert (grid.model.config.name, grid.settings.fire_rate) == ("other", 1)
         assert np.count_nonzero(grid.state().any(-1)) == 1
+
+
+@pytest.mark.parametrize("seed", [3_000_000_000, -5, bounds.SEED.high])
+def test_a_typed_seed_may_have_64_bits(app: App, seed: int) -> None:
+    running.type_seed(app, f" {seed}")
+    assert app.grid.rng_seed == seed
+    assert not app.toasts
+
+
+@pytest.mark.parametrize("typed", ["", "1.5", "9" * 19, "-" + "9" * 19, "9" * 5000])
+def test_what_is_no_seed_is_said(app: App, typed: str) -> None:
+    running.type_seed(app, typed)
+    assert app.grid.rng_seed == 7
+    assert "is no seed; type a whole number" in app.toasts[-1].text
+
+
+def test_no_action_passes_the_highest_seed(app: App) -> None:
+    running.use_seed(app, int(bounds.SEED.high))
+    grids.add(app)
+    assert app.grid.rng_seed == 0
+    app.select(0)
+    running.reseed(app)
+    assert app.grid.rng_seed == 0
+    assert not app.toasts
+
+
+def test_the_keys_go_no_slower_than_a_step_in_ten_seconds(app: App) -> None:
+    for _ in range(30):
+        running.multiply_speed(app, 0.5)
+    assert app.grid.settings.steps_per_second == running.SLOWEST
+    for slow, faster in ((0.05, 0.1), (0.0, 2.0)):
+        for factor, wanted in ((0.5, slow or 1.0), (2, faster)):
+            running.change_setting(app, "steps_per_second", slow)
+            running.multiply_speed(app, factor)
+            assert app.grid.settings.steps_per_second == wanted

@@ -153,6 +153,7 @@ def themes(folder: Path) -> None:
         engine.key_press(int(key.page_down))
         frames(engine)
         assert window.scroll.y > 0
+        assert window.scroll_max.x == 0  # its texts are wrapped
         engine.key_press(int(key.escape))
         frames(engine)
         assert not app.show_help

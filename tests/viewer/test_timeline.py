@@ -116,6 +116,22 @@ def test_a_dismissed_question_is_asked_again_before_the_window_closes(app: App) 
     assert session_files.may_close(app)
 
 
+def test_a_session_asks_before_it_replaces_unsaved_edits(app: App, tmp_path: Path) -> None:
+    session_files.write(app, "session", tmp_path / "a.nca")
+    erase(app)
+    before = app.grid
+    open_files.drop(app, [tmp_path / "a.nca", tmp_path / "a.nca"])
+    assert app.grid is before
+    (question,) = (toast for toast in app.toasts if toast.buttons)
+    assert question.text == "1 edit is not saved."
+    assert [button.title for button in question.buttons] == ["Save", "Replace"]
+    question.buttons[1].action()
+    assert app.grid is not before
+    assert not any(toast.buttons for toast in app.toasts)
+    open_files.open_path(app, tmp_path / "a.nca")  # nothing is lost
+    assert not any(toast.buttons for toast in app.toasts)
+
+
 def test_undo_says_that_a_session_begins_without_earlier_edits(app: App, tmp_path: Path) -> None:
     erase(app)
     session_files.write(app, "session", tmp_path / "a.nca")

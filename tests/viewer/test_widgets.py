@@ -6,9 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ncaengine.core.settings import SETTINGS
+from ncaengine.core.texts import plural, with_unit
 from ncaengine.viewer.canvas import grid_cards
+from ncaengine.viewer.dialogs import save
 from ncaengine.viewer.kit import sliders, widgets
-from ncaengine.viewer.panels import probe, toolbar
+from ncaengine.viewer.panels import notices, probe, toolbar
 
 
 @pytest.mark.parametrize(("count", "plan"), [(16, (6, 3)), (12, (6, 2)), (9, (5, 2)), (5, (3, 2)), (2, (2, 1))])
@@ -57,12 +59,26 @@ def test_values_are_shown_with_their_units() -> None:
     assert texts == ["unlimited", "1.5 steps/s", "-90°", "1.25×"]
 
 
-def test_numbers_have_thin_spaces_from_five_digits_on() -> None:
-    texts = [widgets.format_count(number) for number in (0, 5868, 9999.4, 9999.6, 12345, -1234567)]
-    assert texts == ["0", "5868", "9999", "10\u2009000", "12\u2009345", "-1\u2009234\u2009567"]
-    text = "a.pt: 1,234,567, at most 4,096,16 or 1,024 of 3,5 channels."
-    shown = "a.pt: 1\u2009234\u2009567, at most 4,096,16 or 1024 of 3,5 channels."
-    assert widgets.with_thin_spaces(text) == shown
+def test_numbers_have_commas_as_those_of_the_engine_have() -> None:
+    texts = [widgets.format_count(number) for number in (0, 868, 9999.4, 9999.6, 12345, -1234567)]
+    assert texts == ["0", "868", "9,999", "10,000", "12,345", "-1,234,567"]
+    assert plural(10000, "step") == f"{texts[3]} steps"
+
+
+def test_values_agree_in_all_places() -> None:
+    assert [with_unit("2", unit) for unit in ("×", "°", "cells", "")] == ["2×", "2°", "2 cells", "2"]
+    assert [probe.tick_text(number) for number in (-0.5, 0.1 * 3, 12000.0)] == ["−0.5", "0.3", "12,000"]
+
+
+def test_no_text_of_the_save_dialog_has_an_ending_that_a_line_could_break() -> None:
+    assert not [text for texts in save.TITLES.values() for text in texts if " ." in text]
+
+
+def test_errors_get_their_lines_before_other_notices() -> None:
+    assert notices.line_shares([("info", 2), ("error", 2)], 3) == [1, 2]
+    assert notices.line_shares([("error", 2), ("info", 1), ("error", 3)], 3) == [2, 0, 1]
+    assert notices.line_shares([("info", 1), ("info", 5)], 6) == [1, 5]
+    assert notices.line_shares([], 3) == []
 
 
 @pytest.mark.parametrize("name", ["steps_per_second", "scale", "angle", "fire_rate"])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 import tyro
 
 from ncaengine.core.settings import SETTINGS, UNIFORMS, SettingInfo
+from ncaengine.core.texts import with_unit
 
 if TYPE_CHECKING:
     from ncaengine.simulation.grid import Grid
@@ -21,7 +22,7 @@ def describe(setting: SettingInfo) -> str:
     """Return the help text of a setting: what it does and its range."""
     if isinstance(setting.default, bool):
         return setting.help
-    return f"{setting.help} From {setting.low:g} to {setting.high:g} {setting.unit}".rstrip() + "."
+    return f"{setting.help} From {setting.low:g} to {with_unit(f'{setting.high:g}', setting.unit)}."
 
 
 def _flag(setting: SettingInfo) -> Any:

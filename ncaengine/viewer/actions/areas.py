@@ -2,6 +2,8 @@
 
 import math
 
+import msgspec
+
 from ncaengine.core import bounds
 from ncaengine.core.errors import NCAError
 from ncaengine.simulation.commands import Mark, SetBackdrop, Shape
@@ -83,19 +85,18 @@ def _mark(app: App, stroke: Stroke, *path: Point) -> None:
     brush, grid = app.brush, stroke.pane.grid
     # After another command in between, such as an undo, the rest is a stroke of its own.
     more = stroke.journal_length == len(app.sim.journal)
-    for number in _alike(app, grid):
-        mark = Mark(number, brush.shape, stroke.texture, path, brush.radius, int(brush.tolerance), more)
-        if not app.submit(mark):
-            brush.stroke = None
-            return
+    mark = Mark(grid.id, brush.shape, stroke.texture, path, brush.radius, int(brush.tolerance), more)
+    if not app.submit_together(msgspec.structs.replace(mark, grid=number) for number in _alike(app, grid)):
+        brush.stroke = None
+        return
     stroke.journal_length = len(app.sim.journal)
 
 
 def set_feather(app: App, feather: float, more: bool) -> None:
     """Change over how many pixels areas fade into the picture, also on linked grids."""
-    here = app.grid.backdrop
-    for number in _alike(app, app.grid) if here else ():
-        app.submit(SetBackdrop(number, here.name, here.cell, feather, more))  # type: ignore[union-attr]
+    if here := app.grid.backdrop:
+        alike = _alike(app, app.grid)
+        app.submit_together(SetBackdrop(number, here.name, here.cell, feather, more) for number in alike)
 
 
 def _alike(app: App, grid: Grid) -> list[int]:

@@ -188,6 +188,7 @@ class Autosave:
     def _restore(self) -> None:
         file = self.abandoned[0]
         session_files.show_session(self._app, sessions.load_session(file.path))
+        self._app.session_file.restored = True
         del self.abandoned[0]
         with suppress(OSError):  # the file is this window's now, which may die as well
             self._own = self._own or self._own_file()

@@ -18,11 +18,15 @@ from ncaengine.simulation.commands import (
     RemoveGrid,
     Reseed,
     Resize,
+    Revive,
     Set,
     SetKernel,
     SetModel,
 )
+from ncaengine.simulation.grid import Grid
+from ncaengine.viewer.actions.running import seed_after
 from ncaengine.viewer.state.app import App
+from ncaengine.viewer.state.pane import RemovedPane
 
 SLOW, FAST = 30.0, 120.0
 """Steps per second of the two grids whose speeds are compared."""
@@ -42,7 +46,7 @@ def add(app: App) -> None:
 def _add(app: App) -> None:
     app.sim.engine.world.check_room()
     like, settings = app.grid, app.grid.settings
-    seed = max(grid.rng_seed for grid in app.sim.grids.values()) + 1
+    seed = seed_after(max(grid.rng_seed for grid in app.sim.grids.values()))
     new = app.sim.add(like.model, like.size, like.kernel.name, settings.steps_per_second, settings.fire_rate, seed)
     for spec in SETTINGS:
         value = getattr(settings, spec)
@@ -76,13 +80,25 @@ def remove(app: App, number: int | None = None) -> None:
 def _remove(app: App, number: int) -> None:
     if app.recorder.active and any(grid.id == number for grid in app.recorder.grids):
         raise NCAError("This grid is being recorded; stop the recording before you remove it.")
-    before = [pane.grid.id for pane in app.panes].index(number) < app.selected
+    index = [pane.grid.id for pane in app.panes].index(number)
+    pane, linked = app.panes[index], frozenset(app.linked if number in app.linked else ())
     app.sim.submit(RemoveGrid(number))
-    app.selected -= before
+    app.removed_panes[number] = RemovedPane(pane.camera, pane.shows_maps, linked)
+    app.selected -= index < app.selected
     if len(app.linked & set(app.sim.grids)) < 2:
         app.linked.clear()
     if number in app.sim.engine.world.removed:
         app.notify("Removed a grid; Ctrl Z brings it back.")
+
+
+def bring_back(app: App, number: int) -> None:
+    """Bring back a grid that was removed, with its view and its links, and select it."""
+    if not app.submit(Revive(number)):
+        return
+    app.select_grid(number)
+    if before := app.removed_panes.pop(number, None):
+        app.pane.camera, app.pane.shows_maps = before.camera, before.shows_maps
+        app.linked |= before.linked & app.sim.grids.keys()
 
 
 # Select and link
@@ -123,14 +139,15 @@ def commands_for_model(app: App, number: int, model: Model) -> list[AnyCommand]:
 
 def use_model(app: App, name: str) -> None:
     """Run another open model on the selected grid and those linked with it."""
-    for number in app.linked_grids():
-        app.submit(*commands_for_model(app, number, app.models[name]))
+    model = app.models[name]
+    app.submit_together(command for number in app.linked_grids() for command in commands_for_model(app, number, model))
 
 
-def kernel_for(app: App, model: Model) -> Kernel:
-    """Return the selected grid's kernel if the model is known to grow on it, else the model's first."""
-    if app.panes and app.grid.kernel.name in model.config.kernels:
-        return app.grid.kernel
+def kernel_for(app: App, model: Model, grid: Grid | None = None) -> Kernel:
+    """Return a grid's kernel, by default the selected one's, if the model is known to grow on it, else its first."""
+    grid = grid or (app.grid if app.panes else None)
+    if grid and grid.kernel.name in model.config.kernels:
+        return grid.kernel
     return app.sim.catalogue.first(model.config.kernels)
 
 

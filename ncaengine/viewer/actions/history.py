@@ -1,7 +1,11 @@
 """Go back and forth in the selected grid's history: undo, redo, a step back, the time slider."""
 
-from ncaengine.simulation.commands import AnyEdit, Redo, RemoveGrid, Revive, Rewind, Set, Undo
+from collections.abc import Callable
+
+from ncaengine.simulation.commands import AnyEdit, Redo, RemoveGrid, Rewind, Set, Undo
 from ncaengine.simulation.grid import Grid
+from ncaengine.simulation.history import Edit
+from ncaengine.viewer.actions import grids
 from ncaengine.viewer.state.app import App
 
 MOST_STEPS = 200
@@ -11,15 +15,17 @@ MOST_WORK = 2**24
 
 
 def undo(app: App) -> None:
-    """Undo the selected grid's last edit, or bring back the grid that was removed since."""
+    """Undo the selected grid's last edit, or bring back the grid that was removed since.
+
+    A change of several grids is undone on all that are still linked and were not edited since.
+    """
     removed = _last_removed(app)
     if removed is not None:
-        if app.submit(Revive(removed)):
-            app.select_grid(removed)
+        grids.bring_back(app, removed)
     elif not app.panes:
         app.notify("Nothing to undo.")
     elif app.grid.can_undo:
-        app.submit(Undo(app.grid.id))
+        app.submit(*map(Undo, _together(app, lambda grid: grid.last_edit)))
     else:
         app.notify(f"Nothing to undo on this grid{since(app)}.")
 
@@ -45,9 +51,21 @@ def _last_removed(app: App) -> int | None:
 def redo(app: App) -> None:
     """Redo the edit that was undone last."""
     if app.grid.can_redo:
-        app.submit(Redo(app.grid.id))
+        app.submit_together(map(Redo, _together(app, _last_undone)))
     else:
         app.notify("Nothing to redo on this grid.")
+
+
+def _last_undone(grid: Grid) -> Edit | None:
+    return grid.timeline.undone[-1][0] if grid.can_redo else None
+
+
+def _together(app: App, edit_of: Callable[[Grid], Edit | None]) -> list[int]:
+    """Return the selected grid and those linked with it of which this edit is part of the same change."""
+    edits = {number: edit_of(app.sim.grids[number]) for number in app.linked_grids()}
+    changes = {number: app.changes.get(edit) for number, edit in edits.items() if edit}
+    here = app.grid.id
+    return [here, *(n for n, change in changes.items() if n != here and change and change is changes.get(here))]
 
 
 def step_back(app: App) -> None:

@@ -52,7 +52,7 @@ class HotReload:
     def _failed(self, change: Change[Model] | Change[Kernel] | Change[None]) -> bool:
         """Remove the notice about the file's previous version and show the new version's error, if it has one."""
         file, _ = model_files.split_path(change.path)
-        start = f"{change.path}: "
+        start = files.as_text(f"{change.path}: ")
         self._app.toasts = [toast for toast in self._app.toasts if not toast.text.startswith(start)]
         if not isinstance(change.found, NCAError):
             return False
@@ -87,7 +87,9 @@ class HotReload:
             if not grid.cells.largest() < EXPLODED:  # not >=, because of NaN, from which no model recovers
                 app.submit(Reseed(number, grid.rng_seed))
         if all(done):
-            self._note(change.path.name, training_progress.text_for(model_files.split_path(change.path)[0]))
+            self._note(
+                files.as_text(change.path.name), training_progress.text_for(model_files.split_path(change.path)[0])
+            )
 
     # Kernels
 

@@ -42,13 +42,15 @@ def open_gallery(app: App) -> None:
 def open_path(app: App, path: Path, new_grid: bool = True) -> None:
     """Open a file: a model in a new grid or in the selected one, a session in place of everything, a picture to fill.
 
+    If a session would replace edits that are not saved, this asks first.
+
     If a file contains several models and the path doesn't name one, the gallery shows them.
     Raises NCAError if the file can't be opened.
     """
     if path.suffix.lower() in PICTURE_ENDINGS and path.suffix.lower() not in SESSION_ENDINGS:
         pictures.open_picture(app, path)
     elif kind_of(path) == "session":
-        session_files.open_session(app, path)
+        session_files.ask_to_open(app, path)
     elif is_open(app, path) or not show_collection(app, path):
         open_model(app, path, new_grid)
 
@@ -59,10 +61,9 @@ def drop(app: App, paths: Sequence[Path]) -> None:
     While the tool Areas is taken, a picture is laid under a new grid. Else it is used to paint with if it can't be a
     still or if the Picture tool is selected.
     """
-    for path in paths[:MOST_DROPPED]:
-        app.attempt(partial(_drop, app, path))
+    opened = sum([app.attempt(partial(_drop, app, path)) for path in paths[:MOST_DROPPED]])
     if len(paths) > MOST_DROPPED:
-        app.notify(f"Opened the first {MOST_DROPPED} of {len(paths)} dropped files; drop fewer at once.", "error")
+        app.notify(f"Opened {opened} of {len(paths)} dropped files; drop at most {MOST_DROPPED} at once.", "error")
 
 
 def _drop(app: App, path: Path) -> None:
@@ -134,14 +135,19 @@ def _add_grid(app: App, model: Model) -> None:
 
 
 def _use_model(app: App, model: Model) -> None:
-    """Run the model on the selected grid. The kernel changes first if the present one lacks a stencil."""
-    number, now, kernel = app.grid.id, app.grid.kernel, grids.kernel_for(app, model)
-    commands = grids.commands_for_model(app, number, model)
-    if kernel is not now:
-        lacks = not stencils.runs_on(model.config, now)
-        commands.insert(0 if lacks else 1, SetKernel(number, kernel.name))
-    for command in commands:
-        app.sim.submit(command)
+    """Run the model on the selected grid and those linked with it. Raise NCAError at the first command that fails.
+
+    A grid's kernel changes first if the present one lacks a stencil.
+    """
+    change = object()
+    for number in app.linked_grids():
+        grid = app.sim.grids[number]
+        commands, kernel = grids.commands_for_model(app, number, model), grids.kernel_for(app, model, grid)
+        if kernel is not grid.kernel:
+            lacks = not stencils.runs_on(model.config, grid.kernel)
+            commands.insert(0 if lacks else 1, SetKernel(number, kernel.name))
+        for command in commands:
+            app.submit_as(change, command)
 
 
 def is_open(app: App, path: Path) -> bool:

@@ -4,13 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from ncaengine.core.errors import NCAError
+from ncaengine.core.files import as_text
 from ncaengine.core.model import Model
 from ncaengine.formats import model_files
 from ncaengine.io import filling, photos, picture_files
 from ncaengine.io.photos import Photo
 from ncaengine.simulation.commands import RemoveGrid, Reseed, SetBackdrop, SetModel
 from ncaengine.simulation.grid import Grid
-from ncaengine.viewer.actions import grids, tools
+from ncaengine.viewer.actions import grids, running, tools
 from ncaengine.viewer.state.app import App
 
 MODEL = "many"
@@ -28,7 +29,7 @@ def open_picture(app: App, path: Path) -> None:
     try:
         for slot, model in enumerate(models[1:], 1):
             app.sim.submit(SetModel(grid.id, app.sim.register(model), slot))
-        name = app.sim.register_array(path.stem, photos.to_8_bits(photos.without_opacity(photo).rgb))
+        name = app.sim.register_array(as_text(path.stem), photos.to_8_bits(photos.without_opacity(photo).rgb))
         app.sim.submit(SetBackdrop(grid.id, name, filling.cell_for(photo.size)))
     except NCAError:
         app.sim.submit(RemoveGrid(grid.id))
@@ -63,7 +64,7 @@ def add_variants(app: App) -> None:
         for number in range(1, VARIANTS + 1):
             app.select_grid(here)
             new = grids.copy(app)
-            app.sim.submit(Reseed(new, seed + number))
+            app.sim.submit(Reseed(new, running.seed_after(seed, number)))
             app.pane.shows_maps = False
             app.linked |= {here, new}
         app.select_grid(here)

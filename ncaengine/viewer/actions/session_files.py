@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from ncaengine.core.brushes import Coordinate
 from ncaengine.core.errors import NCAError
+from ncaengine.core.files import as_text
 from ncaengine.core.model import Model, equal_models
 from ncaengine.core.names import unique_name
 from ncaengine.core.validation import valid_entries
@@ -70,8 +71,8 @@ def extras_of(app: App) -> Extras:
 # Save
 
 
-QUIT = "Quit"
-"""The answer that closes the window."""
+QUIT, REPLACE = "Quit", "Replace"
+"""The answers that close the window, or open a session, without saving."""
 
 
 def has_grids(app: App) -> bool:
@@ -91,7 +92,7 @@ def save_session(app: App, path: Path) -> None:
     """Save all grids in a file, which is the session's from now on. Raise NCAError if it can't be written."""
     sessions.write_session(path, pack(app))
     app.session_file.mark_saved(path, len(app.sim.journal))
-    app.toasts = [toast for toast in app.toasts if not _asks_to_quit(toast)]
+    _forget_questions(app)
     app.add_recent(path)
 
 
@@ -113,7 +114,7 @@ def ask_name(app: App, kind: SavedKind) -> None:
 def suggested_name(app: App, kind: SavedKind) -> str:
     """Return the file name that the dialog starts with: the session's, or one that no file has yet."""
     if kind == "session" and app.session_file.path is not None:
-        return str(app.session_file.path)
+        return as_text(str(app.session_file.path))
     if kind in ("picture", "layer") and (here := app.grid.backdrop):
         return free_name(f"{here.name}-{'filled' if kind == 'picture' else kind}".replace("/", "-"), ENDINGS[kind])
     names = {app.name_of(pane.grid.model) for pane in app.panes}
@@ -155,6 +156,15 @@ def open_session(app: App, path: Path) -> None:
     app.add_recent(path)
 
 
+def ask_to_open(app: App, path: Path) -> None:
+    """Open a session; ask first if edits would be lost. Raise NCAError on error."""
+    if unsaved(app):
+        help_ = f"Open {path.name} without saving what is here."
+        _ask(app, Button(REPLACE, help_, lambda: open_session(app, path)))
+    else:
+        open_session(app, path)
+
+
 def show_session(app: App, session: Session) -> None:
     """Replace everything by a session and finish a recording that runs. Raise NCAError if it can't be shown."""
     for saved in session.header.models:
@@ -163,6 +173,7 @@ def show_session(app: App, session: Session) -> None:
         tools.select(app, "look")  # which restores the overlays of grids that go
     sessions.restore_session(app.sim, _without_overlays(session))
     app.session_file.mark_saved(None, 0)
+    _forget_questions(app)
     app.session_file.opened = True
     app.photos.clear()  # their names may mean other pictures now
     if app.recorder.active:
@@ -212,7 +223,7 @@ def _open_model_name(app: App, name: str, model: Model) -> str:
     return unique_name(name, lambda name: name in app.models and not equal_models(app.models[name], model))
 
 
-# Close the window
+# Lose no work
 
 
 def unsaved_edits(app: App) -> int:
@@ -224,23 +235,36 @@ def unsaved_edits(app: App) -> int:
     )
 
 
-def may_close(app: App) -> bool:
-    """Return whether the window may close. If edits would be lost, ask, and allow it while the question is shown."""
+def unsaved(app: App) -> str:
+    """Return a sentence about what would be lost without saving; '' if nothing would be."""
     edits = unsaved_edits(app)
-    if app.session_file.quit_confirmed or not edits:
+    if edits:
+        return "1 edit is not saved." if edits == 1 else f"{edits} edits are not saved."
+    return "What was restored is not saved." if app.session_file.restored else ""
+
+
+def may_close(app: App) -> bool:
+    """Return whether the window may close. If work would be lost, ask, and allow it while the question is shown."""
+    if app.session_file.quit_confirmed or not unsaved(app):
         return True
-    if any(map(_asks_to_quit, app.toasts)):
+    if any(_asks(toast, QUIT) for toast in app.toasts):
         return True
-    app.ask_question(
-        "1 edit is not saved." if edits == 1 else f"{edits} edits are not saved.",
-        Button("Save", "Save the session. (Ctrl S)", lambda: save(app)),
-        Button(QUIT, "Close the window without saving. (Ctrl Q)", lambda: quit_window(app)),
-    )
+    _ask(app, Button(QUIT, "Close the window without saving. (Ctrl Q)", lambda: quit_window(app)))
     return False
 
 
-def _asks_to_quit(toast: Toast) -> bool:
-    return any(button.title == QUIT for button in toast.buttons)
+def _ask(app: App, loses: Button) -> None:
+    """Ask whether to save what would be lost. `loses`: the answer that goes on without saving."""
+    _forget_questions(app)
+    app.ask_question(unsaved(app), Button("Save", "Save the session. (Ctrl S)", lambda: save(app)), loses)
+
+
+def _asks(toast: Toast, *answers: str) -> bool:
+    return any(button.title in answers for button in toast.buttons)
+
+
+def _forget_questions(app: App) -> None:
+    app.toasts = [toast for toast in app.toasts if not _asks(toast, QUIT, REPLACE)]
 
 
 def quit_window(app: App) -> None:

@@ -8,6 +8,8 @@ import msgspec
 from ncaengine.core import fields, lattice
 from ncaengine.core.errors import NCAError
 from ncaengine.core.fields import MAX_MODELS
+from ncaengine.core.files import as_text
+from ncaengine.core.texts import with_unit
 from ncaengine.io import scripts
 from ncaengine.simulation.commands import Copy, Paint, SetModel, Show
 from ncaengine.simulation.grid import Grid
@@ -41,7 +43,7 @@ def use_picture(app: App, path: Path) -> None:
     """Select the Picture tool with a picture from a file. Raise NCAError if the file can't be opened."""
     image, dropped = scripts.load_picture(path)
     select(app, "image")
-    app.brush.image, app.brush.image_file = app.sim.register_array(path.stem, image), path
+    app.brush.image, app.brush.image_file = app.sim.register_array(as_text(path.stem), image), path
     if dropped:
         app.notify(f"{path.name}: {dropped}.")
 
@@ -72,7 +74,7 @@ def value_text(app: App, grid: Grid, default: bool = False) -> str:
         return app.name_of(grid.model) if default else model_for(app, grid)
     if brush.field == "angle" and brush.along and not default:
         return "along the stroke"
-    return f"{spec.default if default else brush.values[brush.field]:.4g}{spec.unit}"
+    return with_unit(f"{spec.default if default else brush.values[brush.field]:.4g}", spec.unit)
 
 
 def _value(app: App, grid: Grid, default: bool) -> float:
@@ -233,12 +235,34 @@ def lacks_model(app: App, grid: Grid) -> bool:
     return len(grid.models) == 1 and model_for(app, grid) == app.name_of(grid.model)
 
 
-def add_to_grid(app: App, grid: Grid, name: str) -> int:
-    """Return a model's slot on a grid, adding the model if it isn't there. Raise NCAError if it can't be added."""
+def add_model(app: App, name: str) -> None:
+    """Add an open model to the selected grid and those linked with it. Raise NCAError if it can't be added."""
+    change = object()
+    for number in app.linked_grids():
+        add_to_grid(app, app.sim.grids[number], name, change)
+
+
+def remove_models(app: App, slot: int) -> None:
+    """Remove the models from a slot of the selected grid on; on linked grids, from that model on."""
+    name, here = app.name_of(app.grid.models[slot]), app.grid.id
+
+    def remove(number: int) -> SetModel | None:
+        names = [app.name_of(model) for model in app.sim.grids[number].models]
+        found = slot if number == here else next((k for k in range(1, len(names)) if names[k] == name), 0)
+        return SetModel(number, "", found) if found else None
+
+    app.submit_linked(remove)
+
+
+def add_to_grid(app: App, grid: Grid, name: str, change: object = None) -> int:
+    """Return a model's slot on a grid, adding the model if it isn't there. Raise NCAError if it can't be added.
+
+    change: the change of several grids that this is part of, if any.
+    """
     names = [app.name_of(model) for model in grid.models]
     if name in names:
         return names.index(name)
     if len(names) >= MAX_MODELS:
         raise NCAError(f"A grid runs at most {MAX_MODELS} models; remove one under Maps first.")
-    app.sim.submit(SetModel(grid.id, app.sim.register(app.models[name]), len(names)))
+    app.submit_as(change, SetModel(grid.id, app.sim.register(app.models[name]), len(names)))
     return len(names)

@@ -60,6 +60,8 @@ class BrushCursor:
         """
         held = imgui.is_mouse_down(LEFT)
         if viewport.hovered and viewport.active and imgui.is_mouse_clicked(LEFT):
+            if imgui.get_io().key_alt:  # which pins the cell
+                return
             tools.press(app, viewport.pane, point, default=imgui.get_io().key_shift)
         elif held or imgui.is_mouse_released(LEFT):
             tools.move(app, viewport.pane, point)

@@ -106,12 +106,12 @@ def _strength(grid: Grid, viewport: Viewport) -> float:
 
 
 def _handle_pointer(app: App, viewport: Viewport) -> None:
-    """Note the cell under the pointer. Alt-click pins it."""
+    """Note the cell under the pointer. Alt-click pins it, whatever tool is taken."""
     probe, grid, view, pointer = app.probe, viewport.pane.grid, viewport.view, imgui.get_io().mouse_pos
     x, y = (pointer.x - viewport.left) * viewport.pixel_ratio, (pointer.y - viewport.top) * viewport.pixel_ratio
     if viewport.hovered and 0 <= x < view.width and 0 <= y < view.height:
         probe.pointed, probe.live = (grid, lattice.cell_at(grid.kernel, grid.size, view, x, y)), True
-        if imgui.get_io().key_alt and not app.brush.active and imgui.is_mouse_clicked(LEFT):
+        if imgui.get_io().key_alt and imgui.is_mouse_clicked(LEFT):
             display_modes.toggle_pin(app)
     elif probe.pointed and probe.pointed[0] is grid:
         probe.live = False

@@ -6,6 +6,7 @@ import moderngl
 from imgui_bundle import imgui
 
 from ncaengine.core.errors import NCAError
+from ncaengine.core.files import present_folder
 from ncaengine.formats import model_files
 from ncaengine.formats.opened import Opened
 from ncaengine.viewer.actions import open_files
@@ -39,7 +40,7 @@ class Gallery:
 
     def __init__(self, ctx: moderngl.Context, fonts: theme.Fonts, library: ModelLibrary) -> None:
         self._ctx, self._fonts, self.library = ctx, fonts, library
-        self.browser = FileBrowser(Path.cwd(), ENDINGS, file_kinds.PICTURE_ENDINGS)
+        self.browser = FileBrowser(present_folder(), ENDINGS, file_kinds.PICTURE_ENDINGS)
         self.tiles = GalleryTiles(ctx, fonts, library)
         self.shows_files = False
         self._collection: Opened | None = None

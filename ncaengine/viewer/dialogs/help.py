@@ -19,6 +19,8 @@ COLUMN_GAP = 2.2
 """Between two columns, in em."""
 MOST_COLUMNS, LINES = 3, 24
 """The most columns, and the lines from which there are more."""
+LEAST_TEXT = 8.0
+"""The least width of the texts, which are wrapped in a narrow window, in em."""
 NOTHING = "No key does that. Ctrl P finds all commands, also those without a key."
 FIELD_WIDTH = 16.0
 """Of the field to search, in em."""
@@ -48,7 +50,7 @@ class HelpSheet:
             if not is_open:
                 return
             words = self._typed.lower().split()
-            table = arranged(view.size.x - em(5), words)
+            table = arranged(view.size.x - em(4.7) - imgui.get_style().scrollbar_size, words)
             self._heading(self._size[0] if words else table.width)
             start = imgui.get_cursor_pos()
             height = _draw(table)
@@ -110,8 +112,10 @@ def arranged(width: float, words: Sequence[str]) -> Table:
     for most in range(min(MOST_COLUMNS, math.ceil(sum(heights) / LINES)), 0, -1):
         columns = [[groups[index] for index in column] for column in balanced_columns(heights, most)]
         table = Table(columns, [_widths(list(chain(*column))) for column in columns])
-        if table.width <= width or most == 1:
+        if table.width <= width:
             return table
+        if most == 1:  # a narrow window with large text
+            return Table(columns, [(keys, max(width - keys, em(LEAST_TEXT))) for keys, _ in table.widths])
     return Table([], [])
 
 
@@ -170,7 +174,7 @@ def _handle_scrolling() -> None:
 
 
 def _group(shortcuts: Sequence[Shortcut], keys: float, width: float) -> None:
-    """Draw a group: its title, then one line a shortcut.
+    """Draw a group: its title, then a line for each shortcut, or several where its text is wrapped.
 
     keys, width: the width of the keys and of the whole column, in pixels.
     """
@@ -178,6 +182,8 @@ def _group(shortcuts: Sequence[Shortcut], keys: float, width: float) -> None:
     for shortcut in shortcuts:
         at = imgui.get_cursor_screen_pos()
         widgets.key_caps(shortcut.shown, at.x, at.y, theme.FIELD)
-        imgui.get_window_draw_list().add_text((at.x + keys, at.y), u32(theme.TEXT), shortcut.help)
-        imgui.dummy((width, imgui.get_text_line_height()))
+        wrap, draw = width - keys, imgui.get_window_draw_list()
+        place = at.x + keys, at.y
+        draw.add_text(imgui.get_font(), imgui.get_font_size(), place, u32(theme.TEXT), shortcut.help, wrap)
+        imgui.dummy((width, imgui.calc_text_size(shortcut.help, False, wrap).y))
     widgets.vertical_space(0.4)

@@ -200,7 +200,7 @@ def sessions(app: App, _typed: str) -> Iterator[PaletteCommand]:
     yield PaletteCommand("Save the journal", "All commands since the start, to replay them", ask_name)
     for path in map(Path, app.prefs.recent):
         if path.suffix.lower() in file_kinds.SESSION_ENDINGS:
-            action = partial(app.defer, partial(session_files.open_session, app, path))
+            action = partial(app.defer, partial(session_files.ask_to_open, app, path))
             yield PaletteCommand(f"Open {path.name}", f"Replaces everything; in {path.parent}", action)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.settings import SettingInfo
+from ncaengine.core.texts import with_unit
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.fuzzy import PaletteCommand
 
@@ -38,17 +39,19 @@ def number_command(
     allow_percent: whether a number above 1 is in percent.
     """
     title = prefix + (info.title.lower() if prefix else info.title)
-    unit = f" {info.unit}" if info.unit else ""
+    now = with_unit(f"{current:.4g}", info.unit)
     if not number:
-        hint = f"{current:.4g}{unit}; type a number from {info.low:g} to {info.high:g}"
+        hint = f"{now}; type a number from {info.low:g} to {info.high:g}"
         return PaletteCommand(title, hint, None, "", aliases)
     value = as_float(number)
     value = value / 100 if allow_percent and value > 1 else value
 
     def act() -> None:
         if not info.low <= value <= info.high:
-            raise NCAError(f"{title} is {value:g}; it must be {info.low:g} to {info.high:g}{unit}.")
+            high = with_unit(f"{info.high:g}", info.unit)
+            raise NCAError(f"{title} is {value:g}; it must be {info.low:g} to {high}.")
         set_value(value)
 
     numbered = tuple(f"{alias} {number}" for alias in aliases)
-    return PaletteCommand(f"{title} {number}{unit}", f"{current:.4g}{unit} now", lambda: app.attempt(act), "", numbered)
+    whole = f"{title} {with_unit(number, info.unit)}"
+    return PaletteCommand(whole, f"{now} now", lambda: app.attempt(act), "", numbered)

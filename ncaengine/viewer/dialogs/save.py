@@ -5,6 +5,7 @@ from pathlib import Path
 
 from imgui_bundle import imgui
 
+from ncaengine.core.files import present_folder
 from ncaengine.viewer.actions import session_files
 from ncaengine.viewer.kit import theme, widgets
 from ncaengine.viewer.state.app import App
@@ -21,11 +22,11 @@ TITLES: dict[SavedKind, tuple[str, str]] = {
     ),
     "picture": (
         "Save the picture",
-        "The picture with its areas filled, of its own size: .png, .tif, .jpg or .webp.",
+        "The picture with its areas filled, of its own size. The name ends in png, tif, jpg or webp.",
     ),
     "layer": (
         "Save the layer",
-        "The textures alone, transparent where the picture shows: .png, .tif or .webp.",
+        "The textures alone, transparent where the picture shows. The name ends in png, tif or webp.",
     ),
 }
 """(title, help) of what is saved."""
@@ -74,7 +75,7 @@ class SaveDialog:
         widgets.tooltip("The file's name, with or without a folder. Press Enter to save.")
         path = session_files.path_for(self._kind, self._typed) if self._typed.strip() else None
         warned = path is not None and path == self._warned
-        folder = path.absolute().parent if path else Path.cwd()
+        folder = path.absolute().parent if path else present_folder()
         note = "This file exists. Replace it?" if warned else f"In {folder}"
         widgets.text_in(theme.AMBER if warned else theme.FAINT, note, wrapped=True)
         widgets.vertical_space(0.2)

@@ -8,7 +8,7 @@ from pathlib import Path
 from imgui_bundle import imgui
 
 from ncaengine.core import resources
-from ncaengine.core.files import unreadable
+from ncaengine.core.files import as_text, present_folder, unreadable
 from ncaengine.core.texts import file_size
 from ncaengine.formats import model_files
 from ncaengine.viewer.kit import icons, theme, widgets
@@ -75,12 +75,12 @@ class FileBrowser:
         try:
             items = list_folder(folder, self._endings)
         except OSError as error:
-            self.error = str(unreadable(folder, error))
+            self.error = as_text(str(unreadable(folder, error)))
             return
         before, self.folder, self._all, self.error = self.folder, folder, items, ""
         self.set_filter("")
         self.selected = next((i for i, item in enumerate(items) if item.path == before), 0)
-        self._typed, self._scroll = str(folder), True
+        self._typed, self._scroll = as_text(str(folder)), True
 
     def open_path(self, path: Path) -> Path | None:
         """Open a folder, or return a file (or FILE:NAME) as picked."""
@@ -109,7 +109,7 @@ class FileBrowser:
         places = [
             (icons.ARROW_UP, "Up", self.folder.parent, "The parent folder (Backspace)"),
             (icons.HOME, "Home", Path.home(), "Your home folder"),
-            (icons.FOLDER_OPEN, "Start folder", Path.cwd(), "The folder in which ncaengine was started"),
+            (icons.FOLDER_OPEN, "Start folder", present_folder(), "The folder in which ncaengine was started"),
             (icons.SHIPPED, "Shipped models", resources.folder("assets"), "The models that come with ncaengine"),
         ]
         start, free, gap = (
@@ -199,7 +199,7 @@ class FileBrowser:
         imgui.table_next_row()
         imgui.table_next_column()
         flags = imgui.SelectableFlags_.span_all_columns | imgui.SelectableFlags_.no_auto_close_popups
-        clicked = bool(imgui.selectable(f"##{item.path.name}", index == self.selected, flags)[0])
+        clicked = bool(imgui.selectable(f"##{as_text(item.path.name)}", index == self.selected, flags)[0])
         if index == self.selected and self._scroll:
             imgui.set_scroll_here_y(0.5)
         imgui.same_line(0, 0)

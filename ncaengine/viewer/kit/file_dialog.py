@@ -4,6 +4,7 @@ from pathlib import Path
 
 from imgui_bundle import imgui
 
+from ncaengine.core.files import present_folder
 from ncaengine.viewer.kit import icons, theme, widgets
 from ncaengine.viewer.kit.file_browser import FileBrowser
 from ncaengine.viewer.kit.theme import em
@@ -19,7 +20,7 @@ class FileDialog:
         self, name: str, title: str, fonts: theme.Fonts, endings: tuple[str, ...], picture_endings: tuple[str, ...]
     ) -> None:
         self._name, self._title, self._fonts = f"##{name}", title, fonts
-        self._browser = FileBrowser(Path.cwd(), endings, picture_endings)
+        self._browser = FileBrowser(present_folder(), endings, picture_endings)
 
     def open(self) -> None:
         """Open the dialog."""

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 
 from imgui_bundle import ImVec4, imgui
 
+from ncaengine.core.files import as_text
 from ncaengine.core.settings import SettingInfo
+from ncaengine.core.texts import with_unit
 from ncaengine.viewer.kit import icons, theme
 from ncaengine.viewer.kit.theme import em, u32
 
@@ -24,7 +26,6 @@ INSIDE = int(imgui.HoveredFlags_.root_and_child_windows | imgui.HoveredFlags_.al
 
 TOOLTIP_WIDTH = 18.0
 """Of the text of a tooltip, in em."""
-THIN_SPACE = "\u2009"
 
 SHARED_ID = 0x6E6361
 """The id that `shared_ids` pushes: any number that imgui is unlikely to compute itself."""
@@ -129,6 +130,7 @@ def tooltip(text: str, at_once: bool = False) -> None:
     flags = int(imgui.HoveredFlags_.allow_when_disabled) if at_once else TOOLTIP
     if not text or not imgui.is_item_hovered(flags):
         return
+    text = as_text(text)
     wrap, (across, down) = em(TOOLTIP_WIDTH), (em(0.6), em(0.5))
     size = imgui.calc_text_size(text, False, wrap)
     imgui.set_next_window_pos(_tooltip_place(size.x + 2 * across, size.y + 2 * down))
@@ -165,24 +167,19 @@ def text_in(colour: ImVec4, text: str, width: float | None = None, wrapped: bool
     with style([(imgui.Col_.text, colour)]):
         if wrapped:
             imgui.push_text_wrap_pos(0.0)
-        imgui.text_unformatted(text if width is None else shorten(text, width))
+        imgui.text_unformatted(as_text(text) if width is None else shorten(text, width))
         if wrapped:
             imgui.pop_text_wrap_pos()
 
 
 def format_count(number: float) -> str:
-    """Return a number without decimals, from five digits on with thin spaces between its thousands."""
-    text = f"{number:,.0f}"
-    return text.replace(",", THIN_SPACE if abs(number) >= 9999.5 else "")
-
-
-def with_thin_spaces(text: str) -> str:
-    """Return a text of the engine, which writes 12,345, with its numbers as the window writes them."""
-    return re.sub(r"\d{1,3}(?:,\d{3})+(?!\d|,\d)", lambda found: format_count(int(found[0].replace(",", ""))), text)
+    """Return a number without decimals: 12,345."""
+    return f"{number:,.0f}"
 
 
 def shorten(text: str, width: float) -> str:
     """Return `text`, cut with … if it is wider than `width` pixels; '' if not even one letter fits."""
+    text = as_text(text)
     if imgui.calc_text_size(text).x <= width:
         return text
     while text and imgui.calc_text_size(text + "…").x > width:
@@ -192,6 +189,7 @@ def shorten(text: str, width: float) -> str:
 
 def shorten_middle(text: str, width: float) -> str:
     """Return `text` with … in its middle if it is wider than `width` pixels: long names often differ at the end."""
+    text = as_text(text)
     if imgui.calc_text_size(text).x <= width:
         return text
     for kept in range(len(text) - 1, 3, -1):
@@ -207,7 +205,7 @@ def format_value(info: SettingInfo, value: float) -> str:
         return "unlimited"
     form = "%.2f" if info.high <= 10 else "%.3g"
     text = format_count(value) if info.unit == "°" or value >= 100 else form % value
-    return text + ("" if info.unit in ("°", "×", "") else " ") + info.unit
+    return with_unit(text, info.unit)
 
 
 # Rows of a panel

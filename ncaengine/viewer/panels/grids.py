@@ -11,7 +11,7 @@ from ncaengine.viewer.kit import icons, theme, widgets
 from ncaengine.viewer.kit.theme import em
 from ncaengine.viewer.state.app import App
 
-LINK_HELP = "Settings, pause, steps, seed, size, kernel, model, maps and view change on all linked grids."
+LINK_HELP = "Settings, pause, steps, seed, size, kernel, models, maps, view and undo act on all linked grids."
 
 
 def show(app: App) -> None:

@@ -12,6 +12,7 @@ from ncaengine.core.kernels import Kernel
 from ncaengine.core.looks import UPDATE_GAIN, Look, Mode
 from ncaengine.core.model import Colour
 from ncaengine.core.settings import SettingInfo
+from ncaengine.core.texts import with_unit
 from ncaengine.core.types import F32
 from ncaengine.simulation.grid import Grid
 from ncaengine.viewer import keymap
@@ -108,7 +109,7 @@ def overlay_legend(grid: Grid) -> None:
         return
     low, high = _ends(overlay)
     middle = 180 if overlay == "angle" else FIELDS[overlay].default
-    texts = [f"{low:g}", f"{middle:g}", f"{high:g} {FIELDS[overlay].unit}"]
+    texts = [f"{low:g}", f"{middle:g}", with_unit(f"{high:g}", FIELDS[overlay].unit)]
     _colour_strip(_overlay_colours(overlay, grid.kernel), texts)
 
 

@@ -12,7 +12,8 @@ from ncaengine.core.brushes import OF_ANGLES, Pattern
 from ncaengine.core.fields import FIELDS, MAX_MODELS, Field
 from ncaengine.core.looks import TINTS
 from ncaengine.core.settings import SettingInfo
-from ncaengine.simulation.commands import Fill, SetModel
+from ncaengine.core.texts import with_unit
+from ncaengine.simulation.commands import Fill
 from ncaengine.viewer.actions import display_modes, open_files, tools
 from ncaengine.viewer.kit import icons, sliders, theme, widgets
 from ncaengine.viewer.kit.theme import em, u32
@@ -67,8 +68,21 @@ PRESETS = (
 
 def fill_map(app: App, fill: Fill) -> None:
     """Fill a map of the selected grid and those linked with it, and outline it if the brush shows maps."""
-    if app.submit_linked(lambda number: msgspec.structs.replace(fill, grid=number)) and app.brush.shows_map:
+    if problem := _lacking_models(app, fill):
+        app.notify(problem, "error")
+    elif app.submit_linked(lambda number: msgspec.structs.replace(fill, grid=number)) and app.brush.shows_map:
         display_modes.choose_map(app, fill.field)
+
+
+def _lacking_models(app: App, fill: Fill) -> str:
+    """Return a sentence if a map of models names some that a grid doesn't run; '' if all do."""
+    values = fill.values[:1] if fill.pattern in ONE_VALUE else fill.values
+    for number in app.linked_grids() if fill.field == "model" else ():
+        count = len(app.sim.grids[number].models)
+        if max(values) > count - 0.5:
+            grid = "This grid" if number == app.grid.id else "A linked grid"
+            return f"{grid} runs {'one model' if count == 1 else f'{count} models'}; add another below."
+    return ""
 
 
 def clear_map(app: App, field: Field) -> None:
@@ -136,14 +150,14 @@ class MapsPanel:
     def _numbers(self) -> None:
         fill, info = self._fill, FIELDS[self._fill.field]
         count, values = 1 if fill.pattern in ONE_VALUE else 2, list(fill.values)
-        limits = f"From {info.low:g} to {info.high:g} {info.unit}".rstrip() + "."
+        limits = f"From {info.low:g} to {with_unit(f'{info.high:g}', info.unit)}."
         widgets.row_label("Value" if count == 1 else "Values", limits)
         width = widgets.equal_width(count)
         for place in range(count):
             if place:
                 imgui.same_line()
             imgui.set_next_item_width(width)
-            form = f"%.4g {info.unit}".rstrip()
+            form = with_unit("%.4g", info.unit)
             _, values[place] = imgui.input_float(f"##map-value{place}", values[place], 0, 0, form)
             widgets.tooltip(f"{info.help} {limits}")
         if tuple(values) != fill.values:
@@ -183,9 +197,9 @@ def _models(app: App) -> None:
 
 
 def _add_model(app: App, picked: str) -> None:
-    """Add an open model, by its name, or a shipped one, by its path, to the selected grid."""
+    """Add an open model, by its name, or a shipped one, by its path, to the grid and those linked with it."""
     name = picked if picked in app.models else open_files.load_model(app, Path(picked))
-    tools.add_to_grid(app, app.grid, name)
+    tools.add_model(app, name)
 
 
 def _model(app: App, slot: int, name: str) -> None:
@@ -207,7 +221,7 @@ def _model(app: App, slot: int, name: str) -> None:
         is_last = slot == len(app.grid.models) - 1
         help_ = "Remove this model." if is_last else "Remove this model and those below it."
         if widgets.button(f"{icons.BIN}###map-remove{slot}", em(2.0), help_):
-            app.submit(SetModel(app.grid.id, "", slot))
+            tools.remove_models(app, slot)
 
 
 def _tint(slot: int) -> ImVec4:

@@ -22,7 +22,7 @@ class ModelPanel:
     """The Model section, with the seed number that is being typed."""
 
     def __init__(self) -> None:
-        self._seed: int | None = None
+        self._typed: str | None = None
 
     def show(self, app: App) -> None:
         """Draw the section into the current window."""
@@ -36,10 +36,11 @@ class ModelPanel:
 
     def _seed_number(self, app: App) -> None:
         widgets.row_label("Seed", "Sets the initial noise and which cells fire in each step.")
-        _, number = imgui.input_int("##seed", app.grid.rng_seed if self._seed is None else self._seed, 0, 0, DIGITS)
-        self._seed = number if imgui.is_item_active() else None
+        shown = str(app.grid.rng_seed) if self._typed is None else self._typed
+        _, typed = imgui.input_text("##seed", shown, DIGITS)  # imgui's own numbers have 32 bits
+        self._typed = typed if imgui.is_item_active() else None
         if imgui.is_item_deactivated_after_edit():
-            running.use_seed(app, number)
+            running.type_seed(app, typed)
 
 
 def _kernel(app: App) -> None:

@@ -2,13 +2,14 @@
 
 import math
 import time
+from collections.abc import Sequence
 
 from imgui_bundle import imgui
 
 from ncaengine.viewer.kit import icons, theme, widgets
 from ncaengine.viewer.kit.theme import em, u32
 from ncaengine.viewer.state.app import App
-from ncaengine.viewer.state.notices import Toast
+from ncaengine.viewer.state.notices import Severity, Toast
 
 MOST_LINES, MORE_LINES = 3, 6
 """Lines of all notices together, without questions: over pictures, and where they cover nothing."""
@@ -23,7 +24,7 @@ FLAGS = int(
 
 
 def show(app: App, left: float, bottom: float, width: float, right: float, lines: int = MOST_LINES) -> float:
-    """Draw the notices above `bottom`, the newest one lowest. Older ones are cut or omitted after some lines.
+    """Draw the notices above `bottom`, the newest one lowest. After some lines they are cut or omitted, errors last.
 
     Returns the upper edge of the space that they take.
 
@@ -31,15 +32,26 @@ def show(app: App, left: float, bottom: float, width: float, right: float, lines
     right: where they end at most.
     """
     width = min(max(width, em(LEAST_WIDTH)), em(MOST_WIDTH), right - left)
-    free_lines = lines
-    for toast in reversed(app.toasts):
-        text_width = width - em(5.6)
-        whole = widgets.with_thin_spaces(toast.text)
-        text = whole if toast.buttons else _cut(whole, text_width, free_lines)
-        if text:
-            free_lines -= 0 if toast.buttons else _line_count(text, text_width)
+    text_width = width - em(5.6)
+    shown = app.toasts[::-1]
+    news = [(toast.kind, _line_count(toast.text, text_width)) for toast in shown if not toast.buttons]
+    shares = iter(line_shares(news, lines))
+    for toast in shown:
+        if text := toast.text if toast.buttons else _cut(toast.text, text_width, next(shares)):
             bottom = _toast(app, toast, text, left, bottom, width) - em(0.5)
     return bottom
+
+
+def line_shares(notices: Sequence[tuple[Severity, int]], lines: int) -> list[int]:
+    """Return how many of some lines each notice gets: errors come first, then those that come first.
+
+    notices: the kind and the number of lines that each needs.
+    """
+    shares = [0] * len(notices)
+    for place in sorted(range(len(notices)), key=lambda place: notices[place][0] != "error"):
+        shares[place] = min(notices[place][1], lines)
+        lines -= shares[place]
+    return shares
 
 
 def _line_count(text: str, width: float) -> int:
@@ -83,7 +95,7 @@ def _toast(app: App, toast: Toast, text: str, left: float, bottom: float, width:
         imgui.text_unformatted(text)
         imgui.pop_text_wrap_pos()
         if text.endswith("…"):
-            widgets.tooltip(widgets.with_thin_spaces(toast.text))
+            widgets.tooltip(toast.text)
         imgui.same_line(width - em(2.6))
         if widgets.button(f"{icons.CLOSE}###dismiss", em(1.9), "Dismiss", (theme.FIELD, theme.FIELD_HELD, theme.DIM)):
             app.toasts.remove(toast)

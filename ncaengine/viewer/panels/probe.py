@@ -21,6 +21,10 @@ from ncaengine.viewer.state.probe import HUES, Trace, settings_at
 
 PLOT_HEIGHT, COLUMN_GAP = 6.0, 1.0
 """Height of a plot, and the space between two columns of numbers, in em."""
+NAME_WIDTHS = 4.8, 3.4
+"""Widths of the names in two columns of facts, in em."""
+MOST_VALUES = 4
+"""Parts into which numbers divide the left axis of a plot."""
 BINS = 64
 """Bins of the histogram."""
 LEAST_INTERVAL, INTERVAL_FACTOR = 0.2, 20
@@ -124,7 +128,7 @@ def _cell(app: App) -> None:
     chance, scale, angle, slot = settings_at(grid, cell)
     _facts(("Fires", f"{100 * chance:.3g} %"), ("Scale", f"{scale:.3g}×"))
     widgets.tooltip("The cell's chance to update in a step, and its scale: the grid's settings multiplied by the maps.")
-    _facts(("Axis", f"{angle:.4g}°"), ("Model", app.name_of(grid.models[slot])))
+    _facts(("Alignment", f"{angle:.4g}°"), ("Model", app.name_of(grid.models[slot])))
     widgets.tooltip("The direction of the cell's x axis, clockwise, and the model that it runs.")
     _values(values)
 
@@ -138,7 +142,7 @@ def _facts(*facts: tuple[str, str]) -> None:
     """Draw facts side by side."""
     start, width, draw = imgui.get_cursor_screen_pos(), _half(), imgui.get_window_draw_list()
     for index, (name, value) in enumerate(facts):
-        x, name_width = start.x + index * (width + em(COLUMN_GAP)), em(3.4)
+        x, name_width = start.x + index * (width + em(COLUMN_GAP)), em(NAME_WIDTHS[index])
         draw.add_text((x, start.y), u32(theme.DIM), name)
         draw.add_text((x + name_width, start.y), u32(theme.TEXT), widgets.shorten(value, width - name_width))
     imgui.dummy((imgui.get_content_region_avail().x, imgui.get_text_line_height() - em(0.2)))
@@ -203,6 +207,8 @@ def _traces(trace: Trace, channels: list[int]) -> None:
         end = max(steps[-1], steps[0] + 1)
         implot.setup_axis_limits(implot.ImAxis_.x1, steps[0], end, implot.Cond_.always)
         _axis_numbers(steps[0], end)
+        drawn = values[:, [pin for pin, _, _ in lines], [channel for _, channel, _ in lines]]
+        _value_numbers(drawn[np.isfinite(drawn)])
         for pin, channel, colour in lines:
             valid = np.isfinite(values[:, pin, channel])
             if valid.any():
@@ -235,9 +241,22 @@ def _histogram(middles: F64, shares: F64, colours: bool) -> None:
 
 def _axis_numbers(low: float, high: float) -> None:
     """Put round numbers along the lower axis, as many as fit."""
-    space = em(1.0) + imgui.calc_text_size(f"{max(abs(low), abs(high)):.0f}.5").x
+    space = em(1.0) + imgui.calc_text_size(f"{max(abs(low), abs(high)):,.0f}.5").x
     places = ticks(float(low), float(high), int(imgui.get_content_region_avail().x / space))
-    implot.setup_axis_ticks(implot.ImAxis_.x1, places, [f"{place:.9g}" for place in places])
+    implot.setup_axis_ticks(implot.ImAxis_.x1, places, list(map(tick_text, places)))
+
+
+def _value_numbers(values: F64) -> None:
+    """Put round numbers along the left axis, which fits the values."""
+    low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 0.0)
+    margin = 0.5 + 1e-6 * abs(low) if low == high else 0.0
+    places = ticks(low - margin, high + margin, MOST_VALUES)
+    implot.setup_axis_ticks(implot.ImAxis_.y1, places, list(map(tick_text, places)))
+
+
+def tick_text(number: float) -> str:
+    """Return a number of an axis as the rest of the section writes numbers."""
+    return f"{number:,.9g}".replace("-", "−")
 
 
 def ticks(low: float, high: float, most: int) -> list[float]:

@@ -5,11 +5,13 @@ simulation goes through `App.submit`, which shows errors as notices, so that the
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from ncaengine.core.errors import NCAError
+from ncaengine.core.files import as_text
 from ncaengine.core.model import Model
 from ncaengine.core.spill import Spill
 from ncaengine.core.states import Keep
@@ -17,15 +19,16 @@ from ncaengine.core.types import Size
 from ncaengine.formats import model_files
 from ncaengine.formats.opened import Opened
 from ncaengine.io.photos import Photo
-from ncaengine.simulation.commands import AnyCommand
+from ncaengine.simulation.commands import AnyCommand, OnGrid
 from ncaengine.simulation.grid import Grid
+from ncaengine.simulation.history import Edit
 from ncaengine.simulation.simulation import Simulation
 from ncaengine.viewer.state import credits, notices
 from ncaengine.viewer.state.brush import Brush
 from ncaengine.viewer.state.file_watch import ModelWatch
 from ncaengine.viewer.state.notices import Button, Toast
 from ncaengine.viewer.state.pacing import Meter
-from ncaengine.viewer.state.pane import Pane
+from ncaengine.viewer.state.pane import Pane, RemovedPane
 from ncaengine.viewer.state.preferences import Preferences
 from ncaengine.viewer.state.probe import Probe
 from ncaengine.viewer.state.recorder import Recorder
@@ -46,8 +49,10 @@ class App:
     reload_note: which file was last reloaded, and when.
     photos: the pictures that were opened under grids, as their files have them, by registered name.
     spill: keeps these on the disk beyond some.
+    removed_panes: what comes back with removed grids, by their numbers.
     selected: the place of the selected pane among `panes`.
     linked: the numbers of the grids that change together, see `submit_linked`.
+    changes: which change of several grids each edit is part of, if any; undo takes it back on all of them.
     frames: measures the window's frame rate.
     runaway: says when a grid's states run away.
     """
@@ -75,8 +80,10 @@ class App:
         self.photos: dict[str, Photo] = {}
         self.spill = Spill()
         self.panes: list[Pane] = []
+        self.removed_panes: dict[int, RemovedPane] = {}
         self.selected = 0
         self.linked: set[int] = set()
+        self.changes: WeakKeyDictionary[Edit, object] = WeakKeyDictionary()
         self.toasts: list[Toast] = []
         self.show_help, self.show_gallery, self.closing = False, False, False
         self.gallery_paints = False
@@ -186,6 +193,7 @@ class App:
 
     def notify(self, text: str, kind: notices.Severity = "info") -> None:
         """Show a line. The same line is shown only once."""
+        text = as_text(text)
         self.toasts = [toast for toast in self.toasts if toast.text != text]
         self.toasts.append(Toast(text, kind, time.monotonic() + notices.SECONDS[kind]))
 
@@ -200,7 +208,7 @@ class App:
 
     def ask_question(self, text: str, *buttons: Button, kind: notices.Severity = "info") -> None:
         """Show a line with buttons. It stays until it is answered or dismissed."""
-        self.toasts.append(Toast(text, kind, buttons=buttons))
+        self.toasts.append(Toast(as_text(text), kind, buttons=buttons))
 
     def give_first_hints(self) -> None:
         """Show three hints, once in all starts."""
@@ -237,5 +245,19 @@ class App:
 
         make: returns the command for a grid's number, or None for no command.
         """
-        done = [self.submit(command) for number in self.linked_grids() if (command := make(number))]
+        return self.submit_together(command for number in self.linked_grids() if (command := make(number)))
+
+    def submit_together(self, commands: Iterable[AnyCommand]) -> bool:
+        """Submit commands to several grids as one change. Return whether all succeeded."""
+        change = object()
+        done = [self.attempt(partial(self.submit_as, change, command)) for command in commands]
         return all(done)
+
+    def submit_as(self, change: object, command: AnyCommand) -> None:
+        """Submit a command to a grid, and note which change its edit is part of. Raise NCAError if it fails."""
+        assert isinstance(command, OnGrid)
+        grid = self.sim.grids[command.grid]
+        before = grid.last_edit
+        self.sim.submit(command)
+        if (edit := grid.last_edit) and edit is not before:
+            self.changes[edit] = change

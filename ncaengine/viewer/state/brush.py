@@ -5,6 +5,7 @@ from dataclasses import field as make
 from pathlib import Path
 from typing import Literal, get_args
 
+from ncaengine.core.brushes import TITLES
 from ncaengine.core.fields import FIELDS, Field, FieldInfo
 from ncaengine.core.settings import SETTINGS, SettingInfo
 from ncaengine.simulation.commands import Shape
@@ -46,16 +47,16 @@ TOOLS: dict[ToolName, Tool] = {
     tool.name: tool
     for tool in (
         Tool("look", "Look", "V", "Drag to move the picture; use the wheel to zoom. Esc returns to this tool."),
-        Tool("erase", "Erase", "E", "Reset cells to the seed; the texture grows back over them."),
-        Tool("noise", "Noise", "N", "Damage cells: their channels become random numbers."),
-        Tool("image", "Picture", "I", "Paint the colours of a picture; the texture keeps them or grows over them."),
+        Tool("erase", TITLES["erase"], "E", "Reset cells to the seed; the texture grows back over them."),
+        Tool("noise", TITLES["noise"], "N", "Damage cells: their channels become random numbers."),
+        Tool("image", TITLES["image"], "I", "Paint a picture's colours; the texture keeps them or grows over them."),
         Tool("copy", "Copy", "C", "Copy the cells inside the circle, to paste them elsewhere."),
-        Tool("patch", "Paste", "B", "Paste the copied cells, on this grid or another."),
+        Tool("patch", TITLES["patch"], "B", "Paste the copied cells, on this grid or another."),
         Tool("rate", "Rate", "S", "Paint how often cells update: parts of a grid run at different speeds."),
         Tool("scale", "Cell scale", "D", "Paint the size of cells: below 1 the texture is larger, above 1 finer."),
         Tool("angle", "Alignment", "A", "Paint the direction of the cells' x axis: the texture turns with it."),
         Tool("model", "Model", "M", "Paint cells that run another model: textures grow into each other."),
-        Tool("texture", "Texture", "U", "Paint another of the grid's textures; a soft brush blends them."),
+        Tool("texture", TITLES["texture"], "U", "Paint another of the grid's textures; a soft brush blends them."),
         Tool("mark", "Areas", "J", "Mark areas of a picture that textures fill. J again: brush, lasso or wand."),
     )
 }

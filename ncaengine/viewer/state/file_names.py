@@ -1,8 +1,11 @@
 """Names of the files that the window writes."""
 
+import os
 from pathlib import Path
 
 from ncaengine.core.claims import is_claimed
+from ncaengine.core.errors import NCAError
+from ncaengine.core.files import present_folder
 from ncaengine.core.names import unique_name
 from ncaengine.simulation.grid import Grid
 
@@ -22,3 +25,14 @@ def base_name(grid: Grid) -> str:
 def free_name(base: str, ending: str) -> str:
     """Return a file name that doesn't exist yet, such as dots-hexagonal-2.mp4."""
     return unique_name(base, lambda name: Path(name + ending).exists() or is_claimed(name + ending)) + ending
+
+
+def check_typed_name(name: str) -> None:
+    """Raise NCAError if a name that is typed for a recording is a folder in which other files lie. '' is no such name.
+
+    A folder of pictures takes the place of an older one, with all that is in it.
+    """
+    if name and not os.path.basename(name.rstrip("/")).strip(".~"):
+        raise NCAError(f"{name}: is no name for a recording; add one, such as {name.rstrip('/')}/a.mp4.")
+    if name.endswith("/") and present_folder().is_relative_to(os.path.realpath(os.path.expanduser(name))):
+        raise NCAError(f"{name}: is the present folder or one above it; name a new folder.")

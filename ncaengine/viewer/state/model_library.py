@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ncaengine.backends.base import Backend
 from ncaengine.core.errors import NCAError
+from ncaengine.core.files import as_text
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Model
 from ncaengine.formats import model_files
@@ -49,7 +50,7 @@ class LibraryEntry:
     @property
     def name(self) -> str:
         """The model's name in its file, or the file's name without its ending."""
-        return self.inside or self.path.stem
+        return as_text(self.inside or self.path.stem)
 
     @property
     def waits(self) -> bool:
@@ -169,5 +170,5 @@ def _read(path: Path) -> ModelAndCount:
 
 def without_path(message: str, path: Path) -> str:
     """Return an error message about a file without the file's name, as a sentence."""
-    short = message.removeprefix(f"{path}: ")
+    short = message.removeprefix(as_text(f"{path}: "))
     return short[:1].upper() + short[1:]

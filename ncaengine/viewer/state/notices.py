@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ncaengine.core.errors import NO_MEMORY, NCAError
+from ncaengine.core.files import as_text
 
 Severity = Literal["error", "info"]
 MOST_SHOWN = 4
@@ -40,4 +41,4 @@ class Toast:
 
 def message_of(error: NCAError | MemoryError) -> str:
     """Return an error's message for the user."""
-    return str(error) or NO_MEMORY
+    return as_text(str(error)) or NO_MEMORY

@@ -17,3 +17,13 @@ class Pane:
     """Its steps per second."""
     shows_maps: bool = True
     """Whether outlines show where its maps change."""
+
+
+@dataclass(frozen=True)
+class RemovedPane:
+    """What comes back with a grid that was removed."""
+
+    camera: Camera
+    shows_maps: bool
+    linked: frozenset[int]
+    """The numbers of the grids that were linked, if it was one of them."""

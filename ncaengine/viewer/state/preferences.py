@@ -8,7 +8,7 @@ import platformdirs
 
 from ncaengine.core import bounds, inputs
 from ncaengine.core.errors import NCAError
-from ncaengine.core.files import replace_file
+from ncaengine.core.files import as_text, replace_file
 from ncaengine.core.validation import valid_entries
 
 MOST_RECENT = 20
@@ -55,8 +55,10 @@ class Preferences(msgspec.Struct):
     """Whether cells show their channels and gradient when zoomed in."""
 
     def add_recent(self, path: str | Path) -> None:
-        """Put a file first among the recent ones."""
+        """Put a file first among the recent ones, unless its name is no text: their file can hold only texts."""
         name = str(Path(path).absolute())
+        if as_text(name) != name:
+            return
         self.recent = [name, *(other for other in self.recent if other != name)][:MOST_RECENT]
 
     def change_text_size(self, steps: int) -> None:

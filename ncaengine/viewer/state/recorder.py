@@ -1,6 +1,7 @@
 """The recorder: what is recorded and how, and the recording in progress."""
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +16,7 @@ from ncaengine.io.kinds import KINDS, Kind
 from ncaengine.simulation.commands import Reseed, Set, Step
 from ncaengine.simulation.grid import Grid
 from ncaengine.simulation.simulation import Simulation
-from ncaengine.viewer.state.file_names import base_name, free_name, name_and_folder
+from ncaengine.viewer.state.file_names import base_name, check_typed_name, free_name, name_and_folder
 from ncaengine.viewer.state.still_text import describe
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ class Recorder:
         self.grids: tuple[Grid, ...] = ()
         self._start_time: float | None = None
         self.output = ""
+        self._takes: dict[str, str] = {}
+        """The names under which this window has recorded, each with that of its first take, without an ending."""
 
     # What is recorded
 
@@ -108,11 +111,23 @@ class Recorder:
 
     def path(self, grid: Grid) -> str:
         """Return the file's name if `grid` is the selected one."""
-        name = self.name.strip()
-        if not name:
+        if not self.name.strip():
             base = {"grid": base_name(grid), "all": "grids", "window": "window"}[self.source]
             return free_name(base, self.free_ending)
+        return self.typed_path
+
+    @property
+    def typed_path(self) -> str:
+        """The file whose name is typed."""
+        name = os.path.expanduser(self.name.strip())
         return name if name.endswith("/") or Path(name).suffix else name + self.free_ending
+
+    def _number_take(self) -> None:
+        """Add a number to a name under which this window has recorded, so that no take replaces another."""
+        first = self._takes.get(self.typed_path)
+        if first is not None and os.path.exists(self.typed_path):
+            self.name = free_name(first, self.ending)
+            self._takes[self.name] = first
 
     # What is in progress
 
@@ -172,6 +187,8 @@ class Recorder:
 
         if self.active:
             raise NCAError("A recording is already in progress; stop it first.")
+        check_typed_name(self.name.strip())
+        self._number_take()
         self.output = self.path(grid)
         encoders.check_output(self.output, self.rate)
         if is_claimed(self.output):
@@ -296,6 +313,9 @@ class Recorder:
             recording.close()
         if not recording.frames:
             return "Nothing was recorded."
+        written = next((each for each in FORMATS if self.output.lower().endswith(each)), "")
+        self._takes.setdefault(self.output, self.output[: len(self.output) - len(written)])
+        self._number_take()
         lasts = f"{float(recording.frames / recording.fps):.1f} s"
         turned = getattr(recording, "turned", 0)
         loop = f"; the last {float(turned / recording.fps):.1f} s turn into the start" if turned else ""

@@ -22,9 +22,11 @@ class SessionFile:
     """Commands in the journal when the session was last opened or saved."""
     quit_confirmed: bool = False
     """Whether the window closes without asking about unsaved edits."""
+    restored: bool = False
+    """Whether the grids come from a window that crashed, and are not saved since."""
     opened: bool = False
     """Whether the grids come from a session; their earlier edits can't be undone."""
 
     def mark_saved(self, path: Path | None, commands: int) -> None:
         """Note that the session with its first `commands` commands is saved in `path`, or in no file."""
-        self.path, self.saved_commands, self.quit_confirmed = path, commands, False
+        self.path, self.saved_commands, self.quit_confirmed, self.restored = path, commands, False, False

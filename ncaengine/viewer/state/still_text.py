@@ -2,6 +2,7 @@
 
 from ncaengine._version import __version__
 from ncaengine.core.settings import SETTINGS
+from ncaengine.core.texts import with_unit
 from ncaengine.simulation.grid import Grid
 
 
@@ -24,4 +25,4 @@ def describe(grid: Grid) -> dict[str, str]:
 
 
 def _value_text(value: float | bool, unit: str) -> str:
-    return ("yes" if value else "no") if isinstance(value, bool) else f"{value:g} {unit}".rstrip()
+    return ("yes" if value else "no") if isinstance(value, bool) else with_unit(f"{value:g}", unit)
