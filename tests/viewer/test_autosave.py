@@ -19,6 +19,7 @@ from apps import Clock, model
 from helpers import ROOT, apart
 
 from ncaengine.core import kernels
+from ncaengine.core.errors import NCAError
 from ncaengine.io import sessions
 from ncaengine.simulation.clock import TICKS_PER_SECOND
 from ncaengine.viewer.actions import running, session_files
@@ -109,7 +110,7 @@ def test_abandoned_sessions_are_restored_or_discarded_the_newest_first(
     assert sorted(p.name for p in tmp_path.glob("*.nca")) == [f"{n}.nca" for n in (2, 3, 4)]
 
 
-def test_an_unwritable_folder_is_no_error(make: Callable[..., App], tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_said_once(make: Callable[..., App], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     app, clock = make(1), Clock()
     saver = Autosave(app, tmp_path / "file" / "autosave", 30.0, clock)
@@ -117,8 +118,37 @@ def test_an_unwritable_folder_is_no_error(make: Callable[..., App], tmp_path: Pa
     saver.update()
     saver.offer_to_restore()
     assert not saver.due  # for one period
+    saver.update()
+    (notice,) = app.toasts
+    app.toasts.clear()
+    for _ in range(3):
+        clock.now += 31
+        saver.update()
     saver.close()
     assert app.toasts == []
+    assert notice.text.startswith("This session couldn't be restored after a crash. ")
+    assert "autosave: cannot be written" in notice.text
+
+
+def test_a_full_disk_is_said_once(make: Callable[..., App], tmp_path: Path, monkeypatch: Any) -> None:
+    def full(path: Path, _data: bytes) -> None:
+        raise NCAError(f"{path}: cannot be written (No space left on device).")
+
+    monkeypatch.setattr(sessions, "write_session", full)
+    app, clock = make(1), Clock()
+    saver = Autosave(app, tmp_path, 30.0, clock)
+    told = []
+    for _ in range(3):
+        app.sim.advance(TICKS_PER_SECOND)
+        clock.now += 31
+        saver.update()
+        wait_until_written(saver)
+        saver.update()
+        told += [toast.text for toast in app.toasts]
+        app.toasts.clear()
+    saver.close()
+    (notice,) = told
+    assert "No space left" in notice
 
 
 def test_large_states_are_saved_less_often(make: Callable[..., App], tmp_path: Path, monkeypatch: Any) -> None:

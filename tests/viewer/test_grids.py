@@ -9,15 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from apps import messages
-from helpers import apart
+from helpers import apart, random_model
 from window_driver import drive, frames, model, only, wait_until
 
 from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.core import kernels
 from ncaengine.core.kernels import Catalogue
+from ncaengine.core.model import Alive
 from ncaengine.formats import model_files
 from ncaengine.simulation import commands
 from ncaengine.simulation.commands import Fill
@@ -101,6 +103,23 @@ def test_a_comparison_starts_from_the_same_state_and_seed(app: App, compare: Any
     assert sum(differing) == 1
     if compare is grids.compare_speeds:
         assert [grid.settings.steps_per_second for grid in (first, second)] == [30, 120]
+
+
+def test_the_next_mode_leaves_out_what_the_model_lacks(app: App) -> None:
+    def modes() -> list[str]:
+        shown = []
+        for _ in display_modes.MODES:
+            display_modes.next_mode(app)
+            shown.append(app.grid.look.mode)
+        return shown
+
+    assert modes() == ["channel", "three", "update", "rgb", "channel"]
+    display_modes.change_look(app, mode="alive")  # from the list
+    assert modes() == ["rgb", "channel", "three", "update", "rgb"]
+    config = msgspec.structs.replace(app.grid.model.config, name="living", alive=Alive())
+    app.add_model(random_model(config))
+    grids.use_model(app, "living")
+    assert modes() == ["channel", "three", "update", "alive", "rgb"]
 
 
 def test_without_another_model_there_is_nothing_to_compare(app: App) -> None:

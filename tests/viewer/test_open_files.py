@@ -369,7 +369,7 @@ def gallery(folder: Path) -> None:
         wait_until(engine, closed)
         # The error of a broken file is shown, and the gallery stays.
         show()
-        window.gallery().tiles.set_filter("broken")  # else its tile is below the visible ones
+        engine.key_chars("broken")  # else its tile is below the visible ones
         engine.yield_(2)
         engine.item_click("**/tile0")
         wait_until(engine, lambda: bool(app.toasts))

@@ -17,11 +17,12 @@ import filelock
 import platformdirs
 
 from ncaengine.core.errors import NCAError
+from ncaengine.core.files import unwritable
 from ncaengine.core.texts import plural
 from ncaengine.io import sessions
 from ncaengine.viewer.actions import session_files
 from ncaengine.viewer.state.app import App
-from ncaengine.viewer.state.notices import Button
+from ncaengine.viewer.state.notices import Button, message_of
 
 PERIOD = 30.0
 """Seconds between two saves."""
@@ -87,7 +88,7 @@ def abandoned_files(folder: Path) -> list[LockedFile]:
 
 
 class Autosave:
-    """Saves the App's session every `period` seconds if anything changed. Nothing that fails here is an error.
+    """Saves the App's session every `period` seconds if anything changed. If that fails, a notice says so once.
 
     abandoned: the files of windows that died.
     """
@@ -100,6 +101,8 @@ class Autosave:
         self._saved: object = None
         self._own: LockedFile | None = None
         self._writer: threading.Thread | None = None
+        self._failure: OSError | NCAError | MemoryError | None = None
+        self._told = False
         self.abandoned = abandoned_files(folder)
 
     # Writing
@@ -116,6 +119,10 @@ class Autosave:
 
     def update(self) -> None:
         """Save if it is due: read the states now and write the file while the next frames are drawn."""
+        if self._failure and not self._told:
+            self._told = True
+            why = unwritable(self._folder, self._failure) if isinstance(self._failure, OSError) else self._failure
+            self._app.notify(f"This session couldn't be restored after a crash. {message_of(why)}", "error")
         if self.due and not (self._writer and self._writer.is_alive()):
             self._save()
 
@@ -129,19 +136,25 @@ class Autosave:
 
     def _save(self) -> None:
         start = self._clock()
-        self._app.attempt(self._app.sim.engine.work)  # which shows its errors; errors of saving are not shown
+        self._app.attempt(self._app.sim.engine.work)  # which shows its errors
         version = self._version()
         try:
             self._own = self._own or self._own_file()
             data = session_files.pack(self._app)
-        except (OSError, NCAError, MemoryError):
-            self._next = self._clock() + self._period
+        except (OSError, NCAError, MemoryError) as error:
+            self._failure, self._next = error, self._clock() + self._period
             return
         self._saved = version
-        self._writer = threading.Thread(target=_write, args=(self._own.path, data), name="autosave", daemon=True)
+        self._writer = threading.Thread(target=self._write, args=(self._own.path, data), name="autosave", daemon=True)
         self._writer.start()
         now = self._clock()
         self._next = now + max(self._period, (now - start) / SHARE)
+
+    def _write(self, path: Path, data: bytes) -> None:
+        try:
+            sessions.write_session(path, data)
+        except NCAError as error:
+            self._failure = error  # which `update` shows: this is another thread
 
     def _own_file(self) -> LockedFile:
         """Lock a new file for this window. Raise OSError if that fails."""
@@ -200,11 +213,6 @@ class Autosave:
         with suppress(OSError):
             self.abandoned.pop(0).remove()
         self.offer_to_restore()
-
-
-def _write(path: Path, data: bytes) -> None:
-    with suppress(NCAError):
-        sessions.write_session(path, data)
 
 
 def time_ago(seconds: float) -> str:

@@ -48,8 +48,11 @@ def choose_map(app: App, overlay: Field | Literal["", "all"]) -> None:
 
 
 def next_mode(app: App, by: int = 1) -> None:
-    """Show the next display mode. The first follows the last."""
-    change_look(app, mode=MODES[(MODES.index(app.grid.look.mode) + by) % len(MODES)])
+    """Show the next display mode. The first follows the last; what the model lacks is left out."""
+    here, config = app.grid.look.mode, app.grid.model.config
+    lives = config.alive is not None or config.colour.alpha
+    modes = [mode for mode in MODES if mode != "alive" or lives or mode == here]
+    change_look(app, mode=modes[(modes.index(here) + by) % len(modes)])
 
 
 def next_channel(app: App, by: int = 1) -> None:

@@ -81,7 +81,7 @@ class Gallery:
         """Fill the gallery and open it; scroll to a collection that was just opened."""
         is_new = app.collection is not self._collection
         open_files.refresh_collection(app)
-        self._collection, self.shows_files = app.collection, False
+        self._collection, self.shows_files, self._focus_filter = app.collection, False, True
         self.library.fill(model_files.shipped_models(), open_files.recent_models(app), app.collection)
         self.tiles.refresh(app.watch.path_of(app.grid.model) if app.panes else None, is_new)
         if not self._shown:
@@ -130,8 +130,9 @@ class Gallery:
             imgui.text_unformatted("Open a file" if self.shows_files else title)
         close_width, page_width, space = em(2.2), em(9.5), imgui.get_style().item_spacing.x
         end = imgui.get_window_width() - em(PADDING[0])
-        self._typing = False
-        if not self.shows_files:
+        if self.shows_files:
+            self._typing = False
+        else:
             imgui.same_line(0, em(1.5))
             free = end - close_width - page_width - 2 * space - imgui.get_cursor_pos_x()
             imgui.same_line(0, em(1.5) + max(0, free - em(FILTER_WIDTH)))
@@ -147,10 +148,11 @@ class Gallery:
         widgets.vertical_space(0.2)
 
     def _filter_field(self, app: App, width: float) -> None:
-        """Draw the field to filter; Enter opens the selected model, Esc clears the field."""
+        """Draw the field to filter, into which letters go at once; Enter opens the selected model, Esc clears it."""
         if self._focus_filter:
             imgui.set_keyboard_focus_here()
             self._focus_filter = False
+        clears = self._typing and self.tiles.filter
         imgui.set_next_item_width(max(width, 1))
         flags = imgui.InputTextFlags_.escape_clears_all
         _, typed = imgui.input_text_with_hint("##filter", "Filter by name", self.tiles.filter, flags)
@@ -160,10 +162,13 @@ class Gallery:
         self.tiles.set_filter(typed)
         if entered:
             self._open_selected(app)
+        elif imgui.is_key_pressed(Key.escape, False) and not clears and not imgui.is_window_appearing():
+            self._go_back(app)
 
     def toggle_files(self) -> None:
         """Show the file browser instead of the models, or the models again."""
         self.shows_files = not self.shows_files
+        self._focus_filter = not self.shows_files
         if self.shows_files:
             self.browser.open_folder(self.browser.folder)
 
@@ -175,7 +180,7 @@ class Gallery:
         elif app.gallery_paints:
             text = "Click or Enter: paint with this model   ·   Esc: close"
         else:
-            text = f"{HINT}, Ctrl Enter or +: in a new grid   ·   Ctrl F: filter   ·   Esc: close"
+            text = f"{HINT}, Ctrl Enter or +: in a new grid   ·   Type to filter   ·   Esc: close"
         widgets.text_in(theme.DIM, text, imgui.get_content_region_avail().x)
 
     def open(self, app: App, path: Path, new_grid: bool = False) -> None:
@@ -214,15 +219,15 @@ class Gallery:
 
         down = pressed(Key.down_arrow) - pressed(Key.up_arrow)
         down += self.tiles.rows_per_page * (pressed(Key.page_down) - pressed(Key.page_up))
-        right = 0 if self._typing else pressed(Key.right_arrow) - pressed(Key.left_arrow)
+        right = 0 if self._typing and self.tiles.filter else pressed(Key.right_arrow) - pressed(Key.left_arrow)
         if not self.shows_files and (right or down):
             self.tiles.move_selection(right, down)
-        elif self._typing:
-            return
-        elif pressed(Key.escape):
-            self._go_back(app)
         elif imgui.get_io().key_ctrl and pressed(Key.o):
             self.toggle_files()
+        elif self._typing:
+            return
+        elif self.shows_files and pressed(Key.escape):
+            self._go_back(app)
         elif imgui.get_io().key_ctrl and pressed(Key.f):
             self._focus_filter = True
         elif not self.shows_files and pressed(Key.enter, Key.keypad_enter):
