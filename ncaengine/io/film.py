@@ -80,14 +80,28 @@ class Film(Displayed):
     def add(self, picture: U8 | F32) -> None:
         """Add a frame, (height, width, 3) uint8, or 4 with opacity, which must not change afterwards; or a state.
 
-        Raises NCAError if the encoder has failed, for example on a full disk.
+        Raises NCAError if it is none of these, the file is finished, or the encoder has failed, for example on a full
+        disk.
         """
-        if self.kind.states != (picture.dtype == np.float32):
-            raise NCAError(f"{self.path}: this kind holds the cells of a grid, not pictures; record one grid.")
+        self._check_open()
+        self._check_frame(picture)
         encoder = self._encoder or self._open(picture.shape[1], picture.shape[0])
         encoder.put(picture if self.kind.states else _cut_or_pad(picture, self.width, self.height))
         self.frames += 1
         self.taken += 1
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise NCAError(f"{self.path}: is finished; open a new one.")
+
+    def _check_frame(self, picture: object) -> None:
+        """Raise NCAError for what the encoder can't take; some of it would crash Python."""
+        shape, dtype = getattr(picture, "shape", ()), getattr(picture, "dtype", None)
+        if self.kind.states and dtype != np.float32:
+            raise NCAError(f"{self.path}: this kind holds the cells of a grid, not pictures; record one grid.")
+        if len(shape) != 3 or 0 in shape or not (self.kind.states or (shape[2] in (3, 4) and dtype == np.uint8)):
+            given = f"{shape} {dtype}" if isinstance(picture, np.ndarray) else f"{picture!r:.60}"
+            raise NCAError(f"{self.path}: a frame is an array (height, width, 3 or 4) of uint8, not {given}.")
 
     def close(self) -> None:
         """Finish the file. Raises NCAError if that fails."""

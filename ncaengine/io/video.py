@@ -86,6 +86,7 @@ class Recording(Film):
             raise NCAError(f"Pictures of {width}x{height} pixels are too large; use a smaller scale.")
         super().__init__(path, fps, self.grid.size if kind.states else (width, height), given)
         self.turned = 0
+        self._rest_of_loop: Iterator[int] | None = None
         self.loop = Loop(sim, self.grids, round(loop * self.fps)) if loop else None
 
     def _checked_kind(self, path: str, options: Mapping[str, Any], background: Background | None) -> Kind:
@@ -138,7 +139,12 @@ class Recording(Film):
         return self._parts[0].view
 
     def capture(self) -> None:
-        """Add a frame. Raises NCAError if a grid was removed or the encoder has failed, for example on a full disk."""
+        """Add a frame.
+
+        Raises NCAError if a grid was removed, the file is finished, or the encoder has failed, for example on a full
+        disk.
+        """
+        self._check_open()
         self._check()
         if self.loop is not None and self.loop.keeps():
             self.taken += 1
@@ -149,10 +155,15 @@ class Recording(Film):
         self.add(colours_and_state(grids[0]) if self.kind.states else self._picture(grids))
 
     def ending(self) -> Iterator[int]:
-        """Turn the end of a loop into its start, a frame at each step; yield how many frames that are. `close` does it.
+        """Turn the end of a loop into its start, a frame at each step; yield how many frames that are.
 
-        Raises NCAError if that can't be done; the frames until then are kept.
+        `close` does it, or what is left of it. Raises NCAError if that can't be done; the frames until then are kept.
         """
+        if self._rest_of_loop is None:
+            self._rest_of_loop = self._turn()
+        return self._rest_of_loop
+
+    def _turn(self) -> Iterator[int]:
         loop, self.loop = self.loop, None
         if loop is not None:
             self._check()
@@ -172,11 +183,12 @@ class Recording(Film):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if kind is not None:
-            self.loop = None
+            self.loop, self._rest_of_loop = None, iter(())
         super().__exit__(kind, error, at)
 
     def run(self, seconds: float, each: Callable[[], None] = lambda: None) -> None:
         """Record some seconds of simulated time, at most a day; `each` is called after every frame. Raises NCAError."""
+        self._check_open()
         if not 0 <= seconds <= bounds.SECONDS.high:
             raise NCAError(
                 f"{str(seconds)[:20]} s can't be recorded; a recording takes up to {bounds.SECONDS.high:,} s."
