@@ -2,7 +2,9 @@
 
 import queue
 import threading
+import weakref
 from collections.abc import Mapping
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -43,11 +45,11 @@ class Film(Displayed):
     def __init__(
         self,
         path: str | Path,
-        fps: Rate | None = None,
+        fps: Rate | float | None = None,
         size: tuple[int, int] | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        """Open the output. Raises NCAError if it can't be written.
+        """Open the output. Raises NCAError if it can't be written or isn't possible.
 
         path: See kinds; - is standard output.
         fps: A number or a fraction up to 3600; None takes 60, or 50 for a GIF.
@@ -57,7 +59,7 @@ class Film(Displayed):
         """
         self.path, self.frames, self._options = str(path), 0, dict(options or {})
         form = self._options.get("format", "")
-        self.fps = kinds.kind_of(self.path, form).fps if fps is None else fps
+        self.fps = kinds.kind_of(self.path, form).fps if fps is None else kinds.as_rate(fps)
         self.kind = encoders.check_output(self.path, self.fps, form=form)
         self.width = self.height = self.taken = 0
         self.closed = False
@@ -75,6 +77,7 @@ class Film(Displayed):
         even = self.kind.even
         self.width, self.height = width + (even and width % 2), height + (even and height % 2)
         self._encoder = _EncoderThread(self.path, self.fps, self.width, self.height, self._options)
+        weakref.finalize(self, self._encoder.abandon)
         return self._encoder
 
     def add(self, picture: U8 | F32) -> None:
@@ -83,14 +86,15 @@ class Film(Displayed):
         Raises NCAError if it is none of these, the file is finished, or the encoder has failed, for example on a full
         disk.
         """
-        self._check_open()
+        self.require_open()
         self._check_frame(picture)
         encoder = self._encoder or self._open(picture.shape[1], picture.shape[0])
         encoder.put(picture if self.kind.states else _cut_or_pad(picture, self.width, self.height))
         self.frames += 1
         self.taken += 1
 
-    def _check_open(self) -> None:
+    def require_open(self) -> None:
+        """Raise NCAError if the file is finished."""
         if self.closed:
             raise NCAError(f"{self.path}: is finished; open a new one.")
 
@@ -182,6 +186,11 @@ class _EncoderThread:
             self._free.get()
             self._waiting.put(picture)
         else:
+            self.close()
+
+    def abandon(self) -> None:
+        """Finish the file of a film that was dropped: nobody is left to be told of an error."""
+        with suppress(NCAError):
             self.close()
 
     def close(self) -> None:

@@ -121,8 +121,6 @@ class Grid(Displayed):
         raw: The model's colours, one pixel per cell in storage order, instead.
         Raises NCAError if the scale is no number, or too large.
         """
-        if not isinstance(scale, int | float | np.number):
-            raise NCAError(f"A scale is a number of pixels per cell, not {scale!r:.60}.")
         return self.picture(lattice.whole_view(self.kernel, self.size, scale), raw)
 
     def picture(self, view: View, raw: bool = False) -> U8:
