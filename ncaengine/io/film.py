@@ -59,7 +59,7 @@ class Film(Displayed):
         """
         self.path, self.frames, self._options = str(path), 0, dict(options or {})
         form = self._options.get("format", "")
-        self.fps = kinds.kind_of(self.path, form).fps if fps is None else kinds.as_rate(fps)
+        self.fps = kinds.rate_of(kinds.kind_of(self.path, form), fps)
         self.kind = encoders.check_output(self.path, self.fps, form=form)
         self.width = self.height = self.taken = 0
         self.closed = False

@@ -200,8 +200,17 @@ def parse_rate(text: str) -> Rate:
     return television if "." in text and round(television, len(text.partition(".")[2])) == rate else rate
 
 
-def as_rate(fps: object) -> Rate:
-    """Return frames per second from any number, which means what parse_rate makes of its digits. Raises NCAError."""
+def rate_of(kind: Kind, fps: object = None) -> Rate:
+    """Return the frames per second of an output. Raises NCAError if its kind can't have them.
+
+    fps: any number, which means what parse_rate makes of its digits; None takes the kind's usual ones.
+    """
+    rate = kind.fps if fps is None else _as_rate(fps)
+    check_rate(kind, rate)
+    return rate
+
+
+def _as_rate(fps: object) -> Rate:
     if isinstance(fps, Fraction):
         return fps
     if isinstance(fps, bool) or not isinstance(fps, Real):

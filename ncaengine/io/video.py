@@ -62,9 +62,7 @@ class Recording(Film):
         loop: Seconds over which the end turns into the start, so that it can be repeated; see loops. Those of the start
             are shown only there: the frames begin after them.
         """
-        if grid is None:
-            grid = list(sim.grids)[:1]
-        which = grid if isinstance(grid, Iterable) else (grid,)
+        which = grid if isinstance(grid, Iterable) else list(sim.grids)[:1] if grid is None else (grid,)
         self.sim, self.grids = sim, tuple(each if isinstance(each, Grid) else sim.grid(each) for each in which)
         if not self.grids:
             raise NCAError("There is no grid to record; add one first.")
@@ -89,8 +87,7 @@ class Recording(Film):
         height = max(part.height for part in self._parts)
         if width * height > lattice.MAX_PIXELS:
             raise NCAError(f"Pictures of {width}x{height} pixels are too large; use a smaller scale.")
-        fps = kinds.as_rate(kind.fps if fps is None else fps)
-        kinds.check_rate(kind, fps)
+        fps = kinds.rate_of(kind, fps)
         # Before the output is opened: what is refused here must not leave it taken.
         self.loop = Loop(sim, self.grids, round(loop * fps)) if loop else None
         super().__init__(path, fps, self.grid.size if kind.states else (width, height), given)

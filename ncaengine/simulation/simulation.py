@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ from ncaengine.core import bounds, kernels
 from ncaengine.core.brushes import Pattern, Point, Tool
 from ncaengine.core.errors import NCAError
 from ncaengine.core.fields import Field
+from ncaengine.core.gone import Gone
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Model
 from ncaengine.core.states import Keep
@@ -61,11 +63,13 @@ class Simulation(Shown, Texturing):
     ) -> None:
         """Start without grids.
 
-        backend: A backend, or a choice as for `open_backend`; None opens the best one that this machine has.
+        backend: A backend, which its owner releases, or a choice as for `open_backend`; None opens the best one that
+            this machine has.
         catalogue: None finds the built-in kernels and installed plugins.
         history: Bytes that each grid may use for undo and rewind; 0 for none.
         """
         choice = "auto" if backend is None else backend
+        self._owns = isinstance(choice, str)
         opened = backends.open_backend(choice)[0] if isinstance(choice, str) else choice
         if not callable(getattr(opened, "cells", None)):
             raise NCAError(f"{opened!r:.60} is not a backend; open one with open_backend.")
@@ -159,7 +163,9 @@ class Simulation(Shown, Texturing):
         return grid
 
     def grid(self, which: Which = None) -> Grid:
-        """Return a grid: itself, by its number, or the first one. Raises NCAError if there is none."""
+        """Return a grid: itself, by its number, or the first one. Raises NCAError if it isn't here."""
+        if isinstance(which, Grid) and self.grids.get(which.id) is not which:
+            raise NCAError(f"Grid {which.id} isn't in this Simulation: it was removed or replaced, or is another's.")
         if which is None:
             if not self.grids:
                 raise NCAError("There is no grid yet; add one.")
@@ -177,11 +183,16 @@ class Simulation(Shown, Texturing):
         return self.engine.world.library.register_array(name, array)
 
     def release(self) -> None:
-        """Give the device's memory back."""
+        """Give the device's memory back.
+
+        Afterwards no grid can be added. A backend that was passed in stays with its owner.
+        """
         for grid in self.grids.values():
-            grid.cells.release()
+            grid.release()
         self.grids.clear()
-        self.backend.release()
+        if self._owns:
+            self.backend.release()
+        self.backend = self.engine.world.backend = cast(Backend, Gone("This Simulation was released; make a new one."))
 
     def __enter__(self) -> "Simulation":
         return self

@@ -32,11 +32,11 @@ class GLBackend(GLShared):
         return perception.layers(config) * (2 * FLOAT.vec4_bytes + states)
 
     def cells(self) -> GLCells:
-        self.device.check_thread()
+        self.device.check_usable()
         return GLCells(self)
 
     def finish(self, timeout: float | None = None) -> bool:
-        self.device.check_thread()
+        self.device.check_usable()
         if self.parts:
             return self.parts.go_on(timeout)
         self.device.ctx.finish()  # which knows no time limit
@@ -45,7 +45,8 @@ class GLBackend(GLShared):
     def release(self) -> None:
         """Free everything, and leave the context without a window."""
         self.device.check_thread()
+        if self.device.released:
+            return
         super().release()
         if self._joined:
-            self._joined = False
             headless.leave()
