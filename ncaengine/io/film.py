@@ -100,7 +100,8 @@ class Film(Displayed):
 
     def _check_frame(self, picture: object) -> None:
         """Raise NCAError for what the encoder can't take; some of it would crash Python."""
-        shape, dtype = getattr(picture, "shape", ()), getattr(picture, "dtype", None)
+        shape: tuple[int, ...] = getattr(picture, "shape", ())
+        dtype = getattr(picture, "dtype", None)
         if self.kind.states and dtype != np.float32:
             raise NCAError(f"{self.path}: this kind holds the cells of a grid, not pictures; record one grid.")
         if len(shape) != 3 or 0 in shape or not (self.kind.states or (shape[2] in (3, 4) and dtype == np.uint8)):

@@ -100,7 +100,9 @@ class Grid(Displayed):
         return self.cells.read()
 
     def field(self, name: Field) -> F32:
-        """Return a copy of a field: (height, width) float32."""
+        """Return a copy of a field: (height, width) float32. Raises NCAError if there is no such field."""
+        if name not in list(PLANE):
+            raise NCAError(f"There is no field {name!r:.60}; choose from: {', '.join(PLANE)}.")
         return (self.default_fields(*self.size) if self.fields is None else self.fields)[..., PLANE[name]].copy()
 
     @property

@@ -9,7 +9,6 @@ picture = sim.image(scale=2)
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import cast
@@ -23,6 +22,7 @@ from ncaengine.core import bounds, kernels
 from ncaengine.core.brushes import Pattern, Point, Tool
 from ncaengine.core.errors import NCAError
 from ncaengine.core.fields import Field
+from ncaengine.core.given import whole
 from ncaengine.core.gone import Gone
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Model
@@ -68,6 +68,7 @@ class Simulation(Shown, Texturing):
         catalogue: None finds the built-in kernels and installed plugins.
         history: Bytes that each grid may use for undo and rewind; 0 for none.
         """
+        history = _bytes(history)  # before a backend is opened
         choice = "auto" if backend is None else backend
         self._owns = isinstance(choice, str)
         opened = backends.open_backend(choice)[0] if isinstance(choice, str) else choice
@@ -89,12 +90,12 @@ class Simulation(Shown, Texturing):
 
     @property
     def history(self) -> int:
-        """The bytes that each new grid may use for undo and rewind; 0 for none."""
+        """The bytes that each new grid may use for undo and rewind; 0 for none. Wrong ones raise NCAError."""
         return self.engine.world.history
 
     @history.setter
     def history(self, history: int) -> None:
-        self.engine.world.history = history
+        self.engine.world.history = _bytes(history)
 
     # Commands
 
@@ -114,7 +115,7 @@ class Simulation(Shown, Texturing):
 
         progress: Called with the tick, at least once per second of simulated time.
         """
-        self.engine.replay(journal, None if until_tick is None else _whole(until_tick), progress)
+        self.engine.replay(journal, None if until_tick is None else whole(until_tick, "The number of ticks"), progress)
 
     # Time
 
@@ -126,11 +127,11 @@ class Simulation(Shown, Texturing):
     def advance(self, ticks: int = 1) -> None:
         """Let time pass: every grid that is not paused makes the steps that are due.
 
-        ticks: At least 0, and at most a year. Raises NCAError.
+        ticks: At least 0, and at most a year. Raises NCAError, also beyond the last tick that a session can hold.
         """
-        ticks = _whole(ticks)
-        if not 0 <= ticks <= bounds.WAIT.high:
-            raise NCAError(f"{str(ticks)[:20]} ticks can't pass; give 0 to {bounds.WAIT.high:,}, a year.")
+        ticks = whole(ticks, "The number of ticks", 0, bounds.WAIT.high)
+        if self.tick + ticks > bounds.TICK.high:
+            raise NCAError(f"A session can hold {bounds.TICK.high:,} ticks, a century; begin a new one.")
         self.engine.begin(ticks)
         self.engine.work()
 
@@ -291,9 +292,6 @@ class Simulation(Shown, Texturing):
         return self.grid(grid).image(scale, raw)
 
 
-def _whole(ticks: float) -> int:
-    """Return a number of ticks as an integer. Raises NCAError if it is none."""
-    with suppress(TypeError, ValueError, OverflowError):
-        if int(ticks) == ticks:
-            return int(ticks)
-    raise NCAError(f"{str(ticks)[:20]} is not a whole number of ticks.")
+def _bytes(history: int) -> int:
+    """Return the bytes of a timeline. Raises NCAError if they are more than a journal can hold, or no number."""
+    return whole(history, "The bytes of a history", bounds.HISTORY.low, bounds.HISTORY.high)

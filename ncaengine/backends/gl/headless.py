@@ -26,7 +26,7 @@ def join() -> moderngl.Context:
     if _shared.context is None:
         _shared.context = headless_context()
     else:
-        _shared.context.__enter__()  # a window may have made its own the current one
+        _shared.context.__enter__()  # type: ignore[no-untyped-call]  # a window may have made its own the current one
     _shared.users += 1
     return _shared.context
 
