@@ -199,7 +199,8 @@ class _EncoderThread:
         if not self._closed:
             self._closed = True
             self._waiting.put(None)
-            self._thread.join()
+            if threading.current_thread() is not self._thread:  # which may be the one that notices a dropped film
+                self._thread.join()
             self._release()
         if self._error is not None and not self._raised:
             self._raised = True

@@ -2,6 +2,7 @@
 
 import gc
 import math
+import threading
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -121,3 +122,12 @@ def test_a_dropped_recording_leaves_the_output_to_others(tmp_path: Path, sim: Si
     with Recording(tmp_path / "a.webp", sim) as again:
         again.run(0.1)
     assert len(frames_of(tmp_path / "a.webp")) == 6
+
+
+def test_another_thread_can_finish_a_recording(tmp_path: Path, sim: Simulation) -> None:
+    first = Recording(tmp_path / "a.webp", sim)
+    first.capture()
+    thread = threading.Thread(target=first.close)
+    thread.start()
+    thread.join()
+    Recording(tmp_path / "a.webp", sim).close()
