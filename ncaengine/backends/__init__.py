@@ -6,6 +6,7 @@ from typing import get_args
 
 from ncaengine.backends.base import Backend, BackendChoice
 from ncaengine.core.errors import NCAError
+from ncaengine.core.given import whole
 from ncaengine.core.optional import has_torch, needed_for
 
 GPU_FILES = ("dri/renderD*", "nvidia[0-9]*", "dxg", "mali*", "kgsl*", "nvhost*")
@@ -19,9 +20,11 @@ def open_backend(choice: BackendChoice = "auto", half: bool = False, threads: in
         shaders, which gl takes only where it has none.
     half: whether states are float16, which only OpenGL can.
     threads: of the processor; None for as many as this process may use.
-    Raises NCAError if there is no such backend, or if OpenGL, or what only it can do, was asked for and is not
-    available.
+    Raises NCAError if there is no such backend or number of threads, or if OpenGL, or what only it can do, was asked
+    for and is not available.
     """
+    if threads is not None:
+        threads = whole(threads, "The number of threads", 1)
     if choice not in get_args(BackendChoice):
         raise NCAError(f"There is no backend {choice!r:.60}; choose from: {', '.join(get_args(BackendChoice))}.")
     if half and choice in ("cpu", "torch"):

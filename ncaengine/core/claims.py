@@ -20,7 +20,8 @@ class Claim:
         called: What the user knows it as, if that is another name.
         """
         path = _lock_of(output)
-        self._lock = filelock.FileLock(path, blocking=False)
+        # Not of one thread: what is dropped is released by whichever thread notices.
+        self._lock = filelock.FileLock(path, blocking=False, thread_local=False)
         try:
             if path.parent.is_dir():  # which the lock would make
                 self._lock.acquire()

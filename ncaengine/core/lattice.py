@@ -7,6 +7,7 @@ column·basis[0] + row·basis[1]. On the torus, the plane repeats endlessly.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -102,6 +103,8 @@ def whole_view(kernel: Kernel, size: Size, scale: int = 1, even: bool = False) -
     even: make both sides even, as video codecs need; the torus is drawn one pixel further.
     Raises NCAError unless `scale` is 1 … MAX_SCALE and the picture has at most MAX_PIXELS.
     """
+    if not isinstance(scale, Real):
+        raise NCAError(f"A scale is a number of pixels per cell, not {scale!r:.60}.")
     if not 1 <= scale <= MAX_SCALE:
         raise NCAError(f"A scale of {scale} pixels per cell is not possible; use 1 to {MAX_SCALE}.")
     width, height = (max(1, round(side * scale)) for side in extent(kernel, size))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ncaengine.core import files, resources
+from ncaengine.core import files, given, resources
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Model
 from ncaengine.core.model_dicts import FORMAT_VERSION, config_to_dict
@@ -88,7 +88,7 @@ def find_file(name: str | Path, folder: Path = Path()) -> Path:
     """
     if not str(name):
         raise NCAError("The name of the model is empty; name a file or a shipped model.")
-    name = Path(name)
+    name = given.path(name, "A model")
     path = folder / name
     if name.suffix or len(name.parts) != 1 or os.path.isfile(path):
         return path

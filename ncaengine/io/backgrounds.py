@@ -1,5 +1,6 @@
 """What lies behind the transparent cells of a growing picture in a recording: a colour, or nothing."""
 
+import math
 from typing import Literal
 
 import msgspec
@@ -28,6 +29,19 @@ def parse_background(text: str) -> Background:
             f"{text[:40]!r} is not a background; use transparent, or a colour such as white or #ff8800."
         ) from None
     return red / 255, green / 255, blue / 255
+
+
+def as_background(given: Background | str) -> Background:
+    """Return a background from its name, as parse_background, or from (red, green, blue). Raises NCAError."""
+    if isinstance(given, str):
+        return parse_background(given)
+    try:
+        red, green, blue = map(float, given)
+    except (TypeError, ValueError):
+        red = green = blue = math.nan
+    if not all(0 <= part <= 1 for part in (red, green, blue)):
+        raise NCAError(f"{given!r:.60} is not a background; use a name, or red, green and blue from 0 to 1.")
+    return red, green, blue
 
 
 def require_opacity(grid: Grid) -> None:

@@ -2,7 +2,9 @@
 
 import queue
 import threading
+import weakref
 from collections.abc import Mapping
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -43,11 +45,11 @@ class Film(Displayed):
     def __init__(
         self,
         path: str | Path,
-        fps: Rate | None = None,
+        fps: Rate | float | None = None,
         size: tuple[int, int] | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        """Open the output. Raises NCAError if it can't be written.
+        """Open the output. Raises NCAError if it can't be written or isn't possible.
 
         path: See kinds; - is standard output.
         fps: A number or a fraction up to 3600; None takes 60, or 50 for a GIF.
@@ -57,7 +59,7 @@ class Film(Displayed):
         """
         self.path, self.frames, self._options = str(path), 0, dict(options or {})
         form = self._options.get("format", "")
-        self.fps = kinds.kind_of(self.path, form).fps if fps is None else fps
+        self.fps = kinds.rate_of(kinds.kind_of(self.path, form), fps)
         self.kind = encoders.check_output(self.path, self.fps, form=form)
         self.width = self.height = self.taken = 0
         self.closed = False
@@ -75,19 +77,36 @@ class Film(Displayed):
         even = self.kind.even
         self.width, self.height = width + (even and width % 2), height + (even and height % 2)
         self._encoder = _EncoderThread(self.path, self.fps, self.width, self.height, self._options)
+        weakref.finalize(self, self._encoder.abandon)
         return self._encoder
 
     def add(self, picture: U8 | F32) -> None:
         """Add a frame, (height, width, 3) uint8, or 4 with opacity, which must not change afterwards; or a state.
 
-        Raises NCAError if the encoder has failed, for example on a full disk.
+        Raises NCAError if it is none of these, the file is finished, or the encoder has failed, for example on a full
+        disk.
         """
-        if self.kind.states != (picture.dtype == np.float32):
-            raise NCAError(f"{self.path}: this kind holds the cells of a grid, not pictures; record one grid.")
+        self.require_open()
+        self._check_frame(picture)
         encoder = self._encoder or self._open(picture.shape[1], picture.shape[0])
         encoder.put(picture if self.kind.states else _cut_or_pad(picture, self.width, self.height))
         self.frames += 1
         self.taken += 1
+
+    def require_open(self) -> None:
+        """Raise NCAError if the file is finished."""
+        if self.closed:
+            raise NCAError(f"{self.path}: is finished; open a new one.")
+
+    def _check_frame(self, picture: object) -> None:
+        """Raise NCAError for what the encoder can't take; some of it would crash Python."""
+        shape: tuple[int, ...] = getattr(picture, "shape", ())
+        dtype = getattr(picture, "dtype", None)
+        if self.kind.states and dtype != np.float32:
+            raise NCAError(f"{self.path}: this kind holds the cells of a grid, not pictures; record one grid.")
+        if len(shape) != 3 or 0 in shape or not (self.kind.states or (shape[2] in (3, 4) and dtype == np.uint8)):
+            given = f"{shape} {dtype}" if isinstance(picture, np.ndarray) else f"{picture!r:.60}"
+            raise NCAError(f"{self.path}: a frame is an array (height, width, 3 or 4) of uint8, not {given}.")
 
     def close(self) -> None:
         """Finish the file. Raises NCAError if that fails."""
@@ -170,12 +189,18 @@ class _EncoderThread:
         else:
             self.close()
 
+    def abandon(self) -> None:
+        """Finish the file of a film that was dropped: nobody is left to be told of an error."""
+        with suppress(NCAError):
+            self.close()
+
     def close(self) -> None:
         """Finish the file. Raises NCAError once if it, or a frame, couldn't be written."""
         if not self._closed:
             self._closed = True
             self._waiting.put(None)
-            self._thread.join()
+            if threading.current_thread() is not self._thread:  # which may be the one that notices a dropped film
+                self._thread.join()
             self._release()
         if self._error is not None and not self._raised:
             self._raised = True

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ Rate = int | Fraction
 """Frames per second."""
 PIPE = "-"
 """The output that stands for standard output."""
-SLOWEST, FASTEST = 0.001, 3600
+SLOWEST, FASTEST = Fraction(1, 1000), 3600
 """Frames per second, of all kinds."""
+FINEST = 10**6
+"""The largest denominator of a rate."""
 _PATTERN = re.compile(r"%0?\d{0,2}d")
 _PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
 
@@ -191,17 +194,38 @@ def parse_rate(text: str) -> Rate:
         rate = Fraction(text)
     except (ValueError, ZeroDivisionError):
         raise NCAError(f"{text!r} is not a frame rate; use a number or a fraction, as 30 or 24000/1001.") from None
-    whole = round(rate * Fraction(1001, 1000))
-    if "." in text and round(Fraction(whole * 1000, 1001), len(text.partition(".")[2])) == rate:
-        rate = Fraction(whole * 1000, 1001)
+    if rate.denominator == 1:
+        return int(rate)
+    television = Fraction(round(rate * Fraction(1001, 1000)) * 1000, 1001)
+    return television if "." in text and round(television, len(text.partition(".")[2])) == rate else rate
+
+
+def rate_of(kind: Kind, fps: object = None) -> Rate:
+    """Return the frames per second of an output. Raises NCAError if its kind can't have them.
+
+    fps: any number, which means what parse_rate makes of its digits; None takes the kind's usual ones.
+    """
+    rate = kind.fps if fps is None else _as_rate(fps)
+    check_rate(kind, rate)
+    return rate
+
+
+def _as_rate(fps: object) -> Rate:
+    if isinstance(fps, Fraction):
+        return fps
+    if isinstance(fps, bool) or not isinstance(fps, Real):
+        raise NCAError(f"{fps!r:.60} is not a frame rate; use a number or a fraction, as 30 or Fraction(24000, 1001).")
+    if isinstance(fps, Integral):
+        return int(fps)
+    rate = Fraction(parse_rate(f"{float(fps)}")).limit_denominator(FINEST)  # 100 / 3 is meant as it is written
     return int(rate) if rate.denominator == 1 else rate
 
 
 def check_rate(kind: Kind, fps: Rate) -> None:
     """Raise NCAError if a kind can't have so many frames a second."""
-    if not SLOWEST <= fps <= FASTEST or Fraction(fps).denominator > 10**6:
+    if not SLOWEST <= fps <= FASTEST or Fraction(fps).denominator > FINEST:
         raise NCAError(f"{fps} frames a second can't be recorded; use 60, 30, 24000/1001 or another "
-                       f"from {SLOWEST:g} to {FASTEST}.")  # fmt: skip
+                       f"from {float(SLOWEST):g} to {FASTEST}.")  # fmt: skip
     if kind.unit and (fps > kind.fastest or (kind.unit / Fraction(fps)).denominator > 1):
         rates = (str(n) for n in range(1, kind.fastest + 1) if kind.unit % n == 0)
         raise NCAError(f"A {kind.title} can't have {fps} frames a second; use {', '.join(rates)}.")

@@ -17,7 +17,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from ncaengine.core import backdrops, bounds, inputs, memory, model_dicts
+from ncaengine.core import backdrops, bounds, given, inputs, memory, model_dicts
 from ncaengine.core.backdrops import Backdrop
 from ncaengine.core.errors import NCAError
 from ncaengine.core.files import as_text, check_place, errors_named, replace_file
@@ -217,13 +217,14 @@ def check_output(path: Path) -> None:
 
 def save_session(sim: Simulation, path: str | Path) -> None:
     """Save all grids of a simulation as a session file (.nca). Raises NCAError."""
-    check_output(Path(path))
-    write_session(Path(path), pack_session(sim))
+    where = given.path(path, "A session")
+    check_output(where)
+    write_session(where, pack_session(sim))
 
 
 def open_session(sim: Simulation, path: str | Path) -> None:
     """Replace all grids by those of a session file or of a still. Raises NCAError."""
-    restore_session(sim, load_session(Path(path)))
+    restore_session(sim, load_session(given.path(path, "A session")))
 
 
 def read_checked(path: Path, read: Callable[[bytes], Opened], most: int = bounds.SESSION_BYTES) -> Opened:

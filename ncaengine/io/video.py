@@ -1,6 +1,6 @@
 """Recording: frames of running grids at exact ticks."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -10,16 +10,17 @@ import numpy as np
 
 from ncaengine.core import bounds, framing, lattice
 from ncaengine.core.errors import NCAError
+from ncaengine.core.given import number, whole
 from ncaengine.core.lattice import View
 from ncaengine.core.types import U8, Size
 from ncaengine.io import kinds
-from ncaengine.io.backgrounds import Background, picture_over, require_opacity
+from ncaengine.io.backgrounds import Background, as_background, picture_over, require_opacity
 from ncaengine.io.film import BACK, Film
 from ncaengine.io.kinds import Kind, Rate
 from ncaengine.io.loops import Loop
 from ncaengine.io.state_frames import colours_and_state
 from ncaengine.simulation.grid import Grid
-from ncaengine.simulation.simulation import Simulation
+from ncaengine.simulation.simulation import Simulation, Which
 
 GAP, TRANSPARENT = 8, (0, 0, 0, 0)
 """Pixels between grids side by side, and the colour that shows where no grid lies in transparent pictures."""
@@ -37,41 +38,43 @@ class Recording(Film):
         self,
         path: str | Path,
         sim: Simulation,
-        grid: Grid | Sequence[Grid] | None = None,
-        fps: Rate | None = None,
+        grid: Which | Sequence[Grid | int] = None,
+        fps: Rate | float | None = None,
         scale: int = 1,
         raw: bool = False,
-        background: Background | None = None,
+        background: Background | str | None = None,
         pixels: Size | None = None,
         smooth: bool = False,
         options: Mapping[str, Any] | None = None,
         loop: float = 0.0,
     ) -> None:
-        """Open the output. Raises NCAError if it can't be written.
+        """Open the output. Raises NCAError if it can't be written, or not with these values.
 
-        grid: The grid or grids; None takes the first one.
+        grid: The grid or grids, or their numbers; None takes the first one.
         fps: See Film.
         scale: Pixels per cell.
         raw: One pixel per cell in storage order, instead.
-        background: What lies behind transparent cells; None takes the model's.
+        background: What lies behind transparent cells: (red, green, blue) from 0 to 1, or a name, as transparent, white
+            or #ff8800; None takes the model's.
         pixels: (width, height) of the frames, which one grid then fills, at any scale; see framing.view_filled.
         smooth: Blend cells that are larger than a pixel into each other.
         options: See Film.
         loop: Seconds over which the end turns into the start, so that it can be repeated; see loops. Those of the start
             are shown only there: the frames begin after them.
         """
-        if grid is None:
-            grid = list(sim.grids.values())[:1]
-        self.sim, self.grids = sim, (grid,) if isinstance(grid, Grid) else tuple(grid)
+        which = grid if isinstance(grid, Iterable) else list(sim.grids)[:1] if grid is None else (grid,)
+        self.sim, self.grids = sim, tuple(each if isinstance(each, Grid) else sim.grid(each) for each in which)
         if not self.grids:
             raise NCAError("There is no grid to record; add one first.")
         self.grid, self.scale, self.raw = self.grids[0], scale, raw
         self._check()
+        background = None if background is None else as_background(background)
+        loop = number(loop, "The seconds of a loop", 0, bounds.SECONDS.high)
         given = {**(options or {}), **({"loop": True} if loop else {})}
         kind = self._checked_kind(str(path), given, background)
         even = kind.even and len(self.grids) == 1  # one more pixel of its torus is drawn
-        if pixels:
-            self._check_pixels(pixels, raw, kind.even)
+        if pixels is not None:
+            pixels = self._checked_pixels(pixels, raw, kind.even)
             shapes = [framing.view_filled(self.grid.kernel, self.grid.size, pixels)]
         else:
             shapes = [_shape(each, scale, raw, even) for each in self.grids]
@@ -84,9 +87,12 @@ class Recording(Film):
         height = max(part.height for part in self._parts)
         if width * height > lattice.MAX_PIXELS:
             raise NCAError(f"Pictures of {width}x{height} pixels are too large; use a smaller scale.")
+        fps = kinds.rate_of(kind, fps)
+        # Before the output is opened: what is refused here must not leave it taken.
+        self.loop = Loop(sim, self.grids, round(loop * fps)) if loop else None
         super().__init__(path, fps, self.grid.size if kind.states else (width, height), given)
         self.turned = 0
-        self.loop = Loop(sim, self.grids, round(loop * self.fps)) if loop else None
+        self._rest_of_loop: Iterator[int] | None = None
 
     def _checked_kind(self, path: str, options: Mapping[str, Any], background: Background | None) -> Kind:
         """Return the output's kind. Raises NCAError if it can't hold what is recorded."""
@@ -102,14 +108,20 @@ class Recording(Film):
             kinds.check_transparent(path, form)
         return kind
 
-    def _check_pixels(self, pixels: Size, raw: bool, even: bool) -> None:
+    def _checked_pixels(self, pixels: Size, raw: bool, even: bool) -> Size:
+        try:
+            width, height = pixels
+        except (TypeError, ValueError):
+            raise NCAError(f"The size of pictures is (width, height) in pixels, not {pixels!r:.60}.") from None
+        width, height = whole(width, "The width in pixels", 1), whole(height, "The height in pixels", 1)
         if len(self.grids) > 1:
             raise NCAError("Only one grid can fill a picture of given pixels; name one of them.")
         if raw:
             raise NCAError("A raw picture has one pixel for each cell, so its size can't be chosen as well.")
-        if even and any(side % 2 for side in pixels):
-            width, height = (side + side % 2 for side in pixels)
+        if even and (width % 2 or height % 2):
+            width, height = width + width % 2, height + height % 2
             raise NCAError(f"An .mp4 needs even sides; use {width}x{height} pixels, or another format.")
+        return width, height
 
     def _check(self) -> None:
         for grid in self.grids:
@@ -138,7 +150,12 @@ class Recording(Film):
         return self._parts[0].view
 
     def capture(self) -> None:
-        """Add a frame. Raises NCAError if a grid was removed or the encoder has failed, for example on a full disk."""
+        """Add a frame.
+
+        Raises NCAError if a grid was removed, the file is finished, or the encoder has failed, for example on a full
+        disk.
+        """
+        self.require_open()
         self._check()
         if self.loop is not None and self.loop.keeps():
             self.taken += 1
@@ -149,10 +166,15 @@ class Recording(Film):
         self.add(colours_and_state(grids[0]) if self.kind.states else self._picture(grids))
 
     def ending(self) -> Iterator[int]:
-        """Turn the end of a loop into its start, a frame at each step; yield how many frames that are. `close` does it.
+        """Turn the end of a loop into its start, a frame at each step; yield how many frames that are.
 
-        Raises NCAError if that can't be done; the frames until then are kept.
+        `close` does it, or what is left of it. Raises NCAError if that can't be done; the frames until then are kept.
         """
+        if self._rest_of_loop is None:
+            self._rest_of_loop = self._turn()
+        return self._rest_of_loop
+
+    def _turn(self) -> Iterator[int]:
         loop, self.loop = self.loop, None
         if loop is not None:
             self._check()
@@ -172,15 +194,13 @@ class Recording(Film):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if kind is not None:
-            self.loop = None
+            self.loop, self._rest_of_loop = None, iter(())
         super().__exit__(kind, error, at)
 
     def run(self, seconds: float, each: Callable[[], None] = lambda: None) -> None:
         """Record some seconds of simulated time, at most a day; `each` is called after every frame. Raises NCAError."""
-        if not 0 <= seconds <= bounds.SECONDS.high:
-            raise NCAError(
-                f"{str(seconds)[:20]} s can't be recorded; a recording takes up to {bounds.SECONDS.high:,} s."
-            )
+        self.require_open()
+        seconds = number(seconds, "The seconds of a recording", 0, bounds.SECONDS.high)
         for _ in range(round(seconds * self.fps)):
             self.sim.advance(self.ticks_per_frame)
             self.capture()

@@ -118,11 +118,11 @@ class _Video(Streamed):
 
     def _add(self, picture: U8) -> None:
         has_opacity = picture.shape[2] == 4
+        frame = av.VideoFrame.from_ndarray(picture, format="rgba" if has_opacity else "rgb24")
         if self._stream is None:
             self._stream = self._open(self._pixels[has_opacity])
             self._container.start_encoding()
             self._header = max(HEADER, self.file.size)
-        frame = av.VideoFrame.from_ndarray(picture, format="rgba" if has_opacity else "rgb24")
         frame = frame.reformat(format=self._stream.pix_fmt, dst_colorspace="ITU709", dst_color_range="MPEG")
         frame.pts, frame.time_base = self._count, self._job.frame
         self._container.mux(self._stream.encode(frame))
@@ -132,7 +132,7 @@ class _Video(Streamed):
 
     def _end(self) -> None:
         try:
-            if self._stream is not None:  # without its frames the container crashes
+            if self._stream is not None:  # which has a frame: a stream without one crashes, and so does one not ended
                 self._container.mux(self._stream.encode())
         finally:
             self._container.close()

@@ -21,7 +21,7 @@ from ncaengine.core.looks import Look
 from ncaengine.core.settings import Settings, with_setting
 from ncaengine.core.states import Keep
 from ncaengine.core.types import Size
-from ncaengine.core.validation import explain_invalid, shortened
+from ncaengine.core.validation import explain_invalid, shortened, shown
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Whole = Annotated[int, bounds.WHOLE.meta]
@@ -58,6 +58,8 @@ class OnGrid(Command, frozen=True):
     """The grid's number."""
 
     def __post_init__(self) -> None:
+        if not hasattr(self.grid, "__index__"):
+            raise NCAError(f"{type(self).__name__}: `grid` must be a Grid or its number, not {shown(self.grid)}.")
         msgspec.structs.force_setattr(self, "grid", operator.index(self.grid))
 
 

@@ -1,10 +1,10 @@
 """What a Simulation does inside: carries out commands at their steps, and lets time pass, in parts if need be."""
 
-import operator
 from collections.abc import Callable, Iterable
 
 from ncaengine.core import bounds
 from ncaengine.core.errors import NCAError
+from ncaengine.core.given import whole
 from ncaengine.simulation import commands, handlers
 from ncaengine.simulation.clock import TICKS_PER_SECOND
 from ncaengine.simulation.commands import AnyCommand, JournalEntry, OnGrid
@@ -36,7 +36,7 @@ class Engine:
     def _submit(self, command: AnyCommand, at_step: int | None) -> Grid | None:
         command = commands.checked(command)
         if at_step is not None:  # a step that has passed, or will never come, as the journal can hold it
-            at_step = min(max(operator.index(at_step), 0), int(bounds.MADE.high))
+            at_step = min(max(whole(at_step, "at_step"), 0), int(bounds.MADE.high))
         made = None
         if isinstance(command, commands.Copy):
             handlers.catch_up(self.world)  # a grid that is behind may still have to paste the previous patch

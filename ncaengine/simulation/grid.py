@@ -5,15 +5,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from operator import itemgetter
+from typing import cast
 
 import numpy as np
 
-from ncaengine.backends.base import Backend
+from ncaengine.backends.base import Backend, Cells
 from ncaengine.core import backdrops, canvas, embeddings, fields, lattice, looks, pcg
 from ncaengine.core.display import Displayed
 from ncaengine.core.embeddings import Placed
 from ncaengine.core.errors import NCAError
 from ncaengine.core.fields import FIELDS, PLANE, Field
+from ncaengine.core.gone import Gone
 from ncaengine.core.lattice import View
 from ncaengine.core.looks import RGB, Look
 from ncaengine.core.model import Model
@@ -69,7 +71,7 @@ class Grid(Displayed):
         moment = snapshot.moment
         self.id, self.look, self.changes = snapshot.id, snapshot.look, 0
         self.waiting: list[Waiting] = sorted(snapshot.waiting, key=itemgetter(0, 1))
-        self.cells = backend.cells()
+        self.cells: Cells = backend.cells()
         self.settings = moment.settings
         self.pace = Pace(moment.settings.steps_per_second, snapshot.gathered)
         self.timeline = Timeline(history, tip=moment.age, first=moment.edit_count)
@@ -91,11 +93,13 @@ class Grid(Displayed):
         return self.models[0]
 
     def state(self) -> F32:
-        """Return a copy of the state: (height, width, channels) float32."""
+        """Return a copy of the state: (height, width, channels) float32. Raises NCAError if the grid is gone."""
         return self.cells.read()
 
     def field(self, name: Field) -> F32:
-        """Return a copy of a field: (height, width) float32."""
+        """Return a copy of a field: (height, width) float32. Raises NCAError if there is no such field."""
+        if name not in list(PLANE):
+            raise NCAError(f"There is no field {name!r:.60}; choose from: {', '.join(PLANE)}.")
         return (self.default_fields(*self.size) if self.fields is None else self.fields)[..., PLANE[name]].copy()
 
     @property
@@ -118,8 +122,6 @@ class Grid(Displayed):
         raw: The model's colours, one pixel per cell in storage order, instead.
         Raises NCAError if the scale is no number, or too large.
         """
-        if not isinstance(scale, int | float | np.number):
-            raise NCAError(f"A scale is a number of pixels per cell, not {scale!r:.60}.")
         return self.picture(lattice.whole_view(self.kernel, self.size, scale), raw)
 
     def picture(self, view: View, raw: bool = False) -> U8:
@@ -252,6 +254,8 @@ class Grid(Displayed):
     def release(self) -> None:
         """Give the device's memory back, once the grid is removed."""
         self.cells.release()
+        # Whoever still holds this grid is told, on all backends alike.
+        self.cells = cast(Cells, Gone(f"Grid {self.id} is gone: it was removed, replaced or released."))
         self.waiting.clear()
         self._released = True
 

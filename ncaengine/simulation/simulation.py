@@ -9,9 +9,9 @@ picture = sim.image(scale=2)
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,8 @@ from ncaengine.core import bounds, kernels
 from ncaengine.core.brushes import Pattern, Point, Tool
 from ncaengine.core.errors import NCAError
 from ncaengine.core.fields import Field
+from ncaengine.core.given import whole
+from ncaengine.core.gone import Gone
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Model
 from ncaengine.core.states import Keep
@@ -61,11 +63,14 @@ class Simulation(Shown, Texturing):
     ) -> None:
         """Start without grids.
 
-        backend: A backend, or a choice as for `open_backend`; None opens the best one that this machine has.
+        backend: A backend, which its owner releases, or a choice as for `open_backend`; None opens the best one that
+            this machine has.
         catalogue: None finds the built-in kernels and installed plugins.
         history: Bytes that each grid may use for undo and rewind; 0 for none.
         """
+        history = _bytes(history)  # before a backend is opened
         choice = "auto" if backend is None else backend
+        self._owns = isinstance(choice, str)
         opened = backends.open_backend(choice)[0] if isinstance(choice, str) else choice
         if not callable(getattr(opened, "cells", None)):
             raise NCAError(f"{opened!r:.60} is not a backend; open one with open_backend.")
@@ -85,12 +90,12 @@ class Simulation(Shown, Texturing):
 
     @property
     def history(self) -> int:
-        """The bytes that each new grid may use for undo and rewind; 0 for none."""
+        """The bytes that each new grid may use for undo and rewind; 0 for none. Wrong ones raise NCAError."""
         return self.engine.world.history
 
     @history.setter
     def history(self, history: int) -> None:
-        self.engine.world.history = history
+        self.engine.world.history = _bytes(history)
 
     # Commands
 
@@ -110,7 +115,7 @@ class Simulation(Shown, Texturing):
 
         progress: Called with the tick, at least once per second of simulated time.
         """
-        self.engine.replay(journal, None if until_tick is None else _whole(until_tick), progress)
+        self.engine.replay(journal, None if until_tick is None else whole(until_tick, "The number of ticks"), progress)
 
     # Time
 
@@ -122,11 +127,11 @@ class Simulation(Shown, Texturing):
     def advance(self, ticks: int = 1) -> None:
         """Let time pass: every grid that is not paused makes the steps that are due.
 
-        ticks: At least 0, and at most a year. Raises NCAError.
+        ticks: At least 0, and at most a year. Raises NCAError, also beyond the last tick that a session can hold.
         """
-        ticks = _whole(ticks)
-        if not 0 <= ticks <= bounds.WAIT.high:
-            raise NCAError(f"{str(ticks)[:20]} ticks can't pass; give 0 to {bounds.WAIT.high:,}, a year.")
+        ticks = whole(ticks, "The number of ticks", 0, bounds.WAIT.high)
+        if self.tick + ticks > bounds.TICK.high:
+            raise NCAError(f"A session can hold {bounds.TICK.high:,} ticks, a century; begin a new one.")
         self.engine.begin(ticks)
         self.engine.work()
 
@@ -159,7 +164,9 @@ class Simulation(Shown, Texturing):
         return grid
 
     def grid(self, which: Which = None) -> Grid:
-        """Return a grid: itself, by its number, or the first one. Raises NCAError if there is none."""
+        """Return a grid: itself, by its number, or the first one. Raises NCAError if it isn't here."""
+        if isinstance(which, Grid) and self.grids.get(which.id) is not which:
+            raise NCAError(f"Grid {which.id} isn't in this Simulation: it was removed or replaced, or is another's.")
         if which is None:
             if not self.grids:
                 raise NCAError("There is no grid yet; add one.")
@@ -177,11 +184,16 @@ class Simulation(Shown, Texturing):
         return self.engine.world.library.register_array(name, array)
 
     def release(self) -> None:
-        """Give the device's memory back."""
+        """Give the device's memory back.
+
+        Afterwards no grid can be added. A backend that was passed in stays with its owner.
+        """
         for grid in self.grids.values():
-            grid.cells.release()
+            grid.release()
         self.grids.clear()
-        self.backend.release()
+        if self._owns:
+            self.backend.release()
+        self.backend = self.engine.world.backend = cast(Backend, Gone("This Simulation was released; make a new one."))
 
     def __enter__(self) -> "Simulation":
         return self
@@ -280,9 +292,6 @@ class Simulation(Shown, Texturing):
         return self.grid(grid).image(scale, raw)
 
 
-def _whole(ticks: float) -> int:
-    """Return a number of ticks as an integer. Raises NCAError if it is none."""
-    with suppress(TypeError, ValueError, OverflowError):
-        if int(ticks) == ticks:
-            return int(ticks)
-    raise NCAError(f"{str(ticks)[:20]} is not a whole number of ticks.")
+def _bytes(history: int) -> int:
+    """Return the bytes of a timeline. Raises NCAError if they are more than a journal can hold, or no number."""
+    return whole(history, "The bytes of a history", bounds.HISTORY.low, bounds.HISTORY.high)

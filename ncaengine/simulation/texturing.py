@@ -9,6 +9,7 @@ from ncaengine.core import embeddings
 from ncaengine.core.brushes import Pattern, Point
 from ncaengine.core.embeddings import Wanted
 from ncaengine.core.errors import NCAError
+from ncaengine.core.given import number, whole
 from ncaengine.core.types import U8
 from ncaengine.simulation import commands
 from ncaengine.simulation.commands import AnyCommand
@@ -76,11 +77,9 @@ class Texturing:
 
         It waits for the steps, as commands that are submitted with `at_step` do, and is part of the journal.
 
-        Raises NCAError if a texture isn't the grid's, or `steps` is below 1.
+        Raises NCAError if a texture isn't the grid's, or `steps` is no whole number of at least 1.
         """
-        found = self.grid(grid)
-        if steps < 1:
-            raise NCAError(f"A morph takes at least 1 step, not {steps}.")
+        found, steps = self.grid(grid), whole(steps, "The steps of a morph", 1)
         first, last = (_shares(texture) for texture in (start, end))
         embeddings.placed(found.models, {**first, **last})
         parts, now = min(steps, MORPH_PARTS), found.step
@@ -103,12 +102,13 @@ def _shares(texture: Wanted) -> dict[str, float]:
     """Return shares that add up to 1. Raises NCAError if they can't."""
     if isinstance(texture, str):
         return {texture: 1.0}
-    if not isinstance(texture, Mapping):
+    if not isinstance(texture, Mapping) or not all(isinstance(name, str) for name in texture):
         raise NCAError(f"A texture is a name, or shares by name, not {texture!r:.60}.")
-    total = sum(texture.values())
+    shares = {name: number(share, f"The share of {name[:100]!r}") for name, share in texture.items()}
+    total = sum(shares.values())
     if not 0 < total < np.inf:
         raise NCAError("A mixture needs shares of at least 0, and one above 0.")
-    return {name: share / total for name, share in texture.items()}
+    return {name: share / total for name, share in shares.items()}
 
 
 def _plain(texture: Wanted) -> str | dict[str, float]:

@@ -157,7 +157,8 @@ def nearest_model(
     wanted = settings.model_config("wanted")
     plan = EvaluationPlan(settings.kernels[0], (64, 64), (GROWN,), rollouts=1)
     found: list[tuple[float, Path]] = []
-    sim = Simulation(backends.best_without_gpu()[0], catalogue)
+    backend = backends.best_without_gpu()[0]
+    sim = Simulation(backend, catalogue)
     try:
         for path in model_files.shipped_models():
             config = (model := model_files.load(path)).config
@@ -166,4 +167,5 @@ def nearest_model(
                 found.append((float(evaluate(sim, model, compare, plan).losses.mean()), path))
     finally:
         sim.release()
+        backend.release()
     return min(found)[1] if found else None

@@ -333,7 +333,9 @@ class Window:
         self.gallery.release()
         host.clear_callbacks()
         self.layout.cards.release()
+        backend = self.sim.backend
         self.sim.release()
+        backend.release()
         host.tear_down(self._params)
 
     def __enter__(self) -> "Window":

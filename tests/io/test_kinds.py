@@ -207,7 +207,7 @@ def test_format_belongs_to_standard_output(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("text", "rate"),
     [("30", 30), ("23.976", NTSC), ("24000/1001", NTSC), ("29.97", Fraction(30000, 1001)), ("12.5", Fraction(25, 2)),
-     ("59.94", Fraction(60000, 1001)), ("0.5", Fraction(1, 2)), ("60.0", 60)],
+     ("59.94", Fraction(60000, 1001)), ("0.5", Fraction(1, 2)), ("60.0", 60), ("30.0", 30)],
 )  # fmt: skip
 def test_rates_are_numbers_and_fractions(text, rate):
     assert kinds.parse_rate(text) == rate

@@ -137,3 +137,25 @@ def test_large_grids_keep_fewer_states(monkeypatch):
     monkeypatch.setattr(loops, "MOST", 1)
     assert loops.Loop(sim, [grid], 60).frames == loops.LEAST
     assert [loops.turn_of(seconds) for seconds in (None, 9.0, 1.5)] == [1.0, 1.0, 0.5]
+
+
+def test_an_end_that_was_left_halfway_is_finished_by_close(tmp_path):
+    found = []
+    for taken in (0, 2):
+        sim, grid = simulation((9, 8))
+        with Recording(tmp_path / "a.webp", sim, grid, 20, loop=0.2) as video:
+            video.run(0.5)
+            for _ in zip(range(taken), video.ending(), strict=False):
+                pass
+        found.append(decoded(tmp_path / "a.webp"))
+    assert len(found[0]) == 10
+    assert np.array_equal(*found)
+
+
+def test_after_an_error_a_loop_gets_no_end(tmp_path):
+    sim, grid = simulation((9, 8))
+    video = Recording(tmp_path / "a.webp", sim, grid, 20, loop=0.2)
+    video.run(0.5)
+    next(video.ending())
+    video.__exit__(KeyError, KeyError(), None)
+    assert len(decoded(tmp_path / "a.webp")) == 7

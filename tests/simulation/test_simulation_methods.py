@@ -9,6 +9,7 @@ import pytest
 from helpers import ROOT, random_model
 
 from ncaengine.backends import open_backend
+from ncaengine.core import bounds
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Config
 from ncaengine.formats import model_files
@@ -102,9 +103,21 @@ def test_ticks_are_whole(backend, simulate):
     for ticks in (0.5, "1", None, np.nan, 10**400):
         with pytest.raises(NCAError, match="ticks"):
             sim.advance(ticks)
-    with pytest.raises(NCAError, match="not a whole number of ticks"):
+    with pytest.raises(NCAError, match=r"The number of ticks must be a whole number, not 7200.5"):
         sim.replay([], 7200.5)
     assert sim.tick == 3600
+
+
+def test_time_ends_where_a_session_could_not_hold_it(backend, simulate, tmp_path):
+    sim = simulate(backend)
+    for _ in range(99):
+        sim.advance(bounds.WAIT.high)
+    sim.advance(bounds.TICK.high - sim.tick)
+    with pytest.raises(NCAError, match=r"A session can hold .* ticks"):
+        sim.advance(1)
+    sessions.save_session(sim, tmp_path / "a.nca")
+    sessions.open_session(sim, tmp_path / "a.nca")
+    assert sim.tick == bounds.TICK.high
 
 
 def test_painted_models_are_those_of_the_grid(backend, simulate):
@@ -280,6 +293,23 @@ def test_a_missing_grid_or_image_is_named(simulate, backend):
         (lambda sim: Simulation("nope"), "There is no backend 'nope'"),
         (lambda sim: Simulation(3), "is not a backend"),
         (lambda sim: open_backend(None), "There is no backend None"),
+        (lambda sim: open_backend("cpu", threads="x"), "The number of threads must be a whole number of at least 1"),
+        (lambda sim: sim.morph("a", "b", 1.5), "The steps of a morph must be a whole number of at least 1, not 1.5"),
+        (lambda sim: sim.morph("a", "b", "3"), "The steps of a morph must be"),
+        (lambda sim: sim.morph("a", "b", None), "The steps of a morph must be"),
+        (lambda sim: sim.morph({1: 1}, "b", 3), "A texture is a name, or shares by name"),
+        (lambda sim: sim.morph({"a": "x"}, "b", 3), "The share of 'a' must be a number"),
+        (lambda sim: sim.blend({"a": "x"}), "The share of 'a' must be a number"),
+        (lambda sim: sim.submit(Step(1), at_step=1.5), "at_step must be a whole number, not 1.5"),
+        (lambda sim: sim.submit(Step(None)), "Step: `grid` must be a Grid or its number, not None"),
+        (lambda sim: sim.grid().field("x"), "There is no field 'x'; choose from: rate, scale"),
+        (lambda sim: model_files.load(None), "A model is the path of a file, not None"),
+        (lambda sim: model_files.load(""), "The name of the model is empty"),
+        (lambda sim: sessions.save_session(sim, 5), "A session is the path of a file, not 5"),
+        (lambda sim: sessions.open_session(sim, None), "A session is the path of a file, not None"),
+        (lambda sim: Simulation("torch", history=-1), "The bytes of a history must be a whole number from 0 to"),
+        (lambda sim: Simulation("torch", history=10**11), "The bytes of a history must be"),
+        (lambda sim: setattr(sim, "history", "x"), "The bytes of a history must be"),
     ],
 )
 def test_values_of_another_kind_are_refused_in_a_sentence(backend, simulate, call, message):

@@ -159,7 +159,7 @@ def test_what_cannot_be_made_is_said(sim: Simulation) -> None:
     ):
         with pytest.raises(NCAError, match=said):
             sim.submit(command)
-    with pytest.raises(NCAError, match="at least 1 step"):
+    with pytest.raises(NCAError, match="The steps of a morph must be a whole number of at least 1"):
         sim.morph("red", "blue", 0)
     assert contents(sim)["grids"] == before
     assert C.config.name in sim.models

@@ -1,10 +1,13 @@
 """Work that goes on beside the calling thread: the jobs of each grid in order, the grids by turns."""
 
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
+
+from ncaengine.core.errors import NCAError
 
 
 class Job(Protocol):
@@ -25,7 +28,29 @@ class Job(Protocol):
 
 
 class Dispatcher:
-    """Threads that do the jobs of several grids: one grid on all threads, or several grids at a time.
+    """Threads that do the jobs of several grids. They end with it, also if nobody ends it."""
+
+    def __init__(self, threads: int) -> None:
+        self.turns = Turns(threads)
+        # The threads hold the turns, which hold this only while there are jobs: so it can be dropped.
+        weakref.finalize(self, self.turns.end).atexit = False
+
+    def jobs(self) -> "Jobs":
+        """Return an empty list of jobs for a grid."""
+        return Jobs(self)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until no grid has a job left, or for some seconds. Return whether none has."""
+        return self.turns.wait(timeout)
+
+    def end(self) -> None:
+        """End the threads after the parts that they are doing, and wait for that; what is left is not done."""
+        self.turns.end()
+        self.turns.join()
+
+
+class Turns:
+    """The turns of the grids that have jobs: one grid on all threads, or several grids at a time.
 
     Threads that step the same grid wait for each other, so it is faster to step two grids on one thread each.
     """
@@ -39,12 +64,10 @@ class Dispatcher:
         self._count, self._free = threads, threads  # threads; those that no job uses
         self._threads: list[threading.Thread] = []
 
-    def jobs(self) -> "Jobs":
-        """Return an empty list of jobs for a grid."""
-        return Jobs(self)
-
     def begin(self, jobs: "Jobs") -> None:
-        """Give a grid turns, because it has its first job. The caller holds `change`."""
+        """Give a grid turns, because it has its first job. The caller holds `change`. Raises NCAError at the end."""
+        if self._ended:
+            raise NCAError("The backend was released; open a new one.")
         self._turns.append(jobs)
         self._unfinished += 1
         if not self._threads:
@@ -55,30 +78,35 @@ class Dispatcher:
         self.change.notify_all()
 
     def _run(self) -> None:
-        while True:
-            with self.change:
-                self.change.wait_for(lambda: (self._turns and self._free) or self._ended)
-                if self._ended:
-                    return
-                jobs = self._turns.popleft()
-                part = jobs.waiting[0].take()
-                threads = max(self._free // (1 + len(self._turns)), 1)
-                self._free -= threads
-            try:
-                part(threads)
-            except BaseException as error:  # which the thread that waits raises
-                jobs.error = error
-            with self.change:
-                self._free += threads
-                if jobs.error is not None:
-                    jobs.waiting.clear()
-                elif jobs.waiting and jobs.waiting[0].done:
-                    jobs.waiting.popleft()
-                if jobs.waiting:
-                    self._turns.append(jobs)
-                else:
-                    self._unfinished -= 1
-                self.change.notify_all()
+        while self._do_next():
+            pass
+
+    def _do_next(self) -> bool:
+        """Wait for work and do a part of it; return False at the end. While waiting, hold nothing of the last part."""
+        with self.change:
+            self.change.wait_for(lambda: (self._turns and self._free) or self._ended)
+            if self._ended:
+                return False
+            jobs = self._turns.popleft()
+            part = jobs.waiting[0].take()
+            threads = max(self._free // (1 + len(self._turns)), 1)
+            self._free -= threads
+        try:
+            part(threads)
+        except BaseException as error:  # which the thread that waits raises
+            jobs.error = error
+        with self.change:
+            self._free += threads
+            if jobs.error is not None:
+                jobs.waiting.clear()
+            elif jobs.waiting and jobs.waiting[0].done:
+                jobs.waiting.popleft()
+            if jobs.waiting:
+                self._turns.append(jobs)
+            else:
+                self._unfinished -= 1
+            self.change.notify_all()
+        return True
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until no grid has a job left, or for some seconds. Return whether none has."""
@@ -86,10 +114,13 @@ class Dispatcher:
             return self.change.wait_for(lambda: not self._unfinished, timeout)
 
     def end(self) -> None:
-        """End the threads after the parts that they are doing; what is left is not done."""
+        """Let the threads end after the parts that they are doing; what is left is not done."""
         with self.change:
             self._ended = True
             self.change.notify_all()
+
+    def join(self) -> None:
+        """Wait until the threads have ended."""
         for thread in self._threads:
             thread.join()
 
@@ -107,17 +138,18 @@ class Jobs:
     def add(self, job: Job) -> None:
         """Let a job be done after the others. Raises the error of an earlier one."""
         self._raise()
-        with self._dispatcher.change:
+        with self._dispatcher.turns.change:
             if self.waiting and self.waiting[-1].absorb(job):
                 return
+            if not self.waiting:
+                self._dispatcher.turns.begin(self)
             self.waiting.append(job)
-            if len(self.waiting) == 1:
-                self._dispatcher.begin(self)
 
     def wait(self) -> None:
         """Wait until all jobs are done. Raises the error of one."""
-        with self._dispatcher.change:
-            self._dispatcher.change.wait_for(lambda: not self.waiting)
+        change = self._dispatcher.turns.change
+        with change:
+            change.wait_for(lambda: not self.waiting)
         self._raise()
 
     def _raise(self) -> None:

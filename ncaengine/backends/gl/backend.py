@@ -1,7 +1,8 @@
 """The GPU as a backend: a device with its grids."""
 
+from ncaengine.backends.gl import headless
 from ncaengine.backends.gl.cells import GLCells
-from ncaengine.backends.gl.device import Device, headless_context
+from ncaengine.backends.gl.device import Device
 from ncaengine.backends.gl.llvmpipe import threads
 from ncaengine.backends.gl.shader import perception
 from ncaengine.backends.gl.shared import GLShared
@@ -16,10 +17,10 @@ class GLBackend(GLShared):
     name = "gl"
 
     def __init__(self, device: Device | None = None, half: bool = False, fragment: bool | None = None) -> None:
-        """Use a window's device, or create and own a headless one; see Device for `half` and `fragment`."""
-        self._owns = device is None
+        """Use a window's device, or one without a window; see Device for `half` and `fragment`. Raises NCAError."""
+        self._joined = device is None
         since = threads()
-        super().__init__(device or Device(headless_context(), since=since, half=half, fragment=fragment))
+        super().__init__(device or Device(headless.join(), since=since, half=half, fragment=fragment))
         self.description, self.max_side = self.device.description, self.device.max_side
 
     def bytes_a_cell(self, config: Config) -> int:
@@ -31,16 +32,21 @@ class GLBackend(GLShared):
         return perception.layers(config) * (2 * FLOAT.vec4_bytes + states)
 
     def cells(self) -> GLCells:
+        self.device.check_usable()
         return GLCells(self)
 
     def finish(self, timeout: float | None = None) -> bool:
+        self.device.check_usable()
         if self.parts:
             return self.parts.go_on(timeout)
         self.device.ctx.finish()  # which knows no time limit
         return True
 
     def release(self) -> None:
-        """Free everything, also a context of its own."""
+        """Free everything, and leave the context without a window."""
+        self.device.check_thread()
+        if self.device.released:
+            return
         super().release()
-        if self._owns:
-            self.device.ctx.release()
+        if self._joined:
+            headless.leave()

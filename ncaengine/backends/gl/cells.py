@@ -128,6 +128,7 @@ class GLCells:
         if self.rest is not None:
             self._later.append(partial(self.blend, cells.copy(), weight.copy(), target.copy()))
             return
+        self._backend.device.check_usable()
         self._backend.cell_access.blend(self._now, cells, weight, self._backend.device.storage.clip(target))
         self.version += 1
 
@@ -170,6 +171,7 @@ class GLCells:
             self.settle()
 
     def settle(self) -> None:
+        self._backend.device.check_usable()
         for _ in self.rest or ():
             pass
         self.rest, later, self._later = None, self._later, []
@@ -294,6 +296,7 @@ class GLCells:
 
         lines: how dark the lines between cells are, 0 to 1.
         """
+        self._backend.device.check_usable()
         assert self._kernel is not None
         config = self._models[0].config
         assert self._images is not None
@@ -301,6 +304,7 @@ class GLCells:
         self._backend.canvas.draw(target, view, look, now, lines)
 
     def release(self) -> None:
+        self._backend.device.check_thread()
         self.rest, self._later = None, []
         self._drop_images()
         self._drop_weights()

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -63,6 +64,7 @@ class Device:
     _refused: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._thread, self.released = threading.get_ident(), False
         version = f"{self.ctx.version_code // 100}.{self.ctx.version_code // 10 % 10}"
         if self.ctx.version_code < NEEDED:
             raise NCAError(f"This machine has OpenGL {version}, but the shaders need 3.3; use --backend cpu.")
@@ -80,6 +82,20 @@ class Device:
         self._copier = llvmpipe.image_copier() if software and not self.fragment else None
         if software and self.since is not None:
             llvmpipe.bind_threads(self.since)
+
+    def check_usable(self) -> None:
+        """Raise NCAError if the device was released, or in another thread."""
+        if self.released:
+            raise NCAError("The backend was released; open a new one.")
+        self.check_thread()
+
+    def check_thread(self) -> None:
+        """Raise NCAError in a thread where the context isn't current: only the one that made it can use it."""
+        if threading.get_ident() != self._thread:
+            raise NCAError(
+                "OpenGL computes only in the thread that opened it; use the Simulation there, open one in each thread, "
+                "or take the backend cpu."
+            )
 
     @property
     def storage(self) -> Storage:
@@ -190,6 +206,7 @@ class Device:
 
     def release(self) -> None:
         """Release all programs; the context stays with its owner."""
+        self.released = True
         for program in list(self._compute.values()):
             program.release()
         self._recent.clear()

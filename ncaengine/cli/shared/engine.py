@@ -1,6 +1,7 @@
 """Opening what commands run on: the kernels and a simulation."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -50,13 +51,14 @@ def find_kernels(plugins: Sequence[Path], wanted: Sequence[str], models: "Sequen
     return catalogue
 
 
+@contextmanager
 def open_simulation(
     catalogue: "Catalogue | None" = None,
     backend: "base.BackendChoice" = "auto",
     half: bool = False,
     history: int = 0,
     threads: int | None = None,
-) -> "Simulation":
+) -> "Iterator[Simulation]":
     """Open an empty simulation, for `with`; print a notice if `auto` has to use torch.
 
     catalogue: the kernels; None finds them.
@@ -71,9 +73,12 @@ def open_simulation(
     opened, notice = backends.open_backend(backend, half, threads)
     if notice:
         print_notice(notice)
-    sim = Simulation(opened, catalogue, history)
-    sim.engine.world.tell = print_warning
-    return sim
+    try:
+        with Simulation(opened, catalogue, history) as sim:
+            sim.engine.world.tell = print_warning
+            yield sim
+    finally:
+        opened.release()
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ class EngineFlags:
         """See find_kernels."""
         return find_kernels(self.plugins, wanted, models)
 
-    def simulation(self, catalogue: "Catalogue", history: int = 0) -> "Simulation":
+    def simulation(self, catalogue: "Catalogue", history: int = 0) -> "AbstractContextManager[Simulation]":
         """See open_simulation."""
         return open_simulation(catalogue, self.backend, self.half, history, self.threads)
 

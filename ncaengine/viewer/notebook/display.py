@@ -150,7 +150,7 @@ def _pictures_of(model: Model, kernel: Kernel) -> tuple[U8, U8]:
     """Grow a model's texture, on the processor, and return a small and a large picture."""
     known = _grown.setdefault(model, {})
     if kernel.name not in known:
-        # Not on a GPU: a second context of OpenGL would take the place of the user's.
+        # Not on a GPU, which belongs to the user's cells.
         with Simulation(backends.best_without_gpu()[0], Catalogue({kernel.name: kernel}, {}), history=0) as sim:
             for grid in rollout(sim, model, [pages.STEPS], pages.SIDE, kernel.name):
                 known[kernel.name] = grid.image(), grid.image(SCALE)
