@@ -180,13 +180,12 @@ class Grid(Displayed):
     def last_edit(self) -> Edit | None:
         """The edit that undo would take back; of a stroke, its first part."""
         last = self.timeline.last_undoable(self.edit_count)
-        return None if last is None else self.timeline.between(last, last + 1)[0]
+        return None if last is None else self.timeline.after(last)
 
     @property
     def keeps(self) -> bool:
         """Whether the timeline has room for at least two of its states; with fewer it keeps nothing."""
-        width, height = self.size
-        state = 4 * width * height * (self.model.config.channels + len(FIELDS))
+        state = 4 * self.size[0] * self.size[1] * (self.model.config.channels + len(FIELDS))
         return bool(2 * state <= self.timeline.budget)
 
     # Edits, and the way back
@@ -277,15 +276,12 @@ class Grid(Displayed):
         """Go to a place of the timeline: from the moment before it, by the same steps and edits."""
         self._restore(self.timeline.before(age, edit_count))
         while True:
-            while self.edit_count < edit_count and (edit := self._next_edit()).age <= self.age:
+            while self.edit_count < edit_count and (edit := self.timeline.after(self.edit_count)).age <= self.age:
                 edit.change()
                 self.edit_count += 1
             if self.age >= age:
                 break
             self._step()
-
-    def _next_edit(self) -> Edit:
-        return self.timeline.between(self.edit_count, self.edit_count + 1)[0]
 
     # Time
 

@@ -148,6 +148,10 @@ class Timeline:
         """Return the edits from one count to another."""
         return self.edits[start - self.first : end - self.first]
 
+    def after(self, edit_count: int) -> Edit:
+        """Return the edit that comes after a count of edits."""
+        return self.edits[edit_count - self.first]
+
     def waiting_after(self, edit_count: int) -> list[Waiting]:
         """Return the commands that had waited and made edits after a count of edits."""
         return [edit.waited for edit in self.between(edit_count, self.last) if edit.waited]
