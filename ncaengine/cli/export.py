@@ -9,10 +9,10 @@ import tyro
 from ncaengine.cli.shared.engine import find_kernels, load_models, open_simulation
 from ncaengine.cli.shared.flag_effects import NoEffect, only_with
 from ncaengine.cli.shared.options import KernelName, Models, OutputFile, Plugins, Seed, Size
-from ncaengine.cli.shared.output import print_notice, printable, progress_bar
+from ncaengine.cli.shared.output import print_notice, progress_bar
 from ncaengine.cli.shared.pages import open_page, page_text, start_settings
 from ncaengine.core.errors import NCAError
-from ncaengine.core.texts import plural
+from ncaengine.core.texts import plural, printable
 
 if TYPE_CHECKING:
     from ncaengine.core.kernels import Catalogue

@@ -1,5 +1,7 @@
 """The exception whose message is written for the user."""
 
+from ncaengine.core.texts import printable
+
 MOST_LETTERS = 900
 """Letters of a message; only hostile values and very long names make longer ones."""
 
@@ -38,4 +40,4 @@ def _cleaned(sentence: str) -> str:
     """
     if len(sentence) > MOST_LETTERS:
         sentence = f"{sentence[: MOST_LETTERS * 2 // 3]} … {sentence[-MOST_LETTERS // 3 :]}"
-    return "".join(c if c.isprintable() else " " for c in sentence)
+    return printable(sentence)

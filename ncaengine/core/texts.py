@@ -6,6 +6,11 @@ def flag_of(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
+def printable(text: str) -> str:
+    """Return a text from somebody's file without what would break the line, or control the terminal."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
 def plural(count: int, word: str) -> str:
     """Return '1 frame' or '2 frames'."""
     return f"{count:,} {word}{'s' * (count != 1)}"

@@ -24,11 +24,6 @@ def print_json(content: dict[str, Any]) -> None:
     print(json.dumps(content, indent=2))
 
 
-def printable(name: str) -> str:
-    """Return a name from somebody's file without what would break the line, or control the terminal."""
-    return "".join(letter if letter.isprintable() else " " for letter in name)
-
-
 def progress_bar(*columns: str, redirect_stdout: bool = True) -> "Progress":
     """Return a bar with count and time left, for `with`; it is drawn only if stderr is a terminal.
 
