@@ -1,6 +1,9 @@
 """What was released or dropped: it says so on all backends, and gives its threads back."""
 
 import gc
+import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -98,3 +101,33 @@ def test_a_grid_lives_on_when_its_simulation_is_dropped() -> None:
     grid = Simulation(CPUBackend(threads=2)).add(A, 5)
     gc.collect()
     assert grid.state().shape == (5, 5, 5)
+
+
+FORKED = """
+import os, sys
+from simulations import A
+from ncaengine import NCAError, Simulation
+sim = Simulation("cpu")
+grid = sim.add(A, 64)
+sim.step(2)
+before = grid.state()
+if os.fork():
+    sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
+assert (grid.state() == before).all()  # what was made before the fork can be looked at
+try:
+    sim.step()
+except NCAError as error:
+    print(error, flush=True)
+other = Simulation("cpu")
+assert (other.add(A, 64).state() != before).any()
+other.step(2)
+other.release()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="This system has no fork.")
+def test_a_forked_process_is_told_that_its_threads_stayed_behind() -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["tests", ".", os.environ.get("PYTHONPATH", "")])}
+    command = [sys.executable, "-c", FORKED]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60, env=environment)
+    assert done.stdout.startswith("This Simulation was made before the process forked")

@@ -1,5 +1,6 @@
 """Work that goes on beside the calling thread: the jobs of each grid in order, the grids by turns."""
 
+import os
 import threading
 import weakref
 from collections import deque
@@ -61,8 +62,16 @@ class Turns:
         self._turns: deque[Jobs] = deque()  # those that have jobs, the next one first
         self._unfinished = 0  # those that have jobs, with the one whose turn it is
         self._ended = False
+        self._process = os.getpid()
         self._count, self._free = threads, threads  # threads; those that no job uses
         self._threads: list[threading.Thread] = []
+
+    def check_process(self) -> None:
+        """Raise NCAError in a process that forked from the one with the threads: nobody would do its jobs."""
+        if self._process != os.getpid():
+            raise NCAError(
+                "This Simulation was made before the process forked, so its threads stayed behind; make a new one."
+            )
 
     def begin(self, jobs: "Jobs") -> None:
         """Give a grid turns, because it has its first job. The caller holds `change`. Raises NCAError at the end."""
@@ -138,6 +147,7 @@ class Jobs:
     def add(self, job: Job) -> None:
         """Let a job be done after the others. Raises the error of an earlier one."""
         self._raise()
+        self._dispatcher.turns.check_process()
         with self._dispatcher.turns.change:
             if self.waiting and self.waiting[-1].absorb(job):
                 return
@@ -147,9 +157,11 @@ class Jobs:
 
     def wait(self) -> None:
         """Wait until all jobs are done. Raises the error of one."""
-        change = self._dispatcher.turns.change
-        with change:
-            change.wait_for(lambda: not self.waiting)
+        if self.waiting:
+            self._dispatcher.turns.check_process()
+            change = self._dispatcher.turns.change
+            with change:
+                change.wait_for(lambda: not self.waiting)
         self._raise()
 
     def _raise(self) -> None:
