@@ -71,6 +71,8 @@ def main(args: list[str] | None = None) -> int:
             code = _run(sys.argv[1:] if args is None else args)
     except KeyboardInterrupt:  # just before or after the command
         code = 130
+    if args is None:
+        console.end_at_once()
     if code == 2:
         raise SystemExit(2)
     return 128 + signals[0] if signals else code

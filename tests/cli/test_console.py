@@ -104,3 +104,13 @@ def test_a_folder_that_was_removed_is_told(tmp_path: Path) -> None:
 def test_a_signal_beside_the_command_ends_it_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli, "_run", lambda args: os.kill(os.getpid(), signal.SIGTERM))
     assert cli.main(["--version"]) == 128 + signal.SIGTERM
+
+
+def test_a_signal_after_the_command_prints_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["ncaengine", "--version"])
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        assert cli.main() == 0
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGINT, before)
