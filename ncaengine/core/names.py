@@ -1,8 +1,12 @@
-"""Names: those that are not taken yet, and those that were probably meant."""
+"""Names: those that are not taken yet, those of files, and those that were probably meant."""
 
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from itertools import count
+
+_MOST_BYTES = 150
+"""Of a name from somebody's file; a file's name may have 255, with an ending, a number and a kernel."""
+_NOT_IN_NAMES = frozenset('/\\:*?"<>|')
 
 
 def unique_name(base: str, taken: Callable[[str], bool], pattern: str = "{base}-{number}") -> str:
@@ -15,6 +19,15 @@ def unique_name(base: str, taken: Callable[[str], bool], pattern: str = "{base}-
         return base
     numbered = (pattern.format(base=base, number=number) for number in count(2))
     return next(name for name in numbered if not taken(name))
+
+
+def as_file_name(name: str) -> str:
+    """Return a name that somebody's file states as that of a file, which then lies in the folder where it is put.
+
+    It is neither hidden, too long nor like a flag.
+    """
+    kept = "".join("-" if c in _NOT_IN_NAMES or not c.isprintable() else c for c in name[:_MOST_BYTES])
+    return kept.encode()[:_MOST_BYTES].decode(errors="ignore").lstrip(".-").strip() or "model"
 
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:

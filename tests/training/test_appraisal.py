@@ -117,6 +117,7 @@ def here(tmp_path, monkeypatch):
     model_files.save(random_model(small(NOTEBOOK_CONFIG, name="a")), "a.safetensors")
     model_files.save(random_model(small(SELFORG, name="<b>")), "b&.safetensors")
     (tmp_path / "a.training").mkdir()
+    (tmp_path / "taken.json").mkdir()
     (tmp_path / "a.training" / "loss.csv").write_text("iteration,loss\n1,0.5\n2,nan\n3,0.25\n")
     rng = np.random.default_rng(0)
     Image.fromarray(rng.integers(0, 255, (40, 40, 3), np.uint8)).save("t.png")
@@ -159,6 +160,8 @@ def test_a_picture_has_all_pictures_and_charts(here):
     [
         (["--report", "out.pdf"], "ends in .html or .png"),
         (["--report", "no/out.html"], "its folder does not exist"),
+        (["--report", "taken.html"], "taken.json: is a folder"),
+        (["--report", "/"], "ends in .html or .png"),
         (["--report", "out.html", "--json"], "--json does not work with --report"),
         (["--report", "out.html", "--heal"], "--heal does not work with --report"),
         (["--heal", "--kernel", "square", "hexagonal"], "only with --report"),

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ncaengine.cli.shared.output import print_notice, progress_bar
+from ncaengine.cli.shared.output import print_line, print_notice, progress_bar
 from ncaengine.cli.shared.training_runs import NOTICE_SECONDS, is_done, stop_signals
 from ncaengine.core.texts import plural
 from ncaengine.training.curves import final_loss, median_loss, read_losses
@@ -74,7 +74,7 @@ def _print_outcomes(outcomes: "Sequence[Outcome]") -> None:
         elif outcome.finished:
             losses = read_losses(job.folder / "loss.csv")
             loss = f"loss {final_loss(losses):.3g}"
-            print(f"{job.output}: {plural(len(losses), 'iteration')}, {loss}; pictures in {job.folder}/")
+            print_line(f"{job.output}: {plural(len(losses), 'iteration')}, {loss}; pictures in {job.folder}/")
 
 
 class _Table:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ncaengine.cli.shared.engine import open_simulation
-from ncaengine.cli.shared.output import print_notice, progress_bar
+from ncaengine.cli.shared.output import print_line, print_notice, progress_bar
 from ncaengine.core.texts import plural
 from ncaengine.training.curves import final_loss, median_loss
 
@@ -72,7 +72,7 @@ def run_all(
                 print_notice(f"Stopped at iteration {iteration}; run the same command{again} to continue.")
                 raise KeyboardInterrupt
             loss = f"loss {final_loss(run.losses):.3g}"
-            print(f"{job.output}: {plural(len(run.losses), 'iteration')}, {loss}; pictures in {job.folder}/")
+            print_line(f"{job.output}: {plural(len(run.losses), 'iteration')}, {loss}; pictures in {job.folder}/")
 
 
 def is_done(job: "TrainingJob") -> bool:
@@ -176,4 +176,4 @@ def write_report(folder: Path, jobs: "Sequence[TrainingJob]", outcomes: "Sequenc
     finished = [job for job in jobs if job.output not in problems]
     with open_simulation() as sim, Console(stderr=True).status("Comparing the models"):
         report = reports.write_report(folder, finished, sim, problems, resumed)
-    print(f"Report: {report}" + ", with models.png, loss.png and report.json in the same folder" * bool(finished))
+    print_line(f"Report: {report}" + ", with models.png, loss.png and report.json in the same folder" * bool(finished))

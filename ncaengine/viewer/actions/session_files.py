@@ -13,7 +13,7 @@ from ncaengine.core.brushes import Coordinate
 from ncaengine.core.errors import NCAError
 from ncaengine.core.files import as_text
 from ncaengine.core.model import Model, equal_models
-from ncaengine.core.names import unique_name
+from ncaengine.core.names import as_file_name, unique_name
 from ncaengine.core.validation import valid_entries
 from ncaengine.formats import model_files
 from ncaengine.io import journals, picture_files, sessions
@@ -116,10 +116,10 @@ def suggested_name(app: App, kind: SavedKind) -> str:
     if kind == "session" and app.session_file.path is not None:
         return as_text(str(app.session_file.path))
     if kind in ("picture", "layer") and (here := app.grid.backdrop):
-        return free_name(f"{here.name}-{'filled' if kind == 'picture' else kind}".replace("/", "-"), ENDINGS[kind])
+        return free_name(f"{as_file_name(here.name)}-{'filled' if kind == 'picture' else kind}", ENDINGS[kind])
     names = {app.name_of(pane.grid.model) for pane in app.panes}
     base = names.pop() if len(names) == 1 else "session"
-    return free_name(base.replace("/", "-"), ENDINGS[kind])
+    return free_name(as_file_name(base), ENDINGS[kind])
 
 
 def path_for(kind: SavedKind, name: str) -> Path:
