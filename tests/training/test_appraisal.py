@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import re
 
 import msgspec
@@ -13,9 +14,12 @@ from PIL import Image
 
 from ncaengine.backends.torch import TorchBackend
 from ncaengine.cli import main
+from ncaengine.core.errors import NCAError
 from ncaengine.formats import model_files
 from ncaengine.training import appraisal, evaluation, report_figures
 from ncaengine.training.appraisal import Plan
+from ncaengine.training.curves import read_losses
+from ncaengine.training.features.weights import read_weights
 
 PLAN = Plan(("square", "hexagonal"), (18, 16), (12, 20), 2, 3, 7)
 
@@ -176,6 +180,30 @@ def test_what_cannot_be_reported_is_said_before_any_step(here, capsys, monkeypat
     assert error.count("\n") == 1
     assert expected in error
     assert not (here / "out.html").exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a\n1", "loss,b\n1\n1,2", "b,loss\n1", "loss\n1e300", "loss\n" + "1" * 2**18, "\xff"]
+)
+def test_what_is_no_loss_curve_is_left_out(tmp_path, text):
+    (tmp_path / "loss.csv").write_text(text, "latin-1")
+    assert read_or_none(tmp_path / "loss.csv") in (None, [], [1.0, 1.0])
+
+
+def test_files_that_never_end_are_not_read(tmp_path):
+    for name in ("loss.csv", "net.pth"):
+        os.mkfifo(tmp_path / name)
+    assert read_or_none(tmp_path / "loss.csv") is None
+    with pytest.raises(NCAError, match=r"net\.pth: is a FIFO"):
+        read_weights(tmp_path / "net.pth")
+
+
+def read_or_none(path):
+    """Return the losses in a file, None if it is refused."""
+    try:
+        return read_losses(path)
+    except NCAError:
+        return None
 
 
 def test_json_of_a_report_has_no_number_that_is_not_finite() -> None:

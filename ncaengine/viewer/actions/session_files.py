@@ -204,7 +204,7 @@ def _without_overlays(session: Session) -> Session:
 def _watched(app: App, saved: SavedModel, model: Model) -> Model:
     """Return the model from its file, which is then watched; the session's own if the file holds another model now."""
     path = Path(saved.path)
-    if not saved.path or not is_model_file(path) or not model_files.split_path(path)[0].is_file():
+    if not saved.path or not is_model_file(path) or not os.path.isfile(model_files.split_path(path)[0]):
         return model
     try:
         if equal_models(model_files.load(path), model):

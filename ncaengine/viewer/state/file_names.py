@@ -24,7 +24,7 @@ def base_name(grid: Grid) -> str:
 
 def free_name(base: str, ending: str) -> str:
     """Return a file name that doesn't exist yet, such as dots-hexagonal-2.mp4."""
-    return unique_name(base, lambda name: Path(name + ending).exists() or is_claimed(name + ending)) + ending
+    return unique_name(base, lambda name: os.path.exists(name + ending) or is_claimed(name + ending)) + ending
 
 
 def check_typed_name(name: str) -> None:
