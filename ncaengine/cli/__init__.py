@@ -89,6 +89,10 @@ def _run(args: list[str]) -> int:
         return 130
     except BrokenPipeError:  # as in `ncaengine import --help | head -1`
         console.drop_output()
+    except SystemExit as ended:
+        if not isinstance(ended.__context__, BrokenPipeError):  # which rich takes for a problem
+            raise
+        console.drop_output()
     except Exception as error:
         if "--debug" in args:
             traceback.print_exc()

@@ -54,8 +54,9 @@ def test_names_that_are_no_text_are_printed(tmp_path: Path) -> None:
 def run(words: str, redirected: str, folder: Path, before: str = "") -> tuple[int, str, str]:
     """The exit code, stdout and stderr of `ncaengine WORDS` with streams redirected as a shell does it."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    line = f'set -o pipefail; {before}"$0" -m ncaengine {words} {redirected}'
     done = subprocess.run(
-        ["bash", "-c", f'{before}"$0" -m ncaengine {words} {redirected}', sys.executable], cwd=folder, env=environment,
+        ["bash", "-c", line, sys.executable], cwd=folder, env=environment,
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr
