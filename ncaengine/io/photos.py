@@ -103,7 +103,10 @@ def read_photo(path: Path) -> Photo:
 def _dots(image: Image.Image) -> float:
     """Return the dots an inch that a file names; 0 if it names none, for which Pillow says 1 of a TIFF."""
     silent = isinstance(image, TiffImageFile) and X_RESOLUTION not in image.tag_v2
-    return 0.0 if silent else float(image.info.get("dpi", (0, 0))[0])
+    try:
+        return 0.0 if silent else float(image.info.get("dpi", (0, 0))[0])
+    except ZeroDivisionError:  # of a TIFF's fraction, with Pillow before 12.3
+        return 0.0
 
 
 def read_marks(path: Path, size: Size, of: Path) -> U8:
