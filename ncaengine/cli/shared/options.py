@@ -55,7 +55,7 @@ def check_ranges(command: object) -> None:
 
 
 def join_help_lines(command: type[T]) -> type[T]:
-    """Give the flags of a command, and of settings in it, their docstrings as help, each on one line; return the command.
+    """Give a command's flags, and those of settings in it, their docstrings as help, each on one line; return it.
 
     tyro would show the line breaks of the source, and '' where a text has no default.
     """
