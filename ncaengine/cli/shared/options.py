@@ -166,7 +166,7 @@ Osc = Annotated[
     ),
     tyro.conf.arg(
         help="Take commands from other programs by Open Sound Control, on this port (9000 if none is given) from this "
-        "machine alone, or on ADDRESS:PORT from others, too.",
+        "machine alone, or on ADDRESS:PORT from others, too. Needs the extra osc.",
         help_behavior_hint="(default: off)",
     ),
 ]
