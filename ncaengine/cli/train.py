@@ -66,7 +66,8 @@ class Train:
     """Continue a training that was stopped, with the settings that it had."""
     start: Annotated[Path | None, FROM] = None
     """Start from the weights of another model, which saves most of the time if its texture is similar. auto takes the
-    shipped model that is nearest to the image, none takes no model; the default is auto with --budget, else none."""
+    shipped model that is nearest to the image, none takes no model. The default is auto if --budget or its default sets
+    the length, none if a number of iterations does."""
     watch: bool = False
     """Open a window that shows the model while it trains."""
     features: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NET|FILE [...]")] = ("auto",)
