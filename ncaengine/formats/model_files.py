@@ -17,7 +17,7 @@ from ncaengine.formats.importers.base import Hints
 from ncaengine.formats.limits import MAX_FILE_BYTES
 from ncaengine.formats.opened import LazyModels, Opened, Version
 from ncaengine.formats.partition import Held
-from ncaengine.formats.safetensors import as_safetensors
+from ncaengine.formats.safetensors import KEY, as_safetensors
 from ncaengine.formats.torch_zip import as_pt
 
 _NO_HINTS = Hints()
@@ -167,6 +167,4 @@ def _checked(path: Path) -> os.stat_result:
 
 
 def _as_torch(model: Model) -> bytes:
-    return as_pt(
-        {sniffing.KEY: {"version": FORMAT_VERSION, "config": config_to_dict(model.config), "weights": model.arrays()}}
-    )
+    return as_pt({KEY: {"version": FORMAT_VERSION, "config": config_to_dict(model.config), "weights": model.arrays()}})
