@@ -10,7 +10,7 @@ from ncaengine.core import files, given, resources
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Model
 from ncaengine.core.model_dicts import FORMAT_VERSION, config_to_dict
-from ncaengine.core.names import did_you_mean
+from ncaengine.core.names import TRAINING, did_you_mean
 from ncaengine.formats import importers, partition, sniffing
 from ncaengine.formats.importers import Identified
 from ncaengine.formats.importers.base import Hints
@@ -115,7 +115,7 @@ def find_files(folder: Path) -> list[Path]:
 
 def _is_own(path: Path) -> bool:
     """Return whether the name is that of a session, or of what lies beside a training."""
-    return path.suffix.lower() == ".nca" or path.parent.suffix == ".training"
+    return path.suffix.lower() == ".nca" or path.parent.suffix == TRAINING
 
 
 def shipped_models() -> list[Path]:

@@ -72,7 +72,7 @@ def _print_outcomes(outcomes: "Sequence[Outcome]") -> None:
         if outcome.problem:
             print_notice(f"{job.output}: {outcome.problem}")
         elif outcome.finished:
-            losses = read_losses(job.folder / "loss.csv")
+            losses = read_losses(job.output)
             loss = f"loss {final_loss(losses):.3g}"
             print(f"{job.output}: {plural(len(losses), 'iteration')}, {loss}; pictures in {job.folder}/")
 
