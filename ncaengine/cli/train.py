@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
-from tyro.constructors import PrimitiveConstructorSpec
 
 from ncaengine.cli.shared.flag_effects import NoEffect, only_with
-from ncaengine.cli.shared.options import FROM, OutputFile, Plugins, Range, TrainingThreads
+from ncaengine.cli.shared.options import FROM, OutputFile, Plugins, Range, TrainingThreads, bare_or_with
 from ncaengine.cli.shared.ray_runs import run_on_ray
 from ncaengine.cli.shared.training_runs import run_all, write_report
 from ncaengine.core.errors import NCAError
@@ -35,15 +34,7 @@ def _one_address(words: Sequence[str]) -> str:
     return "".join(words)
 
 
-RAY = PrimitiveConstructorSpec(
-    nargs="*",
-    metavar="[ADDRESS]",
-    instance_from_str=_one_address,
-    is_instance=lambda value: value is None or isinstance(value, str),
-    str_from_instance=lambda value: [value or ""],
-)
-
-
+RAY = bare_or_with("[ADDRESS]", _one_address)
 FILES = (".pt", ".safetensors")
 """Endings of a model; any other output is a folder of several."""
 

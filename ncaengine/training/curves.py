@@ -7,6 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ncaengine.core.errors import NCAError
+from ncaengine.core.names import training_folder
+
+LOSSES = "loss.csv"
+"""The file of the losses, in the training's folder."""
 
 
 def median_loss(losses: Sequence[float]) -> float:
@@ -20,8 +24,9 @@ def final_loss(losses: Sequence[float]) -> float:
     return median_loss(losses[-50:])
 
 
-def read_losses(path: Path) -> list[float]:
-    """Return the losses in a run's loss.csv, one per iteration. Raises NCAError if it can't be read."""
+def read_losses(model: Path) -> list[float]:
+    """Return the losses of the training that wrote a model, one per iteration. Raises NCAError if it can't be read."""
+    path = training_folder(model) / LOSSES
     try:
         with open(path, newline="") as file:
             return [float(row["loss"]) for row in csv.DictReader(file)]

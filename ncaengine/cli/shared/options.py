@@ -4,7 +4,7 @@ tyro parses a type as it says here; `check_ranges` then checks the numbers of a 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, is_dataclass
 from functools import partial
 from pathlib import Path
@@ -97,6 +97,17 @@ def parsed_by(parse: Callable[[str], T], show: Callable[[T], str], metavar: str)
     )
 
 
+def bare_or_with(metavar: str, join: Callable[[Sequence[str]], str]) -> PrimitiveConstructorSpec[str]:
+    """Let tyro parse a flag that needs no value, '' then. join: makes one text of the words after the flag."""
+    return PrimitiveConstructorSpec(
+        nargs="*",
+        metavar=metavar,
+        instance_from_str=join,
+        is_instance=lambda value: value is None or isinstance(value, str),
+        str_from_instance=lambda value: [value or ""],
+    )
+
+
 SIZE = parsed_by(parse_size, size_text, "WxH")
 PIXELS = parsed_by(partial(parse_size, unit="pixels"), size_text, "WxH")
 SIZES = parsed_by(
@@ -157,13 +168,7 @@ Threads = Annotated[
 TrainingThreads = Annotated[int, Range(0, 1024)]
 Osc = Annotated[
     str | None,
-    PrimitiveConstructorSpec(
-        nargs="*",
-        metavar="[PORT]",
-        instance_from_str=" ".join,
-        is_instance=lambda value: value is None or isinstance(value, str),
-        str_from_instance=lambda value: [value or ""],
-    ),
+    bare_or_with("[PORT]", " ".join),
     tyro.conf.arg(
         help="Take commands from other programs by Open Sound Control, on this port (9000 if none is given) from this "
         "machine alone, or on ADDRESS:PORT from others, too. Needs the extra osc.",

@@ -9,12 +9,12 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Integrator, Model, Padding, Range
 from ncaengine.core.validation import explain_invalid
 from ncaengine.formats.importers.names import DICTIONARIES, is_silent, kind_of
+from ncaengine.formats.pickle.attributes import Value
 
 ARTICLE_KERNELS = ("square", "hexagonal-distill")
 """Kernels that the article's models were published for. On the moment-matched hexagonal kernel, whose response to the
@@ -51,8 +51,6 @@ FURTHER: tuple[Choice, ...] = (
 """Choices that every state dict leaves open."""
 
 T = TypeVar("T")
-Value = bool | int | float | str | tuple[float, ...] | npt.NDArray[Any]
-"""What a file states about a step; see `statements`."""
 Makers = dict[str, Callable[[], Model]]
 """Functions that make the models of a file, by name. They raise NCAError without the file's name."""
 
