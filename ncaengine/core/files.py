@@ -189,9 +189,9 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
-        raise NCAError(f"{folder}: is a file, where a folder is needed; choose another --output.") from None
+        raise NCAError(f"{folder}: is a file, where a folder is needed; choose another output.") from None
     except OSError as error:
-        raise NCAError(f"{folder}: cannot be created ({reason(error)}); choose another --output.") from None
+        raise NCAError(f"{folder}: cannot be created ({reason(error)}); choose another output.") from None
 
 
 def replace_file(path: Path, data: bytes | memoryview) -> None:
