@@ -159,6 +159,8 @@ def _torch(part: str) -> Iterator[Finding]:
 
 def _encoders(part: str) -> Iterator[Finding]:
     import av
+    import PIL
+    from PIL import features
 
     needed = [kind for kind in KINDS if kind.codec]
     missing = [f"{kind.ending} ({kind.codec})" for kind in needed if kind.codec not in av.codecs_available]
@@ -169,6 +171,12 @@ def _encoders(part: str) -> Iterator[Finding]:
         )
     else:
         yield Finding(part, "good", found)
+    if features.check("avif"):
+        yield Finding(part, "good", f"Pillow {PIL.__version__}: .avif")
+    else:
+        yield Finding(
+            part, "broken", f"Pillow {PIL.__version__}, but not .avif", "Install Pillow's own wheel: pip install pillow"
+        )
 
 
 def _plugins(part: str) -> Iterator[Finding]:

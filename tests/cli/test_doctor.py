@@ -47,7 +47,13 @@ def test_a_machine_without_opengl_display_torch_and_with_a_broken_kernel(tmp_pat
     assert (broken["verdict"], broken["found"].startswith(f"{plugin}: ")) == ("broken", True)
     [caches] = [each for each in found["folders"] if each["found"].startswith("caches")]
     assert caches["verdict"] == "broken"
-    assert found["encoders"][0]["verdict"] == "good"
+    assert [each["verdict"] for each in found["encoders"]] == ["good", "good"]
+
+
+def test_an_encoder_that_pillow_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("PIL.features.check", lambda _: False)
+    *_, found = doctor.CHECKS["encoders"]("encoders")
+    assert (found.verdict, found.found.endswith("but not .avif")) == ("broken", True)
 
 
 def test_a_machine_with_everything(tmp_path: Path) -> None:
