@@ -144,9 +144,12 @@ ABOUT_THE_FILE = ("recognised", "reading", "stated in the file", "left out", "no
 
 
 def bounded_attribution(facts: Mapping[Any, Any]) -> dict[str, str]:
-    """Return an attribution as an atlas holds it: only texts, limited in number and length, nothing about the file."""
+    """Return an attribution as an atlas holds it: texts of limited number and length.
+
+    What is about the file is left out, and so are losses: they were measured before the weights were rounded.
+    """
     texts = {k[:40]: v[:MAX_FACT_LETTERS] for k, v in facts.items() if isinstance(k, str) and isinstance(v, str)}
-    return {k: texts[k] for k in list(texts)[:MAX_FACTS] if k not in ABOUT_THE_FILE}
+    return {k: texts[k] for k in list(texts)[:MAX_FACTS] if k not in ABOUT_THE_FILE and not k.startswith("loss on ")}
 
 
 def as_value(array: Value) -> Value:
