@@ -17,9 +17,9 @@ from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.file_watch import PERIOD, Change, ModelWatch
 
 
-def model(name: str = "small", seed: int = 0, **changes: Any) -> Model:
+def model(name: str = "small", rng_seed: int = 0, **changes: Any) -> Model:
     """Return a small model with random weights."""
-    return random_model(msgspec.structs.replace(small(NOTEBOOK_CONFIG, name=name), **changes), seed)
+    return random_model(msgspec.structs.replace(small(NOTEBOOK_CONFIG, name=name), **changes), rng_seed)
 
 
 class Clock:

@@ -18,10 +18,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import test_fuzz
 from fuzz_formats import FORMATS
 from helpers import ROOT
-from test_fuzz import MEMORY, SECONDS, TimedOut
+from test_fuzz import MEMORY, RUNS, SECONDS, TimedOut, memory_of, too_late
 
 from ncaengine.core import memory
 from ncaengine.core.errors import NCAError
@@ -90,7 +89,7 @@ def _try(row: Row, path: Path, open_: Callable[[Path], object], alarmed: bool) -
 
 
 def _watch(event: str, _: object) -> None:
-    if event in (*test_fuzz.RUNS, *NETWORK):
+    if event in (*RUNS, *NETWORK):
         raise TimedOut(f"it asked for {event}")
 
 
@@ -100,13 +99,13 @@ def one(name: str, count: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         fuzz(name, Path(folder), range(3), alarmed=False)  # imports all modules before the limits apply
         memory.give_back()  # finds the C library's function, which no file asks for
-        resource.setrlimit(resource.RLIMIT_AS, (test_fuzz._kept("VmSize") + MEMORY,) * 2)
+        resource.setrlimit(resource.RLIMIT_AS, (memory_of("VmSize") + MEMORY,) * 2)
         Path("/proc/self/clear_refs").write_text("5", "ascii")  # resets the peak
-        before = test_fuzz._kept("VmHWM")
-        signal.signal(signal.SIGALRM, test_fuzz._late)
+        before = memory_of("VmHWM")
+        signal.signal(signal.SIGALRM, too_late)
         sys.addaudithook(_watch)
         row = fuzz(name, Path(folder), range(count))
-        row.grown = (test_fuzz._kept("VmHWM") - before) >> 20
+        row.grown = (memory_of("VmHWM") - before) >> 20
     print(json.dumps(asdict(row)))
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from ncaengine.core.model import Colour, Config, Model
@@ -56,8 +57,6 @@ def random_weights(config: Config, **given: F32) -> Model:
 
 def small(config: Config, hidden: int = 8, channels: int = 5, name: str = "small") -> Config:
     """Return the same conventions at a size that compiles fast."""
-    import msgspec
-
     return msgspec.structs.replace(config, hidden=hidden, channels=channels, name=name)
 
 

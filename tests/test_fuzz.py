@@ -215,7 +215,7 @@ def _square() -> Kernel:
     return kernels.load_kernel(kernels.resources.folder("plugins") / "square/kernel.toml")
 
 
-def _kept(what: str) -> int:
+def memory_of(what: str) -> int:
     """Return a figure of this process's memory, in bytes."""
     found = re.search(rf"{what}:\s+(\d+) kB", Path("/proc/self/status").read_text("ascii"))
     assert found
@@ -227,7 +227,7 @@ def _watch(event: str, _: object) -> None:
         raise TimedOut(f"it asked for {event}")
 
 
-def _late(*_: object) -> None:
+def too_late(*_: object) -> None:
     raise TimedOut(f"over {SECONDS} s")
 
 
@@ -238,13 +238,13 @@ def main(folder: str, first: str = "0", last: str = str(COUNT)) -> int:
     faulthandler.enable()
     seeds(Path(folder))  # imports all modules before the limits apply
     fuzz(Path(folder), range(3))
-    resource.setrlimit(resource.RLIMIT_AS, (_kept("VmSize") + MEMORY,) * 2)
+    resource.setrlimit(resource.RLIMIT_AS, (memory_of("VmSize") + MEMORY,) * 2)
     Path("/proc/self/clear_refs").write_text("5", "ascii")  # resets the peak
-    before = _kept("VmHWM")
-    signal.signal(signal.SIGALRM, _late)
+    before = memory_of("VmHWM")
+    signal.signal(signal.SIGALRM, too_late)
     sys.addaudithook(_watch)
     tally = fuzz(Path(folder), range(int(first), int(last)), alarmed=True)
-    grown = (_kept("VmHWM") - before) / 2**20
+    grown = (memory_of("VmHWM") - before) / 2**20
     print(json.dumps({**asdict(tally), "grown_mb": round(grown)}, indent=1))
     return bool(tally.failures)
 

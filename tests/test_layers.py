@@ -31,11 +31,11 @@ VIEWER_ORDER = ("kit", "state", "actions", "keymap", "canvas", "panels", "dialog
 """The same inside viewer/. What lies in viewer/ itself is the window, which composes the rest."""
 LIBRARIES = {
     "torch": ("backends.reference", "backends.torch", "training", "cli"),
-    "torchvision": ("training", "cli.shared.checks"),
+    "torchvision": ("training", "cli.doctor"),
     "llvmlite": ("backends.cpu",),
     "moderngl": ("backends.gl", "viewer"),
     "glcontext": ("backends.gl",),
-    "av": ("io", "cli.shared.checks"),
+    "av": ("io", "cli.doctor"),
     "matplotlib": ("io",),
     "imgui_bundle": ("viewer",),
     "glfw": ("viewer",),

@@ -1,10 +1,9 @@
 """`ncaengine evaluate`."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -177,39 +176,27 @@ class Evaluate:
         print(f"The target itself has a loss of {loss_of_target:.3g}.")
 
     def _print_json(self, results: "Sequence[EvaluationResult]", plan: "EvaluationPlan", target: Against) -> None:
+        from ncaengine.training.appraisal import as_json
+
         models = [
             {
                 "file": str(path),
                 "moments": [
-                    _moment_json(when, losses) for when, losses in zip(plan.moments, result.losses.T, strict=True)
+                    {"when": when, "mean": losses.mean(), "deviation": losses.std(), "losses": losses}
+                    for when, losses in zip(plan.moments, result.losses.T, strict=True)
                 ],
-                "largest_state": _json_number(result.largest),
+                "largest_state": result.largest,
             }
             for path, result in zip(self.models, results, strict=True)
         ]
-        print_json({
+        print_json(as_json({
             "target": self.target,
             "loss": self.loss,
             "features": target.features,
-            "target_itself": _json_number(target.own_loss),
+            "target_itself": target.own_loss,
             **asdict(plan),
             "models": models,
-        })  # fmt: skip
-
-
-def _moment_json(when: str, losses: Any) -> dict[str, Any]:
-    """Return what was measured at one moment; losses: (rollouts,) float64."""
-    return {
-        "when": when,
-        "mean": _json_number(losses.mean()),
-        "deviation": _json_number(losses.std()),
-        "losses": [*map(_json_number, losses)],
-    }
-
-
-def _json_number(value: float) -> float | None:
-    """Return a number that JSON can hold; None if it is infinite or not a number."""
-    return float(value) if math.isfinite(value) else None
+        }))  # fmt: skip
 
 
 def _measure(

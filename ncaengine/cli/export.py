@@ -8,7 +8,7 @@ import tyro
 
 from ncaengine.cli.shared.engine import find_kernels, load_models, open_simulation
 from ncaengine.cli.shared.flag_effects import NoEffect, only_with
-from ncaengine.cli.shared.options import KernelName, Models, OutputFile, Plugins, Seed, Size
+from ncaengine.cli.shared.options import SIZE, KernelName, Models, OutputFile, Plugins, Seed
 from ncaengine.cli.shared.output import print_line, print_notice, progress_bar
 from ncaengine.cli.shared.pages import open_page, page_text, start_settings
 from ncaengine.core.errors import NCAError
@@ -51,8 +51,8 @@ class Export:
     kernel: KernelName = "square"
     kernels: Annotated[tuple[str, ...], KERNELS] = ()
     """The neighbourhoods that a page offers, the first at its start."""
-    size: Annotated[Size | None, SIZE_OF_PAGE] = None
-    """The size of a page's grid."""
+    size: Annotated[tuple[int, int] | None, SIZE, SIZE_OF_PAGE] = None
+    """Size of a page's grid in cells: width x height, or one number for a square."""
     seed: Seed = 0
     """The random seed at a page's start."""
     open: bool = False

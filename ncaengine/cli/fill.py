@@ -63,7 +63,7 @@ class Fill:
     (FILE:NAME picks one of several in a file), the name of a shipped model, or an image, which is learnt first and then
     kept; `keep` leaves the picture as it is."""
     mask: OptionalFile = None
-    """Instead of labels, a picture of the same size that is white, or opaque on transparent, where the area is."""
+    """Instead of labels, a picture of the same size that marks the area in white, or by what is not transparent."""
     texture: Annotated[Path | None, TEXTURE] = None
     """The texture of the mask's area."""
     feather: Annotated[float, Range(0, 1000)] = 6.0

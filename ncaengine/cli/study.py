@@ -77,7 +77,7 @@ class Study:
         jobs = study.study_jobs(base, counts)
         run_all(jobs, self.resume, self.threads)
         for job in jobs:
-            read_losses(job.folder / "loss.csv")  # raises before the models are measured
+            read_losses(job.output)  # raises before the models are measured
         report = self._write_report(base, jobs)
         print_line(f"Report: {report}, and report.html, with pictures.png, loss.png and report.json in the same folder")
 

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
-from tyro.constructors import PrimitiveConstructorSpec
 
 from ncaengine.cli.shared.flag_effects import NoEffect, only_with
-from ncaengine.cli.shared.options import FROM, OutputFile, Plugins, Range, TrainingThreads
+from ncaengine.cli.shared.options import FROM, OutputFile, Plugins, Range, TrainingThreads, bare_or_with
 from ncaengine.cli.shared.ray_runs import run_on_ray
 from ncaengine.cli.shared.training_runs import run_all, write_report
 from ncaengine.core.errors import NCAError
@@ -35,15 +34,7 @@ def _one_address(words: Sequence[str]) -> str:
     return "".join(words)
 
 
-RAY = PrimitiveConstructorSpec(
-    nargs="*",
-    metavar="[ADDRESS]",
-    instance_from_str=_one_address,
-    is_instance=lambda value: value is None or isinstance(value, str),
-    str_from_instance=lambda value: [value or ""],
-)
-
-
+RAY = bare_or_with("[ADDRESS]", _one_address)
 FILES = (".pt", ".safetensors")
 """Endings of a model; any other output is a folder of several."""
 
@@ -66,7 +57,8 @@ class Train:
     """Continue a training that was stopped, with the settings that it had."""
     start: Annotated[Path | None, FROM] = None
     """Start from the weights of another model, which saves most of the time if its texture is similar. auto takes the
-    shipped model that is nearest to the image, none takes no model; the default is auto with --budget, else none."""
+    shipped model that is nearest to the image, none takes no model. The default is auto if --budget or its default sets
+    the length, none if a number of iterations does."""
     watch: bool = False
     """Open a window that shows the model while it trains."""
     features: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NET|FILE [...]")] = ("auto",)

@@ -229,7 +229,7 @@ def _pixels(kernel: Kernel, size: Size, raster: Size) -> I32:
     """Return the pixel of a raster of (columns, rows) in which each cell lies, counted row by row: (height, width)."""
     x, y = brushes.places(kernel, size, *np.meshgrid(*(np.arange(side, dtype=np.int32) for side in size)))
 
-    def within(place: F64, most: int) -> npt.NDArray[np.int32]:
+    def within(place: F64, most: int) -> I32:
         return np.minimum(np.floor(place).astype(np.int32), most - 1)
 
     return within(y, raster[1]) * np.int32(raster[0]) + within(x, raster[0])

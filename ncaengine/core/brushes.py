@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ncaengine.core import bounds, lattice, pcg
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Kernel
-from ncaengine.core.types import F32, F64, I32, I64, U8, Size
+from ncaengine.core.types import F32, F64, I32, I64, U8, Bools, Size
 
 Coordinate = Annotated[float, bounds.COORDINATE.meta]
 Point = tuple[Coordinate, Coordinate]
@@ -248,7 +248,7 @@ def _stripes(x: F64, across: float, count: int, fuzz: float) -> F64:
     return blend
 
 
-def dither(mix: F32, cells: I32, number: int, rng_seed: int) -> npt.NDArray[np.bool_]:
+def dither(mix: F32, cells: I32, number: int, rng_seed: int) -> Bools:
     """Return which cells a soft brush switches to another model: (n,) bool.
 
     mix: (n,) float32 shares in [0, 1].
@@ -262,7 +262,7 @@ def dither(mix: F32, cells: I32, number: int, rng_seed: int) -> npt.NDArray[np.b
     column, row = cells.astype(np.uint32).T
     seed = (rng_seed ^ 0xB5297A4D) & pcg.ALWAYS
     word = pcg.pcg4d(column, row, np.uint32(number & pcg.ALWAYS), np.uint32(seed))[1]  # type: ignore[arg-type]
-    given: npt.NDArray[np.bool_] = (word >> np.uint32(8)).astype(np.float32) / np.float32(1 << 24) < mix
+    given: Bools = (word >> np.uint32(8)).astype(np.float32) / np.float32(1 << 24) < mix
     return given
 
 
@@ -294,7 +294,7 @@ def disc(kernel: Kernel, radius: float) -> I32:
     return np.stack([column[near], row[near]], 1).astype(np.int32)
 
 
-def paste(patch: Patch, kernel: Kernel, offsets: I32) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.intp]]:
+def paste(patch: Patch, kernel: Kernel, offsets: I32) -> tuple[Bools, npt.NDArray[np.intp]]:
     """Match the cells where a patch is pasted, on the lattice of any kernel, with those of the patch.
 
     offsets: (n, 2) int32 (column, row) from the middle cell on the target's lattice.

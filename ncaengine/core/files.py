@@ -1,6 +1,7 @@
 """Write files whole or not at all, and phrase errors about files."""
 
 import ctypes
+import errno
 import hashlib
 import os
 import shutil
@@ -188,19 +189,18 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
-        raise NCAError(f"{folder}: is a file, where a folder is needed; choose another --output.") from None
+        raise NCAError(f"{folder}: is a file, where a folder is needed; choose another output.") from None
     except OSError as error:
-        raise NCAError(f"{folder}: cannot be created ({reason(error)}); choose another --output.") from None
+        raise NCAError(f"{folder}: cannot be created ({reason(error)}); choose another output.") from None
 
 
-def replace_file(path: Path, data: bytes | memoryview, beside: Path | None = None) -> None:
+def replace_file(path: Path, data: bytes | memoryview) -> None:
     """Write a file, whole or not at all: an older one of that name stays until all of the new one is on the disk.
 
-    beside: see NewFile.
     Raises NCAError if it can't be written.
     """
     try:
-        with NewFile(path, beside) as new:
+        with NewFile(path) as new:
             new.write(data)
             new.finish()
     except (OSError, ValueError) as error:
@@ -214,11 +214,11 @@ def _replaceable(path: Path) -> os.stat_result | None:
     except FileNotFoundError:
         return None
     if stat.S_ISDIR(found.st_mode):
-        raise IsADirectoryError(21, "it is a folder")
+        raise IsADirectoryError(errno.EISDIR, "it is a folder")
     if not stat.S_ISREG(found.st_mode):
-        raise OSError(22, "it is a device or a pipe, not a file")
+        raise OSError(errno.EINVAL, "it is a device or a pipe, not a file")
     if not os.access(path, os.W_OK):
-        raise PermissionError(13, "Permission denied")
+        raise PermissionError(errno.EACCES, "Permission denied")
     return found
 
 

@@ -20,7 +20,7 @@ def number(value: Any, what: str, low: float = -math.inf, high: float = math.inf
 
 def whole(value: Any, what: str, low: float = -math.inf, high: float = math.inf) -> int:
     """Return a whole number, which 2.0 is, too. Raises NCAError that begins with `what` if it isn't one."""
-    is_number = isinstance(value, Real)
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
     if is_number and low <= value <= high and value % 1 == 0:
         return int(value)
     raise NCAError(f"{what} must be a whole number{_range(low, high)}, not {shown(value)}.")

@@ -17,11 +17,10 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Clips, Config, Integrator
-from ncaengine.core.types import F32
+from ncaengine.core.types import F32, Bools
 
 ITERATIONS = 10
 
@@ -100,7 +99,7 @@ def finish(new: F32, before: F32, config: Config, kernel: Kernel) -> F32:
     return out
 
 
-def _living(state: F32, config: Config, kernel: Kernel) -> npt.NDArray[np.bool_]:
+def _living(state: F32, config: Config, kernel: Kernel) -> Bools:
     """Return which cells are alive or next to one that is: (height, width) bool. See model.Alive."""
     assert config.alive
     life = state[..., config.alive.channel]
@@ -116,5 +115,5 @@ def _living(state: F32, config: Config, kernel: Kernel) -> npt.NDArray[np.bool_]
             near = life[rows.clip(0, height - 1), columns.clip(0, width - 1)]
             near = near * inside if config.padding == "zero" else near
         most = np.maximum(most, near)
-    living: npt.NDArray[np.bool_] = most > config.alive.threshold
+    living: Bools = most > config.alive.threshold
     return living

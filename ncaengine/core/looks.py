@@ -5,14 +5,13 @@ from typing import Annotated, Literal
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from ncaengine.core import bounds
 from ncaengine.core.fields import PLANE, Field
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import on_torus
 from ncaengine.core.model import Channel, Colour
-from ncaengine.core.types import F32, I32, I64, U8, Size
+from ncaengine.core.types import F32, I32, I64, U8, Bools, Size
 
 Mode = Literal["rgb", "channel", "three", "update", "alive"]
 
@@ -111,12 +110,12 @@ def _channel(state: F32, channel: int) -> F32:
     return state[..., channel] if channel < state.shape[2] else np.zeros_like(state[..., 0])
 
 
-def _alive(state: F32, kernel: Kernel) -> npt.NDArray[np.bool_]:
+def _alive(state: F32, kernel: Kernel) -> Bools:
     """Return whether alpha is large enough in a cell or in one of the eight around it in storage, on the torus."""
     alpha, shift = _channel(state, 3), kernel.row_shift(len(state))
     rows = np.concatenate([np.roll(alpha[-1:], shift, 1), alpha, np.roll(alpha[:1], -shift, 1)])  # see lattice.on_torus
     highest = np.max([rows[:-2], rows[1:-1], rows[2:]], 0)
-    alive: npt.NDArray[np.bool_] = np.max([np.roll(highest, k, 1) for k in (-1, 0, 1)], 0) > np.float32(ALIVE)
+    alive: Bools = np.max([np.roll(highest, k, 1) for k in (-1, 0, 1)], 0) > np.float32(ALIVE)
     return alive
 
 

@@ -1,9 +1,8 @@
 """Areas as masks, (height, width) bool: how they fade, widen, and hang together. Only NumPy is used."""
 
 import numpy as np
-import numpy.typing as npt
 
-from ncaengine.core.types import F32, Bools
+from ncaengine.core.types import F32, I32, I64, Bools
 
 
 def box_of(area: Bools, margin: int = 0) -> tuple[slice, slice]:
@@ -55,17 +54,17 @@ def connected(area: Bools, row: int, column: int) -> Bools:
     return part
 
 
-def _runs(area: Bools) -> npt.NDArray[np.int32]:
+def _runs(area: Bools) -> I32:
     """Return a number for each unbroken run of marked, or of unmarked, pixels of a row."""
     starts = np.ones(area.shape, np.bool_)
     starts[:, 1:] = area[:, 1:] != area[:, :-1]
     return (starts.cumsum(dtype=np.int32) - 1).reshape(area.shape)
 
 
-def _windows(sums: npt.NDArray[np.int64], n: int, axis: int) -> npt.NDArray[np.int64]:
+def _windows(sums: I64, n: int, axis: int) -> I64:
     """Return the sums of n neighbours along an axis, which becomes n - 1 shorter."""
     zero = np.zeros_like(np.take(sums, [0], axis))
     total = np.concatenate([zero, sums.cumsum(axis)], axis)
     ends = np.arange(n, total.shape[axis])
-    found: npt.NDArray[np.int64] = np.take(total, ends, axis) - np.take(total, ends - n, axis)
+    found: I64 = np.take(total, ends, axis) - np.take(total, ends - n, axis)
     return found

@@ -17,8 +17,6 @@ from ncaengine.core.types import Size
 CGROUPS, OWN_CGROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 _V2, _V1 = ("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")
 """The files of a control group's limit and use, in both versions of Linux's control groups."""
-
-
 M_ARENA_MAX = -8
 """The number of an option in glibc's malloc.h."""
 

@@ -260,7 +260,7 @@ class Model(Displayed):
         return display.module().of_model(self, kernel, controls, height)
 
     def move_weights(self, kept: Callable[[F32], F32]) -> None:
-        """Let equal arrays, which `kept` returns, take the place of the weights and of the seed's image."""
+        """Replace each array by the equal one that `kept` returns, so that equal models can share memory."""
         for name, array in self.arrays().items():
             object.__setattr__(self, name, kept(array))
 

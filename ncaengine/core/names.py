@@ -1,8 +1,12 @@
-"""Names: those that are not taken yet, those of files, and those that were probably meant."""
+"""Names: those that are not taken yet, those of files, those that were probably meant; a training's folder."""
 
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from itertools import count
+from pathlib import Path
+
+TRAINING = ".training"
+"""How the folder ends in which a training keeps its own files."""
 
 _MOST_BYTES = 150
 """Of a name from somebody's file; a file's name may have 255, with an ending, a number and a kernel."""
@@ -46,3 +50,8 @@ def choices(name: str, known: Iterable[str]) -> str:
     """Return ' (did you mean zebra?); choose from: coral, zebra' for the end of a message; '' if there is no choice."""
     known = list(known)
     return f"{did_you_mean(name, known)}; choose from: {', '.join(known)}" if known else ""
+
+
+def training_folder(model: Path) -> Path:
+    """Return the folder of the training that writes a model: mine.training for mine.pt."""
+    return model.with_suffix(TRAINING)

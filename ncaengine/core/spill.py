@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 from weakref import WeakSet
 
 import numpy as np
-import numpy.typing as npt
 import platformdirs
+
+from ncaengine.core.types import U8
 
 KEPT = 2**18
 """Bytes that stay in memory."""
@@ -27,7 +28,7 @@ class Spill:
         self._kept = 0  # bytes in memory
         self._segment: mmap.mmap | None = None
         self._segments = WeakSet[mmap.mmap]()  # all that hold an array which is still used
-        self._all: npt.NDArray[np.uint8] = np.empty(0, np.uint8)  # of the segment
+        self._all: U8 = np.empty(0, np.uint8)  # of the segment
         self._used = 0  # bytes of it
 
     def kept(self, array: A) -> A:

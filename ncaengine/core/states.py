@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from ncaengine.core import bounds, pcg, types
+from ncaengine.core import bounds, pcg
 from ncaengine.core.errors import NCAError
 from ncaengine.core.fields import MAX_MODELS
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Alive, Colour, Config, Model
-from ncaengine.core.types import F32, Size
+from ncaengine.core.types import F32, I32, Size
 
 Keep = Literal["centre", "corner", "tile", "nothing"]
 """What a resize keeps, see `resized`."""
@@ -118,7 +117,7 @@ def _add_blobs(state: F32, level: float, rng_seed: int) -> None:
             state[rows, columns, :3] += spot
 
 
-def initial_at(model: Model, size: Size, cells: types.I32, rng_seed: int) -> F32:
+def initial_at(model: Model, size: Size, cells: I32, rng_seed: int) -> F32:
     """Return `initial` of some cells, (n, 2) int32 (column, row): (n, channels) float32."""
     seed = model.config.seed
     if seed.kind == "noise":
@@ -165,10 +164,10 @@ def resized(state: F32, fresh: F32, keep: Keep, kernel: Kernel) -> F32:
     return out
 
 
-def _pushed(kernel: Kernel, row: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+def _pushed(kernel: Kernel, row: I32) -> I32:
     """Return by how many columns the lattice shifts each row to the right on the screen, rounded down."""
     (pitch, _), (skew, _) = kernel.basis
-    pushed: npt.NDArray[np.int32] = np.floor(row * (skew / pitch) + 1e-9).astype(np.int32)
+    pushed: I32 = np.floor(row * (skew / pitch) + 1e-9).astype(np.int32)
     return pushed
 
 

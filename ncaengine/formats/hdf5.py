@@ -17,9 +17,9 @@ import numpy as np
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import MAX_NUMBERS
-from ncaengine.formats.importers.base import Value
 from ncaengine.formats.limits import MAX_PICKLE_BYTES, MAX_TENSORS, MAX_TEXT_BYTES, LargeTensor, is_large, too_large
 from ncaengine.formats.partition import Held
+from ncaengine.formats.pickle.attributes import Value
 from ncaengine.formats.pickle.holders import Keys
 from ncaengine.formats.pickle.tensors import Array
 

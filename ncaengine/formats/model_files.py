@@ -10,14 +10,14 @@ from ncaengine.core import files, given, resources
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Model
 from ncaengine.core.model_dicts import FORMAT_VERSION, config_to_dict
-from ncaengine.core.names import did_you_mean
+from ncaengine.core.names import TRAINING, did_you_mean
 from ncaengine.formats import importers, partition, sniffing
 from ncaengine.formats.importers import Identified
 from ncaengine.formats.importers.base import Hints
 from ncaengine.formats.limits import MAX_FILE_BYTES
 from ncaengine.formats.opened import LazyModels, Opened, Version
 from ncaengine.formats.partition import Held
-from ncaengine.formats.safetensors import as_safetensors
+from ncaengine.formats.safetensors import KEY, as_safetensors
 from ncaengine.formats.torch_zip import as_pt
 
 _NO_HINTS = Hints()
@@ -115,7 +115,7 @@ def find_files(folder: Path) -> list[Path]:
 
 def _is_own(path: Path) -> bool:
     """Return whether the name is that of a session, or of what lies beside a training."""
-    return path.suffix.lower() == ".nca" or path.parent.suffix == ".training"
+    return path.suffix.lower() == ".nca" or path.parent.suffix == TRAINING
 
 
 def shipped_models() -> list[Path]:
@@ -167,6 +167,4 @@ def _checked(path: Path) -> os.stat_result:
 
 
 def _as_torch(model: Model) -> bytes:
-    return as_pt(
-        {sniffing.KEY: {"version": FORMAT_VERSION, "config": config_to_dict(model.config), "weights": model.arrays()}}
-    )
+    return as_pt({KEY: {"version": FORMAT_VERSION, "config": config_to_dict(model.config), "weights": model.arrays()}})

@@ -13,9 +13,10 @@ import numpy as np
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.types import F32
-from ncaengine.formats.importers.base import Decoded, Value, as_value, file_names, left_out, listed
+from ncaengine.formats.importers.base import Decoded, as_value, file_names, left_out, listed
 from ncaengine.formats.importers.names import COPIES, DICTIONARIES, OUTSIDE, beside, kind_of
 from ncaengine.formats.limits import LargeTensor, is_large
+from ncaengine.formats.pickle.attributes import Value
 from ncaengine.formats.pickle.holders import Keys, Tensor, as_float32, is_filter
 from ncaengine.formats.pickle.tensors import Array
 

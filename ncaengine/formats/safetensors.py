@@ -17,7 +17,7 @@ from ncaengine.formats.pickle.tensors import Array, from_bfloat16
 from ncaengine.formats.setting_texts import value_in
 
 KEY = "ncaengine"
-"""The metadata's key for the configuration of a model of ncaengine."""
+"""The key of a model of ncaengine, in the metadata of a .safetensors file and in a .pt file."""
 DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
     "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "u1",

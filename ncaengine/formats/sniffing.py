@@ -17,20 +17,18 @@ from ncaengine.core.files import as_text
 from ncaengine.core.model import Model
 from ncaengine.formats import hdf5
 from ncaengine.formats.exporters.tabs import MADE_BY
-from ncaengine.formats.importers.base import Decoded, Value, quoted
+from ncaengine.formats.importers.base import Decoded, quoted
 from ncaengine.formats.importers.names import DICTIONARIES, kind_of
 from ncaengine.formats.limits import MAX_TEXT_BYTES, too_large
 from ncaengine.formats.onnx import looks_like_onnx, read_onnx
 from ncaengine.formats.partition import Held
 from ncaengine.formats.pickle import holders, weights
-from ncaengine.formats.pickle.attributes import find_plain
+from ncaengine.formats.pickle.attributes import Value, find_plain
 from ncaengine.formats.pickle.machine import UnloadedObject
-from ncaengine.formats.safetensors import read_safetensors
+from ncaengine.formats.safetensors import KEY, read_safetensors
 
 MAX_HEAD_LETTERS = 20_000
 """Letters at the start of a Shadertoy in which MADE_BY is searched."""
-KEY = "ncaengine"
-"""Key of a .pt file that holds a model of ncaengine."""
 OWN = {
     "ncaengine training": "is the checkpoint of a training, not a model; open the model next to its folder.",
     "ncaengine session": "is a session, not a model; open it with `ncaengine view` or `ncaengine record --session`.",
@@ -43,8 +41,6 @@ ENDINGS = (".safetensors", *PICKLES, *ARRAYS, ".onnx", *KERAS, *NUMBERS, *TEXTS)
 """Usual endings of files that hold models; what a file holds decides, if it can be told."""
 PICKLED = (b"PK\3\4", *(b"\x80" + bytes([protocol]) for protocol in range(2, 6)))
 """How files of torch.save and pickle.dump start."""
-
-
 SCRIPT = "the program of this TorchScript file, which may compute something else with these weights"
 
 

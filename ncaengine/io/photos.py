@@ -13,7 +13,7 @@ from PIL.TiffImagePlugin import X_RESOLUTION, TiffImageFile
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.srgb import LUMA
-from ncaengine.core.types import F32, F64, U8, U16, Size
+from ncaengine.core.types import F32, F64, U8, U16, Bools, Size
 from ncaengine.formats import images
 from ncaengine.io import picture_files
 
@@ -103,7 +103,10 @@ def read_photo(path: Path) -> Photo:
 def _dots(image: Image.Image) -> float:
     """Return the dots an inch that a file names; 0 if it names none, for which Pillow says 1 of a TIFF."""
     silent = isinstance(image, TiffImageFile) and X_RESOLUTION not in image.tag_v2
-    return 0.0 if silent else float(image.info.get("dpi", (0, 0))[0])
+    try:
+        return 0.0 if silent else float(image.info.get("dpi", (0, 0))[0])
+    except ZeroDivisionError:  # of a TIFF's fraction, with Pillow before 12.3
+        return 0.0
 
 
 def read_marks(path: Path, size: Size, of: Path) -> U8:
@@ -120,14 +123,14 @@ def read_marks(path: Path, size: Size, of: Path) -> U8:
     return numbers if numbers.shape[2] == 4 else np.concatenate([numbers, opacity], 2)
 
 
-def read_mask(path: Path, size: Size, of: Path) -> npt.NDArray[np.bool_]:
+def read_mask(path: Path, size: Size, of: Path) -> Bools:
     """Read which pixels a mask marks: (height, width) bool. Raises NCAError if it marks none, or is of another size.
 
     A mask is white where it marks, or, if parts of it are transparent, opaque.
     """
     marks = read_marks(path, size, of)
     opacity = marks[..., 3]
-    marked: npt.NDArray[np.bool_] = (opacity if opacity.min() < 255 else marks[..., :3].max(2)) >= 128
+    marked: Bools = (opacity if opacity.min() < 255 else marks[..., :3].max(2)) >= 128
     if not marked.any():
         raise NCAError(f"{path}: marks nothing; draw the area in white on black, or opaque on transparent.")
     return marked

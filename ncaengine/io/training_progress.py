@@ -10,6 +10,7 @@ import msgspec
 from ncaengine.core import bounds, inputs
 from ncaengine.core.errors import NCAError
 from ncaengine.core.files import replace_file
+from ncaengine.core.names import training_folder
 from ncaengine.core.texts import duration
 
 STALE = 600.0
@@ -30,7 +31,7 @@ class Progress(msgspec.Struct, frozen=True):
 
 def path_for(model: Path) -> Path:
     """Return the file of the training that writes a model."""
-    return model.with_suffix(".training") / "progress.json"
+    return training_folder(model) / "progress.json"
 
 
 def write(model: Path, iteration: int, total: int, loss: str, seconds_left: float) -> None:

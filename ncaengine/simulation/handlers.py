@@ -119,13 +119,9 @@ def _revive(world: World, command: c.Revive, _waited: Waiting | None) -> Grid:
     return world.revive(command.grid)
 
 
-def _on_grid(
-    act: Callable[[World, Grid, G], Grid | None],
-    check: Callable[[World, G], object] = lambda world, command: None,
-    may_wait: bool = True,
-) -> Handler:
+def _on_grid(act: Callable[[World, Grid, G], Grid | None], may_wait: bool = True) -> Handler:
     """Return the handler of a command to one of the grids."""
-    return Handler(lambda world, command, _waited: act(world, world.grid(command.grid), command), check, may_wait)
+    return Handler(lambda world, command, _waited: act(world, world.grid(command.grid), command), may_wait=may_wait)
 
 
 def _remove_grid(world: World, grid: Grid, _command: c.RemoveGrid) -> None:

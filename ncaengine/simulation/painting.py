@@ -24,8 +24,8 @@ class Surface:
     size: Size
     """(width, height) in cells."""
     rng_seed: int
-    number: int
-    """The number of edits before this one, from which its noise is made."""
+    edit_count: int
+    """Edits made before this one; its noise follows from it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ def on_state(surface: Surface, command: Paint, image: U8 | None, patch: Patch | 
     if command.tool == "erase":
         target = states.initial_at(surface.model, surface.size, cells, surface.rng_seed)
     elif command.tool == "noise":
-        noise = pcg.edit_noise_at(cells, config.channels, surface.number, surface.rng_seed)
+        noise = pcg.edit_noise_at(cells, config.channels, surface.edit_count, surface.rng_seed)
         target = noise * np.float32(command.value)
     elif command.tool == "image":
         if image is None:
@@ -94,7 +94,7 @@ def on_field(surface: Surface, command: Paint, name: Field, fields: F32) -> None
     plane, value = fields[..., PLANE[name]], np.float32(command.value)
     now = plane[row, column]
     if name == "model":
-        mine = brushes.dither(weight, cells, surface.number, surface.rng_seed)
+        mine = brushes.dither(weight, cells, surface.edit_count, surface.rng_seed)
         plane[row, column] = np.where(mine, np.round(value), now)
     elif name == "angle":  # the shorter way round
         turned = now + weight * ((value - now + 180) % 360 - 180)
@@ -107,7 +107,7 @@ def on_texture(surface: Surface, command: Paint, texture: Placed, fields: F32) -
     """Let cells make a texture, in place: blend the embeddings of those that run its model already."""
     cells, weight = brushes.stroke(surface.kernel, surface.size, command.path, command.radius, command.softness)
     weight = weight * np.float32(command.strength)
-    mine = brushes.dither(weight, cells, surface.number, surface.rng_seed)
+    mine = brushes.dither(weight, cells, surface.edit_count, surface.rng_seed)
     at, model, count = (cells[:, 1], cells[:, 0]), PLANE["model"], len(FIELDS)
     slot, code = np.float32(texture[0]), np.array(texture[1], np.float32)
     now = fields[at]

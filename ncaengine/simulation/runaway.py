@@ -1,7 +1,7 @@
 """Warns when a grid's states grow without limit, for example because its file was read wrongly."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ncaengine.core.settings import Settings
 from ncaengine.simulation.grid import Grid
@@ -23,11 +23,11 @@ class _Seen:
     told: bool = False
 
 
-@dataclass
 class Watch:
     """Looks at grids now and then."""
 
-    _seen: dict[int, _Seen] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._seen: dict[int, _Seen] = {}
 
     def told(self, grid: Grid) -> bool:
         """Return whether the last sentence about a grid still holds."""

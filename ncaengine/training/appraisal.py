@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ncaengine.core import looks, stencils
+from ncaengine.core import stencils
 from ncaengine.core.model import Model
 from ncaengine.core.types import F32, F64, U8, Size
 from ncaengine.simulation import commands
@@ -17,7 +17,7 @@ from ncaengine.simulation.grid import Grid
 from ncaengine.simulation.rollout import StepReport, run_to
 from ncaengine.simulation.simulation import Simulation
 from ncaengine.training import evaluation, measures
-from ncaengine.training.losses import Loss, on_screen, picture_tensor
+from ncaengine.training.losses import Loss
 
 APART = 8
 """Steps between two pictures whose difference says how a texture moves."""
@@ -168,7 +168,7 @@ def seconds_per_step(
 def _course(sim: Simulation, model: Model, kernel: str, loss: Loss, plan: Plan, report: StepReport) -> Course:
     grid = sim.add(model, plan.size, kernel)
     try:
-        evaluation.picture_loss(_screen(grid), loss)  # raises before any step if the pictures are too small
+        evaluation.grid_loss(grid, loss)  # raises before any step if the pictures are too small
         with sim.engine.world.telling_once():
             found = [_Rollout(sim, grid, loss, plan, plan.seed + k, report) for k in range(plan.rollouts)]
     finally:
@@ -195,7 +195,7 @@ class _Rollout:
         before: dict[int, F32] = {}
         earlier = {max(moment - APART, 0) for moment in plan.moments}
         for step in run_to(sim, grid, sorted({*plan.moments, *earlier}), report):
-            screen = _screen(grid)
+            screen = evaluation.grid_picture(grid)
             if step in plan.moments:
                 self._look(screen, before[max(step - APART, 0)], min(APART, step))
             if step in earlier:
@@ -219,15 +219,10 @@ class _Rollout:
         evaluation.cut_hole(sim, self._grid)
         start, found = self._grid.step, []
         for step in run_to(sim, self._grid, [start + after for after in plan.healing], report):
-            found.append(evaluation.picture_loss(_screen(self._grid), self._measure))
+            found.append(evaluation.grid_loss(self._grid, self._measure))
             if step in (start, start + plan.heal):
                 self.pictures.append(self._grid.image(scale))
         return found
-
-
-def _screen(grid: Grid) -> torch.Tensor:
-    """Return a grid's picture as it looks on the screen, (1, 3, height, width)."""
-    return on_screen(picture_tensor(looks.to_rgb(grid.state(), grid.model.config.colour)), grid.kernel)
 
 
 def _array(screen: torch.Tensor) -> F32:

@@ -1,18 +1,22 @@
 """Checkpoints: everything a training needs to resume, in one file. Reading it runs no code from it."""
 
 import dataclasses
+import hashlib
 import io
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import torch
 
 from ncaengine.core import bounds, files, inputs, model_dicts
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Config
+from ncaengine.core.types import F32
 from ncaengine.training.config import TrainingSettings
 
 KEY = "ncaengine training"
@@ -31,7 +35,7 @@ class Checkpoint:
     losses: list[float]
     """The loss of each iteration; NaN where an iteration was rolled back."""
     origin: str
-    """A fingerprint of the target and the feature nets; a run resumes only with the same ones."""
+    """The `fingerprint` of the targets and the feature nets; a run resumes only with the same ones."""
     seconds: float = 0.0
     """How long the training took so far."""
     start: Path | None = None
@@ -88,3 +92,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise NCAError(f"{path}: {error}") from None
     except Exception:  # torch raises almost anything on damaged files
         raise NCAError(f"{path}: is not a complete checkpoint; delete it and train without --resume.") from None
+
+
+def fingerprint(pictures: Sequence[F32], net_names: Sequence[str], neuron: str) -> str:
+    """Return a text that differs wherever the loss compares with something else."""
+    digest = hashlib.sha256()
+    for picture in pictures:
+        digest.update(np.ascontiguousarray(picture).tobytes())
+    return f"{digest.hexdigest()[:16]} {' '.join(net_names)} {neuron}".strip()

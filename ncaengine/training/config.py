@@ -29,7 +29,7 @@ class TrainingSettings:
     iterations: int = 0
     """How often the weights are updated; 0 makes as many iterations as fit into --budget."""
     budget: str = ""
-    """How long to train each model, for example 5m, 20m or 2h. By default 20m; with a GPU, 5,000 iterations instead."""
+    """How long to train each model, for example 5m, 20m or 2h. Without it 20m; with a GPU, 5,000 iterations instead."""
     size: int = 0
     """Side of the square training grids, in cells; 0 chooses what suits --budget, 128 with --iterations. 64 is enough
     for many textures, and four times as fast."""

@@ -9,6 +9,10 @@ from pathlib import Path
 
 from ncaengine.core import bounds, inputs
 from ncaengine.core.errors import NCAError
+from ncaengine.core.names import training_folder
+
+LOSSES = "loss.csv"
+"""The file of the losses, in the training's folder."""
 
 MOST = 3.5e38
 """No loss of a training is larger, unless it is infinite: they are float32."""
@@ -25,8 +29,9 @@ def final_loss(losses: Sequence[float]) -> float:
     return median_loss(losses[-50:])
 
 
-def read_losses(path: Path) -> list[float]:
-    """Return the losses in a run's loss.csv, one per iteration. Raises NCAError if it can't be read."""
+def read_losses(model: Path) -> list[float]:
+    """Return the losses of the training that wrote a model, one per iteration. Raises NCAError if it can't be read."""
+    path = training_folder(model) / LOSSES
     try:
         text = inputs.read_input(path, bounds.LOSSES_BYTES).decode()
         losses = [_loss(row["loss"]) for row in csv.DictReader(io.StringIO(text, newline=""))]

@@ -67,7 +67,7 @@ def evaluate(
     """
     grid = sim.add(model, plan.size, plan.kernel)
     try:
-        _grid_loss(grid, loss)  # raises before any step if the pictures are too small
+        grid_loss(grid, loss)  # raises before any step if the pictures are too small
         with sim.engine.world.telling_once():
             seen = [_rollout(sim, grid, loss, plan, plan.seed + k, report) for k in range(plan.rollouts)]
     finally:
@@ -84,7 +84,7 @@ def _rollout(
     losses, largest = [], []
 
     def measure() -> None:
-        losses.append(_grid_loss(grid, loss))
+        losses.append(grid_loss(grid, loss))
         largest.append(grid.cells.largest())
 
     for _ in run_to(sim, grid, plan.steps, report):
@@ -104,11 +104,16 @@ def cut_hole(sim: Simulation, grid: Grid) -> None:
     sim.submit(commands.Paint(grid.id, "erase", (middle,), min(across, down) / 4, softness=0.0))
 
 
-def _grid_loss(grid: Grid, loss: "Loss") -> float:
+def grid_loss(grid: Grid, loss: "Loss") -> float:
+    """Return the loss of a grid's picture, see `picture_loss`."""
+    return picture_loss(grid_picture(grid), loss)
+
+
+def grid_picture(grid: Grid) -> "torch.Tensor":
+    """Return a grid's picture as it looks on the screen: (1, 3, height, width) float32 in [0, 1]."""
     from ncaengine.training.losses import on_screen, picture_tensor
 
-    rgb = looks.to_rgb(grid.state(), grid.model.config.colour)
-    return picture_loss(on_screen(picture_tensor(rgb), grid.kernel), loss)
+    return on_screen(picture_tensor(looks.to_rgb(grid.state(), grid.model.config.colour)), grid.kernel)
 
 
 def picture_loss(picture: "torch.Tensor", loss: "Loss") -> float:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ncaengine.core.errors import NCAError
+from ncaengine.core.names import training_folder
 from ncaengine.training.checkpoint import Checkpoint, load_checkpoint
 from ncaengine.training.config import TrainingSettings
 
@@ -46,7 +47,7 @@ class TrainingJob:
     @property
     def folder(self) -> Path:
         """The folder of the run's own files: preview.png, loss.png, loss.csv, checkpoint.pt."""
-        return self.output.with_suffix(".training")
+        return training_folder(self.output)
 
     @property
     def checkpoint(self) -> Path:

@@ -21,6 +21,8 @@ SLOW_SORT = 4
 FLOOR = 0.01
 """Added to a map's root mean square: over a flat target some layers are 0."""
 LOSSES = ("transport", "gram", "excitation")
+DIRECTIONS, PLACES = 32, 4096
+"""Of sliced transport: random projections of each layer, and the most places of a layer that are compared."""
 
 
 class Loss(Protocol):
@@ -45,7 +47,7 @@ class SlicedTransport:
     standard deviation, deep layers that hardly vary over an even texture would outweigh the others.)
     """
 
-    def __init__(self, net: FeatureMaps, target: Tensor, directions: int = 32, places: int = 4096) -> None:
+    def __init__(self, net: FeatureMaps, target: Tensor, directions: int = DIRECTIONS, places: int = PLACES) -> None:
         """Compute the target's features.
 
         target: (1, 3, height, width) in [0, 1]; its size may differ from the pictures'.
@@ -145,7 +147,7 @@ class LeakyGradient(TorchFunctionMode):
 
 
 def make_loss(
-    name: str, net: Features, target: Tensor | None = None, *, neuron: str = "", directions: int = 32
+    name: str, net: Features, target: Tensor | None = None, *, neuron: str = "", directions: int = DIRECTIONS
 ) -> Loss:
     """Return a loss by its name in LOSSES.
 

@@ -7,12 +7,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from numpy.polynomial import polynomial
 from PIL import Image
 
 from ncaengine.core import srgb
-from ncaengine.core.types import F32, F64
+from ncaengine.core.types import F32, F64, I64, Bools
 from ncaengine.training import measures
 
 LENGTH = 4.0
@@ -152,7 +151,7 @@ def even_light(picture: F32) -> F32:
     return srgb.from_light(evened.clip(0, 1).astype(np.float32))
 
 
-def _textured(bright: F32) -> npt.NDArray[np.bool_]:
+def _textured(bright: F32) -> Bools:
     """Return which pixels lie in pieces that are not plain, nor next to plain ones, of which they may hold a part."""
     rows, columns = (np.unique(np.linspace(0, side, PIECES + 1).astype(int)) for side in bright.shape)
     pieces = [np.array_split(row, columns[1:-1], 1) for row in np.array_split(bright, rows[1:-1])]
@@ -280,7 +279,7 @@ def _varies(sums: F64, x: int, y: int, width: int, height: int) -> tuple[float, 
         for start, side in ((y, height), (x, width))
     )
     corners: F64 = sums[np.ix_(rows, columns)]
-    areas: npt.NDArray[np.int64] = np.outer(np.diff(rows), np.diff(columns))[..., None]
+    areas: I64 = np.outer(np.diff(rows), np.diff(columns))[..., None]
     means = np.diff(np.diff(corners, axis=0), axis=1) / areas
     mean, square = np.split(means, 2, -1)
     return float(mean.var((0, 1)).sum()), float((square - mean**2).mean((0, 1)).sum())

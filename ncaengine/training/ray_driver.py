@@ -65,7 +65,10 @@ def connected(address: str = "") -> Iterator[None]:
         _knock(where)
         dashboard = False if where == "local" else None
         ray.init(where, include_dashboard=dashboard, logging_level=logging.ERROR, log_to_driver=False)
-    except (ConnectionError, ValueError, RuntimeError, OSError) as error:
+    except Exception as error:  # Ray raises a plain Exception if its own node is too slow to start
+        if where == "local":
+            why = files.reason(error)
+            raise NCAError(f"--ray: Ray can't start here ({why}); try again, or train without --ray.") from None
         raise NCAError(
             f"--ray {where}: cannot be reached ({files.reason(error)}); give HOST:PORT of a cluster, or none. Newer "
             "versions of Ray also want a token, see docs.ray.io/en/latest/ray-security/token-auth.html."

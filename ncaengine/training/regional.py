@@ -19,14 +19,12 @@ class RegionalTransport:
     A mixture is compared with the barycentre of its textures: on each random direction, the sorted values are mixed.
     """
 
-    def __init__(
-        self, net: losses.FeatureMaps, targets: Sequence[Tensor], directions: int = 32, places: int = 4096
-    ) -> None:
+    def __init__(self, net: losses.FeatureMaps, targets: Sequence[Tensor]) -> None:
         """Compute the targets' features; see `losses.SlicedTransport`.
 
         targets: each (1, 3, height, width) in [0, 1].
         """
-        self.net, self.directions, self.places = net, directions, places
+        self.net = net
         maps = [[fmap[0].flatten(1) for fmap in losses.target_maps(net, target)] for target in targets]
         self.targets = maps
         self.scales = [[losses.scale(fmap) for fmap in each] for each in maps]
@@ -42,27 +40,28 @@ class RegionalTransport:
         total = [pictures.new_zeros(()) for _ in parts]
         shown = [None if part.where is None else areas.on_screen(part.where, kernel).float() for part in parts]
         for layer, fmap in enumerate(self.net(pictures)):
-            random = torch.randn(self.directions, fmap.shape[1], generator=generator, device=fmap.device)
+            random = torch.randn(losses.DIRECTIONS, fmap.shape[1], generator=generator, device=fmap.device)
             slices = nn.functional.normalize(random, dim=1)
             wanted: dict[int, Tensor] = {}
             for n, part in enumerate(parts):
                 for texture, _ in part.shares:
                     if texture not in wanted:
-                        wanted[texture] = self._sorted(slices, self.targets[texture][layer], generator)
+                        wanted[texture] = _sorted(slices, self.targets[texture][layer], generator)
                 values = fmap[part.entry].flatten(1)
                 if (where := shown[n]) is not None:
                     values = values[:, inside(where, fmap.shape[2:])]
                     if values.shape[1] < ENOUGH // 4:
                         continue
-                found = self._sorted(slices, values, generator)
+                found = _sorted(slices, values, generator)
                 scale = sum(share * self.scales[texture][layer] for texture, share in part.shares)
                 want = sum(share * _resampled(wanted[texture], found.shape[1]) for texture, share in part.shares)
                 total[n] = total[n] + ((found - want) * scale).square().mean()
         return total
 
-    def _sorted(self, slices: Tensor, values: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Return the sorted projections, (directions, places), of `values`, (channels, places), or of a sample."""
-        return losses.ascending((slices @ losses.sampled(values, self.places, generator))[None])[0]
+
+def _sorted(slices: Tensor, values: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Return the sorted projections, (directions, places), of `values`, (channels, places), or of a sample."""
+    return losses.ascending((slices @ losses.sampled(values, losses.PLACES, generator))[None])[0]
 
 
 def _resampled(ordered: Tensor, count: int) -> Tensor:

@@ -56,7 +56,7 @@ def write_report(
 
     Raises NCAError if a file can't be read or written.
     """
-    curves = [read_losses(job.folder / "loss.csv") for job in jobs]
+    curves = [read_losses(job.output) for job in jobs]
     rows = [
         Row(job.output.name, _title(job), changes, len(curve), final_loss(curve),
             tuple(resumed.get(job.output, ())))

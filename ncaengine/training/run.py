@@ -27,15 +27,18 @@ from ncaengine.formats import model_files
 from ncaengine.io import charts, contact_sheets
 from ncaengine.training import budget, checkpoint, losses, targets
 from ncaengine.training.config import METHOD, TrainingSettings, differing, merge_settings, seconds_of
+from ncaengine.training.curves import LOSSES
 from ncaengine.training.devices import pick_device, pick_precision
 from ncaengine.training.features import extractor
 from ncaengine.training.job import NEAREST, NO_MODEL, TrainingJob, saved_run
-from ncaengine.training.run_files import fingerprint, open_board, rounded
 from ncaengine.training.step import can_compile
-from ncaengine.training.trainer import Trainer, initial_model, widened
+from ncaengine.training.tensorboard import open_board
+from ncaengine.training.trainer import Trainer, initial_model, rounded, widened
 
 PICTURES_EVERY = 15.0
 """Seconds between two writes of the model with its pictures."""
+PREVIEWED = 3
+"""Grids of each kernel, or of each texture and kernel, in the preview."""
 
 IterationReport = Callable[[int, float], None]
 """Called after each iteration with its number, from 1, and its loss."""
@@ -95,7 +98,7 @@ class TrainingRun:
             notify("Compiling the step: the first iterations take up to a minute.")
         self.trainer = self._make_trainer(self._initial_model(saved), self.settings, compiled)
         self.losses: list[float] = saved.losses if saved else []
-        self.origin = fingerprint([*self.targets.values()], net.names, self.settings.neuron)
+        self.origin = checkpoint.fingerprint([*self.targets.values()], net.names, self.settings.neuron)
         if saved:
             self._restore(saved, path)
             had = differing(self.settings, self.defaults)
@@ -270,18 +273,15 @@ class TrainingRun:
         folder, name = self.job.folder, self.job.output.stem
         make_folder(folder)
         preview = self.preview()
-        for file, picture in (
-            ("preview.png", preview),
-            ("loss.png", charts.loss_chart({"loss": self.losses}, name)),
-        ):
-            contact_sheets.save_picture(picture, folder / file)
+        contact_sheets.save_picture(preview, folder / "preview.png")
+        contact_sheets.save_picture(charts.loss_chart({"loss": self.losses}, name), folder / "loss.png")
         if self.job.target and self.taken:  # for evaluate
             contact_sheets.save_picture(Image.fromarray(quantise(self.targets["target"])), folder / "target.png")
         else:
             (folder / "target.png").unlink(missing_ok=True)  # of an earlier run
         text = io.StringIO(newline="")
         csv.writer(text).writerows([("iteration", "loss"), *enumerate(self.losses, 1)])
-        files.replace_file(folder / "loss.csv", text.getvalue().encode())
+        files.replace_file(folder / LOSSES, text.getvalue().encode())
         if self.board:
             self.board.add_image("preview", np.asarray(preview), self.trainer.iteration, dataformats="HWC")
 
@@ -306,14 +306,14 @@ class TrainingRun:
         credit["training"] = "; ".join(filter(None, (text, credit.get("training"))))
         return dataclasses.replace(model, config=structs.replace(model.config, attribution=credit))
 
-    def preview(self, count: int = 3) -> Image.Image:
-        """Draw the target and `count` grids of each kernel's pool, as they look on the screen."""
+    def preview(self) -> Image.Image:
+        """Draw the target and PREVIEWED grids of each kernel's pool, as they look on the screen."""
         t, side = self.trainer, self.settings.size
         scale, tiles = max(1, 256 // side), []
         for name, target in self.targets.items():
             tiles.append(contact_sheets.Tile(contact_sheets.frame_target(quantise(target), (side, side), scale), name))
         for kernel, pool in zip(t.kernels, t.pools, strict=True):
-            states = pool[:count].permute(0, 2, 3, 1).cpu().numpy()
+            states = pool[:PREVIEWED].permute(0, 2, 3, 1).cpu().numpy()
             view = whole_view(kernel, (side, side), scale)
             tiles += [contact_sheets.Tile(draw(state, kernel, t.config.colour, view), kernel.name) for state in states]
         return contact_sheets.contact_sheet([tiles], f"{self.job.output.stem}, iteration {t.iteration:,}", self.taken)

@@ -90,7 +90,7 @@ class ReferenceStep:
 class PairedStep:
     """The step on half of the cells. Needs an even size and a model without `unusual_settings`."""
 
-    def __init__(self, nca: Reference, size: int, compiled: bool, precision: torch.dtype = torch.float32) -> None:
+    def __init__(self, nca: Reference, size: int, compiled: bool, precision: torch.dtype) -> None:
         self.nca, self.size, self.precision = nca, size, precision
         self.function = _function(nca.kernel, nca.config.channels, taps_of(nca), compiled)
 

@@ -101,7 +101,6 @@ class _Photo:
         size: the file's (width, height) in pixels; messages speak of these.
         """
         self.name, self.size, self.settings = name, size, settings
-        self.said = ""
         self.ratio = photo.shape[1] / size[0]
         crop = parse_crop(settings.crop) or (0, 0, *size)
         if crop[0] + crop[2] > size[0] or crop[1] + crop[3] > size[1] or 0 in crop[2:]:
@@ -127,16 +126,17 @@ class _Photo:
     def target(self) -> Target:
         """Scale and crop as the settings say."""
         s = self.settings
-        even = self._even()
+        even, said = self._even()
         if s.crop == "auto":
             self._take(even)
         else:
-            self.said = ""
+            said = ""
         scale, how = self._scale(even)
         height, width = self.picture.shape[:2]
         side = round(s.target_size / scale)
         if s.scale != "fit" and max(width, height) > side:
-            self._take(self._even((min(width, side), min(height, side))))
+            part, said = self._even((min(width, side), min(height, side)))
+            self._take(part)
             height, width = self.picture.shape[:2]
         across, down = (min(max(round(each * scale), 1), s.target_size) for each in (width, height))
         if min(across, down) < SHORTEST:
@@ -148,8 +148,8 @@ class _Photo:
         where = [round(each / self.ratio) for each in (self.part.width, self.part.height, self.part.x, self.part.y)]
         what = f"{where[0]}x{where[1]} of {self.size[0]}x{self.size[1]} pixels at {where[2]},{where[3]}"
         scaled = f"scaled by {scale * self.ratio:.3g}{how} to {across}x{down} cells"
-        light = ["light evened"] if s.even_light else []
-        taken = ", ".join([what, *([self.said] if self.said else []), scaled, *light])
+        light = "light evened" * s.even_light
+        taken = ", ".join(filter(None, (what, said, scaled, light)))
         return Target(preparation.resized(self.picture, across, down), taken)
 
     def _fit(self) -> float:
@@ -171,10 +171,10 @@ class _Photo:
             return least, f" (no less, to leave {round(least * longest)} cells)"
         return (1.0, " (no more, as its pixels are cells then)") if wanted > 1 else (wanted, " (found)")
 
-    def _even(self, most: tuple[int, int] | None = None) -> Part:
+    def _even(self, most: tuple[int, int] | None = None) -> tuple[Part, str]:
         """Return the most even part of a size, or the largest such part; of a picture of tiles, whole ones.
 
-        A plain border is left out of it.
+        A plain border is left out of it. Also return what to say of the part.
 
         most: (width, height) in pixels.
         """
@@ -183,8 +183,7 @@ class _Photo:
         seen, share = preparation.viewed(picture)
         if most is None and preparation.edges_meet(seen):
             whole = picture.shape == self.picture.shape
-            self.said = f"{'whole' if whole else 'inside of its border'}, as its edges meet"
-            return inside
+            return inside, f"{'whole' if whole else 'inside of its border'}, as its edges meet"
         sides = inside.width, inside.height
         wanted = (min(most[0], sides[0]), min(most[1], sides[1])) if most else sides
         tile = preparation.found_tile(picture)
@@ -192,7 +191,7 @@ class _Photo:
         width, height = (
             round(count * period) or side for side, count, period in zip(wanted, counts, tile, strict=True)
         )
-        self.said = self._counted(counts, tile) if any(counts) else "the most even part"
+        said = self._counted(counts, tile) if any(counts) else "the most even part"
         if any(counts) or most:
             part = preparation.even_part(seen, round(width * share), round(height * share))
         else:
@@ -200,7 +199,7 @@ class _Photo:
             width, height = round(part.width / share), round(part.height / share)
         width, height = min(width, sides[0]), min(height, sides[1])
         x, y = min(round(part.x / share), sides[0] - width), min(round(part.y / share), sides[1] - height)
-        return Part(inside.x + x, inside.y + y, width, height)
+        return Part(inside.x + x, inside.y + y, width, height), said
 
     def _counted(self, counts: Sequence[int], tile: tuple[float, float]) -> str:
         """Return how many of the tiles that a picture repeats are taken."""

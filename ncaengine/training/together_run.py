@@ -15,6 +15,7 @@ from ncaengine.core.kernels import Catalogue
 from ncaengine.core.lattice import whole_view
 from ncaengine.core.looks import quantise
 from ncaengine.core.model import Config, Model
+from ncaengine.core.names import training_folder
 from ncaengine.core.types import F32
 from ncaengine.formats import model_files
 from ncaengine.io import contact_sheets
@@ -23,7 +24,7 @@ from ncaengine.training.checkpoint import Checkpoint
 from ncaengine.training.config import TOGETHER, TrainingSettings
 from ncaengine.training.job import TrainingJob
 from ncaengine.training.regional import RegionalTransport
-from ncaengine.training.run import TrainingRun
+from ncaengine.training.run import PREVIEWED, TrainingRun
 from ncaengine.training.together import TogetherTrainer, conditioned, spread, with_textures
 
 FEWEST, MOST = 2, 32
@@ -103,23 +104,23 @@ class TogetherRun(TrainingRun):
             contact_sheets.save_picture(Image.fromarray(quantise(target)), path)
         self._copied = True
 
-    def preview(self, count: int = 3) -> Image.Image:
+    def preview(self) -> Image.Image:
         """Draw a row for each texture, its target and grids of it, and a row of mixtures and borders."""
         side = self.settings.size
         scale, rows = max(1, 128 // side), []
         for n, (name, target) in enumerate(self.targets.items()):
             picture = contact_sheets.frame_target(quantise(target), (side, side), scale)
-            grids = self._grids(lambda pair, share, n=n: pair[0] == n and not share.any(), count, scale)  # type: ignore[misc]
+            grids = self._grids(lambda pair, share, n=n: pair[0] == n and not share.any(), scale)  # type: ignore[misc]
             rows.append([contact_sheets.Tile(picture, name), *grids])
-        rows.append(self._grids(lambda pair, share: bool(share.any()), count, scale))
+        rows.append(self._grids(lambda pair, share: bool(share.any()), scale))
         return contact_sheets.contact_sheet(rows, f"{self.job.output.stem}, iteration {self.trainer.iteration:,}")
 
-    def _grids(self, wanted: Callable[[Tensor, Tensor], bool], count: int, scale: int) -> list[contact_sheets.Tile]:
-        """Return tiles of up to `count` grids of each kernel's pool whose maps are wanted."""
+    def _grids(self, wanted: Callable[[Tensor, Tensor], bool], scale: int) -> list[contact_sheets.Tile]:
+        """Return tiles of up to PREVIEWED grids of each kernel's pool whose maps are wanted."""
         t, names, tiles = self.trainer, list(self.targets), []
         for turn, kernel in enumerate(t.kernels):
             found = [n for n in range(t.pools.shape[1]) if wanted(t.pairs[turn, n], t.shares[turn, n])]
-            for n in found[:count]:
+            for n in found[:PREVIEWED]:
                 state = np.ascontiguousarray(t.pools[turn, n].permute(1, 2, 0).cpu().numpy())
                 view = whole_view(kernel, (self.settings.size,) * 2, scale)
                 one, other = (names[k] for k in t.pairs[turn, n].tolist())
@@ -138,7 +139,7 @@ def _textures_of(model: Model, path: Path) -> dict[str, Embedding]:
 
 def target_copy(output: Path, texture: str) -> Path:
     """Return where the run of a model keeps a copy of a texture's target."""
-    return output.with_suffix(".training") / "targets" / f"{texture}.png"
+    return training_folder(output) / "targets" / f"{texture}.png"
 
 
 def texture_name(image: str) -> str:

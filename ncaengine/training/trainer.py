@@ -5,6 +5,7 @@ of steps, changes the weights to lower the loss of the grids' pictures, and puts
 """
 
 import copy
+import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -71,6 +72,16 @@ def widened(start: Model, channels: int, hidden: int, seed: int) -> Model:
     w2[: old.channels, : old.hidden] = start.w2
     w1[: old.hidden, [n for n in range(w1.shape[1]) if n not in columns]] = 0
     return Model(made.config, w1, b1, w2, b2)
+
+
+def rounded(trained: Model) -> Model:
+    """Return a model whose weights are what float16 can hold, so that a page with it is smaller.
+
+    Weights beyond its range stay as they are.
+    """
+    with np.errstate(over="ignore"):
+        short = {name: getattr(trained, name).astype(np.float16).astype(np.float32) for name in model.WEIGHTS}
+    return dataclasses.replace(trained, **{name: each for name, each in short.items() if np.isfinite(each).all()})
 
 
 class Trainer:

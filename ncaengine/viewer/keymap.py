@@ -55,10 +55,6 @@ def _quit(app: App) -> None:
     app.closing = True
 
 
-def _save_as(app: App) -> None:
-    session_files.ask_name(app, "session")
-
-
 def _toggle_theme(app: App) -> None:
     app.prefs.theme = "dark" if app.prefs.theme == "light" else "light"
 
@@ -173,7 +169,7 @@ TABLE = (
     Shortcut(FILES, "Ctrl R", (CTRL | int(Key.r),), "Start or stop recording", recording.toggle),
     Shortcut(FILES, "Shift P", (SHIFT | int(Key.p),), "Save a picture that opens as a session", recording.save_still),
     Shortcut(FILES, "Ctrl S", (CTRL | int(Key.s),), "Save the session", session_files.save),
-    Shortcut(FILES, "Ctrl Shift S", (CTRL | SHIFT | int(Key.s),), "Save the session as …", _save_as),
+    Shortcut(FILES, "Ctrl Shift S", (CTRL | SHIFT | int(Key.s),), "Save the session as …", session_files.save_as),
     Shortcut(GRIDS, "K", (int(Key.k),), "Switch between square and hexagonal (next kernel)", grids.next_kernel),
     Shortcut(
         GRIDS, "Shift K", (SHIFT | int(Key.k),), "Next kernel of all", lambda app: grids.next_kernel(app, every=True)

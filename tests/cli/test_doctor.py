@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from cli_calls import WITHOUT_TORCH
 
-from ncaengine.cli import main
-from ncaengine.cli.shared import checks
+from ncaengine.cli import doctor, main
 
 
 def findings(*program: str, **variables: str) -> dict[str, list[dict[str, str]]]:
@@ -22,14 +21,14 @@ def findings(*program: str, **variables: str) -> dict[str, list[dict[str, str]]]
     parts: dict[str, list[dict[str, str]]] = {}
     for each in json.loads(done.stdout)["findings"]:
         parts.setdefault(each["part"], []).append(each)
-    assert list(parts) == list(checks.CHECKS)
+    assert list(parts) == list(doctor.CHECKS)
     return parts
 
 
 def test_it_names_all_parts_in_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor"]) == 0
     printed = capsys.readouterr().out
-    assert set(checks.CHECKS) <= {line.split()[0] for line in printed.splitlines() if line.strip()}
+    assert set(doctor.CHECKS) <= {line.split()[0] for line in printed.splitlines() if line.strip()}
 
 
 def test_a_machine_without_opengl_display_torch_and_with_a_broken_kernel(tmp_path: Path) -> None:
@@ -48,7 +47,13 @@ def test_a_machine_without_opengl_display_torch_and_with_a_broken_kernel(tmp_pat
     assert (broken["verdict"], broken["found"].startswith(f"{plugin}: ")) == ("broken", True)
     [caches] = [each for each in found["folders"] if each["found"].startswith("caches")]
     assert caches["verdict"] == "broken"
-    assert found["encoders"][0]["verdict"] == "good"
+    assert [each["verdict"] for each in found["encoders"]] == ["good", "good"]
+
+
+def test_an_encoder_that_pillow_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("PIL.features.check", lambda _: False)
+    *_, found = doctor.CHECKS["encoders"]("encoders")
+    assert (found.verdict, found.found.endswith("but not .avif")) == ("broken", True)
 
 
 def test_a_machine_with_everything(tmp_path: Path) -> None:
@@ -60,12 +65,12 @@ def test_a_machine_with_everything(tmp_path: Path) -> None:
 
 
 def test_a_driver_that_crashes_or_hangs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks, "OPENGL", "import os; os.abort()")
-    [found] = checks.CHECKS["OpenGL"]("OpenGL")
+    monkeypatch.setattr(doctor, "OPENGL", "import os; os.abort()")
+    [found] = doctor.CHECKS["OpenGL"]("OpenGL")
     assert (found.verdict, found.found) == ("missing", "the driver ended the process (signal 6)")
-    monkeypatch.setattr(checks, "OPENGL", "import time; time.sleep(60)")
-    monkeypatch.setattr(checks, "PATIENCE", 1)
-    [found] = checks.CHECKS["OpenGL"]("OpenGL")
+    monkeypatch.setattr(doctor, "OPENGL", "import time; time.sleep(60)")
+    monkeypatch.setattr(doctor, "PATIENCE", 1)
+    [found] = doctor.CHECKS["OpenGL"]("OpenGL")
     assert "does not answer" in found.found
 
 
@@ -73,7 +78,7 @@ def test_a_check_that_fails_does_not_end_the_others(monkeypatch: pytest.MonkeyPa
     def fails(part: str) -> None:
         raise ZeroDivisionError("x")
 
-    monkeypatch.setattr(checks, "CHECKS", {"a": fails, "models": checks.CHECKS["models"]})
-    first, second = checks.run_all()
+    monkeypatch.setattr(doctor, "CHECKS", {"a": fails, "models": doctor.CHECKS["models"]})
+    first, second = doctor.run_all()
     assert (first.verdict, first.found) == ("broken", "ZeroDivisionError: x")
     assert second.verdict == "good"

@@ -2,11 +2,15 @@
 
 import subprocess
 import sys
+from typing import get_type_hints
 
 import pytest
 
 from ncaengine.cli import COMMANDS, main
 from ncaengine.cli.shared import usage
+from ncaengine.cli.shared.options import join_help_lines
+from ncaengine.cli.train import Train
+from ncaengine.training.config import TrainingSettings
 
 
 def usage_error(capsys, *arguments: object) -> str:
@@ -141,3 +145,9 @@ def test_the_shells_completion_knows_commands_and_flags(tmp_path):
     assert set(commands.split()) == {"record", "replay"}
     assert {"--steps", "--steps-per-frame"} <= set(flags.split())
     assert main(["--tyro-write-completion", "bash", str(tmp_path / "none" / "x")]) == 1
+
+
+def test_help_of_settings_is_not_broken_where_its_source_is() -> None:
+    join_help_lines(Train)
+    hints = get_type_hints(TrainingSettings, include_extras=True)
+    assert "64 is enough for many textures" in hints["size"].__metadata__[-1].help

@@ -11,7 +11,6 @@ from ncaengine.core import kernels
 from ncaengine.core.errors import NCAError
 
 GX = "weights = [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]"
-LAPLACE = "weights = [[1, 2, 1], [2, -12, 2], [1, 2, 1]]"
 BASIS = "basis = [[1.0, 0.0], [0.0, 1.0]]"
 BROKEN = {  # what is broken: (text, key named, part of the cure)
     "no name": (replaced('name = "mine"\n', ""), "`name`", "add it"),

@@ -184,13 +184,14 @@ def test_a_model_that_diverges_is_refused(catalogue: Catalogue) -> None:
 
 
 def test_an_atlas_keeps_the_attribution(tmp_path: Path) -> None:
-    mine = {"author": "Me", "licence": "CC BY-NC 4.0", "file": "gone", "recognised": "gone", "long": "x" * 10_000}
+    mine = {"author": "Me", "licence": "CC BY-NC 4.0", "file": "gone", "recognised": "gone", "long": "x" * 10_000,
+            "loss on square": "0.1 at 500, before the weights were rounded"}  # fmt: skip
     models = [random_model(msgspec.structs.replace(SELFORG, attribution=facts)) for facts in (mine, {})]
     text = atlas.atlas_json([(model, None) for model in models])
     first, second = (m.config.attribution for m in reimported(text, tmp_path / "a.json"))
     assert (first["author"], first["licence"], len(first["long"])) == ("Me", "CC BY-NC 4.0", 500)
     assert first["recognised"].startswith("its model_names")
-    assert not {"file", "authors", "source"} & set(first), "nobody else is credited"
+    assert not {"file", "authors", "source", "loss on square"} & set(first), "nobody else is credited"
     assert "ask who trained it" in second["authors"]
     for odd in (5, [], [7, {"author": 3}], {"a": "b"}):  # other programs may use this key
         found = reimported(json.dumps({**json.loads(text), "attribution": odd}), tmp_path / "b.json")

@@ -200,6 +200,8 @@ def test_life_is_that_of_the_file(file: Path) -> None:
     texture = {name: torch.from_numpy(array) for name, array in state_dict(16).items()}
     config = model_files.load(saved(file, texture | {"alive_threshold": torch.tensor(0.125)})).config
     assert (config.alive, config.seed, config.colour.alpha) == (Alive(3, 0.125), Seed("point", 1.0, first=3), True)
+    hinted = model_files.load(saved(file, texture | {"alive_threshold": torch.tensor(0.125)}), Hints(offset=0.25))
+    assert (hinted.config.colour.alpha, hinted.config.colour.offset) == (True, 0.25)
 
 
 def test_flags_win_over_the_file(file: Path) -> None:

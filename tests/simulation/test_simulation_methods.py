@@ -294,6 +294,7 @@ def test_a_missing_grid_or_image_is_named(simulate, backend):
         (lambda sim: Simulation(3), "is not a backend"),
         (lambda sim: open_backend(None), "There is no backend None"),
         (lambda sim: open_backend("cpu", threads="x"), "The number of threads must be a whole number of at least 1"),
+        (lambda sim: open_backend("cpu", threads=True), "The number of threads must be a whole number of at least 1"),
         (lambda sim: sim.morph("a", "b", 1.5), "The steps of a morph must be a whole number of at least 1, not 1.5"),
         (lambda sim: sim.morph("a", "b", "3"), "The steps of a morph must be"),
         (lambda sim: sim.morph("a", "b", None), "The steps of a morph must be"),

@@ -186,22 +186,24 @@ def test_what_cannot_be_reported_is_said_before_any_step(here, capsys, monkeypat
     "text", ["", "a\n1", "loss,b\n1\n1,2", "b,loss\n1", "loss\n1e300", "loss\n" + "1" * 2**18, "\xff"]
 )
 def test_what_is_no_loss_curve_is_left_out(tmp_path, text):
-    (tmp_path / "loss.csv").write_text(text, "latin-1")
-    assert read_or_none(tmp_path / "loss.csv") in (None, [], [1.0, 1.0])
+    (tmp_path / "a.training").mkdir()
+    (tmp_path / "a.training/loss.csv").write_text(text, "latin-1")
+    assert read_or_none(tmp_path / "a.pt") in (None, [], [1.0, 1.0])
 
 
 def test_files_that_never_end_are_not_read(tmp_path):
-    for name in ("loss.csv", "net.pth"):
+    (tmp_path / "a.training").mkdir()
+    for name in ("a.training/loss.csv", "net.pth"):
         os.mkfifo(tmp_path / name)
-    assert read_or_none(tmp_path / "loss.csv") is None
+    assert read_or_none(tmp_path / "a.pt") is None
     with pytest.raises(NCAError, match=r"net\.pth: is a FIFO"):
         read_weights(tmp_path / "net.pth")
 
 
-def read_or_none(path):
-    """Return the losses in a file, None if it is refused."""
+def read_or_none(model):
+    """Return the losses of a model's training, None if their file is refused."""
     try:
-        return read_losses(path)
+        return read_losses(model)
     except NCAError:
         return None
 

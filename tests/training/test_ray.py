@@ -211,6 +211,9 @@ def test_what_ray_cannot_do_is_told_in_a_sentence(
     with socket.create_server(("127.0.0.1", 0)) as server:
         nobody = f"127.0.0.1:{server.getsockname()[1]}"
     assert f"--ray {nobody}: cannot be reached" in problem(capsys, "train", "coral", *out, "--ray", nobody)
+    slow = Exception("The current node timed out during startup.")  # what a busy machine makes Ray raise
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=Mock(side_effect=slow)))
+    assert "Ray can't start here (The current node timed out" in problem(capsys, "train", "coral", *out, "--ray")
     monkeypatch.setitem(sys.modules, "ray", None)
     assert "pip install 'ncaengine[ray]'" in problem(capsys, "train", "coral", *out, "--ray")
     assert not (tmp_path / "m").exists()

@@ -20,9 +20,8 @@ from ncaengine.core.errors import NCAError
 from ncaengine.training import losses
 from ncaengine.training.config import FIXED, TrainingSettings, merge_settings
 from ncaengine.training.devices import pick_precision
-from ncaengine.training.run_files import rounded
 from ncaengine.training.step import PairedStep, ReferenceStep, make_step
-from ncaengine.training.trainer import MAX_ROLLBACKS, Trainer, initial_model, segment_length, widened
+from ncaengine.training.trainer import MAX_ROLLBACKS, Trainer, initial_model, rounded, segment_length, widened
 
 TINY = TrainingSettings(
     iterations=40, size=16, batch=2, pool=8, rollout=(4, 8), fresh=0.5, channels=12, hidden=16, precision="float32"

@@ -1,6 +1,6 @@
 """Fixtures of the viewer's tests."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,14 +17,14 @@ from ncaengine.viewer.state.options import Options
 
 @pytest.fixture
 def make(gl: GLBackend, catalogue: Catalogue) -> Iterator[Callable[..., App]]:
-    """A function that makes an App without a window, with a number of grids."""
+    """A function that makes an App without a window, with a number of grids whose models have these names."""
     made: list[Simulation] = []
 
-    def app(count: int = 1) -> App:
+    def app(count: int = 1, names: Sequence[str] = "abc", rng_seed: int = 0) -> App:
         made.append(Simulation(gl, catalogue))
         found = App(made[-1])
-        models = [model("abc"[i], i) for i in range(count)]
-        open_files.open_models(found, models, Options((12, 10), steps_per_second=(30.0,)))
+        models = [model(names[i], i) for i in range(count)]
+        open_files.open_models(found, models, Options((12, 10), steps_per_second=(30.0,), rng_seed=rng_seed))
         return found
 
     yield app

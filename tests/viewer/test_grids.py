@@ -5,7 +5,7 @@
 
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,11 @@ from apps import messages
 from helpers import apart, random_model
 from window_driver import drive, frames, model, only, wait_until
 
-from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.core import kernels
-from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Alive
 from ncaengine.formats import model_files
 from ncaengine.simulation import commands
 from ncaengine.simulation.commands import Fill
-from ncaengine.simulation.simulation import Simulation
 from ncaengine.simulation.world import MOST_GRIDS
 from ncaengine.viewer.actions import display_modes, grids, open_files, recording, running
 from ncaengine.viewer.panels import maps
@@ -35,15 +32,11 @@ SMALL = Options((40, 40), rng_seed=3)
 
 
 @pytest.fixture
-def app(gl: GLBackend, catalogue: Catalogue) -> Iterator[App]:
+def app(make: Callable[..., App]) -> App:
     """An App without a window, with one grid that has made three steps."""
-    sim = Simulation(gl, catalogue)
-    app = App(sim)
-    open_files.open_models(app, [model("a")], Options((12, 10), steps_per_second=(30.0,), rng_seed=7))
-    sim.step(3)
-    yield app
-    for grid in sim.grids.values():
-        grid.cells.release()
+    app = make(rng_seed=7)
+    app.sim.step(3)
+    return app
 
 
 def journal(app: App, start: int) -> list[str]:

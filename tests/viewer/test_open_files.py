@@ -7,13 +7,14 @@ The window's own part runs in a process of its own, see window_driver:
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
+from apps import model
 from helpers import NOTEBOOK_CONFIG, apart, random_model, small
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,19 +38,10 @@ from ncaengine.viewer.state.options import Options
 from ncaengine.viewer.state.thumbnails import SIDE, STEPS, Thumbnail
 
 
-def model(name: str = "small", seed: int = 0, **changes: Any) -> Model:
-    return random_model(small(NOTEBOOK_CONFIG, name=name, **changes), seed)
-
-
 @pytest.fixture
-def app(gl: GLBackend, catalogue: Catalogue) -> Iterator[App]:
+def app(make: Callable[..., App]) -> App:
     """An App without a window, with one grid."""
-    sim = Simulation(gl, catalogue)
-    app = App(sim)
-    open_files.open_models(app, [model("first")], Options((12, 10), steps_per_second=(30.0,), rng_seed=7))
-    yield app
-    for grid in sim.grids.values():
-        grid.cells.release()
+    return make(names=["first"], rng_seed=7)
 
 
 def saved(folder: Path, name: str, seed: int = 0) -> Path:
@@ -107,7 +99,7 @@ def test_an_unwritable_cache_is_no_error(gl: GLBackend, catalogue: Catalogue, tm
 def test_a_thumbnails_name_depends_on_all_weights_and_the_configuration() -> None:
     plain = model()
     changed = Model(plain.config, plain.w1, plain.b1, plain.w2, plain.b2 + np.float32(1e-3))
-    names = [thumbnails.digest(m) for m in (model(), changed, model("other"), model(seed=1))]
+    names = [thumbnails.digest(m) for m in (model(), changed, model("other"), model(rng_seed=1))]
     assert len(set(names)) == len(names)
     assert thumbnails.digest(model()) == names[0]
 

@@ -1,39 +1,25 @@
 """A model replaces another one on a grid and runs as it was trained."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
-from helpers import NOTEBOOK_CONFIG, random_model, small
+from apps import model
 
-from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.core import bounds
-from ncaengine.core.kernels import Catalogue
 from ncaengine.core.model import Model, Seed
 from ncaengine.formats import model_files
-from ncaengine.simulation.commands import Step
-from ncaengine.simulation.simulation import Simulation
 from ncaengine.viewer.actions import grids, open_files, running
 from ncaengine.viewer.state.app import App
-from ncaengine.viewer.state.options import Options
-
-
-def model(name: str, **changes: Any) -> Model:
-    return random_model(msgspec.structs.replace(small(NOTEBOOK_CONFIG, name=name), **changes))
 
 
 @pytest.fixture
-def app(gl: GLBackend, catalogue: Catalogue) -> Iterator[App]:
+def app(make: Callable[..., App]) -> App:
     """An App without a window, with one grid that has grown a little."""
-    sim = Simulation(gl, catalogue)
-    app = App(sim)
-    open_files.open_models(app, [model("first")], Options((12, 10), steps_per_second=(30.0,), rng_seed=7))
-    sim.submit(Step(app.grid.id, 5))
-    yield app
-    for grid in sim.grids.values():
-        grid.cells.release()
+    app = make(names=["first"], rng_seed=7)
+    app.sim.step(5)
+    return app
 
 
 def use(app: App, other: Model, how: str, folder: Any) -> None:

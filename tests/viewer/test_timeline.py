@@ -6,7 +6,7 @@ What the keys do is tested on an App without a window, the bar itself in a scena
 
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +15,17 @@ import pytest
 from helpers import apart
 from window_driver import drive, frames, model, wait_until
 
-from ncaengine.backends.gl.backend import GLBackend
 from ncaengine.core.errors import NCAError
-from ncaengine.core.kernels import Catalogue
 from ncaengine.simulation import commands
-from ncaengine.simulation.simulation import Simulation
 from ncaengine.viewer.actions import grids, history, open_files, recording, session_files
 from ncaengine.viewer.state.app import App
 from ncaengine.viewer.state.options import Options
 
 
 @pytest.fixture
-def app(gl: GLBackend, catalogue: Catalogue) -> Iterator[App]:
+def app(make: Callable[..., App]) -> App:
     """An App without a window, with one grid."""
-    sim = Simulation(gl, catalogue)
-    app = App(sim)
-    open_files.open_models(app, [model("a")], Options((12, 10), steps_per_second=(30.0,), rng_seed=7))
-    yield app
-    for grid in sim.grids.values():
-        grid.cells.release()
+    return make(rng_seed=7)
 
 
 def test_a_grid_that_can_not_come_back_is_told(app: App, monkeypatch: pytest.MonkeyPatch) -> None:

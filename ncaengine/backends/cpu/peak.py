@@ -34,12 +34,12 @@ def multiply_adds(width: Width) -> Unit:
     return unit
 
 
-def peak_gflops(threads: int | None = None, width: Width | None = None) -> float:
+def peak_gflops(threads: int | None = None) -> float:
     """Return the most operations per second that the processor's vectors make, in 1e9, the best of a few.
 
     A multiplication and an addition are two operations.
     """
-    threads, width = threads or cores(), width or host_width()
+    threads, width = threads or cores(), host_width()
     compiler = Compiler(width)  # which holds the function's code
     address = compiler.address("multiply_adds", multiply_adds(width))  # its code is freed with it
     function = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 4)(address)

@@ -141,9 +141,8 @@ class GLCells:
         if self._backend.device.fragment:
             return "every"
         group = source.GROUP[self._backend.device.form]
-        countable = (
-            self._size[0] * self._size[1] <= source.MOST_GROUPS * group[0] * group[1]
-        )  # even if all of them fire
+        most = source.MOST_GROUPS * group[0] * group[1]  # cells that can be listed, if all of them fire
+        countable = self._size[0] * self._size[1] <= most
         return "listed" if countable and settings.fire_rate * self._maps.mean_rate < MOST_LISTED else "every"
 
     def step(self, number: int, rng_seed: int, settings: Settings) -> None:

@@ -4,7 +4,7 @@ tyro parses a type as it says here; `check_ranges` then checks the numbers of a 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, is_dataclass
 from functools import partial
 from pathlib import Path
@@ -55,16 +55,21 @@ def check_ranges(command: object) -> None:
 
 
 def join_help_lines(command: type[T]) -> type[T]:
-    """Give the flags of a command their docstrings as help, each on one line; return the command.
+    """Give a command's flags, and those of settings in it, their docstrings as help, each on one line; return it.
 
-    tyro would show the line breaks of the source.
+    tyro would show the line breaks of the source, and '' where a text has no default.
     """
     from docstring_parser import parse_from_object
 
     hints = command.__annotations__
+    for kind in get_type_hints(command).values():
+        if is_dataclass(kind) and isinstance(kind, type):
+            join_help_lines(kind)
     for field in parse_from_object(command).params:
-        text = " ".join((field.description or "").split())
-        hints[field.arg_name] = Annotated[hints[field.arg_name], tyro.conf.arg(help=text)]
+        text, hint = " ".join((field.description or "").split()), hints[field.arg_name]
+        if getattr(command, field.arg_name, None) == "":
+            hint = Annotated[hint, tyro.conf.arg(help_behavior_hint="(default: none)")]
+        hints[field.arg_name] = Annotated[hint, tyro.conf.arg(help=text)]
     return command
 
 
@@ -89,6 +94,17 @@ def parsed_by(parse: Callable[[str], T], show: Callable[[T], str], metavar: str)
         instance_from_str=lambda words: parse(words[0]),
         is_instance=lambda value: value is None or not isinstance(value, str),
         str_from_instance=lambda value: [show(value) if value else ""],
+    )
+
+
+def bare_or_with(metavar: str, join: Callable[[Sequence[str]], str]) -> PrimitiveConstructorSpec[str]:
+    """Let tyro parse a flag that needs no value, '' then. join: makes one text of the words after the flag."""
+    return PrimitiveConstructorSpec(
+        nargs="*",
+        metavar=metavar,
+        instance_from_str=join,
+        is_instance=lambda value: value is None or isinstance(value, str),
+        str_from_instance=lambda value: [value or ""],
     )
 
 
@@ -152,16 +168,10 @@ Threads = Annotated[
 TrainingThreads = Annotated[int, Range(0, 1024)]
 Osc = Annotated[
     str | None,
-    PrimitiveConstructorSpec(
-        nargs="*",
-        metavar="[PORT]",
-        instance_from_str=" ".join,
-        is_instance=lambda value: value is None or isinstance(value, str),
-        str_from_instance=lambda value: [value or ""],
-    ),
+    bare_or_with("[PORT]", " ".join),
     tyro.conf.arg(
         help="Take commands from other programs by Open Sound Control, on this port (9000 if none is given) from this "
-        "machine alone, or on ADDRESS:PORT from others, too.",
+        "machine alone, or on ADDRESS:PORT from others, too. Needs the extra osc.",
         help_behavior_hint="(default: off)",
     ),
 ]

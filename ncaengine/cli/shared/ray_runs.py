@@ -7,10 +7,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ncaengine.cli.shared.output import print_line, print_notice, progress_bar
-from ncaengine.cli.shared.training_runs import NOTICE_SECONDS, is_done, stop_signals
-from ncaengine.core.texts import plural
-from ncaengine.training.curves import final_loss, median_loss, read_losses
+from ncaengine.cli.shared.output import print_notice, progress_bar
+from ncaengine.cli.shared.training_runs import NOTICE_SECONDS, claimed_output, is_done, print_trained, stop_signals
+from ncaengine.training.curves import median_loss, read_losses
 
 if TYPE_CHECKING:
     from ncaengine.training.job import TrainingJob
@@ -34,7 +33,7 @@ def run_on_ray(
     The arguments are those of train_all, share_of and run_all.
     Raises KeyboardInterrupt if it was asked to stop, once everything is saved, and NCAError.
     """
-    from ncaengine.core import claims, files, kernels
+    from ncaengine.core import kernels
     from ncaengine.training import ray_driver
     from ncaengine.training.run import check_target
 
@@ -50,9 +49,7 @@ def run_on_ray(
     # Ray has a handler of its own for SIGTERM, so ours comes after it.
     with ray_driver.connected(address), stop_signals() as stopped, ExitStack() as claimed:
         for job in jobs:
-            files.make_folder(job.output.parent)
-            files.check_place(job.output)
-            claimed.enter_context(claims.claimed(job.folder, called=job.output))
+            claimed.enter_context(claimed_output(job))
         share, table = ray_driver.share_of(jobs, threads, gpus), _Table(jobs)
         with table.bars:
             outcomes = ray_driver.train_all(
@@ -72,9 +69,7 @@ def _print_outcomes(outcomes: "Sequence[Outcome]") -> None:
         if outcome.problem:
             print_notice(f"{job.output}: {outcome.problem}")
         elif outcome.finished:
-            losses = read_losses(job.folder / "loss.csv")
-            loss = f"loss {final_loss(losses):.3g}"
-            print_line(f"{job.output}: {plural(len(losses), 'iteration')}, {loss}; pictures in {job.folder}/")
+            print_trained(job, read_losses(job.output))
 
 
 class _Table:

@@ -100,6 +100,6 @@ def _training_losses(path: Path) -> tuple[float, ...]:
     from ncaengine.training.curves import read_losses
 
     try:
-        return tuple(read_losses(path.with_suffix(".training") / "loss.csv"))
+        return tuple(read_losses(path))
     except NCAError:
         return ()

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def find_textures(
-    names: Sequence[str], budget: str, start: Path | None = None, plugins: Sequence[Path] = ()
-) -> list[Path]:
+def find_textures(names: Sequence[str], budget: str, start: Path | None, plugins: Sequence[Path]) -> list[Path]:
     """Return the model of each texture. Those of images are trained, with progress, and kept in the user's cache.
 
     names: Model files, shipped models, or images.

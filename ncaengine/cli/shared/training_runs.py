@@ -43,7 +43,7 @@ def run_all(
     again: what a message says after "the same command", which continues.
     Raises KeyboardInterrupt if it was asked to stop, once everything is saved, and NCAError.
     """
-    from ncaengine.core import claims, files, kernels
+    from ncaengine.core import claims, kernels
     from ncaengine.training import trainer
     from ncaengine.training.run import check_target
     from ncaengine.training.together_run import start_run
@@ -61,9 +61,7 @@ def run_all(
             started = job.checkpoint.exists()
             if resume and is_done(job):
                 continue
-            files.make_folder(job.output.parent)
-            files.check_place(job.output)
-            with claims.claimed(job.folder, called=job.output):
+            with claimed_output(job):
                 run = start_run(dataclasses.replace(job, resume=started) if resume else job, catalogue, print_notice)
                 title = f"{job.output.stem} {number}/{len(jobs)}" if len(jobs) > 1 else job.output.stem
                 _train(run, title, stopped, watch)
@@ -71,8 +69,7 @@ def run_all(
                 iteration = f"{run.trainer.iteration:,}"
                 print_notice(f"Stopped at iteration {iteration}; run the same command{again} to continue.")
                 raise KeyboardInterrupt
-            loss = f"loss {final_loss(run.losses):.3g}"
-            print_line(f"{job.output}: {plural(len(run.losses), 'iteration')}, {loss}; pictures in {job.folder}/")
+            print_trained(job, run.losses)
 
 
 def is_done(job: "TrainingJob") -> bool:
@@ -81,6 +78,23 @@ def is_done(job: "TrainingJob") -> bool:
     if done:
         print_notice(f"{job.output}: already trained; skipped.")
     return done
+
+
+@contextmanager
+def claimed_output(job: "TrainingJob") -> Iterator[None]:
+    """Claim the output of a training, for `with`. Raises NCAError if it can't be written or another program does so."""
+    from ncaengine.core import claims, files
+
+    files.make_folder(job.output.parent)
+    files.check_place(job.output)
+    with claims.claimed(job.folder, called=job.output):
+        yield
+
+
+def print_trained(job: "TrainingJob", losses: Sequence[float]) -> None:
+    """Print what a finished training wrote. losses: of its iterations."""
+    loss = f"loss {final_loss(losses):.3g}"
+    print_line(f"{job.output}: {plural(len(losses), 'iteration')}, {loss}; pictures in {job.folder}/")
 
 
 @contextmanager

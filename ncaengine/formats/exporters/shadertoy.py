@@ -15,6 +15,7 @@ from ncaengine.core import stencils as own_stencils
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Config, Extra, Model, Range, Seed
 from ncaengine.core.states import BLOB_CELLS, BLOB_RADIUS
+from ncaengine.core.texts import printable
 from ncaengine.core.types import F32
 from ncaengine.formats.exporters import article, tabs
 from ncaengine.formats.exporters.literals import constants, exact, floats, fours, vec4
@@ -54,7 +55,7 @@ def _head(model: Model, kernel: Kernel) -> str:
     size = f"{c.channels} channels, {c.hidden} hidden units, {model.parameters} weights; kernel: {kernel.name}."
     facts = [f"{c.name}, a neural cellular automaton", *credits, size, f"{tabs.MADE_BY} {__version__} (Apache-2.0)."]
     # Line breaks and backslashes could end the comment that a fact is in.
-    safe = ["".join(ch if ch.isprintable() and ch != "\\" else " " for ch in fact) for fact in facts]
+    safe = [printable(fact).replace("\\", " ") for fact in facts]
     inputs = tabs.INPUTS_ALIVE if c.alive else tabs.INPUTS
     how = Template(tabs.HEAD).substitute(INPUTS=inputs, TILES=perception.layers(c))
     lines = [line for fact in safe for line in textwrap.wrap(fact, WIDTH)]

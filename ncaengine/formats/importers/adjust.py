@@ -19,12 +19,14 @@ OPAQUE: F32 = np.array([[[0, 0, 0, 1]]], np.float32)
 
 
 def adjusted(model: Model, hints: Hints) -> Model:
-    """Return a model with the hints' padding, seed, signs, life, fire rate, integrator and limit.
+    """Return a model with the hints' colours, padding, seed, signs, life, fire rate, integrator and limit.
 
     Raises NCAError if a hint doesn't fit the model.
     """
     c = model.config
     changes = dict[str, object]()
+    if hints.offset is not None:
+        changes["colour"] = msgspec.structs.replace(c.colour, offset=hints.offset)
     if hints.padding:
         changes["padding"] = hints.padding
     if hints.integrator:

@@ -17,12 +17,11 @@ from typing import Annotated, Any
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import MAX_NUMBERS, Model
-from ncaengine.core.types import F32
+from ncaengine.core.types import F32, U8
 from ncaengine.formats.importers.base import (
     ASK,
     Decoded,
@@ -256,7 +255,7 @@ def _numbers(layer: AtlasLayer, size: tuple[int, int]) -> F32:
         return np.array(numbers, np.float32).reshape(given)
 
 
-def _picture(layer: AtlasLayer, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+def _picture(layer: AtlasLayer, size: tuple[int, int]) -> U8:
     """Return the layer's picture, (rows, columns, 4) uint8."""
     try:
         packed = base64.b64decode(layer.data.split(",", 1)[-1], validate=True)

@@ -9,13 +9,13 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Integrator, Model, Padding, Range
 from ncaengine.core.names import as_file_name
 from ncaengine.core.validation import explain_invalid
 from ncaengine.formats.importers.names import DICTIONARIES, is_silent, kind_of
+from ncaengine.formats.pickle.attributes import Value
 
 ARTICLE_KERNELS = ("square", "hexagonal-distill")
 """Kernels that the article's models were published for. On the moment-matched hexagonal kernel, whose response to the
@@ -52,8 +52,6 @@ FURTHER: tuple[Choice, ...] = (
 """Choices that every state dict leaves open."""
 
 T = TypeVar("T")
-Value = bool | int | float | str | tuple[float, ...] | npt.NDArray[Any]
-"""What a file states about a step; see `statements`."""
 Makers = dict[str, Callable[[], Model]]
 """Functions that make the models of a file, by name. They raise NCAError without the file's name."""
 
@@ -147,9 +145,12 @@ ABOUT_THE_FILE = ("recognised", "reading", "stated in the file", "left out", "no
 
 
 def bounded_attribution(facts: Mapping[Any, Any]) -> dict[str, str]:
-    """Return an attribution as an atlas holds it: only texts, limited in number and length, nothing about the file."""
+    """Return an attribution as an atlas holds it: texts of limited number and length.
+
+    What is about the file is left out, and so are losses: they were measured before the weights were rounded.
+    """
     texts = {k[:40]: v[:MAX_FACT_LETTERS] for k, v in facts.items() if isinstance(k, str) and isinstance(v, str)}
-    return {k: texts[k] for k in list(texts)[:MAX_FACTS] if k not in ABOUT_THE_FILE}
+    return {k: texts[k] for k in list(texts)[:MAX_FACTS] if k not in ABOUT_THE_FILE and not k.startswith("loss on ")}
 
 
 def as_value(array: Value) -> Value:

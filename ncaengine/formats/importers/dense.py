@@ -116,12 +116,9 @@ def build_model(net: Dense, convention: Convention, hints: Hints, name: str) -> 
         signs = dict(zip(STENCILS[3][1:], convention.gradients, strict=True))
         stencils = tuple(signs.get(stencil, stencil) for stencil in STENCILS[count])
         found, own = features(stencils, hints.filters or convention.filters), {}
-    colour = base.colour
-    if hints.offset is not None:
-        colour = msgspec.structs.replace(colour, offset=hints.offset)
     config = msgspec.structs.replace(
-        base, channels=channels, hidden=hidden, extra=PLACE if placed else (), name=name, colour=colour, features=found,
-        stencils=own, kernels=("square",) if own else base.kernels,
+        base, channels=channels, hidden=hidden, extra=PLACE if placed else (), name=name, features=found, stencils=own,
+        kernels=("square",) if own else base.kernels,
         attribution={**base.attribution, **reading_facts(net, convention, hints)},
     )  # fmt: skip
     w1 = np.concatenate([net.w1[:, order], net.w1[:, len(order) :]], 1)

@@ -21,12 +21,12 @@ from ncaengine.core.model import Alive, Model
 from ncaengine.core.types import F32
 from ncaengine.formats.importers import dense
 from ncaengine.formats.importers.base import ASK, Decoded, Family, Hints, Makers, converted, make_each
+from ncaengine.formats.importers.filters import KNOWN
 from ncaengine.formats.importers.growing import CONFIG
 from ncaengine.formats.importers.tf_graph import ADDS, LONGEST, Graph, TfNode
 
 CONVENTION = dense.Convention(msgspec.structs.replace(CONFIG, padding="zero"), "channel", "eighths", sure="likely")
-S = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], np.float32)
-FILTERS = np.stack([np.pad(np.ones((1, 1), np.float32), 1), S / 8, S.T / 8])
+FILTERS = np.stack([KNOWN[name] for name in dense.STENCILS[3]])
 WINDOW = {"strides": ["1"] * 4, "dilations": ["1"] * 4, "ksize": ["1", "3", "3", "1"]}
 """Numbers that a convolution or a pooling must have, if it says them."""
 SAME, CHANNELS_LAST = ("SAME", "U0FNRQ=="), ("NHWC", "TkhXQw==")

@@ -6,11 +6,11 @@ Read as: perception through identity and gradients, in each program's order and 
 """
 
 import msgspec
-import numpy as np
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Alive, Config, Seed
 from ncaengine.formats.importers import dense
+from ncaengine.formats.importers.adjust import OPAQUE
 from ncaengine.formats.importers.base import ASK, FURTHER, Decoded, Family, Hints, Makers
 from ncaengine.formats.importers.growing import CONFIG
 from ncaengine.formats.importers.state_dicts import PAIRS, find_layers
@@ -19,8 +19,6 @@ UP = ("gradient_x", "-gradient_y")
 """Gradients of programs whose second gradient points up."""
 ACROSS = ("gradient_y", "gradient_x")
 """Gradients of programs whose first gradient points down, because they convolve transposed pictures."""
-OPAQUE = np.array([[[0, 0, 0, 1]]], np.float32)
-"""Monash's seed: one cell with all channels 0 except opacity."""
 
 AFTER: Config = msgspec.structs.replace(CONFIG, alive=Alive(3, 0.1, "after"), seed=Seed("image"))
 ZERO: Config = msgspec.structs.replace(CONFIG, padding="zero")

@@ -49,7 +49,7 @@ def recognise(decoded: Decoded, _: Hints) -> str:
     return "its text holds four 4x4 matrices of numbers and a bias" if held else ""
 
 
-def open_models(decoded: Decoded, hints: Hints) -> Makers:
+def open_models(decoded: Decoded, _: Hints) -> Makers:
     """Return the maker of the one model, or of each model of a text, by name."""
     for said, value in decoded.stated.items():
         if kind_of(said) == "activation" and meaning_of("activation", str(value)) != "linear":
@@ -57,7 +57,7 @@ def open_models(decoded: Decoded, hints: Hints) -> Makers:
     array = _array(decoded)
     if array is not None:
         config = _with_facts(PLAIN, _unread(decoded))
-        return make_each([decoded.name], lambda _, name: _model(array[:, :-1], array[:, -1], config, hints, name))
+        return make_each([decoded.name], lambda _, name: _model(array[:, :-1], array[:, -1], config, name))
     rows: list[Numbers] = []
     scale = None
     if decoded.form == "text":
@@ -70,10 +70,10 @@ def open_models(decoded: Decoded, hints: Hints) -> Makers:
         raise NCAError("holds no μNCA: it has neither w (channels, 4·channels + 1) nor four 4x4 matrices and a bias.")
     names = [decoded.name, *(f"{decoded.name}-{number}" for number in range(2, len(rows) + 1))]
     config = _with_facts(DEMO, _unread(decoded))
-    return make_each(names, lambda number, name: _demo(rows[number], scale, config, hints, name))
+    return make_each(names, lambda number, name: _demo(rows[number], scale, config, name))
 
 
-def _model(w: F32, b: F32, config: Config, hints: Hints, name: str) -> Model:
+def _model(w: F32, b: F32, config: Config, name: str) -> Model:
     channels = len(w)
     if channels not in FILTERS:
         raise NCAError(f"has {channels} channels; a μNCA has 4, 6, 8 or 12.")
@@ -81,10 +81,7 @@ def _model(w: F32, b: F32, config: Config, hints: Hints, name: str) -> Model:
     for count, (stencil, gain) in zip(FILTERS[channels], GAINS, strict=True):
         features.append(Feature(stencil, gain, tuple(range(first, first + count))))
         first += count
-    colour = config.colour
-    if hints.offset is not None:
-        colour = msgspec.structs.replace(colour, offset=hints.offset)
-    config = msgspec.structs.replace(config, channels=channels, features=tuple(features), colour=colour, name=name)
+    config = msgspec.structs.replace(config, channels=channels, features=tuple(features), name=name)
     inputs = 4 * channels
     return Model(config, np.zeros((0, inputs), np.float32), np.zeros(0, np.float32), w, b)
 
@@ -107,7 +104,7 @@ def _with_facts(config: Config, unread: str) -> Config:
     return msgspec.structs.replace(config, attribution={"left out": unread} if unread else {})
 
 
-def _demo(numbers: Numbers, scale: float | None, config: Config, hints: Hints, name: str) -> Model:
+def _demo(numbers: Numbers, scale: float | None, config: Config, name: str) -> Model:
     """Return the model of the demo's 68 numbers.
 
     scale: their factor; None for DEMO_SCALE if all are integers, else 1.
@@ -119,7 +116,7 @@ def _demo(numbers: Numbers, scale: float | None, config: Config, hints: Hints, n
     with np.errstate(over="ignore"):  # Model refuses what is not finite
         row = np.array(numbers.values, np.float32) * np.float32(scale)
     w = row[:MATRIX].reshape(16, 4).T  # columns, one an input
-    return _model(w, row[MATRIX:], config, hints, name)
+    return _model(w, row[MATRIX:], config, name)
 
 
 def _array(decoded: Decoded) -> F32 | None:

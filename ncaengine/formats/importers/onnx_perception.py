@@ -13,7 +13,7 @@ import numpy as np
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import MAX_INPUTS, MAX_NUMBERS
-from ncaengine.formats.importers.filters import split_dense
+from ncaengine.formats.importers.filters import KNOWN, split_dense
 from ncaengine.formats.importers.onnx_constants import integers, setting, whole
 from ncaengine.formats.limits import too_large
 from ncaengine.formats.onnx import Graph, Node
@@ -22,7 +22,6 @@ from ncaengine.formats.pickle.tensors import Array
 PADDINGS: dict[str, Literal["zero", "circular", "replicate"]] = {
     "constant": "zero", "wrap": "circular", "edge": "replicate",
 }  # fmt: skip
-IDENTITY = np.pad(np.ones((1, 1), np.float32), 1)
 PICTURES = ("bchw", "bcwh")
 """Axes of what a convolution takes; in the second, rows and columns have changed places, and so must the filters'."""
 FURTHEST = 2**31 - 1
@@ -67,7 +66,7 @@ class Seen:
 
     def all_columns(self, channels: int) -> Columns:
         """Return the columns; for the state itself, the identity of each channel."""
-        return self.columns or tuple((IDENTITY, channel) for channel in range(channels))
+        return self.columns or tuple((KNOWN["identity"], channel) for channel in range(channels))
 
     def as_layer(self, channels: int) -> tuple[Array, Array]:
         """Return `mix` and `bias`, whether they are there or not."""

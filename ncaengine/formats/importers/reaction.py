@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from ncaengine.core.errors import NCAError
-from ncaengine.core.model import Colour, Config, Feature, Model, Seed
+from ncaengine.core.model import Config, Feature, Model, Seed
 from ncaengine.core.types import F32
 from ncaengine.formats.importers.base import Decoded, Family, Hints, Makers, make_each
 
@@ -24,7 +24,7 @@ def recognise(decoded: Decoded, _: Hints) -> str:
     return "its three arrays are two layers and a bias, each cell's own" if _arrays(decoded) else ""
 
 
-def open_models(decoded: Decoded, hints: Hints) -> Makers:
+def open_models(decoded: Decoded, _: Hints) -> Makers:
     """Return the maker of the one model, by name."""
     arrays = _arrays(decoded)
     if arrays is None:
@@ -39,7 +39,6 @@ def open_models(decoded: Decoded, hints: Hints) -> Makers:
         # The kernel's Laplacian is L9/4.
         diffusion=tuple(rate / 4 for rate in RATES for _ in range(channels // 4)),
         fire_rate=1.0, seed=Seed("blobs", LEVEL), kernels=("square",),
-        colour=Colour(1.0, 0.5 if hints.offset is None else hints.offset),
     )  # fmt: skip
     zeros = np.zeros(channels, np.float32)
     return make_each(

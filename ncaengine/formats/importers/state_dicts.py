@@ -14,8 +14,9 @@ import numpy as np
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.types import F32
-from ncaengine.formats.importers.base import MAX_SHOWN, Decoded, Value, as_value, left_out, listed, quoted
+from ncaengine.formats.importers.base import MAX_SHOWN, Decoded, as_value, left_out, listed, quoted
 from ncaengine.formats.importers.names import COUNTERS, beside, kind_of
+from ncaengine.formats.pickle.attributes import Value
 
 PAIRS = (("w1", "w2"), ("fc0", "fc1"), ("conv1", "conv2"))
 """Names of the two layers in known programs. Those of a Sequential have numbers: layers.0 and layers.2."""

@@ -15,8 +15,9 @@ import numpy as np
 
 from ncaengine.core.model import Alive, Colour, Config, Model, Seed
 from ncaengine.core.types import F32
-from ncaengine.formats.importers.base import Hints, Value, left_out, listed
+from ncaengine.formats.importers.base import Hints, left_out, listed
 from ncaengine.formats.importers.names import OUTSIDE, in_dictionary, is_silent, kind_of, last_part, meaning_of
+from ncaengine.formats.pickle.attributes import Value
 
 _USUAL = ("square", "moore", "none", "linear", "identity")
 """Texts that say what is done in any case."""

@@ -14,7 +14,8 @@ from ncaengine.formats.pickle.machine import GlobalName, UnloadedObject
 from ncaengine.formats.pickle.tensors import Array
 from ncaengine.formats.setting_texts import settings_in
 
-Plain = bool | int | float | str | tuple[float, ...] | Array
+Value = bool | int | float | str | tuple[float, ...] | Array
+"""A number, a text or an array that is no parameter, which may say something about a step; see `statements`."""
 MAX_PLAIN = 2000
 """Values that are looked at."""
 MAX_LETTERS = 100
@@ -25,13 +26,13 @@ SILENT = re.compile(r"container|conv|linear|dropout|loss|flatten|distance|parall
 """Modules of torch.nn.modules whose classes do nothing besides what their parameters say, or nothing in a step."""
 
 
-def find_plain(found: object) -> dict[Keys, Plain]:
+def find_plain(found: object) -> dict[Keys, Value]:
     """Return numbers, texts and arrays that are no parameters in what `read_torch` returned.
 
     By the keys of the containers around each and its name, as `holders.find_tensors` returns tensors. Classes of torch
     give `activation`, `other_activation`, `padding_mode`, and `class` for what does something else.
     """
-    plain: dict[Keys, Plain] = {}
+    plain: dict[Keys, Value] = {}
     seen = set[int]()
     for keys, holder, inside, of_module in all_holders(found):
         for name, value in (
@@ -43,7 +44,7 @@ def find_plain(found: object) -> dict[Keys, Plain]:
     return plain
 
 
-def _values(mapping: Mapping[Any, Any]) -> Iterator[tuple[str, Plain]]:
+def _values(mapping: Mapping[Any, Any]) -> Iterator[tuple[str, Value]]:
     """Yield the numbers and texts of a mapping with their names, and the names of classes and functions."""
     for name, value in mapping.items():
         if not isinstance(name, str) or name.startswith("_") or len(name) > MAX_LETTERS:
@@ -58,7 +59,7 @@ def _values(mapping: Mapping[Any, Any]) -> Iterator[tuple[str, Plain]]:
             yield name, text
 
 
-def _of_unknown(holder: object, seen: set[int]) -> Iterator[tuple[str, Plain]]:
+def _of_unknown(holder: object, seen: set[int]) -> Iterator[tuple[str, Value]]:
     """Yield the attributes of an object of an unknown class, which may keep a program's settings."""
     state = holder.state if isinstance(holder, UnloadedObject) and holder.foreign else None
     if isinstance(state, Mapping) and id(state) not in seen:
@@ -74,7 +75,7 @@ def _class_name(value: object) -> str:
     return value.name[:MAX_LETTERS] if is_bare else ""  # type: ignore[attr-defined]
 
 
-def _attributes(state: Mapping[Any, Any], seen: set[int], levels: int = MAX_LEVELS) -> Iterator[tuple[str, Plain]]:
+def _attributes(state: Mapping[Any, Any], seen: set[int], levels: int = MAX_LEVELS) -> Iterator[tuple[str, Value]]:
     """Yield the values of a module's attributes, also those in dictionaries, and arrays besides filters.
 
     seen: ids of dictionaries that are left out; those that are looked into are added.
@@ -91,7 +92,7 @@ def _attributes(state: Mapping[Any, Any], seen: set[int], levels: int = MAX_LEVE
             yield from ((f"{name}.{inner}", each) for inner, each in _attributes(inside, seen, levels - 1))
 
 
-def _of_modules(root: UnloadedObject) -> Iterator[tuple[str, Plain]]:
+def _of_modules(root: UnloadedObject) -> Iterator[tuple[str, Value]]:
     """Yield what a module and those in it say, by dotted names."""
     found, seen = modules_in(root, set()), set[int]()
     modules = [(prefix, _kind(module), module, state, own[0]) for prefix, module, state, own in found]
@@ -99,7 +100,7 @@ def _of_modules(root: UnloadedObject) -> Iterator[tuple[str, Plain]]:
     activations = [prefix for prefix, kind, *_ in modules if kind == "activation"]
     for prefix, kind, module, state, _ in modules:
         name = module.name
-        values: Iterable[tuple[str, Plain]] = ()
+        values: Iterable[tuple[str, Value]] = ()
         if not kind:
             values = _attributes(_of_script(state) if is_script(module) else state, seen)
         elif kind == "activation":
@@ -139,7 +140,7 @@ def _behind(prefix: str, layers: Sequence[str]) -> int | None:
     return sum(place > int(number) for place in places) if len(places) > 1 else None
 
 
-def _of_convolution(state: Mapping[Any, Any]) -> Iterator[tuple[str, Plain]]:
+def _of_convolution(state: Mapping[Any, Any]) -> Iterator[tuple[str, Value]]:
     """Yield how a convolution over several cells pads, and what ncaengine's lack."""
     sides = {"kernel_size": 1, "padding": 0, "stride": 1, "dilation": 1}
     wide, padded, strides, dilated = (str(state.get(name)) not in (f"({n}, {n})", "None") for name, n in sides.items())

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import MAX_NUMBERS
+from ncaengine.core.types import F32
 from ncaengine.formats.limits import MAX_TENSORS, LargeTensor, too_large
 from ncaengine.formats.pickle.machine import UnloadedObject, code_refused
 from ncaengine.formats.pickle.tensors import Array
@@ -29,7 +29,7 @@ Own = tuple[Mapping[Any, Any], Mapping[Any, Any]]
 """A module's own parameters and buffers."""
 
 
-def find_weights(found: object) -> dict[str, npt.NDArray[np.float32]]:
+def find_weights(found: object) -> dict[str, F32]:
     """Return the weights in what `read_torch` returned, float32 and C-contiguous, by dotted name; empty if none.
 
     They may be in a state dict, in a module, or in a container around either; of several, the first that holds a matrix
@@ -66,7 +66,7 @@ def find_tensors(found: object) -> dict[Keys, Tensor]:
     return tensors
 
 
-def as_float32(named: Mapping[T, Array]) -> dict[T, npt.NDArray[np.float32]]:
+def as_float32(named: Mapping[T, Array]) -> dict[T, F32]:
     """Return arrays as C-contiguous float32. Raises NCAError for complex or too many numbers."""
     if sum(a.size for a in named.values()) > MAX_NUMBERS:
         raise too_large()

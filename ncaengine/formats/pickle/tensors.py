@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import MAX_NUMBERS
+from ncaengine.core.types import F32
 from ncaengine.formats.limits import MAX_PICKLE_BYTES, LargeTensor, is_large, too_large
 from ncaengine.formats.pickle.machine import (
     GlobalName,
@@ -254,7 +255,7 @@ class TensorMachine(PickleMachine):
         return items
 
 
-def from_bfloat16(halves: Array) -> npt.NDArray[np.float32]:
+def from_bfloat16(halves: Array) -> F32:
     """Return numbers of bfloat16, which NumPy lacks: uint16 in place of the upper halves of float32."""
     wide = halves.astype(np.uint32)
     wide <<= 16

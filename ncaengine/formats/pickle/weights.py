@@ -117,8 +117,7 @@ def read_npz(path: Path) -> object:
 def zip_kind(path: Path) -> str:
     """Return what a zip archive is by the names in it: torch, script (of TorchScript), npz, keras; '' for another."""
     with _damage_reported("torch.save"):
-        if path.read_bytes().count(b"PK\1\2") > MAX_TENSORS + 100:  # before zipfile makes an object for each entry
-            raise too_large("a thousand tensors")
+        _check_entries(path.read_bytes())
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     ends = {name.rsplit("/", 1)[-1] for name in names}
@@ -127,6 +126,12 @@ def zip_kind(path: Path) -> str:
     if names and all(name.endswith(".npy") for name in names):
         return "npz"
     return "keras" if any(name.endswith("weights.h5") for name in names) else ""
+
+
+def _check_entries(data: bytes) -> None:
+    """Raise NCAError for a zip archive of too many entries, before zipfile makes an object for each."""
+    if data.count(b"PK\1\2") > MAX_TENSORS + 100:
+        raise too_large("a thousand tensors")
 
 
 def _npy(data: bytes, types: re.Pattern[str] = NUMBERS) -> object:
@@ -155,8 +160,7 @@ def _damage_reported(writer: str) -> Iterator[None]:
 
 
 def _zipped(data: bytes) -> object:
-    if data.count(b"PK\1\2") > MAX_TENSORS + 100:  # before zipfile makes an object for each entry
-        raise too_large("a thousand tensors")
+    _check_entries(data)
     archive = zipfile.ZipFile(io.BytesIO(data))
     entries = [e for e in archive.infolist() if "/code/" not in e.filename]  # of TorchScript, never read
     if any(e.compress_type != zipfile.ZIP_STORED for e in entries) or sum(e.file_size for e in entries) > len(data):

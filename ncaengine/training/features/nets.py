@@ -84,7 +84,7 @@ def is_distilled(tensors: StateDict) -> bool:
     return "conv11.weight" in tensors
 
 
-def from_state_dict(tensors: StateDict, skip: Sequence[str] = ()) -> Chain:
+def from_state_dict(tensors: StateDict, skip: Sequence[str]) -> Chain:
     """Build the net that these weights belong to. Raises NCAError if they belong to none of the kinds above.
 
     skip: layers that the distilled VGG-19 does not tap, because another net already does.
@@ -118,7 +118,7 @@ def vgg(tensors: StateDict) -> Chain:
     return Chain({"input": _pointwise(torch.diag(1 / std), -mean / std), **_blocks(tensors, kept, "zeros")}, VGG_TAPS)
 
 
-def distilled(tensors: StateDict, taps: Sequence[str] = VGG_TAPS) -> Chain:
+def distilled(tensors: StateDict, taps: Sequence[str]) -> Chain:
     """Build the 16x distilled VGG-19; its first convolution turns RGB in [0, 1] into what VGG was trained on."""
     keys = {name: f"conv{name[4]}{name[6]}" for name in _vgg_keys(_DISTILLED_BLOCKS)}
     first = _pointwise(_tensor(tensors, "conv0.weight"), _tensor(tensors, "conv0.bias"))

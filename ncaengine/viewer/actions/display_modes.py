@@ -33,26 +33,21 @@ def shown_channels(grid: Grid) -> tuple[int, int, int]:
     return min(red, last), min(green, last), min(blue, last)
 
 
-def show_maps(app: App, shows: bool, number: int | None = None) -> None:
-    """Show or hide the outlines of the maps of the selected grid and those linked with it, or of one grid alone."""
-    shown = app.linked_grids() if number is None else [number]
-    for pane in app.panes:
-        if pane.grid.id in shown:
-            pane.shows_maps = shows
-
-
 def choose_map(app: App, overlay: Field | Literal["", "all"]) -> None:
     """Outline one map of the selected grid and those linked with it, all of them, or none ('')."""
     change_look(app, overlay="" if overlay == "all" else overlay)
-    show_maps(app, bool(overlay))
+    shown = app.linked_grids()
+    for pane in app.panes:
+        if pane.grid.id in shown:
+            pane.shows_maps = bool(overlay)
 
 
-def next_mode(app: App, by: int = 1) -> None:
+def next_mode(app: App) -> None:
     """Show the next display mode. The first follows the last; what the model lacks is left out."""
     here, config = app.grid.look.mode, app.grid.model.config
     lives = config.alive is not None or config.colour.alpha
     modes = [mode for mode in MODES if mode != "alive" or lives or mode == here]
-    change_look(app, mode=modes[(modes.index(here) + by) % len(modes)])
+    change_look(app, mode=modes[(modes.index(here) + 1) % len(modes)])
 
 
 def next_channel(app: App, by: int = 1) -> None:

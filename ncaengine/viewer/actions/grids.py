@@ -104,9 +104,9 @@ def bring_back(app: App, number: int) -> None:
 # Select and link
 
 
-def select_next(app: App, by: int = 1) -> None:
-    """Select the next pane, or the previous one. The first follows the last."""
-    app.selected = (app.selected + by) % max(1, len(app.panes))
+def select_next(app: App) -> None:
+    """Select the next pane. The first follows the last."""
+    app.selected = (app.selected + 1) % max(1, len(app.panes))
 
 
 def toggle_link(app: App, number: int | None = None) -> None:

@@ -102,7 +102,12 @@ def save(app: App) -> None:
     if path is not None and app.panes:
         write(app, "session", path)
     else:
-        ask_name(app, "session")
+        save_as(app)
+
+
+def save_as(app: App) -> None:
+    """Ask for another name for the session, then save it."""
+    ask_name(app, "session")
 
 
 def ask_name(app: App, kind: SavedKind) -> None:
@@ -134,7 +139,7 @@ def path_for(kind: SavedKind, name: str) -> Path:
 def write(app: App, kind: SavedKind, path: Path) -> bool:
     """Save the session, the journal or a picture and show a notice. Return whether it succeeded."""
 
-    def save_as() -> str:
+    def save_file() -> str:
         if kind == "session":
             save_session(app, path)
         elif kind in ("picture", "layer"):
@@ -143,7 +148,7 @@ def write(app: App, kind: SavedKind, path: Path) -> bool:
             journals.save_journal(app.sim, path)
         return f"Saved {path.name} in {path.absolute().parent}."
 
-    return app.report(save_as)
+    return app.report(save_file)
 
 
 # Open

@@ -1,9 +1,12 @@
 """A card's header: the grid's number, name and speed, and small buttons."""
 
+from collections.abc import Callable
+
 from imgui_bundle import ImVec4, imgui
 
 from ncaengine.core.settings import SETTINGS
-from ncaengine.viewer.actions import display_modes, grids
+from ncaengine.viewer import keymap
+from ncaengine.viewer.actions import grids
 from ncaengine.viewer.kit import icons, theme, widgets
 from ncaengine.viewer.kit.theme import em, u32
 from ncaengine.viewer.state import slowness
@@ -84,20 +87,20 @@ class CardHeader:
         """Draw the small buttons up to `end`. Return where they start."""
         number, linked = pane.grid.id, pane.grid.id in app.linked
         x, side = end + em(0.2), em(BUTTON_SIDE)
-        link_help = "Linked: changes apply to all linked grids. Click to unlink. (G)" if linked else "Link grid (G)"
-        buttons = [
-            ("remove", icons.CLOSE, "Remove grid (Del)"),
-            ("copy", icons.DUPLICATE, "Duplicate grid (Ctrl D)"),
-            ("link", icons.LINK, link_help),
+        link_help = "Linked: changes apply to all linked grids. Click to unlink." if linked else "Link grid"
+        buttons: list[tuple[str, str, str, Callable[[], None]]] = [
+            ("remove", icons.CLOSE, keymap.with_key("Remove grid", grids.remove), lambda: grids.remove(app, number)),
+            ("copy", icons.DUPLICATE, keymap.with_key("Duplicate grid", grids.duplicate), lambda: _copy(app, number)),
+            ("link", icons.LINK, keymap.with_key(link_help, grids.toggle_link), lambda: grids.toggle_link(app, number)),
         ]
         if pane.grid.fields is not None:
             icon, verb = (icons.EYE, "Hide") if pane.shows_maps else (icons.EYE_OFF, "Show")
-            buttons.append(("maps", icon, f"{verb} the outlines of the maps"))
-        for name, icon, help_ in buttons:
+            buttons.append(("maps", icon, f"{verb} the outlines of the maps", pane.toggle_maps))
+        for name, icon, help_, press in buttons:
             x -= side
             imgui.set_cursor_screen_pos((x, y - em(0.1)))
             if imgui.invisible_button(f"{name}{number}", (side, side)):
-                self._press(app, name, number)
+                press()
             hovered = imgui.is_item_hovered()
             widgets.tooltip(help_)
             colour = theme.TEXT if hovered else theme.ACCENT if name == "link" and linked else theme.FAINT
@@ -105,18 +108,6 @@ class CardHeader:
                 left = round(x + (side - imgui.calc_text_size(icon).x) / 2)
                 imgui.get_window_draw_list().add_text((left, round(y + em(0.07))), u32(colour), icon)
         return x - em(0.3)
-
-    def _press(self, app: App, name: str, number: int) -> None:
-        if name == "link":
-            grids.toggle_link(app, number)
-        elif name == "remove":
-            grids.remove(app, number)
-        elif name == "maps":
-            pane = next(pane for pane in app.panes if pane.grid.id == number)
-            display_modes.show_maps(app, not pane.shows_maps, number)
-        else:
-            app.select([pane.grid.id for pane in app.panes].index(number))
-            grids.duplicate(app)
 
     def _number(self, index: int, selected: bool, x: float, y: float) -> float:
         """Draw the grid's number in a square. Return the width that it takes."""
@@ -142,6 +133,11 @@ class CardHeader:
             x = round(end - imgui.calc_text_size(text).x)
             imgui.get_window_draw_list().add_text((x, y), u32(colour), text)
         return x
+
+
+def _copy(app: App, number: int) -> None:
+    app.select_grid(number)
+    grids.duplicate(app)
 
 
 def _explain(app: App, pane: Pane, x: float, y: float, width: float) -> None:

@@ -2,14 +2,13 @@
 
 import moderngl
 import numpy as np
-import numpy.typing as npt
 from imgui_bundle import imgui
 
 from ncaengine.core import lattice
 from ncaengine.core.fields import FIELDS, PLANE, Field
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View
-from ncaengine.core.types import F32, F64, I64, U8
+from ncaengine.core.types import F32, F64, I64, U8, Bools
 from ncaengine.simulation.grid import Grid
 from ncaengine.viewer.canvas.viewport import Viewport
 
@@ -65,7 +64,7 @@ def outline(grid: Grid, view: View, fields: tuple[Field, ...]) -> U8:
     assert grid.fields is not None
     columns, rows = cells_of(grid.kernel, grid.size, view)
     place = rows * grid.size[0] + columns
-    lines: npt.NDArray[np.bool_] = np.zeros((view.height, view.width), np.bool_)
+    lines: Bools = np.zeros((view.height, view.width), np.bool_)
     for field in fields:
         of_cells = levels(field, grid.fields[..., PLANE[field]])
         if of_cells.min() == of_cells.max():

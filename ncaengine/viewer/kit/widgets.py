@@ -294,6 +294,11 @@ def button(text: str, width: float, help_: str = "", colours: ButtonColours | No
     return pressed
 
 
+def choice_colours(chosen: bool) -> ButtonColours | None:
+    """Return the colours of a button among alternatives, which is highlighted while it is chosen."""
+    return (theme.ACCENT_DEEP, theme.ACCENT_DEEP, theme.TEXT) if chosen else None
+
+
 def icon_only(text: str) -> str:
     """Return a button's text without the words that follow its icon."""
     return re.sub(r"  [^#]+", "", text)

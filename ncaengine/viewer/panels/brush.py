@@ -1,6 +1,6 @@
 """A section of the side bar: the selected tool, the brush's settings and what it paints."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from imgui_bundle import imgui
@@ -14,10 +14,6 @@ from ncaengine.viewer.state.brush import BRUSH_SETTINGS, PAINTED_VALUES, TOOLS, 
 OPEN_PICTURE, OPEN_MODEL = "Open a picture…", "From the gallery…"
 ALONG = "Paint the direction in which the pointer moves."
 DEFAULT = "Paint the map's default, to erase (or hold Shift)."
-PICTURE_HELP = "The picture to paint: one pixel per cell, repeated over the whole grid."
-MODEL_HELP = "The model that painted cells run. It is added to the grid's models under Maps."
-TEXTURE_HELP = "The texture that painted cells make. Hold Shift to paint the first one."
-SHAPE_HELP = "Brush, lasso, or a wand that takes like colours (J again)."
 SHOW_MAP = "Tint the cells by the map while a tool that paints it is selected."
 
 
@@ -31,18 +27,10 @@ def show(app: App) -> None:
     widgets.row_label("Tool", tool.help)
     imgui.text_unformatted(f"{tool.title} ({tool.letter})")
     widgets.tooltip(tool.help)
-    if brush.tool == "image":
-        widgets.row_label("Picture", PICTURE_HELP)
-        picture(app)
-    if brush.tool == "model":
-        widgets.row_label("Model", MODEL_HELP)
-        model(app)
-    if brush.tool == "texture":
-        widgets.row_label("Texture", TEXTURE_HELP)
-        texture(app)
-    if brush.tool == "mark":
-        widgets.row_label("Mark by", SHAPE_HELP)
-        shape(app)
+    if brush.tool in CHOICES:
+        title, help_, drop_down = CHOICES[brush.tool]
+        widgets.row_label(title, help_)
+        drop_down(app)
     if info := PAINTED_VALUES.get(brush.tool):
         _painted_value(app, info)
     for name in settings_of(brush.tool) or setting_of_shape(app):
@@ -62,7 +50,7 @@ def settings_of(tool: ToolName) -> tuple[str, ...]:
     return {"patch": ("strength", "softness"), "copy": ("radius",), "look": (), "mark": ()}.get(tool, usual)
 
 
-def picture(app: App) -> None:
+def _picture(app: App) -> None:
     """Draw the drop-down of the picture to paint."""
     brush = app.brush
     names = [name for name, array in app.sim.arrays.items() if array.dtype == "uint8"]
@@ -75,7 +63,7 @@ def picture(app: App) -> None:
         brush.asks_picture = True
 
 
-def model(app: App) -> None:
+def _model(app: App) -> None:
     """Draw the drop-down of the model to paint."""
     brush, grid = app.brush, app.grid
     own = [app.name_of(model) for model in grid.models]
@@ -92,7 +80,7 @@ def model(app: App) -> None:
         app.show_gallery = app.gallery_paints = True
 
 
-def texture(app: App) -> None:
+def _texture(app: App) -> None:
     """Draw the drop-down of the texture to paint."""
     current = tools.texture_for(app, app.grid)
     picked = widgets.drop_down("##brush-texture", current, ((name, name, "") for name in app.grid.textures), current)
@@ -100,11 +88,20 @@ def texture(app: App) -> None:
         app.brush.texture = picked
 
 
-def shape(app: App) -> None:
+def _shape(app: App) -> None:
     """Draw the drop-down of how areas are marked."""
     items = ((name, *about) for name, about in areas.SHAPES.items())
     if picked := widgets.drop_down("##brush-shape", areas.SHAPES[app.brush.shape][0], items, app.brush.shape):
         app.brush.shape = picked  # type: ignore[assignment]
+
+
+CHOICES: dict[ToolName, tuple[str, str, Callable[[App], None]]] = {
+    "image": ("Picture", "The picture to paint: one pixel per cell, repeated over the whole grid.", _picture),
+    "model": ("Model", "The model that painted cells run. It is added to the grid's models under Maps.", _model),
+    "texture": ("Texture", "The texture that painted cells make. Hold Shift to paint the first one.", _texture),
+    "mark": ("Mark by", "Brush, lasso, or a wand that takes like colours (J again).", _shape),
+}
+"""(title, help, drop-down) of what tools that have a choice paint, or mark areas by."""
 
 
 def setting_of_shape(app: App) -> tuple[str, ...]:

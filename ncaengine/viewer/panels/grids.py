@@ -7,7 +7,7 @@ from imgui_bundle import imgui
 from ncaengine.viewer import keymap
 from ncaengine.viewer.actions import grids
 from ncaengine.viewer.actions.grids import GridAction
-from ncaengine.viewer.kit import icons, theme, widgets
+from ncaengine.viewer.kit import icons, widgets
 from ncaengine.viewer.kit.theme import em
 from ncaengine.viewer.state.app import App
 
@@ -31,9 +31,9 @@ def show(app: App) -> None:
 
 def _link_button(app: App, width: float) -> None:
     linked = app.grid.id in app.linked
-    colours = (theme.ACCENT_DEEP, theme.ACCENT_DEEP, theme.TEXT) if linked else None
     text = f"{icons.LINK}  Linked###link" if linked else f"{icons.LINK}  This grid###link"
-    if widgets.button(text, width, keymap.with_key(LINK_HELP, grids.toggle_link), colours):
+    help_ = keymap.with_key(LINK_HELP, grids.toggle_link)
+    if widgets.button(text, width, help_, widgets.choice_colours(linked)):
         grids.toggle_link(app)
 
 

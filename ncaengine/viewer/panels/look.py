@@ -75,7 +75,7 @@ def framing(app: App, width: float) -> None:
         for title, id_, help_, action in FRAMINGS:
             if action is not FRAMINGS[0][3]:
                 imgui.same_line(0, em(0.25))
-            colours = (theme.ACCENT_DEEP, theme.ACCENT_DEEP, theme.TEXT) if id_ == current else None
+            colours = widgets.choice_colours(id_ == current)
             if widgets.button(f"{title}###{id_}", width, help_, colours):
                 action(app)
 

@@ -44,7 +44,7 @@ OVERLAYS: dict[Field | Literal["", "all"], str] = {
     **{name: info.title for name, info in FIELDS.items()}, "all": "All", "": "None",
 }  # fmt: skip
 """The titles of what may be outlined."""
-MODELS_HELP = "A grid runs up to 8 models; paint or map the field Model to choose which cells run which."
+MODELS_HELP = f"A grid runs up to {MAX_MODELS} models; paint or map the field Model to choose which cells run which."
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,9 @@ from imgui_bundle import imgui
 from ncaengine.core import lattice
 from ncaengine.core.errors import NCAError
 from ncaengine.core.settings import SettingInfo
+from ncaengine.core.texts import plural
 from ncaengine.io.kinds import KINDS
+from ncaengine.viewer import keymap
 from ncaengine.viewer.actions import recording
 from ncaengine.viewer.kit import icons, theme, widgets
 from ncaengine.viewer.kit.theme import em
@@ -142,24 +144,21 @@ def button(app: App, id_: str, width: float, shows_time: bool = False) -> None:
     """
     recorder, colours = app.recorder, (theme.RED, theme.RED_OVER, theme.BACK)
     if not recorder.active:
-        text, colours = (
-            f"{icons.RECORD}  Record",
-            (theme.BAR if shows_time else theme.FIELD, theme.FIELD_OVER, theme.RED),
-        )
-        help_ = "Start to record. While recording, time follows the video's frames. (Ctrl R)"
+        text, help_ = f"{icons.RECORD}  Record", "Start to record. While recording, time follows the video's frames."
+        colours = (theme.BAR if shows_time else theme.FIELD, theme.FIELD_OVER, theme.RED)
     elif recorder.counting:
-        text, help_ = f"{icons.CLOSE}  Cancel", "Don't record. (Ctrl R)"
+        text, help_ = f"{icons.CLOSE}  Cancel", "Don't record."
     else:
-        text, help_ = f"{icons.STOP}  {recorder.clock if shows_time else 'Stop'}", "Finish the file. (Ctrl R)"
-    if widgets.button(f"{text}###{id_}", width, help_, colours):
+        text, help_ = f"{icons.STOP}  {recorder.clock if shows_time else 'Stop'}", "Finish the file."
+    if widgets.button(f"{text}###{id_}", width, keymap.with_key(help_, recording.toggle), colours):
         recording.toggle(app)
 
 
 def _buttons(app: App) -> None:
     button(app, "record", 2 * widgets.equal_width(3) + imgui.get_style().item_spacing.x)
     imgui.same_line()
-    help_ = "Save a picture of the selected grid (PNG) that opens as a session. (Shift P)"
-    if widgets.button("Still###still", -1, help_):
+    help_ = "Save a picture of the selected grid (PNG) that opens as a session."
+    if widgets.button("Still###still", -1, keymap.with_key(help_, recording.save_still)):
         recording.save_still(app)
 
 
@@ -188,7 +187,7 @@ def _progress_bar(share: float, width: float) -> None:
 
 def steps_title(count: int) -> str:
     """Return the title of a number of steps between two frames."""
-    return "1 step a frame" if count == 1 else f"{count} steps a frame"
+    return f"{plural(count, 'step')} a frame"
 
 
 def _scale_title(app: App, scale: int) -> str:

@@ -2,6 +2,7 @@
 
 from imgui_bundle import imgui
 
+from ncaengine.viewer import keymap
 from ncaengine.viewer.actions import open_files, session_files
 from ncaengine.viewer.kit import theme, widgets
 from ncaengine.viewer.state.app import App
@@ -14,12 +15,14 @@ def show(app: App) -> None:
     widgets.text_in(theme.DIM, name, imgui.get_content_region_avail().x)
     widgets.tooltip(str(path.absolute()) if path else "Press Ctrl S to save all grids in one file.")
     width = widgets.equal_width(2)
-    if widgets.button("Save###save", width, "Save all grids in one file. (Ctrl S)"):
+    if widgets.button("Save###save", width, keymap.with_key("Save all grids in one file.", session_files.save)):
         session_files.save(app)
     imgui.same_line()
-    if widgets.button("Save as …###saveas", width, "Save all grids under another name. (Ctrl Shift S)"):
-        session_files.ask_name(app, "session")
-    if widgets.button("Open …###open", width, "Open a session, a still or a model. (Ctrl O)"):
+    help_ = keymap.with_key("Save all grids under another name.", session_files.save_as)
+    if widgets.button("Save as …###saveas", width, help_):
+        session_files.save_as(app)
+    help_ = keymap.with_key("Open a session, a still or a model.", open_files.open_gallery)
+    if widgets.button("Open …###open", width, help_):
         open_files.open_gallery(app)
     imgui.same_line()
     if widgets.button("Journal …###journal", width, "Save all commands since the start, to replay them."):

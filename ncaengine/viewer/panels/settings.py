@@ -4,7 +4,7 @@ from imgui_bundle import imgui
 
 from ncaengine.core.settings import SETTINGS
 from ncaengine.viewer.actions import running
-from ncaengine.viewer.kit import sliders, theme, widgets
+from ncaengine.viewer.kit import sliders, widgets
 from ncaengine.viewer.kit.theme import em
 from ncaengine.viewer.state.app import App
 
@@ -35,7 +35,7 @@ def _speed_buttons(app: App) -> None:
         for speed in SPEEDS:
             if speed != SPEEDS[0]:
                 imgui.same_line()
-            colours = (theme.ACCENT_DEEP, theme.ACCENT_DEEP, theme.TEXT) if current == speed else None
+            colours = widgets.choice_colours(current == speed)
             text = "∞" if speed >= SPEED.high else f"{speed:g}"
             help_ = widgets.format_value(SPEED, speed).capitalize()
             if widgets.button(f"{text}###speed{speed:g}", width, help_, colours):

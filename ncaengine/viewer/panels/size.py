@@ -8,7 +8,7 @@ from ncaengine.core import framing
 from ncaengine.core.states import Keep
 from ncaengine.core.types import Size
 from ncaengine.viewer.actions import grids
-from ncaengine.viewer.kit import theme, widgets
+from ncaengine.viewer.kit import widgets
 from ncaengine.viewer.kit.theme import em
 from ncaengine.viewer.state.app import App
 
@@ -76,6 +76,6 @@ def _buttons(app: App, sizes: Iterable[tuple[str, str, Size, str]]) -> None:
                 imgui.same_line()
             cells = f"{size[0]} × {size[1]} cells"
             in_use = not help_ and app.grid.size == size
-            colours = (theme.ACCENT_DEEP, theme.ACCENT_DEEP, theme.TEXT) if in_use else None
+            colours = widgets.choice_colours(in_use)
             if widgets.button(f"{text}###{id_}", width, f"{help_}: {cells}" if help_ else cells, colours):
                 grids.resize(app, size)

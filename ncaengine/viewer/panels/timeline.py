@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from imgui_bundle import imgui
 
+from ncaengine.core.texts import plural
 from ncaengine.simulation.commands import Set
 from ncaengine.simulation.grid import Grid
 from ncaengine.simulation.history import Edit
@@ -186,7 +187,7 @@ def _edits(grid: Grid) -> list[Edit]:
 def _tooltip(grid: Grid, age: int, near: float) -> str:
     """Return how long ago an age was, and the titles of at most four edits within `near` steps of it."""
     steps = grid.timeline.tip - age
-    text = "Now" if steps == 0 else f"{widgets.format_count(steps)} {'step' if steps == 1 else 'steps'} ago"
+    text = "Now" if steps == 0 else f"{plural(steps, 'step')} ago"
     titles = dict.fromkeys(mark.title for mark in _edits(grid) if abs(mark.age - age) <= near)
     return "\n".join([text, *list(titles)[:4]])
 

@@ -86,7 +86,7 @@ def _controls(app: App) -> list[Control]:
     if brush.tool == "mark":
         return _marking(app)
     controls: list[Control] = []
-    if brush.tool in ("image", "model", "texture"):
+    if brush.tool in panel.CHOICES:
         controls.append((em(SLIDER), partial(_choice, app)))
     if brush.tool == "image" and brush.image_file:
         controls.append((em(LEAST), partial(_fill_areas, brush.image_file, app)))
@@ -101,7 +101,7 @@ def _marking(app: App) -> list[Control]:
     if app.grid.backdrop is None:
         return [(em(3 * LEAST), partial(_open_picture, app))]
     sliders = [(em(SLIDER), partial(_setting, app, name)) for name in panel.setting_of_shape(app)]
-    return [(em(LEAST), partial(_shape, app)), (em(SLIDER), partial(_area_texture, app)), *sliders]
+    return [(em(LEAST), partial(_choice, app)), (em(SLIDER), partial(_area_texture, app)), *sliders]
 
 
 def _open_picture(app: App, width: float) -> None:
@@ -113,12 +113,6 @@ def _fill_areas(file: Path, app: App, width: float) -> None:
     help_ = f"Mark areas of {file.name} instead, and let textures grow there."
     if widgets.button("Fill areas###fill-areas", width, help_):
         app.defer(lambda: pictures.open_picture(app, file))
-
-
-def _shape(app: App, width: float) -> None:
-    imgui.set_next_item_width(width)
-    panel.shape(app)
-    widgets.tooltip(panel.SHAPE_HELP)
 
 
 def _area_texture(app: App, width: float) -> None:
@@ -140,16 +134,10 @@ def _mode(app: App, width: float) -> None:
 
 
 def _choice(app: App, width: float) -> None:
+    _, help_, drop_down = panel.CHOICES[app.brush.tool]
     imgui.set_next_item_width(width)
-    if app.brush.tool == "image":
-        panel.picture(app)
-        widgets.tooltip(panel.PICTURE_HELP)
-    elif app.brush.tool == "texture":
-        panel.texture(app)
-        widgets.tooltip(panel.TEXTURE_HELP)
-    else:
-        panel.model(app)
-        widgets.tooltip(panel.MODEL_HELP)
+    drop_down(app)
+    widgets.tooltip(help_)
 
 
 def _value(app: App, info: SettingInfo, width: float) -> None:

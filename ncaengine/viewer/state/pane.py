@@ -18,6 +18,10 @@ class Pane:
     shows_maps: bool = True
     """Whether outlines show where its maps change."""
 
+    def toggle_maps(self) -> None:
+        """Show or hide those outlines."""
+        self.shows_maps = not self.shows_maps
+
 
 @dataclass(frozen=True)
 class RemovedPane:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import platformdirs
 
@@ -17,6 +16,7 @@ from ncaengine.core.lattice import View
 from ncaengine.core.model import Model
 from ncaengine.core.settings import Settings
 from ncaengine.core.types import U8
+from ncaengine.io.sessions import weights_hash
 
 SIDE, SCALE, STEPS = 128, 2, 300
 """Pixels of a thumbnail's side, pixels per cell, and steps from the seed."""
@@ -31,11 +31,7 @@ def cache_folder() -> Path:
 
 def digest(model: Model) -> str:
     """Return the name of a model's thumbnail: sha256 of its weights, its configuration and the picture's settings."""
-    hashed = hashlib.sha256(f"{SIDE} {SCALE} {STEPS}".encode())
-    hashed.update(msgspec.json.encode(model.config))
-    for array in model.arrays().values():
-        hashed.update(array.tobytes())
-    return hashed.hexdigest()
+    return hashlib.sha256(f"{SIDE} {SCALE} {STEPS} {weights_hash(model)}".encode()).hexdigest()
 
 
 class Thumbnail:
