@@ -8,7 +8,8 @@ from PIL import Image, ImageDraw, ImageFont
 from ncaengine.core.looks import quantise
 from ncaengine.core.types import U8
 from ncaengine.io import report_charts
-from ncaengine.io.contact_sheets import BACK, DIM, INK, Tile, contact_sheet, frame_target, shorten, typeface
+from ncaengine.io.contact_sheets import BACK, DIM, INK, Tile, contact_sheet, frame_target, shorten
+from ncaengine.io.fonts import typeface
 from ncaengine.training.appraisal import Report
 from ncaengine.training.report_figures import best, chart_groups, figures, number
 from ncaengine.training.report_page import lead, on_kernel, title
@@ -60,7 +61,8 @@ def _table(report: Report, width: int) -> Image.Image:
     """Draw the figures; the best of each column on each kernel in the colour of its model."""
     columns, rows = figures(report.plan), list(_rows(report))
     page = Image.new("RGB", (width, MARGIN + int(2 * LETTERS * (len(rows) + 3.1))), BACK)
-    pen, font, small = ImageDraw.Draw(page), typeface(LETTERS), typeface(LETTERS - 3)
+    font, small = typeface(LETTERS, "".join(name for name, *_ in rows)), typeface(LETTERS - 3)
+    pen = ImageDraw.Draw(page)
     first = width // 4
     each = (width - 2 * MARGIN - first) / len(columns)
     y = MARGIN + 3 * LETTERS
@@ -68,9 +70,10 @@ def _table(report: Report, width: int) -> Image.Image:
     for k, column in enumerate(columns):
         for up, line in enumerate(reversed(_lines(column.title, small, each - 8))):
             pen.text((MARGIN + first + (k + 1) * each, y - up * LETTERS), line, DIM, small, anchor="rs")
-    for name, shade, values, marked in rows:
+    for name, tail, shade, values, marked in rows:
         y += 2 * LETTERS
-        pen.text((MARGIN, y), shorten(name, font, first - LETTERS), shade, font, anchor="ls")
+        room = first - LETTERS - font.getlength(tail)
+        pen.text((MARGIN, y), shorten(name, font, room) + tail, shade, font, anchor="ls")
         for k, value in enumerate(values):
             ink = shade if k in marked else INK
             pen.text((MARGIN + first + (k + 1) * each, y), value, ink, font, anchor="rs")
@@ -89,18 +92,18 @@ def _lines(text: str, font: ImageFont.FreeTypeFont, width: float) -> list[str]:
     return [shorten(line, font, width) for line in lines]
 
 
-def _rows(report: Report) -> Iterator[tuple[str, str, list[str], set[int]]]:
-    """Yield the table's rows: name, colour, numbers, and which of them are the best of their columns."""
+def _rows(report: Report) -> Iterator[tuple[str, str, str, list[str], set[int]]]:
+    """Yield the table's rows: name, what is always shown after it, colour, numbers, and which of them are the best of their columns."""
     columns = figures(report.plan)
-    yield "target", DIM, [number(column.target(report)) for column in columns], set()
+    yield "target", "", DIM, [number(column.target(report)) for column in columns], set()
     for kernel in report.plan.kernels:
         shown = list(on_kernel(report, kernel))
         values = [[column.value(report, s, c) for column in columns] for _, s, c in shown]
         of_columns = zip(columns, zip(*values, strict=True), strict=False)
         winners = [best(column, each, column.target(report)) for column, each in of_columns]
         for row, (n, subject, _) in enumerate(shown):
-            marked = {k for k, winner in enumerate(winners) if winner == row}
-            yield f"{subject.name}, {kernel}", report_charts.colour(n), [*map(number, values[row])], marked
+            marked = {k for k, rows in enumerate(winners) if row in rows}
+            yield subject.name, f", {kernel}", report_charts.colour(n), [*map(number, values[row])], marked
 
 
 def _charts(report: Report, width: int) -> Iterator[Image.Image]:
@@ -114,6 +117,8 @@ def _charts(report: Report, width: int) -> Iterator[Image.Image]:
         strip = Image.new("RGB", (width, top + drawn[0].height), BACK)
         pen = ImageDraw.Draw(strip)
         pen.text((MARGIN, MARGIN + LETTERS), group.title, INK, head, anchor="ls")
+        if any(line.number is None for chart in group.charts.values() for line in chart.lines):
+            pen.text((width - MARGIN, MARGIN + LETTERS), "dashed: the target", DIM, font, anchor="rs")
         for k, (name, chart) in enumerate(zip(group.charts, drawn, strict=True)):
             left = MARGIN + k * (each + MARGIN)
             pen.text(
