@@ -93,7 +93,7 @@ def _lines(text: str, font: ImageFont.FreeTypeFont, width: float) -> list[str]:
 
 
 def _rows(report: Report) -> Iterator[tuple[str, str, str, list[str], set[int]]]:
-    """Yield the table's rows: name, what is always shown after it, colour, numbers, and which of them are the best of their columns."""
+    """Yield the table's rows: name, what always follows it, colour, numbers, and which of them are best."""
     columns = figures(report.plan)
     yield "target", "", DIM, [number(column.target(report)) for column in columns], set()
     for kernel in report.plan.kernels:
