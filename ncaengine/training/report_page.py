@@ -33,7 +33,9 @@ def report_page(report: Report) -> str:
         key="".join(_key(report)),
         width=f"{max(1, WIDEST // report.plan.size[0]) * report.plan.size[0]}px",
         columns=len(report.plan.steps) + 3,
-        body="\n".join([*_pictures(report), *_table(report), *(_charts(group) for group in chart_groups(report))]),
+        across=len(report.plan.kernels),
+        body="\n".join([*_pictures(report), *_table(report)]),
+        measures="\n".join(_charts(group) for group in chart_groups(report)),
         footer=html.escape(f"Made by ncaengine {__version__}. Steps were made by {report.device}."),
     )
 

@@ -1,6 +1,7 @@
 """A report as one picture: the same as its page, on dark ground."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -11,7 +12,7 @@ from ncaengine.io import report_charts
 from ncaengine.io.contact_sheets import BACK, DIM, INK, Tile, contact_sheet, frame_target, shorten
 from ncaengine.io.fonts import typeface
 from ncaengine.training.appraisal import Report
-from ncaengine.training.report_figures import best, chart_groups, figures, number
+from ncaengine.training.report_figures import Measure, best, chart_groups, figures, number
 from ncaengine.training.report_page import lead, on_kernel, title
 
 TILE, MARGIN, LETTERS = 256, 38, 18
@@ -106,27 +107,50 @@ def _rows(report: Report) -> Iterator[tuple[str, str, str, list[str], set[int]]]
             yield subject.name, f", {kernel}", report_charts.colour(n), [*map(number, values[row])], marked
 
 
+@dataclass(frozen=True)
+class _Panel:
+    """A chart, with what is written above it."""
+
+    title: str
+    note: str
+    caption: str
+    picture: Image.Image
+
+
 def _charts(report: Report, width: int) -> Iterator[Image.Image]:
-    """Yield a strip for each thing that is measured: its title, and its charts side by side."""
-    font, head = typeface(LETTERS), typeface(LETTERS + 6)
+    """Yield strips of charts side by side: those of one thing that is measured, or of several if there is room."""
+    across = max(len(report.plan.kernels), 2)
+    each = (width - MARGIN * (across + 1)) // across
+    strips: list[list[_Panel]] = []
     for group in chart_groups(report):
-        across = max(len(report.plan.kernels), 2)
-        each = (width - MARGIN * (across + 1)) // across
-        drawn = [report_charts.picture(chart, each) for chart in group.charts.values()]
-        top = MARGIN + 4 * LETTERS
-        strip = Image.new("RGB", (width, top + drawn[0].height), BACK)
-        pen = ImageDraw.Draw(strip)
-        pen.text((MARGIN, MARGIN + LETTERS), group.title, INK, head, anchor="ls")
-        if any(line.number is None for chart in group.charts.values() for line in chart.lines):
-            pen.text((width - MARGIN, MARGIN + LETTERS), "dashed: the target", DIM, font, anchor="rs")
-        for k, (name, chart) in enumerate(zip(group.charts, drawn, strict=True)):
-            left = MARGIN + k * (each + MARGIN)
-            pen.text(
-                (left, top - LETTERS // 2),
-                shorten(f"{name}, {group.charts[name].unit}".lstrip(", "), font, each),
-                DIM,
-                font,
-                anchor="ls",
-            )
-            strip.paste(chart, (left, top))
-        yield strip
+        panels = list(_panels(group, each))
+        if strips and len(strips[-1]) + len(panels) <= across:
+            strips[-1] += panels
+        else:
+            strips.append(panels)
+    for panels in strips:
+        yield _strip(panels, width, each)
+
+
+def _panels(group: Measure, width: int) -> Iterator[_Panel]:
+    """Yield the charts of one thing; the first has the title."""
+    title = group.title
+    dashed = any(line.number is None for chart in group.charts.values() for line in chart.lines)
+    for name, chart in group.charts.items():
+        note = "dashed: the target" if dashed and title else ""
+        yield _Panel(title, note, f"{name}, {chart.unit}".lstrip(", "), report_charts.picture(chart, width))
+        title = ""
+
+
+def _strip(panels: list[_Panel], width: int, each: int) -> Image.Image:
+    font, head = typeface(LETTERS), typeface(LETTERS + 6)
+    top = MARGIN + 4 * LETTERS
+    strip = Image.new("RGB", (width, top + panels[0].picture.height), BACK)
+    pen = ImageDraw.Draw(strip)
+    for k, panel in enumerate(panels):
+        left, line, below = MARGIN + k * (each + MARGIN), MARGIN + LETTERS, top - LETTERS // 2
+        pen.text((left, line), panel.title, INK, head, anchor="ls")
+        pen.text((left + each, line), panel.note, DIM, font, anchor="rs")
+        pen.text((left, below), shorten(panel.caption, font, each), DIM, font, anchor="ls")
+        strip.paste(panel.picture, (left, top))
+    return strip
