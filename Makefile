@@ -34,7 +34,7 @@ demo: light  ## Open a window with a shipped model; without a display, record a 
 test: setup lint types unit  ## Check style and types, run all tests (one builds the documentation)
 
 unit: setup browser  ## Run the tests only
-	$(BIN)/pytest -n auto --dist worksteal
+	$(BIN)/pytest -n auto --dist worksteal --durations 30 --durations-min 8
 
 lint: setup  ## Check style
 	$(BIN)/ruff check

@@ -71,6 +71,8 @@ def main(args: list[str] | None = None) -> int:
             code = _run(sys.argv[1:] if args is None else args)
     except KeyboardInterrupt:  # just before or after the command
         code = 130
+    if args is None:
+        console.end_at_once()
     if code == 2:
         raise SystemExit(2)
     return 128 + signals[0] if signals else code
@@ -86,6 +88,10 @@ def _run(args: list[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # as in `ncaengine import --help | head -1`
+        console.drop_output()
+    except SystemExit as ended:
+        if not isinstance(ended.__context__, BrokenPipeError):  # which rich takes for a problem
+            raise
         console.drop_output()
     except Exception as error:
         if "--debug" in args:

@@ -20,12 +20,12 @@ from ncaengine.cli.shared.options import (
     Threads,
     size_text,
 )
-from ncaengine.cli.shared.output import print_json, print_notice, progress_bar
+from ncaengine.cli.shared.output import print_json, print_line, print_notice, progress_bar
 from ncaengine.cli.shared.reports import Against, against, make_report
 from ncaengine.cli.shared.targets import load_target
 from ncaengine.core import bounds
 from ncaengine.core.errors import NCAError
-from ncaengine.core.texts import plural, rounded
+from ncaengine.core.texts import plural, printable, rounded
 
 if TYPE_CHECKING:
     from ncaengine.core.model import Model
@@ -156,7 +156,7 @@ class Evaluate:
         from rich.console import Console
         from rich.table import Table
 
-        print(f"{self.loss} loss against {self.target}")
+        print_line(f"{self.loss} loss against {self.target}")
         rollouts = plural(plan.rollouts, "rollout")
         print(f"{rollouts} of {size_text(plan.size)} on {plan.kernel}, mean ± standard deviation")
         several = len(results) > 1
@@ -165,7 +165,7 @@ class Evaluate:
             column.no_wrap, column.overflow = column is not table.columns[0], "fold"
         first = results[0].losses.mean(0)
         for path, result in zip(self.models, results, strict=True):
-            name, largest = str(path), rounded(result.largest, 3)
+            name, largest = printable(str(path)), rounded(result.largest, 3)
             table.add_section()
             for when, loss, reference in zip(plan.moments, result.losses.T, first, strict=True):
                 measured = f"{loss.mean():.4g} ± {loss.std():.2g}"

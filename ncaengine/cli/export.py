@@ -9,10 +9,10 @@ import tyro
 from ncaengine.cli.shared.engine import find_kernels, load_models, open_simulation
 from ncaengine.cli.shared.flag_effects import NoEffect, only_with
 from ncaengine.cli.shared.options import SIZE, KernelName, Models, OutputFile, Plugins, Seed
-from ncaengine.cli.shared.output import print_notice, progress_bar
+from ncaengine.cli.shared.output import print_line, print_notice, progress_bar
 from ncaengine.cli.shared.pages import open_page, page_text, start_settings
 from ncaengine.core.errors import NCAError
-from ncaengine.core.texts import plural, printable
+from ncaengine.core.texts import plural
 
 if TYPE_CHECKING:
     from ncaengine.core.kernels import Catalogue
@@ -88,9 +88,9 @@ class Export:
                 self._write_text(shadertoy.source(models[0], self._kernels(models).get(self.kernel)))
             case "torch":
                 self._write_tensors(models[0])
-        name = printable(models[0].config.name)
+        name = models[0].config.name
         first = f", the first is {name}" if len(models) > 1 else f": {name}"
-        print(f"{plural(len(models), 'model')} in {self.output}{first}")
+        print_line(f"{plural(len(models), 'model')} in {self.output}{first}")
         if form == "page" and self.open:
             open_page(self.output)
 

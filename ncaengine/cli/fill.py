@@ -18,7 +18,7 @@ from ncaengine.cli.shared.options import (
     Seed,
     Steps,
 )
-from ncaengine.cli.shared.output import print_notice, progress_bar
+from ncaengine.cli.shared.output import print_line, print_notice, progress_bar
 from ncaengine.cli.shared.output_flags import Fps
 from ncaengine.cli.shared.textures import find_textures, is_image
 from ncaengine.core.errors import NCAError
@@ -128,7 +128,7 @@ class Fill:
         names = ", ".join(dict.fromkeys(model.config.name for model in models))
         size = f"{cell:g} pixels" if cell != 1 else "1 pixel"
         what = f"{plural(len(models), 'area')} ({names})"
-        print(f"{self.output}: {what}, {size} per cell, {filled.cells:,} cells, step {steps:,}")
+        print_line(f"{self.output}: {what}, {size} per cell, {filled.cells:,} cells, step {steps:,}")
 
     def _check(self) -> None:
         """Raise NCAError for flags that don't fit together."""

@@ -11,7 +11,7 @@ import tyro
 
 from ncaengine.cli.shared.detection_table import choose_reading
 from ncaengine.cli.shared.options import Range
-from ncaengine.cli.shared.output import print_notice
+from ncaengine.cli.shared.output import print_line, print_notice
 from ncaengine.cli.shared.overwriting import check_kept
 from ncaengine.core.errors import NCAError
 from ncaengine.core.texts import flag_of, plural
@@ -112,7 +112,7 @@ class Import:
                 continue
             output.add([self._with_attribution(model, path) for model in models])
             if models:
-                print(f"{path}: {plural(len(models), 'model')} of the family {models[0].config.family}")
+                print_line(f"{path}: {plural(len(models), 'model')} of the family {models[0].config.family}")
         if skipped == len(paths):
             raise NCAError(f"{self.source}: no file in it could be imported.")
         if not output.names:
@@ -213,7 +213,7 @@ class _Output:
     def add(self, models: "Sequence[Model]") -> None:
         """Save models under names that are not taken yet. Raises NCAError."""
         from ncaengine.core.files import make_folder
-        from ncaengine.core.names import unique_name
+        from ncaengine.core.names import as_file_name, unique_name
         from ncaengine.formats import model_files
 
         if self._file and len(models) > 1:
@@ -224,19 +224,20 @@ class _Output:
             if not self.names:
                 make_folder(self.folder)
             # Files of a folder may hold equal names.
-            name = self._file or unique_name(model.config.name, self.names.__contains__)
+            own = as_file_name(model.config.name)
+            name = self._file or unique_name(own, self.names.__contains__)
             path = self.folder / f"{name}.{self.ending}"
             check_kept(path, self._read)
             self.names.append(name)
-            self.renamed += name not in (model.config.name, self._file)
+            self.renamed += name not in (own, self._file)
             self.non_commercial += model.config.non_commercial
             model_files.save(_replaced(model, name=name), path)
 
     def print_summary(self) -> None:
         """Print how many models were written, which were renamed, and which forbid commercial use."""
         first = f"{self.names[0]}.{self.ending}"
-        print(
-            self.folder / first
+        print_line(
+            str(self.folder / first)
             if self._file
             else f"{plural(len(self.names), 'model')} in {self.folder}, the first as {first}"
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from ncaengine.cli.shared.engine import open_simulation
-from ncaengine.cli.shared.output import print_json
+from ncaengine.cli.shared.output import as_markup, print_json, print_line
 from ncaengine.core.texts import plural
 
 if TYPE_CHECKING:
@@ -74,7 +74,6 @@ class Info:
     def _list_file(self, opened: "Opened") -> None:
         from rich.columns import Columns
         from rich.console import Console
-        from rich.markup import escape
 
         from ncaengine.cli.shared import model_summary
 
@@ -89,13 +88,13 @@ class Info:
             })  # fmt: skip
             return
         console = Console(highlight=False)
-        family = f"{len(names)} models of the family {opened.family}; {escape(opened.reason)}."
-        console.print(f"[bold]{escape(path.name)}[/]: {family}")
+        family = f"{len(names)} models of the family {opened.family}; {as_markup(opened.reason)}."
+        console.print(f"[bold]{as_markup(path.name)}[/]: {family}")
         console.print(_table("", model_summary.shared(models)))
-        console.print(Columns([escape(name) for name in names], padding=(0, 2)))
+        console.print(Columns([as_markup(name) for name in names], padding=(0, 2)))
         if count := sum(model.config.non_commercial for model in models):
             console.print(f"The licence of {count} does not allow commercial use.", style="yellow")
-        console.print(f"Details of one: ncaengine info {escape(f'{path}:{names[0]}')}", style="dim", soft_wrap=True)
+        console.print(f"Details of one: ncaengine info {as_markup(f'{path}:{names[0]}')}", style="dim", soft_wrap=True)
 
     def _list_folder(self, folder: Path) -> None:
         from ncaengine.cli.shared import model_summary
@@ -108,19 +107,18 @@ class Info:
         names, families = (max((len(file.get(key, "")) for file in shown), default=0) for key in ("file", "family"))
         for file in shown:
             summary = file.get("problem") or f"{file['family']:{families}}  {file['models']:4}  {file['licence']}"
-            print(f"{file['file']:{names}}  {summary}")
+            print_line(f"{file['file']:{names}}  {summary}")
         if others := [file["file"] for file in found if not file["recognised"]]:
-            print(f"No model in {plural(len(others), 'other file')}: {', '.join(others)}")
+            print_line(f"No model in {plural(len(others), 'other file')}: {', '.join(others)}")
 
 
 def _table(title: str, rows: "Sequence[tuple[str, str]]") -> "Table":
     """Return a table of names and values; their text is shown as it is, without markup."""
-    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=escape(title), show_header=False, title_justify="left", title_style="bold")
+    table = Table(title=as_markup(title), show_header=False, title_justify="left", title_style="bold")
     for key, value in rows:
-        table.add_row(escape(key), escape(value))
+        table.add_row(as_markup(key), as_markup(value))
     return table
 
 

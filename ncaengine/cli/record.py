@@ -37,7 +37,7 @@ from ncaengine.cli.shared.usage import UsageError
 from ncaengine.core import bounds
 from ncaengine.core.errors import NCAError
 from ncaengine.core.names import unique_name
-from ncaengine.core.texts import plural
+from ncaengine.core.texts import plural, printable
 from ncaengine.io.kinds import FORMATS, PIPE, Rate, kind_of
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class Record:
         said = f"{self.output}: {frames}, step {grid.step}, {video.width}x{video.height} pixels{cells}"
         if self.loop:
             said += f"; a loop: its last {float(video.turned / video.fps):.2g} s turn into its start"
-        print(said, file=sys.stderr if self.output == PIPE else sys.stdout)
+        print(printable(said), file=sys.stderr if self.output == PIPE else sys.stdout)
 
     def _free_name(self) -> str:
         """Return the name of a video in this folder that does not exist yet."""
@@ -184,7 +184,7 @@ class Record:
     def _record_model(self, path: Path) -> "tuple[Recording, Grid]":
         """Record a model from its seed."""
         [model] = load_models([path])
-        self.maps.check(model)
+        self.maps.check(model, Path(self.output))
         catalogue = self.engine.kernels([self.kernel], [model])
         with self.engine.simulation(catalogue) as sim:
             grid = sim.add(model, self._cells(catalogue), self.kernel, rng_seed=self.seed)

@@ -8,7 +8,7 @@ import tyro
 
 from ncaengine.cli.shared.engine import Engine, EngineFlags
 from ncaengine.cli.shared.options import size_text
-from ncaengine.cli.shared.output import progress_bar
+from ncaengine.cli.shared.output import print_line, progress_bar
 from ncaengine.core.texts import plural
 
 OUTPUT = tyro.conf.arg(aliases=["-o"], metavar="FILE", help_behavior_hint="(default: none)")
@@ -50,7 +50,7 @@ class Replay:
             for grid in sim.grids.values():
                 sim.engine.world.look(grid, now=True)
                 name, kernel = grid.model.config.name, grid.kernel.name
-                print(f"grid {grid.id}: {name}, {kernel}, {size_text(grid.size)}, step {grid.step}")
+                print_line(f"grid {grid.id}: {name}, {kernel}, {size_text(grid.size)}, step {grid.step}")
             commands, time = plural(len(journal.entries), "command"), sim.tick / TICKS_PER_SECOND
             print(f"{commands}, {time:g} s, states {sessions.fingerprint(sim)}")
             if self.output:

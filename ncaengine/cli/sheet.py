@@ -20,7 +20,7 @@ from ncaengine.cli.shared.options import (
     Smooth,
     size_text,
 )
-from ncaengine.cli.shared.output import progress_bar
+from ncaengine.cli.shared.output import print_line, progress_bar
 from ncaengine.cli.shared.targets import load_target
 from ncaengine.core import bounds
 from ncaengine.core.errors import NCAError
@@ -105,7 +105,7 @@ class Sheet:
         page = contact_sheets.padded(page, self.pixels) if self.pixels else page
         contact_sheets.save_picture(page, self.output)
         pictures = plural(sum(map(len, rows)), "picture")
-        print(f"{self.output}: {plural(len(models), 'model')}, {pictures}, {page.width}x{page.height} pixels")
+        print_line(f"{self.output}: {plural(len(models), 'model')}, {pictures}, {page.width}x{page.height} pixels")
 
     @property
     def _is_grid(self) -> bool:

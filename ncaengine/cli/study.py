@@ -9,6 +9,7 @@ import tyro
 
 from ncaengine.cli.shared.engine import open_simulation
 from ncaengine.cli.shared.options import OutputFolder, TrainingThreads
+from ncaengine.cli.shared.output import print_line
 from ncaengine.cli.shared.reports import against, measure
 from ncaengine.cli.shared.training_runs import run_all
 from ncaengine.core.errors import NCAError
@@ -78,7 +79,7 @@ class Study:
         for job in jobs:
             read_losses(job.output)  # raises before the models are measured
         report = self._write_report(base, jobs)
-        print(f"Report: {report}, and report.html, with pictures.png, loss.png and report.json in the same folder")
+        print_line(f"Report: {report}, and report.html, with pictures.png, loss.png and report.json in the same folder")
 
     def _channel_counts(self) -> list[int]:
         words = self.channels.split(",")

@@ -19,7 +19,7 @@ from ncaengine.cli.shared.options import (
     Steps,
     size_text,
 )
-from ncaengine.cli.shared.output import print_notice, progress_bar
+from ncaengine.cli.shared.output import print_line, print_notice, progress_bar
 from ncaengine.cli.shared.relief_flags import MAP_DETAILS, MapFlags, Maps
 from ncaengine.core.errors import NCAError
 
@@ -64,7 +64,7 @@ class Tile:
 
         picture_files.check_output(self.output, *self.pixels)
         model = self._load()
-        self.maps.check(model)
+        self.maps.check(model, self.output)
         catalogue = self.engine.kernels([self.kernel], [model])
         stretched, size, view = framing.tile(catalogue.get(self.kernel), self.pixels, self.cell)
         view = replace(view, smooth=self.smooth)
@@ -76,7 +76,7 @@ class Tile:
         seams = tiles.find_seams(picture, stretched, view)
         if any(seam.visible for seam in seams):
             print_notice("The edges of the picture don't meet as well as its other cells do.")
-        print(f"{self.output}: {size_text(self.pixels)} pixels from {size_text(size)} cells, step {self.steps:,}")
+        print_line(f"{self.output}: {size_text(self.pixels)} pixels from {size_text(size)} cells, step {self.steps:,}")
         for edges, lines, seam in zip(("left and right", "upper and lower"), ("columns", "rows"), seams, strict=True):
             print(
                 f"  {edges} edges differ {seam.change:.2f} times as much as neighbouring {lines} do "

@@ -62,6 +62,7 @@ MODEL_PICKLE_BYTES = _bytes("model", 100 * MIB, "a pickle")
 CHECKPOINT_BYTES = _bytes("checkpoint", 8 * GIB)
 KERNEL_BYTES = _bytes("kernel.toml", 64 * KIB)
 PREFERENCES_BYTES = _bytes("preferences", MIB)
+LOSSES_BYTES = _bytes("loss.csv", 64 * MIB)
 
 # Numbers
 

@@ -5,6 +5,7 @@ lists the broken ones apart, so that one of them never stops the program.
 """
 
 import math
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -216,6 +217,8 @@ def discover(folders: Iterable[Path] = ()) -> Catalogue:
 
 
 def _manifests(folder: Path) -> list[Path]:
+    if not os.path.isdir(folder):  # unlike glob, this raises nothing where another user's home is $HOME
+        return []
     return sorted(folder.glob("*/kernel.toml")) + sorted(folder.glob("kernel.toml"))
 
 

@@ -1,4 +1,4 @@
-"""Names: those that are not taken yet, those that were probably meant, and that of a training's folder."""
+"""Names: those that are not taken yet, those of files, those that were probably meant; a training's folder."""
 
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
@@ -7,6 +7,10 @@ from pathlib import Path
 
 TRAINING = ".training"
 """How the folder ends in which a training keeps its own files."""
+
+_MOST_BYTES = 150
+"""Of a name from somebody's file; a file's name may have 255, with an ending, a number and a kernel."""
+_NOT_IN_NAMES = frozenset('/\\:*?"<>|')
 
 
 def unique_name(base: str, taken: Callable[[str], bool], pattern: str = "{base}-{number}") -> str:
@@ -19,6 +23,15 @@ def unique_name(base: str, taken: Callable[[str], bool], pattern: str = "{base}-
         return base
     numbered = (pattern.format(base=base, number=number) for number in count(2))
     return next(name for name in numbered if not taken(name))
+
+
+def as_file_name(name: str) -> str:
+    """Return a name that somebody's file states as that of a file, which then lies in the folder where it is put.
+
+    It is neither hidden, too long nor like a flag.
+    """
+    kept = "".join("-" if c in _NOT_IN_NAMES or not c.isprintable() else c for c in name[:_MOST_BYTES])
+    return kept.encode()[:_MOST_BYTES].decode(errors="ignore").lstrip(".-").strip() or "model"
 
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:

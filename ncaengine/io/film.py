@@ -199,9 +199,11 @@ class _EncoderThread:
         if not self._closed:
             self._closed = True
             self._waiting.put(None)
-            if threading.current_thread() is not self._thread:  # which may be the one that notices a dropped film
-                self._thread.join()
-            self._release()
+            try:
+                if threading.current_thread() is not self._thread:  # which may be the one that notices a dropped film
+                    self._thread.join()
+            finally:  # a second signal ends the waiting
+                self._release()
         if self._error is not None and not self._raised:
             self._raised = True
             count = getattr(self._encoder, "saved", lambda: self._written)()

@@ -101,7 +101,8 @@ def _normals(heights: F32, step: float, directx: bool) -> U8:
 
 def path_beside(picture: Path, kind: MapKind) -> Path:
     """Return the file of a map beside its picture: zebra_normal.png for zebra.png."""
-    return picture.with_name(f"{picture.stem}_{kind}{picture.suffix}")
+    stem, _, ending = picture.name.rpartition(".")  # .png is an ending, too
+    return picture.parent / f"{stem}_{kind}.{ending}"
 
 
 def write_maps(

@@ -37,7 +37,8 @@ def rollout(
         for _ in run_to(sim, grid, steps, report):
             yield grid
     finally:
-        sim.submit(commands.RemoveGrid(grid.id))
+        if grid.id in sim.grids:  # not if a signal ended the loop, and the simulation first
+            sim.submit(commands.RemoveGrid(grid.id))
 
 
 def run_to(sim: Simulation, grid: Grid, steps: Iterable[int], report: StepReport = lambda made: None) -> Iterator[int]:

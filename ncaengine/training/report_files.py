@@ -12,6 +12,8 @@ from ncaengine.training.report_page import report_page
 from ncaengine.training.report_sheet import report_sheet
 
 ENDINGS = (".html", ".png")
+NUMBERS = ".json"
+"""The ending of the file beside a report that holds its numbers."""
 
 
 def check_output(path: Path) -> None:
@@ -19,11 +21,12 @@ def check_output(path: Path) -> None:
     if path.suffix.lower() not in ENDINGS:
         raise NCAError(f"{path}: reports are pages or pictures; choose a name that ends in .html or .png.")
     files.check_place(path)
+    files.check_place(path.with_suffix(NUMBERS))
 
 
 def write_report(report: Report, path: Path) -> Path:
     """Write a report, and its numbers to a file .json next to it; return the path of that. Raises NCAError."""
-    numbers = path.with_suffix(".json")
+    numbers = path.with_suffix(NUMBERS)
     if path.suffix.lower() == ".png":
         contact_sheets.save_picture(report_sheet(report), path)
     else:

@@ -9,7 +9,7 @@ from helpers import SELFORG, random_model, random_state, small
 
 from ncaengine.backends.cpu.backend import CPUBackend
 from ncaengine.backends.cpu.cells import CPUCells
-from ncaengine.backends.cpu.jobs import Dispatcher
+from ncaengine.backends.cpu.jobs import Dispatcher, Turns
 from ncaengine.backends.torch import TorchCells
 from ncaengine.core.kernels import Catalogue
 from ncaengine.core.lattice import View
@@ -94,6 +94,29 @@ def test_a_failed_job_is_reported_once_and_those_after_it_are_not_done() -> None
     jobs.add(again)
     jobs.wait()
     assert log == ["first", "again"]
+    dispatcher.end()
+
+
+@pytest.mark.parametrize("interrupted", [(threading.Thread, "start"), (Turns, "begin")])
+def test_a_signal_while_a_job_is_added_leaves_nothing_to_wait_for(
+    monkeypatch: pytest.MonkeyPatch, interrupted: tuple[type, str]
+) -> None:
+    dispatcher, log = Dispatcher(2), []
+    function = getattr(*interrupted)
+
+    def signalled(*arguments: object) -> None:
+        monkeypatch.undo()
+        function(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(*interrupted, signalled)
+    with pytest.raises(KeyboardInterrupt):
+        dispatcher.jobs().add(Gate(log, "first"))
+    after, gate = dispatcher.jobs(), Gate(log, "second")
+    gate.open.set()
+    after.add(gate)
+    assert dispatcher.wait(5)
+    assert log == ["second"]
     dispatcher.end()
 
 

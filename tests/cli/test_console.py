@@ -54,8 +54,9 @@ def test_names_that_are_no_text_are_printed(tmp_path: Path) -> None:
 def run(words: str, redirected: str, folder: Path, before: str = "") -> tuple[int, str, str]:
     """The exit code, stdout and stderr of `ncaengine WORDS` with streams redirected as a shell does it."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    line = f'set -o pipefail; {before}"$0" -m ncaengine {words} {redirected}'
     done = subprocess.run(
-        ["bash", "-c", f'{before}"$0" -m ncaengine {words} {redirected}', sys.executable], cwd=folder, env=environment,
+        ["bash", "-c", line, sys.executable], cwd=folder, env=environment,
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr
@@ -104,3 +105,13 @@ def test_a_folder_that_was_removed_is_told(tmp_path: Path) -> None:
 def test_a_signal_beside_the_command_ends_it_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli, "_run", lambda args: os.kill(os.getpid(), signal.SIGTERM))
     assert cli.main(["--version"]) == 128 + signal.SIGTERM
+
+
+def test_a_signal_after_the_command_prints_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["ncaengine", "--version"])
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        assert cli.main() == 0
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGINT, before)

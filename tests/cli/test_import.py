@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from cli_calls import problem, run
-from helpers import NOTEBOOK_CONFIG, random_model
+from helpers import NOTEBOOK_CONFIG, random_model, small
 from published_forms import growing, reaction, state_dict
 
 from ncaengine.cli import main
@@ -257,3 +257,20 @@ def test_the_imported_file_is_not_written_over(capsys: pytest.CaptureFixture[str
     assert "reads it, so it would be lost" in problem(capsys, "import", str(read), "-o", str(tmp_path))
     assert (tmp_path / "w.pt").read_bytes() == before
     assert main(["import", str(read), "-o", str(tmp_path), "--format", "safetensors"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("named", "file"),
+    [("../out", "out.pt"), ("{}/out", "{}-out.pt"), (".\x1b[2J\n", "[2J-.pt"), ("-é" * 200, "é"), ("..", "model.pt")],
+)
+def test_a_model_is_imported_into_the_folder_whatever_it_is_called(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, named: str, file: str
+) -> None:
+    name = named.format(tmp_path)
+    model_files.save(random_model(small(NOTEBOOK_CONFIG, name=name)), tmp_path / "m.safetensors")
+    printed = run(capsys, "import", tmp_path / "m.safetensors", "-o", tmp_path / "in")
+    assert "\x1b" not in printed
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "m.safetensors"]
+    [written] = (tmp_path / "in").iterdir()
+    assert written.name.startswith(file.format(str(tmp_path).replace("/", "-").lstrip("-")[:140])[:140])
+    assert model_files.load(written).config.name == written.stem

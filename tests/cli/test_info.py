@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cli_calls import problem, run
-from helpers import NOTEBOOK_CONFIG, random_model
+from helpers import NOTEBOOK_CONFIG, random_model, small
 from published_forms import growing
 from rich.console import Console
 
 from ncaengine.cli import info
-from ncaengine.cli.shared import model_summary
+from ncaengine.cli.shared import model_summary, output
 from ncaengine.core.model import Colour, Config
 from ncaengine.formats import model_files
 
@@ -100,3 +100,21 @@ def test_a_picture_in_a_terminal_has_two_pixels_per_character(monkeypatch: pytes
     assert [line.count("▀") for line in lines] == [3, 3]
     assert "48;2;255;128;7" in lines[0]
     assert "255" not in lines[1]
+
+
+def test_what_a_model_is_called_is_shown_without_controlling_the_terminal(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    name = "a\x1b]0;b[/c]\n"
+    model_files.save(random_model(small(NOTEBOOK_CONFIG, name=name)), tmp_path / "m.pt")
+    (tmp_path / "m.pt").rename(tmp_path / "\x1b[2J.pt")
+    assert "a ]0;b[/c]" in (printed := run(capsys, "info", tmp_path / "\x1b[2J.pt"))
+    assert "\x1b" not in printed + run(capsys, "info", tmp_path)
+
+
+def test_a_progress_bar_shows_names_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", shown := io.StringIO())
+    monkeypatch.setattr("rich.console.Console.is_terminal", True)
+    with output.progress_bar("{task.fields[loss]}") as bar:
+        bar.add_task("[/red]\x1b]0;b", loss="[/]")
+    assert "[/red] ]0;b" in shown.getvalue()

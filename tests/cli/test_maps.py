@@ -41,6 +41,8 @@ def test_flags_change_the_normals(capsys, tmp_path):
         (["-o", "a.png", "--raw", "--maps", "normal"], "beside a still picture"),
         (["-o", "a.png", "--maps", "normal", "--maps-strength", "5000"], "--maps-strength is 5000"),
         (["-o", "a.png", "--maps", "normal", "--maps-from", "99"], "There is no channel '99'"),
+        (["-o", "/", "--maps", "normal"], "give a name that ends in .png"),
+        (["-o", f"{'n' * 250}.png", "--maps", "normal"], "_normal.png: cannot be written (File name too long)"),
     ],
 )
 def test_maps_that_can_not_be_are_refused(capsys, tmp_path, monkeypatch, flags, said):

@@ -178,6 +178,11 @@ def test_the_user_folder_follows_the_desktop(monkeypatch: pytest.MonkeyPatch, tm
     assert kernels.discover().get("mine").title == "Mine"
 
 
+def test_a_user_folder_that_cannot_be_looked_at_holds_no_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "user_folder", lambda: Path("n" * 300))
+    assert kernels.discover().get("square")
+
+
 def installed(folder: Path, value: str) -> None:
     """A distribution that announces plugins, as an installer leaves it."""
     info = folder / f"fake_{value.replace('.', '_')}-1.0.dist-info"

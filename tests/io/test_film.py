@@ -124,6 +124,22 @@ def test_a_dropped_recording_leaves_the_output_to_others(tmp_path: Path, sim: Si
     assert len(frames_of(tmp_path / "a.webp")) == 6
 
 
+def test_a_second_signal_leaves_the_output_to_others(
+    tmp_path: Path, sim: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = Recording(tmp_path / "a.webp", sim)
+    recording.capture()
+
+    def signalled(thread: object) -> None:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("threading.Thread.join", signalled)
+    with pytest.raises(KeyboardInterrupt):
+        recording.close()
+    assert not [*tmp_path.glob(".*.lock")]
+
+
 def test_another_thread_can_finish_a_recording(tmp_path: Path, sim: Simulation) -> None:
     first = Recording(tmp_path / "a.webp", sim)
     first.capture()

@@ -37,6 +37,13 @@ def test_a_rollout_that_is_left_early_removes_its_grid(simulate: Callable[..., S
     assert not sim.grids
 
 
+def test_a_rollout_may_end_after_its_simulation(simulate: Callable[..., Simulation]) -> None:
+    with simulate(TorchBackend()) as sim:
+        running = rollout(sim, MODEL, [1, 2], 4)
+        next(running)
+    running.close()
+
+
 def test_a_rollout_that_cannot_start_leaves_no_grid(simulate: Callable[..., Simulation]) -> None:
     sim = simulate(TorchBackend())
     with pytest.raises(NCAError, match="octagonal"):

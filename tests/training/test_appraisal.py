@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import re
 
 import msgspec
@@ -13,9 +14,12 @@ from PIL import Image
 
 from ncaengine.backends.torch import TorchBackend
 from ncaengine.cli import main
+from ncaengine.core.errors import NCAError
 from ncaengine.formats import model_files
 from ncaengine.training import appraisal, evaluation, report_figures
 from ncaengine.training.appraisal import Plan
+from ncaengine.training.curves import read_losses
+from ncaengine.training.features.weights import read_weights
 
 PLAN = Plan(("square", "hexagonal"), (18, 16), (12, 20), 2, 3, 7)
 
@@ -117,6 +121,7 @@ def here(tmp_path, monkeypatch):
     model_files.save(random_model(small(NOTEBOOK_CONFIG, name="a")), "a.safetensors")
     model_files.save(random_model(small(SELFORG, name="<b>")), "b&.safetensors")
     (tmp_path / "a.training").mkdir()
+    (tmp_path / "taken.json").mkdir()
     (tmp_path / "a.training" / "loss.csv").write_text("iteration,loss\n1,0.5\n2,nan\n3,0.25\n")
     rng = np.random.default_rng(0)
     Image.fromarray(rng.integers(0, 255, (40, 40, 3), np.uint8)).save("t.png")
@@ -159,6 +164,8 @@ def test_a_picture_has_all_pictures_and_charts(here):
     [
         (["--report", "out.pdf"], "ends in .html or .png"),
         (["--report", "no/out.html"], "its folder does not exist"),
+        (["--report", "taken.html"], "taken.json: is a folder"),
+        (["--report", "/"], "ends in .html or .png"),
         (["--report", "out.html", "--json"], "--json does not work with --report"),
         (["--report", "out.html", "--heal"], "--heal does not work with --report"),
         (["--heal", "--kernel", "square", "hexagonal"], "only with --report"),
@@ -173,6 +180,32 @@ def test_what_cannot_be_reported_is_said_before_any_step(here, capsys, monkeypat
     assert error.count("\n") == 1
     assert expected in error
     assert not (here / "out.html").exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a\n1", "loss,b\n1\n1,2", "b,loss\n1", "loss\n1e300", "loss\n" + "1" * 2**18, "\xff"]
+)
+def test_what_is_no_loss_curve_is_left_out(tmp_path, text):
+    (tmp_path / "a.training").mkdir()
+    (tmp_path / "a.training/loss.csv").write_text(text, "latin-1")
+    assert read_or_none(tmp_path / "a.pt") in (None, [], [1.0, 1.0])
+
+
+def test_files_that_never_end_are_not_read(tmp_path):
+    (tmp_path / "a.training").mkdir()
+    for name in ("a.training/loss.csv", "net.pth"):
+        os.mkfifo(tmp_path / name)
+    assert read_or_none(tmp_path / "a.pt") is None
+    with pytest.raises(NCAError, match=r"net\.pth: is a FIFO"):
+        read_weights(tmp_path / "net.pth")
+
+
+def read_or_none(model):
+    """Return the losses of a model's training, None if their file is refused."""
+    try:
+        return read_losses(model)
+    except NCAError:
+        return None
 
 
 def test_json_of_a_report_has_no_number_that_is_not_finite() -> None:

@@ -5,7 +5,6 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 from typing import Protocol
 
 from ncaengine.core.errors import NCAError
@@ -60,7 +59,7 @@ class Turns:
         self.change = threading.Condition()
         """Guards all jobs; notified when a grid has none left."""
         self._turns: deque[Jobs] = deque()  # those that have jobs, the next one first
-        self._unfinished = 0  # those that have jobs, with the one whose turn it is
+        self._busy = 0  # those whose turn it is; only the threads, which no signal interrupts, count them
         self._ended = False
         self._process = os.getpid()
         self._count, self._free = threads, threads  # threads; those that no job uses
@@ -78,12 +77,11 @@ class Turns:
         if self._ended:
             raise NCAError("The backend was released; open a new one.")
         self._turns.append(jobs)
-        self._unfinished += 1
         if not self._threads:
-            make = partial(threading.Thread, target=self._run, name="ncaengine-jobs", daemon=True)
-            self._threads = [make() for _ in range(self._count)]
-            for thread in self._threads:
+            for _ in range(self._count):
+                thread = threading.Thread(target=self._run, name="ncaengine-jobs", daemon=True)
                 thread.start()
+                self._threads.append(thread)  # if a signal comes before it has started, nobody waits for it
         self.change.notify_all()
 
     def _run(self) -> None:
@@ -97,30 +95,33 @@ class Turns:
             if self._ended:
                 return False
             jobs = self._turns.popleft()
+            if not jobs.waiting:  # a signal came before its job was added
+                self.change.notify_all()
+                return True
             part = jobs.waiting[0].take()
             threads = max(self._free // (1 + len(self._turns)), 1)
             self._free -= threads
+            self._busy += 1
         try:
             part(threads)
         except BaseException as error:  # which the thread that waits raises
             jobs.error = error
         with self.change:
             self._free += threads
+            self._busy -= 1
             if jobs.error is not None:
                 jobs.waiting.clear()
             elif jobs.waiting and jobs.waiting[0].done:
                 jobs.waiting.popleft()
             if jobs.waiting:
                 self._turns.append(jobs)
-            else:
-                self._unfinished -= 1
             self.change.notify_all()
         return True
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until no grid has a job left, or for some seconds. Return whether none has."""
         with self.change:
-            return self.change.wait_for(lambda: not self._unfinished, timeout)
+            return self.change.wait_for(lambda: not (self._turns or self._busy), timeout)
 
     def end(self) -> None:
         """Let the threads end after the parts that they are doing; what is left is not done."""

@@ -18,6 +18,7 @@ from ncaengine.backends.cpu.product import Width
 from ncaengine.backends.cpu.values import Unit
 from ncaengine.core.errors import NCAError
 from ncaengine.core.files import replace_file
+from ncaengine.core.inputs import read_input
 from ncaengine.core.memory import give_back
 
 WIDTHS = {
@@ -34,6 +35,8 @@ WIDTHS = {
 LEVELS = {"sse": "x86-64", "avx": "sandybridge", "avx2": "x86-64-v3", "avx512": "x86-64-v4"}
 """The processor to compile for when narrower vectors than its own are asked for."""
 CGROUP = Path("/sys/fs/cgroup/cpu.max")
+MOST_KEPT_BYTES = 64 * 2**20
+"""Of a file in the cache, which is some 100 kB."""
 LINKS = 16
 """Functions that one linker links. LLVM frees what it keeps of each, 9 kB, with the linker, once all are dropped."""
 
@@ -110,8 +113,8 @@ class Compiler:
     def _machine_code(self, key: str, text: str) -> bytes:
         """Return what a text compiles to, from the cache if it is there. A damaged file there is made again."""
         path = platformdirs.user_cache_path("ncaengine") / "cpu" / key
-        with contextlib.suppress(OSError):
-            check, _, found = path.read_bytes().partition(b"\n")
+        with contextlib.suppress(OSError, NCAError):
+            check, _, found = read_input(path, MOST_KEPT_BYTES).partition(b"\n")
             if check == hashlib.sha256(found).hexdigest().encode():
                 return found
         made = self._compile(text)

@@ -19,6 +19,7 @@ from ncaengine.backends.gl.device import Device
 from ncaengine.backends.gl.shader.perception import Cover, Form, FrameKind
 from ncaengine.core.errors import NCAError
 from ncaengine.core.files import replace_file
+from ncaengine.core.inputs import read_input
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.model import Config
 from ncaengine.core.types import Size
@@ -27,6 +28,8 @@ ROUNDS, SHORTEST, MANY = 3, 0.002, 1000
 """A trial's rounds, in each of which every form has a turn; the least seconds, or the runs, of a turn."""
 MOST = 1000
 """Results that are remembered; the oldest are forgotten first."""
+MOST_BYTES = 2**20
+"""Of the file that remembers them."""
 T = TypeVar("T")
 
 
@@ -92,8 +95,8 @@ class Autotuner:
     def _remembered(self) -> dict[str, str]:
         if self._known is None:
             try:
-                self._known = msgspec.json.decode(self._path.read_bytes(), type=dict[str, str])
-            except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+                self._known = msgspec.json.decode(read_input(self._path, MOST_BYTES), type=dict[str, str])
+            except (OSError, NCAError, msgspec.MsgspecError, UnicodeDecodeError):
                 self._known = {}
         return self._known
 

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ncaengine.core.errors import NCAError
@@ -114,6 +114,12 @@ def ended_by_signals(received: list[int]) -> Iterator[None]:
     finally:
         for number in numbers:
             signal.signal(number, signal.SIG_DFL)
+
+
+def end_at_once() -> None:
+    """Let Ctrl-C end the process while Python leaves it: libraries would print a traceback."""
+    with suppress(ValueError):  # not the main thread
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ncaengine.cli.shared.engine import open_simulation
-from ncaengine.cli.shared.output import progress_bar
+from ncaengine.cli.shared.output import as_markup, progress_bar
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _table(title: str, flags: Sequence[str], trials: "Sequence[Trial]", chosen: 
     from rich.table import Table
 
     table = Table(
-        title=title,
+        title=as_markup(title),
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,

@@ -35,10 +35,10 @@ def _written(command: object) -> Iterator[str]:
     for name in WRITTEN:
         if value := getattr(command, name, None):
             yield str(value)
-            if name == "report":  # its numbers
+            if name == "report" and Path(value).name:  # its numbers
                 yield str(Path(value).with_suffix(".json"))
     output = getattr(command, "output", None)
-    if output and isinstance(maps := getattr(command, "maps", None), MapFlags):
+    if output and Path(output).name and isinstance(maps := getattr(command, "maps", None), MapFlags):
         yield from map(str, maps.paths(Path(output)))
 
 

@@ -9,6 +9,7 @@ from ncaengine.cli.shared.engine import find_kernels, open_simulation
 from ncaengine.cli.shared.options import size_text
 from ncaengine.cli.shared.output import print_notice, progress_bar
 from ncaengine.core.errors import NCAError
+from ncaengine.core.names import as_file_name
 
 if TYPE_CHECKING:
     from ncaengine.core.model import Model
@@ -56,7 +57,7 @@ def kept_page(text: str, models: "list[Model]") -> Path:
 
     from ncaengine.core import files
 
-    name = re.sub(r"[^\w.-]+", "-", "-".join(model.config.name for model in models))[:80]
+    name = re.sub(r"[^\w.-]+", "-", as_file_name("-".join(model.config.name for model in models)))
     path = platformdirs.user_cache_path("ncaengine") / "pages" / f"{name}.html"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from ncaengine.cli.shared.options import Range
+from ncaengine.cli.shared.output import print_line
 
 if TYPE_CHECKING:
     from ncaengine.core.kernels import Kernel
@@ -43,12 +44,15 @@ class MapFlags:
     maps_strength: Annotated[float, STRENGTH, Range(-1000, 1000)] = 4.0
     maps_directx: Annotated[bool, DIRECTX] = False
 
-    def check(self, model: "Model") -> None:
-        """Raise NCAError if the model lacks the channel that a map needs."""
+    def check(self, model: "Model", picture: Path) -> None:
+        """Raise NCAError if the model lacks the channel that a map needs, or a map can't be written."""
+        from ncaengine.core.files import check_place
         from ncaengine.io.relief import check_source
 
         if self.maps:
             check_source(model.config, self.maps_from)
+            for path in (picture, *self.paths(picture)):
+                check_place(path)
 
     def paths(self, picture: Path) -> list[Path]:
         """Return the files that are written beside a picture."""
@@ -66,7 +70,7 @@ class MapFlags:
         relief = Relief(self.maps_from, self.maps_strength, self.maps_directx)
         colour = grid.model.config.colour
         for path in write_maps(picture, grid.state(), colour, kernel, view, self.maps, relief):
-            print(f"{path}: {path.stem.rpartition('_')[2]} map")
+            print_line(f"{path}: {path.stem.rpartition('_')[2]} map")
 
 
 MAP_DETAILS = "maps_from maps_strength maps_directx"

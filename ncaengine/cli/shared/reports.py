@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ncaengine.cli.shared.output import print_notice, progress_bar
+from ncaengine.cli.shared.output import print_line, print_notice, progress_bar
 from ncaengine.core.errors import NCAError
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ def make_report(
     report = measure(sim, models, paths, against, plan)
     numbers = report_files.write_report(report, output)
     names = [subject.name for subject in report.subjects]
-    print(f"{output}: a report of {' and '.join(names) if len(names) < 3 else f'{len(names)} models'}; its numbers are "
-          f"in {numbers}")  # fmt: skip
+    what = " and ".join(names) if len(names) < 3 else f"{len(names)} models"
+    print_line(f"{output}: a report of {what}; its numbers are in {numbers}")
     return report
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ncaengine.cli.shared.engine import open_simulation
-from ncaengine.cli.shared.output import print_notice, progress_bar
+from ncaengine.cli.shared.output import print_line, print_notice, progress_bar
 from ncaengine.core.texts import plural
 from ncaengine.training.curves import final_loss, median_loss
 
@@ -94,7 +94,7 @@ def claimed_output(job: "TrainingJob") -> Iterator[None]:
 def print_trained(job: "TrainingJob", losses: Sequence[float]) -> None:
     """Print what a finished training wrote. losses: of its iterations."""
     loss = f"loss {final_loss(losses):.3g}"
-    print(f"{job.output}: {plural(len(losses), 'iteration')}, {loss}; pictures in {job.folder}/")
+    print_line(f"{job.output}: {plural(len(losses), 'iteration')}, {loss}; pictures in {job.folder}/")
 
 
 @contextmanager
@@ -190,4 +190,4 @@ def write_report(folder: Path, jobs: "Sequence[TrainingJob]", outcomes: "Sequenc
     finished = [job for job in jobs if job.output not in problems]
     with open_simulation() as sim, Console(stderr=True).status("Comparing the models"):
         report = reports.write_report(folder, finished, sim, problems, resumed)
-    print(f"Report: {report}" + ", with models.png, loss.png and report.json in the same folder" * bool(finished))
+    print_line(f"Report: {report}" + ", with models.png, loss.png and report.json in the same folder" * bool(finished))

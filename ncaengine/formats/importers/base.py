@@ -12,6 +12,7 @@ import numpy as np
 
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Integrator, Model, Padding, Range
+from ncaengine.core.names import as_file_name
 from ncaengine.core.validation import explain_invalid
 from ncaengine.formats.importers.names import DICTIONARIES, is_silent, kind_of
 from ncaengine.formats.pickle.attributes import Value
@@ -227,7 +228,7 @@ def file_names(names: Sequence[str], stem: str, motion: re.Pattern[str] | None =
         base = "".join(c if c.isalnum() or c in _KEPT or (c > "~" and c.isprintable()) else "_" for c in base)
         if _BARE.fullmatch(base) or (motion and motion.fullmatch(base)):
             base = stem if base in ("", "weights", "model", "checkpoint") else f"{stem}-{base}"
-        base = base.lstrip(".") or "model"
+        base = as_file_name(base)
         unique = base
         # Not core.names.unique_name, which would take hours for a hostile file with a million equal names.
         while unique in taken:

@@ -1,6 +1,7 @@
 """Weights of feature nets: torchvision's, from torch's cache or downloaded, and weight files."""
 
 import contextlib
+import os
 import socket
 import sys
 import warnings
@@ -13,7 +14,7 @@ import torch
 import torchvision.models as zoo
 from torch import Tensor
 
-from ncaengine.core import files
+from ncaengine.core import files, inputs
 from ncaengine.core.errors import NCAError
 
 StateDict = Mapping[str, Tensor]
@@ -44,7 +45,7 @@ def fetch_weights(name: str) -> StateDict:
             tensors = weights.get_state_dict(progress=True, check_hash=True, map_location="cpu", weights_only=True)
     except Exception as error:  # URLError, HTTPException, RuntimeError for a wrong hash, or an error from a bad file
         cached = Path(torch.hub.get_dir(), "checkpoints", Path(weights.url).name)
-        if cached.exists():
+        if os.path.exists(cached):  # not Path's, which raises an error if another user's home is $HOME
             raise NCAError(f"{cached}: is damaged; delete it to download it again.") from None
         why = str(error) or type(error).__name__
         raise Unreachable(
@@ -66,6 +67,8 @@ def read_weights(path: Path) -> StateDict:
     if path.suffix.lower() not in readers:
         raise NCAError(f"{path}: is not a weight file; use one that ends in .safetensors, .pth or .pt.")
     try:
+        with files.errors_named(path):
+            inputs.check_kind(os.stat(path))
         tensors = readers[path.suffix.lower()](path)
     except OSError as error:
         raise files.unreadable(path, error) from None

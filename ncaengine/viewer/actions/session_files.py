@@ -13,7 +13,7 @@ from ncaengine.core.brushes import Coordinate
 from ncaengine.core.errors import NCAError
 from ncaengine.core.files import as_text
 from ncaengine.core.model import Model, equal_models
-from ncaengine.core.names import unique_name
+from ncaengine.core.names import as_file_name, unique_name
 from ncaengine.core.validation import valid_entries
 from ncaengine.formats import model_files
 from ncaengine.io import journals, picture_files, sessions
@@ -121,10 +121,10 @@ def suggested_name(app: App, kind: SavedKind) -> str:
     if kind == "session" and app.session_file.path is not None:
         return as_text(str(app.session_file.path))
     if kind in ("picture", "layer") and (here := app.grid.backdrop):
-        return free_name(f"{here.name}-{'filled' if kind == 'picture' else kind}".replace("/", "-"), ENDINGS[kind])
+        return free_name(f"{as_file_name(here.name)}-{'filled' if kind == 'picture' else kind}", ENDINGS[kind])
     names = {app.name_of(pane.grid.model) for pane in app.panes}
     base = names.pop() if len(names) == 1 else "session"
-    return free_name(base.replace("/", "-"), ENDINGS[kind])
+    return free_name(as_file_name(base), ENDINGS[kind])
 
 
 def path_for(kind: SavedKind, name: str) -> Path:
@@ -209,7 +209,7 @@ def _without_overlays(session: Session) -> Session:
 def _watched(app: App, saved: SavedModel, model: Model) -> Model:
     """Return the model from its file, which is then watched; the session's own if the file holds another model now."""
     path = Path(saved.path)
-    if not saved.path or not is_model_file(path) or not model_files.split_path(path)[0].is_file():
+    if not saved.path or not is_model_file(path) or not os.path.isfile(model_files.split_path(path)[0]):
         return model
     try:
         if equal_models(model_files.load(path), model):

@@ -6,7 +6,7 @@ from pathlib import Path
 from ncaengine.core.claims import is_claimed
 from ncaengine.core.errors import NCAError
 from ncaengine.core.files import present_folder
-from ncaengine.core.names import unique_name
+from ncaengine.core.names import as_file_name, unique_name
 from ncaengine.simulation.grid import Grid
 
 
@@ -19,12 +19,12 @@ def name_and_folder(path: str) -> str:
 
 def base_name(grid: Grid) -> str:
     """Return the name for files of a grid, without an ending, such as dots-hexagonal."""
-    return f"{grid.model.config.name}-{grid.kernel.name}"
+    return f"{as_file_name(grid.model.config.name)}-{grid.kernel.name}"
 
 
 def free_name(base: str, ending: str) -> str:
     """Return a file name that doesn't exist yet, such as dots-hexagonal-2.mp4."""
-    return unique_name(base, lambda name: Path(name + ending).exists() or is_claimed(name + ending)) + ending
+    return unique_name(base, lambda name: os.path.exists(name + ending) or is_claimed(name + ending)) + ending
 
 
 def check_typed_name(name: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import platformdirs
 
 from ncaengine.backends.base import Backend, Cells
-from ncaengine.core import files, lattice, states
+from ncaengine.core import files, inputs, lattice, states
 from ncaengine.core.errors import NCAError
 from ncaengine.core.kernels import Kernel
 from ncaengine.core.lattice import View
@@ -94,9 +94,9 @@ def _read(path: Path) -> U8 | None:
     from PIL import Image
 
     try:
-        with Image.open(path, formats=["PNG"]) as image:
+        with inputs.open_input(path) as file, Image.open(file, formats=["PNG"]) as image:
             return np.asarray(image).copy() if image.size == (SIDE, SIDE) and image.mode == "RGB" else None
-    except (OSError, ValueError, SyntaxError):  # everything that Pillow raises on damaged files
+    except (NCAError, OSError, ValueError, SyntaxError):  # everything that Pillow raises on damaged files
         return None
 
 
