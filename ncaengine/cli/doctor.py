@@ -17,7 +17,7 @@ from typing import Any, Literal
 from ncaengine.cli.shared.output import print_json
 from ncaengine.core.errors import NCAError
 from ncaengine.core.optional import INSTALL
-from ncaengine.core.texts import file_size
+from ncaengine.core.texts import file_size, plural
 from ncaengine.io.kinds import KINDS
 
 Verdict = Literal["good", "slow", "missing", "broken"]
@@ -52,6 +52,8 @@ class Doctor:
         from rich.table import Table
 
         table = Table("", "", "found", "what to do", box=box.SIMPLE_HEAD, pad_edge=False)
+        for column in table.columns:
+            column.overflow = "fold"  # a path is there to be copied
         findings = list(run_all())
         for each in findings:
             verdict = f"[{STYLES[each.verdict]}]{each.verdict}[/]"
@@ -104,7 +106,7 @@ def _processor(part: str) -> Iterator[Finding]:
         return
     width = machine.host_width()
     vectors = f"vectors: {width.name}, {width.lanes} numbers at once"
-    found = f"{cpu_name()}, {machine.cores()} cores, {vectors}; {memory_text}"
+    found = f"{cpu_name()}, {plural(machine.cores(), 'core')}, {vectors}; {memory_text}"
     yield Finding(part, "slow" if width.name == "sse" else "good", found)
 
 

@@ -25,7 +25,7 @@ from ncaengine.cli.shared.reports import Against, against, make_report
 from ncaengine.cli.shared.targets import load_target
 from ncaengine.core import bounds
 from ncaengine.core.errors import NCAError
-from ncaengine.core.texts import plural, printable
+from ncaengine.core.texts import plural, printable, rounded
 
 if TYPE_CHECKING:
     from ncaengine.core.model import Model
@@ -165,12 +165,12 @@ class Evaluate:
             column.no_wrap, column.overflow = column is not table.columns[0], "fold"
         first = results[0].losses.mean(0)
         for path, result in zip(self.models, results, strict=True):
-            name, largest = printable(str(path)), f"{result.largest:.3g}"
+            name, largest = printable(str(path)), rounded(result.largest, 3)
             table.add_section()
             for when, loss, reference in zip(plan.moments, result.losses.T, first, strict=True):
                 measured = f"{loss.mean():.4g} ± {loss.std():.2g}"
-                ratio = [f"×{loss.mean() / reference:.3f}"] * several
-                table.add_row(name, when, measured, *ratio, largest)
+                shown = (measured, *[f"×{loss.mean() / reference:.3f}"] * several, largest)
+                table.add_row(name, when, *("—" if "nan" in text else text for text in shown))
                 name = largest = ""  # only in the model's first row
         Console(highlight=False, markup=False).print(table)
         print(f"The target itself has a loss of {loss_of_target:.3g}.")

@@ -245,7 +245,7 @@ class Sheet:
 
 
 def _caption(kernel: "Kernel", step: int) -> str:
-    return f"{kernel.name}, {step:,}"
+    return f"{kernel.name}, step {step:,}"
 
 
 def _target_beside(given: Path) -> Path:

@@ -35,3 +35,8 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def rounded(value: float, digits: int) -> str:
+    """Return a number with so many digits, for example 0.83 or 130,000; from a million on, such as 1.3e+06."""
+    return f"{float(f'{value:.{digits}g}'):,g}"

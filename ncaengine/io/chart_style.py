@@ -15,6 +15,7 @@ DPI = 100
 COLOURS = ("#6fc3a6", "#e0b05c", "#7fa8e8", "#e5645c", "#ba8ee0", "#5fc4d6", "#d890b8", "#a8b866")
 """Of lines, on dark ground."""
 GRID = "#2a2c31"
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def points(pixels: float) -> float:
@@ -39,8 +40,11 @@ def empty_axes(size: tuple[int, int], left: int, right: int, top: int, bottom: i
 
 
 def number(value: float, _: object = None) -> str:
-    """Return a number beside an axis."""
-    return f"{value:,.6g}"
+    """Return a number beside an axis: 0.001, 20,000, or 5×10⁷."""
+    digits, _, power = f"{value:,.6g}".partition("e")
+    if not power:
+        return digits
+    return f"{digits}×10".removeprefix("1×") + str(int(power)).translate(RAISED)
 
 
 def as_picture(axes: Axes) -> Image.Image:

@@ -1,26 +1,30 @@
 """Line charts as pictures: the losses of a training, and the benchmark's times."""
 
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import cycle, pairwise
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from PIL import Image, ImageFont
 
 from ncaengine.core.types import F64
 from ncaengine.io.chart_style import COLOURS, GRID, as_picture, empty_axes, number, points
 from ncaengine.io.contact_sheets import DIM, INK, shorten
+from ncaengine.io.fonts import font_file, typeface
 
 FONT = "DejaVu Sans"
 """matplotlib brings it."""
+FONT_FILE = str(Path(mpl.get_data_path(), "fonts/ttf/DejaVuSans.ttf"))
 LEFT, TOP, BOTTOM = 84, 88, 68
 """Pixels between the picture's edges and the lines."""
-RIGHT, RIGHT_WITH_NAMES = 40, 190
+RIGHT, LEAST_WITH_NAMES, MOST_WITH_NAMES = 40, 190, 360
 """Pixels to the right of the lines: without names, and with names at the lines' ends."""
+NAME_GAP, EDGE = 24, 16
+"""Pixels between the lines and their names, and between the names and the picture's edge."""
 LABEL_GAP = 22
 """The least distance between the names of two lines, in pixels."""
 Ends = Mapping[str, tuple[float, float, str]]
@@ -38,7 +42,7 @@ def loss_chart(series: Mapping[str, Sequence[float]], title: str = "", log: bool
     lines = [np.asarray(losses, np.float64).reshape(-1) for losses in series.values()]
     finite = np.concatenate([line[np.isfinite(line)] for line in lines] or [np.empty(0)])
     named = len(series) > 1
-    axes = _axes((960, 480), RIGHT_WITH_NAMES if named else RIGHT, BOTTOM)
+    axes = _axes((960, 480), _right(series) if named else RIGHT, BOTTOM)
     _write(axes, title, "iteration", "loss")
     axes.set_xlim(0, max([1, *(line.size for line in lines)]))
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
@@ -46,15 +50,15 @@ def loss_chart(series: Mapping[str, Sequence[float]], title: str = "", log: bool
         known = np.where(np.isfinite(line), line, np.nan)
         axes.plot(np.arange(1, line.size + 1), known, color=colour, alpha=0.38, linewidth=0.8)
     ends = {}
-    for name, line, colour in zip(series, lines, cycle(COLOURS), strict=False):
+    for (name, line), (colour, style) in zip(zip(series, lines, strict=True), _styles(), strict=False):
         x, y = _running_median(line)
-        axes.plot(x, y, color=colour, marker="o" if x.size == 1 else "", clip_on=False)
+        axes.plot(x, y, style, color=colour, marker="o" if x.size == 1 else "", clip_on=False)
         if named and x.size:
             ends[name] = (float(x[-1]), float(y[-1]), colour)
     if log and finite.size and finite.min() > 0:
         _make_log(axes)
     if not finite.size:
-        axes.set_ylim(0, 1)
+        axes.set_axis_off()
         axes.text(0.5, 0.5, "nothing to show yet", color=DIM, ha="center", va="center", transform=axes.transAxes)
     _name_lines(axes, ends)
     return as_picture(axes)
@@ -74,13 +78,12 @@ def log_log_chart(
     ticks: where the x axis is labelled, and how.
     note: a line of small text below the chart.
     """
-    axes = _axes((960, 620), RIGHT_WITH_NAMES, BOTTOM + 56)
+    axes = _axes((960, 620), _right(series), BOTTOM + 56)
     _write(axes, title, x_label, y_label, note)
     axes.set_xscale("log")
     axes.grid(axis="x", color=GRID)
     ends = {}
-    styles = ((colour, style) for style in cycle(("-", "--", ":")) for colour in COLOURS)  # no two lines are alike
-    for (name, places), (colour, style) in zip(series.items(), styles, strict=False):
+    for (name, places), (colour, style) in zip(series.items(), _styles(), strict=False):
         line = sorted(places.items())
         axes.plot([x for x, _ in line], [y for _, y in line], style, color=colour, marker="o", markersize=5.5)
         ends[name] = (*line[-1], colour)
@@ -103,6 +106,17 @@ def spread_labels(wanted: Sequence[float], low: float, high: float) -> list[floa
         heights = heights.clip(low, high)
     found: list[float] = heights.tolist()
     return found
+
+
+def _right(names: Iterable[str]) -> int:
+    """Return how many pixels the names at the lines' ends take."""
+    longest = max((_font(name, 15).getlength(name) for name in names), default=0)
+    return round(min(max(NAME_GAP + longest + EDGE, LEAST_WITH_NAMES), MOST_WITH_NAMES))
+
+
+def _styles() -> Iterator[tuple[str, str]]:
+    """Yield colours and dashes, so that no two lines are alike."""
+    return ((colour, style) for style in cycle(("-", "--", ":")) for colour in COLOURS)
 
 
 def _axes(size: tuple[int, int], right: int, bottom: int) -> Axes:
@@ -134,8 +148,8 @@ def _write(axes: Axes, title: str, x_label: str, y_label: str, note: str = "") -
         ((box.x0 + box.x1) / 2, 18 + 36 * bool(note), x_label, DIM, 14, "center"),
         (LEFT, 18, note, DIM, 13, "left"),
     ):
-        line, place = shorten(text, _font(size), room), (x / figure.bbox.width, y / figure.bbox.height)
-        figure.text(*place, line, color=colour, size=points(size), family=FONT, ha=align, parse_math=False)
+        line, place = shorten(text, _font(text, size), room), (x / figure.bbox.width, y / figure.bbox.height)
+        figure.text(*place, line, color=colour, font=_letters(text, size), ha=align, parse_math=False)
 
 
 def _label_x(axes: Axes, ticks: Mapping[float, str]) -> None:
@@ -143,7 +157,7 @@ def _label_x(axes: Axes, ticks: Mapping[float, str]) -> None:
     axes.autoscale_view()
     labels, ends = [], [0.0, 0.0]  # how far the labels of each row reach
     for value, text in sorted(ticks.items()):
-        place, half = float(axes.transData.transform((value, 1))[0]), _font(14).getlength(text) / 2
+        place, half = float(axes.transData.transform((value, 1))[0]), _font(text, 14).getlength(text) / 2
         row = next((row for row, end in enumerate(ends) if place - half > end), None)
         labels.append("" if row is None else "\n" * row + text)
         if row is not None:
@@ -159,20 +173,27 @@ def _name_lines(axes: Axes, ends: Ends) -> None:
     axes.autoscale_view()
     places = [axes.transData.transform((x, y)) for x, y, _ in ends.values()]
     heights = spread_labels([float(y) for _, y in places], axes.bbox.y0, axes.bbox.y1)
-    left, font = axes.bbox.x1 + 24, _font(15)
-    room = axes.figure.bbox.width - left - 16
+    left = axes.bbox.x1 + NAME_GAP
+    room = axes.figure.bbox.width - left - EDGE
     for (name, (x, y, colour)), height in zip(ends.items(), heights, strict=True):
-        line = {"arrowstyle": "-", "color": colour, "linewidth": 0.7, "shrinkA": 4, "shrinkB": 5}
+        line = {
+            "arrowstyle": "-", "color": colour, "linewidth": 0.7, "linestyle": (0, (2, 2)), "relpos": (0, 0.5),
+            "shrinkA": 4, "shrinkB": 5,
+        }  # fmt: skip
         axes.annotate(
-            shorten(name, font, room), (x, y), (left, height), textcoords="figure pixels", color=colour,
-            size=points(15), family=FONT, va="center", parse_math=False, annotation_clip=False, arrowprops=line,
+            shorten(name, _font(name, 15), room), (x, y), (left, height), textcoords="figure pixels", color=colour,
+            font=_letters(name, 15), va="center", parse_math=False, annotation_clip=False, arrowprops=line,
         )  # fmt: skip
 
 
-@cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    """Return the charts' letters, `size` pixels high, to measure text with."""
-    return ImageFont.truetype(Path(mpl.get_data_path(), "fonts/ttf/DejaVuSans.ttf"), size)
+def _font(text: str, size: int) -> ImageFont.FreeTypeFont:
+    """Return the letters of a text, `size` pixels high, to measure it with."""
+    return typeface(size, text, FONT_FILE)
+
+
+def _letters(text: str, size: int) -> FontProperties:
+    """Return the same letters for matplotlib."""
+    return FontProperties(fname=font_file(text, FONT_FILE), size=points(size))
 
 
 def _running_median(line: F64) -> tuple[F64, F64]:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from ncaengine.core import files
 from ncaengine.core.errors import NCAError
 from ncaengine.core.lattice import MAX_PIXELS
 from ncaengine.core.types import U8, Size
+from ncaengine.io.fonts import typeface
 from ncaengine.io.stills import png
 
 BACK, DIM, INK = "#141518", "#969ca5", "#e6e7e9"
@@ -55,12 +55,15 @@ def contact_sheet(
     """
     largest = [max((tile.picture.shape[k] for row in rows for tile in row), default=1) for k in (0, 1)]
     size = min(max(round(max(largest) / 16), 14), 30)  # height of the letters
-    gap, small, big = round(1.2 * size), typeface(size), typeface(round(1.5 * size))
+    small = typeface(size, "".join([*headings, *(tile.caption for row in rows for tile in row)]))
+    gap, big = round(1.2 * size), typeface(round(1.5 * size), title)
     images = [[_enlarged(tile.picture, largest) for tile in row] for row in rows]
     picture_width = max((image.width for row in images for image in row), default=0)
     caption_width = max((math.ceil(small.getlength(tile.caption)) for row in rows for tile in row), default=0)
     place = max(picture_width, min(caption_width, longest * size))
-    inner_width = max(max(map(len, rows), default=0) * (place + gap) - gap, longest * size)
+    line_width = max([big.getlength(title), *(small.getlength(line) for line in headings)])
+    tiles_width = max(map(len, rows), default=0) * (place + gap) - gap
+    inner_width = max(tiles_width, min(math.ceil(line_width), longest * size))
     lines = [*headings, *[""] * len(rows)][: len(rows)]
     heights = [max((image.height for image in row), default=0) for row in images]
     caption_heights = [2 * size if any(tile.caption for tile in row) else 0 for row in rows]
@@ -136,14 +139,6 @@ def padded(sheet: Image.Image, page: Size) -> Image.Image:
     out = _page(*page, sheet.mode == "RGBA")
     out.paste(sheet, ((page[0] - sheet.width) // 2, (page[1] - sheet.height) // 2))
     return out
-
-
-@cache
-def typeface(size: int) -> ImageFont.FreeTypeFont:
-    """Return the font of all sheets, `size` pixels high."""
-    font = ImageFont.load_default(size)
-    assert isinstance(font, ImageFont.FreeTypeFont)
-    return font
 
 
 def _page(width: int, height: int, transparent: bool) -> Image.Image:

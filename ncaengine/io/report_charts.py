@@ -96,6 +96,11 @@ def colour(number: int) -> str:
     return COLOURS[number % len(COLOURS)]
 
 
+def dashes(number: int) -> int:
+    """Return which of DASHES a line has."""
+    return min(number // len(COLOURS), len(DASHES) - 1)
+
+
 def _axes(chart: Chart) -> Axes:
     axes = empty_axes((WIDTH, HEIGHT), LEFT, RIGHT, TOP, BOTTOM)
     axes.tick_params(which="both", pad=7, labelsize=points(13))
@@ -110,7 +115,7 @@ def _draw(axes: Axes, line: Line) -> None:
     known = np.isfinite(line.y)
     x, n = line.x[known], line.number
     shade = INK if n is None else colour(n)
-    dash = (0, (4, 3)) if n is None else DASHES[min(n // len(COLOURS), len(DASHES) - 1)]
+    dash = (0, (4, 3)) if n is None else DASHES[dashes(n)]
     if line.low is not None and line.high is not None:
         axes.fill_between(x, line.low[known], line.high[known], color=shade, alpha=0.2, linewidth=0)
     axes.plot(
@@ -136,14 +141,15 @@ def _scale(axes: Axes, chart: Chart) -> None:
         axes.set_ylim(low, high)
         if chart.log_y and low > 0:
             axes.set_yscale("log")
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < low * 300 else (1,), numticks=9))
+            subs = range(1, 10) if high < low * 4 else (1, 2, 5) if high < low * 300 else (1,)
+            axes.yaxis.set_major_locator(LogLocator(subs=subs, numticks=9))
             axes.yaxis.set_minor_locator(LogLocator(subs=()))
             axes.yaxis.set_minor_formatter(NullFormatter())
             axes.set_ylim(low, high)
         else:
             axes.yaxis.set_major_locator(MaxNLocator(5))
     else:
-        axes.set_ylim(0, 1)
+        axes.set_axis_off()
         axes.text(0.5, 0.5, "nothing to show", color=DIM, ha="center", va="center", transform=axes.transAxes)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(FuncFormatter(number))

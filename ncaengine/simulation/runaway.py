@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from ncaengine.core.settings import Settings
+from ncaengine.core.texts import rounded
 from ncaengine.simulation.grid import Grid
 
 FIRST, EVERY = 10, 50
@@ -65,7 +66,7 @@ class Watch:
         self._seen[grid.id] = _Seen(grid.step, largest, told)
         if not away or seen.told:
             return ""
-        reached = f"reach {largest:.2g}" if math.isfinite(largest) else "are no longer finite numbers"
+        reached = f"reach {rounded(largest, 2)}" if math.isfinite(largest) else "are no longer finite numbers"
         name, cause = grid.model.config.name, _cause(grid)
         return f"{name} has diverged: at step {grid.step} its states {reached}. {cause}"
 

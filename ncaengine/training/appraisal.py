@@ -81,6 +81,8 @@ class Course:
     """(rollouts, healing): loss after a hole was cut."""
     spectrum: F64
     """(rollouts, bands) at the last step; see `measures.spectrum`."""
+    steps_per_second: float
+    """Median over ROUNDS, on a grid of the plan's size."""
     pictures: tuple[U8, ...] = field(metadata={"json": False})
     """Of the first rollout: at the plan's steps, with the hole, and healed; (height, width, 3) uint8."""
 
@@ -94,8 +96,6 @@ class Subject:
     hidden: int
     parameters: int
     """Numbers in the weights."""
-    steps_per_second: float
-    """Median over ROUNDS, on a grid of the plan's size."""
     courses: tuple[Course, ...]
     curve: tuple[float, ...] = ()
     """Losses of its training, one per iteration, if they are known."""
@@ -136,13 +136,14 @@ def appraise(
     Raises NCAError if a model runs on none of the kernels, or if the pictures are too small for the loss.
     """
     usable = [plan.usable(model, sim) for model in models]  # raises before any step
-    speeds = [1 / each for each in seconds_per_step(sim, models, plan.size, [found[0] for found in usable])]
+    pairs = [(model, kernel) for model, kernels in zip(models, usable, strict=True) for kernel in kernels]
+    seconds = iter(seconds_per_step(sim, [model for model, _ in pairs], plan.size, [kernel for _, kernel in pairs]))
     subjects = []
-    for model, name, kernels, speed in zip(models, names, usable, speeds, strict=True):
+    for model, name, kernels in zip(models, names, usable, strict=True):
         begin(name)
-        courses = tuple(_course(sim, model, kernel, loss, plan, report) for kernel in kernels)
+        courses = tuple(_course(sim, model, kernel, loss, plan, 1 / next(seconds), report) for kernel in kernels)
         config = model.config
-        subjects.append(Subject(name, config.channels, config.hidden, model.parameters, speed, courses))
+        subjects.append(Subject(name, config.channels, config.hidden, model.parameters, courses))
     return tuple(subjects)
 
 
@@ -165,7 +166,9 @@ def seconds_per_step(
     return [statistics.median(own) for own in times]
 
 
-def _course(sim: Simulation, model: Model, kernel: str, loss: Loss, plan: Plan, report: StepReport) -> Course:
+def _course(
+    sim: Simulation, model: Model, kernel: str, loss: Loss, plan: Plan, speed: float, report: StepReport
+) -> Course:
     grid = sim.add(model, plan.size, kernel)
     try:
         evaluation.grid_loss(grid, loss)  # raises before any step if the pictures are too small
@@ -177,7 +180,7 @@ def _course(sim: Simulation, model: Model, kernel: str, loss: Loss, plan: Plan, 
         np.array([getattr(each, name) for each in found])
         for name in ("loss", "length", "moves", "changes", "healing", "spectrum")
     )
-    return Course(kernel, loss_, length, moves, changes, healing, bands, tuple(found[0].pictures))
+    return Course(kernel, loss_, length, moves, changes, healing, bands, speed, tuple(found[0].pictures))
 
 
 class _Rollout:

@@ -44,20 +44,21 @@ def figures(plan: Plan) -> list[Figure]:
             lambda r, s, c: measures.spectrum_distance(_quartiles(c.spectrum)[1], r.target_spectrum),
         ),
         Figure("parameters", "numbers", lambda r, s, c: s.parameters, best=""),
-        Figure("steps_per_second", "steps/s", lambda r, s, c: s.steps_per_second, best="highest"),
+        Figure("steps_per_second", "steps/s", lambda r, s, c: c.steps_per_second, best="highest"),
     ]  # fmt: skip
 
 
-def best(figure: Figure, values: Sequence[float], target: float | None) -> int | None:
-    """Return which of several values is best, if one is."""
+def best(figure: Figure, values: Sequence[float], target: float | None) -> set[int]:
+    """Return which of several values are best: one, those that the table shows as the same number, or none."""
     numbers = np.array(values, np.float64)
     if figure.best == "nearest" and target:
         numbers = np.abs(np.log(np.maximum(numbers, 1e-9) / target))
     if figure.best == "highest":
         numbers = -numbers
     if not figure.best or len(values) < 2 or not np.isfinite(numbers).any():
-        return None
-    return int(np.nanargmin(numbers))
+        return set()
+    shown = number(values[int(np.nanargmin(numbers))])
+    return {n for n, value in enumerate(values) if number(value) == shown}
 
 
 def number(value: float | None) -> str:
@@ -66,7 +67,7 @@ def number(value: float | None) -> str:
         return ""
     if not np.isfinite(value):
         return "—"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 99.95 or value == round(value) else f"{value:#.3g}"
 
 
 @dataclass(frozen=True)

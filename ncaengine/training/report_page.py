@@ -33,7 +33,9 @@ def report_page(report: Report) -> str:
         key="".join(_key(report)),
         width=f"{max(1, WIDEST // report.plan.size[0]) * report.plan.size[0]}px",
         columns=len(report.plan.steps) + 3,
-        body="\n".join([*_pictures(report), *_table(report), *(_charts(group) for group in chart_groups(report))]),
+        across=len(report.plan.kernels),
+        body="\n".join([*_pictures(report), *_table(report)]),
+        measures="\n".join(_charts(group) for group in chart_groups(report)),
         footer=html.escape(f"Made by ncaengine {__version__}. Steps were made by {report.device}."),
     )
 
@@ -58,11 +60,13 @@ def lead(report: Report) -> str:
 def _key(report: Report) -> Iterator[str]:
     yield '<span><i class="target"></i>target</span>'
     for n, subject in enumerate(report.subjects):
-        yield f"<span>{_swatch(n)}{html.escape(subject.name)}</span>"
+        yield f"<span>{_named(n, subject)}</span>"
 
 
-def _swatch(number: int) -> str:
-    return f'<i style="--shade: var(--line-{number % len(COLOURS)})"></i>'
+def _named(number: int, subject: Subject) -> str:
+    """Return a piece of a model's line, and its name, which may go on in another line after each "_"."""
+    dashes, name = report_charts.dashes(number), html.escape(subject.name).replace("_", "_<wbr>")
+    return f'<i class="dashes-{dashes}" style="--shade: var(--line-{number % len(COLOURS)})"></i><bdi>{name}</bdi>'
 
 
 def _pictures(report: Report) -> Iterator[str]:
@@ -77,11 +81,11 @@ def _pictures(report: Report) -> Iterator[str]:
             continue
         rows = ["<tr>" + "".join(f"<th>{head}</th>" for head in heads) + "</tr></thead><tbody>"]
         for k, (n, subject, course) in enumerate(shown):
-            first = f'<td class="target" rowspan="{2 * len(shown)}">{_image(target, "target")}</td>' if k == 0 else ""
-            name = f'<span class="swatch">{_swatch(n)}{html.escape(subject.name)}</span>'
-            rows.append(f'<tr>{first}<th class="name" colspan="{len(heads) - 1}">{name}</th></tr>')
+            name = f'<span class="swatch">{_named(n, subject)}</span>'
+            rows.append(f'<tr>{"" if k else "<th></th>"}<th class="name" colspan="{len(heads) - 1}">{name}</th></tr>')
+            first = f'<td class="target" rowspan="{2 * len(shown) - 1}">{_image(target, "target")}</td>'
             cells = zip(course.pictures, heads[1:], strict=True)
-            rows.append("<tr>" + "".join(f"<td>{_image(*cell)}</td>" for cell in cells) + "</tr>")
+            rows.append(f"<tr>{'' if k else first}{''.join(f'<td>{_image(*cell)}</td>' for cell in cells)}</tr>")
         yield (
             f'<h3>{html.escape(kernel)}</h3><div class="card"><table class="pictures"><thead>{"".join(rows)}'
             "</tbody></table></div>"
@@ -119,7 +123,7 @@ def _table(report: Report) -> Iterator[str]:
         shown = list(on_kernel(report, kernel))
         cells = [list(_column(report, column, shown)) for column in columns]
         rows = [
-            f'<tr><th><span class="swatch">{_swatch(n)}{html.escape(subject.name)}</span></th>'
+            f'<tr><th><span class="swatch">{_named(n, subject)}</span></th>'
             f"{''.join(column[k] for column in cells)}</tr>"
             for k, (n, subject, _) in enumerate(shown)
         ]
@@ -130,11 +134,11 @@ def _table(report: Report) -> Iterator[str]:
 
 def _column(report: Report, figure: Figure, shown: list[tuple[int, Subject, Course]]) -> Iterator[str]:
     values = [figure.value(report, subject, course) for _, subject, course in shown]
-    winner = best(figure, values, figure.target(report))
+    winners = best(figure, values, figure.target(report))
     for k, value in enumerate(values):
         compares = figure.ratio and k and values[0] and math.isfinite(value / values[0])
         ratio = f"<small>×{value / values[0]:.2f}</small>" if compares else ""
-        marked = ' class="best"' if k == winner else ""
+        marked = ' class="best"' if k in winners else ""
         yield f"<td{marked}>{number(value)}{ratio}</td>"
 
 

@@ -1,6 +1,7 @@
 """A report as one picture: the same as its page, on dark ground."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -8,9 +9,10 @@ from PIL import Image, ImageDraw, ImageFont
 from ncaengine.core.looks import quantise
 from ncaengine.core.types import U8
 from ncaengine.io import report_charts
-from ncaengine.io.contact_sheets import BACK, DIM, INK, Tile, contact_sheet, frame_target, shorten, typeface
+from ncaengine.io.contact_sheets import BACK, DIM, INK, Tile, contact_sheet, frame_target, shorten
+from ncaengine.io.fonts import typeface
 from ncaengine.training.appraisal import Report
-from ncaengine.training.report_figures import best, chart_groups, figures, number
+from ncaengine.training.report_figures import Measure, best, chart_groups, figures, number
 from ncaengine.training.report_page import lead, on_kernel, title
 
 TILE, MARGIN, LETTERS = 256, 38, 18
@@ -60,7 +62,8 @@ def _table(report: Report, width: int) -> Image.Image:
     """Draw the figures; the best of each column on each kernel in the colour of its model."""
     columns, rows = figures(report.plan), list(_rows(report))
     page = Image.new("RGB", (width, MARGIN + int(2 * LETTERS * (len(rows) + 3.1))), BACK)
-    pen, font, small = ImageDraw.Draw(page), typeface(LETTERS), typeface(LETTERS - 3)
+    font, small = typeface(LETTERS, "".join(name for name, *_ in rows)), typeface(LETTERS - 3)
+    pen = ImageDraw.Draw(page)
     first = width // 4
     each = (width - 2 * MARGIN - first) / len(columns)
     y = MARGIN + 3 * LETTERS
@@ -68,9 +71,10 @@ def _table(report: Report, width: int) -> Image.Image:
     for k, column in enumerate(columns):
         for up, line in enumerate(reversed(_lines(column.title, small, each - 8))):
             pen.text((MARGIN + first + (k + 1) * each, y - up * LETTERS), line, DIM, small, anchor="rs")
-    for name, shade, values, marked in rows:
+    for name, tail, shade, values, marked in rows:
         y += 2 * LETTERS
-        pen.text((MARGIN, y), shorten(name, font, first - LETTERS), shade, font, anchor="ls")
+        room = first - LETTERS - font.getlength(tail)
+        pen.text((MARGIN, y), shorten(name, font, room) + tail, shade, font, anchor="ls")
         for k, value in enumerate(values):
             ink = shade if k in marked else INK
             pen.text((MARGIN + first + (k + 1) * each, y), value, ink, font, anchor="rs")
@@ -89,39 +93,64 @@ def _lines(text: str, font: ImageFont.FreeTypeFont, width: float) -> list[str]:
     return [shorten(line, font, width) for line in lines]
 
 
-def _rows(report: Report) -> Iterator[tuple[str, str, list[str], set[int]]]:
-    """Yield the table's rows: name, colour, numbers, and which of them are the best of their columns."""
+def _rows(report: Report) -> Iterator[tuple[str, str, str, list[str], set[int]]]:
+    """Yield the table's rows: name, what always follows it, colour, numbers, and which of them are best."""
     columns = figures(report.plan)
-    yield "target", DIM, [number(column.target(report)) for column in columns], set()
+    yield "target", "", DIM, [number(column.target(report)) for column in columns], set()
     for kernel in report.plan.kernels:
         shown = list(on_kernel(report, kernel))
         values = [[column.value(report, s, c) for column in columns] for _, s, c in shown]
         of_columns = zip(columns, zip(*values, strict=True), strict=False)
         winners = [best(column, each, column.target(report)) for column, each in of_columns]
         for row, (n, subject, _) in enumerate(shown):
-            marked = {k for k, winner in enumerate(winners) if winner == row}
-            yield f"{subject.name}, {kernel}", report_charts.colour(n), [*map(number, values[row])], marked
+            marked = {k for k, rows in enumerate(winners) if row in rows}
+            yield subject.name, f", {kernel}", report_charts.colour(n), [*map(number, values[row])], marked
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """A chart, with what is written above it."""
+
+    title: str
+    note: str
+    caption: str
+    picture: Image.Image
 
 
 def _charts(report: Report, width: int) -> Iterator[Image.Image]:
-    """Yield a strip for each thing that is measured: its title, and its charts side by side."""
-    font, head = typeface(LETTERS), typeface(LETTERS + 6)
+    """Yield strips of charts side by side: those of one thing that is measured, or of several if there is room."""
+    across = max(len(report.plan.kernels), 2)
+    each = (width - MARGIN * (across + 1)) // across
+    strips: list[list[_Panel]] = []
     for group in chart_groups(report):
-        across = max(len(report.plan.kernels), 2)
-        each = (width - MARGIN * (across + 1)) // across
-        drawn = [report_charts.picture(chart, each) for chart in group.charts.values()]
-        top = MARGIN + 4 * LETTERS
-        strip = Image.new("RGB", (width, top + drawn[0].height), BACK)
-        pen = ImageDraw.Draw(strip)
-        pen.text((MARGIN, MARGIN + LETTERS), group.title, INK, head, anchor="ls")
-        for k, (name, chart) in enumerate(zip(group.charts, drawn, strict=True)):
-            left = MARGIN + k * (each + MARGIN)
-            pen.text(
-                (left, top - LETTERS // 2),
-                shorten(f"{name}, {group.charts[name].unit}".lstrip(", "), font, each),
-                DIM,
-                font,
-                anchor="ls",
-            )
-            strip.paste(chart, (left, top))
-        yield strip
+        panels = list(_panels(group, each))
+        if strips and len(strips[-1]) + len(panels) <= across:
+            strips[-1] += panels
+        else:
+            strips.append(panels)
+    for panels in strips:
+        yield _strip(panels, width, each)
+
+
+def _panels(group: Measure, width: int) -> Iterator[_Panel]:
+    """Yield the charts of one thing; the first has the title."""
+    title = group.title
+    dashed = any(line.number is None for chart in group.charts.values() for line in chart.lines)
+    for name, chart in group.charts.items():
+        note = "dashed: the target" if dashed and title else ""
+        yield _Panel(title, note, f"{name}, {chart.unit}".lstrip(", "), report_charts.picture(chart, width))
+        title = ""
+
+
+def _strip(panels: list[_Panel], width: int, each: int) -> Image.Image:
+    font, head = typeface(LETTERS), typeface(LETTERS + 6)
+    top = MARGIN + 4 * LETTERS
+    strip = Image.new("RGB", (width, top + panels[0].picture.height), BACK)
+    pen = ImageDraw.Draw(strip)
+    for k, panel in enumerate(panels):
+        left, line, below = MARGIN + k * (each + MARGIN), MARGIN + LETTERS, top - LETTERS // 2
+        pen.text((left, line), panel.title, INK, head, anchor="ls")
+        pen.text((left + each, line), panel.note, DIM, font, anchor="rs")
+        pen.text((left, below), shorten(panel.caption, font, each), DIM, font, anchor="ls")
+        strip.paste(panel.picture, (left, top))
+    return strip

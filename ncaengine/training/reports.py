@@ -65,7 +65,7 @@ def write_report(
     if jobs:
         chosen = _extremes(rows)
         named = {Path(rows[n].model).stem: curves[n] for n in chosen}
-        contact_sheets.save_picture(charts.loss_chart(named, "loss"), folder / "loss.png")
+        contact_sheets.save_picture(charts.loss_chart(named, "Loss by model"), folder / "loss.png")
         contact_sheets.save_picture(contact_sheets.contact_sheet(*_sheet(jobs, rows, sim)), folder / "models.png")
     facts = {
         "models": rows,
@@ -116,11 +116,12 @@ def _tiles(job: TrainingJob, row: Row, sim: Simulation) -> list[Tile]:
         name = str(kept) if kept.is_file() else ""
         target = targets.load_target(name, side) if name else targets.prepare(job.target, job.settings)
         picture = quantise(target.picture)
-        tiles.append(Tile(contact_sheets.frame_target(picture, (side, side), scale), row.target))
+        caption = row.target if row.changes else f"{row.target}, loss {row.loss:.3g}"  # or the heading has it
+        tiles.append(Tile(contact_sheets.frame_target(picture, (side, side), scale), caption))
     model = model_files.load(job.output)
     for kernel in job.settings.kernels:
         for grid in rollout(sim, model, [STEP], side, kernel):
-            tiles.append(Tile(grid.image(scale), f"{kernel}, loss {row.loss:.3g}"))
+            tiles.append(Tile(grid.image(scale), kernel))
     return tiles
 
 

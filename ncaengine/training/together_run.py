@@ -125,7 +125,7 @@ class TogetherRun(TrainingRun):
                 view = whole_view(kernel, (self.settings.size,) * 2, scale)
                 one, other = (names[k] for k in t.pairs[turn, n].tolist())
                 share = float(t.shares[turn, n].mean())
-                title = f"{one} {1 - share:.0%}, {other}" if share else kernel.name
+                title = f"{1 - share:.0%} {one}, {share:.0%} {other}" if share else kernel.name
                 tiles.append(contact_sheets.Tile(draw(state, kernel, t.config.colour, view), title))
         return tiles
 

@@ -53,7 +53,7 @@ def test_the_median_ignores_outliers_and_falls_with_the_losses():
 def test_series_have_their_own_colours_and_a_single_one_has_no_name():
     both = charts.loss_chart({"first": [1, 2, 3], "second": [3, 2, 1]})
     one = charts.loss_chart({"first": [1, 2, 3]})
-    names = slice(960 - charts.RIGHT_WITH_NAMES + 16, None)
+    names = slice(960 - charts.LEAST_WITH_NAMES + 16, None)
     for colour in charts.COLOURS[:2]:
         there = near(both, colour)
         assert there[:, : names.start].any()
@@ -83,9 +83,14 @@ def test_a_log_log_chart_has_each_line_and_its_name_in_its_colour() -> None:
     ticks = {256.0: "16x16", 1024.0: "32x32", 1030.0: "103x10"}
     page = charts.log_log_chart(series, "title", "cells", "ms", ticks, "a note " * 50)
     assert page.size == (960, 620)
-    names = 960 - charts.RIGHT_WITH_NAMES + 22
+    names = 960 - charts.LEAST_WITH_NAMES + 22
     for colour in charts.COLOURS[:3]:
         assert near(page, colour)[:, :names].any()
         assert near(page, colour)[:, names:].any()
     assert near(page, contact_sheets.BACK)[[0, 1, -2, -1]].all()
     assert near(page, contact_sheets.BACK)[:, [0, 1, -2, -1]].all()
+
+
+def test_numbers_beside_an_axis_are_short():
+    shown = {0.0: "0", 0.001: "0.001", 2e5: "200,000", 5e7: "5×10⁷", 1e-30: "10⁻³⁰", -1e6: "-1×10⁶"}
+    assert {value: charts.number(value) for value in shown} == shown

@@ -1,7 +1,9 @@
 """Contact sheets: the places of pictures and captions, and `ncaengine sheet`."""
 
 import os
+from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
 from helpers import NOTEBOOK_CONFIG, ROOT, random_model, random_weights, small
@@ -12,7 +14,7 @@ from ncaengine.core import files
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Colour, Config, Seed
 from ncaengine.formats import model_files
-from ncaengine.io import contact_sheets
+from ncaengine.io import contact_sheets, fonts
 from ncaengine.io.contact_sheets import EMPTY, Tile, contact_sheet
 
 RED, BLUE = (250, 10, 20), (10, 20, 250)
@@ -70,6 +72,23 @@ def test_a_caption_stays_in_its_place_and_long_ones_are_cut():
     assert not below[:, left:].any()
     assert not ink[[0, -1]].any()
     assert not ink[:, [0, -1]].any()
+
+
+def test_a_page_is_as_wide_as_its_pictures_and_its_title():
+    def width(*texts):
+        return contact_sheet([[plain(90, 40)]], *texts).width
+
+    assert width() == 90 + 4 * 17
+    assert width("a title that is wider", ["x"]) > width("t", ["a wider heading"]) > width()
+
+
+def test_names_in_other_scripts_have_their_letters(monkeypatch):
+    usual = fonts.font_file("zebra")
+    assert {fonts.font_file(text) for text in ("größe", "żółć", "Ёлка", "δέρμα", "±×")} == {usual}
+    other = str(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"))
+    monkeypatch.setattr(fonts, "_installed", lambda: (other,))
+    assert fonts.font_file("עץ, square") == other
+    assert fonts.font_file("\ue123") == usual
 
 
 def test_rows_can_differ_in_length_and_places_can_stay_empty():

@@ -17,13 +17,13 @@ def course(kernel: str, seed: int) -> Course:
     parts = [rng.random((3, len(PLAN.moments))) for _ in range(4)]
     pictures = tuple(rng.integers(0, 255, (48, 48, 3), np.uint8) for _ in range(4))
     bands = rng.random((3, len(measures.BANDS) - 1))
-    return Course(kernel, *parts, rng.random((3, len(PLAN.healing))), bands, pictures)
+    return Course(kernel, *parts, rng.random((3, len(PLAN.healing))), bands, 100.0 * seed, pictures)
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     subjects = tuple(
-        Subject(f"model {n}", 12, 96, 5868, 100 * n, tuple(course(k, n) for k in PLAN.kernels), (0.5, 0.2, 0.1))
+        Subject(f"model {n}", 12, 96, 5868, tuple(course(k, n) for k in PLAN.kernels), (0.5, 0.2, 0.1))
         for n in (1, 2, 3)
     )
     picture = np.random.default_rng(0).random((48, 40, 3), np.float32)

@@ -12,6 +12,7 @@ from ncaengine.backends.base import Backend
 from ncaengine.backends.torch import TorchBackend
 from ncaengine.core import kernels
 from ncaengine.core.model import Model
+from ncaengine.core.texts import rounded
 from ncaengine.core.types import Size
 from ncaengine.formats import model_files
 from ncaengine.simulation.commands import RemoveGrid, Reseed, Set, Step
@@ -234,3 +235,8 @@ def test_of_many_rollouts_one_sentence_is_said(sim) -> None:
     sim.reseed(3, grid)
     sim.step(60, grid)
     assert len(told) == 2
+
+
+def test_large_states_are_written_as_people_write_them():
+    shown = {0.834: "0.83", 27.4: "27", 113: "110", 1.34e5: "130,000", 1e20: "1e+20"}
+    assert {value: rounded(value, 2) for value in shown} == shown

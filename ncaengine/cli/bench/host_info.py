@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 
 from ncaengine.core.optional import has_torch
+from ncaengine.core.texts import plural
 
 Processor = Literal["cpu", "cuda", "gpu"]
 """What computes: the CPU (OpenGL in software too), a GPU through CUDA, or a GPU through OpenGL."""
@@ -52,8 +53,8 @@ def yield_to_others() -> str:
         return ""
     policy = os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     return (
-        f"the machine did other work (load {load:.1f} on {cores()} cores): times are too long, and the best rounds are "
-        f"more reliable than the medians; torch's threads wait with OMP_WAIT_POLICY={policy}"
+        f"the machine did other work (load {load:.1f} on {plural(cores(), 'core')}): times are too long, and the best "
+        f"rounds are more reliable than the medians; torch's threads wait with OMP_WAIT_POLICY={policy}"
     )
 
 

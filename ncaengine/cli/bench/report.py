@@ -17,6 +17,7 @@ from ncaengine.cli.shared.output import print_json
 from ncaengine.core.errors import NCAError
 from ncaengine.core.model import Config
 from ncaengine.core.optional import INSTALL, needed_for
+from ncaengine.core.texts import plural
 
 COLUMNS: tuple[tuple[str, Callable[[StepTime, StepTime | None], str]], ...] = (
     ("ms/step", lambda r, _: three_digits(r.ms_per_step)),
@@ -40,7 +41,7 @@ class BenchReport:
         cuda, version = host_info.cuda_name(), host_info.torch_version()
         info = gl.device.ctx.info if gl else {}
         self.device = "; ".join([
-            f"{host_info.cpu_name()}, {host_info.cores()} cores", *([info["GL_RENDERER"]] if gl else []),
+            f"{host_info.cpu_name()}, {plural(host_info.cores(), 'core')}", *([info["GL_RENDERER"]] if gl else []),
             *([cuda] if cuda else []),
         ])  # fmt: skip
         self.driver = "; ".join([
