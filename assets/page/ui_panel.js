@@ -225,7 +225,7 @@ const corner = (labels = false) => [
 function showState() {
   if (!app.ready) return;
   for (const write of watchers) write();
-  const { grid } = pane(), model = modelOf(pane()), grouped = (value) => String(value).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+  const { grid } = pane(), model = modelOf(pane()), grouped = (value) => String(value).replace(/\B(?=(\d{3})+$)/g, ",");
   byId("name").textContent = byId("name").title = model.title || model.name;
   byId("facts").textContent = `${model.channels} channels · ${model.hidden} hidden · ${grouped(model.weights)} weights`;
   byId("canvas").setAttribute("aria-label", `${model.title || model.name}, ${grid.width} × ${grid.height} cells, ${app.paused ? "paused" : "running"}`);

@@ -5,12 +5,13 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 import ncaengine as nca
 from ncaengine.cli import main
 from ncaengine.core import kernels
 from ncaengine.core.model import Model
+from ncaengine.io.fonts import typeface
 from ncaengine.simulation.grid import Grid
 from ncaengine.simulation.rollout import rollout
 from ncaengine.viewer.actions import pictures, tools
@@ -32,7 +33,7 @@ def growth(steps: tuple[int, ...] = (0, 40, 120, 400, 2000), cells: int = 96, sc
     rows = [(name, kernel) for name in MODELS for kernel in ("square", "hexagonal")]
     heights = [side if kernel == "square" else high for _, kernel in rows]
     sheet = Image.new("RGB", (label + len(steps) * (side + gap), line + sum(heights) + len(rows) * gap), BACK)
-    pen, small = ImageDraw.Draw(sheet), ImageFont.load_default(15)
+    pen, small = ImageDraw.Draw(sheet), typeface(15)
     for i, step in enumerate(steps):
         pen.text((label + i * (side + gap) + side // 2, line // 2), f"step {step:,}", INK, small, anchor="mm")
     top = line
@@ -90,7 +91,7 @@ def maps(cells: int = 128, scale: int = 3, gap: int = 12, line: int = 34) -> Non
             show(title, grid)
     side = cells * scale
     sheet = Image.new("RGB", (len(shown) * (side + gap) - gap, side + line), BACK)
-    pen, small = ImageDraw.Draw(sheet), ImageFont.load_default(17)
+    pen, small = ImageDraw.Draw(sheet), typeface(17)
     for i, (title, picture) in enumerate(shown):
         sheet.paste(picture, (i * (side + gap), 0))
         pen.text((i * (side + gap) + side // 2, side + line // 2 + 2), title, INK, small, anchor="mm")
