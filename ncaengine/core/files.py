@@ -171,7 +171,9 @@ class NewFile:
 
 def check_place(path: Path) -> None:
     """Raise NCAError unless a file can be written there."""
-    folder = path.absolute().parent
+    if "\0" in str(path):
+        raise NCAError(f"{path}: no file can have this name; choose another one.")
+    folder = os.path.dirname(os.path.realpath(path))  # a link's file is written, wherever it lies
     if os.path.isdir(path):  # unlike Path's methods, these raise nothing for a name that is too long
         raise NCAError(f"{path}: is a folder; choose another name.")
     if not os.path.isdir(folder):
