@@ -142,6 +142,8 @@ class NewFile:
             self._close()
             if not self.placed:
                 self._rename()
+            elif not os.path.lexists(self.path):
+                raise FileNotFoundError(errno.ENOENT, "it, or its folder, was removed meanwhile")
         finally:
             self.discard()
 

@@ -36,6 +36,16 @@ def test_an_older_file_stays_until_the_new_one_is_placed(tmp_path: Path) -> None
     assert names(tmp_path) == ["a"]
 
 
+def test_a_file_that_is_removed_while_it_is_written_is_told(tmp_path: Path) -> None:
+    with files.NewFile(tmp_path / "a") as new:
+        new.write(b"1")
+        new.place()
+        (tmp_path / "a").unlink()
+        with pytest.raises(FileNotFoundError, match="removed meanwhile"):
+            new.finish()
+    assert names(tmp_path) == []
+
+
 @pytest.mark.parametrize("name", ["n" * 255, "模" * 85, "10:30.json", "file:x", "-"])
 def test_any_name_that_the_system_takes(tmp_path: Path, name: str) -> None:
     for data in (b"1", b"22"):
