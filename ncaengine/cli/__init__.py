@@ -8,6 +8,7 @@ import os
 import pkgutil
 import sys
 import traceback
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -121,9 +122,10 @@ def _carry_out(args: list[str]) -> None:
         check_ranges(command)
         check_effects(command)
         check_inputs_kept(command)
-        from ncaengine.core.memory import share_heap
+        with suppress(ImportError):  # of a package that the command may do without, as doctor does
+            from ncaengine.core.memory import share_heap
 
-        share_heap()
+            share_heap()
         command.run()
 
 
@@ -135,7 +137,7 @@ def _explain(error: Exception, command: str) -> tuple[str, int]:
         return str(error), 1
     if isinstance(error, ImportError) and (sentence := missing(f"`{command}`", error)):
         return sentence, 1
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or "can't start new thread" in str(error):
         return NO_MEMORY, 1
     if isinstance(error, OSError):  # of a library, as on a full disk for temporary files
         return f"{error.filename or 'A file'}: cannot be used ({error.strerror or error}).", 1

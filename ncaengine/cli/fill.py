@@ -261,7 +261,7 @@ class Fill:
         from ncaengine.io import contact_sheets
 
         tiles = []
-        with progress_bar("steps") as progress:
+        with progress_bar("steps") as progress, filled.sim.engine.world.telling_once():
             total = self._total(filled)
             task = progress.add_task(Path(self.output).name, total=total and total * count)
             for seed in range(self.seed, self.seed + count):

@@ -212,7 +212,7 @@ class _Output:
 
     def add(self, models: "Sequence[Model]") -> None:
         """Save models under names that are not taken yet. Raises NCAError."""
-        from ncaengine.core.files import make_folder
+        from ncaengine.core.files import as_text, make_folder
         from ncaengine.core.names import as_file_name, unique_name
         from ncaengine.formats import model_files
 
@@ -231,7 +231,7 @@ class _Output:
             self.names.append(name)
             self.renamed += name not in (own, self._file)
             self.non_commercial += model.config.non_commercial
-            model_files.save(_replaced(model, name=name), path)
+            model_files.save(_replaced(model, name=as_text(name)), path)
 
     def print_summary(self) -> None:
         """Print how many models were written, which were renamed, and which forbid commercial use."""

@@ -98,7 +98,7 @@ class Study:
         models = [model_files.load(path) for path in paths]
         picture = targets.load_target(self.image, base.settings.target_size).picture
         target = against(self.image, picture, "transport", self.features)
-        with open_simulation() as sim:
+        with open_simulation() as sim, sim.engine.world.telling_once():
             report = measure(sim, models, paths, target, study.report_plan(base))
             rows = study.table_rows(sim, models, report)
         report_files.write_page(report, base.output / "report.html")

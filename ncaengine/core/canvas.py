@@ -37,11 +37,11 @@ def draw(
     """
     rgb, raster = shade(look, state, kernel, colour, before, fields), view.raster(kernel)
     if view.smooth and view.scale > 1:
-        return framing.smooth(rgb, kernel, view)
+        return framing.smooth(np.fmax(rgb, 0), kernel, view)  # NaN becomes 0
     if raster == "aligned" and lines == 0:
         return aligned(quantise(rgb), kernel, view)
     rows_of = _sampled if raster == "sampled" else _boxed
-    rgb = np.fmax(rgb, 0) * np.float32(255)  # NaN becomes 0
+    rgb = np.fmax(rgb, 0) * np.float32(255)
     picture = np.empty((view.height, view.width, 3), np.uint8)
     for pixel_rows in _blocks(view):
         picture[pixel_rows[0] : pixel_rows[-1] + 1] = rows_of(rgb, kernel, view, lines, pixel_rows)

@@ -142,6 +142,8 @@ class NewFile:
             self._close()
             if not self.placed:
                 self._rename()
+            elif not os.path.lexists(self.path):
+                raise FileNotFoundError(errno.ENOENT, "it, or its folder, was removed meanwhile")
         finally:
             self.discard()
 
@@ -171,7 +173,9 @@ class NewFile:
 
 def check_place(path: Path) -> None:
     """Raise NCAError unless a file can be written there."""
-    folder = path.absolute().parent
+    if "\0" in str(path):
+        raise NCAError(f"{path}: no file can have this name; choose another one.")
+    folder = os.path.dirname(os.path.realpath(path))  # a link's file is written, wherever it lies
     if os.path.isdir(path):  # unlike Path's methods, these raise nothing for a name that is too long
         raise NCAError(f"{path}: is a folder; choose another name.")
     if not os.path.isdir(folder):

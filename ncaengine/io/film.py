@@ -139,11 +139,6 @@ class _EncoderThread:
     def __init__(self, path: str, fps: Rate, width: int, height: int, options: Mapping[str, Any]) -> None:
         """Claim and open the output; see encoders. Raises NCAError."""
         self._path, self._claim = path, None if path == PIPE else Claim(path)
-        try:
-            self._encoder = encoders.open_encoder(path, fps, width, height, options)
-        except BaseException:
-            self._release()
-            raise
         # These queues, unlike queue.Queue, stay whole if memory is short. Each frame that waits takes one of _free.
         self._waiting, self._free = queue.SimpleQueue[U8 | F32 | None](), queue.SimpleQueue[None]()
         for _ in range(QUEUE):
@@ -152,7 +147,13 @@ class _EncoderThread:
         self._written = 0
         self._closed = self._raised = False
         self._thread = threading.Thread(target=self._work, name="encoder", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()  # before anything is written, since it can't be done where memory is short
+            self._encoder = encoders.open_encoder(path, fps, width, height, options)
+        except BaseException:
+            self._waiting.put(None)
+            self._release()
+            raise
 
     def _release(self) -> None:
         if self._claim is not None:
@@ -163,7 +164,7 @@ class _EncoderThread:
             pass
         try:
             self._encoder.close()
-        except Exception as error:
+        except Exception as error:  # or it could not be opened
             self._error = self._error or error
 
     def _write_next(self) -> bool:

@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -117,7 +118,10 @@ class Frames:
     """A folder of frame_000000.png and so on. All frames of an earlier recording go when the first new one is there."""
 
     def __init__(self, job: Job) -> None:
-        job.path.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):  # of a file or a link, which is told next
+            job.path.mkdir(parents=True, exist_ok=True)
+        if not job.path.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "it is a file, where a folder is needed")
         self._folder, self._level = job.path.resolve(), job.options["compression_level"]
         if not os.access(self._folder, os.W_OK):
             raise PermissionError(errno.EACCES, "Permission denied")

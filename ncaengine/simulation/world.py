@@ -74,6 +74,8 @@ class World:
         self.watch = Watch()
         self.tell: Callable[[str], object] | None = logging.getLogger("ncaengine").warning
         """Called once with a sentence when the states of a grid run away; None if nobody looks."""
+        self._told: set[tuple[Model, str]] | None = None
+        """The models and kernels of which a sentence was told, inside `telling_once`."""
 
     def grid(self, number: int) -> Grid:
         """Return a grid by its number. Raises NCAError if there is none."""
@@ -88,24 +90,21 @@ class World:
     def look(self, grid: Grid, now: bool = False) -> None:
         """Tell it if a grid's states have begun to run away; see runaway.Watch.look."""
         if self.tell and grid.id in self.grids and (sentence := self.watch.look(grid, now)):
-            self.tell(sentence)
+            of = grid.model, grid.kernel.name
+            if self._told is None or of not in self._told:
+                self.tell(sentence)
+            if self._told is not None:
+                self._told.add(of)
 
     @contextmanager
     def telling_once(self) -> Iterator[None]:
-        """Tell at most one sentence inside `with`, because rollouts of one model mostly run away alike."""
-        tell, told = self.tell, False
-
-        def once(sentence: str) -> None:
-            nonlocal told
-            if tell and not told:
-                tell(sentence)
-            told = True
-
-        self.tell = tell and once
+        """Tell at most one sentence of a model on a kernel inside `with`: its rollouts mostly run away alike."""
+        outer = self._told
+        self._told = set() if outer is None else outer
         try:
             yield
         finally:
-            self.tell = tell
+            self._told = outer
 
     def check_size(self, size: Size, model: Model | None = None) -> None:
         """Raise NCAError if a grid can't have this size here, or there is no memory for it to run a model."""

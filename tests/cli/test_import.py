@@ -274,3 +274,10 @@ def test_a_model_is_imported_into_the_folder_whatever_it_is_called(
     [written] = (tmp_path / "in").iterdir()
     assert written.name.startswith(file.format(str(tmp_path).replace("/", "-").lstrip("-")[:140])[:140])
     assert model_files.load(written).config.name == written.stem
+
+
+def test_a_file_whose_name_is_not_utf8_is_written(tmp_path: Path) -> None:
+    model_files.save(random_model(small(NOTEBOOK_CONFIG)), tmp_path / "m.safetensors")
+    written = tmp_path / "\udcff.pt"
+    assert main(["import", str(tmp_path / "m.safetensors"), "-o", str(written)]) == 0
+    assert model_files.load(written).config.name == "\ufffd"

@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli_calls import WITHOUT_TORCH
+from cli_calls import WITHOUT_TORCH, problem
 from helpers import apart
 
 from ncaengine.cli import COMMANDS
+from ncaengine.core.optional import missing
 
 INSTALL = "install it with: pip install 'ncaengine[train]'"
 
@@ -28,6 +29,18 @@ def refused(*arguments: object) -> str:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_is_the_same_without_torch(command: str) -> None:
     assert apart("-c", WITHOUT_TORCH, command, "--help") == apart("-m", "ncaengine", command, "--help")
+
+
+def test_a_package_that_is_always_needed_says_how_to_repair(capsys, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "moderngl", None)
+    for module in [name for name in sys.modules if name.startswith("ncaengine.backends.gl")]:
+        monkeypatch.delitem(sys.modules, module)
+    said = problem(capsys, "record", "zebra", "-o", "a.png", "--size", 8, "--steps", 1, "--backend", "gl")
+    assert "`ncaengine record` needs moderngl, which is not installed; repair ncaengine with: pip install" in said
+    part = ImportError("libtorch_cpu.so: failed to map segment", name="_C", path="/lib/site-packages/torch/_C.so")
+    assert missing("x", part).startswith("x needs torch, which cannot be loaded (libtorch_cpu.so: failed")
+    own = ModuleNotFoundError("No module named 'ncaengine.x'", name="ncaengine.x")
+    assert missing("x", own) == ""  # a mistake in ncaengine
 
 
 def test_models_are_recorded_drawn_and_converted_without_torch(tmp_path: Path) -> None:

@@ -36,6 +36,16 @@ def test_an_older_file_stays_until_the_new_one_is_placed(tmp_path: Path) -> None
     assert names(tmp_path) == ["a"]
 
 
+def test_a_file_that_is_removed_while_it_is_written_is_told(tmp_path: Path) -> None:
+    with files.NewFile(tmp_path / "a") as new:
+        new.write(b"1")
+        new.place()
+        (tmp_path / "a").unlink()
+        with pytest.raises(FileNotFoundError, match="removed meanwhile"):
+            new.finish()
+    assert names(tmp_path) == []
+
+
 @pytest.mark.parametrize("name", ["n" * 255, "模" * 85, "10:30.json", "file:x", "-"])
 def test_any_name_that_the_system_takes(tmp_path: Path, name: str) -> None:
     for data in (b"1", b"22"):
@@ -51,8 +61,9 @@ def test_what_cannot_be_written(tmp_path: Path, name: str, why: str) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(NCAError, match=rf"cannot be written \(.*(?i:{why})"):
         files.replace_file(tmp_path / name, b"1")
-    with pytest.raises(NCAError):
-        files.check_place(tmp_path / name)
+    for refused in (name, "a\0b"):
+        with pytest.raises(NCAError):
+            files.check_place(tmp_path / refused)
     assert names(tmp_path) == ["folder"]
 
 
@@ -68,6 +79,9 @@ def test_devices_and_pipes_stay_and_links_are_followed(tmp_path: Path) -> None:
     files.replace_file(tmp_path / "a", b"new")
     assert (tmp_path / "a").is_symlink()
     assert (tmp_path / "else" / "b").read_bytes() == b"new"
+    (tmp_path / "lost").symlink_to("none/b")
+    with pytest.raises(NCAError, match="lost: its folder does not exist"):  # told before anything is computed
+        files.check_place(tmp_path / "lost")
 
 
 def test_what_killed_programs_left_is_removed(tmp_path: Path) -> None:

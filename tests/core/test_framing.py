@@ -103,6 +103,13 @@ def test_smooth_pictures_are_splines_of_the_cells_colours_on_the_torus():
     np.testing.assert_allclose(framing.blend(rgb[..., 1], SQUARE, view), expected[..., 1], atol=1e-6)
 
 
+def test_cells_of_a_diverged_model_are_black_in_smooth_pictures_without_a_warning():
+    state = np.full((8, 8, 3), 0.5, np.float32)
+    state[:4] = np.nan
+    picture = canvas.draw(state, kernels.discover().get("square"), Colour(), View(32, 32, 4.0, -0.5, -0.5, smooth=True))
+    assert picture.max() > picture[6:10].max() == 0
+
+
 def test_smooth_hexagonal_pictures_show_a_wave_in_its_true_shape_and_meet_at_the_edges():
     size, pixels = (40, 46), (400, 398)
     (ax, _), (bx, by) = HEXAGONAL.basis

@@ -79,6 +79,14 @@ VIDEOS = [
 ]
 
 
+@pytest.mark.parametrize("link", ["", "nowhere"])
+def test_a_folder_of_frames_is_not_made_in_place_of_a_file(tmp_path, link):
+    (tmp_path / "a").symlink_to(link) if link else (tmp_path / "a").write_bytes(b"older")
+    with pytest.raises(NCAError, match="it is a file, where a folder is needed"):
+        encoders.open_encoder(f"{tmp_path / 'a'}/", 50, 4, 4)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
 @pytest.mark.parametrize(("name", "fps"), VIDEOS)
 def test_a_video_replaces_the_older_one_when_it_plays_and_within_its_first_second(tmp_path, name, fps):
     path = tmp_path / name

@@ -147,3 +147,14 @@ def test_another_thread_can_finish_a_recording(tmp_path: Path, sim: Simulation) 
     thread.start()
     thread.join()
     Recording(tmp_path / "a.webp", sim).close()
+
+
+def test_where_no_thread_can_start_an_older_file_stays(tmp_path, monkeypatch) -> None:
+    def fails(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("threading.Thread.start", fails)
+    (tmp_path / "a.gif").write_bytes(b"older")
+    with pytest.raises(RuntimeError), Film(tmp_path / "a.gif", 50) as film:
+        film.add(np.zeros((4, 4, 3), np.uint8))
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"older"]

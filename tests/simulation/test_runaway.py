@@ -223,7 +223,7 @@ def test_looking_changes_no_step(sim) -> None:
     assert states[0] == states[1]
 
 
-def test_of_many_rollouts_one_sentence_is_said(sim) -> None:
+def test_of_many_rollouts_of_a_model_one_sentence_is_said(sim) -> None:
     told: list[str] = []
     sim.engine.world.tell = told.append
     grid = sim.add(growing(3.0), 9)
@@ -231,10 +231,14 @@ def test_of_many_rollouts_one_sentence_is_said(sim) -> None:
         for seed in (1, 2):
             sim.reseed(seed, grid)
             sim.step(60, grid)
+        with sim.engine.world.telling_once():  # inside another, as a measurement of a report
+            sim.step(60, sim.add(grid.model, 9))
         assert len(told) == 1
+        sim.step(60, sim.add(growing(4.0), 9))
+        assert len(told) == 2  # of another model
     sim.reseed(3, grid)
     sim.step(60, grid)
-    assert len(told) == 2
+    assert len(told) == 3
 
 
 def test_large_states_are_written_as_people_write_them():

@@ -72,7 +72,7 @@ def measure(
     from ncaengine.training import appraisal, measures
 
     names = _names(paths)
-    with progress_bar("steps") as progress:
+    with progress_bar("steps") as progress, sim.engine.world.telling_once():
         task = progress.add_task("", total=plan.total(models, sim))
         subjects = appraisal.appraise(
             sim, models, names, against.loss, plan,
