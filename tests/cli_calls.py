@@ -20,6 +20,13 @@ def problem(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     return printed
 
 
+WITHOUT_OPENGL = """
+import sys
+for name in ("moderngl", "glcontext", "glfw", "imgui_bundle"):
+    sys.modules[name] = None  # an import raises
+from ncaengine.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
 WITHOUT_TORCH = """
 import sys
 

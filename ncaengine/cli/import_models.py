@@ -223,15 +223,18 @@ class _Output:
         for model in models:
             if not self.names:
                 make_folder(self.folder)
-            # Files of a folder may hold equal names.
             own = as_file_name(model.config.name)
-            name = self._file or unique_name(own, self.names.__contains__)
+            name = self._file or unique_name(own, self._is_taken)
             path = self.folder / f"{name}.{self.ending}"
             check_kept(path, self._read)
             self.names.append(name)
             self.renamed += name not in (own, self._file)
             self.non_commercial += model.config.non_commercial
             model_files.save(_replaced(model, name=as_text(name)), path)
+
+    def _is_taken(self, name: str) -> bool:
+        """Return whether a model has the name: those of a folder may, and Zebra is zebra on macOS and Windows."""
+        return name.casefold() in {each.casefold() for each in self.names}
 
     def print_summary(self) -> None:
         """Print how many models were written, which were renamed, and which forbid commercial use."""

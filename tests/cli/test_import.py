@@ -60,12 +60,12 @@ def test_a_folder_is_searched(capsys: pytest.CaptureFixture[str], tmp_path: Path
 
 
 def test_models_with_equal_names_are_renamed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        (tmp_path / "in" / name).mkdir(parents=True)
-        (tmp_path / "in" / name / "m.json").write_text(json.dumps(growing()))
+    for folder, name in (("a", "m"), ("b", "m"), ("c", "M")):  # some systems take m and M for one file
+        (tmp_path / "in" / folder).mkdir(parents=True)
+        (tmp_path / "in" / folder / f"{name}.json").write_text(json.dumps(growing()))
     assert main(["import", str(tmp_path / "in"), "-o", str(tmp_path / "out")]) == 0
-    assert "1 model was renamed (-2) to avoid duplicates" in capsys.readouterr().err
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["m-2.pt", "m.pt"]
+    assert "2 models were renamed (-2) to avoid duplicates" in capsys.readouterr().err
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["M-3.pt", "m-2.pt", "m.pt"]
     assert model_files.load(tmp_path / "out/m-2.pt").config.name == "m-2"
 
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli_calls import WITHOUT_TORCH, problem
+from cli_calls import WITHOUT_OPENGL, WITHOUT_TORCH
 from helpers import apart
 
 from ncaengine.cli import COMMANDS
@@ -16,9 +16,9 @@ from ncaengine.core.optional import missing
 INSTALL = "install it with: pip install 'ncaengine[train]'"
 
 
-def refused(*arguments: object) -> str:
+def refused(*arguments: object, program: str = WITHOUT_TORCH) -> str:
     """Run a command that must fail with 1 and a sentence."""
-    command = [sys.executable, "-c", WITHOUT_TORCH, *map(str, arguments)]
+    command = [sys.executable, "-c", program, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 1, done
     assert done.stderr.startswith("ncaengine: ")
@@ -31,11 +31,10 @@ def test_help_is_the_same_without_torch(command: str) -> None:
     assert apart("-c", WITHOUT_TORCH, command, "--help") == apart("-m", "ncaengine", command, "--help")
 
 
-def test_a_package_that_is_always_needed_says_how_to_repair(capsys, monkeypatch) -> None:
-    monkeypatch.setitem(sys.modules, "moderngl", None)
-    for module in [name for name in sys.modules if name.startswith("ncaengine.backends.gl")]:
-        monkeypatch.delitem(sys.modules, module)
-    said = problem(capsys, "record", "zebra", "-o", "a.png", "--size", 8, "--steps", 1, "--backend", "gl")
+def test_a_package_that_is_always_needed_says_how_to_repair() -> None:
+    said = refused(
+        "record", "zebra", "-o", "a.png", "--size", 8, "--steps", 1, "--backend", "gl", program=WITHOUT_OPENGL
+    )
     assert "`ncaengine record` needs moderngl, which is not installed; repair ncaengine with: pip install" in said
     part = ImportError("libtorch_cpu.so: failed to map segment", name="_C", path="/lib/site-packages/torch/_C.so")
     assert missing("x", part).startswith("x needs torch, which cannot be loaded (libtorch_cpu.so: failed")
