@@ -277,7 +277,7 @@ def test_a_failure_is_reported_once_with_the_number_of_saved_frames(tmp_path, mo
 
 
 def record_in_a_process(model: Path, out: Path, **popen):
-    arguments = ["record", str(model), "-o", str(out), "--size", "64x64", "--steps", "100000", "--backend", "torch"]
+    arguments = ["record", str(model), "-o", str(out), "--size", "64x64", "--steps", "100000", "--backend", "cpu"]
     return subprocess.Popen([sys.executable, "-m", "ncaengine", *arguments], stderr=subprocess.PIPE, text=True, **popen)
 
 
