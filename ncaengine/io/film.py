@@ -145,11 +145,12 @@ class _EncoderThread:
             self._free.put(None)
         self._error: Exception | None = None
         self._written = 0
-        self._closed = self._raised = False
+        self._opened = self._closed = self._raised = False
         self._thread = threading.Thread(target=self._work, name="encoder", daemon=True)
         try:
             self._thread.start()  # before anything is written, since it can't be done where memory is short
             self._encoder = encoders.open_encoder(path, fps, width, height, options)
+            self._opened = True
         except BaseException:
             self._waiting.put(None)
             self._release()
@@ -163,8 +164,9 @@ class _EncoderThread:
         while self._write_next():
             pass
         try:
-            self._encoder.close()
-        except Exception as error:  # or it could not be opened
+            if self._opened:
+                self._encoder.close()
+        except Exception as error:
             self._error = self._error or error
 
     def _write_next(self) -> bool:
